@@ -1,0 +1,160 @@
+//! The standard error set: one table of code, status and meaning; everything that says no says it here.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+macro_rules! codes {
+    ($($variant:ident = $code:literal, $status:literal, $meaning:literal;)*) => {
+        /// What is wrong, as a word that programs can act on (PROTOCOL, "Errors").
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum NackCode {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl NackCode {
+            /// Every code there is.
+            pub const ALL: &[NackCode] = &[$(NackCode::$variant,)*];
+
+            /// The word on the wire.
+            pub const fn code(self) -> &'static str {
+                match self { $(NackCode::$variant => $code,)* }
+            }
+
+            /// STATUS_CODE, such as `"403 Forbidden"`.
+            pub const fn status(self) -> &'static str {
+                match self { $(NackCode::$variant => $status,)* }
+            }
+
+            /// What it means, for documents.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(NackCode::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    MissingField = "MISSING_FIELD", "400 Bad Request", "A field that the message needs is absent.";
+    ValidationError = "VALIDATION_ERROR", "400 Bad Request", "A field has a value that it may not have.";
+    InvalidMessage = "INVALID_MESSAGE", "400 Bad Request", "The frame is not an envelope.";
+    InvalidParameter = "INVALID_PARAMETER", "400 Bad Request", "Two fields disagree, or a value is not served.";
+    NotSupportedEnumValue = "NOT_SUPPORTED_ENUM_VALUE", "400 Bad Request", "A word outside the list of valid ones.";
+    UnknownField = "UNKNOWN_FIELD", "400 Bad Request", "DETAILS has a field that the message does not know.";
+    NoMessageType = "NO_MESSAGE_TYPE", "400 Bad Request", "MESSAGE_TYPE is absent.";
+    UnknownMessageType = "UNKNOWN_MESSAGE_TYPE", "400 Bad Request", "No message of this type exists.";
+    NoSourceRef = "NO_SOURCE_REF", "400 Bad Request", "SOURCE_REF is absent where it is needed.";
+    NoUserName = "NO_USER_NAME", "400 Bad Request", "USER_NAME is absent where it is needed.";
+    NoDsName = "NO_DS_NAME", "400 Bad Request", "DATASOURCE_NAME is absent.";
+    InvalidDatasource = "INVALID_DATASOURCE", "400 Bad Request", "The subscription does not exist or exists already.";
+    InvalidCriteria = "INVALID_CRITERIA", "400 Bad Request", "CRITERIA_MATCH cannot be read; TEXT names the column.";
+    UnknownAccount = "UNKNOWN_ACCOUNT", "401 Unauthorized", "No user has this name.";
+    IncorrectCredentials = "INCORRECT_CREDENTIALS", "401 Unauthorized", "The user name or the password is wrong.";
+    LockedAccount = "LOCKED_ACCOUNT", "401 Unauthorized", "The account is locked, for a time or by an administrator.";
+    PasswordExpired = "PASSWORD_EXPIRED", "401 Unauthorized", "The password is right and must be changed first.";
+    SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized", "No session belongs to this message.";
+    SessionExpired = "SESSION_EXPIRED", "401 Unauthorized", "The session or the refresh token is no longer good.";
+    LoginFail = "LOGIN_FAIL", "401 Unauthorized", "The login could not be checked; it was not counted.";
+    NotAuthorised = "NOT_AUTHORISED", "403 Forbidden", "The session lacks the right that DETAILS.RIGHT names.";
+    MaxActiveSessionsReached = "MAX_ACTIVE_SESSIONS_REACHED", "403 Forbidden", "The user has as many sessions as allowed.";
+    InvalidDsName = "INVALID_DS_NAME", "404 Not Found", "No data source has this name.";
+    RecordNotFound = "RECORD_NOT_FOUND", "404 Not Found", "A record that the message names does not exist.";
+    OperationTimeout = "OPERATION_TIMEOUT", "408 Request Timeout", "The outcome is unknown: it may have been done.";
+    DuplicateKey = "DUPLICATE_KEY", "409 Conflict", "A record with this key exists already.";
+    OptimisticConcurrencyError = "OPTIMISTIC_CONCURRENCY_ERROR", "409 Conflict", "The record has changed since it was read.";
+    LastAdministrator = "LAST_ADMINISTRATOR", "409 Conflict", "Nobody would be left who can amend users.";
+    MaxLogonLimit = "MAX_LOGON_LIMIT", "429 Too Many Requests", "The session has as many subscriptions as allowed.";
+    TooManyRequests = "TOO_MANY_REQUESTS", "429 Too Many Requests", "Too fast; DETAILS.RETRY_AFTER_MS says when to try again.";
+    Unavailable = "UNAVAILABLE", "503 Service Unavailable", "The gateway cannot do this now; nothing was changed.";
+    InternalError = "INTERNAL_ERROR", "500 Internal Server Error", "A fault of the gateway; the log knows the reference in TEXT.";
+}
+
+impl Serialize for NackCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+/// One thing that is wrong: an element of ERROR.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fault {
+    /// What is wrong.
+    #[serde(rename = "CODE")]
+    pub code: NackCode,
+    /// What is wrong and what to do, for a person; never a secret.
+    #[serde(rename = "TEXT")]
+    pub text: Cow<'static, str>,
+    /// The HTTP status that fits.
+    #[serde(rename = "STATUS_CODE")]
+    pub status: &'static str,
+    /// What a program needs beside the code, for example RIGHT or RETRY_AFTER_MS.
+    #[serde(rename = "DETAILS", skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+}
+
+/// A refusal: at least one [`Fault`]; the first is mirrored at the root of the reply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Nack {
+    /// All that is wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl Nack {
+    /// A refusal for one reason.
+    pub fn new(code: NackCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { faults: vec![Fault { code, text: text.into(), status: code.status(), details: None }] }
+    }
+
+    /// Adds DETAILS to the last fault.
+    pub fn with(mut self, details: Value) -> Self {
+        if let Some(last) = self.faults.last_mut() {
+            last.details = Some(details);
+        }
+        self
+    }
+
+    /// The code of the first fault.
+    pub fn code(&self) -> NackCode {
+        self.faults.first().map_or(NackCode::InternalError, |fault| fault.code)
+    }
+
+    /// The right that is missing, named where programs look for it.
+    pub fn not_authorised(right: &str) -> Self {
+        Self::new(NackCode::NotAuthorised, format!("this needs the right {right}; an administrator can grant it"))
+            .with(json!({ "RIGHT": right }))
+    }
+
+    /// Too fast: try again after `wait_ms`.
+    pub fn too_many(text: &'static str, wait_ms: u64) -> Self {
+        Self::new(NackCode::TooManyRequests, text).with(json!({ "RETRY_AFTER_MS": wait_ms }))
+    }
+
+    /// The members of a NACK's root: CODE, TEXT, ERROR.
+    pub fn body(&self) -> impl Serialize + '_ {
+        #[derive(Serialize)]
+        #[serde(rename_all = "UPPERCASE")]
+        struct Body<'a> {
+            code: NackCode,
+            text: &'a str,
+            error: &'a [Fault],
+        }
+        let text = self.faults.first().map_or("", |fault| &*fault.text);
+        Body { code: self.code(), text, error: &self.faults }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_the_first_fault_is_mirrored() {
+        let codes: std::collections::BTreeSet<_> = NackCode::ALL.iter().map(|c| c.code()).collect();
+        assert_eq!(codes.len(), NackCode::ALL.len());
+        let body = serde_json::to_value(Nack::not_authorised("AMEND_USER").body()).unwrap();
+        assert_eq!(body["CODE"], "NOT_AUTHORISED");
+        assert_eq!(body["ERROR"][0]["STATUS_CODE"], "403 Forbidden");
+        assert_eq!(body["ERROR"][0]["DETAILS"]["RIGHT"], "AMEND_USER");
+    }
+}

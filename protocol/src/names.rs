@@ -1,0 +1,224 @@
+//! The names of the domain, valid from the moment they exist; secrets among them do not print.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Why a text is not a name: what it should have been, for the TEXT of a VALIDATION_ERROR.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidName(pub &'static str);
+
+impl fmt::Display for InvalidName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for InvalidName {}
+
+/// A user's name: 1–64 of `A–Z a–z 0–9 . _ @ -`. Two names that differ only in ASCII case are the
+/// same name; the spelling is kept.
+#[derive(Clone)]
+pub struct UserName(Arc<str>);
+
+impl UserName {
+    /// The most characters a user name may have.
+    pub const LENGTH_MAX: usize = 64;
+
+    /// Checks `text`; the error says what a user name is.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b"._@-".contains(&b);
+        if text.is_empty() || text.len() > Self::LENGTH_MAX || !text.bytes().all(fits) {
+            return Err(InvalidName("a user name is 1 to 64 of A-Z a-z 0-9 . _ @ -"));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name as it was spelled.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `text` is another spelling of this name.
+    pub fn is(&self, text: &str) -> bool {
+        self.0.eq_ignore_ascii_case(text)
+    }
+}
+
+impl PartialEq for UserName {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(&other.0)
+    }
+}
+impl Eq for UserName {}
+impl PartialOrd for UserName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for UserName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        fn folded(name: &UserName) -> impl Iterator<Item = u8> + '_ {
+            name.0.bytes().map(|byte| byte.to_ascii_lowercase())
+        }
+        folded(self).cmp(folded(other))
+    }
+}
+
+/// The characters of the codes and profile names that a person may choose.
+fn is_word(text: &str, length_max: usize) -> bool {
+    !text.is_empty()
+        && text.len() <= length_max
+        && text.trim() == text
+        && !text.chars().any(char::is_control)
+}
+
+macro_rules! word {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks `text`; the error says what is expected.
+            pub fn parse(text: &str) -> Result<Self, InvalidName> {
+                if is_word(text, $max) { Ok(Self(text.into())) } else { Err(InvalidName($what)) }
+            }
+
+            /// The text itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+word!(
+    /// The code of a right, such as `ORDEN`: 1–64 bytes, no control characters. Case counts.
+    RightCode, 64, "a right code is 1 to 64 bytes without control characters or outer spaces"
+);
+word!(
+    /// The name of a profile: 1–128 bytes, no control characters. Case counts.
+    ProfileName, 128, "a profile name is 1 to 128 bytes without control characters or outer spaces"
+);
+
+macro_rules! text_shaped {
+    ($($name:ident),*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), &self.0)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string"})
+            }
+        }
+    )*};
+}
+text_shaped!(UserName, RightCode, ProfileName);
+
+macro_rules! secret {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Wraps a text that must not be shown.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The secret itself; only for hashing it, comparing it or handing it to its owner.
+            pub fn expose(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map(Self)
+            }
+        }
+        impl Drop for $name {
+            fn drop(&mut self) {
+                zeroize::Zeroize::zeroize(&mut self.0);
+            }
+        }
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string"})
+            }
+        }
+    };
+}
+secret!(
+    /// SESSION_AUTH_TOKEN: 32 of A–Z a–z 0–9. Whoever holds it is the session.
+    SessionToken
+);
+secret!(
+    /// REFRESH_AUTH_TOKEN: 32 of A–Z a–z 0–9. Good for one new pair.
+    RefreshToken
+);
+secret!(
+    /// A password as a person typed it.
+    Password
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_compare_without_case_and_keep_their_spelling() {
+        let (a, b) = (UserName::parse("JaneDee").unwrap(), UserName::parse("janedee").unwrap());
+        assert_eq!(a, b);
+        assert_eq!(a.cmp(&b), Ordering::Equal);
+        assert_eq!(a.as_str(), "JaneDee");
+        assert!(UserName::parse("Jane").unwrap() < a);
+        assert!(UserName::parse("").is_err() && UserName::parse("a b").is_err());
+        assert!(UserName::parse(&"x".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let shown = format!("{:?}{:?}", SessionToken::new("abc"), Password::new("abc"));
+        assert_eq!(shown, "SessionToken(..)Password(..)");
+    }
+}

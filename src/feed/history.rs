@@ -1,0 +1,163 @@
+//! The last changes of rights, so that a client that comes back gets the difference, not everything.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::log::Seq;
+use crate::realm::profiles::ProfileStatus;
+use crate::realm::users::UserStatus;
+use crate::realm::{Change, Key, ProfileNo, Realm, RightNo, Row, UserNo};
+
+/// Changes that are remembered (PROTOCOL §6).
+const REMEMBERED: usize = 100_000;
+
+/// One change of what somebody may do, as it can be undone.
+#[derive(Debug, Clone, Copy)]
+enum Undo {
+    Member(ProfileNo, UserNo, bool),
+    Grant(ProfileNo, RightNo, bool),
+    Direct(UserNo, RightNo, bool),
+    /// The profile gave its rights before.
+    Profile(ProfileNo, bool),
+    /// The user's rights counted before.
+    User(UserNo, bool),
+}
+
+/// The changes of rights since this process started, newest last.
+#[derive(Debug)]
+pub(super) struct History {
+    /// The oldest version from which every change is still here.
+    floor: Seq,
+    changes: VecDeque<(Seq, Undo)>,
+}
+
+impl History {
+    pub(super) fn new(floor: Seq) -> Self {
+        Self { floor, changes: VecDeque::new() }
+    }
+
+    /// Remembers what a commit changes; `before` is the realm without it.
+    pub(super) fn note(&mut self, seq: Seq, before: &Realm, changes: &[Change]) {
+        for change in changes {
+            if let Some(undo) = undo(before, change) {
+                self.changes.push_back((seq, undo));
+            }
+        }
+        while self.changes.len() > REMEMBERED {
+            if let Some((seq, _)) = self.changes.pop_front() {
+                self.floor = self.floor.max(seq);
+            }
+        }
+    }
+
+    /// The rights that `user` had at `version`, if the changes since then are still known.
+    pub(super) fn effective_at(&self, realm: &Realm, user: UserNo, version: Seq) -> Option<BTreeSet<RightNo>> {
+        if version < self.floor {
+            return None;
+        }
+        let mut past = Past::of(realm, user);
+        let newer = self.changes.iter().rev().take_while(|(seq, _)| *seq > version);
+        newer.for_each(|(_, undo)| past.undo(realm, user, *undo));
+        Some(past.effective())
+    }
+}
+
+fn undo(before: &Realm, change: &Change) -> Option<Undo> {
+    Some(match change {
+        Change::Put(Row::Member(profile, user)) => Undo::Member(*profile, *user, false),
+        Change::Delete(Key::Member(profile, user)) => Undo::Member(*profile, *user, true),
+        Change::Put(Row::Grant(profile, right)) => Undo::Grant(*profile, *right, false),
+        Change::Delete(Key::Grant(profile, right)) => Undo::Grant(*profile, *right, true),
+        Change::Put(Row::Direct(user, right)) => Undo::Direct(*user, *right, false),
+        Change::Delete(Key::Direct(user, right)) => Undo::Direct(*user, *right, true),
+        Change::Put(Row::Profile(profile)) => {
+            let gave = gives(before, profile.no);
+            let gives = profile.status == ProfileStatus::Enabled;
+            (gave != gives).then_some(Undo::Profile(profile.no, gave))?
+        }
+        Change::Delete(Key::Profile(no)) => Undo::Profile(*no, gives(before, *no)),
+        Change::Put(Row::User(user)) => {
+            let (counted, counts) = (counts(before, user.no), user_counts(user.status));
+            (counted != counts).then_some(Undo::User(user.no, counted))?
+        }
+        Change::Delete(Key::User(no)) => Undo::User(*no, counts(before, *no)),
+        _ => return None,
+    })
+}
+
+fn gives(realm: &Realm, profile: ProfileNo) -> bool {
+    realm.profile(profile).is_some_and(|profile| profile.status == ProfileStatus::Enabled)
+}
+
+fn counts(realm: &Realm, user: UserNo) -> bool {
+    realm.user(user).is_some_and(|user| user_counts(user.status))
+}
+
+fn user_counts(status: UserStatus) -> bool {
+    matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired)
+}
+
+/// The paths by which one user has rights, going back in time.
+struct Past {
+    counts: bool,
+    direct: BTreeSet<RightNo>,
+    member: BTreeSet<ProfileNo>,
+    /// Profiles whose grants or status were different, as they were.
+    profiles: BTreeMap<ProfileNo, (bool, BTreeSet<RightNo>)>,
+}
+
+impl Past {
+    fn of(realm: &Realm, user: UserNo) -> Self {
+        let mut past = Self {
+            counts: counts(realm, user),
+            direct: realm.direct_of(user).collect(),
+            member: realm.profiles_of(user).collect(),
+            profiles: BTreeMap::new(),
+        };
+        for profile in past.member.clone() {
+            past.profile(realm, profile);
+        }
+        past
+    }
+
+    fn profile(&mut self, realm: &Realm, no: ProfileNo) -> &mut (bool, BTreeSet<RightNo>) {
+        let now = || (gives(realm, no), realm.grants_of(no).collect());
+        self.profiles.entry(no).or_insert_with(now)
+    }
+
+    fn undo(&mut self, realm: &Realm, me: UserNo, undo: Undo) {
+        match undo {
+            Undo::Member(profile, user, was) if user == me => {
+                set(&mut self.member, profile, was);
+            }
+            Undo::Grant(profile, right, was) => set(&mut self.profile(realm, profile).1, right, was),
+            Undo::Direct(user, right, was) if user == me => set(&mut self.direct, right, was),
+            Undo::Profile(profile, gave) => self.profile(realm, profile).0 = gave,
+            Undo::User(user, counted) if user == me => self.counts = counted,
+            _ => {}
+        }
+        if let Undo::Member(profile, user, true) = undo
+            && user == me
+        {
+            // Its grants as of this moment in the past: nothing later about it was skipped, since
+            // every change of a profile is undone whether the user was in it or not.
+            self.profile(realm, profile);
+        }
+    }
+
+    fn effective(&self) -> BTreeSet<RightNo> {
+        if !self.counts {
+            return BTreeSet::new();
+        }
+        let given = self.member.iter().filter_map(|profile| self.profiles.get(profile));
+        let given = given.filter(|(gave, _)| *gave).flat_map(|(_, rights)| rights.iter().copied());
+        self.direct.iter().copied().chain(given).collect()
+    }
+}
+
+fn set<T: Ord>(set: &mut BTreeSet<T>, item: T, present: bool) {
+    if present {
+        set.insert(item);
+    } else {
+        set.remove(&item);
+    }
+}

@@ -1,0 +1,137 @@
+//! The outbox of one connection: subscriptions with what waits for them, and notices. Bounded:
+//! rows conflate, and a reader that stays behind is closed with a reason.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use futures::task::AtomicWaker;
+use parking_lot::Mutex;
+
+use super::subscription::Subscription;
+use crate::realm::{EndReason, SessionNo};
+
+/// What the socket of a connection is told beside the rows.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// The services changed: a heartbeat's answer that nobody asked for.
+    Services(Arc<str>),
+    /// The session of this connection ends soon.
+    #[expect(missing_docs, reason = "the seconds that are left")]
+    Expiring { in_secs: u64 },
+    /// A session ended; the socket is told if it is bound to it.
+    Ended(SessionNo, EndReason),
+    /// The gateway drains.
+    Shutdown,
+}
+
+/// What a socket has to write.
+#[derive(Debug, Default)]
+pub struct Mail {
+    /// Finished frames, in order.
+    pub frames: Vec<String>,
+    /// What the link has to react to, after them.
+    pub notices: Vec<Notice>,
+}
+
+/// Shared by the socket that empties it and by everybody who fills it.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    inside: Mutex<Inside>,
+    due: AtomicBool,
+    waker: AtomicWaker,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    subscriptions: Vec<Subscription>,
+    notices: Vec<Notice>,
+    bytes_max: usize,
+}
+
+/// Frames taken in one go; the rest stays and goes on conflating while they are written.
+const FRAMES_MAX: usize = 16;
+
+impl Outbox {
+    /// An outbox whose waiting rows may weigh `bytes_max`.
+    pub fn new(bytes_max: usize) -> Arc<Self> {
+        let inside = Inside { bytes_max, ..Inside::default() };
+        Arc::new(Self { inside: Mutex::new(inside), ..Self::default() })
+    }
+
+    /// Adds a notice and wakes the socket. A newer list of services replaces one that waits.
+    pub fn notify(&self, notice: Notice) {
+        let mut inside = self.inside.lock();
+        if matches!(notice, Notice::Services(_)) {
+            inside.notices.retain(|old| !matches!(old, Notice::Services(_)));
+        }
+        inside.notices.push(notice);
+        drop(inside);
+        self.wake();
+    }
+
+    /// Works on the subscriptions; whoever made rows wait calls [`Outbox::wake`] afterwards.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Vec<Subscription>) -> T) -> T {
+        work(&mut self.inside.lock().subscriptions)
+    }
+
+    /// Works on one subscription, if it is still there, and wakes the socket if rows wait.
+    pub(super) fn with_one<T>(&self, id: u64, work: impl FnOnce(&mut Subscription) -> T) -> Option<T> {
+        let mut inside = self.inside.lock();
+        let one = inside.subscriptions.iter_mut().find(|one| one.id == id)?;
+        let done = work(one);
+        let due = one.is_due();
+        drop(inside);
+        if due {
+            self.wake();
+        }
+        Some(done)
+    }
+
+    /// How many subscriptions the connection has.
+    pub fn subscriptions(&self) -> usize {
+        self.inside.lock().subscriptions.len()
+    }
+
+    /// Makes the socket look.
+    pub fn wake(&self) {
+        if !self.due.swap(true, Ordering::AcqRel) {
+            self.waker.wake();
+        }
+    }
+
+    /// Ready when there may be something to take.
+    pub fn poll_due(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.due.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        self.waker.register(context.waker());
+        match self.due.load(Ordering::Acquire) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Takes what is to be written now. Called by the socket alone, when its last write is through.
+    pub fn take(&self) -> Mail {
+        self.due.store(false, Ordering::Release);
+        let mut inside = self.inside.lock();
+        let mut mail = Mail::default();
+        for subscription in &mut inside.subscriptions {
+            while subscription.is_due() && mail.frames.len() < FRAMES_MAX {
+                mail.frames.push(subscription.update());
+            }
+        }
+        if inside.subscriptions.iter().any(Subscription::is_due) {
+            self.due.store(true, Ordering::Release);
+        }
+        mail.notices = std::mem::take(&mut inside.notices);
+        mail
+    }
+
+    /// Whether more waits than may wait. Asked while a write is stuck.
+    pub fn overflows(&self) -> bool {
+        let inside = self.inside.lock();
+        inside.subscriptions.iter().map(Subscription::weight).sum::<usize>() > inside.bytes_max
+    }
+}

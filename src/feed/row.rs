@@ -1,0 +1,117 @@
+//! One row as it is shown: its fields, and their JSON, made once and shared.
+
+use std::sync::{Arc, OnceLock};
+
+use super::source::{RowRef, Source};
+
+/// The value of one field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Field {
+    /// Words.
+    Text(Arc<str>),
+    /// A whole number.
+    Number(i64),
+    /// Yes or no.
+    Flag(bool),
+    /// Not set.
+    Null,
+}
+
+impl Field {
+    /// A text.
+    pub fn text(text: impl Into<Arc<str>>) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+/// The fields of a row, in the order of its source's columns.
+#[derive(Debug)]
+pub struct DataRow {
+    fields: Box<[Field]>,
+    /// All set fields as JSON members, made by the first reader and shared by the others.
+    whole: OnceLock<Box<str>>,
+}
+
+impl DataRow {
+    /// A row of these fields.
+    pub fn new(fields: impl IntoIterator<Item = Field>) -> Self {
+        Self { fields: fields.into_iter().collect(), whole: OnceLock::new() }
+    }
+
+    /// A field by the number of its column.
+    pub fn field(&self, column: usize) -> &Field {
+        self.fields.get(column).unwrap_or(&Field::Null)
+    }
+
+    /// One bit for each field that differs from `before`.
+    pub fn difference(&self, before: &DataRow) -> u64 {
+        let pairs = self.fields.iter().zip(before.fields.iter()).enumerate();
+        pairs.filter(|(_, (now, then))| now != then).fold(0, |mask, (at, _)| mask | 1 << at)
+    }
+
+    /// Roughly how many bytes it keeps while it waits in an outbox.
+    pub fn weight(&self) -> usize {
+        let text = |field: &Field| if let Field::Text(text) = field { text.len() } else { 8 };
+        64 + self.fields.iter().map(text).sum::<usize>()
+    }
+}
+
+/// What happened to a row, as QUERY_UPDATE says it.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// The row is new to the client.
+    Insert(Arc<DataRow>),
+    /// These fields (one bit a column) have these values now.
+    Modify(u64, Arc<DataRow>),
+    /// The row is gone for the client.
+    Delete,
+}
+
+impl Operation {
+    /// Appends the element of ROW: `{"DETAILS":{"OPERATION":…,"ROW_REF":…,fields}}`. `columns`: the
+    /// fields asked for, one bit each.
+    pub fn write(&self, out: &mut Vec<u8>, source: Source, row: RowRef, columns: u64) {
+        let (word, fields) = match self {
+            Operation::Insert(row) => ("INSERT", Some((u64::MAX, row, false))),
+            Operation::Modify(mask, row) => ("MODIFY", Some((*mask, row, true))),
+            Operation::Delete => ("DELETE", None),
+        };
+        out.extend_from_slice(b"{\"DETAILS\":{\"OPERATION\":\"");
+        out.extend_from_slice(word.as_bytes());
+        out.extend_from_slice(b"\",\"ROW_REF\":\"");
+        out.extend_from_slice(row.to_string().as_bytes());
+        out.push(b'"');
+        match fields {
+            Some((_, row, false)) if columns == u64::MAX => {
+                let whole = row.whole.get_or_init(|| members(row, source, u64::MAX, false));
+                out.extend_from_slice(whole.as_bytes());
+            }
+            Some((mask, row, nulls)) => {
+                out.extend_from_slice(members(row, source, mask & columns, nulls).as_bytes());
+            }
+            None => {}
+        }
+        out.extend_from_slice(b"}}");
+    }
+}
+
+/// The members `,"NAME":value` of the fields in `mask`; a field that is not set is left out unless
+/// `nulls` asks for it (a MODIFY must say that a field was cleared).
+fn members(row: &DataRow, source: Source, mask: u64, nulls: bool) -> Box<str> {
+    let mut out = String::new();
+    for (at, (column, field)) in source.columns().iter().zip(row.fields.iter()).enumerate() {
+        let json = match field {
+            _ if mask & (1 << at) == 0 => continue,
+            Field::Null if !nulls => continue,
+            Field::Null => "null".to_owned(),
+            Field::Flag(flag) => flag.to_string(),
+            Field::Number(number) => number.to_string(),
+            Field::Text(text) => serde_json::Value::from(&**text).to_string(),
+        };
+        out.push_str(",\"");
+        out.push_str(column.name);
+        out.push_str("\":");
+        out.push_str(&json);
+    }
+    out.into()
+}

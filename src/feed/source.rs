@@ -1,0 +1,323 @@
+//! Data sources: which rows exist, who sees them, in which order they are read.
+
+use protocol::criteria::{Column, Kind, Value};
+
+use super::row::{Field, DataRow};
+use crate::realm::rights::Right;
+use crate::realm::sessions::Session;
+use crate::realm::users::{ATTRIBUTES, User};
+use crate::realm::{ProfileNo, Realm, RightNo, SessionNo, UserNo};
+
+/// What DATA_LOGON can subscribe to (PROTOCOL §6, §9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// Effective rights, one row for each user and code.
+    UserRights,
+    /// Users with their attributes.
+    AllUsers,
+    /// Profiles.
+    AllProfiles,
+    /// Rights.
+    AllRights,
+    /// Live sessions.
+    ActiveSessions,
+    /// Services to connect to, one row a host.
+    Services,
+}
+
+/// ROW_REF: computed from the numbers of what the row shows, stable for its life.
+pub type RowRef = u64;
+
+const fn text(name: &'static str) -> Column {
+    Column { name, kind: Kind::Text }
+}
+const fn name(name: &'static str) -> Column {
+    Column { name, kind: Kind::Name }
+}
+const fn number(name: &'static str) -> Column {
+    Column { name, kind: Kind::Number }
+}
+const fn flag(name: &'static str) -> Column {
+    Column { name, kind: Kind::Boolean }
+}
+
+const VERSION: Column = number("RECORD_VERSION");
+
+static USER_RIGHTS: [Column; 5] =
+    [name("USER_NAME"), text("RIGHT_CODE"), text("CODE"), text("DESCRIPTION"), VERSION];
+static ALL_PROFILES: [Column; 5] =
+    [text("ID"), text("NAME"), text("DESCRIPTION"), text("STATUS"), VERSION];
+static ALL_RIGHTS: [Column; 4] = [text("ID"), text("CODE"), text("DESCRIPTION"), VERSION];
+static ACTIVE_SESSIONS: [Column; 6] = [
+    name("USER_NAME"),
+    text("HOST"),
+    number("LOGIN_TIME"),
+    number("LAST_ACCESS_TIME"),
+    text("SESSION_ID"),
+    VERSION,
+];
+/// The column of ACTIVE_SESSIONS that is a capability.
+const SESSION_ID: usize = 4;
+static SERVICES: [Column; 7] = [
+    text("NAME"),
+    flag("ENCRYPTED"),
+    text("HOST"),
+    number("PORT"),
+    number("POSITION"),
+    flag("HEALTHY"),
+    VERSION,
+];
+static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {
+    let mut columns = [text(""); 6 + ATTRIBUTES.len()];
+    columns[0] = text("ID");
+    columns[1] = name("USER_NAME");
+    columns[2] = text("STATUS");
+    columns[3] = number("LAST_LOGIN");
+    columns[4] = flag("ONLINE");
+    columns[5] = VERSION;
+    let mut at = 0;
+    while at < ATTRIBUTES.len() {
+        columns[6 + at] = text(ATTRIBUTES[at]);
+        at += 1;
+    }
+    columns
+};
+
+/// Rows of one step of a scan; between steps the realm's guard is given back.
+pub const STEP_ROWS: usize = 512;
+
+/// One step of reading a source in order.
+pub struct Scanned {
+    /// The rows that exist, in order; criteria and permissions are not yet looked at.
+    pub rows: Vec<RowRef>,
+    /// After which row the next step goes on; none: the source ended.
+    pub next: Option<RowRef>,
+}
+
+impl Source {
+    /// All sources and their names on the wire; the first name of each is the usual one.
+    pub const NAMES: &[(&str, Source)] = &[
+        ("USER_RIGHTS", Source::UserRights),
+        ("ALL_USER_RIGHTS", Source::UserRights),
+        ("ALL_USERS", Source::AllUsers),
+        ("ALL_PROFILES", Source::AllProfiles),
+        ("ALL_RIGHTS", Source::AllRights),
+        ("ACTIVE_SESSIONS", Source::ActiveSessions),
+        ("SERVICES", Source::Services),
+    ];
+
+    /// The source of this name.
+    pub fn of(name: &str) -> Option<Source> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+    }
+
+    /// The fields of its rows.
+    pub fn columns(self) -> &'static [Column] {
+        match self {
+            Source::UserRights => &USER_RIGHTS,
+            Source::AllUsers => &ALL_USERS,
+            Source::AllProfiles => &ALL_PROFILES,
+            Source::AllRights => &ALL_RIGHTS,
+            Source::ActiveSessions => &ACTIVE_SESSIONS,
+            Source::Services => &SERVICES,
+        }
+    }
+
+    /// The right that shows all rows; whoever lacks it sees his own.
+    pub fn right(self) -> Option<&'static str> {
+        match self {
+            Source::Services => None,
+            Source::ActiveSessions => Some("VIEW_SESSIONS"),
+            _ => Some("VIEW_USERS"),
+        }
+    }
+
+    /// The column that names the user whom a row belongs to, where rows belong to users.
+    pub fn user_column(self) -> Option<usize> {
+        match self {
+            Source::UserRights | Source::ActiveSessions => Some(0),
+            Source::AllUsers => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Whether `viewer` sees the row without the source's right: his own rows, and the profiles and
+    /// rights that he has.
+    pub fn is_own(self, realm: &Realm, viewer: UserNo, row: RowRef) -> bool {
+        match self {
+            Source::UserRights => right_row(row).0 == viewer,
+            Source::AllUsers => user_row(row) == viewer,
+            Source::AllProfiles => realm.is_member(ProfileNo(low(row)), viewer),
+            Source::AllRights => realm.holds(viewer, RightNo(low(row))),
+            Source::ActiveSessions => {
+                realm.session(SessionNo(row)).is_some_and(|session| session.user == viewer)
+            }
+            Source::Services => true,
+        }
+    }
+
+    /// The row as `viewer` may see it, if it exists.
+    pub fn row(self, realm: &Realm, viewer: UserNo, row: RowRef) -> Option<DataRow> {
+        match self {
+            Source::UserRights => {
+                let (user, right) = right_row(row);
+                let (user, right) = (realm.user(user)?, realm.right(right)?);
+                realm.holds(user.no, right.no).then(|| user_right(user, right))
+            }
+            Source::AllUsers => realm.user(user_row(row)).map(|user| all_users(realm, user)),
+            Source::AllProfiles => realm.profile(ProfileNo(low(row))).map(|profile| {
+                DataRow::new([
+                    Field::text(profile.id()),
+                    Field::text(profile.name.as_str()),
+                    Field::text(&*profile.description),
+                    Field::text(profile.status.word()),
+                    Field::Number(i64::from(profile.version)),
+                ])
+            }),
+            Source::AllRights => realm.right(RightNo(low(row))).map(|right| {
+                DataRow::new([
+                    Field::text(right.no.id(right.location)),
+                    Field::text(right.code.as_str()),
+                    Field::text(&*right.description),
+                    Field::Number(1),
+                ])
+            }),
+            Source::ActiveSessions => {
+                let session = realm.session(SessionNo(row)).filter(|it| it.dormant.is_none())?;
+                let shown = session.user == viewer || realm.holds_code(viewer, "LOGOUT_OTHERS");
+                active_session(realm, session, shown)
+            }
+            Source::Services => None,
+        }
+    }
+
+    /// Columns of a row that its viewer may not see, one bit each: they are never "modified".
+    pub(super) fn masked(self, data: &DataRow) -> u64 {
+        let hidden = self == Source::ActiveSessions && *data.field(SESSION_ID) == Field::Null;
+        if hidden { 1 << SESSION_ID } else { 0 }
+    }
+
+    /// Reads the next rows after `after`, at most [`STEP_ROWS`]; only those of `user` if given.
+    pub fn scan(self, realm: &Realm, after: Option<RowRef>, user: Option<UserNo>) -> Scanned {
+        match (self, user) {
+            (Source::UserRights, Some(user)) => {
+                let rights = realm.effective(user).into_iter().map(|right| right_ref(user, right));
+                Scanned { rows: rights.filter(|row| after.is_none_or(|at| *row > at)).collect(), next: None }
+            }
+            (Source::UserRights, None) => scan_rights(realm, after),
+            (Source::AllUsers, Some(user)) => {
+                let row = RowRef::from(user.0);
+                let there = realm.user(user).is_some() && after.is_none_or(|at| row > at);
+                Scanned { rows: there.then_some(row).into_iter().collect(), next: None }
+            }
+            (Source::AllUsers, None) => {
+                let users = realm.users_after(after.map(user_row));
+                step(users.map(|user| RowRef::from(user.no.0)))
+            }
+            (Source::AllProfiles, _) => {
+                let profiles = realm.profiles_after(after.map(|row| ProfileNo(low(row))));
+                step(profiles.map(|profile| RowRef::from(profile.no.0)))
+            }
+            (Source::AllRights, _) => {
+                let rights = realm.rights_after(after.map(|row| RightNo(low(row))));
+                step(rights.map(|right| RowRef::from(right.no.0)))
+            }
+            (Source::ActiveSessions, Some(user)) => {
+                let sessions = realm.sessions_of(user).map(|session| session.no.0);
+                step(sessions.filter(|row| after.is_none_or(|at| *row > at)))
+            }
+            (Source::ActiveSessions, None) => {
+                step(realm.sessions_after(after.map(SessionNo)).map(|session| session.no.0))
+            }
+            (Source::Services, _) => Scanned { rows: Vec::new(), next: None },
+        }
+    }
+}
+
+fn step(rows: impl Iterator<Item = RowRef>) -> Scanned {
+    let rows: Vec<_> = rows.take(STEP_ROWS).collect();
+    let full = rows.len() == STEP_ROWS;
+    Scanned { next: rows.last().copied().filter(|_| full), rows }
+}
+
+/// Rights of all users: whole users, until the step is full of rows or of users without any.
+fn scan_rights(realm: &Realm, after: Option<RowRef>) -> Scanned {
+    let mut rows: Vec<RowRef> = Vec::new();
+    let before_current = after.and_then(|row| right_row(row).0.0.checked_sub(1).map(UserNo));
+    for (looked_at, user) in realm.users_after(before_current).enumerate() {
+        if rows.len() >= STEP_ROWS || looked_at >= STEP_ROWS {
+            let before = UserNo(user.no.0.saturating_sub(1));
+            return Scanned { rows, next: Some(right_ref(before, RightNo::MAX)) };
+        }
+        let rights = realm.effective(user.no).into_iter().map(|right| right_ref(user.no, right));
+        rows.extend(rights.filter(|row| after.is_none_or(|at| *row > at)));
+    }
+    Scanned { rows, next: None }
+}
+
+/// The reference of a USER_RIGHTS row.
+pub fn right_ref(user: UserNo, right: RightNo) -> RowRef {
+    RowRef::from(user.0) << 32 | RowRef::from(right.0)
+}
+
+fn right_row(row: RowRef) -> (UserNo, RightNo) {
+    (UserNo((row >> 32) as u32), RightNo(low(row)))
+}
+
+fn user_row(row: RowRef) -> UserNo {
+    UserNo(low(row))
+}
+
+fn low(row: RowRef) -> u32 {
+    (row & RowRef::from(u32::MAX)) as u32
+}
+
+pub(super) fn user_right(user: &User, right: &Right) -> DataRow {
+    DataRow::new([
+        Field::text(user.name.as_str()),
+        Field::text(right.code.as_str()),
+        Field::text(right.code.as_str()),
+        Field::text(&*right.description),
+        Field::Number(1),
+    ])
+}
+
+fn all_users(realm: &Realm, user: &User) -> DataRow {
+    let online = realm.sessions_of(user.no).any(|session| session.dormant.is_none());
+    let attributes = (0..ATTRIBUTES.len()).map(|number| match user.attribute(number as u8) {
+        Some(text) => Field::text(text),
+        None => Field::Null,
+    });
+    let known = [
+        Field::text(user.id()),
+        Field::text(user.name.as_str()),
+        Field::text(user.status.word()),
+        user.last_login.map_or(Field::Null, |at| Field::Number(at as i64)),
+        Field::Flag(online),
+        Field::Number(i64::from(user.version)),
+    ];
+    DataRow::new(known.into_iter().chain(attributes))
+}
+
+fn active_session(realm: &Realm, session: &Session, with_id: bool) -> Option<DataRow> {
+    Some(DataRow::new([
+        Field::text(realm.user(session.user)?.name.as_str()),
+        Field::text(&*session.host),
+        Field::Number(session.opened as i64),
+        Field::Number(session.accessed as i64),
+        if with_id { Field::text(session.id.0.to_string()) } else { Field::Null },
+        Field::Number(1),
+    ]))
+}
+
+impl Field {
+    /// The field as criteria compare it.
+    pub fn value(&self) -> Value<'_> {
+        match self {
+            Field::Text(text) => Value::Text(text),
+            Field::Number(number) => Value::Number(*number),
+            Field::Flag(flag) => Value::Boolean(*flag),
+            Field::Null => Value::Null,
+        }
+    }
+}

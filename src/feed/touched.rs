@@ -1,0 +1,176 @@
+//! What a commit touches: the rows of records, and the users whose rights may differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::row::DataRow;
+use super::source::{RowRef, Source};
+use crate::realm::profiles::ProfileStatus;
+use crate::realm::{Change, Key, ProfileNo, Realm, RightNo, Row, SessionNo, UserNo};
+
+/// The sources whose rows are records, one row each.
+pub(super) const ENTITIES: [Source; 4] =
+    [Source::AllUsers, Source::AllProfiles, Source::AllRights, Source::ActiveSessions];
+
+/// A record's row before the commit, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Old {
+    pub(super) row: Option<DataRow>,
+    pub(super) user: Option<UserNo>,
+}
+
+/// What had to be looked at before the realm absorbed a commit.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// Rows that may differ, as they were; only of sources that somebody subscribes to.
+    pub(super) rows: BTreeMap<(Source, RowRef), Old>,
+    /// Users whose rights may differ in any way.
+    users: BTreeSet<UserNo>,
+    /// Profiles that began or ceased to give their rights.
+    toggled: BTreeSet<ProfileNo>,
+}
+
+impl Before {
+    pub(super) fn look(realm: &Realm, changes: &[Change], sources: &[Source]) -> Self {
+        let mut before = Self::default();
+        for change in changes {
+            before.look_at_rights(realm, change);
+            let (source, row, user) = match record(change) {
+                Some((Source::ActiveSessions, row)) => {
+                    let user = match change {
+                        Change::Put(Row::Session(session)) => Some(session.user),
+                        _ => realm.session(SessionNo(row)).map(|session| session.user),
+                    };
+                    if let Some(user) = user {
+                        // ONLINE is a field of the user's row.
+                        before.keep(realm, sources, Source::AllUsers, RowRef::from(user.0), Some(user));
+                    }
+                    (Source::ActiveSessions, row, user)
+                }
+                Some((Source::AllUsers, row)) => (Source::AllUsers, row, Some(UserNo(row as u32))),
+                Some((source, row)) => (source, row, None),
+                None => continue,
+            };
+            before.keep(realm, sources, source, row, user);
+        }
+        before
+    }
+
+    fn keep(&mut self, realm: &Realm, sources: &[Source], source: Source, row: RowRef, user: Option<UserNo>) {
+        if sources.contains(&source) {
+            // The owner's view of the row: what others may not see is masked when they look.
+            let viewer = user.unwrap_or(UserNo::MIN);
+            let old = || Old { row: source.row(realm, viewer, row), user };
+            self.rows.entry((source, row)).or_insert_with(old);
+        }
+    }
+
+    fn look_at_rights(&mut self, realm: &Realm, change: &Change) {
+        match change {
+            Change::Put(Row::User(user)) => {
+                if realm.user(user.no).map(|old| old.status) != Some(user.status) {
+                    self.users.insert(user.no);
+                }
+            }
+            Change::Put(Row::Member(_, user) | Row::Direct(user, _))
+            | Change::Delete(Key::Member(_, user) | Key::Direct(user, _) | Key::User(user)) => {
+                self.users.insert(*user);
+            }
+            Change::Put(Row::Profile(profile)) => {
+                let gave = realm.profile(profile.no).map(|old| old.status);
+                if gave.is_some_and(|gave| gave != profile.status) {
+                    self.toggled.insert(profile.no);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The record that a change is about, as source and row.
+fn record(change: &Change) -> Option<(Source, RowRef)> {
+    Some(match change {
+        Change::Put(Row::User(user)) => (Source::AllUsers, user.no.0.into()),
+        Change::Delete(Key::User(no)) => (Source::AllUsers, no.0.into()),
+        Change::Put(Row::Profile(profile)) => (Source::AllProfiles, profile.no.0.into()),
+        Change::Delete(Key::Profile(no)) => (Source::AllProfiles, no.0.into()),
+        Change::Put(Row::Right(right)) => (Source::AllRights, right.no.0.into()),
+        Change::Delete(Key::Right(no)) => (Source::AllRights, no.0.into()),
+        Change::Put(Row::Session(session)) => (Source::ActiveSessions, session.no.0),
+        Change::Delete(Key::Session(no)) => (Source::ActiveSessions, no.0),
+        _ => return None,
+    })
+}
+
+/// Whose rights a commit touches. `None` beside a user: all of his may differ.
+#[derive(Debug)]
+pub(super) struct Touched {
+    users: BTreeSet<UserNo>,
+    grants: BTreeMap<ProfileNo, Option<Vec<RightNo>>>,
+    records: bool,
+}
+
+impl Touched {
+    pub(super) fn of(realm: &Realm, changes: &[Change], before: &Before) -> Self {
+        let mut grants: BTreeMap<ProfileNo, Option<Vec<RightNo>>> = BTreeMap::new();
+        for change in changes {
+            if let Change::Put(Row::Grant(profile, right)) | Change::Delete(Key::Grant(profile, right)) = change {
+                let list = grants.entry(*profile).or_insert_with(|| Some(Vec::new()));
+                list.get_or_insert_default().push(*right);
+            }
+        }
+        // A profile that gives nothing, before and after, changes nobody's rights.
+        grants.retain(|profile, _| {
+            realm.profile(*profile).is_some_and(|it| it.status == ProfileStatus::Enabled)
+        });
+        grants.extend(before.toggled.iter().map(|profile| (*profile, None)));
+        Self { users: before.users.clone(), grants, records: !before.rows.is_empty() }
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.users.is_empty() && self.grants.is_empty() && !self.records
+    }
+
+    /// Visits every subscribed user whose rights may differ, with the rights in question.
+    pub(super) fn affected(
+        &self,
+        realm: &Realm,
+        subscribed: impl Iterator<Item = UserNo>,
+        is_subscribed: impl Fn(UserNo) -> bool,
+        mut visit: impl FnMut(UserNo, Option<&[RightNo]>),
+    ) {
+        for user in self.users.iter().filter(|user| is_subscribed(**user)) {
+            visit(*user, None);
+        }
+        if self.grants.is_empty() {
+            return;
+        }
+        for user in subscribed.filter(|user| !self.users.contains(user)) {
+            for (profile, rights) in &self.grants {
+                if realm.is_member(*profile, user) {
+                    visit(user, rights.as_deref());
+                }
+            }
+        }
+    }
+
+    /// Visits all affected users in the order of their numbers, a profile at a time, until `visit`
+    /// says that it has enough.
+    pub(super) fn in_order(
+        &self,
+        realm: &Realm,
+        mut visit: impl FnMut(UserNo, Option<&[RightNo]>) -> bool,
+    ) {
+        for user in &self.users {
+            if !visit(*user, None) {
+                break;
+            }
+        }
+        for (profile, rights) in &self.grants {
+            for user in realm.members_of(*profile) {
+                if !visit(user, rights.as_deref()) {
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Presence: what this node knows of a session beyond the log — its sockets, its last signs of
+//! life — and the flags by which a socket learns, without a lock, that its session is over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use protocol::UserName;
+
+use crate::feed::{Notice, Outbox};
+use crate::realm::command::Touched;
+use crate::realm::{EndReason, Millis, SessionNo, UserNo};
+
+/// One session as this node sees it. Sockets bound to it hold an `Arc`.
+#[derive(Debug)]
+pub struct Presence {
+    /// Which session.
+    pub session: SessionNo,
+    /// Whose.
+    pub user: UserNo,
+    /// The user's name.
+    pub user_name: UserName,
+    ended: AtomicBool,
+    /// Grows when the session's tokens change: what a socket remembers of them is then stale.
+    epoch: AtomicU32,
+    /// The last message that counts as use.
+    touched: AtomicU64,
+    /// The newest touch that the log knows.
+    logged: AtomicU64,
+    /// The last sign of life of any of its sockets.
+    alive: AtomicU64,
+    /// Whether a socket was ever bound to it; whether the log knows.
+    watched: AtomicU8,
+    outboxes: Mutex<Vec<Arc<Outbox>>>,
+}
+
+const UNWATCHED: u8 = 0;
+const WATCHED: u8 = 1;
+const WATCHED_LOGGED: u8 = 2;
+
+impl Presence {
+    /// Whether the session is over. Set before the command that ended it is answered.
+    pub fn is_over(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// See [`Presence::epoch`]'s field: compare for equality only.
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// A message that counts as use was served.
+    pub fn touch(&self, now: Millis) {
+        self.touched.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// A socket gave a sign of life.
+    pub fn live(&self, now: Millis) {
+        self.alive.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// The newest use that this node knows.
+    pub fn touched(&self) -> Millis {
+        self.touched.load(Ordering::Relaxed)
+    }
+
+    /// The newest sign of life.
+    pub fn alive(&self) -> Millis {
+        self.alive.load(Ordering::Relaxed)
+    }
+
+    /// Whether missed heartbeats end it: it had a socket once.
+    pub fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed) != UNWATCHED
+    }
+
+    /// Tells all its sockets.
+    pub fn tell(&self, notice: &Notice) {
+        for outbox in self.outboxes.lock().iter() {
+            outbox.notify(notice.clone());
+        }
+    }
+}
+
+/// The presences of this node.
+#[derive(Debug, Default)]
+pub struct Presences {
+    all: DashMap<SessionNo, Arc<Presence>>,
+}
+
+impl Presences {
+    /// The presence of a session; made at first use. `since`: its newest use as the log knows it.
+    pub fn of(&self, session: SessionNo, user: UserNo, name: &UserName, since: Millis) -> Arc<Presence> {
+        let make = || {
+            Arc::new(Presence {
+                session,
+                user,
+                user_name: name.clone(),
+                ended: AtomicBool::new(false),
+                epoch: AtomicU32::new(0),
+                touched: AtomicU64::new(since),
+                logged: AtomicU64::new(since),
+                alive: AtomicU64::new(since),
+                watched: AtomicU8::new(UNWATCHED),
+                outboxes: Mutex::default(),
+            })
+        };
+        self.all.entry(session).or_insert_with(make).clone()
+    }
+
+    /// The presence of a session, if it has one here.
+    pub fn get(&self, session: SessionNo) -> Option<Arc<Presence>> {
+        self.all.get(&session).map(|presence| presence.clone())
+    }
+
+    /// How many sessions this node knows.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Binds a socket: from now on it hears of the session's end. A session that ended in between
+    /// is told at once. True when the session was not watched before.
+    pub fn bind(&self, presence: &Presence, outbox: &Arc<Outbox>, now: Millis) -> bool {
+        presence.live(now);
+        presence.outboxes.lock().push(outbox.clone());
+        if presence.is_over() {
+            outbox.notify(Notice::Ended(presence.session, EndReason::Logout));
+        }
+        presence.watched.compare_exchange(UNWATCHED, WATCHED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes a socket away again.
+    pub fn unbind(&self, presence: &Presence, outbox: &Arc<Outbox>) {
+        presence.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
+    }
+
+    /// A session that the log already knows as watched.
+    pub fn watched(&self, presence: &Presence) {
+        presence.watched.store(WATCHED_LOGGED, Ordering::Relaxed);
+    }
+
+    /// The session is over: no message is served for it from here on.
+    pub fn end(&self, session: SessionNo) -> Option<Arc<Presence>> {
+        let (_, presence) = self.all.remove(&session)?;
+        presence.ended.store(true, Ordering::Release);
+        Some(presence)
+    }
+
+    /// The session has new tokens.
+    pub fn renew(&self, session: SessionNo, touched: Millis) {
+        if let Some(presence) = self.get(session) {
+            presence.touch(touched);
+            presence.epoch.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Uses that the log does not know yet, at most `most` of them.
+    pub fn unlogged(&self, most: usize) -> Vec<Touched> {
+        let newer = |presence: &Presence| {
+            let at = presence.touched();
+            let first_watch = presence.watched.load(Ordering::Relaxed) == WATCHED;
+            let touched = Touched { session: presence.session, at, watched: presence.is_watched() };
+            (at > presence.logged.load(Ordering::Relaxed) || first_watch).then_some(touched)
+        };
+        self.all.iter().filter_map(|presence| newer(&presence)).take(most).collect()
+    }
+
+    /// These uses are in the log now.
+    pub fn logged(&self, touched: &[Touched]) {
+        for touch in touched {
+            if let Some(presence) = self.get(touch.session) {
+                presence.logged.fetch_max(touch.at, Ordering::Relaxed);
+                if touch.watched {
+                    presence.watched.store(WATCHED_LOGGED, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}

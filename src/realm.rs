@@ -1,0 +1,261 @@
+//! The realm: users, profiles, rights, sessions, and the rules about them. PURE: no clock, no dice,
+//! no I/O; the same commands always give the same realm.
+//!
+//! [`Realm::plan`] decides and changes nothing; [`Realm::absorb`] takes in what was decided. Live
+//! traffic, replay of the log and loading of rows all go through `absorb`.
+
+pub mod attempts;
+pub mod command;
+mod credentials;
+mod escalation;
+mod founding;
+pub mod ids;
+pub mod outcome;
+pub mod policy;
+pub mod profiles;
+pub mod rights;
+pub mod row;
+pub mod sessions;
+pub mod users;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::{ProfileName, RightCode, UserName};
+use serde::{Deserialize, Serialize};
+
+pub use command::Command;
+pub use ids::{ProfileNo, RightNo, SessionNo, UserNo};
+pub use outcome::{Applied, EndReason, Ended, Outcome, Refusal};
+pub use policy::Policy;
+pub use row::{Change, Key, Row};
+
+use attempts::Attempts;
+use profiles::Profile;
+use rights::Right;
+use row::{Counters, Retired};
+use sessions::{Session, SessionId, TokenHash};
+use users::User;
+
+/// Epoch milliseconds, or a length of time in milliseconds.
+pub type Millis = u64;
+
+/// The name of one entry of the log, drawn by whoever made it; a repeat is recognised by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId(pub u128);
+
+impl Serialize for EntryId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{:032x}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for EntryId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let hex = String::deserialize(deserializer)?;
+        u128::from_str_radix(&hex, 16).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Entry ids are remembered for this long in log time.
+const SEEN_MS: Millis = 120_000;
+/// Old entry ids that one step forgets at most.
+const FORGET_MAX: usize = 8;
+
+/// All state that matters, in memory. Relations are flat ordered sets, in both directions.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Realm {
+    policy: Policy,
+    counters: Counters,
+    users: BTreeMap<UserNo, User>,
+    user_names: BTreeMap<UserName, UserNo>,
+    profiles: BTreeMap<ProfileNo, Profile>,
+    profile_names: BTreeMap<ProfileName, ProfileNo>,
+    rights: BTreeMap<RightNo, Right>,
+    right_codes: BTreeMap<RightCode, RightNo>,
+    members: BTreeSet<(ProfileNo, UserNo)>,
+    memberships: BTreeSet<(UserNo, ProfileNo)>,
+    grants: BTreeSet<(ProfileNo, RightNo)>,
+    direct: BTreeSet<(UserNo, RightNo)>,
+    holders: BTreeSet<(RightNo, UserNo)>,
+    sessions: BTreeMap<SessionNo, Session>,
+    user_sessions: BTreeSet<(UserNo, SessionNo)>,
+    session_ids: BTreeMap<SessionId, SessionNo>,
+    tokens: BTreeMap<TokenHash, SessionNo>,
+    refreshes: BTreeMap<TokenHash, SessionNo>,
+    retired: BTreeMap<TokenHash, Retired>,
+    retired_by_session: BTreeSet<(SessionNo, Millis, TokenHash)>,
+    attempts: BTreeMap<UserName, Attempts>,
+    seen: BTreeMap<EntryId, Millis>,
+    seen_at: BTreeSet<(Millis, EntryId)>,
+}
+
+impl Realm {
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The time of the newest entry: no later entry is applied at an earlier time.
+    pub fn at(&self) -> Millis {
+        self.seen_at.last().map_or(0, |(at, _)| *at)
+    }
+
+    /// Decides what an entry of the log does, repeats and time included; changes nothing.
+    pub fn step(&self, id: EntryId, at: Millis, command: &Command) -> Applied {
+        if self.seen.contains_key(&id) {
+            return Applied::done(Outcome::Repeated, Vec::new());
+        }
+        let at = at.max(self.at());
+        let mut applied = self.plan(at, command);
+        applied.changes.push(Change::Put(Row::Seen(id, at)));
+        let old = self.seen_at.iter().take(FORGET_MAX).take_while(|(seen, _)| seen + SEEN_MS < at);
+        applied.changes.extend(old.map(|(_, id)| Change::Delete(Key::Seen(*id))));
+        applied
+    }
+
+    /// Decides what a command does at a time; changes nothing.
+    pub fn plan(&self, at: Millis, command: &Command) -> Applied {
+        match command {
+            Command::SetPolicy(policy) => {
+                Applied::done(Outcome::Done, vec![Change::Put(Row::Policy(policy.clone()))])
+            }
+            Command::Found(found) => self.found(at, found),
+            Command::AddUsers(users) => self.add_users(at, users),
+            Command::SetCredential(set) => self.set_credential(at, set),
+            Command::Login(login) => self.login(at, login),
+            Command::Refresh(refresh) => self.refresh(at, refresh),
+            Command::End(end) => self.end(end),
+            Command::ChangePassword(change) => self.change_password(at, change),
+            Command::Touch(touched) => self.touch(touched),
+            Command::Sweep => self.sweep(at),
+            Command::InsertRight(by, wanted) => self.insert_right(at, by, wanted),
+            Command::InsertProfile(by, wanted) => self.insert_profile(at, by, wanted),
+            Command::AmendProfile(by, wanted) => self.amend_profile(at, by, wanted),
+            Command::DeleteProfile(by, wanted) => self.delete_profile(at, by, wanted),
+        }
+    }
+
+    /// Takes in what was decided.
+    pub fn absorb(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Put(row) => self.put(row.clone()),
+                Change::Delete(key) => self.delete(key),
+            }
+        }
+    }
+
+    /// All rows, in the order of their keys' kinds: what `absorb` would need to make this realm.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        let single = [Row::Policy(self.policy.clone()), Row::Counters(self.counters.clone())];
+        let records = self.rights.values().cloned().map(Row::Right);
+        let records = records.chain(self.profiles.values().cloned().map(Row::Profile));
+        let records = records.chain(self.users.values().cloned().map(Row::User));
+        let relations = self.members.iter().map(|(profile, user)| Row::Member(*profile, *user));
+        let relations = relations.chain(self.grants.iter().map(|(a, b)| Row::Grant(*a, *b)));
+        let relations = relations.chain(self.direct.iter().map(|(a, b)| Row::Direct(*a, *b)));
+        let sessions = self.sessions.values().cloned().map(Row::Session);
+        let sessions = sessions.chain(self.retired.iter().map(|(hash, it)| Row::Retired(*hash, *it)));
+        let attempts = self.attempts.iter().map(|(name, it)| Row::Attempts(name.clone(), it.clone()));
+        let seen = self.seen.iter().map(|(id, at)| Row::Seen(*id, *at));
+        single.into_iter().chain(records).chain(relations).chain(sessions).chain(attempts).chain(seen)
+    }
+
+    fn put(&mut self, row: Row) {
+        self.delete(&row.key());
+        match row {
+            Row::Policy(policy) => self.policy = policy,
+            Row::Counters(counters) => self.counters = counters,
+            Row::Right(right) => {
+                self.right_codes.insert(right.code.clone(), right.no);
+                self.rights.insert(right.no, right);
+            }
+            Row::Profile(profile) => {
+                self.profile_names.insert(profile.name.clone(), profile.no);
+                self.profiles.insert(profile.no, profile);
+            }
+            Row::User(user) => {
+                self.user_names.insert(user.name.clone(), user.no);
+                self.users.insert(user.no, user);
+            }
+            Row::Member(profile, user) => {
+                self.members.insert((profile, user));
+                self.memberships.insert((user, profile));
+            }
+            Row::Grant(profile, right) => drop(self.grants.insert((profile, right))),
+            Row::Direct(user, right) => {
+                self.direct.insert((user, right));
+                self.holders.insert((right, user));
+            }
+            Row::Session(session) => self.put_session(session),
+            Row::Retired(hash, retired) => {
+                self.retired_by_session.insert((retired.session, retired.until, hash));
+                self.retired.insert(hash, retired);
+            }
+            Row::Attempts(name, attempts) => drop(self.attempts.insert(name, attempts)),
+            Row::Seen(id, at) => {
+                self.seen.insert(id, at);
+                self.seen_at.insert((at, id));
+            }
+        }
+    }
+
+    fn put_session(&mut self, session: Session) {
+        self.user_sessions.insert((session.user, session.no));
+        self.session_ids.insert(session.id, session.no);
+        self.tokens.insert(session.token, session.no);
+        self.refreshes.insert(session.refresh, session.no);
+        if let Some(previous) = &session.previous {
+            self.tokens.insert(previous.token, session.no);
+        }
+        self.sessions.insert(session.no, session);
+    }
+
+    fn delete(&mut self, key: &Key) {
+        match key {
+            Key::Policy => self.policy = Policy::default(),
+            Key::Counters => self.counters = Counters::default(),
+            Key::Right(no) => {
+                self.rights.remove(no).map(|right| self.right_codes.remove(&right.code));
+            }
+            Key::Profile(no) => {
+                self.profiles.remove(no).map(|profile| self.profile_names.remove(&profile.name));
+            }
+            Key::User(no) => {
+                self.users.remove(no).map(|user| self.user_names.remove(&user.name));
+            }
+            Key::Member(profile, user) => {
+                self.members.remove(&(*profile, *user));
+                self.memberships.remove(&(*user, *profile));
+            }
+            Key::Grant(profile, right) => drop(self.grants.remove(&(*profile, *right))),
+            Key::Direct(user, right) => {
+                self.direct.remove(&(*user, *right));
+                self.holders.remove(&(*right, *user));
+            }
+            Key::Session(no) => self.delete_session(*no),
+            Key::Retired(hash) => {
+                if let Some(it) = self.retired.remove(hash) {
+                    self.retired_by_session.remove(&(it.session, it.until, *hash));
+                }
+            }
+            Key::Attempts(name) => drop(self.attempts.remove(name)),
+            Key::Seen(id) => {
+                if let Some(at) = self.seen.remove(id) {
+                    self.seen_at.remove(&(at, *id));
+                }
+            }
+        }
+    }
+
+    fn delete_session(&mut self, no: SessionNo) {
+        let Some(session) = self.sessions.remove(&no) else { return };
+        self.user_sessions.remove(&(session.user, no));
+        self.session_ids.remove(&session.id);
+        self.tokens.remove(&session.token);
+        self.refreshes.remove(&session.refresh);
+        if let Some(previous) = session.previous {
+            self.tokens.remove(&previous.token);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The first start: the administration rights, the profile that gives them, the first administrator.
+
+use super::command::Found;
+use super::ids::{FIRST_FOUNDED, ProfileNo, RightNo, UserNo};
+use super::outcome::{Applied, Outcome, Refusal};
+use super::profiles::{Profile, ProfileStatus};
+use super::rights::Right;
+use super::row::{Change, Row};
+use super::{Millis, Realm};
+
+impl Realm {
+    /// Makes what is missing and leaves the rest; its records count from 90000000000001.
+    pub(super) fn found(&self, at: Millis, found: &Found) -> Applied {
+        let mut counters = self.counters.clone();
+        let mut changes = Vec::new();
+        let mut next = || {
+            counters.founded += 1;
+            FIRST_FOUNDED + counters.founded - 1
+        };
+        let location = self.policy.location;
+        let profile = match self.profile_by_name(&found.profile) {
+            Some(profile) => profile.no,
+            None => {
+                let profile = Profile {
+                    no: ProfileNo(next()),
+                    location,
+                    name: found.profile.clone(),
+                    description: "All administration rights".to_owned(),
+                    status: ProfileStatus::Enabled,
+                    version: 1,
+                };
+                let no = profile.no;
+                changes.push(Change::Put(Row::Profile(profile)));
+                no
+            }
+        };
+        for (code, description) in &found.rights {
+            let right = self.right_by_code(code.as_str()).map(|right| right.no).unwrap_or_else(|| {
+                let right = Right {
+                    no: RightNo(next()),
+                    location,
+                    code: code.clone(),
+                    description: description.clone(),
+                };
+                let no = right.no;
+                changes.push(Change::Put(Row::Right(right)));
+                no
+            });
+            if !self.grants.contains(&(profile, right)) {
+                changes.push(Change::Put(Row::Grant(profile, right)));
+            }
+        }
+        if let Some(new) = &found.administrator {
+            if self.user_names.contains_key(&new.name) {
+                return Applied::refused(Refusal::Duplicate("USER_NAME", new.name.to_string()));
+            }
+            let user = new.user(UserNo(next()), location, at);
+            changes.push(Change::Put(Row::Member(profile, user.no)));
+            changes.push(Change::Put(Row::User(user)));
+        }
+        changes.push(Change::Put(Row::Counters(counters)));
+        Applied::done(Outcome::Done, changes)
+    }
+}

@@ -1,0 +1,145 @@
+//! Numbers of records and the ids that people see, such as `00000000000001USSP0`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What the first start makes counts from here, what people insert from 1 (PROTOCOL §7, "Ids").
+const FOUNDED: u64 = 90_000_000_000_000;
+/// The bit of a number that says "made by the first start".
+const FOUNDED_BIT: u32 = 1 << 31;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            /// The lowest and the highest number, for ranges.
+            pub const MIN: Self = Self(0);
+            /// See [`Self::MIN`].
+            pub const MAX: Self = Self(u32::MAX);
+
+            /// The id that people see, made at `location`.
+            pub fn id(self, location: Location) -> String {
+                display(self.0, $kind, location)
+            }
+
+            /// Reads an id of this kind back.
+            pub fn parse(id: &str) -> Option<(Self, Location)> {
+                let (number, location) = parse(id, $kind)?;
+                Some((Self(number), location))
+            }
+        }
+    };
+}
+number!(
+    /// The number of a user: never used twice.
+    UserNo, "US"
+);
+number!(
+    /// The number of a profile: never used twice.
+    ProfileNo, "PR"
+);
+number!(
+    /// The number of a right: never used twice.
+    RightNo, "RI"
+);
+
+/// The number of a session, stable over refreshes (SESSION_ID is not).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionNo(pub u64);
+
+/// The last part of an id: where it was made; 1–8 of A–Z 0–9.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location([u8; 8]);
+
+impl Location {
+    /// Checks the text of a location.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit();
+        if text.is_empty() || text.len() > 8 || !text.bytes().all(fits) {
+            return None;
+        }
+        let mut bytes = [0; 8];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Some(Self(bytes))
+    }
+
+    fn as_str(&self) -> &str {
+        let end = self.0.iter().position(|b| *b == 0).unwrap_or(8);
+        std::str::from_utf8(&self.0[..end]).unwrap_or_default()
+    }
+}
+
+impl Default for Location {
+    fn default() -> Self {
+        Self(*b"SP0\0\0\0\0\0")
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Location {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Location {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a location"))
+    }
+}
+
+/// The first number that the first start gives out; people's records start at 1.
+pub const FIRST_FOUNDED: u32 = FOUNDED_BIT + 1;
+
+fn display(number: u32, kind: &str, location: Location) -> String {
+    let shown = match number & FOUNDED_BIT {
+        0 => u64::from(number),
+        _ => FOUNDED + u64::from(number & !FOUNDED_BIT),
+    };
+    format!("{shown:014}{kind}{location}")
+}
+
+fn parse(id: &str, kind: &str) -> Option<(u32, Location)> {
+    let (digits, rest) = id.split_at_checked(14)?;
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let location = Location::parse(rest.strip_prefix(kind)?)?;
+    let shown: u64 = digits.parse().ok()?;
+    let (bit, number) = match shown.checked_sub(FOUNDED) {
+        Some(number) => (FOUNDED_BIT, number),
+        None => (0, shown),
+    };
+    let number = u32::try_from(number).ok().filter(|n| n & FOUNDED_BIT == 0 && *n > 0)?;
+    Some((number | bit, location))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_read_back() {
+        let location = Location::parse("SP0").unwrap();
+        assert_eq!(UserNo(1).id(location), "00000000000001USSP0");
+        assert_eq!(RightNo(FIRST_FOUNDED).id(location), "90000000000001RISP0");
+        for number in [1, 17, FIRST_FOUNDED, FIRST_FOUNDED + 5] {
+            assert_eq!(UserNo::parse(&UserNo(number).id(location)), Some((UserNo(number), location)));
+        }
+        for wrong in ["", "00000000000001RISP0", "00000000000000USSP0", "0000000000000éUSSP0", "99999999999999USSP0"] {
+            assert_eq!(UserNo::parse(wrong), None, "{wrong}");
+        }
+    }
+}

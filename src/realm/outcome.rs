@@ -1,0 +1,168 @@
+//! What a command came to. A refusal is an outcome, not an error: it can change state.
+
+use serde::{Deserialize, Serialize};
+
+use super::Millis;
+use super::ids::{SessionNo, UserNo};
+use super::row::Change;
+use super::sessions::SessionId;
+use super::users::UserStatus;
+
+/// What one command did: the answer, the rows that differ and the sessions that ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// The answer.
+    pub outcome: Outcome,
+    /// What is different now, in order.
+    pub changes: Vec<Change>,
+    /// Sessions that no longer serve; their sockets are told.
+    pub ended: Vec<Ended>,
+}
+
+impl Applied {
+    pub(super) fn done(outcome: Outcome, changes: Vec<Change>) -> Self {
+        Self { outcome, changes, ended: Vec::new() }
+    }
+
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self::done(Outcome::Refused(refusal), Vec::new())
+    }
+}
+
+/// A session that ended, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub session: SessionNo,
+    /// Whose.
+    pub user: UserNo,
+    /// Why.
+    pub reason: EndReason,
+}
+
+/// REASON of SESSION_ENDED (PROTOCOL §5), as far as the log knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the words are those of the protocol's table")]
+pub enum EndReason {
+    Idle,
+    HeartbeatMissed,
+    Logout,
+    Evicted,
+    PasswordChanged,
+    Expired,
+    Disabled,
+    Deleted,
+    Revoked,
+}
+
+impl EndReason {
+    /// Whether the refresh token lives on, so that the session is only dormant.
+    pub const fn keeps_refresh(self) -> bool {
+        matches!(self, Self::Idle | Self::HeartbeatMissed | Self::Expired)
+    }
+}
+
+/// The answer of a command to whoever sent it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Done, nothing to tell.
+    Done,
+    /// The entry had been applied before; it was dropped.
+    Repeated,
+    /// A session was opened.
+    LoggedIn(LoggedIn),
+    /// A session has a new pair.
+    Refreshed(SessionNo),
+    /// The refresh token had been used a moment ago: the pair it got is in here, sealed.
+    Successor(SessionNo, Vec<u8>),
+    /// Sessions were ended, that many.
+    EndedSessions(usize),
+    /// A right was inserted.
+    #[expect(missing_docs, reason = "the id of the record")]
+    Right { id: String },
+    /// A profile was inserted, amended or deleted.
+    Profile(ProfileDone),
+    /// No: and why.
+    Refused(Refusal),
+}
+
+/// What the login ack tells beside the session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoggedIn {
+    /// The new session.
+    pub session: SessionNo,
+    /// Whose.
+    pub user: UserNo,
+    /// Wrong passwords since the login before.
+    pub failed: u32,
+    /// Refused logins since the login before.
+    pub rejected: u32,
+    /// The login before this one.
+    pub last_login: Option<Millis>,
+}
+
+/// What became of a profile: the names that were added and removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProfileDone {
+    /// The profile's id.
+    pub id: String,
+    /// RECORD_VERSION now.
+    pub version: u32,
+    /// Codes that it gives now and did not before.
+    pub rights_added: Vec<String>,
+    /// Codes that it gave before.
+    pub rights_removed: Vec<String>,
+    /// Users who are in it now and were not before.
+    pub users_added: Vec<String>,
+    /// Users who were in it before.
+    pub users_removed: Vec<String>,
+}
+
+/// Why a command was refused. Text for people is made at the edge.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    /// No user has the name.
+    UnknownAccount,
+    /// The password is wrong.
+    IncorrectCredentials,
+    /// Too many wrong passwords, or disabled (no time).
+    #[expect(missing_docs, reason = "when the lock ends")]
+    Locked { until: Option<Millis> },
+    /// The password is right and must be changed first.
+    MustChange(UserStatus),
+    /// The user's sessions are as many as allowed: these.
+    SessionsFull(Vec<SessionShown>),
+    /// The credential changed while the password was checked: check again.
+    StaleCredential,
+    /// The session or token is gone.
+    NoSession,
+    /// The refresh token is unknown, expired, revoked or was used before.
+    RefreshExpired,
+    /// The right is missing.
+    NotAuthorised(String),
+    /// A right may only be granted by its holder.
+    Escalation(String),
+    /// Field and value that exist already.
+    Duplicate(&'static str, String),
+    /// Kind and name of what does not exist.
+    NotFound(&'static str, String),
+    /// The id and the name in this field are not of one record.
+    Disagree(&'static str),
+    /// The field holds no id of its kind.
+    NotAnId(&'static str),
+    /// RECORD_VERSION is not this one.
+    Stale(u32),
+    /// Nobody would be left who can amend users.
+    LastAdministrator,
+}
+
+/// A session as MAX_ACTIVE_SESSIONS_REACHED shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionShown {
+    /// SESSION_ID.
+    pub id: SessionId,
+    /// From where.
+    pub host: String,
+    /// LAST_ACCESS_TIME, epoch ms.
+    pub accessed: Millis,
+}

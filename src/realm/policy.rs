@@ -1,0 +1,62 @@
+//! What the realm needs of the settings; part of the log, so that every node and every replay
+//! decides alike.
+
+use serde::{Deserialize, Serialize};
+
+use super::Millis;
+use super::ids::Location;
+
+/// The settings that decisions depend on. A node appends `Command::SetPolicy` when its own differ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// A session without a message that counts ends after this time.
+    pub idle_ms: Millis,
+    /// A refresh token is good for this time.
+    pub refresh_ms: Millis,
+    /// Touches reach the log at this distance; the sweep waits two of them longer.
+    pub touch_ms: Millis,
+    /// The most live sessions of one user; none: any number.
+    pub sessions_max: Option<u32>,
+    /// What happens at that limit.
+    pub when_full: WhenFull,
+    /// Whether a refresh gives a new refresh token.
+    pub rotation: bool,
+    /// For how long the old pair is still answered after a refresh.
+    pub grace_ms: Millis,
+    /// Wrong passwords that lock the account.
+    pub attempts_max: u32,
+    /// For how long they lock it.
+    pub lock_ms: Millis,
+    /// Whether unknown names are counted and locked like known ones.
+    pub uniform: bool,
+    /// The last part of new ids.
+    pub location: Location,
+}
+
+/// What a login finds when the user has as many sessions as allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WhenFull {
+    /// The login is refused.
+    Refuse,
+    /// The oldest session ends.
+    EvictOldest,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            idle_ms: 30 * 60_000,
+            refresh_ms: 7_200 * 60_000,
+            touch_ms: 60_000,
+            sessions_max: None,
+            when_full: WhenFull::Refuse,
+            rotation: true,
+            grace_ms: 10_000,
+            attempts_max: 3,
+            lock_ms: 5 * 60_000,
+            uniform: false,
+            location: Location::default(),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Profiles: groups of users that share rights. An event says what a profile should look like.
+
+use std::collections::BTreeSet;
+
+use protocol::ProfileName;
+use serde::{Deserialize, Serialize};
+
+use super::command::{By, ProfileWanted, Wanted};
+use super::ids::{Location, ProfileNo, RightNo, UserNo};
+use super::outcome::{Applied, Outcome, ProfileDone, Refusal};
+use super::row::{Change, Key, Row};
+use super::{Millis, Realm};
+
+/// A profile's record; its rights and users are rows of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Its number.
+    pub no: ProfileNo,
+    /// Where its id was made.
+    pub location: Location,
+    /// Its name: unique.
+    pub name: ProfileName,
+    /// What people read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Whether it gives its rights.
+    pub status: ProfileStatus,
+    /// RECORD_VERSION.
+    #[serde(default)]
+    pub version: u32,
+}
+
+/// STATUS of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProfileStatus {
+    /// Its users have its rights.
+    Enabled,
+    /// It gives nothing.
+    Disabled,
+}
+
+impl ProfileStatus {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Enabled => "ENABLED",
+            Self::Disabled => "DISABLED",
+        }
+    }
+}
+
+impl Profile {
+    /// The id that people see.
+    pub fn id(&self) -> String {
+        self.no.id(self.location)
+    }
+}
+
+/// What is added to and removed from one of a profile's lists.
+struct Difference<N> {
+    added: Vec<N>,
+    removed: Vec<N>,
+}
+
+impl<N: Copy + Ord> Difference<N> {
+    /// An absent list stays as it is.
+    fn between(now: BTreeSet<N>, wanted: Option<BTreeSet<N>>) -> Self {
+        let wanted = wanted.unwrap_or_else(|| now.clone());
+        Self {
+            added: wanted.difference(&now).copied().collect(),
+            removed: now.difference(&wanted).copied().collect(),
+        }
+    }
+}
+
+impl Realm {
+    /// The profile of this number.
+    pub fn profile(&self, no: ProfileNo) -> Option<&Profile> {
+        self.profiles.get(&no)
+    }
+
+    /// All profiles, by number, from the one after `after`.
+    pub fn profiles_after(&self, after: Option<ProfileNo>) -> impl Iterator<Item = &Profile> {
+        let from = ProfileNo(after.map_or(0, |no| no.0.saturating_add(1)));
+        self.profiles.range(from..).map(|(_, profile)| profile)
+    }
+
+    /// The users in a profile.
+    pub fn members_of(&self, profile: ProfileNo) -> impl Iterator<Item = UserNo> {
+        let range = (profile, UserNo::MIN)..=(profile, UserNo::MAX);
+        self.members.range(range).map(|(_, user)| *user)
+    }
+
+    /// Whether the user is in the profile.
+    pub fn is_member(&self, profile: ProfileNo, user: UserNo) -> bool {
+        self.members.contains(&(profile, user))
+    }
+
+    pub(super) fn insert_profile(&self, at: Millis, by: &By, wanted: &ProfileWanted) -> Applied {
+        let plan = || {
+            self.permit(at, by, "INSERT_PROFILE")?;
+            let name = wanted.name.clone().ok_or(Refusal::NotFound("NAME", String::new()))?;
+            if self.profile_names.contains_key(&name) {
+                return Err(Refusal::Duplicate("NAME", name.to_string()));
+            }
+            let mut counters = self.counters.clone();
+            counters.profiles += 1;
+            let profile = Profile {
+                no: ProfileNo(counters.profiles),
+                location: self.policy.location,
+                name,
+                description: wanted.description.clone().unwrap_or_default(),
+                status: wanted.status.unwrap_or(ProfileStatus::Enabled),
+                version: 1,
+            };
+            let changes = vec![Change::Put(Row::Counters(counters))];
+            self.shape(by, None, profile, wanted, changes)
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    pub(super) fn amend_profile(&self, at: Millis, by: &By, wanted: &ProfileWanted) -> Applied {
+        let plan = || {
+            self.permit(at, by, "AMEND_PROFILE")?;
+            let old = self.find_profile(wanted)?;
+            let mut profile = old.clone();
+            if let Some(name) = wanted.name.clone() {
+                let other = self.profile_names.get(&name).is_some_and(|no| *no != old.no);
+                if other {
+                    return Err(Refusal::Duplicate("NAME", name.to_string()));
+                }
+                profile.name = name;
+            }
+            if let Some(description) = wanted.description.clone() {
+                profile.description = description;
+            }
+            profile.status = wanted.status.unwrap_or(profile.status);
+            self.shape(by, Some(old), profile, wanted, Vec::new())
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    pub(super) fn delete_profile(&self, at: Millis, by: &By, wanted: &ProfileWanted) -> Applied {
+        let plan = || {
+            self.permit(at, by, "DELETE_PROFILE")?;
+            let profile = self.find_profile(wanted)?;
+            if wanted.id.is_some() && wanted.name.as_ref().is_some_and(|name| *name != profile.name) {
+                return Err(Refusal::Disagree("NAME"));
+            }
+            let members = self.members_of(profile.no).map(|user| Key::Member(profile.no, user));
+            let grants = self.grants_of(profile.no).map(|right| Key::Grant(profile.no, right));
+            let mut changes: Vec<_> = members.chain(grants).map(Change::Delete).collect();
+            changes.push(Change::Delete(Key::Profile(profile.no)));
+            if !self.administrator_remains(&changes) {
+                return Err(Refusal::LastAdministrator);
+            }
+            let done = ProfileDone { id: profile.id(), version: profile.version, ..Default::default() };
+            Ok(Applied::done(Outcome::Profile(done), changes))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// The profile that an amend or a delete means: by its id if sent, else by its name.
+    fn find_profile(&self, wanted: &ProfileWanted) -> Result<&Profile, Refusal> {
+        let profile = match (&wanted.id, &wanted.name) {
+            (Some(id), _) => {
+                let (no, location) = ProfileNo::parse(id).ok_or(Refusal::NotAnId("ID"))?;
+                let found = self.profiles.get(&no).filter(|it| it.location == location);
+                found.ok_or_else(|| Refusal::NotFound("PROFILE", id.clone()))?
+            }
+            (None, Some(name)) => self
+                .profile_by_name(name)
+                .ok_or_else(|| Refusal::NotFound("PROFILE", name.to_string()))?,
+            (None, None) => return Err(Refusal::NotFound("PROFILE", String::new())),
+        };
+        match wanted.record_version {
+            Some(version) if version != profile.version => Err(Refusal::Stale(profile.version)),
+            _ => Ok(profile),
+        }
+    }
+
+    /// Brings a profile and its lists into the wanted state.
+    fn shape(
+        &self,
+        by: &By,
+        old: Option<&Profile>,
+        mut profile: Profile,
+        wanted: &ProfileWanted,
+        mut changes: Vec<Change>,
+    ) -> Result<Applied, Refusal> {
+        let rights = wanted.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
+        let users = wanted.users.as_ref().map(|list| self.find_users(list)).transpose()?;
+        let rights = Difference::between(self.grants_of(profile.no).collect(), rights);
+        let users = Difference::between(self.members_of(profile.no).collect(), users);
+        let enabling = old.is_some_and(|old| old.status != profile.status)
+            && profile.status == ProfileStatus::Enabled;
+
+        let mut granted: BTreeSet<RightNo> = rights.added.iter().copied().collect();
+        if enabling || !users.added.is_empty() {
+            let stays = |right: &RightNo| !rights.removed.contains(right);
+            granted.extend(self.grants_of(profile.no).filter(stays));
+        }
+        self.may_grant(by, &granted)?;
+
+        let no = profile.no;
+        let put = |row: Row| Change::Put(row);
+        let lists_change = !rights.is_same() || !users.is_same();
+        if old.is_none_or(|old| lists_change || *old != profile) {
+            profile.version = old.map_or(1, |old| old.version + 1);
+            changes.push(put(Row::Profile(profile.clone())));
+        }
+        changes.extend(rights.removed.iter().map(|right| Change::Delete(Key::Grant(no, *right))));
+        changes.extend(users.removed.iter().map(|user| Change::Delete(Key::Member(no, *user))));
+        changes.extend(rights.added.iter().map(|right| put(Row::Grant(no, *right))));
+        changes.extend(users.added.iter().map(|user| put(Row::Member(no, *user))));
+        if !self.administrator_remains(&changes) {
+            return Err(Refusal::LastAdministrator);
+        }
+        let done = ProfileDone {
+            id: profile.id(),
+            version: profile.version,
+            rights_added: self.codes(&rights.added),
+            rights_removed: self.codes(&rights.removed),
+            users_added: self.names(&users.added),
+            users_removed: self.names(&users.removed),
+        };
+        Ok(Applied::done(Outcome::Profile(done), changes))
+    }
+
+    fn find_rights(&self, list: &[Wanted<protocol::RightCode>]) -> Result<BTreeSet<RightNo>, Refusal> {
+        let find = |wanted: &Wanted<protocol::RightCode>| {
+            let by_id = wanted.id.as_deref().map(|id| {
+                let (no, location) = RightNo::parse(id).ok_or(Refusal::NotAnId("RIGHT.ID"))?;
+                let found = self.rights.get(&no).filter(|right| right.location == location);
+                found.map(|right| right.no).ok_or_else(|| Refusal::NotFound("RIGHT", id.to_owned()))
+            });
+            let by_code = wanted.name.as_ref().map(|code| {
+                let found = self.right_by_code(code.as_str()).map(|right| right.no);
+                found.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))
+            });
+            agree(by_id, by_code, "RIGHT")
+        };
+        list.iter().map(find).collect()
+    }
+
+    fn find_users(&self, list: &[Wanted<protocol::UserName>]) -> Result<BTreeSet<UserNo>, Refusal> {
+        let find = |wanted: &Wanted<protocol::UserName>| {
+            let by_id = wanted.id.as_deref().map(|id| {
+                let (no, location) = UserNo::parse(id).ok_or(Refusal::NotAnId("USER.ID"))?;
+                let found = self.users.get(&no).filter(|user| user.location == location);
+                found.map(|user| user.no).ok_or_else(|| Refusal::NotFound("USER", id.to_owned()))
+            });
+            let by_name = wanted.name.as_ref().map(|name| {
+                let found = self.user_by_name(name).map(|user| user.no);
+                found.ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
+            });
+            agree(by_id, by_name, "USER")
+        };
+        list.iter().map(find).collect()
+    }
+
+    fn codes(&self, rights: &[RightNo]) -> Vec<String> {
+        rights.iter().filter_map(|no| Some(self.rights.get(no)?.code.to_string())).collect()
+    }
+
+    fn names(&self, users: &[UserNo]) -> Vec<String> {
+        users.iter().filter_map(|no| Some(self.users.get(no)?.name.to_string())).collect()
+    }
+}
+
+impl<N> Difference<N> {
+    fn is_same(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// An element of a list that names a record by id, by name or by both. The name is looked at
+/// first, so that an unknown name is what the answer names.
+fn agree<N: PartialEq>(
+    by_id: Option<Result<N, Refusal>>,
+    by_name: Option<Result<N, Refusal>>,
+    list: &'static str,
+) -> Result<N, Refusal> {
+    match (by_name.transpose()?, by_id.transpose()?) {
+        (Some(a), Some(b)) if a != b => Err(Refusal::Disagree(list)),
+        (Some(no), _) | (None, Some(no)) => Ok(no),
+        (None, None) => Err(Refusal::NotFound(list, String::new())),
+    }
+}

@@ -1,0 +1,156 @@
+//! Rights: codes that are granted, directly or through profiles; effective ones are computed.
+
+use std::collections::BTreeSet;
+
+use protocol::RightCode;
+use serde::{Deserialize, Serialize};
+
+use super::command::{By, RightWanted};
+use super::ids::{Location, ProfileNo, RightNo, UserNo};
+use super::outcome::{Applied, Outcome, Refusal};
+use super::profiles::ProfileStatus;
+use super::row::{Change, Row};
+use super::users::UserStatus;
+use super::{Millis, Realm};
+
+/// A right that can be granted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Right {
+    /// Its number.
+    pub no: RightNo,
+    /// Where its id was made.
+    pub location: Location,
+    /// What programs ask for.
+    pub code: RightCode,
+    /// What people read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+}
+
+/// What the gateway itself asks for; the first start makes them all and gives them to USER_ADMIN.
+pub const ADMINISTRATION: &[(&str, &str)] = &[
+    ("INSERT_PROFILE", "Insert profiles"),
+    ("AMEND_PROFILE", "Amend profiles"),
+    ("DELETE_PROFILE", "Delete profiles"),
+    ("INSERT_USER", "Insert users"),
+    (AMEND_USER, "Amend users"),
+    ("DELETE_USER", "Delete users"),
+    ("ENABLE_USER", "Enable users"),
+    ("DISABLE_USER", "Disable users"),
+    ("USER_PROFILE_AMEND", "Set the profiles of a user"),
+    ("INSERT_RIGHT", "Insert rights"),
+    ("DELETE_RIGHT", "Delete rights"),
+    ("LOGOUT_OTHERS", "End the sessions of other users"),
+    ("RESET_PWD", "Reset the passwords of users"),
+    ("EXPIRE_PWD", "Expire the passwords of users"),
+    ("CHANGE_PWD", "Change the passwords of other users"),
+    ("RESET_ATTEMPTS", "Unlock users after wrong passwords"),
+    ("VIEW_USERS", "See all users, profiles and rights"),
+    ("VIEW_SESSIONS", "See the sessions of all users"),
+    ("VIEW_AUDIT", "See the audit and login attempts"),
+    ("MFA_CREATE", "Create second factors for other users"),
+    ("MFA_CONFIRM", "Confirm second factors for other users"),
+    ("MFA_ENABLE", "Enable second factors of users"),
+    ("MFA_DISABLE", "Disable second factors of users"),
+    ("CONNECTOR_SETTINGS", "Read and change the life times of tokens"),
+    ("VERIFY_OTT", "Verify one-time tokens"),
+    ("BACKUP", "Take backups of the running gateway"),
+];
+
+/// The right without which nobody could give rights back.
+pub const AMEND_USER: &str = "AMEND_USER";
+
+impl Realm {
+    /// The right of this number.
+    pub fn right(&self, no: RightNo) -> Option<&Right> {
+        self.rights.get(&no)
+    }
+
+    /// The right of this code.
+    pub fn right_by_code(&self, code: &str) -> Option<&Right> {
+        self.rights.get(self.right_codes.get(code)?)
+    }
+
+    /// All rights, by number, from the one after `after`.
+    pub fn rights_after(&self, after: Option<RightNo>) -> impl Iterator<Item = &Right> {
+        let from = RightNo(after.map_or(0, |no| no.0.saturating_add(1)));
+        self.rights.range(from..).map(|(_, right)| right)
+    }
+
+    /// Whether any right of this user counts: statuses that end sessions end rights.
+    pub(super) fn rights_count(status: UserStatus) -> bool {
+        matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired)
+    }
+
+    /// Whether the user holds the right now, directly or through an enabled profile.
+    pub fn holds(&self, user: UserNo, right: RightNo) -> bool {
+        self.users.get(&user).is_some_and(|user| Self::rights_count(user.status))
+            && (self.direct.contains(&(user, right))
+                || self.enabled_profiles_of(user).any(|profile| self.grants.contains(&(profile, right))))
+    }
+
+    /// Whether the user holds the right of this code.
+    pub fn holds_code(&self, user: UserNo, code: &str) -> bool {
+        self.right_codes.get(code).is_some_and(|right| self.holds(user, *right))
+    }
+
+    /// Effective rights = direct ∪ rights of the user's enabled profiles, unless the user's status
+    /// ends them (PROTOCOL §7).
+    pub fn effective(&self, user: UserNo) -> BTreeSet<RightNo> {
+        if !self.users.get(&user).is_some_and(|user| Self::rights_count(user.status)) {
+            return BTreeSet::new();
+        }
+        let direct = self.direct_of(user);
+        let granted = self.enabled_profiles_of(user).flat_map(|profile| self.grants_of(profile));
+        direct.chain(granted).collect()
+    }
+
+    /// The rights that the user holds without a profile.
+    pub fn direct_of(&self, user: UserNo) -> impl Iterator<Item = RightNo> {
+        self.direct.range((user, RightNo::MIN)..=(user, RightNo::MAX)).map(|(_, right)| *right)
+    }
+
+    /// The rights that a profile gives.
+    pub fn grants_of(&self, profile: ProfileNo) -> impl Iterator<Item = RightNo> {
+        self.grants.range((profile, RightNo::MIN)..=(profile, RightNo::MAX)).map(|(_, right)| *right)
+    }
+
+    fn enabled_profiles_of(&self, user: UserNo) -> impl Iterator<Item = ProfileNo> {
+        self.profiles_of(user).filter(|no| {
+            self.profiles.get(no).is_some_and(|profile| profile.status == ProfileStatus::Enabled)
+        })
+    }
+
+    pub(super) fn insert_right(&self, at: Millis, by: &By, wanted: &RightWanted) -> Applied {
+        if let Err(refusal) = self.permit(at, by, "INSERT_RIGHT") {
+            return Applied::refused(refusal);
+        }
+        if self.right_codes.contains_key(wanted.code.as_str()) {
+            return Applied::refused(Refusal::Duplicate("CODE", wanted.code.to_string()));
+        }
+        let mut counters = self.counters.clone();
+        let (no, location) = match wanted.id.as_deref().map(RightNo::parse) {
+            None => {
+                // Ids that people chose themselves are stepped over.
+                while self.rights.contains_key(&RightNo(counters.rights + 1)) {
+                    counters.rights += 1;
+                }
+                counters.rights += 1;
+                (RightNo(counters.rights), self.policy.location)
+            }
+            Some(None) => return Applied::refused(Refusal::NotAnId("ID")),
+            Some(Some((no, location))) if !self.rights.contains_key(&no) => (no, location),
+            Some(Some((no, location))) => {
+                return Applied::refused(Refusal::Duplicate("ID", no.id(location)));
+            }
+        };
+        let right = Right {
+            no,
+            location,
+            code: wanted.code.clone(),
+            description: wanted.description.clone(),
+        };
+        let made = Outcome::Right { id: no.id(location) };
+        Applied::done(made, vec![Change::Put(Row::Counters(counters)), Change::Put(Row::Right(right))])
+    }
+}

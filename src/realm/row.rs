@@ -1,0 +1,203 @@
+//! Rows: the image of the realm on disk. A change puts one row or deletes one.
+
+use protocol::UserName;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use super::policy::Policy;
+use super::profiles::Profile;
+use super::rights::Right;
+use super::sessions::{Session, TokenHash};
+use super::users::User;
+use super::attempts::Attempts;
+use super::{EntryId, Millis};
+
+/// One difference between the realm before and after a command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// The row is now this.
+    Put(Row),
+    /// The row is gone.
+    Delete(Key),
+}
+
+/// The next number of each kind; the founding ones count on their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// Users that people inserted so far.
+    pub users: u32,
+    /// Profiles that people inserted so far.
+    pub profiles: u32,
+    /// Rights that people inserted so far.
+    pub rights: u32,
+    /// Records that first starts made so far, of every kind.
+    pub founded: u32,
+    /// Sessions opened so far.
+    pub sessions: u64,
+}
+
+/// A record of the realm. Relations (who is in which profile) are rows of their own, so that a
+/// profile of a million users is never one value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Row {
+    /// The policy in force.
+    Policy(Policy),
+    /// The next numbers.
+    Counters(Counters),
+    /// A right.
+    Right(Right),
+    /// A profile.
+    Profile(Profile),
+    /// A user.
+    User(User),
+    /// A user is in a profile.
+    Member(ProfileNo, UserNo),
+    /// A profile gives a right.
+    Grant(ProfileNo, RightNo),
+    /// A user holds a right directly.
+    Direct(UserNo, RightNo),
+    /// A session, live or dormant.
+    Session(Session),
+    /// A refresh token that was used: whoever brings it again after the grace is a thief.
+    Retired(TokenHash, Retired),
+    /// Wrong passwords of a name.
+    Attempts(UserName, Attempts),
+    /// An entry that was applied, and when; repeats of it are dropped.
+    Seen(EntryId, Millis),
+}
+
+/// Where a used refresh token belonged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// The session of the family.
+    pub session: SessionNo,
+    /// When it may be forgotten.
+    pub until: Millis,
+}
+
+/// What a row is found by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each names the row of the same name")]
+pub enum Key {
+    Policy,
+    Counters,
+    Right(RightNo),
+    Profile(ProfileNo),
+    User(UserNo),
+    Member(ProfileNo, UserNo),
+    Grant(ProfileNo, RightNo),
+    Direct(UserNo, RightNo),
+    Session(SessionNo),
+    Retired(TokenHash),
+    Attempts(UserName),
+    Seen(EntryId),
+}
+
+impl Row {
+    /// The key of this row.
+    pub fn key(&self) -> Key {
+        match self {
+            Row::Policy(_) => Key::Policy,
+            Row::Counters(_) => Key::Counters,
+            Row::Right(right) => Key::Right(right.no),
+            Row::Profile(profile) => Key::Profile(profile.no),
+            Row::User(user) => Key::User(user.no),
+            Row::Member(profile, user) => Key::Member(*profile, *user),
+            Row::Grant(profile, right) => Key::Grant(*profile, *right),
+            Row::Direct(user, right) => Key::Direct(*user, *right),
+            Row::Session(session) => Key::Session(session.no),
+            Row::Retired(hash, _) => Key::Retired(*hash),
+            Row::Attempts(name, _) => Key::Attempts(name.clone()),
+            Row::Seen(id, _) => Key::Seen(*id),
+        }
+    }
+
+    /// The stored value: JSON, so that a newer binary reads what an older one wrote.
+    pub fn value(&self) -> Vec<u8> {
+        let json = match self {
+            Row::Policy(row) => serde_json::to_vec(row),
+            Row::Counters(row) => serde_json::to_vec(row),
+            Row::Right(row) => serde_json::to_vec(row),
+            Row::Profile(row) => serde_json::to_vec(row),
+            Row::User(row) => serde_json::to_vec(row),
+            Row::Member(..) | Row::Grant(..) | Row::Direct(..) => return Vec::new(),
+            Row::Session(row) => serde_json::to_vec(row),
+            Row::Retired(_, row) => serde_json::to_vec(row),
+            Row::Attempts(_, row) => serde_json::to_vec(row),
+            Row::Seen(_, at) => return at.to_be_bytes().to_vec(),
+        };
+        // Plain structs with text keys cannot fail to serialise.
+        json.unwrap_or_default()
+    }
+
+    /// Reads a stored row back.
+    pub fn read(key: &[u8], value: &[u8]) -> Result<Row, String> {
+        fn json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, String> {
+            serde_json::from_slice(value).map_err(|error| format!("a row cannot be read: {error}"))
+        }
+        Ok(match Key::read(key).ok_or("a row has an unknown key")? {
+            Key::Policy => Row::Policy(json(value)?),
+            Key::Counters => Row::Counters(json(value)?),
+            Key::Right(_) => Row::Right(json(value)?),
+            Key::Profile(_) => Row::Profile(json(value)?),
+            Key::User(_) => Row::User(json(value)?),
+            Key::Member(profile, user) => Row::Member(profile, user),
+            Key::Grant(profile, right) => Row::Grant(profile, right),
+            Key::Direct(user, right) => Row::Direct(user, right),
+            Key::Session(_) => Row::Session(json(value)?),
+            Key::Retired(hash) => Row::Retired(hash, json(value)?),
+            Key::Attempts(name) => Row::Attempts(name, json(value)?),
+            Key::Seen(id) => {
+                let at = value.try_into().map_err(|_| "a row has a value of the wrong length")?;
+                Row::Seen(id, Millis::from_be_bytes(at))
+            }
+        })
+    }
+}
+
+impl Key {
+    /// The stored key: a letter for the kind, then the numbers so that they sort.
+    pub fn bytes(&self) -> Vec<u8> {
+        let pair = |tag: u8, a: u32, b: u32| [&[tag][..], &a.to_be_bytes(), &b.to_be_bytes()].concat();
+        let one = |tag: u8, rest: &[u8]| [&[tag][..], rest].concat();
+        match self {
+            Key::Policy => vec![b'P'],
+            Key::Counters => vec![b'C'],
+            Key::Right(no) => one(b'r', &no.0.to_be_bytes()),
+            Key::Profile(no) => one(b'p', &no.0.to_be_bytes()),
+            Key::User(no) => one(b'u', &no.0.to_be_bytes()),
+            Key::Member(profile, user) => pair(b'm', profile.0, user.0),
+            Key::Grant(profile, right) => pair(b'g', profile.0, right.0),
+            Key::Direct(user, right) => pair(b'd', user.0, right.0),
+            Key::Session(no) => one(b's', &no.0.to_be_bytes()),
+            Key::Retired(hash) => one(b't', &hash.0),
+            Key::Attempts(name) => one(b'a', name.as_str().to_ascii_lowercase().as_bytes()),
+            Key::Seen(id) => one(b'z', &id.0.to_be_bytes()),
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Option<Key> {
+        let (tag, rest) = bytes.split_first()?;
+        let number = || Some(u32::from_be_bytes(rest.try_into().ok()?));
+        let pair = || {
+            let (a, b) = rest.split_at_checked(4)?;
+            Some((u32::from_be_bytes(a.try_into().ok()?), u32::from_be_bytes(b.try_into().ok()?)))
+        };
+        Some(match tag {
+            b'P' => Key::Policy,
+            b'C' => Key::Counters,
+            b'r' => Key::Right(RightNo(number()?)),
+            b'p' => Key::Profile(ProfileNo(number()?)),
+            b'u' => Key::User(UserNo(number()?)),
+            b'm' => pair().map(|(a, b)| Key::Member(ProfileNo(a), UserNo(b)))?,
+            b'g' => pair().map(|(a, b)| Key::Grant(ProfileNo(a), RightNo(b)))?,
+            b'd' => pair().map(|(a, b)| Key::Direct(UserNo(a), RightNo(b)))?,
+            b's' => Key::Session(SessionNo(u64::from_be_bytes(rest.try_into().ok()?))),
+            b't' => Key::Retired(TokenHash(rest.try_into().ok()?)),
+            b'a' => Key::Attempts(UserName::parse(std::str::from_utf8(rest).ok()?).ok()?),
+            b'z' => Key::Seen(EntryId(u128::from_be_bytes(rest.try_into().ok()?))),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! Users: who may log in, as whom.
+
+use std::sync::Arc;
+
+use protocol::{ProfileName, UserName};
+use serde::{Deserialize, Serialize};
+
+use super::command::NewUser;
+use super::ids::{Location, ProfileNo, UserNo};
+use super::outcome::{Applied, Outcome, Refusal};
+use super::row::{Change, Row};
+use super::{Millis, Realm};
+
+/// A user's record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    /// Its number.
+    pub no: UserNo,
+    /// Where its id was made.
+    pub location: Location,
+    /// The name, in the spelling of whoever inserted it.
+    pub name: UserName,
+    /// What the user may do at all.
+    pub status: UserStatus,
+    /// The password's hash as a PHC string; none: no password logs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<Arc<str>>,
+    /// When the password was set.
+    #[serde(default)]
+    pub credential_at: Millis,
+    /// Attributes that are set, by their number in [`ATTRIBUTES`], in that order.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub attributes: Box<[(u8, Box<str>)]>,
+    /// The last login that succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_login: Option<Millis>,
+    /// RECORD_VERSION: grows with every administration of the record.
+    #[serde(default)]
+    pub version: u32,
+}
+
+/// STATUS of a user (S2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UserStatus {
+    /// May log in.
+    Enabled,
+    /// May not; no rights, no sessions.
+    Disabled,
+    /// Must change the password at the next login; sessions and rights live on.
+    PasswordExpired,
+    /// The password was wiped; no rights, no sessions.
+    PasswordReset,
+}
+
+impl UserStatus {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Enabled => "ENABLED",
+            Self::Disabled => "DISABLED",
+            Self::PasswordExpired => "PASSWORD_EXPIRED",
+            Self::PasswordReset => "PASSWORD_RESET",
+        }
+    }
+}
+
+/// The attributes of S2's user record, in the order of its sample. Append only: rows hold numbers.
+pub const ATTRIBUTES: &[&str] = &[
+    "FIRST_NAME",
+    "LAST_NAME",
+    "EMAIL_ADDRESS",
+    "COMPANY_NAME",
+    "COMPANY_ID",
+    "USER_TYPE",
+    "ACCESS_TYPE",
+    "ADDRESS_LINE1",
+    "ADDRESS_LINE2",
+    "ADDRESS_LINE3",
+    "ADDRESS_LINE4",
+    "CITY",
+    "REGION",
+    "POSTAL_CODE",
+    "COUNTRY",
+    "TITLE",
+    "WEBSITE",
+    "MOBILE_NUMBER",
+    "TELEPHONE_NUMBER_DIRECT",
+    "TELEPHONE_NUMBER_OFFICE",
+    "COUNTERPARTY_ID",
+];
+
+impl User {
+    /// The value of an attribute by its number in [`ATTRIBUTES`].
+    pub fn attribute(&self, number: u8) -> Option<&str> {
+        self.attributes.iter().find(|(n, _)| *n == number).map(|(_, text)| &**text)
+    }
+
+    /// The id that people see.
+    pub fn id(&self) -> String {
+        self.no.id(self.location)
+    }
+}
+
+impl Realm {
+    /// The user of this number.
+    pub fn user(&self, no: UserNo) -> Option<&User> {
+        self.users.get(&no)
+    }
+
+    /// The user of this name.
+    pub fn user_by_name(&self, name: &UserName) -> Option<&User> {
+        self.users.get(self.user_names.get(name)?)
+    }
+
+    /// All users, by number, from the one after `after`.
+    pub fn users_after(&self, after: Option<UserNo>) -> impl Iterator<Item = &User> {
+        let from = UserNo(after.map_or(0, |no| no.0.saturating_add(1)));
+        self.users.range(from..).map(|(_, user)| user)
+    }
+
+    /// The profiles that the user is in, enabled or not.
+    pub fn profiles_of(&self, user: UserNo) -> impl Iterator<Item = ProfileNo> {
+        let range = (user, ProfileNo::MIN)..=(user, ProfileNo::MAX);
+        self.memberships.range(range).map(|(_, profile)| *profile)
+    }
+
+    /// Inserts users with their hashes; all or none. Only the command line on a stopped store does.
+    pub(super) fn add_users(&self, at: Millis, wanted: &[NewUser]) -> Applied {
+        let mut counters = self.counters.clone();
+        let mut changes = Vec::with_capacity(wanted.len() * 2 + 1);
+        let mut names = std::collections::BTreeSet::new();
+        for new in wanted {
+            if self.user_names.contains_key(&new.name) || !names.insert(&new.name) {
+                return Applied::refused(Refusal::Duplicate("USER_NAME", new.name.to_string()));
+            }
+            counters.users += 1;
+            let user = new.user(UserNo(counters.users), self.policy.location, at);
+            for name in &new.profiles {
+                let Some(profile) = self.profile_by_name(name) else {
+                    return Applied::refused(Refusal::NotFound("PROFILE", name.to_string()));
+                };
+                changes.push(Change::Put(Row::Member(profile.no, user.no)));
+            }
+            changes.push(Change::Put(Row::User(user)));
+        }
+        changes.push(Change::Put(Row::Counters(counters)));
+        Applied::done(Outcome::Done, changes)
+    }
+
+    /// The profile of this name.
+    pub fn profile_by_name(&self, name: &ProfileName) -> Option<&super::profiles::Profile> {
+        self.profiles.get(self.profile_names.get(name)?)
+    }
+}
+
+impl NewUser {
+    pub(super) fn user(&self, no: UserNo, location: Location, at: Millis) -> User {
+        User {
+            no,
+            location,
+            name: self.name.clone(),
+            status: UserStatus::Enabled,
+            credential: self.credential.clone(),
+            credential_at: at,
+            attributes: self.attributes.clone(),
+            last_login: None,
+            version: 1,
+        }
+    }
+}

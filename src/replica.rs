@@ -1,0 +1,189 @@
+//! The replica: append, apply, save, publish, answer — the one place where order becomes state.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use parking_lot::RwLock;
+use tokio::sync::oneshot;
+
+use crate::feed::{Feed, Notice};
+use crate::log::{AppendError, Entry, Followed, Log, Seq};
+use crate::outside::clock::{Clock, stopwatch};
+use crate::outside::dice;
+use crate::presence::Presences;
+use crate::realm::{Applied, Change, Command, Ended, EntryId, Millis, Outcome, Realm, Row};
+use crate::store::{Store, StoreError};
+
+/// The realm of this node and the last entry that it reflects.
+#[derive(Debug, Default)]
+struct State {
+    realm: Realm,
+    seq: Seq,
+}
+
+/// Why a command has no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// It was not stored and has no effect.
+    #[error("the command was not stored: {0}")]
+    NotStored(String),
+    /// It may have been stored: it may have been done.
+    #[error("the outcome of the command is unknown")]
+    Unknown,
+}
+
+/// A command whose outcome takes longer is answered with "may have been done".
+const OUTCOME_WAIT: Duration = Duration::from_secs(30);
+
+/// One node's copy of the realm, kept by following the log.
+pub struct Replica {
+    state: RwLock<State>,
+    log: Arc<dyn Log>,
+    store: Option<Store>,
+    waiting: DashMap<u128, oneshot::Sender<Outcome>>,
+    clock: Clock,
+    /// Open subscriptions.
+    pub feed: Feed,
+    /// Sessions with sockets.
+    pub presences: Presences,
+}
+
+impl Replica {
+    /// A replica that starts from `realm`, which reflects the log up to `seq`. Nothing moves until
+    /// [`Replica::run`].
+    pub fn new(realm: Realm, seq: Seq, log: Arc<dyn Log>, store: Option<Store>, clock: Clock) -> Self {
+        Self {
+            state: RwLock::new(State { realm, seq }),
+            log,
+            store,
+            waiting: DashMap::new(),
+            clock,
+            feed: Feed::new(seq),
+            presences: Presences::default(),
+        }
+    }
+
+    /// Looks at the realm; the closure gives the guard back.
+    pub fn read<T>(&self, look: impl FnOnce(&Realm, Seq) -> T) -> T {
+        let state = self.state.read();
+        look(&state.realm, state.seq)
+    }
+
+    /// The clock of this node.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// Why writes are refused at the moment, if they are.
+    pub fn trouble(&self) -> Option<String> {
+        self.log.trouble()
+    }
+
+    /// Appends a command and waits until it was applied and published here.
+    pub async fn submit(&self, command: Command) -> Result<Outcome, SubmitError> {
+        let id = EntryId(dice::entry_id());
+        let (sender, outcome) = oneshot::channel();
+        self.waiting.insert(id.0, sender);
+        let entry = Entry { id, at: self.clock.now(), command };
+        let watch = stopwatch();
+        let done = async {
+            self.log.append(entry).await.map_err(|error| match error {
+                AppendError::NotStored(why) => SubmitError::NotStored(why),
+                AppendError::Unknown(_) => SubmitError::Unknown,
+            })?;
+            outcome.await.map_err(|_| SubmitError::Unknown)
+        };
+        let outcome = tokio::time::timeout(OUTCOME_WAIT, done).await.unwrap_or(Err(SubmitError::Unknown));
+        self.waiting.remove(&id.0);
+        metrics::histogram!("tollgate_commit_seconds").record(watch.elapsed_secs());
+        outcome
+    }
+
+    /// Follows the log until it is closed. Runs on a thread of its own: every step is short, but it
+    /// writes to the disk.
+    pub fn run(&self) {
+        let from = self.read(|_, seq| seq);
+        let followed = match self.log.follow(from) {
+            Ok(followed) => followed,
+            Err(error) => self.stop(&format!("the log cannot be followed: {error}")),
+        };
+        for followed in followed {
+            match followed {
+                Followed::Entry(seq, entry) => self.apply(seq, &entry),
+                Followed::Gap(first) => self.stop(&format!("the log begins only at {first}")),
+            }
+        }
+        if let Some(store) = &self.store {
+            store.flush();
+        }
+    }
+
+    /// Applies the entries that are in the log already, before anything is served.
+    pub fn catch_up(&self, entries: impl Iterator<Item = (Seq, Entry)>) {
+        entries.for_each(|(seq, entry)| self.apply(seq, &entry));
+    }
+
+    fn apply(&self, seq: Seq, entry: &Entry) {
+        // This thread is the only writer: what it reads here is still true when it absorbs.
+        let (applied, before) = self.read(|realm, _| {
+            let applied = realm.step(entry.id, entry.at, &entry.command);
+            let before = self.feed.before(realm, seq, &applied.changes);
+            (applied, before)
+        });
+        if let Err(error) = self.save(seq, &applied) {
+            self.stop(&format!("entry {seq} cannot be saved: {error}"));
+        }
+        {
+            let mut state = self.state.write();
+            state.realm.absorb(&applied.changes);
+            state.seq = seq;
+        }
+        let ended = self.end_sessions(&applied);
+        self.read(|realm, _| self.feed.publish(realm, seq, &applied.changes, &before));
+        for (presence, ended) in ended {
+            presence.tell(&Notice::Ended(ended.session, ended.reason));
+        }
+        let lag = self.clock.now().saturating_sub(entry.at);
+        metrics::histogram!("tollgate_push_lag_seconds").record(lag as f64 / 1_000.0);
+        if let Some((_, waiting)) = self.waiting.remove(&entry.id.0) {
+            // Nobody waits any more: the caller is gone, the effect stays.
+            let _ = waiting.send(applied.outcome);
+        }
+    }
+
+    fn save(&self, seq: Seq, applied: &Applied) -> Result<(), StoreError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let rows: Vec<_> = applied.changes.iter().map(stored).collect();
+        store.save(seq, &rows)
+    }
+
+    /// Closes the door before anybody is told: the next message of an ended session is refused.
+    fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::presence::Presence>, Ended)> {
+        for change in &applied.changes {
+            if let Change::Put(Row::Session(session)) = change {
+                self.presences.renew(session.no, session.accessed);
+            }
+        }
+        let end = |ended: &Ended| Some((self.presences.end(ended.session)?, *ended));
+        applied.ended.iter().filter_map(end).collect()
+    }
+
+    /// A node that cannot keep its state must not answer: what it promised would not hold.
+    fn stop(&self, why: &str) -> ! {
+        tracing::error!(why, "the gateway stops: its state cannot be kept");
+        std::process::exit(crate::exit::STORE)
+    }
+
+    /// Stops taking commands, makes everything durable and ends [`Replica::run`]. Blocking.
+    pub fn close(&self) {
+        self.log.close();
+    }
+}
+
+fn stored(change: &Change) -> (Vec<u8>, Option<Vec<u8>>) {
+    match change {
+        Change::Put(row) => (row.key().bytes(), Some(row.value())),
+        Change::Delete(key) => (key.bytes(), None),
+    }
+}

@@ -1,0 +1,156 @@
+//! The watch over sessions that have or had a socket: missed heartbeats, idle time and the warning
+//! before it. Time is an argument; one queue of deadlines serves all sessions.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::presence::Presence;
+use crate::realm::{EndReason, Millis, SessionNo};
+
+/// The limits that end a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// This long without a sign of life: HEARTBEAT_MISSED. None: never.
+    pub missed_ms: Option<Millis>,
+    /// This long without use: IDLE.
+    pub idle_ms: Millis,
+}
+
+/// SESSION_EXPIRING goes out this long before the idle end.
+pub const WARNING_MS: Millis = 60_000;
+
+/// What is due for a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// It is to end; left alone if used after the time given.
+    End(EndReason, Millis),
+    /// Its sockets are to be warned.
+    Warn(Millis),
+}
+
+impl Limits {
+    /// What is due at `now`, else when to look again.
+    pub fn look(&self, alive: Millis, touched: Millis, warned: bool, now: Millis) -> Result<Due, Millis> {
+        let missed = self.missed_ms.map_or(Millis::MAX, |limit| alive.saturating_add(limit));
+        let idle = touched.saturating_add(self.idle_ms);
+        let warning = idle.saturating_sub(WARNING_MS).max(touched.saturating_add(self.idle_ms / 2));
+        if now >= idle {
+            return Ok(Due::End(EndReason::Idle, touched));
+        }
+        if now >= missed {
+            return Ok(Due::End(EndReason::HeartbeatMissed, Millis::MAX));
+        }
+        if now >= warning && !warned {
+            return Ok(Due::Warn(idle - now));
+        }
+        Err(missed.min(if warned { idle } else { warning }))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    due: BinaryHeap<Reverse<(Millis, SessionNo)>>,
+    watched: BTreeMap<SessionNo, Watched>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    presence: Arc<Presence>,
+    /// For which use the warning went out.
+    warned: Option<Millis>,
+}
+
+/// The sessions under watch.
+#[derive(Debug, Default)]
+pub struct Watch {
+    queue: Mutex<Queue>,
+    /// Told when the first deadline may have come nearer.
+    pub nearer: Notify,
+}
+
+impl Watch {
+    /// Begins to watch a session.
+    pub fn add(&self, presence: &Arc<Presence>, now: Millis) {
+        let mut queue = self.queue.lock();
+        let watched = Watched { presence: presence.clone(), warned: None };
+        queue.watched.insert(presence.session, watched);
+        queue.due.push(Reverse((now, presence.session)));
+        drop(queue);
+        self.nearer.notify_one();
+    }
+
+    /// When something may be due next.
+    pub fn next(&self) -> Option<Millis> {
+        self.queue.lock().due.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// How many sessions are watched.
+    pub fn len(&self) -> usize {
+        self.queue.lock().watched.len()
+    }
+
+    /// Whether none is watched.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Everything that is due at `now`. A session to be ended is no longer watched.
+    pub fn due(&self, limits: &Limits, now: Millis) -> Vec<(Arc<Presence>, Due)> {
+        let mut found = Vec::new();
+        let mut queue = self.queue.lock();
+        while let Some(Reverse((_, session))) = queue.due.peek().copied().filter(|Reverse((at, _))| *at <= now) {
+            queue.due.pop();
+            let Some(watched) = queue.watched.get_mut(&session) else { continue };
+            let presence = watched.presence.clone();
+            let touched = presence.touched();
+            let look = limits.look(presence.alive(), touched, watched.warned == Some(touched), now);
+            let again = match look {
+                _ if presence.is_over() => None,
+                Ok(Due::Warn(left)) => {
+                    watched.warned = Some(touched);
+                    found.push((presence, Due::Warn(left)));
+                    Some(now)
+                }
+                Ok(end) => {
+                    found.push((presence, end));
+                    None
+                }
+                Err(later) => Some(later),
+            };
+            match again {
+                Some(at) => queue.due.push(Reverse((at, session))),
+                None => drop(queue.watched.remove(&session)),
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { missed_ms: Some(90_000), idle_ms: 1_800_000 };
+
+    #[test]
+    fn a_session_lives_to_the_last_millisecond_of_its_misses() {
+        assert_eq!(LIMITS.look(1_000, 1_000, false, 90_999), Err(91_000));
+        let missed = Due::End(EndReason::HeartbeatMissed, Millis::MAX);
+        assert_eq!(LIMITS.look(1_000, 1_000, false, 91_000), Ok(missed));
+        let off = Limits { missed_ms: None, ..LIMITS };
+        assert_eq!(off.look(1_000, 1_000, false, 91_000), Err(1_741_000));
+    }
+
+    #[test]
+    fn a_session_is_warned_once_and_ends_on_time() {
+        let alive = Millis::MAX / 2;
+        assert_eq!(LIMITS.look(alive, 0, false, 1_739_999), Err(1_740_000));
+        assert_eq!(LIMITS.look(alive, 0, false, 1_740_000), Ok(Due::Warn(60_000)));
+        assert_eq!(LIMITS.look(alive, 0, true, 1_799_999), Err(1_800_000));
+        assert_eq!(LIMITS.look(alive, 0, true, 1_800_000), Ok(Due::End(EndReason::Idle, 0)));
+    }
+}
