@@ -1,4 +1,31 @@
-//! tollgate
+//! tollgate: a WebSocket message-bus auth gateway.
+#![doc = include_str!("ARCHITECTURE.md")]
+
+pub mod cli;
+pub mod net;
+pub mod link;
+pub mod router;
+pub mod messages;
+pub mod login;
+pub mod profile_event;
+pub mod details;
+pub mod dry_run;
+pub mod refusal;
+pub mod call;
+pub mod node;
+pub mod connections;
+pub mod services;
+pub mod throttle;
+pub mod upkeep;
+pub mod watch;
+pub mod opening;
+pub mod replica;
+pub mod presence;
 pub mod feed;
-pub mod log { pub type Seq = u64; }
+pub mod log;
+pub mod store;
+pub mod outside;
 pub mod realm;
+pub mod settings;
+pub mod counts;
+pub mod exit;

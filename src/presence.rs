@@ -75,6 +75,14 @@ impl Presence {
         self.watched.load(Ordering::Relaxed) != UNWATCHED
     }
 
+    /// A socket that is bound elsewhere wants to hear of its end.
+    pub fn listen(&self, outbox: &Arc<Outbox>) {
+        self.outboxes.lock().push(outbox.clone());
+        if self.is_over() {
+            outbox.notify(Notice::Ended(self.session, EndReason::Logout));
+        }
+    }
+
     /// Tells all its sockets.
     pub fn tell(&self, notice: &Notice) {
         for outbox in self.outboxes.lock().iter() {
@@ -128,10 +136,7 @@ impl Presences {
     /// is told at once. True when the session was not watched before.
     pub fn bind(&self, presence: &Presence, outbox: &Arc<Outbox>, now: Millis) -> bool {
         presence.live(now);
-        presence.outboxes.lock().push(outbox.clone());
-        if presence.is_over() {
-            outbox.notify(Notice::Ended(presence.session, EndReason::Logout));
-        }
+        presence.listen(outbox);
         presence.watched.compare_exchange(UNWATCHED, WATCHED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
@@ -158,6 +163,11 @@ impl Presences {
             presence.touch(touched);
             presence.epoch.fetch_add(1, Ordering::AcqRel);
         }
+    }
+
+    /// Visits every presence of this node.
+    pub fn each(&self, visit: impl Fn(&Presence)) {
+        self.all.iter().for_each(|presence| visit(&presence));
     }
 
     /// Uses that the log does not know yet, at most `most` of them.

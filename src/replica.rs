@@ -119,9 +119,14 @@ impl Replica {
         }
     }
 
-    /// Applies the entries that are in the log already, before anything is served.
-    pub fn catch_up(&self, entries: impl Iterator<Item = (Seq, Entry)>) {
-        entries.for_each(|(seq, entry)| self.apply(seq, &entry));
+    /// Waits until the realm reflects the log up to `seq`: before that nothing may be served.
+    pub fn wait_for(&self, seq: Seq) {
+        let mut state = self.state.read();
+        while state.seq < seq {
+            drop(state);
+            std::thread::sleep(Duration::from_millis(1));
+            state = self.state.read();
+        }
     }
 
     fn apply(&self, seq: Seq, entry: &Entry) {

@@ -129,6 +129,13 @@ impl Realm {
         (session.dormant.is_none() && (current || in_grace())).then_some(session)
     }
 
+    /// The user of the session to which a refresh token belongs, or belonged before it was used.
+    pub fn user_by_refresh(&self, refresh: &TokenHash) -> Option<&User> {
+        let retired = || self.retired.get(refresh).map(|retired| &retired.session);
+        let session = self.sessions.get(self.refreshes.get(refresh).or_else(retired)?)?;
+        self.users.get(&session.user)
+    }
+
     /// The session with this SESSION_ID.
     pub fn session_by_id(&self, id: &SessionId) -> Option<&Session> {
         self.sessions.get(self.session_ids.get(id)?)

@@ -1,0 +1,160 @@
+//! The call: what one message may touch — who asks, the realm, the log, the outside — and what its
+//! answer does to the socket.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use protocol::{Nack, NackCode};
+
+use crate::feed::Outbox;
+use crate::node::Node;
+use crate::outside::passwords::Busy;
+use crate::presence::Presence;
+use crate::realm::command::By;
+use crate::realm::{Command, Millis, Outcome, Realm, SessionNo};
+use crate::replica::SubmitError;
+
+/// Who sent a message, as the transport knows it.
+#[derive(Clone)]
+pub struct Caller {
+    /// From where.
+    pub address: IpAddr,
+    /// The outbox of its connection; none over REST.
+    pub outbox: Option<Arc<Outbox>>,
+    /// The session to which the connection is bound.
+    pub bound: Option<Arc<Presence>>,
+    /// When the connection was opened, epoch ms.
+    pub opened: Millis,
+}
+
+/// What an answer does to its connection, once it is written.
+#[derive(Debug, Default)]
+pub enum Effect {
+    /// Nothing.
+    #[default]
+    None,
+    /// This subscription of this session may send its rows.
+    Release(u64, Arc<Presence>),
+    /// The rows that were sent are the whole answer.
+    Silent,
+}
+
+/// One message being served.
+pub struct Call {
+    /// The gateway.
+    pub node: Arc<Node>,
+    /// Who sent it.
+    pub caller: Caller,
+    /// The session that it speaks for, if any.
+    pub session: Option<Arc<Presence>>,
+    /// When it came.
+    pub now: Millis,
+    /// What of the envelope's root messages may need.
+    pub root: Root,
+    answered: Mutex<(Effect, Option<Arc<Presence>>)>,
+}
+
+/// Fields at the root of the envelope, owned.
+#[derive(Debug, Default)]
+pub struct Root {
+    /// SOURCE_REF as JSON text.
+    pub source_ref: Option<String>,
+    /// USER_NAME.
+    pub user_name: Option<String>,
+    /// SESSION_ID.
+    pub session_id: Option<String>,
+    /// VERBOSE.
+    pub verbose: bool,
+    /// VALIDATE: a dry run.
+    pub validate: bool,
+    /// Whether DETAILS was there at all.
+    pub details: bool,
+}
+
+impl Call {
+    /// A call whose answer has no effect yet.
+    pub fn new(node: Arc<Node>, caller: Caller, session: Option<Arc<Presence>>, now: Millis, root: Root) -> Self {
+        Self { node, caller, session, now, root, answered: Mutex::default() }
+    }
+
+    /// Looks at the realm.
+    pub fn read<T>(&self, look: impl FnOnce(&Realm) -> T) -> T {
+        self.node.replica.read(|realm, _| look(realm))
+    }
+
+    /// Appends a command and waits for its outcome.
+    pub async fn submit(&self, command: Command) -> Result<Outcome, Nack> {
+        self.node.replica.submit(command).await.map_err(|error| match error {
+            SubmitError::NotStored(why) => {
+                tracing::warn!(why, "a command was not stored");
+                Nack::new(NackCode::Unavailable, "the gateway cannot store changes now; nothing was changed")
+            }
+            SubmitError::Unknown => Nack::new(
+                NackCode::OperationTimeout,
+                "the outcome is unknown: it may have been done; look before you try again",
+            ),
+        })
+    }
+
+    /// The session that must be there: [`crate::messages::Access`] made sure of it.
+    pub fn session(&self) -> Result<&Arc<Presence>, Nack> {
+        self.session.as_ref().ok_or_else(no_session)
+    }
+
+    /// On whose behalf a command is made.
+    pub fn by(&self) -> Result<By, Nack> {
+        Ok(By::Session(self.session()?.session))
+    }
+
+    /// The connection's outbox; data sources need one.
+    pub fn outbox(&self) -> Result<&Arc<Outbox>, Nack> {
+        let none = || Nack::new(NackCode::InvalidMessage, "this message needs a WebSocket");
+        self.caller.outbox.as_ref().ok_or_else(none)
+    }
+
+    /// The presence of a session that was just opened or renewed, if it still lives.
+    pub fn presence(&self, session: SessionNo) -> Option<Arc<Presence>> {
+        self.read(|realm| {
+            let session = realm.session(session).filter(|session| session.dormant.is_none())?;
+            let user = realm.user(session.user)?;
+            Some(self.node.replica.presences.of(session.no, session.user, &user.name, session.accessed))
+        })
+    }
+
+    /// The effect of the answer.
+    pub fn effect(&self, effect: Effect) {
+        self.answered.lock().0 = effect;
+    }
+
+    /// The connection belongs to this session from now on.
+    pub fn bind(&self, session: Arc<Presence>) {
+        self.answered.lock().1 = Some(session);
+    }
+
+    /// Takes the effect, and the session to bind, for the transport.
+    pub fn into_answer(self) -> (Effect, Option<Arc<Presence>>) {
+        self.answered.into_inner()
+    }
+
+    /// The refusal when the hash queue is full.
+    pub fn busy(&self, busy: Busy) -> Nack {
+        Nack::too_many("too many logins at once; try again later", busy.retry_after_ms)
+    }
+
+    /// Whether this address may fail another login.
+    pub fn admit(&self) -> Result<(), Nack> {
+        let admitted = self.node.throttle.admits(self.caller.address, self.now);
+        admitted.map_err(|wait| Nack::too_many("too many failed logins from this address", wait))
+    }
+
+    /// A login from this address failed.
+    pub fn count_failure(&self) {
+        self.node.throttle.failed(self.caller.address, self.now);
+    }
+}
+
+/// No session: what to do about it.
+pub fn no_session() -> Nack {
+    Nack::new(NackCode::SessionNotFound, "no session belongs to this message; log in first")
+}

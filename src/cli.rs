@@ -1,0 +1,102 @@
+//! The command line: arguments, one function a sub-command, errors as exit codes.
+
+mod configuration;
+mod offline;
+mod populate;
+mod say;
+mod serve;
+mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit;
+use crate::opening::OpenError;
+use crate::settings::{Settings, SettingsError};
+use crate::store::StoreError;
+
+/// A WebSocket message-bus auth gateway: log in, stay alive, see rights pushed.
+#[derive(Parser)]
+#[command(version, about, after_help = exit_codes(), args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Sub>,
+    #[command(flatten)]
+    serve: serve::Serve,
+}
+
+#[derive(Subcommand)]
+enum Sub {
+    /// Start the gateway (what happens without a sub-command, too)
+    Serve(serve::Serve),
+    /// Read the configuration, say what is wrong with it, and end
+    CheckConfig(Config),
+    /// Print the configuration with its defaults and what each key means
+    DefaultConfig,
+    /// Users of a stopped store
+    #[command(subcommand)]
+    User(user::User),
+    /// Log in to a running gateway, say a few messages and print the answers
+    Say(say::Say),
+    /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
+    Populate(populate::Populate),
+}
+
+/// Where the configuration comes from.
+#[derive(Args, Clone)]
+struct Config {
+    /// The configuration file (TOML); TOLLGATE_SECTION__KEY in the environment wins over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Config {
+    fn load(&self) -> Result<Settings, SettingsError> {
+        Settings::load(self.config.as_deref(), std::env::vars())
+    }
+}
+
+/// Runs the program and gives its exit code.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command.unwrap_or(Sub::Serve(arguments.serve)) {
+        Sub::Serve(serve) => serve.run(),
+        Sub::CheckConfig(config) => configuration::check(&config),
+        Sub::DefaultConfig => configuration::print_default(),
+        Sub::User(user) => user.run(),
+        Sub::Say(say) => say.run(),
+        Sub::Populate(populate) => populate.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tollgate: {error:#}");
+            ExitCode::from(u8::try_from(code(&error)).unwrap_or(1))
+        }
+    }
+}
+
+fn code(error: &anyhow::Error) -> i32 {
+    let store = error.downcast_ref::<StoreError>().or(match error.downcast_ref::<OpenError>() {
+        Some(OpenError::Store(store)) => Some(store),
+        _ => None,
+    });
+    match store {
+        Some(StoreError::Locked) => return exit::LOCKED,
+        Some(StoreError::Damaged(_)) => return exit::DAMAGED,
+        Some(_) => return exit::STORE,
+        None => {}
+    }
+    if error.is::<SettingsError>() {
+        return exit::SETTINGS;
+    }
+    if error.is::<serve::CannotListen>() { exit::ADDRESS } else { exit::FAILURE }
+}
+
+fn exit_codes() -> String {
+    let row = |(code, meaning): &(i32, &str)| format!("  {code}  {meaning}");
+    let rows: Vec<_> = exit::TABLE.iter().map(row).collect();
+    format!("Exit codes:\n{}", rows.join("\n"))
+}

@@ -1,0 +1,46 @@
+//! Work on a stopped store: open it, command, close it durably.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use protocol::Password;
+
+use crate::opening::{self, Opened};
+use crate::outside::clock::Clock;
+use crate::outside::passwords::Passwords;
+use crate::realm::{Command, Outcome, Refusal};
+use crate::settings::Settings;
+
+/// Opens the store in `dir` (and makes it if there is none), works, and closes it.
+pub(super) fn with_store<T>(
+    settings: &Settings,
+    dir: &Path,
+    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+) -> Result<T> {
+    let opened = opening::open(settings, dir, Clock::system())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        opened.prepare(settings, None).await?;
+        work(&opened).await
+    });
+    opened.close();
+    done
+}
+
+/// Commands and turns a refusal into an error in words.
+pub(super) async fn command(opened: &Opened, command: Command) -> Result<()> {
+    match opened.replica.submit(command).await? {
+        Outcome::Refused(Refusal::Duplicate(_, name)) => bail!("{name} exists already"),
+        Outcome::Refused(Refusal::NotFound(kind, name)) => {
+            bail!("there is no {} {name}", kind.to_lowercase())
+        }
+        Outcome::Refused(refused) => bail!("refused: {refused:?}"),
+        _ => Ok(()),
+    }
+}
+
+/// The hash of a password by the configured cost and salt.
+pub(super) fn hash(settings: &Settings, password: &Password) -> Result<String> {
+    let salt = settings.security.genesis_password.validation.password_salt.expose();
+    Ok(Passwords::hash_now(settings.security.scrypt.cost(), salt, password))
+}

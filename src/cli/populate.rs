@@ -1,0 +1,168 @@
+//! `populate`: made-up users, profiles and rights for trials and load tests.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use protocol::{Password, ProfileName, RightCode, UserName};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+use super::{Config, offline};
+use crate::opening::Opened;
+use crate::realm::Command;
+use crate::realm::command::{By, NewUser, ProfileWanted, RightWanted, Wanted};
+use crate::realm::users::ATTRIBUTES;
+
+/// Users u0, u1, … who all have one password, in profiles of trading desks.
+#[derive(Args)]
+pub(super) struct Populate {
+    /// How many users
+    #[arg(long)]
+    users: u32,
+    /// How many profiles
+    #[arg(long, default_value_t = 20)]
+    profiles: u32,
+    /// The same seed gives the same users
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The first part of every user name
+    #[arg(long, default_value = "u")]
+    prefix: String,
+    /// The password of all of them
+    #[arg(long, default_value = "Password-1")]
+    password: String,
+    /// The data folder of the stopped gateway; made where there is none
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Users of one command.
+const BATCH: u32 = 500;
+/// Commands on their way at once, so that they share commits.
+const AT_ONCE: usize = 8;
+
+const FIRST: &[&str] = &[
+    "Jane", "John", "Aiko", "Amara", "Bruno", "Chen", "Elena", "Fatima", "Greta", "Hugo", "Ines",
+    "Jamal", "Katya", "Liam", "Mei", "Nadia", "Omar", "Priya", "Rosa", "Sven", "Tariq", "Uma",
+];
+const LAST: &[&str] = &[
+    "Wolf", "Smith", "Doe", "Tanaka", "Okafor", "Silva", "Wang", "Petrova", "Khan", "Larsen",
+    "Martin", "Garcia", "Novak", "Murphy", "Li", "Haddad", "Rossi", "Svensson", "Aziz", "Patel",
+];
+const DESKS: &[&str] = &["EQUITY", "RATES", "CREDIT", "FX", "COMMODITY", "DERIVATIVE", "SUPPORT", "RISK"];
+const ROLES: &[&str] = &["TRADER", "SALES", "VIEWER", "MANAGER", "OPERATIONS"];
+const OBJECTS: &[&str] = &["ORDER", "TRADE", "POSITION", "QUOTE", "COUNTERPARTY", "INSTRUMENT", "LIMIT"];
+const ACTIONS: &[&str] = &["VIEW", "INSERT", "AMEND", "CANCEL", "APPROVE"];
+const CITIES: &[&str] = &["London", "New York", "Tokyo", "Frankfurt", "Singapore", "Zurich"];
+
+impl Populate {
+    pub(super) fn run(self) -> Result<()> {
+        let settings = self.config.load()?;
+        settings.validate()?;
+        let hash: Arc<str> = offline::hash(&settings, &Password::new(&*self.password))?.into();
+        offline::with_store(&settings, &self.data_dir, async |opened| {
+            let mut dice = StdRng::seed_from_u64(self.seed);
+            let profiles = self.profiles(opened, &mut dice).await?;
+            self.users(opened, &mut dice, &profiles, &hash).await
+        })?;
+        println!(
+            "{} users {}0 to {}{} in {} profiles; their password is {}",
+            self.users,
+            self.prefix,
+            self.prefix,
+            self.users.saturating_sub(1),
+            self.profiles,
+            self.password
+        );
+        Ok(())
+    }
+
+    async fn profiles(&self, opened: &Opened, dice: &mut StdRng) -> Result<Vec<ProfileName>> {
+        let codes = OBJECTS.iter().flat_map(|object| ACTIONS.iter().map(move |it| format!("{object}_{it}")));
+        let codes = codes.map(|code| RightCode::parse(&code)).collect::<Result<Vec<_>, _>>()?;
+        for code in &codes {
+            let known = opened.replica.read(|realm, _| realm.right_by_code(code.as_str()).is_some());
+            if !known {
+                let description = code.as_str().replace('_', " ").to_lowercase();
+                let wanted = RightWanted { id: None, code: code.clone(), description };
+                offline::command(opened, Command::InsertRight(By::Operator, wanted)).await?;
+            }
+        }
+        let mut names = Vec::new();
+        for number in 0..self.profiles as usize {
+            let (desk, role) = (DESKS[number % DESKS.len()], ROLES[number / DESKS.len() % ROLES.len()]);
+            let name = ProfileName::parse(&format!("{desk}_{role}_{number}"))?;
+            let count = dice.random_range(5..=20);
+            let rights = codes.sample(dice, count).map(|code| Wanted { id: None, name: Some(code.clone()) });
+            let wanted = ProfileWanted {
+                name: Some(name.clone()),
+                description: Some(format!("{desk} {role}").to_lowercase()),
+                rights: Some(rights.collect()),
+                ..ProfileWanted::default()
+            };
+            offline::command(opened, Command::InsertProfile(By::Operator, wanted)).await?;
+            names.push(name);
+        }
+        Ok(names)
+    }
+
+    async fn users(
+        &self,
+        opened: &Opened,
+        dice: &mut StdRng,
+        profiles: &[ProfileName],
+        hash: &Arc<str>,
+    ) -> Result<()> {
+        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} users, {per_sec}, {eta} left");
+        let bar = ProgressBar::new(self.users.into()).with_style(style?);
+        let mut next = 0;
+        while next < self.users {
+            let mut commands = Vec::new();
+            while commands.len() < AT_ONCE && next < self.users {
+                let end = (next + BATCH).min(self.users);
+                let batch = (next..end).map(|number| self.user(number, dice, profiles, hash));
+                let batch = batch.collect::<Result<Vec<_>>>()?;
+                commands.push(offline::command(opened, Command::AddUsers(batch)));
+                next = end;
+            }
+            futures::future::try_join_all(commands).await?;
+            bar.set_position(next.into());
+        }
+        bar.finish();
+        Ok(())
+    }
+
+    fn user(
+        &self,
+        number: u32,
+        dice: &mut StdRng,
+        profiles: &[ProfileName],
+        hash: &Arc<str>,
+    ) -> Result<NewUser> {
+        let name = UserName::parse(&format!("{}{number}", self.prefix))?;
+        let mut pick = |from: &[&'static str]| from.choose(dice).copied().unwrap_or_default();
+        let (first, last, city) = (pick(FIRST), pick(LAST), pick(CITIES));
+        let email = format!("{}.{}.{number}@desk.example", first.to_lowercase(), last.to_lowercase());
+        let set = [
+            ("FIRST_NAME", first),
+            ("LAST_NAME", last),
+            ("EMAIL_ADDRESS", &email),
+            ("USER_TYPE", "USER"),
+            ("CITY", city),
+        ];
+        let attributes = set.iter().filter_map(|(attribute, value)| {
+            let number = ATTRIBUTES.iter().position(|known| known == attribute)?;
+            Some((u8::try_from(number).ok()?, (*value).into()))
+        });
+        let attributes = attributes.collect();
+        let count = dice.random_range(1..=3);
+        let profiles = profiles.sample(dice, count).cloned().collect();
+        Ok(NewUser { name, credential: Some(hash.clone()), attributes, profiles })
+    }
+}

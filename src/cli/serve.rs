@@ -1,0 +1,208 @@
+//! `serve`: starts the gateway, tells where it is, drains it when told to end.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use protocol::{Password, UserName};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Config, offline};
+use crate::net::{listener, management};
+use crate::node::Node;
+use crate::opening::{self, ADMINISTRATORS, Opened};
+use crate::outside::clock::Clock;
+use crate::outside::dice;
+use crate::realm::command::NewUser;
+use crate::router::Router;
+use crate::settings::Settings;
+use crate::{counts, upkeep};
+
+/// How to start.
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    config: Config,
+    /// Where the data is kept
+    #[arg(long, value_name = "DIR", default_value = "tollgate-data")]
+    data_dir: PathBuf,
+    /// The address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+}
+
+/// The address is taken or not ours.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub(super) struct CannotListen {
+    address: String,
+    source: std::io::Error,
+}
+
+/// The name of the first administrator.
+const ADMIN: &str = "admin";
+/// Where a generated password goes when nobody watches the start.
+const PASSWORD_FILE: &str = "admin-password";
+
+impl Serve {
+    pub(super) fn run(self) -> Result<()> {
+        let mut settings = self.config.load()?;
+        if let Some(listen) = &self.listen {
+            settings.server.listen = listen.clone();
+        }
+        settings.validate()?;
+        log_to_stderr();
+        let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
+        counts::describe();
+        let clock = Clock::system();
+        let opened = opening::open(&settings, &self.data_dir, clock.clone())?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let served = runtime.block_on(serve(settings, &self.data_dir, &opened, clock, metrics));
+        // Sockets are closed; what is left of tasks must not keep the store open.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        opened.close();
+        served
+    }
+}
+
+async fn serve(
+    settings: Settings,
+    data_dir: &Path,
+    opened: &Opened,
+    clock: Clock,
+    metrics: PrometheusHandle,
+) -> Result<()> {
+    let first = first_administrator(&settings, opened)?;
+    opened.prepare(&settings, first.as_ref().map(|first| first.user.clone())).await?;
+    let gate = bind(&settings.server.listen)?;
+    let address = gate.local_addr()?;
+    let node = Node::new(settings, opened.replica.clone(), clock);
+    let (stop, stopped) = watch::channel(false);
+    let duties = upkeep::start(&node);
+    let mut servers = tokio::task::JoinSet::new();
+    if !node.settings.server.management_listen.is_empty() {
+        let management = bind(&node.settings.server.management_listen)?;
+        tracing::info!(address = %management.local_addr()?, "management");
+        servers.spawn(management::run(management, node.clone(), metrics.clone(), stopped.clone()));
+    }
+    servers.spawn(listener::run(gate, Router::new(node.clone()), stopped));
+    servers.spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            metrics.run_upkeep();
+        }
+    });
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    tell(address, data_dir, first)?;
+    wait_for_signal().await?;
+    // Handlers of a second signal are gone with the first: it ends the process at once.
+    let _ = stop.send(true);
+    drain(&node).await;
+    upkeep::flush_touches(&node).await;
+    drop(duties);
+    tracing::info!("drained");
+    Ok(())
+}
+
+fn bind(address: &str) -> Result<TcpListener> {
+    let parsed: SocketAddr = address.parse().with_context(|| format!("{address} is not an address"))?;
+    listener::bind(parsed).map_err(|source| CannotListen { address: address.to_owned(), source }.into())
+}
+
+/// No new connections, everybody is told, everybody gets time to take the last words.
+async fn drain(node: &Arc<Node>) {
+    tracing::info!(connections = node.connections.len(), "draining");
+    node.connections.close();
+    let grace = Duration::from_secs(node.settings.server.shutdown_grace_secs);
+    let empty = async {
+        while !node.connections.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(grace, empty).await.is_err() {
+        tracing::warn!(connections = node.connections.len(), "some connections did not end in time");
+    }
+}
+
+async fn wait_for_signal() -> Result<()> {
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "ending"),
+        _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "ending"),
+    }
+    Ok(())
+}
+
+/// The administrator that a first start makes, with the password if nobody chose it.
+struct First {
+    user: NewUser,
+    drawn: Option<Password>,
+}
+
+fn first_administrator(settings: &Settings, opened: &Opened) -> Result<Option<First>> {
+    let name = UserName::parse(ADMIN)?;
+    let needed = opened.replica.read(|realm, _| {
+        !realm.has_administrator() && realm.user_by_name(&name).is_none()
+    });
+    if !needed {
+        return Ok(None);
+    }
+    let given = std::env::var("TOLLGATE_ADMIN_PASSWORD").ok().filter(|given| !given.is_empty());
+    let drawn = given.is_none().then(|| Password::new(dice::session_token().expose()));
+    let given = given.map(Password::new);
+    let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
+    let credential = Some(offline::hash(settings, chosen)?.into());
+    let user = NewUser { name, credential, attributes: Box::default(), profiles: Vec::new() };
+    Ok(Some(First { user, drawn }))
+}
+
+/// Tells whoever started the gateway where it is, and one command that logs in.
+fn tell(address: SocketAddr, data_dir: &Path, first: Option<First>) -> Result<()> {
+    let watched = std::io::stdout().is_terminal();
+    println!("tollgate listens on ws://{address}/ and keeps its data in {}", data_dir.display());
+    let password = match first {
+        Some(First { drawn: Some(drawn), .. }) if watched => {
+            println!("the user {ADMIN} of {ADMINISTRATORS} has the password {}", drawn.expose());
+            println!("it is shown this once; EVENT_CHANGE_USER_PASSWORD changes it");
+            format!("echo {}", drawn.expose())
+        }
+        Some(First { drawn: Some(drawn), .. }) => {
+            let file = data_dir.join(PASSWORD_FILE);
+            write_private(&file, drawn.expose())?;
+            println!("the password of the user {ADMIN} is in {}", file.display());
+            format!("cat {}", file.display())
+        }
+        Some(_) => "echo \"$TOLLGATE_ADMIN_PASSWORD\"".to_owned(),
+        None => "echo YOUR-PASSWORD".to_owned(),
+    };
+    let program = std::env::current_exe().unwrap_or_else(|_| "tollgate".into());
+    println!("log in:  {password} | {} say --to {address} --login {ADMIN}", program.display());
+    std::io::stdout().flush()?;
+    Ok(())
+}
+
+/// Writes a line into a file that only its owner reads.
+fn write_private(file: &Path, line: &str) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let written = options.open(file).and_then(|mut file| writeln!(file, "{line}"));
+    written.with_context(|| format!("{} cannot be written", file.display()))
+}
+
+fn log_to_stderr() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("TOLLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let done = if std::io::stderr().is_terminal() { builder.try_init() } else { builder.json().try_init() };
+    // A second subscriber is only possible in tests, where the first one is as good.
+    let _ = done;
+}

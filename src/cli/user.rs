@@ -1,0 +1,179 @@
+//! `user add`, `user passwd`, `user list`.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use protocol::{Password, ProfileName, UserName};
+
+use super::{Config, offline};
+use crate::outside::dice;
+use crate::realm::Command;
+use crate::realm::command::{NewUser, SetCredential};
+
+/// What to do with users.
+#[derive(Subcommand)]
+pub(super) enum User {
+    /// Add a user; makes the store where there is none
+    Add(Add),
+    /// Set a user's password; ends the user's sessions
+    Passwd(Passwd),
+    /// List users: name, status, profiles
+    List(Store),
+}
+
+#[derive(Args)]
+pub(super) struct Store {
+    /// The data folder of the stopped gateway
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Args)]
+pub(super) struct Add {
+    /// The new user's name
+    name: String,
+    /// A profile to be in; may be given several times
+    #[arg(long, value_name = "PROFILE")]
+    profile: Vec<String>,
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    store: Store,
+}
+
+#[derive(Args)]
+pub(super) struct Passwd {
+    /// Whose password
+    name: String,
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+    #[command(flatten)]
+    store: Store,
+}
+
+impl User {
+    pub(super) fn run(self) -> Result<()> {
+        match self {
+            Self::Add(add) => add.run(),
+            Self::Passwd(passwd) => passwd.run(),
+            Self::List(store) => store.list(),
+        }
+    }
+}
+
+impl Add {
+    fn run(self) -> Result<()> {
+        let settings = self.store.config.load()?;
+        settings.validate()?;
+        let name = UserName::parse(&self.name)?;
+        let profiles = self.profile.iter().map(|name| ProfileName::parse(name));
+        let profiles = profiles.collect::<Result<Vec<_>, _>>()?;
+        let given = password(self.password_stdin)?;
+        let drawn = given.is_none().then(|| Password::new(dice::session_token().expose()));
+        let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
+        let credential = Some(offline::hash(&settings, chosen)?.into());
+        let new = NewUser { name, credential, attributes: Box::default(), profiles };
+        offline::with_store(&settings, &self.store.data_dir, async |opened| {
+            offline::command(opened, Command::AddUsers(vec![new])).await
+        })?;
+        match drawn {
+            Some(drawn) => println!("added {} with the password {}", self.name, drawn.expose()),
+            None => println!("added {}", self.name),
+        }
+        Ok(())
+    }
+}
+
+impl Passwd {
+    fn run(self) -> Result<()> {
+        let settings = self.store.config.load()?;
+        settings.validate()?;
+        let user_name = UserName::parse(&self.name)?;
+        let Some(password) = password(self.password_stdin)? else {
+            bail!("give the new password on standard input with --password-stdin");
+        };
+        let credential = offline::hash(&settings, &password)?.into();
+        let set = SetCredential { user_name, credential };
+        offline::with_store(&settings, &self.store.data_dir, async |opened| {
+            offline::command(opened, Command::SetCredential(set)).await
+        })?;
+        println!("the password of {} is set; its sessions have ended", self.name);
+        Ok(())
+    }
+}
+
+impl Store {
+    fn list(self) -> Result<()> {
+        let settings = self.config.load()?;
+        settings.validate()?;
+        if !self.data_dir.exists() {
+            bail!("there is no store in {}", self.data_dir.display());
+        }
+        offline::with_store(&settings, &self.data_dir, async |opened| {
+            let lines = opened.replica.read(|realm, _| {
+                let line = |user: &crate::realm::users::User| {
+                    let name = |no| Some(realm.profile(no)?.name.to_string());
+                    let profiles: Vec<_> = realm.profiles_of(user.no).filter_map(name).collect();
+                    format!("{}\t{}\t{}", user.name, user.status.word(), profiles.join(","))
+                };
+                realm.users_after(None).map(line).collect::<Vec<_>>()
+            });
+            let mut out = std::io::stdout().lock();
+            for line in lines {
+                // Whoever closed the pipe has seen enough.
+                if writeln!(out, "{line}").is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The password from standard input, or typed twice on a terminal; none: one is to be drawn.
+fn password(from_stdin: bool) -> Result<Option<Password>> {
+    if from_stdin {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).context("standard input cannot be read")?;
+        let password = line.trim_end_matches(['\r', '\n']);
+        if password.is_empty() {
+            bail!("the password on standard input is empty");
+        }
+        return Ok(Some(Password::new(password)));
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(None);
+    }
+    let first = typed("password (empty: one is drawn): ")?;
+    if first.expose().is_empty() {
+        return Ok(None);
+    }
+    let second = typed("once more: ")?;
+    if first.expose() != second.expose() {
+        bail!("the two passwords differ");
+    }
+    Ok(Some(first))
+}
+
+/// Reads a line from the terminal without showing it.
+fn typed(prompt: &str) -> Result<Password> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let stdin = std::io::stdin();
+    eprint!("{prompt}");
+    let shown = tcgetattr(&stdin)?;
+    let mut hidden = shown.clone();
+    hidden.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&stdin, OptionalActions::Now, &hidden)?;
+    let mut line = String::new();
+    let read = stdin.lock().read_line(&mut line);
+    tcsetattr(&stdin, OptionalActions::Now, &shown)?;
+    eprintln!();
+    read?;
+    Ok(Password::new(line.trim_end_matches(['\r', '\n'])))
+}

@@ -1,0 +1,94 @@
+//! The open connections of this node: how many, from where, and how to tell them all something.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use dashmap::DashMap;
+
+use crate::feed::{Notice, Outbox};
+
+/// All open connections.
+#[derive(Debug, Default)]
+pub struct Connections {
+    outboxes: DashMap<usize, Arc<Outbox>>,
+    open: AtomicUsize,
+    by_address: DashMap<IpAddr, usize>,
+    closing: AtomicBool,
+}
+
+/// A place among the connections, given back when it is dropped.
+pub struct Place {
+    connections: Arc<Connections>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.leave(self.address);
+    }
+}
+
+impl Connections {
+    /// Takes a place for a connection from `address`, unless there are too many.
+    pub fn enter(
+        self: &Arc<Self>,
+        address: IpAddr,
+        most: usize,
+        most_here: usize,
+    ) -> Option<Place> {
+        if self.closing.load(Ordering::Acquire) {
+            return None;
+        }
+        if self.open.fetch_add(1, Ordering::AcqRel) >= most {
+            self.open.fetch_sub(1, Ordering::AcqRel);
+            return None;
+        }
+        let mut here = self.by_address.entry(address).or_insert(0);
+        *here += 1;
+        let too_many = *here > most_here;
+        drop(here);
+        if too_many {
+            self.leave(address);
+            return None;
+        }
+        Some(Place { connections: self.clone(), address })
+    }
+
+    fn leave(&self, address: IpAddr) {
+        self.open.fetch_sub(1, Ordering::AcqRel);
+        if let Some(mut here) = self.by_address.get_mut(&address) {
+            *here = here.saturating_sub(1);
+        }
+        self.by_address.remove_if(&address, |_, here| *here == 0);
+    }
+
+    /// A socket opened.
+    pub fn add(&self, outbox: &Arc<Outbox>) {
+        self.outboxes.insert(Arc::as_ptr(outbox) as usize, outbox.clone());
+        if self.closing.load(Ordering::Acquire) {
+            outbox.notify(Notice::Shutdown);
+        }
+    }
+
+    /// A socket closed.
+    pub fn remove(&self, outbox: &Arc<Outbox>) {
+        self.outboxes.remove(&(Arc::as_ptr(outbox) as usize));
+    }
+
+    /// How many sockets are open.
+    pub fn len(&self) -> usize {
+        self.outboxes.len()
+    }
+
+    /// Whether none is open.
+    pub fn is_empty(&self) -> bool {
+        self.outboxes.is_empty()
+    }
+
+    /// No new connections from here on; the open ones are told.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.outboxes.iter().for_each(|outbox| outbox.notify(Notice::Shutdown));
+    }
+}

@@ -1,0 +1,36 @@
+//! What is counted: names and units of all metrics, in one place.
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, histogram, Unit};
+use protocol::NackCode;
+
+use crate::messages::Handler;
+
+/// Describes every metric; once, after the recorder is in place.
+pub fn describe() {
+    describe_histogram!("tollgate_message_seconds", Unit::Seconds, "serving one message, by type");
+    describe_counter!("tollgate_refused_total", "refusals, by message type and code");
+    describe_gauge!("tollgate_connections", "open sockets");
+    describe_gauge!("tollgate_sessions", "sessions that this node knows");
+    describe_gauge!("tollgate_hash_queue_jobs", "passwords that wait to be hashed");
+    describe_histogram!("tollgate_hash_wait_seconds", Unit::Seconds, "waiting for a hash thread");
+    describe_histogram!("tollgate_hash_seconds", Unit::Seconds, "one password hash");
+    describe_histogram!("tollgate_push_lag_seconds", Unit::Seconds, "from a command to its push");
+    describe_histogram!("tollgate_commit_seconds", Unit::Seconds, "from a command to its outcome");
+    describe_counter!("tollgate_closed_total", "connections closed by the gateway, by reason");
+}
+
+/// A message was served.
+pub fn served(row: &Handler, seconds: f64) {
+    histogram!("tollgate_message_seconds", "message_type" => row.name).record(seconds);
+}
+
+/// A message was refused.
+pub fn refused(row: Option<&Handler>, code: NackCode) {
+    let name = row.map_or("?", |row| row.name);
+    counter!("tollgate_refused_total", "message_type" => name, "code" => code.code()).increment(1);
+}
+
+/// A connection was closed by the gateway.
+pub fn closed(reason: &'static str) {
+    counter!("tollgate_closed_total", "reason" => reason).increment(1);
+}

@@ -1,0 +1,80 @@
+//! DETAILS, read into a message's struct; what does not fit is refused with its field and no value.
+
+use protocol::{Nack, NackCode};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// Reads DETAILS. Nulls mean absent; fields that the message does not know are refused.
+pub fn read<T: DeserializeOwned>(details: Option<&str>) -> Result<T, Nack> {
+    let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS cannot be read");
+    let mut map: Map<String, Value> =
+        details.map_or(Ok(Map::new()), serde_json::from_str).map_err(wrong)?;
+    map.retain(|_, value| !value.is_null());
+    serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
+        let path = error.path().to_string();
+        explain(&path, &error.inner().to_string())
+    })
+}
+
+/// Turns serde's words into one of ours. Values, which may be secrets, are never repeated.
+fn explain(path: &str, words: &str) -> Nack {
+    let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
+    let place = |field: &str| match path {
+        "." | "" => field.to_owned(),
+        _ if path.ends_with(field) => path.to_owned(),
+        _ => format!("{path}.{field}"),
+    };
+    if words.starts_with("missing field") {
+        let field = place(&quoted(words));
+        return Nack::new(NackCode::MissingField, format!("{field} is missing in DETAILS"))
+            .with(serde_json::json!({ "FIELD": field }));
+    }
+    if words.starts_with("unknown field") {
+        let field = place(&quoted(words));
+        return Nack::new(NackCode::UnknownField, format!("DETAILS has the unknown field {field}"))
+            .with(serde_json::json!({ "FIELD": field }));
+    }
+    if words.starts_with("unknown variant") {
+        let valid = words.split("expected").nth(1).unwrap_or_default().replace('`', "");
+        return Nack::new(
+            NackCode::NotSupportedEnumValue,
+            format!("{path} has a value outside the valid ones:{valid}"),
+        );
+    }
+    let what = match words.strip_prefix("invalid ") {
+        Some(rest) => rest.rsplit("expected ").next().unwrap_or_default(),
+        None => words,
+    };
+    Nack::new(NackCode::ValidationError, format!("{path} is not valid: expected {what}"))
+        .with(serde_json::json!({ "FIELD": path }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
+    struct Wanted {
+        #[expect(dead_code, reason = "only its presence matters here")]
+        name: String,
+        #[serde(default)]
+        list: Vec<u8>,
+    }
+
+    fn refused(details: &str) -> Nack {
+        read::<Wanted>(Some(details)).unwrap_err()
+    }
+
+    #[test]
+    fn each_fault_has_its_code_and_names_its_field() {
+        assert_eq!(refused("{}").code(), NackCode::MissingField);
+        assert_eq!(refused(r#"{"NAME":null}"#).code(), NackCode::MissingField);
+        assert_eq!(refused(r#"{"NAME":"a","X":1}"#).code(), NackCode::UnknownField);
+        let nack = refused(r#"{"NAME":4711}"#);
+        assert_eq!(nack.code(), NackCode::ValidationError);
+        assert!(!nack.faults[0].text.contains("4711"), "{:?}", nack.faults);
+        assert!(refused(r#"{"NAME":"a","LIST":[1,"x"]}"#).faults[0].text.contains("LIST[1]"));
+        assert_eq!(read::<Wanted>(Some(r#"{"NAME":"a","LIST":[1]}"#)).unwrap().list, [1]);
+    }
+}

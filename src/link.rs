@@ -1,0 +1,241 @@
+//! PURE: one connection as a value — its deadlines, its rate, and why it is closed. Time is an
+//! argument; the socket that it belongs to is somebody else's.
+
+use serde_json::{Value, json};
+
+use crate::realm::{EndReason, Millis};
+
+/// The limits of a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkLimits {
+    /// Without a session it is closed after this time.
+    pub login_wait_ms: Millis,
+    /// Messages a second; ten times as many close it.
+    pub per_second: u32,
+    /// A ping goes out at this distance; two unanswered ones close it.
+    pub ping_ms: Millis,
+    /// A write that is stuck for this long closes it.
+    pub stuck_ms: Millis,
+}
+
+/// Why the gateway closes a connection (PROTOCOL §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words are those of the protocol's table")]
+pub enum CloseReason {
+    Session(EndReason),
+    Shutdown,
+    SlowConsumer,
+    TooFast,
+    LoginWait,
+    /// Binary where text belongs.
+    Binary,
+    /// A frame or message beyond the limits.
+    TooLarge,
+    /// Not UTF-8.
+    NotText,
+    /// The peer is gone: nobody is told.
+    Gone,
+}
+
+impl CloseReason {
+    /// REASON, close code and RETRY.
+    pub const fn row(self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::Session(EndReason::Idle) => ("IDLE", 4001, "REFRESH"),
+            Self::Session(EndReason::HeartbeatMissed) => ("HEARTBEAT_MISSED", 4002, "REFRESH"),
+            Self::Shutdown => ("SHUTDOWN", 4003, "RECONNECT"),
+            Self::Session(EndReason::Logout) => ("LOGOUT", 4500, "LOGIN"),
+            Self::Session(EndReason::Evicted) => ("EVICTED", 4501, "LOGIN"),
+            Self::Session(EndReason::PasswordChanged) => ("PASSWORD_CHANGED", 4502, "LOGIN"),
+            Self::Session(EndReason::Expired) => ("EXPIRED", 4503, "LOGIN"),
+            Self::Session(EndReason::Disabled) => ("DISABLED", 4504, "STOP"),
+            Self::Session(EndReason::Deleted) => ("DELETED", 4505, "STOP"),
+            Self::Session(EndReason::Revoked) => ("REVOKED", 4506, "STOP"),
+            Self::SlowConsumer => ("SLOW_CONSUMER", 4010, "RECONNECT"),
+            Self::TooFast => ("TOO_FAST", 4511, "STOP"),
+            Self::LoginWait => ("LOGIN_WAIT", 4012, "RECONNECT"),
+            Self::Binary => ("BAD_FRAME", 1003, "STOP"),
+            Self::NotText => ("BAD_FRAME", 1007, "STOP"),
+            Self::TooLarge => ("BAD_FRAME", 1009, "STOP"),
+            Self::Gone => ("GONE", 1001, "RECONNECT"),
+        }
+    }
+
+    /// DETAILS of SESSION_ENDED. `retry_after_ms` is spread, so that 10,000 GUIs do not come back
+    /// in one second.
+    pub fn details(self, retry_after_ms: Millis) -> Value {
+        let (reason, _, retry) = self.row();
+        let by = if matches!(self, Self::Session(EndReason::Logout | EndReason::PasswordChanged)) {
+            "USER"
+        } else {
+            "SERVER"
+        };
+        let wait = if retry == "STOP" { 0 } else { retry_after_ms };
+        json!({ "DETAILS": { "REASON": reason, "BY": by, "RETRY": retry, "RETRY_AFTER_MS": wait } })
+    }
+}
+
+/// What is to be done with a text frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnText {
+    /// Serve it.
+    Serve,
+    /// Refuse it; the next is welcome after this time.
+    TooFast(Millis),
+    /// Close the connection.
+    Close(CloseReason),
+}
+
+/// What a deadline asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnTime {
+    /// Nothing; look again then.
+    Wait(Millis),
+    /// Send a ping.
+    Ping,
+    /// Close the connection.
+    Close(CloseReason),
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Link {
+    limits: LinkLimits,
+    /// When the login wait ends; none once a session is bound or while a login is checked.
+    login_by: Option<Millis>,
+    bound: bool,
+    window: Millis,
+    in_window: u32,
+    ping_at: Millis,
+    unanswered: u32,
+    stuck_since: Option<Millis>,
+}
+
+impl Link {
+    /// A connection that was opened at `now`.
+    pub fn new(limits: LinkLimits, now: Millis) -> Self {
+        Self {
+            limits,
+            login_by: Some(now + limits.login_wait_ms),
+            bound: false,
+            window: now,
+            in_window: 0,
+            ping_at: now + limits.ping_ms,
+            unanswered: 0,
+            stuck_since: None,
+        }
+    }
+
+    /// A text frame came.
+    pub fn on_text(&mut self, now: Millis) -> OnText {
+        if now >= self.window + 1_000 {
+            self.window = now;
+            self.in_window = 0;
+        }
+        self.in_window = self.in_window.saturating_add(1);
+        if self.in_window <= self.limits.per_second {
+            OnText::Serve
+        } else if self.in_window > self.limits.per_second.saturating_mul(10) {
+            OnText::Close(CloseReason::TooFast)
+        } else {
+            OnText::TooFast(self.window + 1_000 - now)
+        }
+    }
+
+    /// A pong came: the TCP connection lives.
+    pub fn on_pong(&mut self) {
+        self.unanswered = 0;
+    }
+
+    /// The connection belongs to a session now.
+    pub fn bind(&mut self) {
+        self.bound = true;
+        self.login_by = None;
+    }
+
+    /// A message is being served: a login that waits for its hash does not lose its place.
+    pub fn busy(&mut self, busy: bool, now: Millis) {
+        if !self.bound {
+            self.login_by = (!busy).then(|| self.login_by.unwrap_or(now + self.limits.login_wait_ms));
+        }
+    }
+
+    /// Whether the last write is through.
+    pub fn writing(&mut self, stuck: bool, now: Millis) {
+        self.stuck_since = stuck.then(|| self.stuck_since.unwrap_or(now));
+    }
+
+    /// What is due at `now`.
+    pub fn on_time(&mut self, now: Millis) -> OnTime {
+        if self.login_by.is_some_and(|by| now >= by) {
+            return OnTime::Close(CloseReason::LoginWait);
+        }
+        if self.stuck_since.is_some_and(|since| now >= since + self.limits.stuck_ms) {
+            return OnTime::Close(CloseReason::SlowConsumer);
+        }
+        if now >= self.ping_at {
+            self.ping_at = now + self.limits.ping_ms;
+            if self.unanswered >= 2 {
+                return OnTime::Close(CloseReason::Gone);
+            }
+            self.unanswered += 1;
+            return OnTime::Ping;
+        }
+        let stuck = self.stuck_since.map(|since| since + self.limits.stuck_ms);
+        let deadlines = [self.login_by, stuck, Some(self.ping_at)];
+        OnTime::Wait(deadlines.into_iter().flatten().min().unwrap_or(self.ping_at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: LinkLimits =
+        LinkLimits { login_wait_ms: 30_000, per_second: 5, ping_ms: 30_000, stuck_ms: 10_000 };
+
+    #[test]
+    fn who_does_not_log_in_is_closed_on_time_and_a_hash_stops_the_clock() {
+        let mut link = Link::new(LinkLimits { ping_ms: 1 << 40, ..LIMITS }, 0);
+        assert_eq!(link.on_time(29_999), OnTime::Wait(30_000));
+        assert_eq!(link.on_time(30_000), OnTime::Close(CloseReason::LoginWait));
+        link.busy(true, 29_000);
+        assert!(matches!(link.on_time(40_000), OnTime::Wait(_)));
+        link.busy(false, 41_000);
+        assert_eq!(link.on_time(71_000), OnTime::Close(CloseReason::LoginWait));
+        link.bind();
+        assert!(matches!(link.on_time(1_000_000), OnTime::Wait(_)));
+    }
+
+    #[test]
+    fn too_fast_is_refused_and_ten_times_too_fast_is_closed() {
+        let mut link = Link::new(LIMITS, 0);
+        let answers: Vec<_> = (0..51).map(|_| link.on_text(400)).collect();
+        assert_eq!(answers[4], OnText::Serve);
+        assert_eq!(answers[5], OnText::TooFast(600));
+        assert_eq!(answers[49], OnText::TooFast(600));
+        assert_eq!(answers[50], OnText::Close(CloseReason::TooFast));
+        assert_eq!(link.on_text(1_000), OnText::Serve);
+    }
+
+    #[test]
+    fn two_unanswered_pings_are_a_dead_peer() {
+        let mut link = Link::new(LinkLimits { login_wait_ms: 1 << 40, ..LIMITS }, 0);
+        assert_eq!(link.on_time(30_000), OnTime::Ping);
+        assert_eq!(link.on_time(60_000), OnTime::Ping);
+        assert_eq!(link.on_time(90_000), OnTime::Close(CloseReason::Gone));
+        link.on_pong();
+        assert_eq!(link.on_time(120_000), OnTime::Ping);
+    }
+
+    #[test]
+    fn a_stuck_reader_is_closed_past_its_deadline() {
+        let mut link = Link::new(LinkLimits { login_wait_ms: 1 << 40, ..LIMITS }, 0);
+        link.writing(true, 1_000);
+        link.writing(true, 5_000);
+        assert_eq!(link.on_time(10_999), OnTime::Wait(11_000));
+        assert_eq!(link.on_time(11_000), OnTime::Close(CloseReason::SlowConsumer));
+        link.writing(false, 11_000);
+        assert_eq!(link.on_time(11_001), OnTime::Wait(30_000));
+    }
+}

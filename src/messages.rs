@@ -1,0 +1,213 @@
+//! The handler table: every message there is, and all that is known of it.
+//!
+//! Dispatch, access, order, metrics and documents come from the rows of [`TABLE`]. To add a message:
+//! write `messages/<wire name in lower case>.rs`, then its two lines here.
+
+mod data_logoff;
+mod data_logon;
+mod event_amend_profile;
+mod event_change_user_password;
+mod event_delete_profile;
+mod event_heartbeat;
+mod event_insert_profile;
+mod event_insert_right;
+mod event_login_auth;
+mod event_login_details;
+mod event_login_prefs;
+mod event_logout;
+mod heartbeat_ping;
+mod more_rows;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use protocol::{Envelope, Nack};
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::call::{Call, Caller};
+use crate::details;
+use crate::node::Node;
+use crate::presence::Presence;
+use crate::realm::Millis;
+use std::sync::Arc;
+
+/// Who may send a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, also before the login.
+    Anyone,
+    /// Whoever has a session.
+    Session,
+    /// Whoever has a session and this right now.
+    Right(&'static str),
+}
+
+/// Whether a message waits for the ones before it on its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// It takes effect after those that came before it.
+    InTurn,
+    /// It may overtake them: it changes nothing that they could see.
+    Free,
+}
+
+/// One kind of message: what it asks and what it answers.
+pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
+    /// MESSAGE_TYPE.
+    const TYPE: &'static str;
+    /// MESSAGE_TYPE of the answer.
+    const ACK: &'static str;
+    /// MESSAGE_TYPE of the refusal.
+    const NACK: &'static str;
+    /// The refusal's name in S2's prose, with `nack_naming = "legacy"`.
+    const LEGACY_NACK: &'static str = Self::NACK;
+    /// Other names under which it is known.
+    const ALIASES: &'static [&'static str] = &[];
+    /// Who may send it.
+    const ACCESS: Access;
+    /// Whether it keeps a session from idling out.
+    const ACTIVITY: bool = true;
+    /// Whether it changes records: its ack may be called EVENT_ACK, and it is told in the log.
+    const ENTITY: bool = false;
+    /// Whether its success is told in the log too.
+    const TOLD: bool = Self::ENTITY;
+    /// The root of the answer, without MESSAGE_TYPE and SOURCE_REF.
+    type Ack: Serialize + JsonSchema;
+
+    /// Serves one.
+    fn serve(self, call: &Call) -> impl Future<Output = Result<Self::Ack, Nack>> + Send;
+}
+
+/// A message that is answered at once, without waiting and without a lock shared between sockets.
+pub trait Prompt: JsonSchema + 'static {
+    /// MESSAGE_TYPE.
+    const TYPE: &'static str;
+    /// MESSAGE_TYPE of the answer.
+    const ACK: &'static str;
+    /// MESSAGE_TYPE of the refusal.
+    const NACK: &'static str;
+    /// Who may send it.
+    const ACCESS: Access;
+    /// The root of the answer.
+    type Ack: Serialize + JsonSchema;
+
+    /// Answers one.
+    fn now(ask: &Ask<'_>) -> Result<Self::Ack, Nack>;
+}
+
+/// What a prompt message may look at.
+pub struct Ask<'a> {
+    /// The gateway.
+    pub node: &'a Node,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// For which session.
+    pub session: Option<&'a Arc<Presence>>,
+    /// In which words.
+    pub envelope: &'a Envelope<'a>,
+    /// When.
+    pub now: Millis,
+}
+
+type Served<'a> = Pin<Box<dyn Future<Output = Result<String, Nack>> + Send + 'a>>;
+
+/// How a row serves: typed in, erased out.
+pub enum Serve {
+    /// In its turn; the answer is the root of the ack as JSON.
+    InTurn(for<'a> fn(&'a Call, Option<String>) -> Served<'a>),
+    /// At once: name and SOURCE_REF of the ack go in, the whole frame comes out.
+    AtOnce(fn(&Ask<'_>, Option<&str>) -> Result<String, Nack>),
+}
+
+/// One row of the table.
+#[expect(missing_docs, reason = "the columns are the constants of `Message`")]
+pub struct Handler {
+    pub name: &'static str,
+    pub ack: &'static str,
+    pub nack: &'static str,
+    pub legacy_nack: &'static str,
+    pub aliases: &'static [&'static str],
+    pub access: Access,
+    pub order: Order,
+    pub activity: bool,
+    pub entity: bool,
+    pub told: bool,
+    pub serve: Serve,
+    /// JSON Schemas of DETAILS and of the ack.
+    pub schemas: fn() -> (Schema, Schema),
+}
+
+impl Handler {
+    /// The row of a message that is served in its turn.
+    const fn of<M: Message>() -> Self {
+        Self {
+            name: M::TYPE,
+            ack: M::ACK,
+            nack: M::NACK,
+            legacy_nack: M::LEGACY_NACK,
+            aliases: M::ALIASES,
+            access: M::ACCESS,
+            order: Order::InTurn,
+            activity: M::ACTIVITY,
+            entity: M::ENTITY,
+            told: M::TOLD,
+            serve: Serve::InTurn(serve::<M>),
+            schemas: || (schemars::schema_for!(M), schemars::schema_for!(M::Ack)),
+        }
+    }
+
+    /// The row of a message that is answered at once and keeps no session from idling out.
+    const fn at_once<P: Prompt>() -> Self {
+        Self {
+            name: P::TYPE,
+            ack: P::ACK,
+            nack: P::NACK,
+            legacy_nack: P::NACK,
+            aliases: &[],
+            access: P::ACCESS,
+            order: Order::Free,
+            activity: false,
+            entity: false,
+            told: false,
+            serve: Serve::AtOnce(answer::<P>),
+            schemas: || (schemars::schema_for!(P), schemars::schema_for!(P::Ack)),
+        }
+    }
+}
+
+fn serve<M: Message>(call: &Call, details: Option<String>) -> Served<'_> {
+    Box::pin(async move {
+        let message: M = details::read(details.as_deref())?;
+        let ack = message.serve(call).await?;
+        Ok(protocol::envelope::encode(M::ACK, None, &ack))
+    })
+}
+
+fn answer<P: Prompt>(ask: &Ask<'_>, source_ref: Option<&str>) -> Result<String, Nack> {
+    Ok(protocol::envelope::encode(P::ACK, source_ref, &P::now(ask)?))
+}
+
+/// Every message, the most frequent first.
+pub static TABLE: &[Handler] = &[
+    Handler::at_once::<event_heartbeat::Heartbeat>(),
+    Handler::at_once::<heartbeat_ping::HeartbeatPing>(),
+    Handler::of::<event_login_auth::LoginAuth>(),
+    Handler::of::<event_login_prefs::LoginPrefs>(),
+    Handler::of::<event_login_details::LoginDetails>(),
+    Handler::of::<event_logout::Logout>(),
+    Handler::of::<event_change_user_password::ChangeUserPassword>(),
+    Handler::of::<data_logon::DataLogon>(),
+    Handler::of::<more_rows::MoreRows>(),
+    Handler::of::<data_logoff::DataLogoff>(),
+    Handler::of::<event_insert_profile::InsertProfile>(),
+    Handler::of::<event_amend_profile::AmendProfile>(),
+    Handler::of::<event_delete_profile::DeleteProfile>(),
+    Handler::of::<event_insert_right::InsertRight>(),
+];
+
+/// The row of a message by its name or an alias.
+pub fn find(name: &str) -> Option<&'static Handler> {
+    TABLE.iter().find(|row| row.name == name || row.aliases.contains(&name))
+}

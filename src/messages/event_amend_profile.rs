@@ -1,0 +1,29 @@
+//! EVENT_AMEND_PROFILE: a profile as it should look from now on (S2, "Amend profile").
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Access, Message};
+use crate::call::Call;
+use crate::profile_event::{self, Ack, ProfileBody};
+use crate::realm::Command;
+
+/// The key is ID if sent (then NAME may rename), else NAME.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct AmendProfile(ProfileBody);
+
+impl Message for AmendProfile {
+    const TYPE: &'static str = "EVENT_AMEND_PROFILE";
+    const ACK: &'static str = "EVENT_AMEND_PROFILE_ACK";
+    const NACK: &'static str = "EVENT_AMEND_PROFILE_NACK";
+    const ACCESS: Access = Access::Right("AMEND_PROFILE");
+    const ENTITY: bool = true;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let wanted = self.0.wanted()?;
+        profile_event::run(call, Command::AmendProfile(call.by()?, wanted)).await
+    }
+}

@@ -1,0 +1,97 @@
+//! EVENT_CHANGE_USER_PASSWORD: a new password for whoever knows the old one (S2, "Password change").
+
+use protocol::{Nack, NackCode, Password, UserName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Access, Message};
+use crate::call::Call;
+use crate::login;
+use crate::realm::command::{ChangePassword, Verdict};
+use crate::realm::{Command, Outcome, Refusal};
+use crate::refusal;
+
+/// Whose password, the old one and the new one; USER_NAME may stand at the root.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct ChangeUserPassword {
+    user_name: Option<UserName>,
+    old_password: Password,
+    new_password: Password,
+}
+
+/// Done; the user's other sessions have ended.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    generated: [(); 0],
+}
+
+/// The longest password, in bytes (PROTOCOL §7).
+const LENGTH_MAX: usize = 1024;
+const TRIES: usize = 3;
+
+impl Message for ChangeUserPassword {
+    const TYPE: &'static str = "EVENT_CHANGE_USER_PASSWORD";
+    const ACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_ACK";
+    const NACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_NACK";
+    const LEGACY_NACK: &'static str = "CHANGE_USER_PASSWORD_NACK";
+    const ACCESS: Access = Access::Anyone;
+    const TOLD: bool = true;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        call.admit()?;
+        let name = self.target(call)?;
+        let of_another = call.session.as_ref().filter(|session| session.user_name != name);
+        if let Some(session) = of_another
+            && !call.read(|realm| realm.holds_code(session.user, "CHANGE_PWD"))
+        {
+            return Err(Nack::not_authorised("CHANGE_PWD"));
+        }
+        let by = of_another.map(|_| call.by()).transpose()?;
+        let own = call.session.as_ref().filter(|session| session.user_name == name);
+        if self.new_password.expose().is_empty() || self.new_password.expose().len() > LENGTH_MAX {
+            let text = format!("NEW_PASSWORD has 1 to {LENGTH_MAX} bytes");
+            return Err(Nack::new(NackCode::ValidationError, text));
+        }
+        for _ in 0..TRIES {
+            let checked = login::check(call, &name, &self.old_password).await?;
+            // The new password is only hashed for whoever knew the old one.
+            let credential = match checked.verdict {
+                Verdict::Matched => {
+                    let hash = call.node.passwords.hash(call.caller.address, self.new_password.clone());
+                    Some(hash.await.map_err(|busy| call.busy(busy))?.into())
+                }
+                Verdict::Wrong => None,
+            };
+            let change = ChangePassword {
+                user_name: name.clone(),
+                verdict: checked.verdict,
+                checked: checked.checked,
+                credential,
+                by: by.clone(),
+                keep: own.map(|session| session.session),
+            };
+            match call.submit(Command::ChangePassword(change)).await? {
+                Outcome::Done => return Ok(Ack { generated: [] }),
+                Outcome::Refused(Refusal::StaleCredential) => {}
+                Outcome::Refused(refused) => {
+                    call.count_failure();
+                    return Err(refusal::nack(&call.node, call.now, refused));
+                }
+                _ => break,
+            }
+        }
+        Err(refusal::nack(&call.node, call.now, Refusal::StaleCredential))
+    }
+}
+
+impl ChangeUserPassword {
+    fn target(&self, call: &Call) -> Result<UserName, Nack> {
+        let root = call.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
+        let own = || call.session.as_ref().map(|session| session.user_name.clone());
+        let none = || Nack::new(NackCode::NoUserName, "USER_NAME says whose password to change");
+        self.user_name.clone().or(root).or_else(own).ok_or_else(none)
+    }
+}

@@ -1,0 +1,29 @@
+//! EVENT_DELETE_PROFILE: a profile and its memberships (S2, "Delete profile").
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Access, Message};
+use crate::call::Call;
+use crate::profile_event::{self, Ack, ProfileBody};
+use crate::realm::Command;
+
+/// The key is ID or NAME.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct DeleteProfile(ProfileBody);
+
+impl Message for DeleteProfile {
+    const TYPE: &'static str = "EVENT_DELETE_PROFILE";
+    const ACK: &'static str = "EVENT_DELETE_PROFILE_ACK";
+    const NACK: &'static str = "EVENT_DELETE_PROFILE_NACK";
+    const ACCESS: Access = Access::Right("DELETE_PROFILE");
+    const ENTITY: bool = true;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let wanted = self.0.wanted()?;
+        profile_event::run(call, Command::DeleteProfile(call.by()?, wanted)).await
+    }
+}

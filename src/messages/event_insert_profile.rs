@@ -1,0 +1,32 @@
+//! EVENT_INSERT_PROFILE: a new profile (S2, "Insert profile").
+
+use protocol::{Nack, NackCode};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Access, Message};
+use crate::call::Call;
+use crate::profile_event::{self, Ack, ProfileBody};
+use crate::realm::Command;
+
+/// NAME is the key of the new profile; the rest is optional.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct InsertProfile(ProfileBody);
+
+impl Message for InsertProfile {
+    const TYPE: &'static str = "EVENT_INSERT_PROFILE";
+    const ACK: &'static str = "EVENT_INSERT_PROFILE_ACK";
+    const NACK: &'static str = "EVENT_INSERT_PROFILE_NACK";
+    const ACCESS: Access = Access::Right("INSERT_PROFILE");
+    const ENTITY: bool = true;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let wanted = self.0.wanted()?;
+        if wanted.name.is_none() {
+            return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
+        }
+        profile_event::run(call, Command::InsertProfile(call.by()?, wanted)).await
+    }
+}

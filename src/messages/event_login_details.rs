@@ -1,0 +1,29 @@
+//! EVENT_LOGIN_DETAILS: the login ack once more, without a new login and without its secrets.
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Access, Message};
+use crate::call::{Call, no_session};
+use crate::login::{self, Before, LoginAck};
+
+/// No fields.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginDetails {}
+
+impl Message for LoginDetails {
+    const TYPE: &'static str = "EVENT_LOGIN_DETAILS";
+    const ACK: &'static str = "EVENT_LOGIN_DETAILS_ACK";
+    const NACK: &'static str = "EVENT_LOGIN_DETAILS_NACK";
+    const ACCESS: Access = Access::Session;
+    type Ack = LoginAck;
+
+    async fn serve(self, call: &Call) -> Result<LoginAck, Nack> {
+        let session = call.session()?;
+        let last_login = call.read(|realm| realm.user(session.user).and_then(|user| user.last_login));
+        let before = Before { last_login, ..Before::default() };
+        login::ack(call, session.session, before).ok_or_else(no_session)
+    }
+}

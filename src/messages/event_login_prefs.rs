@@ -1,0 +1,43 @@
+//! EVENT_LOGIN_PREFS: what a login dialog must know before anybody logs in (S2, "Login preferences").
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Access, Message};
+use crate::call::Call;
+
+/// No fields.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginPrefs {}
+
+/// The preferences.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    details: Details,
+}
+
+/// How passwords are reset, which second factors are asked for, who checks passwords.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct Details {
+    password_reset_type: &'static str,
+    mfa: Vec<&'static str>,
+    authentication: &'static str,
+}
+
+impl Message for LoginPrefs {
+    const TYPE: &'static str = "EVENT_LOGIN_PREFS";
+    const ACK: &'static str = "EVENT_LOGIN_PREFS_ACK";
+    const NACK: &'static str = "EVENT_LOGIN_PREFS_NACK";
+    const ACCESS: Access = Access::Anyone;
+    type Ack = Ack;
+
+    async fn serve(self, _: &Call) -> Result<Ack, Nack> {
+        let details =
+            Details { password_reset_type: "ADMIN", mfa: Vec::new(), authentication: "INTERNAL" };
+        Ok(Ack { details })
+    }
+}

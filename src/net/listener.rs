@@ -1,0 +1,71 @@
+//! The listener: accepts, within limits; backs off when the machine runs out; ends when told.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::http;
+use crate::router::Router;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 4096;
+/// The longest pause after a failed accept.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Unacknowledged data for this long: the peer is gone.
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Opens a listening socket that can be reopened at once after a restart.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        tokio::net::TcpSocket::new_v4()?
+    } else {
+        tokio::net::TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts until `stop` says so.
+pub async fn run(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                pause = Duration::from_millis(5);
+                welcome(stream, peer, &router);
+            }
+            Err(error) => {
+                // Out of descriptors: those who are connected go on, the next one waits.
+                tracing::warn!(%error, "no connection can be accepted");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+}
+
+fn welcome(stream: TcpStream, peer: SocketAddr, router: &Router) {
+    let node = router.node();
+    let limits = &node.settings.server.limits;
+    let here = if node.throttle.is_exempt(peer.ip()) {
+        usize::MAX
+    } else {
+        limits.connections_per_address_max
+    };
+    let Some(place) = node.connections.enter(peer.ip(), limits.connections_max, here) else {
+        tracing::debug!(address = %peer.ip(), "too many connections");
+        return;
+    };
+    // Small frames must not wait for each other; a failure here only costs time.
+    let _ = stream.set_nodelay(true);
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT));
+    tokio::spawn(http::serve(stream, peer, router.clone(), place));
+}

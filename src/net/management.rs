@@ -1,0 +1,86 @@
+//! The management address: metrics and health, for those who run the gateway.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use super::http::{HEAD_BYTES, HEAD_WAIT, plain};
+use crate::node::Node;
+
+/// Requests served at once.
+const AT_ONCE: usize = 16;
+/// A clock that is further off than this is not to be trusted with expiries.
+const SKEW_MAX_MS: u64 = 2_000;
+
+/// Serves until `stop` says so.
+pub async fn run(
+    listener: TcpListener,
+    node: Arc<Node>,
+    metrics: PrometheusHandle,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let (Ok((stream, _)), Ok(place)) = (accepted, places.clone().try_acquire_owned()) else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let (node, metrics) = (node.clone(), metrics.clone());
+        tokio::spawn(async move {
+            let serve = service_fn(|request| {
+                let answer = answer(&request, &node, &metrics);
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_WAIT)
+                .max_buf_size(HEAD_BYTES)
+                .keep_alive(false)
+                .serve_connection(TokioIo::new(stream), serve);
+            // Whoever asks for metrics and goes away has lost nothing.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+}
+
+fn answer(
+    request: &Request<Incoming>,
+    node: &Node,
+    metrics: &PrometheusHandle,
+) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n");
+    }
+    match request.uri().path() {
+        "/metrics" => plain(StatusCode::OK, metrics.render()),
+        "/health/live" => plain(StatusCode::OK, "live\n"),
+        "/health/ready" => match not_ready(node) {
+            None => plain(StatusCode::OK, "ready\n"),
+            Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
+        },
+        _ => plain(StatusCode::NOT_FOUND, "/metrics, /health/live and /health/ready are served here\n"),
+    }
+}
+
+/// Why this node should get no new traffic.
+fn not_ready(node: &Node) -> Option<String> {
+    let skew = node.clock.skew_ms();
+    if skew > SKEW_MAX_MS {
+        return Some(format!("the clock is {skew} ms off"));
+    }
+    node.replica.trouble()
+}

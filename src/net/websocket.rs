@@ -1,0 +1,402 @@
+//! The pump of one socket: one loop that reads, serves, pushes and keeps time.
+//!
+//! Messages in turn run one after another; those that may overtake are answered while reading.
+//! While a write is stuck nothing is read and nothing is taken from the outbox, so that a slow
+//! reader holds up nobody but himself.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::{Sink, Stream};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
+
+use crate::call::{Caller, Effect};
+use crate::counts;
+use crate::feed::{Notice, Outbox};
+use crate::link::{CloseReason, Link, LinkLimits, OnText, OnTime};
+use crate::outside::dice;
+use crate::presence::Presence;
+use crate::realm::{Millis, SessionNo};
+use crate::router::{KnownToken, Looked, Reply, Router};
+use crate::settings::{Settings, ShutdownClose};
+
+type Frames = WebSocketStream<TcpStream>;
+type Busy = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// One socket and all that belongs to it.
+struct Pump {
+    socket: Frames,
+    router: Router,
+    link: Link,
+    caller: Caller,
+    outbox: Arc<Outbox>,
+    known: KnownToken,
+    /// Messages that wait for their turn beside the one being served.
+    waiting: VecDeque<Utf8Bytes>,
+    busy: Option<Busy>,
+    notices: VecDeque<Notice>,
+    /// Sessions other than the bound one that have subscriptions here.
+    heard: Vec<Arc<Presence>>,
+    timer: Pin<Box<tokio::time::Sleep>>,
+    unflushed: bool,
+    stuck: bool,
+}
+
+/// The configuration of the frames: small buffers, finite limits.
+pub fn config(settings: &Settings) -> WebSocketConfig {
+    let limits = &settings.server.limits;
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(WRITE_BYTES)
+        .max_write_buffer_size(limits.outbox_bytes * 2 + limits.message_bytes + WRITE_BYTES)
+        .max_message_size(Some(limits.message_bytes))
+        .max_frame_size(Some(limits.frame_bytes))
+}
+
+/// What an idle socket holds to read into.
+const READ_BYTES: usize = 2 * 1024;
+/// Replies of one read leave in one write up to this size.
+const WRITE_BYTES: usize = 16 * 1024;
+/// A peer gets this long to take the last words.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// GUIs come back spread over this time.
+const SPREAD_MS: u64 = 10_000;
+
+/// Serves one socket until it ends.
+pub async fn serve(socket: Frames, router: Router, address: IpAddr) {
+    metrics::gauge!("tollgate_connections").increment(1);
+    let mut pump = Pump::new(socket, router, address);
+    let reason = pump.run().await;
+    pump.end(reason).await;
+    metrics::gauge!("tollgate_connections").decrement(1);
+}
+
+impl Pump {
+    fn new(socket: Frames, router: Router, address: IpAddr) -> Self {
+        let node = router.node().clone();
+        let (limits, now) = (&node.settings.server.limits, node.clock.now());
+        let outbox = Outbox::new(limits.outbox_bytes);
+        node.connections.add(&outbox);
+        let link_limits = LinkLimits {
+            login_wait_ms: limits.login_wait_secs * 1_000,
+            per_second: limits.messages_per_sec_per_connection,
+            ping_ms: node.settings.heartbeat.interval_secs * 1_000,
+            stuck_ms: limits.slow_reader_secs * 1_000,
+        };
+        Self {
+            socket,
+            link: Link::new(link_limits, now),
+            caller: Caller { address, outbox: Some(outbox.clone()), bound: None, opened: now },
+            outbox,
+            known: KnownToken::default(),
+            waiting: VecDeque::new(),
+            busy: None,
+            notices: VecDeque::new(),
+            heard: Vec::new(),
+            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            unflushed: false,
+            stuck: false,
+            router,
+        }
+    }
+
+    async fn run(&mut self) -> CloseReason {
+        std::future::poll_fn(|context| match self.turn(context) {
+            Ok(()) => Poll::Pending,
+            Err(reason) => Poll::Ready(reason),
+        })
+        .await
+    }
+
+    fn now(&self) -> Millis {
+        self.router.node().clock.now()
+    }
+
+    /// Does everything that can be done now; replies of one read leave in one flush.
+    fn turn(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
+        if self.stuck && !self.flush(context)? {
+            return self.keep_time(context);
+        }
+        let mut reads = 0;
+        loop {
+            if self.finish_call(context)? || self.hear()? || self.push(context)? {
+                continue;
+            }
+            if reads == READS_MAX {
+                // Others want to be served too.
+                context.waker().wake_by_ref();
+                break;
+            }
+            if !self.read(context)? {
+                break;
+            }
+            reads += 1;
+        }
+        self.flush(context)?;
+        self.keep_time(context)
+    }
+
+    /// Takes the reply of the message being served, if it is there, and starts the next one.
+    fn finish_call(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+        let Some(busy) = &mut self.busy else { return Ok(self.start_call()) };
+        let Poll::Ready(reply) = busy.as_mut().poll(context) else { return Ok(false) };
+        self.busy = None;
+        let now = self.now();
+        self.link.busy(false, now);
+        // Rows that were there before the reply go before it.
+        self.take_mail()?;
+        self.reply(reply)?;
+        self.start_call();
+        Ok(true)
+    }
+
+    fn start_call(&mut self) -> bool {
+        let Some(frame) = self.waiting.pop_front() else { return false };
+        let now = self.now();
+        self.link.busy(true, now);
+        let (router, caller) = (self.router.clone(), self.caller.clone());
+        self.busy = Some(Box::pin(async move { router.serve(caller, frame).await }));
+        true
+    }
+
+    fn reply(&mut self, reply: Reply) -> Result<(), CloseReason> {
+        if let Some(session) = reply.bind {
+            self.bind(session)?;
+        }
+        if !matches!(reply.effect, Effect::Silent) {
+            self.write(reply.frame)?;
+        }
+        if let Effect::Release(subscription, session) = reply.effect {
+            self.listen_to(session);
+            self.router.node().replica.feed.release(&self.outbox, subscription);
+        }
+        Ok(())
+    }
+
+    /// The socket belongs to this session from now on. Its former subscriptions end; the former
+    /// session lives on.
+    fn bind(&mut self, session: Arc<Presence>) -> Result<(), CloseReason> {
+        if self.caller.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &session)) {
+            return Ok(());
+        }
+        let node = self.router.node().clone();
+        if let Some(former) = self.caller.bound.take() {
+            self.end_subscriptions(None)?;
+            node.replica.presences.unbind(&former, &self.outbox);
+        }
+        let now = node.clock.now();
+        self.link.bind();
+        if node.replica.presences.bind(&session, &self.outbox, now) {
+            node.watch.add(&session, now);
+        }
+        self.caller.bound = Some(session);
+        Ok(())
+    }
+
+    /// A subscription of another session than the bound one must hear of that session's end.
+    fn listen_to(&mut self, session: Arc<Presence>) {
+        let knows = |known: &Arc<Presence>| Arc::ptr_eq(known, &session);
+        if !self.caller.bound.iter().chain(&self.heard).any(knows) {
+            session.listen(&self.outbox);
+            self.heard.push(session);
+        }
+    }
+
+    /// Reacts to one notice. The end of the session waits until its last message is answered.
+    fn hear(&mut self) -> Result<bool, CloseReason> {
+        if self.busy.is_some() {
+            return Ok(false);
+        }
+        let Some(notice) = self.notices.pop_front() else { return Ok(false) };
+        match notice {
+            Notice::Services(frame) => self.write(frame.to_string())?,
+            Notice::Expiring { in_secs } => {
+                let body = serde_json::json!({ "DETAILS": { "IN_SECS": in_secs } });
+                self.write(protocol::envelope::encode("SESSION_EXPIRING", None, &body))?;
+            }
+            Notice::Ended(session, reason) => {
+                if self.caller.bound.as_ref().is_some_and(|bound| bound.session == session) {
+                    return Err(CloseReason::Session(reason));
+                }
+                self.heard.retain(|heard| heard.session != session);
+                self.end_subscriptions(Some(session))?;
+            }
+            Notice::Shutdown => return Err(CloseReason::Shutdown),
+        }
+        Ok(true)
+    }
+
+    fn push(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+        match self.outbox.poll_due(context) {
+            Poll::Ready(()) => self.take_mail(),
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    fn take_mail(&mut self) -> Result<bool, CloseReason> {
+        let mail = self.outbox.take();
+        self.notices.extend(mail.notices);
+        mail.frames.into_iter().try_for_each(|frame| self.write(frame))?;
+        Ok(true)
+    }
+
+    /// Reads one frame. False when there is none, or when enough messages wait already.
+    fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+        let waiting_max = self.router.node().settings.server.limits.calls_in_flight_per_connection;
+        if self.waiting.len() >= waiting_max {
+            return Ok(false);
+        }
+        match Pin::new(&mut self.socket).poll_next(context) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Some(Ok(Message::Text(frame)))) => self.on_text(frame).map(|()| true),
+            Poll::Ready(Some(Ok(Message::Binary(_)))) => Err(CloseReason::Binary),
+            Poll::Ready(Some(Ok(Message::Pong(_)))) => {
+                self.link.on_pong();
+                let counts = self.router.node().settings.heartbeat.pong_counts;
+                if let Some(bound) = self.caller.bound.as_ref().filter(|_| counts) {
+                    bound.live(self.now());
+                }
+                Ok(true)
+            }
+            // The answer to a ping waits in the write buffer.
+            Poll::Ready(Some(Ok(_))) => {
+                self.unflushed = true;
+                Ok(true)
+            }
+            Poll::Ready(Some(Err(error))) => Err(fault(&error)),
+            Poll::Ready(None) => Err(CloseReason::Gone),
+        }
+    }
+
+    fn on_text(&mut self, frame: Utf8Bytes) -> Result<(), CloseReason> {
+        let now = self.now();
+        if let Some(bound) = &self.caller.bound {
+            bound.live(now);
+        }
+        match self.link.on_text(now) {
+            OnText::Close(reason) => Err(reason),
+            OnText::TooFast(wait_ms) => {
+                let reply = self.router.too_fast(&self.caller, &frame, wait_ms);
+                self.reply(reply)
+            }
+            OnText::Serve => match self.router.look(&self.caller, &mut self.known, &frame, now) {
+                Looked::Answered(reply) => self.reply(reply),
+                Looked::InTurn => {
+                    self.waiting.push_back(frame);
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    fn write(&mut self, frame: String) -> Result<(), CloseReason> {
+        self.unflushed = true;
+        let sent = Pin::new(&mut self.socket).start_send(Message::text(frame));
+        sent.map_err(|error| match error {
+            Error::WriteBufferFull(_) => CloseReason::SlowConsumer,
+            error => fault(&error),
+        })
+    }
+
+    /// Whether everything is written.
+    fn flush(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+        if !self.unflushed {
+            return Ok(true);
+        }
+        let was_stuck = self.stuck;
+        self.stuck = match Pin::new(&mut self.socket).poll_flush(context) {
+            Poll::Pending => true,
+            Poll::Ready(Ok(())) => false,
+            Poll::Ready(Err(error)) => return Err(fault(&error)),
+        };
+        self.unflushed = self.stuck;
+        if self.stuck && self.outbox.overflows() {
+            return Err(CloseReason::SlowConsumer);
+        }
+        if self.stuck != was_stuck {
+            let now = self.now();
+            self.link.writing(self.stuck, now);
+            self.timer.set(tokio::time::sleep(Duration::ZERO));
+            // What came while nothing was read is read now.
+            context.waker().wake_by_ref();
+        }
+        Ok(!self.stuck)
+    }
+
+    fn keep_time(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
+        while self.timer.as_mut().poll(context).is_ready() {
+            let now = self.now();
+            match self.link.on_time(now) {
+                OnTime::Close(reason) => return Err(reason),
+                OnTime::Wait(at) => {
+                    let wait = Duration::from_millis(at.saturating_sub(now).max(1));
+                    self.timer.set(tokio::time::sleep(wait));
+                }
+                OnTime::Ping => {
+                    let ping = Pin::new(&mut self.socket).start_send(Message::Ping(Bytes::new()));
+                    ping.map_err(|error| fault(&error))?;
+                    self.unflushed = true;
+                    self.flush(context)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end_subscriptions(&mut self, session: Option<SessionNo>) -> Result<(), CloseReason> {
+        let ended = self.router.node().replica.feed.close_all(&self.outbox, session);
+        let body = serde_json::json!({ "LOGGED_OUT": true });
+        ended.into_iter().try_for_each(|source_ref| {
+            self.write(protocol::envelope::encode("LOGOFF_ACK", Some(&source_ref), &body))
+        })
+    }
+
+    /// The last words (PROTOCOL §5, "How a session ends"), then the end of all that belonged here.
+    async fn end(mut self, reason: CloseReason) {
+        let node = self.router.node().clone();
+        let (word, code, _) = reason.row();
+        counts::closed(word);
+        let silent = reason == CloseReason::Gone
+            || (reason == CloseReason::Shutdown && node.settings.server.shutdown_close == ShutdownClose::Drop);
+        let _ = self.end_subscriptions(None);
+        if !silent {
+            let body = reason.details(dice::spread(SPREAD_MS));
+            let _ = self.write(protocol::envelope::encode("SESSION_ENDED", None, &body));
+            let frame = CloseFrame { code: code.into(), reason: word.into() };
+            let last_words = async {
+                let _ = self.socket.close(Some(frame)).await;
+                // The peer's close is waited for, so that the last words are not lost to a reset.
+                while let Some(Ok(_)) = std::future::poll_fn(|context| {
+                    Pin::new(&mut self.socket).poll_next(context)
+                })
+                .await
+                {}
+            };
+            let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
+        }
+        node.connections.remove(&self.outbox);
+        for session in self.caller.bound.iter().chain(&self.heard) {
+            node.replica.presences.unbind(session, &self.outbox);
+        }
+    }
+}
+
+/// Frames that are read before other sockets get their turn.
+const READS_MAX: usize = 64;
+
+fn fault(error: &Error) -> CloseReason {
+    match error {
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::TooLarge,
+        Error::Utf8(_) => CloseReason::NotText,
+        _ => CloseReason::Gone,
+    }
+}

@@ -1,0 +1,95 @@
+//! The parts of one running gateway, put together once and shared by all its sockets.
+
+use std::sync::Arc;
+
+use crate::connections::Connections;
+use crate::outside::clock::Clock;
+use crate::outside::passwords::Passwords;
+use crate::realm::Policy;
+use crate::realm::ids::Location;
+use crate::realm::policy::WhenFull;
+use crate::replica::Replica;
+use crate::services::ServiceBoard;
+use crate::settings::{self, LoginErrors, Settings};
+use crate::throttle::Throttle;
+use crate::watch::{Limits, Watch};
+
+/// One gateway.
+pub struct Node {
+    /// The configuration it was started with.
+    pub settings: Settings,
+    /// The realm and its log.
+    pub replica: Arc<Replica>,
+    /// Open sockets.
+    pub connections: Arc<Connections>,
+    /// Deadlines of sessions.
+    pub watch: Watch,
+    /// Password hashes.
+    pub passwords: Passwords,
+    /// Where GUIs go after the login.
+    pub services: ServiceBoard,
+    /// Failed logins by address.
+    pub throttle: Throttle,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Node {
+    /// Puts a gateway together around a replica that has caught up.
+    pub fn new(settings: Settings, replica: Arc<Replica>, clock: Clock) -> Arc<Self> {
+        let scrypt = &settings.security.scrypt;
+        let passwords = Passwords::start(
+            scrypt.cost(),
+            scrypt.threads,
+            scrypt.queue_wait_max_ms,
+            settings.security.genesis_password.validation.password_salt.expose(),
+        );
+        let limits = &settings.server.limits;
+        Arc::new(Self {
+            connections: Arc::default(),
+            watch: Watch::default(),
+            passwords,
+            services: ServiceBoard::new(settings.services.clone(), &settings.service_list),
+            throttle: Throttle::new(
+                limits.failed_logins_per_min_per_address,
+                limits.exempt_addresses.clone(),
+            ),
+            clock,
+            replica,
+            settings,
+        })
+    }
+
+    /// When sessions end for want of life or use.
+    pub fn limits(&self) -> Limits {
+        let heartbeat = &self.settings.heartbeat;
+        let missed = heartbeat.interval_secs * 1_000 * u64::from(heartbeat.misses_allowed);
+        Limits {
+            missed_ms: (missed > 0).then_some(missed),
+            idle_ms: self.replica.read(|realm, _| realm.policy().idle_ms),
+        }
+    }
+}
+
+/// What the realm needs of the settings.
+pub fn policy(settings: &Settings) -> Policy {
+    let security = &settings.security;
+    let retry = &security.genesis_password.retry;
+    let idle_ms = security.session_timeout_ms();
+    Policy {
+        idle_ms,
+        refresh_ms: security.refresh_token_expiration_ms(),
+        touch_ms: (idle_ms / 10).min(60_000),
+        sessions_max: u32::try_from(security.max_simultaneous_user_logins).ok().filter(|max| *max > 0),
+        when_full: match security.when_sessions_are_full {
+            settings::WhenSessionsAreFull::Refuse => WhenFull::Refuse,
+            settings::WhenSessionsAreFull::EvictOldest => WhenFull::EvictOldest,
+        },
+        rotation: security.refresh_rotation,
+        grace_ms: security.refresh_grace_secs * 1_000,
+        attempts_max: retry.max_attempts,
+        lock_ms: retry.wait_time_ms(),
+        uniform: security.login_errors == LoginErrors::Uniform,
+        location: Location::parse(&settings.server.location).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,120 @@
+//! Opening: from a data folder to a replica that reflects every acknowledged command.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crate::log::{Log, Seq, memory::MemoryLog};
+use crate::node;
+use crate::outside::clock::Clock;
+use crate::realm::command::{Found, NewUser};
+use crate::realm::rights::ADMINISTRATION;
+use crate::realm::{Change, Command, Outcome, Realm, Row};
+use crate::replica::{Replica, SubmitError};
+use crate::settings::{Engine, Settings};
+use crate::store::{Store, StoreError};
+use protocol::{ProfileName, RightCode};
+
+/// A replica that follows its log on a thread of its own.
+pub struct Opened {
+    /// The replica; caught up.
+    pub replica: Arc<Replica>,
+    /// Whether nothing was there before.
+    pub is_new: bool,
+    thread: JoinHandle<()>,
+}
+
+/// The profile that the first start gives every administration right.
+pub const ADMINISTRATORS: &str = "USER_ADMIN";
+
+/// Why a start failed after the store was open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A command of the start was not done.
+    #[error("the store cannot be prepared: {0}")]
+    Submit(#[from] SubmitError),
+    /// A command of the start was refused.
+    #[error("the store cannot be prepared: {0}")]
+    Refused(String),
+}
+
+/// Opens the store in `dir`, or a memory that forgets, and brings the realm up to date.
+pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, OpenError> {
+    match settings.store.engine {
+        Engine::Memory => Ok(start(Realm::default(), 0, 0, Arc::new(MemoryLog::default()), None, clock, true)),
+        Engine::Sled => {
+            let store = Store::open(dir, settings.store.cache_mb)?;
+            let is_new = store.is_new();
+            let log = store.log()?;
+            let realm = load(&store, log.first())?;
+            let (applied, last) = (store.applied(), log.last());
+            Ok(start(realm, applied, last, Arc::new(log), Some(store), clock, is_new))
+        }
+    }
+}
+
+/// Loads the rows. Where they are damaged but the log is whole from its first entry, the log makes
+/// them again.
+fn load(store: &Store, first: Seq) -> Result<Realm, StoreError> {
+    let mut realm = Realm::default();
+    let put = |key: &[u8], value: &[u8]| Row::read(key, value).map(|row| realm.absorb(&[Change::Put(row)]));
+    match store.load(put) {
+        Err(StoreError::Damaged(why)) if first == 1 => {
+            tracing::warn!(why, "the rows are damaged; the log makes them again");
+            store.clear_rows()?;
+            Ok(Realm::default())
+        }
+        loaded => loaded.map(|()| realm),
+    }
+}
+
+fn start(
+    realm: Realm,
+    applied: Seq,
+    last: Seq,
+    log: Arc<dyn Log>,
+    store: Option<Store>,
+    clock: Clock,
+    is_new: bool,
+) -> Opened {
+    let replica = Arc::new(Replica::new(realm, applied, log, store, clock));
+    let running = replica.clone();
+    let thread = std::thread::spawn(move || running.run());
+    replica.wait_for(last);
+    Opened { replica, is_new, thread }
+}
+
+impl Opened {
+    /// Sees to it that the policy is that of the settings and that the administration rights exist.
+    pub async fn prepare(&self, settings: &Settings, administrator: Option<NewUser>) -> Result<(), OpenError> {
+        let policy = node::policy(settings);
+        if self.replica.read(|realm, _| *realm.policy() != policy) {
+            self.replica.submit(Command::SetPolicy(policy)).await?;
+        }
+        let complete = self.replica.read(|realm, _| {
+            ADMINISTRATION.iter().all(|(code, _)| realm.right_by_code(code).is_some())
+        });
+        if complete && administrator.is_none() {
+            return Ok(());
+        }
+        let right = |(code, description): &(&str, &str)| {
+            Some((RightCode::parse(code).ok()?, (*description).to_owned()))
+        };
+        let Ok(profile) = ProfileName::parse(ADMINISTRATORS) else { return Ok(()) };
+        let rights = ADMINISTRATION.iter().filter_map(right).collect();
+        match self.replica.submit(Command::Found(Found { rights, profile, administrator })).await? {
+            Outcome::Refused(why) => Err(OpenError::Refused(format!("{why:?}"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes everything durable and ends the thread. Blocking.
+    pub fn close(self) {
+        self.replica.close();
+        // A thread that panicked has said so already.
+        let _ = self.thread.join();
+    }
+}

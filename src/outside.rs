@@ -1,0 +1,7 @@
+//! The outside: clock, dice, passwords — what differs between two runs and therefore never enters
+//! the realm.
+
+pub mod clock;
+pub mod dice;
+pub mod passwords;
+pub mod seal;

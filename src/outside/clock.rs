@@ -1,0 +1,193 @@
+//! The time: the only file that reads a clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// The most that one [`Clock::tick`] moves the time.
+const SLEW_MAX_MS: i64 = 5;
+
+/// The time of this node: the wall clock at the start plus the monotonic clock since, so that it
+/// never goes back or leaps. Clones show the same time.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    start_ms: u64,
+    pace: Pace,
+    offset_ms: AtomicI64,
+    skew_ms: AtomicI64,
+    last_ms: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Pace {
+    /// As the monotonic clock since then, drawn towards the wall clock.
+    Wall(Instant),
+    /// As tokio's clock since then, and nothing else.
+    Detached(Instant),
+    /// Only when it is moved.
+    Still,
+}
+
+impl Clock {
+    /// The clock of a gateway.
+    pub fn system() -> Self {
+        Self::new(wall_ms(), Pace::Wall(monotonic()))
+    }
+
+    /// A clock that starts at `start_ms` and follows tokio's clock alone, also when that is paused:
+    /// for tests with virtual time.
+    pub fn detached(start_ms: u64) -> Self {
+        Self::new(start_ms, Pace::Detached(monotonic()))
+    }
+
+    /// A clock that stands still at `start_ms` until [`Clock::advance`]: for tests without runtime.
+    pub fn manual(start_ms: u64) -> Self {
+        Self::new(start_ms, Pace::Still)
+    }
+
+    fn new(start_ms: u64, pace: Pace) -> Self {
+        Self(Arc::new(Inner {
+            start_ms,
+            pace,
+            offset_ms: AtomicI64::new(0),
+            skew_ms: AtomicI64::new(0),
+            last_ms: AtomicU64::new(start_ms),
+        }))
+    }
+
+    /// Milliseconds since 1970, never less than it said before.
+    pub fn now(&self) -> u64 {
+        let now = self.reckoned_ms();
+        // Most calls find the last time equal or close: reading is cheaper than writing for all.
+        match self.0.last_ms.load(Ordering::Acquire) {
+            last if last >= now => last,
+            _ => self.0.last_ms.fetch_max(now, Ordering::AcqRel).max(now),
+        }
+    }
+
+    /// Reads the wall clock and moves the time by at most 5 ms towards it. To be called about once
+    /// a second; does nothing to the clocks of tests.
+    pub fn tick(&self) {
+        if let Pace::Wall(_) = self.0.pace {
+            self.approach(wall_ms());
+        }
+    }
+
+    /// How many milliseconds the wall clock was off at the last [`Clock::tick`], ahead or behind.
+    pub fn skew_ms(&self) -> u64 {
+        self.0.skew_ms.load(Ordering::Relaxed).unsigned_abs()
+    }
+
+    /// Moves the time forward; only for tests.
+    pub fn advance(&self, by_ms: u64) {
+        self.0.offset_ms.fetch_add(by_ms.cast_signed(), Ordering::AcqRel);
+    }
+
+    fn approach(&self, wall_ms: u64) {
+        let skew = wall_ms.cast_signed().saturating_sub(self.reckoned_ms().cast_signed());
+        let step = skew.clamp(-SLEW_MAX_MS, SLEW_MAX_MS);
+        self.0.offset_ms.fetch_add(step, Ordering::AcqRel);
+        self.0.skew_ms.store(skew - step, Ordering::Relaxed);
+    }
+
+    fn reckoned_ms(&self) -> u64 {
+        let since = match self.0.pace {
+            Pace::Wall(start) | Pace::Detached(start) => monotonic().duration_since(start),
+            Pace::Still => std::time::Duration::ZERO,
+        };
+        let since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let offset_ms = self.0.offset_ms.load(Ordering::Acquire);
+        self.0.start_ms.saturating_add(since_ms).saturating_add_signed(offset_ms)
+    }
+}
+
+/// Measures how long something takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Seconds since it was started, in real time even where tokio's clock is paused.
+    pub fn elapsed_secs(&self) -> f64 {
+        self.0.elapsed().as_secs_f64()
+    }
+}
+
+/// Starts a stopwatch.
+#[expect(clippy::disallowed_methods, reason = "this file reads the clock for all others")]
+pub fn stopwatch() -> Stopwatch {
+    Stopwatch(std::time::Instant::now())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this file reads the clock for all others")]
+fn monotonic() -> Instant {
+    Instant::now()
+}
+
+/// A wall clock before 1970 counts as 1970: the skew tells.
+#[expect(clippy::disallowed_methods, reason = "this file reads the clock for all others")]
+fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_when_it_is_moved() {
+        let clock = Clock::manual(1_000);
+        let clone = clock.clone();
+        assert_eq!(clock.now(), 1_000);
+        clone.advance(250);
+        clone.tick();
+        assert_eq!((clock.now(), clock.skew_ms()), (1_250, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_detached_clock_has_virtual_time() {
+        let clock = Clock::detached(5_000);
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        clock.tick();
+        assert_eq!((clock.now(), clock.skew_ms()), (95_000, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_clock_ahead_is_approached_gently() {
+        let clock = Clock::detached(10_000);
+        clock.approach(13_000);
+        assert_eq!((clock.now(), clock.skew_ms()), (10_005, 2_995));
+        for _ in 0..600 {
+            clock.approach(13_000);
+        }
+        assert_eq!((clock.now(), clock.skew_ms()), (13_000, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wall_clock_behind_never_turns_the_time_back() {
+        let clock = Clock::detached(10_000);
+        assert_eq!(clock.now(), 10_000);
+        clock.approach(9_000);
+        assert_eq!((clock.now(), clock.skew_ms()), (10_000, 995));
+        tokio::time::advance(Duration::from_millis(4)).await;
+        assert_eq!(clock.now(), 10_000);
+        tokio::time::advance(Duration::from_millis(4)).await;
+        assert_eq!(clock.now(), 10_003);
+    }
+
+    #[test]
+    fn the_system_clock_agrees_with_the_wall_clock() {
+        let clock = Clock::system();
+        clock.tick();
+        assert!(clock.skew_ms() < 1_000);
+        assert!(clock.now().abs_diff(wall_ms()) < 1_000);
+        assert!(stopwatch().elapsed_secs() < 60.0);
+    }
+}

@@ -1,0 +1,127 @@
+//! The dice: all that must not be guessed, drawn from the generator of the operating system.
+//!
+//! Each draw panics if that generator fails: nothing can be promised without it.
+
+use protocol::names::{RefreshToken, SessionToken};
+use rand::Rng;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+const TOKEN_LENGTH: usize = 32;
+const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// A new SESSION_AUTH_TOKEN.
+pub fn session_token() -> SessionToken {
+    SessionToken::new(token())
+}
+
+/// A new REFRESH_AUTH_TOKEN.
+pub fn refresh_token() -> RefreshToken {
+    RefreshToken::new(token())
+}
+
+/// A new SESSION_ID.
+pub fn session_id() -> Uuid {
+    Uuid::new_v4()
+}
+
+/// The id of a new log entry.
+pub fn entry_id() -> u128 {
+    u128::from_le_bytes(bytes())
+}
+
+/// What the log and a client may both call a fault: eight hexadecimal digits.
+pub fn reference() -> String {
+    format!("{:08x}", u32::from_le_bytes(bytes()))
+}
+
+/// Random bytes.
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    UnwrapErr(SysRng).fill_bytes(&mut bytes);
+    bytes
+}
+
+/// From 0 to `max_ms`: those who were refused together must not come back together.
+pub fn spread(max_ms: u64) -> u64 {
+    rand::random_range(0..=max_ms)
+}
+
+/// The SHA-256 of a token, which is all that the store may know of it.
+pub fn token_hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+/// Whether two secrets are the same, in a time that tells only their lengths.
+pub fn same(left: &str, right: &str) -> bool {
+    left.as_bytes().ct_eq(right.as_bytes()).into()
+}
+
+/// Six bits a character; the two values beyond the alphabet are thrown away, which leaves the
+/// others equally likely.
+fn token() -> String {
+    let mut token = String::with_capacity(TOKEN_LENGTH);
+    while token.len() < TOKEN_LENGTH {
+        let drawn = Zeroizing::new(bytes::<48>());
+        let fitting = drawn.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
+        token.extend(fitting.take(TOKEN_LENGTH - token.len()).map(|byte| char::from(*byte)));
+    }
+    token
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn tokens_have_their_form_and_do_not_repeat() {
+        let mut seen = HashSet::new();
+        for _ in 0..20_000 {
+            let token = session_token();
+            assert_eq!(token.expose().len(), TOKEN_LENGTH);
+            assert!(token.expose().bytes().all(|byte| byte.is_ascii_alphanumeric()));
+            assert!(seen.insert(token.expose().to_owned()));
+        }
+    }
+
+    /// 61 degrees of freedom: above 130 once in a million runs.
+    #[test]
+    fn every_character_is_equally_likely() {
+        let mut counts = [0_u32; 128];
+        for _ in 0..20_000 {
+            for byte in refresh_token().expose().bytes() {
+                counts[usize::from(byte)] += 1;
+            }
+        }
+        let expected = f64::from(counts.iter().sum::<u32>()) / 62.0;
+        let off = |byte: &u8| (f64::from(counts[usize::from(*byte)]) - expected).powi(2) / expected;
+        let chi_square: f64 = ALPHABET.iter().map(off).sum();
+        assert!(chi_square < 130.0, "{chi_square}");
+    }
+
+    #[test]
+    fn ids_differ() {
+        assert_ne!(session_id(), session_id());
+        assert_ne!(entry_id(), entry_id());
+        assert_eq!(session_id().get_version_num(), 4);
+        assert_eq!(reference().len(), 8);
+    }
+
+    #[test]
+    fn a_spread_stays_within_its_limit() {
+        assert_eq!(spread(0), 0);
+        assert!((0..1_000).all(|_| spread(7) <= 7));
+    }
+
+    #[test]
+    fn secrets_compare_and_hash() {
+        assert!(same("abc", "abc") && !same("abc", "abd") && !same("abc", "ab"));
+        assert_eq!(token_hash("abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
+    }
+}

@@ -1,0 +1,175 @@
+//! scrypt hashes as PHC strings, and bounds to the work that a string may ask for.
+
+use scrypt::password_hash::PasswordVerifier;
+use scrypt::password_hash::phc::ParamsString;
+use scrypt::phc::{ALG_ID, Output, PasswordHash, Salt};
+use scrypt::{Params, Scrypt};
+
+use super::Checked;
+use crate::outside::dice;
+
+const LOG_N_MAX: u8 = 22;
+const MEMORY_MAX: u64 = 1 << 30;
+/// N · r · p: about a quarter of a minute.
+const WORK_MAX: u64 = 1 << 26;
+/// Seconds for each of N · r · p, until a hash was measured.
+const UNIT_SECS: f64 = 2e-7;
+
+/// What a hash costs: scrypt's N = 2^`log_n`, `r` and `p`; N · r · 128 bytes of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// The binary logarithm of N.
+    pub log_n: u8,
+    /// The size of a block.
+    pub r: u32,
+    /// How often it is done.
+    pub p: u32,
+}
+
+impl Cost {
+    /// Whether it is within the bounds: `log_n` 1–22, at most 1 GiB, N · r · p at most 2^26.
+    pub fn is_possible(self) -> bool {
+        let rows = (u64::from(self.r) << self.log_n.min(LOG_N_MAX)).max(1);
+        (1..=LOG_N_MAX).contains(&self.log_n)
+            && (1..=MEMORY_MAX / 128).contains(&rows)
+            && self.r > 0
+            && (1..=WORK_MAX / rows).contains(&u64::from(self.p))
+    }
+
+    /// A first guess at the seconds that a hash takes.
+    pub(super) fn guess_secs(self) -> f64 {
+        f64::from(self.r) * f64::from(self.p) * f64::from(self.log_n).exp2() * UNIT_SECS
+    }
+
+    /// The cost that a PHC string names; none: it is not one of scrypt within the bounds.
+    pub(super) fn of(phc: &str) -> Option<Self> {
+        Self::named_by(&PasswordHash::new(phc).ok()?)
+    }
+
+    // The crate multiplies what it reads without looking: the bounds come first.
+    fn named_by(hash: &PasswordHash) -> Option<Self> {
+        let named = |name: &str| hash.params.get_decimal(name);
+        let log_n = u8::try_from(named("ln")?).ok()?;
+        let cost = Self { log_n, r: named("r")?, p: named("p")? };
+        (hash.algorithm == ALG_ID && hash.version.is_none() && cost.is_possible()).then_some(cost)
+    }
+
+    /// An impossible cost counts as the recommended one: never less than asked for by mistake.
+    fn params(self) -> Params {
+        let params = self.is_possible().then(|| Params::new(self.log_n, self.r, self.p));
+        params.and_then(Result::ok).unwrap_or(Params::RECOMMENDED)
+    }
+}
+
+/// Hashes `input` with a salt of its own.
+pub(super) fn make(cost: Cost, input: &[u8]) -> String {
+    let (salt, mut output) = (dice::bytes::<16>(), [0; 32]);
+    let done = scrypt::scrypt(input, &salt, &cost.params(), &mut output);
+    // These lengths are right, so nothing fails; if it did, an empty string matches no password.
+    done.ok().and_then(|()| encode(cost, &salt, &output)).unwrap_or_default()
+}
+
+/// A PHC string that takes the work of any other and that nobody's password matches.
+pub(super) fn dummy(cost: Cost) -> String {
+    encode(cost, &dice::bytes::<16>(), &dice::bytes::<32>()).unwrap_or_default()
+}
+
+/// Compares in constant time; none: this is no PHC string of scrypt within the bounds.
+pub(super) fn check(phc: &str, input: &[u8]) -> Option<Checked> {
+    let hash = PasswordHash::new(phc).ok()?;
+    Cost::named_by(&hash)?;
+    if hash.salt.is_none() || hash.hash.is_none() {
+        return None;
+    }
+    Some(match Scrypt::default().verify_password(input, &hash) {
+        Ok(()) => Checked::Matched,
+        Err(_) => Checked::Wrong,
+    })
+}
+
+fn encode(cost: Cost, salt: &[u8], output: &[u8]) -> Option<String> {
+    let hash = PasswordHash {
+        algorithm: ALG_ID,
+        version: None,
+        params: ParamsString::try_from(cost.params()).ok()?,
+        salt: Some(Salt::new(salt).ok()?),
+        hash: Some(Output::new(output).ok()?),
+    };
+    Some(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Cost = Cost { log_n: 4, r: 8, p: 2 };
+
+    #[test]
+    fn a_hash_has_its_cost_and_a_salt_of_its_own() {
+        let (one, two) = (make(CHEAP, b"secret"), make(CHEAP, b"secret"));
+        assert!(one.starts_with("$scrypt$ln=4,r=8,p=2$"), "{one}");
+        assert_ne!(one, two);
+        assert_eq!(Cost::of(&one), Some(CHEAP));
+        assert_eq!(check(&one, b"secret"), Some(Checked::Matched));
+        assert_eq!(check(&two, b"Secret"), Some(Checked::Wrong));
+        assert_eq!(check(&dummy(CHEAP), b"secret"), Some(Checked::Wrong));
+    }
+
+    /// RFC 7914, section 12: P "password", S "NaCl", N 1024, r 8, p 16; 64 bytes.
+    #[test]
+    fn the_vector_of_the_rfc_is_reached() {
+        let mut output = [0; 64];
+        let cost = Cost { log_n: 10, r: 8, p: 16 };
+        scrypt::scrypt(b"password", b"NaCl", &cost.params(), &mut output).unwrap();
+        assert_eq!(output[..8], [0xfd, 0xba, 0xbe, 0x1c, 0x9d, 0x34, 0x72, 0x00]);
+    }
+
+    /// From passlib's documentation, and Python's hashlib.scrypt with the salt "sodium chloride!".
+    #[test]
+    fn hashes_of_other_implementations_are_checked() {
+        for phc in OTHERS {
+            assert_eq!(check(phc, b"password"), Some(Checked::Matched), "{phc}");
+            assert_eq!(check(phc, b"passwore"), Some(Checked::Wrong), "{phc}");
+        }
+    }
+    const OTHERS: [&str; 2] = [
+        "$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E",
+        "$scrypt$ln=8,r=4,p=3$c29kaXVtIGNobG9yaWRlIQ$qwCqFO5oUF53TUK3i6ZhHRuAjQiEkZX65pyhBKIaxZ4",
+    ];
+
+    #[test]
+    fn what_asks_for_too_much_or_is_something_else_is_not_checked() {
+        let tail = "$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E";
+        let wrong = [
+            "ln=23,r=1,p=1",
+            "ln=22,r=4,p=1",
+            "ln=20,r=16,p=1",
+            "ln=20,r=8,p=9",
+            "ln=0,r=8,p=1",
+            "ln=4,r=0,p=1",
+            "ln=4,r=8,p=0",
+            "ln=260,r=8,p=1",
+            "ln=4,r=65536,p=4294967295",
+            "ln=4,r=4294967295,p=4294967295",
+            "ln=4,r=8",
+            "r=8,p=1",
+            "v=1$ln=4,r=8,p=1",
+        ];
+        for params in wrong {
+            assert_eq!(check(&format!("$scrypt${params}{tail}"), b"password"), None, "{params}");
+        }
+        assert_eq!(check(&format!("$argon2id$ln=4,r=8,p=1{tail}"), b"password"), None);
+        for phc in
+            ["", "password", "$scrypt$ln=4,r=8,p=1", "$scrypt$ln=4,r=8,p=1$aM15713r3Xsvxbi31lqr1Q"]
+        {
+            assert_eq!(check(phc, b"password"), None, "{phc}");
+        }
+    }
+
+    #[test]
+    fn an_impossible_cost_is_replaced_by_a_dear_one() {
+        assert!(Cost { log_n: 20, r: 8, p: 8 }.is_possible());
+        assert!(!Cost { log_n: 64, r: 8, p: 1 }.is_possible());
+        assert!(dummy(Cost { log_n: 64, r: 8, p: 1 }).starts_with("$scrypt$ln=17,r=8,p=1$"));
+    }
+}

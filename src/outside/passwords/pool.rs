@@ -1,0 +1,355 @@
+//! The hash threads: few, of low priority, behind a queue that is bounded by waiting time.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use super::Busy;
+use super::queue::{Queue, Source, Waiting};
+use crate::outside::clock::{Stopwatch, stopwatch};
+use crate::outside::dice;
+
+/// The refused come back after a moment at the earliest, and after a minute at the latest.
+const RETRY_MIN_MS: u64 = 1_000;
+const RETRY_MAX_MS: u64 = 60_000;
+/// How much of the mean time of a job is the last job.
+const LAST_SHARE: f64 = 0.125;
+/// Added to the nice value of a hash thread.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Threads that do jobs, fairly by source; dropping it ends them after the job they are at.
+pub struct Pool {
+    shared: Arc<Shared>,
+    threads: usize,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+    wait_max_secs: f64,
+    watch: Stopwatch,
+}
+
+struct State {
+    queue: Queue<Work>,
+    pace: Pace,
+    open: bool,
+}
+
+/// The seconds that a job takes.
+#[derive(Debug, Clone, Copy)]
+enum Pace {
+    Guessed(f64),
+    Mean(f64),
+}
+
+impl Pace {
+    fn secs(self) -> f64 {
+        match self {
+            Self::Guessed(secs) | Self::Mean(secs) => secs,
+        }
+    }
+
+    fn with(self, secs: f64) -> Self {
+        match self {
+            Self::Guessed(_) => Self::Mean(secs),
+            Self::Mean(mean) => Self::Mean(mean + (secs - mean) * LAST_SHARE),
+        }
+    }
+}
+
+/// The place of a caller who waits: whoever leaves takes the job along.
+struct Place<'a> {
+    shared: &'a Shared,
+    source: Source,
+    id: u64,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.state.lock();
+        state.queue.remove(self.source, self.id);
+        gauge(&state.queue);
+    }
+}
+
+impl Pool {
+    /// Starts `threads` threads (0: one less than there are cores, at least one) for jobs that take
+    /// about `guess_secs`. A job that would wait more than `wait_max_ms` is refused.
+    pub fn start(threads: usize, wait_max_ms: u64, guess_secs: f64) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                queue: Queue::default(),
+                pace: Pace::Guessed(guess_secs),
+                open: true,
+            }),
+            wake: Condvar::new(),
+            wait_max_secs: wait_max_ms as f64 / 1_000.0,
+            watch: stopwatch(),
+        });
+        let cores = || thread::available_parallelism().map_or(1, |cores| cores.get());
+        let wanted = if threads == 0 { (cores() - 1).max(1) } else { threads };
+        let started = |number: &usize| {
+            let shared = shared.clone();
+            let hash = thread::Builder::new().name(format!("hash-{number}"));
+            let spawned = hash.spawn(move || shared.work());
+            spawned
+                .inspect_err(|error| tracing::error!(%error, "a hash thread does not start"))
+                .is_ok()
+        };
+        let threads = (0..wanted).filter(started).count();
+        Self { shared, threads }
+    }
+
+    /// Jobs that wait.
+    pub fn waiting(&self) -> usize {
+        self.shared.state.lock().queue.len()
+    }
+
+    /// Does `job` on one of the threads; not at all if the future is dropped before its turn.
+    /// [`Busy`]: it would have to wait too long, or it did.
+    pub async fn submit<T: Send + 'static>(
+        &self,
+        source: Source,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let (sender, answer) = oneshot::channel();
+        let work = Box::new(move || {
+            // Whoever asked left while it was done: nobody needs it.
+            let _ = sender.send(job());
+        });
+        let _place = self.admit(source, work)?;
+        answer.await.map_err(|_| busy(0.0))
+    }
+
+    fn admit(&self, source: Source, work: Work) -> Result<Place<'_>, Busy> {
+        let mut state = self.shared.state.lock();
+        let wait_secs = state.queue.ahead(source) as f64 * state.pace.secs() / self.threads as f64;
+        let over_secs = wait_secs - self.shared.wait_max_secs;
+        if self.threads == 0 || over_secs > 0.0 {
+            return Err(busy(over_secs));
+        }
+        let id = state.queue.push(source, self.shared.watch.elapsed_secs(), work);
+        gauge(&state.queue);
+        drop(state);
+        self.shared.wake.notify_one();
+        Ok(Place { shared: &self.shared, source, id })
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.state.lock().open = false;
+        self.shared.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn work(&self) {
+        yield_to_others();
+        while let Some(waited) = self.next() {
+            let watch = stopwatch();
+            let wait_secs = self.watch.elapsed_secs() - waited.since_secs;
+            metrics::histogram!("tollgate_hash_wait_seconds").record(wait_secs);
+            // A fault in one job must not cost the thread; its caller sees that no answer comes.
+            let _ = catch_unwind(AssertUnwindSafe(waited.job));
+            metrics::histogram!("tollgate_hash_seconds").record(watch.elapsed_secs());
+            let mut state = self.state.lock();
+            state.pace = state.pace.with(watch.elapsed_secs());
+        }
+    }
+
+    /// The next job; none: the pool was dropped.
+    fn next(&self) -> Option<Waiting<Work>> {
+        let mut state = self.state.lock();
+        while state.open {
+            // Estimates fail when others come in between. What runs already and one job's jitter
+            // are forgiven; the rest is answered before its turn, so that nobody waits in vain.
+            let patience_secs = self.wait_max_secs + 2.0 * state.pace.secs();
+            let late = state.queue.expire(self.watch.elapsed_secs() - patience_secs);
+            let next = state.queue.pop();
+            gauge(&state.queue);
+            if next.is_some() {
+                return next;
+            }
+            if late.is_empty() {
+                self.wake.wait(&mut state);
+            }
+        }
+        None
+    }
+}
+
+fn gauge(queue: &Queue<Work>) {
+    metrics::gauge!("tollgate_hash_queue_jobs").set(queue.len() as f64);
+}
+
+/// Refused clients must not come back together.
+fn busy(over_secs: f64) -> Busy {
+    let least_ms = ((over_secs * 1_000.0) as u64).clamp(RETRY_MIN_MS, RETRY_MAX_MS);
+    Busy { retry_after_ms: least_ms + dice::spread(least_ms) }
+}
+
+/// Heartbeats go first. Only on Linux does a thread have a priority of its own; where it may not be
+/// lowered, it stays.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(NICE);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// One thread, which is held by a first job until [`Scene::release`].
+    struct Scene {
+        pool: Arc<Pool>,
+        gate: mpsc::Sender<()>,
+        done: Arc<Mutex<Vec<String>>>,
+        jobs: Vec<JoinHandle<Result<(), Busy>>>,
+    }
+
+    impl Scene {
+        async fn new(wait_max_ms: u64, guess_secs: f64) -> Self {
+            let pool = Arc::new(Pool::start(1, wait_max_ms, guess_secs));
+            let (gate, closed) = mpsc::channel();
+            let (sender, held) = oneshot::channel();
+            let keeper = pool.clone();
+            let hold = move || {
+                sender.send(()).unwrap();
+                closed.recv().unwrap();
+            };
+            let job = tokio::spawn(async move { keeper.submit(source(0), hold).await });
+            held.await.unwrap();
+            Self { pool, gate, done: Arc::default(), jobs: vec![job] }
+        }
+
+        /// Submits a job; the answer is whether it was admitted.
+        async fn submit(&mut self, last: u8, name: &str) -> bool {
+            let (pool, done, name) = (self.pool.clone(), self.done.clone(), name.to_owned());
+            let (before, job) = (self.pool.waiting(), move || done.lock().push(name));
+            let job = tokio::spawn(async move { pool.submit(source(last), job).await });
+            while self.pool.waiting() == before && !job.is_finished() {
+                tokio::task::yield_now().await;
+            }
+            let admitted = !job.is_finished();
+            self.jobs.push(job);
+            admitted
+        }
+
+        /// Lets the thread go and waits for all answers.
+        async fn release(&mut self) -> Vec<Result<(), Busy>> {
+            self.gate.send(()).unwrap();
+            let mut answers = Vec::new();
+            for job in self.jobs.drain(..) {
+                if let Ok(answer) = job.await {
+                    answers.push(answer);
+                }
+            }
+            answers
+        }
+    }
+
+    fn source(last: u8) -> Source {
+        IpAddr::from([127, 0, 0, last]).into()
+    }
+
+    #[tokio::test]
+    async fn a_flood_does_not_delay_others() {
+        let mut scene = Scene::new(60_000, 0.001).await;
+        for number in 0..200 {
+            assert!(scene.submit(1, &format!("flood {number}")).await);
+        }
+        assert!(scene.submit(2, "honest 0").await && scene.submit(2, "honest 1").await);
+        assert_eq!(scene.pool.waiting(), 202);
+        assert!(scene.release().await.iter().all(Result::is_ok));
+        let done = scene.done.lock();
+        assert_eq!(done[..4], ["flood 0", "honest 0", "flood 1", "honest 1"]);
+        assert_eq!(done.len(), 202);
+    }
+
+    #[tokio::test]
+    async fn who_would_wait_too_long_is_refused_at_once() {
+        let mut scene = Scene::new(3_000, 1.0).await;
+        for (last, admitted) in [(1, 4), (2, 2), (3, 1)] {
+            for number in 0..admitted {
+                assert!(scene.submit(last, "admitted").await, "{last} {number}");
+            }
+            assert!(!scene.submit(last, "refused").await, "{last}");
+        }
+        let answers = scene.release().await;
+        let refused: Vec<_> = answers.iter().filter_map(|answer| answer.err()).collect();
+        assert_eq!(refused.len(), 3);
+        assert!(refused.iter().all(|busy| (1_000..=8_000).contains(&busy.retry_after_ms)));
+        assert!(scene.done.lock().iter().all(|name| name == "admitted"));
+    }
+
+    #[tokio::test]
+    async fn the_jobs_of_callers_who_left_are_not_done() {
+        let mut scene = Scene::new(60_000, 0.001).await;
+        for number in 0..20 {
+            scene.submit(number % 3, &format!("{number}")).await;
+        }
+        for job in &scene.jobs[2..] {
+            job.abort();
+        }
+        while scene.pool.waiting() > 1 {
+            tokio::task::yield_now().await;
+        }
+        scene.release().await;
+        assert_eq!(*scene.done.lock(), ["0"]);
+    }
+
+    #[tokio::test]
+    async fn who_waited_too_long_is_refused() {
+        let pool = Arc::new(Pool::start(1, 0, 1.0));
+        pool.submit(source(1), || ()).await.unwrap();
+        let (sender, begun) = oneshot::channel();
+        let slow = move || {
+            sender.send(()).unwrap();
+            thread::sleep(Duration::from_millis(50));
+        };
+        let keeper = pool.clone();
+        let slow = tokio::spawn(async move { keeper.submit(source(1), slow).await });
+        begun.await.unwrap();
+        assert!(matches!(pool.submit(source(2), || ()).await, Err(Busy { .. })));
+        assert_eq!(slow.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_fault_costs_its_own_caller_only() {
+        let pool = Pool::start(1, 60_000, 0.001);
+        assert!(pool.submit(source(1), || panic!("a fault, on purpose")).await.is_err());
+        assert_eq!(pool.submit(source(1), || 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn threads_have_names_a_low_priority_and_an_end() {
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        let pool = Pool::start(2, 60_000, 0.001);
+        let before = priority();
+        let name = move || (thread::current().name().map(str::to_owned), priority());
+        let (name, after) = pool.submit(source(1), name).await.unwrap();
+        assert!(name.unwrap().starts_with("hash-"));
+        assert_eq!((after, priority()), ((before + NICE).min(19), before));
+
+        let (threads, watch) = (Arc::downgrade(&pool.shared), stopwatch());
+        drop(pool);
+        while threads.strong_count() > 0 && watch.elapsed_secs() < 10.0 {
+            thread::yield_now();
+        }
+        assert_eq!(threads.strong_count(), 0);
+    }
+}

@@ -1,0 +1,195 @@
+//! The queue of the hash threads: sources take turns, each with its oldest job.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Who shares one place in the round: an IPv4 address, or an IPv6 network of 64 bits, since
+/// whoever has one address of it has them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Source(IpAddr);
+
+impl From<IpAddr> for Source {
+    fn from(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(v6) => Self(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into()),
+            v4 => Self(v4),
+        }
+    }
+}
+
+/// A job and its place.
+#[derive(Debug)]
+pub struct Waiting<J> {
+    id: u64,
+    /// When it came, in seconds of the owner's stopwatch.
+    pub since_secs: f64,
+    /// What is to be done.
+    pub job: J,
+}
+
+/// Jobs of many sources; no I/O, no clock.
+#[derive(Debug)]
+pub struct Queue<J> {
+    /// No list is empty.
+    sources: HashMap<Source, VecDeque<Waiting<J>>>,
+    /// Every source of the map once, the next one first.
+    turns: VecDeque<Source>,
+    waiting: usize,
+    next_id: u64,
+}
+
+impl<J> Default for Queue<J> {
+    fn default() -> Self {
+        Self { sources: HashMap::new(), turns: VecDeque::new(), waiting: 0, next_id: 0 }
+    }
+}
+
+impl<J> Queue<J> {
+    /// The number of jobs.
+    pub fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many jobs would be done before the next job of `source`.
+    pub fn ahead(&self, source: Source) -> usize {
+        let rounds = 1 + self.sources.get(&source).map_or(0, VecDeque::len);
+        self.sources.values().map(|jobs| jobs.len().min(rounds)).sum()
+    }
+
+    /// Adds a job; the answer names it for [`Queue::remove`].
+    pub fn push(&mut self, source: Source, now_secs: f64, job: J) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.waiting += 1;
+        let jobs = self.sources.entry(source).or_default();
+        if jobs.is_empty() {
+            self.turns.push_back(source);
+        }
+        jobs.push_back(Waiting { id, since_secs: now_secs, job });
+        id
+    }
+
+    /// The oldest job of the source whose turn it is.
+    pub fn pop(&mut self) -> Option<Waiting<J>> {
+        let source = self.turns.pop_front()?;
+        let jobs = self.sources.get_mut(&source)?;
+        let first = jobs.pop_front();
+        match jobs.is_empty() {
+            true => drop(self.sources.remove(&source)),
+            false => self.turns.push_back(source),
+        }
+        self.waiting -= usize::from(first.is_some());
+        first
+    }
+
+    /// Takes a job out wherever it is; none: it is not here any more.
+    pub fn remove(&mut self, source: Source, id: u64) -> Option<J> {
+        let jobs = self.sources.get_mut(&source)?;
+        let place = jobs.binary_search_by_key(&id, |waiting| waiting.id).ok()?;
+        let removed = jobs.remove(place)?;
+        if jobs.is_empty() {
+            self.leave(source);
+        }
+        self.waiting -= 1;
+        Some(removed.job)
+    }
+
+    /// Takes out the jobs that came before `since_secs`.
+    pub fn expire(&mut self, since_secs: f64) -> Vec<J> {
+        let mut late = Vec::new();
+        for jobs in self.sources.values_mut() {
+            while let Some(first) = jobs.pop_front_if(|first| first.since_secs < since_secs) {
+                late.push(first.job);
+            }
+        }
+        if !late.is_empty() {
+            self.waiting -= late.len();
+            self.sources.retain(|_, jobs| !jobs.is_empty());
+            self.turns.retain(|source| self.sources.contains_key(source));
+        }
+        late
+    }
+
+    fn leave(&mut self, source: Source) {
+        self.sources.remove(&source);
+        self.turns.retain(|other| *other != source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(last: u8) -> Source {
+        IpAddr::from([127, 0, 0, last]).into()
+    }
+
+    /// Jobs are named by their source and a number; `script` lists the sources as they come.
+    fn filled(script: &[u8]) -> (Queue<String>, Vec<u64>) {
+        let mut queue = Queue::default();
+        let push = |(now, last): (usize, &u8)| {
+            let before = script[..now].iter().filter(|other| *other == last).count();
+            queue.push(source(*last), now as f64, format!("{last}.{before}"))
+        };
+        let ids = script.iter().enumerate().map(push).collect();
+        (queue, ids)
+    }
+
+    fn drained(mut queue: Queue<String>) -> Vec<String> {
+        let jobs = std::iter::from_fn(|| queue.pop().map(|waiting| waiting.job)).collect();
+        assert!(queue.len() == 0 && queue.turns.is_empty() && queue.sources.is_empty());
+        jobs
+    }
+
+    #[test]
+    fn sources_take_turns() {
+        let (queue, _) = filled(&[1, 1, 1, 1, 2, 2, 3]);
+        assert_eq!(queue.len(), 7);
+        assert_eq!(drained(queue), ["1.0", "2.0", "3.0", "1.1", "2.1", "1.2", "1.3"]);
+    }
+
+    #[test]
+    fn a_source_that_comes_back_does_not_overtake() {
+        let (mut queue, _) = filled(&[1, 2, 2]);
+        assert_eq!(queue.pop().unwrap().job, "1.0");
+        queue.push(source(1), 9.0, "1.1".to_owned());
+        assert_eq!(drained(queue), ["2.0", "1.1", "2.1"]);
+    }
+
+    #[test]
+    fn what_is_ahead_is_counted_by_rounds() {
+        let (queue, _) = filled(&[1, 1, 1, 1, 2, 2]);
+        assert_eq!([1, 2, 3].map(|last| queue.ahead(source(last))), [6, 5, 2]);
+    }
+
+    #[test]
+    fn a_removed_job_leaves_no_trace() {
+        let (mut queue, ids) = filled(&[1, 1, 2, 3]);
+        assert_eq!(queue.remove(source(1), ids[1]).as_deref(), Some("1.1"));
+        assert_eq!(queue.remove(source(1), ids[1]), None);
+        assert_eq!(queue.remove(source(2), ids[2]).as_deref(), Some("2.0"));
+        assert_eq!(queue.remove(source(2), ids[3]), None);
+        queue.push(source(2), 9.0, "2.1".to_owned());
+        assert_eq!(drained(queue), ["1.0", "3.0", "2.1"]);
+    }
+
+    #[test]
+    fn late_jobs_are_taken_out() {
+        let (mut queue, _) = filled(&[1, 2, 1, 2, 3]);
+        let mut late = queue.expire(1.5);
+        late.sort();
+        assert_eq!(late, ["1.0", "2.0"]);
+        assert!(queue.expire(2.0).is_empty());
+        assert_eq!(queue.expire(3.0), ["1.1"]);
+        assert_eq!(drained(queue), ["2.1", "3.0"]);
+    }
+
+    #[test]
+    fn one_network_is_one_source() {
+        let of = |text: &str| Source::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:127.0.0.1"), of("127.0.0.1"));
+        assert_ne!(of("127.0.0.1"), of("127.0.0.2"));
+    }
+}

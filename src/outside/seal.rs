@@ -1,0 +1,73 @@
+//! The seal of the refresh grace: a new pair of tokens that only the old refresh token opens.
+
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
+use hkdf::Hkdf;
+use protocol::names::RefreshToken;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::dice;
+
+const INFO: &[u8] = b"tollgate refresh grace 1";
+const NONCE_LENGTH: usize = 12;
+
+/// Seals `plain` for whoever holds `old_refresh` and names `user` (case does not count). The nonce
+/// stands in front, so that the same pair may be sealed more than once.
+pub fn seal(old_refresh: &RefreshToken, user: &str, plain: &[u8]) -> Vec<u8> {
+    let nonce = dice::bytes::<NONCE_LENGTH>();
+    let user = user.to_ascii_lowercase();
+    let payload = Payload { msg: plain, aad: user.as_bytes() };
+    let sealed = cipher(old_refresh).and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
+    // Only beyond 256 GiB is there nothing to seal; what is empty opens for nobody.
+    sealed.map(|sealed| [&nonce[..], &sealed].concat()).unwrap_or_default()
+}
+
+/// Opens what [`seal`] made; none: another token, another user, or it was tampered with.
+pub fn open(old_refresh: &RefreshToken, user: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LENGTH>()?;
+    let user = user.to_ascii_lowercase();
+    let payload = Payload { msg: sealed, aad: user.as_bytes() };
+    cipher(old_refresh)?.decrypt(&Nonce::from(*nonce), payload).ok()
+}
+
+fn cipher(old_refresh: &RefreshToken) -> Option<ChaCha20Poly1305> {
+    let mut key = Zeroizing::new([0; 32]);
+    let hkdf = Hkdf::<Sha256>::new(None, old_refresh.expose().as_bytes());
+    hkdf.expand(INFO, key.as_mut()).ok()?;
+    ChaCha20Poly1305::new_from_slice(key.as_ref()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAIR: &[u8] = b"a session token and a refresh token";
+
+    #[test]
+    fn the_old_token_opens_the_seal_for_its_user() {
+        let old = dice::refresh_token();
+        let sealed = seal(&old, "JaneDee", PAIR);
+        assert_eq!(open(&old, "janedee", &sealed).as_deref(), Some(PAIR));
+        assert_eq!(open(&old, "johndee", &sealed), None);
+        assert_eq!(open(&dice::refresh_token(), "janedee", &sealed), None);
+    }
+
+    #[test]
+    fn every_changed_byte_is_noticed() {
+        let old = dice::refresh_token();
+        let sealed = seal(&old, "jane", PAIR);
+        for place in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert_eq!(open(&old, "jane", &changed), None, "{place}");
+            assert_eq!(open(&old, "jane", &sealed[..place]), None, "{place}");
+        }
+    }
+
+    #[test]
+    fn the_same_pair_is_sealed_differently_each_time() {
+        let old = dice::refresh_token();
+        assert_ne!(seal(&old, "jane", PAIR), seal(&old, "jane", PAIR));
+    }
+}

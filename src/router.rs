@@ -1,0 +1,301 @@
+//! The router: find the row, check who asks, serve, reply. The only place that logs and counts
+//! messages; it knows no message by name.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use protocol::{Envelope, Nack, NackCode};
+
+use crate::call::{Call, Caller, Effect, Root, no_session};
+use crate::counts;
+use crate::messages::{self, Access, Ask, Handler, Serve};
+use crate::node::Node;
+use crate::outside::clock::stopwatch;
+use crate::outside::dice;
+use crate::presence::Presence;
+use crate::realm::sessions::TokenHash;
+use crate::realm::{Command, EndReason, Millis};
+use crate::realm::command::End;
+use crate::settings::{AckNaming, NackNaming};
+
+/// What goes back: a frame, and what it does to the connection.
+#[derive(Debug, Default)]
+pub struct Reply {
+    /// The frame; empty when the answer is the data itself.
+    pub frame: String,
+    /// The session to which the connection belongs from now on, if that is new.
+    pub bind: Option<Arc<Presence>>,
+    /// What happens once it is written.
+    pub effect: Effect,
+}
+
+/// What a look at a frame came to.
+pub enum Looked {
+    /// It is answered.
+    Answered(Reply),
+    /// It is to be served in its turn.
+    InTurn,
+}
+
+/// What a connection remembers of the token it uses, so that the next message need not hash it.
+#[derive(Debug, Default)]
+pub struct KnownToken {
+    token: Box<str>,
+    epoch: u32,
+}
+
+/// Answers envelopes, whatever brought them.
+#[derive(Clone)]
+pub struct Router {
+    node: Arc<Node>,
+}
+
+impl Router {
+    /// A router for this gateway.
+    pub fn new(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+
+    /// The gateway.
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// Answers a frame at once if it is malformed or may overtake others.
+    pub fn look(&self, caller: &Caller, known: &mut KnownToken, frame: &str, now: Millis) -> Looked {
+        let watch = stopwatch();
+        let envelope = match self.decode(frame) {
+            Ok(envelope) => envelope,
+            Err(nack) => return Looked::Answered(self.refuse(None, None, &nack, caller, None)),
+        };
+        let source_ref = envelope.source_ref.map(|it| it.json());
+        let Some(row) = messages::find(&envelope.message_type) else {
+            let nack = unknown(&envelope.message_type);
+            return Looked::Answered(self.refuse(None, source_ref, &nack, caller, None));
+        };
+        let Serve::AtOnce(serve) = row.serve else { return Looked::InTurn };
+        let session = match self.identify(caller, Some(known), &envelope, row, now) {
+            Ok(session) => session,
+            Err(nack) => return Looked::Answered(self.refuse(Some(row), source_ref, &nack, caller, None)),
+        };
+        let ask = Ask { node: &self.node, caller, session: session.as_ref(), envelope: &envelope, now };
+        let frame = match serve(&ask, source_ref) {
+            Ok(frame) => frame,
+            Err(nack) => {
+                return Looked::Answered(self.refuse(Some(row), source_ref, &nack, caller, session.as_ref()));
+            }
+        };
+        counts::served(row, watch.elapsed_secs());
+        let binds = session.filter(|_| caller.bound.is_none() && caller.outbox.is_some());
+        Looked::Answered(Reply { frame, bind: binds, effect: Effect::None })
+    }
+
+    /// Serves a frame in its turn.
+    pub async fn serve(&self, caller: Caller, frame: impl AsRef<str>) -> Reply {
+        let (watch, now) = (stopwatch(), self.node.clock.now());
+        let (row, root, details, session) = match self.prepare(&caller, frame.as_ref(), now) {
+            Ok(prepared) => prepared,
+            Err(reply) => return reply,
+        };
+        let Serve::InTurn(serve) = row.serve else { return Reply::default() };
+        let source_ref = root.source_ref.clone();
+        let unbound = caller.bound.is_none() && caller.outbox.is_some();
+        let call = Call::new(self.node.clone(), caller.clone(), session.clone(), now, root);
+        let served = AssertUnwindSafe(serve(&call, details)).catch_unwind().await;
+        let served = served.unwrap_or_else(|_| Err(internal(row.name)));
+        counts::served(row, watch.elapsed_secs());
+        let (effect, bind) = call.into_answer();
+        let bind = bind.or(session.clone().filter(|session| unbound && !session.is_over()));
+        match served {
+            Ok(body) => {
+                self.told(row, &caller, bind.as_ref().or(session.as_ref()));
+                Reply { frame: self.acknowledge(row, source_ref.as_deref(), body), bind, effect }
+            }
+            Err(nack) => {
+                let reply = self.refuse(Some(row), source_ref.as_deref(), &nack, &caller, session.as_ref());
+                Reply { bind, ..reply }
+            }
+        }
+    }
+
+    /// The answer to a message of a connection that sends too fast.
+    pub fn too_fast(&self, caller: &Caller, frame: &str, wait_ms: Millis) -> Reply {
+        let nack = Nack::too_many("too many messages on this connection", wait_ms);
+        let Ok(envelope) = self.decode(frame) else {
+            return self.refuse(None, None, &nack, caller, None);
+        };
+        let source_ref = envelope.source_ref.map(|it| it.json());
+        self.refuse(messages::find(&envelope.message_type), source_ref, &nack, caller, None)
+    }
+
+    fn decode<'a>(&self, frame: &'a str) -> Result<Envelope<'a>, Nack> {
+        let depth = self.node.settings.server.limits.json_depth;
+        Envelope::decode(frame, depth).map_err(|malformed| malformed.nack())
+    }
+
+    #[expect(clippy::type_complexity, reason = "the parts of a call, used once")]
+    fn prepare(
+        &self,
+        caller: &Caller,
+        frame: &str,
+        now: Millis,
+    ) -> Result<(&'static Handler, Root, Option<String>, Option<Arc<Presence>>), Reply> {
+        let refuse = |row, source_ref, nack: &Nack| self.refuse(row, source_ref, nack, caller, None);
+        let envelope = self.decode(frame).map_err(|nack| refuse(None, None, &nack))?;
+        let source_ref = envelope.source_ref.map(|it| it.json());
+        let row = messages::find(&envelope.message_type)
+            .ok_or_else(|| refuse(None, source_ref, &unknown(&envelope.message_type)))?;
+        let session = self
+            .identify(caller, None, &envelope, row, now)
+            .map_err(|nack| refuse(Some(row), source_ref, &nack))?;
+        if let Some(session) = session.as_ref().filter(|_| row.activity) {
+            session.touch(now);
+        }
+        let root = Root {
+            source_ref: source_ref.map(str::to_owned),
+            user_name: envelope.user_name.as_deref().map(str::to_owned),
+            session_id: envelope.session_id.as_deref().map(str::to_owned),
+            verbose: envelope.verbose,
+            validate: envelope.validate,
+            details: envelope.details.is_some(),
+        };
+        Ok((row, root, envelope.details.map(|details| details.get().to_owned()), session))
+    }
+
+    /// Who speaks (PROTOCOL §2, "Identity"), and whether the row lets him.
+    fn identify(
+        &self,
+        caller: &Caller,
+        known: Option<&mut KnownToken>,
+        envelope: &Envelope<'_>,
+        row: &Handler,
+        now: Millis,
+    ) -> Result<Option<Arc<Presence>>, Nack> {
+        let session = match &envelope.session_auth_token {
+            Some(token) => self.by_token(caller, known, token, now),
+            None => caller.bound.clone().ok_or_else(no_session),
+        };
+        let session = session.and_then(|session| self.still_on(session, now));
+        if row.access == Access::Anyone {
+            return Ok(session.ok());
+        }
+        let session = session?;
+        if envelope.user_name.as_ref().is_some_and(|name| !session.user_name.is(name)) {
+            let text = "USER_NAME is not the user of this session";
+            return Err(Nack::new(NackCode::NotAuthorised, text));
+        }
+        if let Access::Right(right) = row.access
+            && !self.node.replica.read(|realm, _| realm.holds_code(session.user, right))
+        {
+            return Err(Nack::not_authorised(right));
+        }
+        Ok(Some(session))
+    }
+
+    fn by_token(
+        &self,
+        caller: &Caller,
+        known: Option<&mut KnownToken>,
+        token: &str,
+        now: Millis,
+    ) -> Result<Arc<Presence>, Nack> {
+        if let (Some(bound), Some(known)) = (&caller.bound, &known)
+            && known.epoch == bound.epoch()
+            && !known.token.is_empty()
+            && dice::same(&known.token, token)
+        {
+            return Ok(bound.clone());
+        }
+        let hash = TokenHash(dice::token_hash(token));
+        let found = self.node.replica.read(|realm, _| {
+            let session = realm.session_by_token(now, &hash)?;
+            let user = realm.user(session.user)?;
+            let current = session.token == hash;
+            let presences = &self.node.replica.presences;
+            let presence = presences.of(session.no, session.user, &user.name, session.accessed);
+            Some((presence, current))
+        });
+        let (presence, current) = found.ok_or_else(no_session)?;
+        // The former token of a refreshed session dies with its grace: it is looked up every time.
+        let mine = caller.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &presence));
+        if let Some(known) = known.filter(|_| current && mine) {
+            *known = KnownToken { token: token.into(), epoch: presence.epoch() };
+        }
+        Ok(presence)
+    }
+
+    /// Expiry is enforced at use, not only by the sweep.
+    fn still_on(&self, session: Arc<Presence>, now: Millis) -> Result<Arc<Presence>, Nack> {
+        let over = || Nack::new(NackCode::SessionExpired, "the session is over; log in again");
+        if session.is_over() {
+            return Err(over());
+        }
+        let idle_ms = self.node.settings.security.session_timeout_ms();
+        let touched = session.touched();
+        if now < touched.saturating_add(idle_ms) {
+            return Ok(session);
+        }
+        let end = End { session: session.session, reason: EndReason::Idle, unless_after: Some(touched) };
+        let replica = self.node.replica.clone();
+        tokio::spawn(async move { replica.submit(Command::End(end)).await.map(drop) });
+        Err(over())
+    }
+
+    /// Puts MESSAGE_TYPE and SOURCE_REF in front of an ack's root.
+    fn acknowledge(&self, row: &Handler, source_ref: Option<&str>, body: String) -> String {
+        let generic = row.entity && self.node.settings.server.ack_naming == AckNaming::Generic;
+        let name = if generic { "EVENT_ACK" } else { row.ack };
+        // The body was encoded with the row's own name and without SOURCE_REF.
+        let rest = body.get(r#"{"MESSAGE_TYPE":"""#.len() + row.ack.len()..).unwrap_or("}");
+        let mut frame = Vec::with_capacity(body.len() + 64);
+        protocol::envelope::head(&mut frame, name, source_ref);
+        frame.extend_from_slice(rest.as_bytes());
+        String::from_utf8(frame).unwrap_or_default()
+    }
+
+    fn refuse(
+        &self,
+        row: Option<&Handler>,
+        source_ref: Option<&str>,
+        nack: &Nack,
+        caller: &Caller,
+        session: Option<&Arc<Presence>>,
+    ) -> Reply {
+        let legacy = self.node.settings.server.nack_naming == NackNaming::Legacy;
+        let name = row.map_or("MSG_NACK", |row| if legacy { row.legacy_nack } else { row.nack });
+        let user = session.or(caller.bound.as_ref()).map(|session| session.user_name.as_str());
+        counts::refused(row, nack.code());
+        tracing::info!(
+            message_type = row.map_or("?", |row| row.name),
+            code = nack.code().code(),
+            user,
+            address = %caller.address,
+            "refused"
+        );
+        Reply { frame: protocol::envelope::encode(name, source_ref, &nack.body()), ..Reply::default() }
+    }
+
+    /// One line for each login and each administration.
+    fn told(&self, row: &Handler, caller: &Caller, session: Option<&Arc<Presence>>) {
+        if row.told {
+            let user = session.map(|session| session.user_name.as_str());
+            tracing::info!(message_type = row.name, code = "OK", user, address = %caller.address, "done");
+        }
+    }
+}
+
+fn unknown(message_type: &str) -> Nack {
+    if message_type.is_empty() {
+        return Nack::new(NackCode::NoMessageType, "MESSAGE_TYPE is missing");
+    }
+    let shown: String = message_type.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    Nack::new(NackCode::UnknownMessageType, format!("no message is called {shown}"))
+}
+
+/// A fault of ours: the log and the client share a reference, and nothing else.
+fn internal(message_type: &'static str) -> Nack {
+    let reference = dice::reference();
+    tracing::error!(message_type, reference, "a message could not be served: a fault of the gateway");
+    Nack::new(NackCode::InternalError, format!("a fault of the gateway; its log knows it as {reference}"))
+}

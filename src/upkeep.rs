@@ -1,0 +1,163 @@
+//! What a gateway does by itself: ends sessions on time, tells the log of uses, checks services,
+//! keeps its clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::feed::Notice;
+use crate::node::Node;
+use crate::realm::command::End;
+use crate::realm::{Command, Outcome};
+use crate::services::HostAt;
+use crate::settings::PushServices;
+use crate::watch::Due;
+
+/// Uses that one command tells at most.
+const TOUCHES_MAX: usize = 64;
+/// The watch looks at least this often.
+const LOOK_MAX: Duration = Duration::from_secs(5);
+
+/// Starts all duties; they end with the set.
+pub fn start(node: &Arc<Node>) -> JoinSet<()> {
+    watch_known(node);
+    let mut duties = JoinSet::new();
+    duties.spawn(watch(node.clone()));
+    duties.spawn(touch(node.clone()));
+    duties.spawn(sweep(node.clone()));
+    duties.spawn(keep_clock(node.clone()));
+    if node.settings.service_list.health_check_secs > 0 && !node.services.hosts().is_empty() {
+        duties.spawn(check_services(node.clone()));
+    }
+    duties
+}
+
+/// Sessions that had a socket before the restart are watched from now on: their GUIs come back.
+fn watch_known(node: &Arc<Node>) {
+    let now = node.clock.now();
+    let presences = &node.replica.presences;
+    let known = node.replica.read(|realm, _| {
+        let watched = realm.sessions_after(None).filter(|it| it.watched && it.dormant.is_none());
+        let presence = |session: &crate::realm::sessions::Session| {
+            let name = &realm.user(session.user)?.name;
+            Some(presences.of(session.no, session.user, name, session.accessed))
+        };
+        watched.filter_map(presence).collect::<Vec<_>>()
+    });
+    for presence in known {
+        presence.live(now);
+        presences.watched(&presence);
+        node.watch.add(&presence, now);
+    }
+}
+
+async fn watch(node: Arc<Node>) {
+    loop {
+        let now = node.clock.now();
+        for (presence, due) in node.watch.due(&node.limits(), now) {
+            match due {
+                Due::Warn(left) => presence.tell(&Notice::Expiring { in_secs: left.div_ceil(1_000) }),
+                Due::End(reason, unless_after) => {
+                    let unless_after = Some(unless_after);
+                    let end = End { session: presence.session, reason, unless_after };
+                    let replica = node.replica.clone();
+                    // Many may end at once: their commands share commits.
+                    tokio::spawn(async move {
+                        if let Err(error) = replica.submit(Command::End(end)).await {
+                            tracing::warn!(%error, "a session that is due could not be ended");
+                        }
+                    });
+                }
+            }
+        }
+        let wait = node.watch.next().map_or(LOOK_MAX, |at| {
+            Duration::from_millis(at.saturating_sub(node.clock.now())).clamp(Duration::from_millis(1), LOOK_MAX)
+        });
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = node.watch.nearer.notified() => {}
+        }
+    }
+}
+
+async fn touch(node: Arc<Node>) {
+    let distance = node.replica.read(|realm, _| realm.policy().touch_ms).max(100);
+    loop {
+        tokio::time::sleep(Duration::from_millis(distance)).await;
+        flush_touches(&node).await;
+    }
+}
+
+/// Tells the log of every use that it does not know yet.
+pub async fn flush_touches(node: &Node) {
+    loop {
+        let touched = node.replica.presences.unlogged(TOUCHES_MAX);
+        if touched.is_empty() || node.replica.submit(Command::Touch(touched.clone())).await.is_err() {
+            return;
+        }
+        node.replica.presences.logged(&touched);
+    }
+}
+
+async fn sweep(node: Arc<Node>) {
+    let distance = Duration::from_millis(node.settings.security.expiry_check_ms().max(100));
+    loop {
+        tokio::time::sleep(distance).await;
+        // A full sweep is followed by the next one at once.
+        while let Ok(Outcome::EndedSessions(count)) = node.replica.submit(Command::Sweep).await {
+            if count < 100 {
+                break;
+            }
+        }
+    }
+}
+
+async fn keep_clock(node: Arc<Node>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        node.clock.tick();
+        metrics::gauge!("tollgate_sessions").set(node.replica.presences.len() as f64);
+    }
+}
+
+async fn check_services(node: Arc<Node>) {
+    let list = &node.settings.service_list;
+    let (distance, timeout) = (
+        Duration::from_secs(list.health_check_secs),
+        Duration::from_millis(list.health_check_timeout_ms),
+    );
+    loop {
+        let mut checks = JoinSet::new();
+        for (at, name, port) in node.services.hosts() {
+            checks.spawn(async move {
+                let connected = tokio::time::timeout(timeout, TcpStream::connect((&*name, port))).await;
+                (at, matches!(connected, Ok(Ok(_))))
+            });
+        }
+        let healthy: BTreeMap<HostAt, bool> = checks.join_all().await.into_iter().collect();
+        if let Some((before, now)) = node.services.checked(&healthy) {
+            tracing::info!(healthy = healthy.values().filter(|it| **it).count(), hosts = healthy.len(), "services changed");
+            node.replica.feed.publish_services(&now, &before);
+            push_services(&node);
+        }
+        tokio::time::sleep(distance).await;
+    }
+}
+
+/// A change of the services is a heartbeat's answer that nobody asked for (PROTOCOL §6).
+fn push_services(node: &Node) {
+    if node.settings.service_list.push != PushServices::All {
+        return;
+    }
+    node.replica.presences.each(|presence| {
+        let details = node.services.details(presence.session);
+        let members = details.get().strip_suffix('}').unwrap_or("{");
+        let frame = format!(
+            r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT_ACK","DETAILS":{members},"PUSHED":true}}}}"#
+        );
+        presence.tell(&Notice::Services(frame.into()));
+    });
+}
