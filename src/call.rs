@@ -74,7 +74,13 @@ pub struct Root {
 
 impl Call {
     /// A call whose answer has no effect yet.
-    pub fn new(node: Arc<Node>, caller: Caller, session: Option<Arc<Presence>>, now: Millis, root: Root) -> Self {
+    pub fn new(
+        node: Arc<Node>,
+        caller: Caller,
+        session: Option<Arc<Presence>>,
+        now: Millis,
+        root: Root,
+    ) -> Self {
         Self { node, caller, session, now, root, answered: Mutex::default() }
     }
 
@@ -88,7 +94,10 @@ impl Call {
         self.node.replica.submit(command).await.map_err(|error| match error {
             SubmitError::NotStored(why) => {
                 tracing::warn!(why, "a command was not stored");
-                Nack::new(NackCode::Unavailable, "the gateway cannot store changes now; nothing was changed")
+                Nack::new(
+                    NackCode::Unavailable,
+                    "the gateway cannot store changes now; nothing was changed",
+                )
             }
             SubmitError::Unknown => Nack::new(
                 NackCode::OperationTimeout,
@@ -118,7 +127,12 @@ impl Call {
         self.read(|realm| {
             let session = realm.session(session).filter(|session| session.dormant.is_none())?;
             let user = realm.user(session.user)?;
-            Some(self.node.replica.presences.of(session.no, session.user, &user.name, session.accessed))
+            Some(self.node.replica.presences.of(
+                session.no,
+                session.user,
+                &user.name,
+                session.accessed,
+            ))
         })
     }
 

@@ -1,6 +1,6 @@
 //! What is counted: names and units of all metrics, in one place.
 
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, histogram, Unit};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
 use protocol::NackCode;
 
 use crate::messages::Handler;

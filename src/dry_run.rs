@@ -49,7 +49,16 @@ fn fields(realm: &Realm, change: &Change) -> Vec<FieldChange> {
     let old = shown_now(realm, &key);
     let new = if let Change::Put(row) = change { shown(realm, row) } else { Map::new() };
     let different = |field: &&&'static str| old.get(**field) != new.get(**field);
-    let fields = ["ID", "NAME", "CODE", "DESCRIPTION", "STATUS", "RECORD_VERSION", "RIGHT_CODE", "USER_NAME"];
+    let fields = [
+        "ID",
+        "NAME",
+        "CODE",
+        "DESCRIPTION",
+        "STATUS",
+        "RECORD_VERSION",
+        "RIGHT_CODE",
+        "USER_NAME",
+    ];
     let value = |map: &Map<String, Value>, field: &str| map.get(field).cloned().unwrap_or_default();
     let change = |field: &&'static str| FieldChange {
         table,
@@ -105,7 +114,9 @@ fn shown(realm: &Realm, row: &Row) -> Map<String, Value> {
             "ID": it.no.id(it.location), "CODE": it.code, "DESCRIPTION": it.description,
         }),
         Row::Member(_, user) => json!({ "USER_NAME": realm.user(*user).map(|user| &user.name) }),
-        Row::Grant(_, right) => json!({ "RIGHT_CODE": realm.right(*right).map(|right| &right.code) }),
+        Row::Grant(_, right) => {
+            json!({ "RIGHT_CODE": realm.right(*right).map(|right| &right.code) })
+        }
         _ => Value::Null,
     };
     if let Value::Object(map) = shown { map } else { Map::new() }

@@ -123,7 +123,14 @@ impl Feed {
     }
 
     /// Reads one step of a subscription's rows, up to `wanted` of them. True when done.
-    pub fn read_on(&self, realm: &Realm, seq: Seq, outbox: &Outbox, id: u64, wanted: &mut usize) -> bool {
+    pub fn read_on(
+        &self,
+        realm: &Realm,
+        seq: Seq,
+        outbox: &Outbox,
+        id: u64,
+        wanted: &mut usize,
+    ) -> bool {
         let read = |one: &mut Subscription| {
             one.reflect(seq);
             one.read_step(realm, seq, wanted)
@@ -149,7 +156,9 @@ impl Feed {
                 return false;
             }
             let then = history.effective_at(realm, user, version);
-            let Some(then) = then.filter(|then| then.len() <= one.wish.rows_max) else { return false };
+            let Some(then) = then.filter(|then| then.len() <= one.wish.rows_max) else {
+                return false;
+            };
             one.resume(realm, seq, user, &then);
             true
         };
@@ -189,7 +198,9 @@ impl Feed {
     }
 
     fn close_where(&self, outbox: &Outbox, which: impl Fn(&Subscription) -> bool) -> Vec<Box<str>> {
-        let closed = outbox.with(|subscriptions| subscriptions.extract_if(.., |one| which(one)).collect::<Vec<_>>());
+        let closed = outbox.with(|subscriptions| {
+            subscriptions.extract_if(.., |one| which(one)).collect::<Vec<_>>()
+        });
         let mut index = self.index.lock();
         for one in &closed {
             index.remove(one.wish.source, one.user, one.wish.owner, one.id);
@@ -244,22 +255,28 @@ impl Feed {
         touched: &Touched,
         moved: &mut Vec<(Place, Source, UserNo, Option<UserNo>, Option<UserNo>)>,
     ) {
-        touched.affected(realm, index.owners.keys().copied(), |owner| index.owners.contains_key(&owner), |owner, _| {
-            for place in index.owners.get(&owner).into_iter().flatten() {
-                place.outbox.with_one(place.id, |one| {
-                    let (was_open, from) = (one.open, one.user);
-                    one.scope(realm);
-                    let listed = matches!(one.wish.source, Source::AllProfiles | Source::AllRights);
-                    if was_open != one.open || (listed && !one.open) {
-                        one.reflect(seq);
-                        one.compare(realm, seq);
-                    }
-                    if from != one.user {
-                        moved.push((place.clone(), one.wish.source, owner, from, one.user));
-                    }
-                });
-            }
-        });
+        touched.affected(
+            realm,
+            index.owners.keys().copied(),
+            |owner| index.owners.contains_key(&owner),
+            |owner, _| {
+                for place in index.owners.get(&owner).into_iter().flatten() {
+                    place.outbox.with_one(place.id, |one| {
+                        let (was_open, from) = (one.open, one.user);
+                        one.scope(realm);
+                        let listed =
+                            matches!(one.wish.source, Source::AllProfiles | Source::AllRights);
+                        if was_open != one.open || (listed && !one.open) {
+                            one.reflect(seq);
+                            one.compare(realm, seq);
+                        }
+                        if from != one.user {
+                            moved.push((place.clone(), one.wish.source, owner, from, one.user));
+                        }
+                    });
+                }
+            },
+        );
     }
 
     /// USER_RIGHTS: who is subscribed decides which rows are looked at, not who is affected.
@@ -267,13 +284,18 @@ impl Feed {
         let source = Source::UserRights;
         let all = (source, UserNo::MIN)..=(source, UserNo::MAX);
         let keyed = index.keyed.range(all).map(|((_, user), _)| *user);
-        touched.affected(realm, keyed, |user| index.keyed.contains_key(&(source, user)), |user, rights| {
-            for place in index.keyed.get(&(source, user)).into_iter().flatten() {
-                place.outbox.with_one(place.id, |one| {
-                    one.look_rights(realm, seq, user, rights);
-                });
-            }
-        });
+        touched.affected(
+            realm,
+            keyed,
+            |user| index.keyed.contains_key(&(source, user)),
+            |user, rights| {
+                for place in index.keyed.get(&(source, user)).into_iter().flatten() {
+                    place.outbox.with_one(place.id, |one| {
+                        one.look_rights(realm, seq, user, rights);
+                    });
+                }
+            },
+        );
         for place in index.broad.get(&source).into_iter().flatten() {
             place.outbox.with_one(place.id, |one| {
                 touched.in_order(realm, |user, rights| one.look_rights(realm, seq, user, rights));

@@ -156,7 +156,8 @@ impl Link {
     /// A message is being served: a login that waits for its hash does not lose its place.
     pub fn busy(&mut self, busy: bool, now: Millis) {
         if !self.bound {
-            self.login_by = (!busy).then(|| self.login_by.unwrap_or(now + self.limits.login_wait_ms));
+            self.login_by =
+                (!busy).then(|| self.login_by.unwrap_or(now + self.limits.login_wait_ms));
         }
     }
 

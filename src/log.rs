@@ -1,11 +1,77 @@
-//! stub
-use std::pin::Pin; use std::future::Future;
+//! The log of commands: the only source of order. What it has acknowledged is never lost.
+
+pub mod chain;
+pub mod mark;
+pub mod memory;
+pub mod sled;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+
 use crate::realm::{Command, EntryId, Millis};
+
+/// The place of an entry: 1, 2, 3, …
 pub type Seq = u64;
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)] pub struct Entry { pub id: EntryId, pub at: Millis, pub command: Command }
-#[derive(Debug, thiserror::Error)] pub enum AppendError { #[error("{0}")] NotStored(String), #[error("{0}")] Unknown(String) }
-#[derive(Debug, thiserror::Error)] #[error("x")] pub struct LogError;
-pub enum Followed { Entry(Seq, Entry), Gap(Seq) }
+
+/// One command, dated and named by whoever made it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its name: a repeat is recognised by it.
+    pub id: EntryId,
+    /// When it was made, epoch ms.
+    pub at: Millis,
+    /// What is to be done.
+    pub command: Command,
+}
+
+/// Why an entry was not appended, by what the caller may do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// It has no effect and never will.
+    #[error("not stored: {0}")]
+    NotStored(String),
+    /// It may or may not have been stored.
+    #[error("it is not known whether it was stored: {0}")]
+    Unknown(String),
+}
+
+/// Why a log cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// It has its follower already.
+    #[error("the log is followed already")]
+    Followed,
+    /// What is stored cannot be read.
+    #[error("the log cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// What a follower gets.
+#[derive(Debug)]
+pub enum Followed {
+    /// The next entry.
+    Entry(Seq, Entry),
+    /// Entries before this one are gone: load a snapshot, then follow on.
+    Gap(Seq),
+}
+
+/// An append on its way.
 pub type Appended<'a> = Pin<Box<dyn Future<Output = Result<Seq, AppendError>> + Send + 'a>>;
-pub trait Log: Send + Sync { fn append(&self, entry: Entry) -> Appended<'_>; fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError>; fn close(&self); fn trouble(&self) -> Option<String>; }
-pub mod memory { use super::*; #[derive(Default)] pub struct MemoryLog; impl Log for MemoryLog { fn append(&self, _: Entry) -> Appended<'_> { panic!() } fn follow(&self, _: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError> { panic!() } fn close(&self) {} fn trouble(&self) -> Option<String> { None } } }
+
+/// A log: embedded, in memory, or replicated; nothing above it knows which.
+pub trait Log: Send + Sync {
+    /// Hands an entry over; durable when it resolves.
+    fn append(&self, entry: Entry) -> Appended<'_>;
+
+    /// All entries after `after`, then the new ones as they become durable. Blocks; for the one
+    /// thread that applies them. Ends when the log is closed.
+    fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError>;
+
+    /// Takes no more entries, makes durable what was taken, ends the follower. Blocking.
+    fn close(&self);
+
+    /// Why appends are refused at the moment, if they are.
+    fn trouble(&self) -> Option<String>;
+}

@@ -1,7 +1,7 @@
 //! Logging in: what EVENT_LOGIN_AUTH, a refresh and EVENT_LOGIN_DETAILS share — the ack, and the
 //! check of a password outside the realm.
 
-use protocol::{Nack, Password, UserName};
+use protocol::{Nack, Password, RefreshToken, SessionToken, UserName};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,12 +16,11 @@ use crate::settings::SystemDateFormat;
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct LoginAck {
-    /// The secret that is the session; only for whoever just logged in.
+    /// The secrets; only for whoever just logged in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_auth_token: Option<String>,
-    /// The secret that renews it.
+    session_auth_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub refresh_auth_token: Option<String>,
+    refresh_auth_token: Option<String>,
     session_id: String,
     user_name: String,
     user_id: String,
@@ -70,6 +69,15 @@ pub struct Before {
     pub rejected: u32,
     /// LAST_LOGIN_DATETIME.
     pub last_login: Option<Millis>,
+}
+
+impl LoginAck {
+    /// Adds the secrets of the new pair.
+    pub fn with(mut self, session: &SessionToken, refresh: &RefreshToken) -> Self {
+        self.session_auth_token = Some(session.expose().to_owned());
+        self.refresh_auth_token = Some(refresh.expose().to_owned());
+        self
+    }
 }
 
 /// The ack for a session as it is now, without secrets; none if it has just ended.
@@ -129,7 +137,11 @@ pub struct CheckedPassword {
 }
 
 /// Checks a password. An unknown name costs what a known one costs; a locked one costs nothing.
-pub async fn check(call: &Call, name: &UserName, password: &Password) -> Result<CheckedPassword, Nack> {
+pub async fn check(
+    call: &Call,
+    name: &UserName,
+    password: &Password,
+) -> Result<CheckedPassword, Nack> {
     let (locked, credential) = call.read(|realm| {
         let user = realm.user_by_name(name);
         (realm.locked_until(call.now, name), user.and_then(|user| user.credential.clone()))

@@ -80,7 +80,9 @@ pub fn policy(settings: &Settings) -> Policy {
         idle_ms,
         refresh_ms: security.refresh_token_expiration_ms(),
         touch_ms: (idle_ms / 10).min(60_000),
-        sessions_max: u32::try_from(security.max_simultaneous_user_logins).ok().filter(|max| *max > 0),
+        sessions_max: u32::try_from(security.max_simultaneous_user_logins)
+            .ok()
+            .filter(|max| *max > 0),
         when_full: match security.when_sessions_are_full {
             settings::WhenSessionsAreFull::Refuse => WhenFull::Refuse,
             settings::WhenSessionsAreFull::EvictOldest => WhenFull::EvictOldest,

@@ -44,7 +44,9 @@ pub enum OpenError {
 /// Opens the store in `dir`, or a memory that forgets, and brings the realm up to date.
 pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, OpenError> {
     match settings.store.engine {
-        Engine::Memory => Ok(start(Realm::default(), 0, 0, Arc::new(MemoryLog::default()), None, clock, true)),
+        Engine::Memory => {
+            Ok(start(Realm::default(), 0, 0, Arc::new(MemoryLog::default()), None, clock, true))
+        }
         Engine::Sled => {
             let store = Store::open(dir, settings.store.cache_mb)?;
             let is_new = store.is_new();
@@ -60,7 +62,9 @@ pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, Ope
 /// them again.
 fn load(store: &Store, first: Seq) -> Result<Realm, StoreError> {
     let mut realm = Realm::default();
-    let put = |key: &[u8], value: &[u8]| Row::read(key, value).map(|row| realm.absorb(&[Change::Put(row)]));
+    let put = |key: &[u8], value: &[u8]| {
+        Row::read(key, value).map(|row| realm.absorb(&[Change::Put(row)]))
+    };
     match store.load(put) {
         Err(StoreError::Damaged(why)) if first == 1 => {
             tracing::warn!(why, "the rows are damaged; the log makes them again");
@@ -89,7 +93,11 @@ fn start(
 
 impl Opened {
     /// Sees to it that the policy is that of the settings and that the administration rights exist.
-    pub async fn prepare(&self, settings: &Settings, administrator: Option<NewUser>) -> Result<(), OpenError> {
+    pub async fn prepare(
+        &self,
+        settings: &Settings,
+        administrator: Option<NewUser>,
+    ) -> Result<(), OpenError> {
         let policy = node::policy(settings);
         if self.replica.read(|realm, _| *realm.policy() != policy) {
             self.replica.submit(Command::SetPolicy(policy)).await?;

@@ -99,7 +99,13 @@ pub struct Presences {
 
 impl Presences {
     /// The presence of a session; made at first use. `since`: its newest use as the log knows it.
-    pub fn of(&self, session: SessionNo, user: UserNo, name: &UserName, since: Millis) -> Arc<Presence> {
+    pub fn of(
+        &self,
+        session: SessionNo,
+        user: UserNo,
+        name: &UserName,
+        since: Millis,
+    ) -> Arc<Presence> {
         let make = || {
             Arc::new(Presence {
                 session,
@@ -137,7 +143,10 @@ impl Presences {
     pub fn bind(&self, presence: &Presence, outbox: &Arc<Outbox>, now: Millis) -> bool {
         presence.live(now);
         presence.listen(outbox);
-        presence.watched.compare_exchange(UNWATCHED, WATCHED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        presence
+            .watched
+            .compare_exchange(UNWATCHED, WATCHED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Takes a socket away again.

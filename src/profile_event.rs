@@ -104,7 +104,10 @@ impl ProfileBody {
     pub fn wanted(self) -> Result<ProfileWanted, Nack> {
         let invalid = |text: &'static str| Nack::new(NackCode::ValidationError, text);
         if self.right.is_some() && self.right_codes.is_some() {
-            return Err(Nack::new(NackCode::InvalidParameter, "RIGHT and RIGHT_CODES are one list"));
+            return Err(Nack::new(
+                NackCode::InvalidParameter,
+                "RIGHT and RIGHT_CODES are one list",
+            ));
         }
         if self.user.is_some() && self.user_names.is_some() {
             return Err(Nack::new(NackCode::InvalidParameter, "USER and USER_NAMES are one list"));

@@ -155,10 +155,18 @@ impl Realm {
         let relations = relations.chain(self.grants.iter().map(|(a, b)| Row::Grant(*a, *b)));
         let relations = relations.chain(self.direct.iter().map(|(a, b)| Row::Direct(*a, *b)));
         let sessions = self.sessions.values().cloned().map(Row::Session);
-        let sessions = sessions.chain(self.retired.iter().map(|(hash, it)| Row::Retired(*hash, *it)));
-        let attempts = self.attempts.iter().map(|(name, it)| Row::Attempts(name.clone(), it.clone()));
+        let sessions =
+            sessions.chain(self.retired.iter().map(|(hash, it)| Row::Retired(*hash, *it)));
+        let attempts =
+            self.attempts.iter().map(|(name, it)| Row::Attempts(name.clone(), it.clone()));
         let seen = self.seen.iter().map(|(id, at)| Row::Seen(*id, *at));
-        single.into_iter().chain(records).chain(relations).chain(sessions).chain(attempts).chain(seen)
+        single
+            .into_iter()
+            .chain(records)
+            .chain(relations)
+            .chain(sessions)
+            .chain(attempts)
+            .chain(seen)
     }
 
     fn put(&mut self, row: Row) {

@@ -18,12 +18,16 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
         }
         Refusal::Locked { until: Some(until) } => {
             let secs = until.saturating_sub(now).div_ceil(1_000);
-            Nack::new(NackCode::LockedAccount, format!("too many wrong passwords; try again in {secs} s"))
-                .with(json!({ "RETRY_AFTER_SECS": secs }))
+            Nack::new(
+                NackCode::LockedAccount,
+                format!("too many wrong passwords; try again in {secs} s"),
+            )
+            .with(json!({ "RETRY_AFTER_SECS": secs }))
         }
-        Refusal::Locked { until: None } => {
-            Nack::new(NackCode::LockedAccount, "the account is disabled; an administrator can enable it")
-        }
+        Refusal::Locked { until: None } => Nack::new(
+            NackCode::LockedAccount,
+            "the account is disabled; an administrator can enable it",
+        ),
         Refusal::MustChange(status) => {
             Nack::new(NackCode::PasswordExpired, "the password must be changed before the login")
                 .with(json!({ "STATUS": status.word() }))
@@ -41,7 +45,9 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
         Refusal::StaleCredential => {
             Nack::new(NackCode::LoginFail, "the password was being changed; log in again")
         }
-        Refusal::NoSession => Nack::new(NackCode::SessionExpired, "the session is over; log in again"),
+        Refusal::NoSession => {
+            Nack::new(NackCode::SessionExpired, "the session is over; log in again")
+        }
         Refusal::RefreshExpired => {
             Nack::new(NackCode::SessionExpired, "the refresh token is no longer good; log in again")
         }
@@ -52,10 +58,11 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
 
 fn administration(refusal: Refusal) -> Nack {
     match refusal {
-        Refusal::Escalation(right) => {
-            Nack::new(NackCode::NotAuthorised, format!("only who holds the right {right} may grant it"))
-                .with(json!({ "RIGHT": right }))
-        }
+        Refusal::Escalation(right) => Nack::new(
+            NackCode::NotAuthorised,
+            format!("only who holds the right {right} may grant it"),
+        )
+        .with(json!({ "RIGHT": right })),
         Refusal::Duplicate(field, value) => {
             Nack::new(NackCode::DuplicateKey, format!("{field} {value} exists already"))
                 .with(json!({ "FIELD": field, "VALUE": value }))
@@ -64,15 +71,17 @@ fn administration(refusal: Refusal) -> Nack {
             Nack::new(NackCode::RecordNotFound, format!("no {kind} is called {name:?}"))
                 .with(json!({ "TABLE": kind, "KEY": name }))
         }
-        Refusal::Disagree(field) => {
-            Nack::new(NackCode::InvalidParameter, format!("id and name in {field} are not of one record"))
-        }
+        Refusal::Disagree(field) => Nack::new(
+            NackCode::InvalidParameter,
+            format!("id and name in {field} are not of one record"),
+        ),
         Refusal::NotAnId(field) => {
             Nack::new(NackCode::InvalidParameter, format!("{field} is not an id of its kind"))
         }
         Refusal::Stale(version) => {
             let text = format!("the record has version {version} now; read it again");
-            Nack::new(NackCode::OptimisticConcurrencyError, text).with(json!({ "RECORD_VERSION": version }))
+            Nack::new(NackCode::OptimisticConcurrencyError, text)
+                .with(json!({ "RECORD_VERSION": version }))
         }
         Refusal::LastAdministrator => {
             Nack::new(NackCode::LastAdministrator, "nobody would be left who can amend users")

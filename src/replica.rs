@@ -52,7 +52,13 @@ pub struct Replica {
 impl Replica {
     /// A replica that starts from `realm`, which reflects the log up to `seq`. Nothing moves until
     /// [`Replica::run`].
-    pub fn new(realm: Realm, seq: Seq, log: Arc<dyn Log>, store: Option<Store>, clock: Clock) -> Self {
+    pub fn new(
+        realm: Realm,
+        seq: Seq,
+        log: Arc<dyn Log>,
+        store: Option<Store>,
+        clock: Clock,
+    ) -> Self {
         Self {
             state: RwLock::new(State { realm, seq }),
             log,
@@ -94,7 +100,8 @@ impl Replica {
             })?;
             outcome.await.map_err(|_| SubmitError::Unknown)
         };
-        let outcome = tokio::time::timeout(OUTCOME_WAIT, done).await.unwrap_or(Err(SubmitError::Unknown));
+        let outcome =
+            tokio::time::timeout(OUTCOME_WAIT, done).await.unwrap_or(Err(SubmitError::Unknown));
         self.waiting.remove(&id.0);
         metrics::histogram!("tollgate_commit_seconds").record(watch.elapsed_secs());
         outcome

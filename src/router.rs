@@ -14,9 +14,9 @@ use crate::node::Node;
 use crate::outside::clock::stopwatch;
 use crate::outside::dice;
 use crate::presence::Presence;
+use crate::realm::command::End;
 use crate::realm::sessions::TokenHash;
 use crate::realm::{Command, EndReason, Millis};
-use crate::realm::command::End;
 use crate::settings::{AckNaming, NackNaming};
 
 /// What goes back: a frame, and what it does to the connection.
@@ -63,7 +63,13 @@ impl Router {
     }
 
     /// Answers a frame at once if it is malformed or may overtake others.
-    pub fn look(&self, caller: &Caller, known: &mut KnownToken, frame: &str, now: Millis) -> Looked {
+    pub fn look(
+        &self,
+        caller: &Caller,
+        known: &mut KnownToken,
+        frame: &str,
+        now: Millis,
+    ) -> Looked {
         let watch = stopwatch();
         let envelope = match self.decode(frame) {
             Ok(envelope) => envelope,
@@ -77,13 +83,22 @@ impl Router {
         let Serve::AtOnce(serve) = row.serve else { return Looked::InTurn };
         let session = match self.identify(caller, Some(known), &envelope, row, now) {
             Ok(session) => session,
-            Err(nack) => return Looked::Answered(self.refuse(Some(row), source_ref, &nack, caller, None)),
+            Err(nack) => {
+                return Looked::Answered(self.refuse(Some(row), source_ref, &nack, caller, None));
+            }
         };
-        let ask = Ask { node: &self.node, caller, session: session.as_ref(), envelope: &envelope, now };
+        let ask =
+            Ask { node: &self.node, caller, session: session.as_ref(), envelope: &envelope, now };
         let frame = match serve(&ask, source_ref) {
             Ok(frame) => frame,
             Err(nack) => {
-                return Looked::Answered(self.refuse(Some(row), source_ref, &nack, caller, session.as_ref()));
+                return Looked::Answered(self.refuse(
+                    Some(row),
+                    source_ref,
+                    &nack,
+                    caller,
+                    session.as_ref(),
+                ));
             }
         };
         counts::served(row, watch.elapsed_secs());
@@ -113,7 +128,8 @@ impl Router {
                 Reply { frame: self.acknowledge(row, source_ref.as_deref(), body), bind, effect }
             }
             Err(nack) => {
-                let reply = self.refuse(Some(row), source_ref.as_deref(), &nack, &caller, session.as_ref());
+                let reply =
+                    self.refuse(Some(row), source_ref.as_deref(), &nack, &caller, session.as_ref());
                 Reply { bind, ..reply }
             }
         }
@@ -141,7 +157,8 @@ impl Router {
         frame: &str,
         now: Millis,
     ) -> Result<(&'static Handler, Root, Option<String>, Option<Arc<Presence>>), Reply> {
-        let refuse = |row, source_ref, nack: &Nack| self.refuse(row, source_ref, nack, caller, None);
+        let refuse =
+            |row, source_ref, nack: &Nack| self.refuse(row, source_ref, nack, caller, None);
         let envelope = self.decode(frame).map_err(|nack| refuse(None, None, &nack))?;
         let source_ref = envelope.source_ref.map(|it| it.json());
         let row = messages::find(&envelope.message_type)
@@ -236,7 +253,8 @@ impl Router {
         if now < touched.saturating_add(idle_ms) {
             return Ok(session);
         }
-        let end = End { session: session.session, reason: EndReason::Idle, unless_after: Some(touched) };
+        let end =
+            End { session: session.session, reason: EndReason::Idle, unless_after: Some(touched) };
         let replica = self.node.replica.clone();
         tokio::spawn(async move { replica.submit(Command::End(end)).await.map(drop) });
         Err(over())
@@ -273,7 +291,10 @@ impl Router {
             address = %caller.address,
             "refused"
         );
-        Reply { frame: protocol::envelope::encode(name, source_ref, &nack.body()), ..Reply::default() }
+        Reply {
+            frame: protocol::envelope::encode(name, source_ref, &nack.body()),
+            ..Reply::default()
+        }
     }
 
     /// One line for each login and each administration.
@@ -296,6 +317,13 @@ fn unknown(message_type: &str) -> Nack {
 /// A fault of ours: the log and the client share a reference, and nothing else.
 fn internal(message_type: &'static str) -> Nack {
     let reference = dice::reference();
-    tracing::error!(message_type, reference, "a message could not be served: a fault of the gateway");
-    Nack::new(NackCode::InternalError, format!("a fault of the gateway; its log knows it as {reference}"))
+    tracing::error!(
+        message_type,
+        reference,
+        "a message could not be served: a fault of the gateway"
+    );
+    Nack::new(
+        NackCode::InternalError,
+        format!("a fault of the gateway; its log knows it as {reference}"),
+    )
 }

@@ -85,7 +85,8 @@ impl ServiceBoard {
     pub fn checked(&self, healthy: &BTreeMap<HostAt, bool>) -> Option<(Services, Services)> {
         let (old, new) = (self.listing.load_full(), listing(&self.services, self.order, healthy));
         let same = |(a, b): (&Arc<RawValue>, &Arc<RawValue>)| a.get() == b.get();
-        let health = |rows: &Services| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
+        let health =
+            |rows: &Services| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
         if old.orders.iter().zip(&new.orders).all(same) && health(&old.rows) == health(&new.rows) {
             return None;
         }
@@ -96,7 +97,8 @@ impl ServiceBoard {
 }
 
 fn listing(services: &[Service], order: Order, healthy: &BTreeMap<HostAt, bool>) -> Listing {
-    let is_healthy = |service: usize, host: usize| healthy.get(&(service, host)).copied().unwrap_or(true);
+    let is_healthy =
+        |service: usize, host: usize| healthy.get(&(service, host)).copied().unwrap_or(true);
     let arranged = |turn: usize, service: usize| {
         let hosts = services.get(service).map_or(&[][..], |it| &it.hosts);
         let mut at: Vec<usize> = (0..hosts.len()).collect();
@@ -115,7 +117,8 @@ fn listing(services: &[Service], order: Order, healthy: &BTreeMap<HostAt, bool>)
             host: arranged(turn, at).into_iter().filter_map(|host| show(service, host)).collect(),
         });
         let service = service.collect();
-        serde_json::value::to_raw_value(&Details { service }).unwrap_or_else(|_| RawValue::NULL.to_owned())
+        serde_json::value::to_raw_value(&Details { service })
+            .unwrap_or_else(|_| RawValue::NULL.to_owned())
     };
     let orders = std::array::from_fn(|turn| Arc::from(details(turn)));
     let mut rows = Services::new();

@@ -59,7 +59,9 @@ async fn watch(node: Arc<Node>) {
         let now = node.clock.now();
         for (presence, due) in node.watch.due(&node.limits(), now) {
             match due {
-                Due::Warn(left) => presence.tell(&Notice::Expiring { in_secs: left.div_ceil(1_000) }),
+                Due::Warn(left) => {
+                    presence.tell(&Notice::Expiring { in_secs: left.div_ceil(1_000) })
+                }
                 Due::End(reason, unless_after) => {
                     let unless_after = Some(unless_after);
                     let end = End { session: presence.session, reason, unless_after };
@@ -74,7 +76,8 @@ async fn watch(node: Arc<Node>) {
             }
         }
         let wait = node.watch.next().map_or(LOOK_MAX, |at| {
-            Duration::from_millis(at.saturating_sub(node.clock.now())).clamp(Duration::from_millis(1), LOOK_MAX)
+            Duration::from_millis(at.saturating_sub(node.clock.now()))
+                .clamp(Duration::from_millis(1), LOOK_MAX)
         });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -95,7 +98,8 @@ async fn touch(node: Arc<Node>) {
 pub async fn flush_touches(node: &Node) {
     loop {
         let touched = node.replica.presences.unlogged(TOUCHES_MAX);
-        if touched.is_empty() || node.replica.submit(Command::Touch(touched.clone())).await.is_err() {
+        if touched.is_empty() || node.replica.submit(Command::Touch(touched.clone())).await.is_err()
+        {
             return;
         }
         node.replica.presences.logged(&touched);
@@ -133,13 +137,18 @@ async fn check_services(node: Arc<Node>) {
         let mut checks = JoinSet::new();
         for (at, name, port) in node.services.hosts() {
             checks.spawn(async move {
-                let connected = tokio::time::timeout(timeout, TcpStream::connect((&*name, port))).await;
+                let connected =
+                    tokio::time::timeout(timeout, TcpStream::connect((&*name, port))).await;
                 (at, matches!(connected, Ok(Ok(_))))
             });
         }
         let healthy: BTreeMap<HostAt, bool> = checks.join_all().await.into_iter().collect();
         if let Some((before, now)) = node.services.checked(&healthy) {
-            tracing::info!(healthy = healthy.values().filter(|it| **it).count(), hosts = healthy.len(), "services changed");
+            tracing::info!(
+                healthy = healthy.values().filter(|it| **it).count(),
+                hosts = healthy.len(),
+                "services changed"
+            );
             node.replica.feed.publish_services(&now, &before);
             push_services(&node);
         }

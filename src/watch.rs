@@ -34,7 +34,13 @@ pub enum Due {
 
 impl Limits {
     /// What is due at `now`, else when to look again.
-    pub fn look(&self, alive: Millis, touched: Millis, warned: bool, now: Millis) -> Result<Due, Millis> {
+    pub fn look(
+        &self,
+        alive: Millis,
+        touched: Millis,
+        warned: bool,
+        now: Millis,
+    ) -> Result<Due, Millis> {
         let missed = self.missed_ms.map_or(Millis::MAX, |limit| alive.saturating_add(limit));
         let idle = touched.saturating_add(self.idle_ms);
         let warning = idle.saturating_sub(WARNING_MS).max(touched.saturating_add(self.idle_ms / 2));
@@ -102,7 +108,9 @@ impl Watch {
     pub fn due(&self, limits: &Limits, now: Millis) -> Vec<(Arc<Presence>, Due)> {
         let mut found = Vec::new();
         let mut queue = self.queue.lock();
-        while let Some(Reverse((_, session))) = queue.due.peek().copied().filter(|Reverse((at, _))| *at <= now) {
+        while let Some(Reverse((_, session))) =
+            queue.due.peek().copied().filter(|Reverse((at, _))| *at <= now)
+        {
             queue.due.pop();
             let Some(watched) = queue.watched.get_mut(&session) else { continue };
             let presence = watched.presence.clone();

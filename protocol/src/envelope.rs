@@ -191,7 +191,8 @@ fn source_ref<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<SourceRef<'d
     }
     if raw.get().contains('\\') {
         // Raw text is not looked into: a lone surrogate would be echoed to another parser.
-        serde_json::from_str::<Text<'_>>(raw.get()).map_err(|_| ours("SOURCE_REF has a bad escape"))?;
+        serde_json::from_str::<Text<'_>>(raw.get())
+            .map_err(|_| ours("SOURCE_REF has a bad escape"))?;
     }
     SourceRef::parse(raw.get()).map(Some).map_err(ours)
 }
@@ -349,10 +350,14 @@ mod tests {
 
     #[test]
     fn depth_is_counted_from_the_root() {
-        let nested = |depth: usize| format!("{{\"DETAILS\":{{\"A\":{}{}}}}}", "[".repeat(depth), "]".repeat(depth));
+        let nested = |depth: usize| {
+            format!("{{\"DETAILS\":{{\"A\":{}{}}}}}", "[".repeat(depth), "]".repeat(depth))
+        };
         assert!(Envelope::decode(&nested(30), 32).is_ok());
         assert!(refused(&nested(31)).contains("too deep"));
-        assert!(refused(&nested(100_000)).contains("deep") || !refused(&nested(100_000)).is_empty());
+        assert!(
+            refused(&nested(100_000)).contains("deep") || !refused(&nested(100_000)).is_empty()
+        );
     }
 
     #[test]
@@ -362,7 +367,10 @@ mod tests {
             #[serde(rename = "A")]
             a: u8,
         }
-        assert_eq!(encode("X_ACK", Some("\"r\""), &Body { a: 1 }), r#"{"MESSAGE_TYPE":"X_ACK","SOURCE_REF":"r","A":1}"#);
+        assert_eq!(
+            encode("X_ACK", Some("\"r\""), &Body { a: 1 }),
+            r#"{"MESSAGE_TYPE":"X_ACK","SOURCE_REF":"r","A":1}"#
+        );
         #[derive(Serialize)]
         struct Empty {}
         assert_eq!(encode("X_ACK", None, &Empty {}), r#"{"MESSAGE_TYPE":"X_ACK"}"#);

@@ -103,7 +103,9 @@ pub struct Nack {
 impl Nack {
     /// A refusal for one reason.
     pub fn new(code: NackCode, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { faults: vec![Fault { code, text: text.into(), status: code.status(), details: None }] }
+        Self {
+            faults: vec![Fault { code, text: text.into(), status: code.status(), details: None }],
+        }
     }
 
     /// Adds DETAILS to the last fault.
@@ -121,8 +123,11 @@ impl Nack {
 
     /// The right that is missing, named where programs look for it.
     pub fn not_authorised(right: &str) -> Self {
-        Self::new(NackCode::NotAuthorised, format!("this needs the right {right}; an administrator can grant it"))
-            .with(json!({ "RIGHT": right }))
+        Self::new(
+            NackCode::NotAuthorised,
+            format!("this needs the right {right}; an administrator can grant it"),
+        )
+        .with(json!({ "RIGHT": right }))
     }
 
     /// Too fast: try again after `wait_ms`.

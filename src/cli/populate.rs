@@ -55,9 +55,11 @@ const LAST: &[&str] = &[
     "Wolf", "Smith", "Doe", "Tanaka", "Okafor", "Silva", "Wang", "Petrova", "Khan", "Larsen",
     "Martin", "Garcia", "Novak", "Murphy", "Li", "Haddad", "Rossi", "Svensson", "Aziz", "Patel",
 ];
-const DESKS: &[&str] = &["EQUITY", "RATES", "CREDIT", "FX", "COMMODITY", "DERIVATIVE", "SUPPORT", "RISK"];
+const DESKS: &[&str] =
+    &["EQUITY", "RATES", "CREDIT", "FX", "COMMODITY", "DERIVATIVE", "SUPPORT", "RISK"];
 const ROLES: &[&str] = &["TRADER", "SALES", "VIEWER", "MANAGER", "OPERATIONS"];
-const OBJECTS: &[&str] = &["ORDER", "TRADE", "POSITION", "QUOTE", "COUNTERPARTY", "INSTRUMENT", "LIMIT"];
+const OBJECTS: &[&str] =
+    &["ORDER", "TRADE", "POSITION", "QUOTE", "COUNTERPARTY", "INSTRUMENT", "LIMIT"];
 const ACTIONS: &[&str] = &["VIEW", "INSERT", "AMEND", "CANCEL", "APPROVE"];
 const CITIES: &[&str] = &["London", "New York", "Tokyo", "Frankfurt", "Singapore", "Zurich"];
 
@@ -84,10 +86,13 @@ impl Populate {
     }
 
     async fn profiles(&self, opened: &Opened, dice: &mut StdRng) -> Result<Vec<ProfileName>> {
-        let codes = OBJECTS.iter().flat_map(|object| ACTIONS.iter().map(move |it| format!("{object}_{it}")));
+        let codes = OBJECTS
+            .iter()
+            .flat_map(|object| ACTIONS.iter().map(move |it| format!("{object}_{it}")));
         let codes = codes.map(|code| RightCode::parse(&code)).collect::<Result<Vec<_>, _>>()?;
         for code in &codes {
-            let known = opened.replica.read(|realm, _| realm.right_by_code(code.as_str()).is_some());
+            let known =
+                opened.replica.read(|realm, _| realm.right_by_code(code.as_str()).is_some());
             if !known {
                 let description = code.as_str().replace('_', " ").to_lowercase();
                 let wanted = RightWanted { id: None, code: code.clone(), description };
@@ -96,10 +101,12 @@ impl Populate {
         }
         let mut names = Vec::new();
         for number in 0..self.profiles as usize {
-            let (desk, role) = (DESKS[number % DESKS.len()], ROLES[number / DESKS.len() % ROLES.len()]);
+            let (desk, role) =
+                (DESKS[number % DESKS.len()], ROLES[number / DESKS.len() % ROLES.len()]);
             let name = ProfileName::parse(&format!("{desk}_{role}_{number}"))?;
             let count = dice.random_range(5..=20);
-            let rights = codes.sample(dice, count).map(|code| Wanted { id: None, name: Some(code.clone()) });
+            let rights =
+                codes.sample(dice, count).map(|code| Wanted { id: None, name: Some(code.clone()) });
             let wanted = ProfileWanted {
                 name: Some(name.clone()),
                 description: Some(format!("{desk} {role}").to_lowercase()),
@@ -119,7 +126,8 @@ impl Populate {
         profiles: &[ProfileName],
         hash: &Arc<str>,
     ) -> Result<()> {
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} users, {per_sec}, {eta} left");
+        let style =
+            ProgressStyle::with_template("{bar:40} {pos}/{len} users, {per_sec}, {eta} left");
         let bar = ProgressBar::new(self.users.into()).with_style(style?);
         let mut next = 0;
         while next < self.users {
@@ -148,7 +156,8 @@ impl Populate {
         let name = UserName::parse(&format!("{}{number}", self.prefix))?;
         let mut pick = |from: &[&'static str]| from.choose(dice).copied().unwrap_or_default();
         let (first, last, city) = (pick(FIRST), pick(LAST), pick(CITIES));
-        let email = format!("{}.{}.{number}@desk.example", first.to_lowercase(), last.to_lowercase());
+        let email =
+            format!("{}.{}.{number}@desk.example", first.to_lowercase(), last.to_lowercase());
         let set = [
             ("FIRST_NAME", first),
             ("LAST_NAME", last),

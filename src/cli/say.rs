@@ -37,8 +37,10 @@ impl Say {
 
     async fn talk(self) -> Result<()> {
         let address = self.to.trim_start_matches("ws://").trim_end_matches('/');
-        let stream = TcpStream::connect(address).await.with_context(|| format!("cannot reach {address}"))?;
-        let (mut socket, _) = tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await?;
+        let stream =
+            TcpStream::connect(address).await.with_context(|| format!("cannot reach {address}"))?;
+        let (mut socket, _) =
+            tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await?;
         let login = self.login.as_deref().map(login).transpose()?;
         for message in login.into_iter().chain(self.messages) {
             socket.send(Message::text(message)).await?;

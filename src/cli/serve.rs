@@ -113,8 +113,10 @@ async fn serve(
 }
 
 fn bind(address: &str) -> Result<TcpListener> {
-    let parsed: SocketAddr = address.parse().with_context(|| format!("{address} is not an address"))?;
-    listener::bind(parsed).map_err(|source| CannotListen { address: address.to_owned(), source }.into())
+    let parsed: SocketAddr =
+        address.parse().with_context(|| format!("{address} is not an address"))?;
+    listener::bind(parsed)
+        .map_err(|source| CannotListen { address: address.to_owned(), source }.into())
 }
 
 /// No new connections, everybody is told, everybody gets time to take the last words.
@@ -128,7 +130,10 @@ async fn drain(node: &Arc<Node>) {
         }
     };
     if tokio::time::timeout(grace, empty).await.is_err() {
-        tracing::warn!(connections = node.connections.len(), "some connections did not end in time");
+        tracing::warn!(
+            connections = node.connections.len(),
+            "some connections did not end in time"
+        );
     }
 }
 
@@ -150,9 +155,9 @@ struct First {
 
 fn first_administrator(settings: &Settings, opened: &Opened) -> Result<Option<First>> {
     let name = UserName::parse(ADMIN)?;
-    let needed = opened.replica.read(|realm, _| {
-        !realm.has_administrator() && realm.user_by_name(&name).is_none()
-    });
+    let needed = opened
+        .replica
+        .read(|realm, _| !realm.has_administrator() && realm.user_by_name(&name).is_none());
     if !needed {
         return Ok(None);
     }
@@ -202,7 +207,11 @@ fn log_to_stderr() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("TOLLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let done = if std::io::stderr().is_terminal() { builder.try_init() } else { builder.json().try_init() };
+    let done = if std::io::stderr().is_terminal() {
+        builder.try_init()
+    } else {
+        builder.json().try_init()
+    };
     // A second subscriber is only possible in tests, where the first one is as good.
     let _ = done;
 }

@@ -50,7 +50,12 @@ impl History {
     }
 
     /// The rights that `user` had at `version`, if the changes since then are still known.
-    pub(super) fn effective_at(&self, realm: &Realm, user: UserNo, version: Seq) -> Option<BTreeSet<RightNo>> {
+    pub(super) fn effective_at(
+        &self,
+        realm: &Realm,
+        user: UserNo,
+        version: Seq,
+    ) -> Option<BTreeSet<RightNo>> {
         if version < self.floor {
             return None;
         }
@@ -129,7 +134,9 @@ impl Past {
             Undo::Member(profile, user, was) if user == me => {
                 set(&mut self.member, profile, was);
             }
-            Undo::Grant(profile, right, was) => set(&mut self.profile(realm, profile).1, right, was),
+            Undo::Grant(profile, right, was) => {
+                set(&mut self.profile(realm, profile).1, right, was)
+            }
             Undo::Direct(user, right, was) if user == me => set(&mut self.direct, right, was),
             Undo::Profile(profile, gave) => self.profile(realm, profile).0 = gave,
             Undo::User(user, counted) if user == me => self.counts = counted,

@@ -76,7 +76,11 @@ impl Outbox {
     }
 
     /// Works on one subscription, if it is still there, and wakes the socket if rows wait.
-    pub(super) fn with_one<T>(&self, id: u64, work: impl FnOnce(&mut Subscription) -> T) -> Option<T> {
+    pub(super) fn with_one<T>(
+        &self,
+        id: u64,
+        work: impl FnOnce(&mut Subscription) -> T,
+    ) -> Option<T> {
         let mut inside = self.inside.lock();
         let one = inside.subscriptions.iter_mut().find(|one| one.id == id)?;
         let done = work(one);

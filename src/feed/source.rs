@@ -2,7 +2,7 @@
 
 use protocol::criteria::{Column, Kind, Value};
 
-use super::row::{Field, DataRow};
+use super::row::{DataRow, Field};
 use crate::realm::rights::Right;
 use crate::realm::sessions::Session;
 use crate::realm::users::{ATTRIBUTES, User};
@@ -202,7 +202,10 @@ impl Source {
         match (self, user) {
             (Source::UserRights, Some(user)) => {
                 let rights = realm.effective(user).into_iter().map(|right| right_ref(user, right));
-                Scanned { rows: rights.filter(|row| after.is_none_or(|at| *row > at)).collect(), next: None }
+                Scanned {
+                    rows: rights.filter(|row| after.is_none_or(|at| *row > at)).collect(),
+                    next: None,
+                }
             }
             (Source::UserRights, None) => scan_rights(realm, after),
             (Source::AllUsers, Some(user)) => {

@@ -169,7 +169,13 @@ impl Subscription {
     }
 
     /// The client comes back: it has what the user had then and gets what is different now.
-    pub(super) fn resume(&mut self, realm: &Realm, seq: Seq, user: UserNo, then: &BTreeSet<RightNo>) {
+    pub(super) fn resume(
+        &mut self,
+        realm: &Realm,
+        seq: Seq,
+        user: UserNo,
+        then: &BTreeSet<RightNo>,
+    ) {
         self.view = then.iter().map(|right| right_ref(user, *right)).collect();
         let criteria = self.wish.criteria.clone();
         if let (Some(criteria), Some(name)) = (criteria, realm.user(user)) {
@@ -196,7 +202,12 @@ impl Subscription {
     }
 
     /// The heart of the push: the row as it is now, against what the client has.
-    pub(super) fn see(&mut self, row: RowRef, data: Option<Arc<DataRow>>, before: Option<&DataRow>) {
+    pub(super) fn see(
+        &mut self,
+        row: RowRef,
+        data: Option<Arc<DataRow>>,
+        before: Option<&DataRow>,
+    ) {
         match (self.view.binary_search(&row), data) {
             (Err(at), Some(data)) if self.cursor.covers(row) => {
                 if self.view.len() < self.wish.view_max {
@@ -327,9 +338,8 @@ impl Subscription {
         let more = !complete || self.cursor != Cursor::End;
         let (sequence, rows) = (self.sequence, order.len());
         self.sequence += 1;
-        let head = format!(
-            ",\"SEQUENCE_ID\":{sequence},\"ROWS_COUNT\":{rows},\"MORE_ROWS\":{more}"
-        );
+        let head =
+            format!(",\"SEQUENCE_ID\":{sequence},\"ROWS_COUNT\":{rows},\"MORE_ROWS\":{more}");
         out.extend_from_slice(head.as_bytes());
         if self.wish.source == Source::UserRights && complete {
             out.extend_from_slice(format!(",\"RIGHTS_VERSION\":{}", self.version).as_bytes());
@@ -347,7 +357,6 @@ impl Subscription {
         self.owed = self.owed && !complete;
         String::from_utf8(out).unwrap_or_default()
     }
-
 }
 
 /// Steps that a comparison reads at most while the feed waits for it.

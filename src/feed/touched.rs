@@ -42,7 +42,13 @@ impl Before {
                     };
                     if let Some(user) = user {
                         // ONLINE is a field of the user's row.
-                        before.keep(realm, sources, Source::AllUsers, RowRef::from(user.0), Some(user));
+                        before.keep(
+                            realm,
+                            sources,
+                            Source::AllUsers,
+                            RowRef::from(user.0),
+                            Some(user),
+                        );
                     }
                     (Source::ActiveSessions, row, user)
                 }
@@ -55,7 +61,14 @@ impl Before {
         before
     }
 
-    fn keep(&mut self, realm: &Realm, sources: &[Source], source: Source, row: RowRef, user: Option<UserNo>) {
+    fn keep(
+        &mut self,
+        realm: &Realm,
+        sources: &[Source],
+        source: Source,
+        row: RowRef,
+        user: Option<UserNo>,
+    ) {
         if sources.contains(&source) {
             // The owner's view of the row: what others may not see is masked when they look.
             let viewer = user.unwrap_or(UserNo::MIN);
@@ -113,7 +126,9 @@ impl Touched {
     pub(super) fn of(realm: &Realm, changes: &[Change], before: &Before) -> Self {
         let mut grants: BTreeMap<ProfileNo, Option<Vec<RightNo>>> = BTreeMap::new();
         for change in changes {
-            if let Change::Put(Row::Grant(profile, right)) | Change::Delete(Key::Grant(profile, right)) = change {
+            if let Change::Put(Row::Grant(profile, right))
+            | Change::Delete(Key::Grant(profile, right)) = change
+            {
                 let list = grants.entry(*profile).or_insert_with(|| Some(Vec::new()));
                 list.get_or_insert_default().push(*right);
             }

@@ -68,7 +68,8 @@ impl Message for DataLogon {
         let most = call.node.settings.server.limits.subscriptions_per_session;
         let opened = replica.read(|realm, seq| {
             let id = feed.open(realm, seq, outbox, wish, most)?;
-            let resumed = rights_version.is_some_and(|from| feed.resume(realm, seq, outbox, id, from));
+            let resumed =
+                rights_version.is_some_and(|from| feed.resume(realm, seq, outbox, id, from));
             Ok((id, resumed, seq))
         });
         let (id, resumed, mut version) = opened.map_err(not_opened)?;
@@ -76,10 +77,12 @@ impl Message for DataLogon {
             feed.read_services(outbox, id, &call.node.services.rows());
         }
         // In steps: a table of a million rows must not keep commits waiting.
-        while !resumed && !replica.read(|realm, seq| {
-            version = seq;
-            feed.read_on(realm, seq, outbox, id, &mut wanted)
-        }) {
+        while !resumed
+            && !replica.read(|realm, seq| {
+                version = seq;
+                feed.read_on(realm, seq, outbox, id, &mut wanted)
+            })
+        {
             tokio::task::yield_now().await;
         }
         call.effect(Effect::Release(id, call.session()?.clone()));
@@ -94,15 +97,18 @@ impl DataLogon {
         let name = self.datasource_name.as_deref().ok_or_else(no_name)?;
         let unknown = || Nack::new(NackCode::InvalidDsName, "no data source has this name");
         let source = Source::of(name).ok_or_else(unknown)?;
-        let no_ref = || Nack::new(NackCode::NoSourceRef, "a subscription is named by its SOURCE_REF");
+        let no_ref =
+            || Nack::new(NackCode::NoSourceRef, "a subscription is named by its SOURCE_REF");
         let source_ref = call.root.source_ref.as_deref().ok_or_else(no_ref)?;
         self.only_defaults()?;
         if !(1..=ROWS_MAX).contains(&self.max_rows) || !(1..=VIEW_MAX).contains(&self.max_view) {
             let text = format!("MAX_ROWS is 1 to {ROWS_MAX}, MAX_VIEW is 1 to {VIEW_MAX}");
             return Err(Nack::new(NackCode::InvalidParameter, text));
         }
-        let criteria = self.criteria_match.as_deref().map(|text| Criteria::parse(text, source.columns()));
-        let wrong = |error| Nack::new(NackCode::InvalidCriteria, format!("CRITERIA_MATCH: {error}"));
+        let criteria =
+            self.criteria_match.as_deref().map(|text| Criteria::parse(text, source.columns()));
+        let wrong =
+            |error| Nack::new(NackCode::InvalidCriteria, format!("CRITERIA_MATCH: {error}"));
         let session = call.session()?;
         Ok(Wish {
             source,
@@ -149,11 +155,13 @@ fn columns(source: Source, fields: Option<&[String]>) -> Result<u64, Nack> {
 
 fn not_opened(why: NotOpened) -> Nack {
     match why {
-        NotOpened::Exists => {
-            Nack::new(NackCode::InvalidDatasource, "a subscription with this SOURCE_REF is open already")
-        }
-        NotOpened::TooMany => {
-            Nack::new(NackCode::MaxLogonLimit, "as many subscriptions are open as allowed; close one first")
-        }
+        NotOpened::Exists => Nack::new(
+            NackCode::InvalidDatasource,
+            "a subscription with this SOURCE_REF is open already",
+        ),
+        NotOpened::TooMany => Nack::new(
+            NackCode::MaxLogonLimit,
+            "as many subscriptions are open as allowed; close one first",
+        ),
     }
 }

@@ -60,7 +60,8 @@ impl Message for ChangeUserPassword {
             // The new password is only hashed for whoever knew the old one.
             let credential = match checked.verdict {
                 Verdict::Matched => {
-                    let hash = call.node.passwords.hash(call.caller.address, self.new_password.clone());
+                    let hash =
+                        call.node.passwords.hash(call.caller.address, self.new_password.clone());
                     Some(hash.await.map_err(|busy| call.busy(busy))?.into())
                 }
                 Verdict::Wrong => None,

@@ -42,7 +42,8 @@ impl Message for LoginAuth {
         if let Some(presented) = &self.refresh_auth_token {
             return refresh(call, self.user_name, presented).await;
         }
-        let missing = |field| Nack::new(NackCode::MissingField, format!("{field} is missing in DETAILS"));
+        let missing =
+            |field| Nack::new(NackCode::MissingField, format!("{field} is missing in DETAILS"));
         let name = self.user_name.ok_or_else(|| missing("USER_NAME"))?;
         let password = self.password.ok_or_else(|| missing("PASSWORD"))?;
         for _ in 0..TRIES {
@@ -82,7 +83,8 @@ impl Message for LoginAuth {
 /// Failures of the credential count against the address; being too fast or too many does not.
 fn failed(call: &Call, nack: Nack) -> Nack {
     use NackCode::{IncorrectCredentials, LockedAccount, SessionExpired, UnknownAccount};
-    if matches!(nack.code(), IncorrectCredentials | LockedAccount | SessionExpired | UnknownAccount) {
+    if matches!(nack.code(), IncorrectCredentials | LockedAccount | SessionExpired | UnknownAccount)
+    {
         call.count_failure();
     }
     nack
@@ -124,26 +126,32 @@ impl Tokens {
 }
 
 /// The session is there: its socket is bound, its owner gets the secrets.
-fn opened(call: &Call, session: SessionNo, before: Before, tokens: &Tokens) -> Result<LoginAck, Nack> {
+fn opened(
+    call: &Call,
+    session: SessionNo,
+    before: Before,
+    tokens: &Tokens,
+) -> Result<LoginAck, Nack> {
     let over = || refusal::nack(&call.node, call.now, Refusal::NoSession);
     let presence = call.presence(session).ok_or_else(over)?;
     call.bind(presence);
     let ack = login::ack(call, session, before).ok_or_else(over)?;
-    Ok(LoginAck {
-        session_auth_token: Some(tokens.session.expose().to_owned()),
-        refresh_auth_token: Some(tokens.refresh.expose().to_owned()),
-        ..ack
-    })
+    Ok(ack.with(&tokens.session, &tokens.refresh))
 }
 
-async fn refresh(call: &Call, name: Option<UserName>, presented: &RefreshToken) -> Result<LoginAck, Nack> {
+async fn refresh(
+    call: &Call,
+    name: Option<UserName>,
+    presented: &RefreshToken,
+) -> Result<LoginAck, Nack> {
     let hash = TokenHash(dice::token_hash(presented.expose()));
     let mut tokens = Tokens::draw();
     if !call.node.settings.security.refresh_rotation {
         tokens.refresh = presented.clone();
     }
     let expired = || refusal::nack(&call.node, call.now, Refusal::RefreshExpired);
-    let Some(user) = call.read(|realm| realm.user_by_refresh(&hash).map(|user| user.name.clone())) else {
+    let Some(user) = call.read(|realm| realm.user_by_refresh(&hash).map(|user| user.name.clone()))
+    else {
         return Err(failed(call, expired()));
     };
     let refresh = Refresh {
@@ -157,7 +165,8 @@ async fn refresh(call: &Call, name: Option<UserName>, presented: &RefreshToken) 
     match call.submit(Command::Refresh(refresh)).await? {
         Outcome::Refreshed(session) => opened(call, session, Before::default(), &tokens),
         Outcome::Successor(session, sealed) => {
-            let id = call.read(|realm| realm.session(session).map(|it| it.id)).ok_or_else(expired)?;
+            let id =
+                call.read(|realm| realm.session(session).map(|it| it.id)).ok_or_else(expired)?;
             let text = seal::open(presented, user.as_str(), &sealed).ok_or_else(expired)?;
             let tokens = Tokens::read(&text, id).ok_or_else(expired)?;
             opened(call, session, Before::default(), &tokens)

@@ -22,7 +22,8 @@ impl Message for LoginDetails {
 
     async fn serve(self, call: &Call) -> Result<LoginAck, Nack> {
         let session = call.session()?;
-        let last_login = call.read(|realm| realm.user(session.user).and_then(|user| user.last_login));
+        let last_login =
+            call.read(|realm| realm.user(session.user).and_then(|user| user.last_login));
         let before = Before { last_login, ..Before::default() };
         login::ack(call, session.session, before).ok_or_else(no_session)
     }

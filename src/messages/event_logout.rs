@@ -31,7 +31,8 @@ impl Message for Logout {
     type Ack = Ack;
 
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        let not_found = || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
+        let not_found =
+            || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
         let Some(session) = self.meant(call)? else {
             // SESSION_ID is a capability: guessing it is as slow as guessing passwords.
             call.count_failure();

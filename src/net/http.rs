@@ -75,7 +75,8 @@ fn answer(
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     let key = headers.get(header::SEC_WEBSOCKET_KEY);
     let (Some(key), Some(b"13")) = (key, version) else {
-        let mut answer = plain(StatusCode::BAD_REQUEST, "this needs WebSocket version 13 and a key\n");
+        let mut answer =
+            plain(StatusCode::BAD_REQUEST, "this needs WebSocket version 13 and a key\n");
         answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return answer;
     };
@@ -106,7 +107,8 @@ async fn upgrade(
     let socket = if early.is_empty() {
         WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
     } else {
-        WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config)).await
+        WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config))
+            .await
     };
     drop(early);
     // A task of its own: this one still holds the memory of the handshake.

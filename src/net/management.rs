@@ -72,7 +72,10 @@ fn answer(
             None => plain(StatusCode::OK, "ready\n"),
             Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
         },
-        _ => plain(StatusCode::NOT_FOUND, "/metrics, /health/live and /health/ready are served here\n"),
+        _ => plain(
+            StatusCode::NOT_FOUND,
+            "/metrics, /health/live and /health/ready are served here\n",
+        ),
     }
 }
 

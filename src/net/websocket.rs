@@ -366,7 +366,8 @@ impl Pump {
         let (word, code, _) = reason.row();
         counts::closed(word);
         let silent = reason == CloseReason::Gone
-            || (reason == CloseReason::Shutdown && node.settings.server.shutdown_close == ShutdownClose::Drop);
+            || (reason == CloseReason::Shutdown
+                && node.settings.server.shutdown_close == ShutdownClose::Drop);
         let _ = self.end_subscriptions(None);
         if !silent {
             let body = reason.details(dice::spread(SPREAD_MS));
@@ -375,10 +376,9 @@ impl Pump {
             let last_words = async {
                 let _ = self.socket.close(Some(frame)).await;
                 // The peer's close is waited for, so that the last words are not lost to a reset.
-                while let Some(Ok(_)) = std::future::poll_fn(|context| {
-                    Pin::new(&mut self.socket).poll_next(context)
-                })
-                .await
+                while let Some(Ok(_)) =
+                    std::future::poll_fn(|context| Pin::new(&mut self.socket).poll_next(context))
+                        .await
                 {}
             };
             let _ = tokio::time::timeout(LAST_WORDS, last_words).await;

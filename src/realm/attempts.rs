@@ -70,7 +70,8 @@ impl Realm {
         // The exact count is only taken when the table is large enough to matter.
         let full = || self.attempts.len() - self.attempts_known() >= UNKNOWN_MAX;
         if unknown && self.attempts.len() >= UNKNOWN_MAX && full() {
-            let strangers = self.attempts.iter().filter(|(name, _)| !self.user_names.contains_key(*name));
+            let strangers =
+                self.attempts.iter().filter(|(name, _)| !self.user_names.contains_key(*name));
             if let Some((oldest, _)) = strangers.min_by_key(|(_, attempts)| attempts.at) {
                 changes.push(Change::Delete(Key::Attempts(oldest.clone())));
             }

@@ -47,7 +47,8 @@ impl Realm {
         let Some(user) = self.user_by_name(&set.user_name) else {
             return Applied::refused(Refusal::NotFound("USER", set.user_name.to_string()));
         };
-        let user = User { credential: Some(set.credential.clone()), credential_at: at, ..user.clone() };
+        let user =
+            User { credential: Some(set.credential.clone()), credential_at: at, ..user.clone() };
         self.renew(user, None)
     }
 

@@ -31,9 +31,9 @@ impl Realm {
         let By::Session(no) = by else { return Ok(()) };
         let user = self.sessions.get(no).map(|session| session.user).ok_or(Refusal::NoSession)?;
         let held = self.effective(user);
-        let all_powers = ADMINISTRATION.iter().all(|(code, _)| {
-            self.right_codes.get(*code).is_some_and(|right| held.contains(right))
-        });
+        let all_powers = ADMINISTRATION
+            .iter()
+            .all(|(code, _)| self.right_codes.get(*code).is_some_and(|right| held.contains(right)));
         match rights.iter().find(|right| !held.contains(right)) {
             Some(right) if !all_powers => {
                 let code = self.rights.get(right).map(|right| right.code.to_string());
@@ -51,7 +51,8 @@ impl Realm {
             return true;
         }
         let after = After { realm: self, changes };
-        after.has_administrator(amend) || !After { realm: self, changes: &[] }.has_administrator(amend)
+        after.has_administrator(amend)
+            || !After { realm: self, changes: &[] }.has_administrator(amend)
     }
 
     /// Whether somebody who can amend users exists now.
@@ -113,7 +114,9 @@ impl After<'_> {
                     enabled = it.status == ProfileStatus::Enabled;
                 }
                 Change::Delete(Key::Profile(it)) if *it == profile => enabled = false,
-                Change::Put(Row::Grant(it, right)) if (*it, *right) == (profile, amend) => gives = true,
+                Change::Put(Row::Grant(it, right)) if (*it, *right) == (profile, amend) => {
+                    gives = true
+                }
                 Change::Delete(Key::Grant(it, right)) if (*it, *right) == (profile, amend) => {
                     gives = false;
                 }

@@ -35,17 +35,18 @@ impl Realm {
             }
         };
         for (code, description) in &found.rights {
-            let right = self.right_by_code(code.as_str()).map(|right| right.no).unwrap_or_else(|| {
-                let right = Right {
-                    no: RightNo(next()),
-                    location,
-                    code: code.clone(),
-                    description: description.clone(),
-                };
-                let no = right.no;
-                changes.push(Change::Put(Row::Right(right)));
-                no
-            });
+            let right =
+                self.right_by_code(code.as_str()).map(|right| right.no).unwrap_or_else(|| {
+                    let right = Right {
+                        no: RightNo(next()),
+                        location,
+                        code: code.clone(),
+                        description: description.clone(),
+                    };
+                    let no = right.no;
+                    changes.push(Change::Put(Row::Right(right)));
+                    no
+                });
             if !self.grants.contains(&(profile, right)) {
                 changes.push(Change::Put(Row::Grant(profile, right)));
             }

@@ -136,9 +136,18 @@ mod tests {
         assert_eq!(UserNo(1).id(location), "00000000000001USSP0");
         assert_eq!(RightNo(FIRST_FOUNDED).id(location), "90000000000001RISP0");
         for number in [1, 17, FIRST_FOUNDED, FIRST_FOUNDED + 5] {
-            assert_eq!(UserNo::parse(&UserNo(number).id(location)), Some((UserNo(number), location)));
+            assert_eq!(
+                UserNo::parse(&UserNo(number).id(location)),
+                Some((UserNo(number), location))
+            );
         }
-        for wrong in ["", "00000000000001RISP0", "00000000000000USSP0", "0000000000000éUSSP0", "99999999999999USSP0"] {
+        for wrong in [
+            "",
+            "00000000000001RISP0",
+            "00000000000000USSP0",
+            "0000000000000éUSSP0",
+            "99999999999999USSP0",
+        ] {
             assert_eq!(UserNo::parse(wrong), None, "{wrong}");
         }
     }

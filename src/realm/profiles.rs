@@ -144,7 +144,8 @@ impl Realm {
         let plan = || {
             self.permit(at, by, "DELETE_PROFILE")?;
             let profile = self.find_profile(wanted)?;
-            if wanted.id.is_some() && wanted.name.as_ref().is_some_and(|name| *name != profile.name) {
+            if wanted.id.is_some() && wanted.name.as_ref().is_some_and(|name| *name != profile.name)
+            {
                 return Err(Refusal::Disagree("NAME"));
             }
             let members = self.members_of(profile.no).map(|user| Key::Member(profile.no, user));
@@ -154,7 +155,8 @@ impl Realm {
             if !self.administrator_remains(&changes) {
                 return Err(Refusal::LastAdministrator);
             }
-            let done = ProfileDone { id: profile.id(), version: profile.version, ..Default::default() };
+            let done =
+                ProfileDone { id: profile.id(), version: profile.version, ..Default::default() };
             Ok(Applied::done(Outcome::Profile(done), changes))
         };
         plan().unwrap_or_else(Applied::refused)
@@ -227,7 +229,10 @@ impl Realm {
         Ok(Applied::done(Outcome::Profile(done), changes))
     }
 
-    fn find_rights(&self, list: &[Wanted<protocol::RightCode>]) -> Result<BTreeSet<RightNo>, Refusal> {
+    fn find_rights(
+        &self,
+        list: &[Wanted<protocol::RightCode>],
+    ) -> Result<BTreeSet<RightNo>, Refusal> {
         let find = |wanted: &Wanted<protocol::RightCode>| {
             let by_id = wanted.id.as_deref().map(|id| {
                 let (no, location) = RightNo::parse(id).ok_or(Refusal::NotAnId("RIGHT.ID"))?;

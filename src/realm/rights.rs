@@ -86,7 +86,9 @@ impl Realm {
     pub fn holds(&self, user: UserNo, right: RightNo) -> bool {
         self.users.get(&user).is_some_and(|user| Self::rights_count(user.status))
             && (self.direct.contains(&(user, right))
-                || self.enabled_profiles_of(user).any(|profile| self.grants.contains(&(profile, right))))
+                || self
+                    .enabled_profiles_of(user)
+                    .any(|profile| self.grants.contains(&(profile, right))))
     }
 
     /// Whether the user holds the right of this code.
@@ -112,7 +114,9 @@ impl Realm {
 
     /// The rights that a profile gives.
     pub fn grants_of(&self, profile: ProfileNo) -> impl Iterator<Item = RightNo> {
-        self.grants.range((profile, RightNo::MIN)..=(profile, RightNo::MAX)).map(|(_, right)| *right)
+        self.grants
+            .range((profile, RightNo::MIN)..=(profile, RightNo::MAX))
+            .map(|(_, right)| *right)
     }
 
     fn enabled_profiles_of(&self, user: UserNo) -> impl Iterator<Item = ProfileNo> {
@@ -151,6 +155,9 @@ impl Realm {
             description: wanted.description.clone(),
         };
         let made = Outcome::Right { id: no.id(location) };
-        Applied::done(made, vec![Change::Put(Row::Counters(counters)), Change::Put(Row::Right(right))])
+        Applied::done(
+            made,
+            vec![Change::Put(Row::Counters(counters)), Change::Put(Row::Right(right))],
+        )
     }
 }

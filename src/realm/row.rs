@@ -3,13 +3,13 @@
 use protocol::UserName;
 use serde::{Deserialize, Serialize};
 
+use super::attempts::Attempts;
 use super::ids::{ProfileNo, RightNo, SessionNo, UserNo};
 use super::policy::Policy;
 use super::profiles::Profile;
 use super::rights::Right;
 use super::sessions::{Session, TokenHash};
 use super::users::User;
-use super::attempts::Attempts;
 use super::{EntryId, Millis};
 
 /// One difference between the realm before and after a command.
@@ -159,7 +159,8 @@ impl Row {
 impl Key {
     /// The stored key: a letter for the kind, then the numbers so that they sort.
     pub fn bytes(&self) -> Vec<u8> {
-        let pair = |tag: u8, a: u32, b: u32| [&[tag][..], &a.to_be_bytes(), &b.to_be_bytes()].concat();
+        let pair =
+            |tag: u8, a: u32, b: u32| [&[tag][..], &a.to_be_bytes(), &b.to_be_bytes()].concat();
         let one = |tag: u8, rest: &[u8]| [&[tag][..], rest].concat();
         match self {
             Key::Policy => vec![b'P'],

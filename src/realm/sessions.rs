@@ -125,7 +125,8 @@ impl Realm {
     pub fn session_by_token(&self, at: Millis, token: &TokenHash) -> Option<&Session> {
         let session = self.sessions.get(self.tokens.get(token)?)?;
         let current = session.token == *token;
-        let in_grace = || session.previous.as_ref().is_some_and(|it| it.token == *token && at < it.until);
+        let in_grace =
+            || session.previous.as_ref().is_some_and(|it| it.token == *token && at < it.until);
         (session.dormant.is_none() && (current || in_grace())).then_some(session)
     }
 
@@ -243,7 +244,9 @@ impl Realm {
             return Err(Refusal::SessionsFull(live.into_iter().map(shown).collect()));
         }
         live.sort_by_key(|session| session.opened);
-        live.iter().take(over).for_each(|session| self.end_session(session, EndReason::Evicted, steps));
+        live.iter()
+            .take(over)
+            .for_each(|session| self.end_session(session, EndReason::Evicted, steps));
         Ok(())
     }
 
@@ -284,7 +287,8 @@ impl Realm {
     }
 
     fn retired_of(&self, session: SessionNo) -> impl Iterator<Item = TokenHash> {
-        let range = (session, Millis::MIN, TokenHash([0; 32]))..=(session, Millis::MAX, TokenHash([255; 32]));
+        let range = (session, Millis::MIN, TokenHash([0; 32]))
+            ..=(session, Millis::MAX, TokenHash([255; 32]));
         self.retired_by_session.range(range).map(|(_, _, hash)| *hash)
     }
 
@@ -292,9 +296,11 @@ impl Realm {
         let Some(session) = self.refreshes.get(&refresh.presented) else {
             return self.reused(at, refresh);
         };
-        let Some((session, user)) = self.sessions.get(session).and_then(|session| {
-            Some((session, self.users.get(&session.user)?))
-        }) else {
+        let Some((session, user)) = self
+            .sessions
+            .get(session)
+            .and_then(|session| Some((session, self.users.get(&session.user)?)))
+        else {
             return Applied::refused(Refusal::RefreshExpired);
         };
         if at >= session.refresh_until || !names(user, refresh.user_name.as_ref()) {
@@ -310,7 +316,13 @@ impl Realm {
 
     /// A refresh of a live session is always served; waking a dormant one passes the gate of a
     /// login: status, lock, limit.
-    fn may_wake(&self, at: Millis, session: &Session, user: &User, steps: &mut Steps) -> Result<(), Refusal> {
+    fn may_wake(
+        &self,
+        at: Millis,
+        session: &Session,
+        user: &User,
+        steps: &mut Steps,
+    ) -> Result<(), Refusal> {
         if session.dormant.is_none() && at < session.due(&self.policy) {
             return Ok(());
         }
@@ -353,7 +365,8 @@ impl Realm {
     /// A refresh token that is not current: a racing tab gets the same successor, a thief ends the
     /// family, a stranger learns nothing.
     fn reused(&self, at: Millis, refresh: &Refresh) -> Applied {
-        let session = self.retired.get(&refresh.presented).and_then(|it| self.sessions.get(&it.session));
+        let session =
+            self.retired.get(&refresh.presented).and_then(|it| self.sessions.get(&it.session));
         let Some(session) = session else { return Applied::refused(Refusal::RefreshExpired) };
         let user = self.users.get(&session.user);
         match session.previous.as_ref() {
@@ -391,7 +404,9 @@ impl Realm {
             let Some(session) = self.sessions.get(&touch.session) else { continue };
             let accessed = session.accessed.max(touch.at);
             let watched = session.watched || touch.watched;
-            if session.dormant.is_none() && (accessed, watched) != (session.accessed, session.watched) {
+            if session.dormant.is_none()
+                && (accessed, watched) != (session.accessed, session.watched)
+            {
                 steps.put(Row::Session(Session { accessed, watched, ..session.clone() }));
             }
         }

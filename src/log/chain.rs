@@ -1,0 +1,29 @@
+//! The chain: every entry's hash covers all entries before it, so that nothing can go missing
+//! unseen.
+
+use sha2::{Digest, Sha256};
+
+use super::Seq;
+
+/// SHA-256 over the link before, the number and the bytes of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link(pub [u8; 32]);
+
+impl Link {
+    /// Before the first entry.
+    pub const GENESIS: Link = Link([0; 32]);
+
+    /// The link of the entry after this one.
+    pub fn next(self, seq: Seq, entry: &[u8]) -> Link {
+        let mut hash = Sha256::new();
+        hash.update(self.0);
+        hash.update(seq.to_be_bytes());
+        hash.update(entry);
+        Link(hash.finalize().into())
+    }
+
+    /// Reads a stored link.
+    pub fn read(bytes: &[u8]) -> Option<Link> {
+        bytes.try_into().ok().map(Link)
+    }
+}

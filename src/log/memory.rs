@@ -1,0 +1,61 @@
+//! The log in memory: for tests and trials; it forgets everything at the end.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use parking_lot::Mutex;
+
+use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq};
+
+/// A log that is "durable" at once.
+pub struct MemoryLog {
+    inside: Mutex<Inside>,
+    follower: Mutex<Option<Receiver<Followed>>>,
+}
+
+struct Inside {
+    last: Seq,
+    sender: Option<SyncSender<Followed>>,
+}
+
+/// Entries that wait for the follower.
+const WAITING_MAX: usize = 4096;
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        let (sender, receiver) = sync_channel(WAITING_MAX);
+        Self {
+            inside: Mutex::new(Inside { last: 0, sender: Some(sender) }),
+            follower: Mutex::new(Some(receiver)),
+        }
+    }
+}
+
+impl Log for MemoryLog {
+    fn append(&self, entry: Entry) -> Appended<'_> {
+        let mut inside = self.inside.lock();
+        let seq = inside.last + 1;
+        let closed = || AppendError::NotStored("the log is closed".to_owned());
+        let sent = inside.sender.as_ref().map(|sender| sender.send(Followed::Entry(seq, entry)));
+        let stored = match sent {
+            Some(Ok(())) => {
+                inside.last = seq;
+                Ok(seq)
+            }
+            _ => Err(closed()),
+        };
+        Box::pin(std::future::ready(stored))
+    }
+
+    fn follow(&self, _: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError> {
+        let receiver = self.follower.lock().take().ok_or(LogError::Followed)?;
+        Ok(Box::new(receiver.into_iter()))
+    }
+
+    fn close(&self) {
+        self.inside.lock().sender = None;
+    }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+}

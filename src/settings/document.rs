@@ -1,0 +1,93 @@
+//! The configuration as a document, made from the structs: keys, defaults, and what each means.
+
+use serde_json::Value as Json;
+use toml::{Table, Value};
+
+use super::{Host, Service, Settings};
+
+/// The JSON Schema of the configuration.
+pub(super) fn schema() -> Json {
+    schemars::schema_for!(Settings).to_value()
+}
+
+/// The keys of an object and their schemas; references are followed.
+pub(super) fn properties<'a>(schema: &'a Json, root: &'a Json) -> Vec<(String, &'a Json)> {
+    let properties = follow(schema, root).get("properties").and_then(Json::as_object);
+    let resolve = |(name, inner): (&String, &'a Json)| (name.clone(), follow(inner, root));
+    properties.into_iter().flatten().map(resolve).collect()
+}
+
+fn follow<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
+    let target = schema.get("$ref").and_then(Json::as_str);
+    let target = target.and_then(|target| root.pointer(target.strip_prefix('#')?));
+    target.unwrap_or(schema)
+}
+
+impl Settings {
+    /// The default configuration with a comment above each key; it reads back as the default.
+    pub fn default_toml() -> String {
+        let mut out = String::from(
+            "# tollgate: the defaults. A flag wins over TOLLGATE_SECTION__KEY in the environment,\n\
+             # that over this file. Unknown keys stop the start.\n",
+        );
+        let Ok(table) = Table::try_from(Settings::default()) else { return out };
+        let schema = schema();
+        section(&mut out, &table, &schema, &schema, "");
+        out
+    }
+}
+
+fn section(out: &mut String, table: &Table, schema: &Json, root: &Json, path: &str) {
+    let raw = follow(schema, root).get("properties");
+    let comment = |key: &str| {
+        let text = raw.and_then(|raw| raw.get(key)?.get("description")?.as_str());
+        text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let is_section = |value: &Value| value.is_table();
+    for (key, value) in table.iter().filter(|(_, value)| !is_section(value)) {
+        if key == "services" {
+            out.push_str(&format!("\n# {}\n{}", comment(key), services_example()));
+        } else {
+            out.push_str(&format!("# {}\n{key} = {value}\n", comment(key)));
+        }
+    }
+    for (key, value) in table {
+        let Value::Table(inner) = value else { continue };
+        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        out.push_str(&format!("\n# {}\n[{full}]\n", comment(key)));
+        let known = properties(schema, root);
+        let inner_schema = known.iter().find(|(name, _)| name == key).map(|(_, it)| *it);
+        section(out, inner, inner_schema.unwrap_or(&Json::Null), root, &full);
+    }
+}
+
+/// Services have no default: an example, commented out.
+fn services_example() -> String {
+    let host = |name: &str| Host { name: name.to_owned(), port: 9001 };
+    let service = Service {
+        name: "SBL_EVENT_HANDLER".to_owned(),
+        encrypted: false,
+        hosts: vec![host("genesisserv1"), host("genesisserv2")],
+    };
+    let table = Table::try_from(service).unwrap_or_default();
+    let lines = table.iter().map(|(key, value)| format!("# {key} = {value}\n"));
+    format!("# [[services]]\n{}", lines.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_reads_back_as_the_defaults_and_explains_every_key() {
+        let text = Settings::default_toml();
+        assert_eq!(Settings::parse(&text, std::iter::empty()).unwrap(), Settings::default());
+        let unexplained: Vec<_> = text.lines().filter(|line| line.trim() == "#").collect();
+        assert!(unexplained.is_empty(), "{text}");
+        assert!(text.contains("[security.genesis_password.retry]"), "{text}");
+        let example = text.lines().filter(|line| line.starts_with("# [[") || line.contains(" = "));
+        let example: String =
+            example.map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
+        assert!(example.contains("[[services]]"), "{example}");
+    }
+}

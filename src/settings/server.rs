@@ -1,0 +1,257 @@
+//! `[server]` and `[server.limits]`.
+
+use std::net::{IpAddr, SocketAddr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::realm::ids::Location;
+
+/// Where the gateway listens and how it speaks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// The address of the gateway; port 0 picks a free one.
+    pub listen: String,
+    /// The address of metrics and health; empty: off.
+    pub management_listen: String,
+    /// PRODUCT.NAME in the login ack.
+    pub product_name: String,
+    /// The last part of generated ids: 1 to 8 of A-Z 0-9.
+    pub location: String,
+    /// Origins of browsers that may connect; the same origin only when empty.
+    pub allowed_origins: Vec<String>,
+    /// Whether passwords may travel in clear off loopback: a TLS proxy stands in front.
+    pub allow_plain: bool,
+    /// SYSTEM.DATE: "s0" (Sun Jan 21 20:53:48 UTC 2018) or "s2" (2014-06-18 12:27:01).
+    pub system_date_format: SystemDateFormat,
+    /// Names of refusals: "event" (EVENT_LOGIN_AUTH_NACK) or "legacy" (LOGIN_AUTH_NACK).
+    pub nack_naming: NackNaming,
+    /// Names of acks of record events: "specific" (EVENT_INSERT_PROFILE_ACK) or "generic" (EVENT_ACK).
+    pub ack_naming: AckNaming,
+    /// At the end sockets get a close "code" and their last words, or are dropped ("drop").
+    pub shutdown_close: ShutdownClose,
+    /// Seconds that sockets get to end.
+    pub shutdown_grace_secs: u64,
+    /// What one connection, address or message may cost.
+    pub limits: Limits,
+}
+
+/// The form of SYSTEM.DATE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum SystemDateFormat {
+    S0,
+    S2,
+}
+
+/// How refusals are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum NackNaming {
+    Event,
+    Legacy,
+}
+
+/// How acks of record events are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum AckNaming {
+    Specific,
+    Generic,
+}
+
+/// How sockets end when the gateway does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum ShutdownClose {
+    Code,
+    Drop,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:9064".to_owned(),
+            management_listen: "127.0.0.1:9065".to_owned(),
+            product_name: "tollgate".to_owned(),
+            location: "SP0".to_owned(),
+            allowed_origins: Vec::new(),
+            allow_plain: false,
+            system_date_format: SystemDateFormat::S0,
+            nack_naming: NackNaming::Event,
+            ack_naming: AckNaming::Specific,
+            shutdown_close: ShutdownClose::Code,
+            shutdown_grace_secs: 10,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What one connection, address or message may cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Bytes of one WebSocket frame.
+    pub frame_bytes: usize,
+    /// Bytes of one message of several frames.
+    pub message_bytes: usize,
+    /// Nesting of a message.
+    pub json_depth: usize,
+    /// Open connections.
+    pub connections_max: usize,
+    /// Open connections of one address.
+    pub connections_per_address_max: usize,
+    /// Seconds in which a connection must belong to a session.
+    pub login_wait_secs: u64,
+    /// Open subscriptions of one connection.
+    pub subscriptions_per_session: usize,
+    /// Messages of one connection that wait to be served; then its socket is not read.
+    pub calls_in_flight_per_connection: usize,
+    /// Messages a second of one connection; ten times as many close it.
+    pub messages_per_sec_per_connection: u32,
+    /// Failed logins a minute of one address; 0: any number.
+    pub failed_logins_per_min_per_address: u32,
+    /// Addresses or ranges (10.0.0.0/8) without limits by address: proxies and load testers.
+    pub exempt_addresses: Vec<AddressRange>,
+    /// Bytes of rows that may wait for a slow reader.
+    pub outbox_bytes: usize,
+    /// Seconds for which a write may be stuck.
+    pub slow_reader_secs: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes: 262_144,
+            message_bytes: 2_621_440,
+            json_depth: 32,
+            connections_max: 100_000,
+            connections_per_address_max: 1_000,
+            login_wait_secs: 30,
+            subscriptions_per_session: 100,
+            calls_in_flight_per_connection: 32,
+            messages_per_sec_per_connection: 500,
+            failed_logins_per_min_per_address: 20,
+            exempt_addresses: Vec::new(),
+            outbox_bytes: 262_144,
+            slow_reader_secs: 10,
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        match self.listen.parse::<SocketAddr>() {
+            Ok(address) if !address.ip().is_loopback() && !self.allow_plain => wrong.push(format!(
+                "server.listen is {address}, off loopback without TLS: passwords would travel in \
+                 clear; put a TLS proxy in front and set server.allow_plain = true"
+            )),
+            Ok(_) => {}
+            Err(_) => wrong.push(format!(
+                "server.listen {:?} is not an address like 127.0.0.1:9064",
+                self.listen
+            )),
+        }
+        let management = &self.management_listen;
+        if !management.is_empty() && management.parse::<SocketAddr>().is_err() {
+            wrong.push(format!("server.management_listen {management:?} is not an address"));
+        }
+        if Location::parse(&self.location).is_none() {
+            wrong.push("server.location is 1 to 8 of A-Z 0-9".to_owned());
+        }
+        self.limits.check(wrong);
+    }
+}
+
+impl Limits {
+    fn check(&self, wrong: &mut Vec<String>) {
+        let above_zero = [
+            ("frame_bytes", self.frame_bytes),
+            ("message_bytes", self.message_bytes),
+            ("connections_max", self.connections_max),
+            ("connections_per_address_max", self.connections_per_address_max),
+            ("subscriptions_per_session", self.subscriptions_per_session),
+            ("calls_in_flight_per_connection", self.calls_in_flight_per_connection),
+            ("messages_per_sec_per_connection", self.messages_per_sec_per_connection as usize),
+            ("outbox_bytes", self.outbox_bytes),
+            ("login_wait_secs", self.login_wait_secs as usize),
+            ("slow_reader_secs", self.slow_reader_secs as usize),
+        ];
+        let zero = above_zero.iter().filter(|(_, value)| *value == 0);
+        wrong.extend(zero.map(|(key, _)| format!("server.limits.{key} is above 0")));
+        if !(2..=128).contains(&self.json_depth) {
+            wrong.push("server.limits.json_depth is 2 to 128".to_owned());
+        }
+    }
+}
+
+/// An address, or all addresses that begin with the same bits: `10.0.0.0/8`.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "String")]
+pub struct AddressRange {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl AddressRange {
+    /// Whether the address is in the range.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let masked = |address: IpAddr| match address {
+            IpAddr::V4(it) => {
+                let bits = u32::from(it).checked_shr(32 - u32::from(self.bits)).unwrap_or(0);
+                (4, u128::from(bits))
+            }
+            IpAddr::V6(it) => {
+                (6, u128::from(it).checked_shr(128 - u32::from(self.bits)).unwrap_or(0))
+            }
+        };
+        address.is_ipv4() == self.address.is_ipv4() && masked(address) == masked(self.address)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = match text.split_once('/') {
+            Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
+            None => (text, None),
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.unwrap_or(most);
+        (bits <= most).then_some(Self { address, bits })
+    }
+}
+
+impl Serialize for AddressRange {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}/{}", self.address, self.bits))
+    }
+}
+
+impl<'de> Deserialize<'de> for AddressRange {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || serde::de::Error::custom("not an address or a range like 10.0.0.0/8");
+        Self::parse(&text).ok_or_else(wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_contain_what_begins_alike() {
+        let range = |text| AddressRange::parse(text).unwrap();
+        assert!(range("127.0.0.0/8").contains([127, 9, 9, 9].into()));
+        assert!(!range("127.0.0.0/8").contains([128, 0, 0, 1].into()));
+        assert!(range("0.0.0.0/0").contains([1, 2, 3, 4].into()));
+        assert!(range("::/0").contains("2001::1".parse().unwrap()));
+        assert!(!range("::/0").contains([1, 2, 3, 4].into()));
+        assert!(range("10.0.0.1").contains([10, 0, 0, 1].into()));
+        assert!(AddressRange::parse("10.0.0.1/33").is_none());
+    }
+}

@@ -1,0 +1,103 @@
+//! `[[services]]` and `[service_list]`.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A service that GUIs connect to after the login.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Its name, such as SBL_EVENT_HANDLER.
+    pub name: String,
+    /// Whether it wants TLS.
+    #[serde(default)]
+    pub encrypted: bool,
+    /// Where it runs.
+    pub hosts: Vec<Host>,
+}
+
+/// One place of a service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// Host name or address.
+    pub name: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// How services are listed, checked and pushed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceList {
+    /// The order in which a session is told to try hosts: "static", "rotate" or "random".
+    pub order: Order,
+    /// Who is told of a change: "all" sockets, those "subscribed" to SERVICES, or nobody ("off").
+    pub push: PushServices,
+    /// Seconds between two health checks; a host that fails goes last; 0: no checks.
+    pub health_check_secs: u64,
+    /// Milliseconds in which a host must accept a connection.
+    pub health_check_timeout_ms: u64,
+}
+
+/// In which order hosts are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum Order {
+    Static,
+    Rotate,
+    Random,
+}
+
+/// Who is told of a change of the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum PushServices {
+    All,
+    Subscribed,
+    Off,
+}
+
+impl Default for ServiceList {
+    fn default() -> Self {
+        Self {
+            order: Order::Static,
+            push: PushServices::All,
+            health_check_secs: 10,
+            health_check_timeout_ms: 1_000,
+        }
+    }
+}
+
+impl ServiceList {
+    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        if !(10..=60_000).contains(&self.health_check_timeout_ms) {
+            wrong.push("service_list.health_check_timeout_ms is 10 to 60000".to_owned());
+        }
+    }
+}
+
+pub(super) fn check(services: &[Service], wrong: &mut Vec<String>) {
+    let mut names = BTreeSet::new();
+    for service in services {
+        let name = &service.name;
+        if name.is_empty() || name.len() > 128 {
+            wrong.push("services.name has 1 to 128 bytes".to_owned());
+        }
+        if !names.insert(name) {
+            wrong.push(format!("services has {name} twice"));
+        }
+        if service.hosts.is_empty() {
+            wrong.push(format!("services.hosts of {name} is empty"));
+        }
+        for host in &service.hosts {
+            if host.name.is_empty() || host.port == 0 {
+                wrong.push(format!("services.hosts of {name} needs a name and a port above 0"));
+            }
+        }
+    }
+}

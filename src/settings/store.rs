@@ -1,0 +1,37 @@
+//! `[store]`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where commands and rows are kept; the folder comes from --data-dir.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// "sled": on this machine's disk; "memory": nowhere, for trials.
+    pub engine: Engine,
+    /// Megabytes that the store caches; its memory can grow to ten times of it.
+    pub cache_mb: u64,
+}
+
+/// Which store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum Engine {
+    Sled,
+    Memory,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { engine: Engine::Sled, cache_mb: 64 }
+    }
+}
+
+impl Store {
+    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        if !(1..=65_536).contains(&self.cache_mb) {
+            wrong.push("store.cache_mb is 1 to 65536".to_owned());
+        }
+    }
+}
