@@ -1,33 +1,338 @@
-//! Criteria.
-#![allow(missing_docs)]
-#[derive(Debug, Clone, Copy)]
+//! CRITERIA_MATCH: a filter, parsed once into a value that can be matched and indexed; never
+//! evaluated as code.
+
+mod parse;
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What a column holds, so that values compare as they should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// Words; case counts.
     Text,
+    /// A user name; ASCII case does not count.
     Name,
+    /// A whole number.
     Number,
+    /// Yes or no.
     Boolean,
 }
-#[derive(Debug, Clone, Copy)]
+
+/// A field of a data source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
+    /// Its name on the wire.
     pub name: &'static str,
+    /// What it holds.
     pub kind: Kind,
 }
+
+/// What a row gives for a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
+    /// Words.
     Text(&'a str),
+    /// A whole number.
     Number(i64),
+    /// Yes or no.
+    Boolean(bool),
+    /// Not set.
+    Null,
+}
+
+/// Why a text is not a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidCriteria {
+    /// Where, in characters from 1.
+    pub column: usize,
+    /// What is wrong there.
+    pub what: String,
+}
+
+impl fmt::Display for InvalidCriteria {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {}: {}", self.column, self.what)
+    }
+}
+
+/// A filter. Cloning it is cheap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Criteria {
+    root: Option<Arc<Node>>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Compare(Operand, Comparison, Operand),
+    In(usize, Kind, Vec<Operand>),
+    Call(usize, Call, String),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Operand {
+    Field(usize, Kind),
+    Text(Box<str>),
+    Number(f64),
     Boolean(bool),
     Null,
 }
-#[derive(Debug, Clone)]
-pub struct Criteria {}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Equal,
+    Unequal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Call {
+    StartsWith { fold: bool },
+    EndsWith { fold: bool },
+    Contains { fold: bool },
+}
+
 impl Criteria {
-    pub fn parse(_text: &str, _columns: &[Column]) -> Result<Criteria, String> {
-        Ok(Criteria {})
+    /// The longest filter, in bytes.
+    pub const LENGTH_MAX: usize = 4096;
+    /// The deepest nesting.
+    pub const DEPTH_MAX: usize = 16;
+    /// The most comparisons and calls.
+    pub const TERMS_MAX: usize = 256;
+
+    /// Parses a filter over these columns. An empty text matches every row.
+    pub fn parse(text: &str, columns: &[Column]) -> Result<Self, InvalidCriteria> {
+        if text.trim().is_empty() {
+            return Ok(Self { root: None });
+        }
+        parse::parse(text, columns).map(|root| Self { root: Some(Arc::new(root)) })
     }
-    pub fn matches<'r>(&self, _row: impl Fn(usize) -> Value<'r>) -> bool {
-        true
+
+    /// Whether a row matches; `row` gives the value of a column by its number.
+    pub fn matches<'r>(&self, row: impl Fn(usize) -> Value<'r>) -> bool {
+        self.root.as_ref().is_none_or(|root| root.matches(&row))
     }
-    pub fn pinned(&self, _column: usize) -> Option<Vec<String>> {
-        None
+
+    /// The values of which a column must have one for any row to match; none when rows with other
+    /// values may match, too. Names come in lower case.
+    pub fn pinned(&self, column: usize) -> Option<Vec<String>> {
+        let mut values = self.root.as_ref()?.pinned(column)?;
+        values.sort();
+        values.dedup();
+        Some(values)
+    }
+}
+
+impl Node {
+    fn matches<'r>(&self, row: &impl Fn(usize) -> Value<'r>) -> bool {
+        match self {
+            Node::All(nodes) => nodes.iter().all(|node| node.matches(row)),
+            Node::Any(nodes) => nodes.iter().any(|node| node.matches(row)),
+            Node::Not(node) => !node.matches(row),
+            Node::Compare(left, how, right) => {
+                let fold = left.is_name() || right.is_name();
+                compare(left.value(row), *how, right.value(row), fold)
+            }
+            Node::In(field, kind, list) => {
+                let value = Held::from(row(*field));
+                let fold = *kind == Kind::Name;
+                list.iter().any(|item| compare(value, Comparison::Equal, item.value(row), fold))
+            }
+            Node::Call(field, call, word) => match row(*field) {
+                Value::Text(text) => call.holds(text, word),
+                _ => false,
+            },
+        }
+    }
+
+    fn pinned(&self, column: usize) -> Option<Vec<String>> {
+        match self {
+            Node::All(nodes) => nodes.iter().find_map(|node| node.pinned(column)),
+            Node::Any(nodes) => {
+                let each = nodes.iter().map(|node| node.pinned(column)).collect::<Option<Vec<_>>>()?;
+                Some(each.concat())
+            }
+            Node::Compare(Operand::Field(field, kind), Comparison::Equal, Operand::Text(text))
+            | Node::Compare(Operand::Text(text), Comparison::Equal, Operand::Field(field, kind))
+                if *field == column =>
+            {
+                Some(vec![folded(text, *kind)])
+            }
+            Node::In(field, kind, list) if *field == column => {
+                let text = |item: &Operand| match item {
+                    Operand::Text(text) => Some(folded(text, *kind)),
+                    _ => None,
+                };
+                list.iter().map(text).collect()
+            }
+            _ => None,
+        }
+    }
+}
+
+fn folded(text: &str, kind: Kind) -> String {
+    if kind == Kind::Name { text.to_ascii_lowercase() } else { text.to_owned() }
+}
+
+/// A value while it is compared.
+#[derive(Clone, Copy)]
+enum Held<'a> {
+    Text(&'a str),
+    Number(f64),
+    Boolean(bool),
+    Null,
+}
+
+impl<'a> From<Value<'a>> for Held<'a> {
+    fn from(value: Value<'a>) -> Self {
+        match value {
+            Value::Text(text) => Held::Text(text),
+            Value::Number(number) => Held::Number(number as f64),
+            Value::Boolean(flag) => Held::Boolean(flag),
+            Value::Null => Held::Null,
+        }
+    }
+}
+
+impl Operand {
+    fn is_name(&self) -> bool {
+        matches!(self, Operand::Field(_, Kind::Name))
+    }
+
+    fn value<'a, 'r: 'a>(&'a self, row: &impl Fn(usize) -> Value<'r>) -> Held<'a> {
+        match self {
+            Operand::Field(field, _) => row(*field).into(),
+            Operand::Text(text) => Held::Text(text),
+            Operand::Number(number) => Held::Number(*number),
+            Operand::Boolean(flag) => Held::Boolean(*flag),
+            Operand::Null => Held::Null,
+        }
+    }
+}
+
+/// Values of different kinds are unequal and in no order.
+fn compare(left: Held<'_>, how: Comparison, right: Held<'_>, fold: bool) -> bool {
+    use std::cmp::Ordering;
+    let fold_byte = |byte: u8| if fold { byte.to_ascii_lowercase() } else { byte };
+    let order = match (left, right) {
+        (Held::Text(a), Held::Text(b)) => Some(a.bytes().map(fold_byte).cmp(b.bytes().map(fold_byte))),
+        (Held::Number(a), Held::Number(b)) => a.partial_cmp(&b),
+        (Held::Boolean(a), Held::Boolean(b)) => (a == b).then_some(Ordering::Equal),
+        (Held::Null, Held::Null) => Some(Ordering::Equal),
+        _ => None,
+    };
+    match how {
+        Comparison::Equal => order == Some(Ordering::Equal),
+        Comparison::Unequal => order != Some(Ordering::Equal),
+        Comparison::Less => order == Some(Ordering::Less),
+        Comparison::LessOrEqual => order.is_some_and(Ordering::is_le),
+        Comparison::Greater => order == Some(Ordering::Greater),
+        Comparison::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
+    }
+}
+
+impl Call {
+    fn holds(self, text: &str, word: &str) -> bool {
+        let (text, word) = (text.as_bytes(), word.as_bytes());
+        let same = |part: &[u8], fold: bool| {
+            if fold { part.eq_ignore_ascii_case(word) } else { part == word }
+        };
+        let Some(room) = text.len().checked_sub(word.len()) else { return false };
+        match self {
+            Call::StartsWith { fold } => same(&text[..word.len()], fold),
+            Call::EndsWith { fold } => same(&text[room..], fold),
+            Call::Contains { fold } => (0..=room).any(|at| same(&text[at..at + word.len()], fold)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const COLUMNS: [Column; 4] = [
+        Column { name: "USER_NAME", kind: Kind::Name },
+        Column { name: "CODE", kind: Kind::Text },
+        Column { name: "PORT", kind: Kind::Number },
+        Column { name: "ONLINE", kind: Kind::Boolean },
+    ];
+
+    fn row(column: usize) -> Value<'static> {
+        [Value::Text("JaneDee"), Value::Text("ORDEN"), Value::Number(9001), Value::Boolean(true)][column]
+    }
+
+    fn check(text: &str) -> bool {
+        Criteria::parse(text, &COLUMNS).unwrap_or_else(|error| panic!("{text}: {error}")).matches(row)
+    }
+
+    fn wrong(text: &str) -> (usize, String) {
+        let error = Criteria::parse(text, &COLUMNS).unwrap_err();
+        (error.column, error.what)
+    }
+
+    #[test]
+    fn the_grammar_means_what_it_says() {
+        for yes in [
+            "",
+            "USER_NAME=='janedee'",
+            "'JANEDEE' == USER_NAME",
+            "CODE != 'orden' && PORT >= 9001",
+            "PORT < 9001.5 || false == true",
+            "!(ONLINE == false) && !CODE.startsWith('X')",
+            "CODE in ['A','ORDEN']",
+            "USER_NAME in [\"x\",\"JANEDEE\"]",
+            "USER_NAME.contains('EDE')",
+            "Expr.containsIgnoreCase(CODE,'rde')",
+            "CODE.containsIgnoreCase('rDe') && CODE.endsWith('EN')",
+            "CODE != null && CODE != 1",
+        ] {
+            assert!(check(yes), "{yes}");
+        }
+        for no in ["CODE=='orden'", "CODE < 1", "PORT == '9001'", "ONLINE > false", "CODE == null"] {
+            assert!(!check(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_column() {
+        assert_eq!(wrong("NOPE == 1").0, 1);
+        assert!(wrong("NOPE == 1").1.contains("NOPE"));
+        assert_eq!(wrong("CODE == ").0, 9);
+        assert_eq!(wrong("CODE == 'x").0, 9);
+        assert_eq!(wrong("CODE == 'x' CODE").0, 13);
+        assert_eq!(wrong("CODE.exec('x')").0, 6);
+        assert!(wrong(&"(".repeat(100)).1.contains("deep"));
+        assert!(wrong(&"!".repeat(100)).1.contains("deep"));
+        assert!(wrong(&vec!["PORT==1"; 300].join("&&")).1.contains("256"));
+        assert!(wrong(&"x".repeat(5000)).1.contains("4096"));
+    }
+
+    #[test]
+    fn equality_on_a_column_pins_it() {
+        let pinned = |text: &str| Criteria::parse(text, &COLUMNS).unwrap().pinned(0);
+        let one = Some(vec!["u17".to_owned()]);
+        assert_eq!(pinned("USER_NAME=='U17'"), one);
+        assert_eq!(pinned("CODE=='A' && (USER_NAME=='u17')"), one);
+        assert_eq!(pinned("USER_NAME in ['b','A']"), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(pinned("USER_NAME=='u17' || CODE=='A'"), None);
+        assert_eq!(pinned("!(USER_NAME=='u17')"), None);
+        assert_eq!(pinned("USER_NAME!='u17'"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_comes_in_panics(text in "[A-Z_.'\"()!&|=<> a-z0-9\\[\\],\\\\é-]{0,200}") {
+            if let Ok(criteria) = Criteria::parse(&text, &COLUMNS) {
+                criteria.matches(row);
+                criteria.pinned(0);
+            }
+        }
     }
 }

@@ -1,0 +1,263 @@
+//! The parser of filters: by descent, bounded in length, depth and terms.
+
+use super::{Call, Column, Comparison, Criteria, InvalidCriteria, Kind, Node, Operand};
+
+type Parsed<T> = Result<T, InvalidCriteria>;
+
+pub(super) fn parse(text: &str, columns: &[Column]) -> Parsed<Node> {
+    let mut parser = Parser { text, at: 0, columns, terms: 0, depth: 0 };
+    if text.len() > Criteria::LENGTH_MAX {
+        return Err(parser.wrong(format!("a filter has at most {} bytes", Criteria::LENGTH_MAX)));
+    }
+    let root = parser.either()?;
+    parser.space();
+    if parser.at < text.len() {
+        return Err(parser.wrong("expected && or || or the end"));
+    }
+    Ok(root)
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+    columns: &'a [Column],
+    terms: usize,
+    depth: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn wrong(&self, what: impl Into<String>) -> InvalidCriteria {
+        self.wrong_at(self.at, what)
+    }
+
+    fn wrong_at(&self, at: usize, what: impl Into<String>) -> InvalidCriteria {
+        InvalidCriteria { column: self.text[..at].chars().count() + 1, what: what.into() }
+    }
+
+    fn rest(&self) -> &'a str {
+        &self.text[self.at..]
+    }
+
+    fn space(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    /// Takes a sign if it is next.
+    fn take(&mut self, sign: &str) -> bool {
+        self.space();
+        let found = self.rest().starts_with(sign);
+        if found {
+            self.at += sign.len();
+        }
+        found
+    }
+
+    fn expect(&mut self, sign: &str) -> Parsed<()> {
+        if self.take(sign) { Ok(()) } else { Err(self.wrong(format!("expected {sign}"))) }
+    }
+
+    fn either(&mut self) -> Parsed<Node> {
+        let mut nodes = vec![self.both()?];
+        while self.take("||") {
+            nodes.push(self.both()?);
+        }
+        Ok(single(nodes, Node::Any))
+    }
+
+    fn both(&mut self) -> Parsed<Node> {
+        let mut nodes = vec![self.not()?];
+        while self.take("&&") {
+            nodes.push(self.not()?);
+        }
+        Ok(single(nodes, Node::All))
+    }
+
+    fn not(&mut self) -> Parsed<Node> {
+        self.depth += 1;
+        if self.depth > Criteria::DEPTH_MAX {
+            return Err(self.wrong(format!("nested too deep; {} is the most", Criteria::DEPTH_MAX)));
+        }
+        self.space();
+        let node = if self.rest().starts_with('!') && !self.rest().starts_with("!=") {
+            self.at += 1;
+            Node::Not(Box::new(self.not()?))
+        } else if self.take("(") {
+            let node = self.either()?;
+            self.expect(")")?;
+            node
+        } else {
+            self.term()?
+        };
+        self.depth -= 1;
+        Ok(node)
+    }
+
+    fn term(&mut self) -> Parsed<Node> {
+        self.terms += 1;
+        if self.terms > Criteria::TERMS_MAX {
+            return Err(self.wrong(format!("a filter has at most {} terms", Criteria::TERMS_MAX)));
+        }
+        self.space();
+        let start = self.at;
+        if self.word() == Some("Expr") {
+            return self.expression();
+        }
+        self.at = start;
+        let left = self.operand()?;
+        if let Operand::Field(field, kind) = left {
+            if self.take(".") {
+                return self.call(field, kind);
+            }
+            let before = self.at;
+            self.space();
+            if self.word() == Some("in") {
+                return self.list(field, kind);
+            }
+            self.at = before;
+        }
+        let how = self.comparison()?;
+        Ok(Node::Compare(left, how, self.operand()?))
+    }
+
+    /// `Expr.containsIgnoreCase(FIELD,'x')`.
+    fn expression(&mut self) -> Parsed<Node> {
+        self.expect(".")?;
+        let start = self.at;
+        if self.word() != Some("containsIgnoreCase") {
+            return Err(self.wrong_at(start, "expected containsIgnoreCase"));
+        }
+        self.expect("(")?;
+        let (field, _) = self.field()?;
+        self.expect(",")?;
+        let word = self.text()?;
+        self.expect(")")?;
+        Ok(Node::Call(field, Call::Contains { fold: true }, word.into()))
+    }
+
+    fn call(&mut self, field: usize, kind: Kind) -> Parsed<Node> {
+        let start = self.at;
+        let fold = kind == Kind::Name;
+        let call = match self.word() {
+            Some("startsWith") => Call::StartsWith { fold },
+            Some("endsWith") => Call::EndsWith { fold },
+            Some("contains") => Call::Contains { fold },
+            Some("containsIgnoreCase") => Call::Contains { fold: true },
+            _ => {
+                let known = "expected startsWith, endsWith, contains or containsIgnoreCase";
+                return Err(self.wrong_at(start, known));
+            }
+        };
+        self.expect("(")?;
+        let word = self.text()?;
+        self.expect(")")?;
+        Ok(Node::Call(field, call, word.into()))
+    }
+
+    fn list(&mut self, field: usize, kind: Kind) -> Parsed<Node> {
+        self.expect("[")?;
+        let mut items = Vec::new();
+        while !self.take("]") {
+            if !items.is_empty() {
+                self.expect(",")?;
+            }
+            items.push(match self.operand()? {
+                Operand::Field(..) => return Err(self.wrong("a list holds values, not fields")),
+                value => value,
+            });
+            self.terms += 1;
+            if self.terms > Criteria::TERMS_MAX {
+                let most = format!("a filter has at most {} terms", Criteria::TERMS_MAX);
+                return Err(self.wrong(most));
+            }
+        }
+        Ok(Node::In(field, kind, items))
+    }
+
+    fn comparison(&mut self) -> Parsed<Comparison> {
+        let signs = [
+            ("==", Comparison::Equal),
+            ("!=", Comparison::Unequal),
+            ("<=", Comparison::LessOrEqual),
+            (">=", Comparison::GreaterOrEqual),
+            ("<", Comparison::Less),
+            (">", Comparison::Greater),
+        ];
+        let found = signs.into_iter().find(|(sign, _)| self.take(sign));
+        found.map(|(_, how)| how).ok_or_else(|| self.wrong("expected == != < <= > >= or in"))
+    }
+
+    fn operand(&mut self) -> Parsed<Operand> {
+        self.space();
+        let start = self.at;
+        match self.rest().chars().next() {
+            Some('\'' | '"') => return Ok(Operand::Text(self.text()?.into())),
+            Some('-' | '0'..='9') => return self.number(),
+            _ => {}
+        }
+        match self.word() {
+            Some("true") => Ok(Operand::Boolean(true)),
+            Some("false") => Ok(Operand::Boolean(false)),
+            Some("null") => Ok(Operand::Null),
+            _ => {
+                self.at = start;
+                self.field().map(|(field, kind)| Operand::Field(field, kind))
+            }
+        }
+    }
+
+    fn field(&mut self) -> Parsed<(usize, Kind)> {
+        self.space();
+        let start = self.at;
+        let Some(name) = self.word() else { return Err(self.wrong("expected a field or a value")) };
+        let found = self.columns.iter().position(|column| column.name == name);
+        let shown: String = name.chars().take(64).collect();
+        let unknown = || self.wrong_at(start, format!("unknown field {shown}"));
+        found.map(|at| (at, self.columns[at].kind)).ok_or_else(unknown)
+    }
+
+    fn word(&mut self) -> Option<&'a str> {
+        self.space();
+        let rest = self.rest();
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        self.at += end;
+        (end > 0).then_some(&rest[..end])
+    }
+
+    fn number(&mut self) -> Parsed<Operand> {
+        let (start, rest) = (self.at, self.rest());
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(rest.len());
+        self.at += end;
+        let number = rest[..end].parse().map_err(|_| self.wrong_at(start, "not a number"))?;
+        Ok(Operand::Number(number))
+    }
+
+    /// A quoted text; a backslash takes the next character as it is.
+    fn text(&mut self) -> Parsed<String> {
+        self.space();
+        let start = self.at;
+        let mut characters = self.rest().char_indices();
+        let quote = match characters.next() {
+            Some((_, quote @ ('\'' | '"'))) => quote,
+            _ => return Err(self.wrong("expected a text in quotes")),
+        };
+        let mut text = String::new();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '\\' => text.extend(characters.next().map(|(_, escaped)| escaped)),
+                _ if character == quote => {
+                    self.at = start + at + 1;
+                    return Ok(text);
+                }
+                _ => text.push(character),
+            }
+        }
+        Err(self.wrong_at(start, "this text has no end"))
+    }
+}
+
+fn single(mut nodes: Vec<Node>, many: fn(Vec<Node>) -> Node) -> Node {
+    match nodes.len() {
+        1 => nodes.remove(0),
+        _ => many(nodes),
+    }
+}
