@@ -3,4 +3,5 @@
 
 
 mod gateway;
+mod scripts;
 mod start;

@@ -1,0 +1,322 @@
+//! Every conversation under `protocol/scripts`, through the router alone and over a real socket.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use protocol::script::{Action, Memory, Script};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tollgate::call::{Caller, Effect};
+use tollgate::feed::{Notice, Outbox};
+use tollgate::link::CloseReason;
+use tollgate::node::Node;
+use tollgate::opening::{self, Opened};
+use tollgate::outside::clock::Clock;
+use tollgate::router::{KnownToken, Looked, Reply, Router};
+use tollgate::settings::Settings;
+
+use crate::gateway::Home;
+
+const CONFIGURATION: &str = "\
+[server]
+management_listen = ''
+[server.limits]
+exempt_addresses = ['127.0.0.0/8']
+[service_list]
+health_check_secs = 0
+[security.scrypt]
+log_n = 4
+p = 1
+[[services]]
+name = 'SBL_EVENT_HANDLER'
+hosts = [{ name = 'genesisserv1', port = 9001 }, { name = 'genesisserv2', port = 9001 }]
+[[services]]
+name = 'SBL_DATA_SERVER'
+hosts = [{ name = 'genesisserv1', port = 9002 }, { name = 'genesisserv2', port = 9002 }]
+";
+
+/// How long an answer may take before the script has failed.
+const ANSWER: Duration = Duration::from_secs(20);
+
+fn scripts() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/scripts");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut scripts: Vec<_> = files.filter(|it| it.extension().is_some_and(|it| it == "script")).collect();
+    scripts.sort();
+    assert!(scripts.len() >= 10, "{scripts:?}");
+    scripts
+}
+
+/// What a connection receives.
+#[derive(Debug)]
+enum Frame {
+    Text(String),
+    Closed(Option<u16>),
+}
+
+/// One way to hold a conversation.
+trait Transport {
+    async fn open(&self) -> Self::Link;
+    type Link: Talk;
+}
+
+trait Talk {
+    async fn send(&mut self, text: String);
+    async fn send_binary(&mut self, bytes: Vec<u8>);
+    async fn receive(&mut self) -> Frame;
+}
+
+async fn play<T: Transport>(transport: &T, path: &Path) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let script = Script::parse(&text).unwrap_or_else(|error| panic!("{name}, {error}"));
+    let (mut links, mut memory) = (HashMap::new(), Memory::default());
+    for step in script.steps {
+        let at = format!("{name}:{}", step.line);
+        if let Action::Wait(time) = step.action {
+            tokio::time::sleep(time).await;
+            continue;
+        }
+        if !links.contains_key(&step.link) {
+            links.insert(step.link.clone(), transport.open().await);
+        }
+        let link = links.get_mut(&step.link).unwrap();
+        match step.action {
+            Action::Send(body) => {
+                let text = memory.fill(&body).unwrap_or_else(|wrong| panic!("{at}: {wrong}"));
+                link.send(text).await;
+            }
+            Action::Text(text) => link.send(text).await,
+            Action::Binary(bytes) => link.send_binary(bytes).await,
+            Action::Close => drop(links.remove(&step.link)),
+            Action::Connect | Action::Wait(_) => {}
+            Action::Quiet(time) => {
+                let came = tokio::time::timeout(time, link.receive()).await;
+                assert!(came.is_err(), "{at}: {came:?}");
+            }
+            Action::Closed(code) => match next(link, &at).await {
+                Frame::Closed(came) => assert!(code.is_none() || code == came, "{at}: {came:?}"),
+                frame => panic!("{at}: expected the end, came {frame:?}"),
+            },
+            Action::Expect(pattern) => match next(link, &at).await {
+                Frame::Text(frame) => memory
+                    .check(&pattern, &frame)
+                    .unwrap_or_else(|wrong| panic!("{at}: {wrong}\n{frame}")),
+                frame => panic!("{at}: expected {pattern}, came {frame:?}"),
+            },
+            Action::Seek(pattern) => loop {
+                match next(link, &at).await {
+                    Frame::Text(frame) if memory.check(&pattern, &frame).is_ok() => break,
+                    Frame::Text(_) => {}
+                    frame => panic!("{at}: expected {pattern}, came {frame:?}"),
+                }
+            },
+        }
+    }
+}
+
+async fn next(link: &mut impl Talk, at: &str) -> Frame {
+    let frame = tokio::time::timeout(ANSWER, link.receive()).await;
+    frame.unwrap_or_else(|_| panic!("{at}: nothing came"))
+}
+
+// Over a real socket.
+
+struct Sockets(SocketAddr);
+
+impl Transport for Sockets {
+    type Link = WebSocketStream<TcpStream>;
+    async fn open(&self) -> Self::Link {
+        let stream = TcpStream::connect(self.0).await.unwrap();
+        tokio_tungstenite::client_async(format!("ws://{}/ws", self.0), stream).await.unwrap().0
+    }
+}
+
+impl Talk for WebSocketStream<TcpStream> {
+    async fn send(&mut self, text: String) {
+        SinkExt::send(self, Message::text(text)).await.unwrap();
+    }
+    async fn send_binary(&mut self, bytes: Vec<u8>) {
+        SinkExt::send(self, Message::binary(bytes)).await.unwrap();
+    }
+    async fn receive(&mut self) -> Frame {
+        loop {
+            match self.next().await {
+                Some(Ok(Message::Text(text))) => return Frame::Text(text.to_string()),
+                Some(Ok(Message::Close(frame))) => return Frame::Closed(frame.map(|it| it.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Frame::Closed(None),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_script_plays_over_a_real_socket() {
+    for script in scripts() {
+        let home = Home::new(CONFIGURATION);
+        for (user, password, profile) in USERS {
+            let mut words = vec!["user", "add", user, "--password-stdin"];
+            words.extend(profile.iter().flat_map(|profile| ["--profile", profile]));
+            add_user(&home, &words, password);
+        }
+        let gateway = home.start();
+        play(&Sockets(gateway.address), &script).await;
+        assert_eq!(gateway.signal("-TERM").0, Some(0));
+    }
+}
+
+const USERS: [(&str, &str, Option<&str>); 2] =
+    [("JohnWolf", "FullMoon1", Some("USER_ADMIN")), ("james", "JamesPass1", None)];
+
+fn add_user(home: &Home, words: &[&str], password: &str) {
+    use std::io::Write;
+    let mut command = home.command(words);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+// Through the router, without a socket.
+
+struct Routers {
+    router: Router,
+    _opened: Opened,
+}
+
+struct Routed {
+    router: Router,
+    caller: Caller,
+    known: KnownToken,
+    frames: VecDeque<Frame>,
+}
+
+impl Routers {
+    async fn start() -> Self {
+        use tollgate::outside::passwords::Passwords;
+        use tollgate::realm::Command;
+        use tollgate::realm::command::NewUser;
+        let text = format!("{CONFIGURATION}\n[store]\nengine = 'memory'");
+        let settings = Settings::parse(&text, std::iter::empty()).unwrap();
+        let clock = Clock::system();
+        let opened = opening::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+        opened.prepare(&settings, None).await.unwrap();
+        for (user, password, profile) in USERS {
+            let password = protocol::Password::new(password);
+            let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &password);
+            let profiles = profile.iter().map(|name| protocol::ProfileName::parse(name).unwrap());
+            let new = NewUser {
+                name: protocol::UserName::parse(user).unwrap(),
+                credential: Some(hash.into()),
+                attributes: Box::default(),
+                profiles: profiles.collect(),
+            };
+            opened.replica.submit(Command::AddUsers(vec![new])).await.unwrap();
+        }
+        let node = Node::new(settings, opened.replica.clone(), clock);
+        Self { router: Router::new(node), _opened: opened }
+    }
+}
+
+impl Transport for Routers {
+    type Link = Routed;
+    async fn open(&self) -> Routed {
+        let now = self.router.node().clock.now();
+        let outbox = Some(Outbox::new(1 << 20));
+        let address = IpAddr::from([127, 0, 0, 1]);
+        Routed {
+            router: self.router.clone(),
+            caller: Caller { address, outbox, bound: None, opened: now },
+            known: KnownToken::default(),
+            frames: VecDeque::new(),
+        }
+    }
+}
+
+impl Routed {
+    fn outbox(&self) -> Arc<Outbox> {
+        self.caller.outbox.clone().unwrap()
+    }
+
+    fn take_reply(&mut self, reply: Reply) {
+        let node = self.router.node().clone();
+        if let Some(session) = reply.bind {
+            node.replica.presences.bind(&session, &self.outbox(), node.clock.now());
+            self.caller.bound = Some(session);
+        }
+        let notices = self.take_rows();
+        if !matches!(reply.effect, Effect::Silent) {
+            self.frames.push_back(Frame::Text(reply.frame));
+        }
+        if let Effect::Release(id, _) = reply.effect {
+            node.replica.feed.release(&self.outbox(), id);
+        }
+        self.take_notices(notices);
+        let notices = self.take_rows();
+        self.take_notices(notices);
+    }
+
+    fn take_rows(&mut self) -> Vec<Notice> {
+        let mail = self.outbox().take();
+        self.frames.extend(mail.frames.into_iter().map(Frame::Text));
+        mail.notices
+    }
+
+    fn take_notices(&mut self, notices: Vec<Notice>) {
+        let bound = self.caller.bound.as_ref().map(|bound| bound.session);
+        for notice in notices {
+            let Notice::Ended(session, reason) = notice else { continue };
+            if Some(session) != bound {
+                continue;
+            }
+            let reason = CloseReason::Session(reason);
+            let logged_out = serde_json::json!({"LOGGED_OUT": true});
+            for name in self.router.node().replica.feed.close_all(&self.outbox(), None) {
+                let frame = protocol::envelope::encode("LOGOFF_ACK", Some(&name), &logged_out);
+                self.frames.push_back(Frame::Text(frame));
+            }
+            let ended = protocol::envelope::encode("SESSION_ENDED", None, &reason.details(0));
+            self.frames.push_back(Frame::Text(ended));
+            self.frames.push_back(Frame::Closed(Some(reason.row().1)));
+        }
+    }
+}
+
+impl Talk for Routed {
+    async fn send(&mut self, text: String) {
+        let now = self.router.node().clock.now();
+        let looked = self.router.look(&self.caller, &mut self.known, &text, now);
+        let reply = match looked {
+            Looked::Answered(reply) => reply,
+            Looked::InTurn => self.router.serve(self.caller.clone(), text).await,
+        };
+        self.take_reply(reply);
+    }
+    async fn send_binary(&mut self, _: Vec<u8>) {
+        self.frames.push_back(Frame::Closed(Some(1003)));
+    }
+    async fn receive(&mut self) -> Frame {
+        loop {
+            if let Some(frame) = self.frames.pop_front() {
+                return frame;
+            }
+            let outbox = self.outbox();
+            std::future::poll_fn(|context| outbox.poll_due(context)).await;
+            let notices = self.take_rows();
+            self.take_notices(notices);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_script_plays_through_the_router() {
+    for script in scripts() {
+        play(&Routers::start().await, &script).await;
+    }
+}
