@@ -54,7 +54,11 @@ struct Config {
 
 impl Config {
     fn load(&self) -> Result<Settings, SettingsError> {
-        Settings::load(self.config.as_deref(), std::env::vars())
+        // A variable that is not UTF-8 is none of ours.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Settings::load(self.config.as_deref(), std::env::vars_os().filter_map(text))
     }
 }
 

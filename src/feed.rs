@@ -71,6 +71,15 @@ impl Index {
     }
 }
 
+/// A subscription that is limited to another user now than it was.
+struct Moved {
+    place: Place,
+    source: Source,
+    owner: UserNo,
+    from: Option<UserNo>,
+    to: Option<UserNo>,
+}
+
 /// Why a subscription could not be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotOpened {
@@ -231,7 +240,7 @@ impl Feed {
         let mut moved = Vec::new();
         let mut index = self.index.lock();
         self.scopes(&index, realm, seq, &touched, &mut moved);
-        for (place, source, owner, from, to) in moved {
+        for Moved { place, source, owner, from, to } in moved {
             index.remove(source, from, owner, place.id);
             index.list(source, to).push(place.clone());
             index.owners.entry(owner).or_default().push(place);
@@ -253,7 +262,7 @@ impl Feed {
         realm: &Realm,
         seq: Seq,
         touched: &Touched,
-        moved: &mut Vec<(Place, Source, UserNo, Option<UserNo>, Option<UserNo>)>,
+        moved: &mut Vec<Moved>,
     ) {
         touched.affected(
             realm,
@@ -271,7 +280,8 @@ impl Feed {
                             one.compare(realm, seq);
                         }
                         if from != one.user {
-                            moved.push((place.clone(), one.wish.source, owner, from, one.user));
+                            let (source, to) = (one.wish.source, one.user);
+                            moved.push(Moved { place: place.clone(), source, owner, from, to });
                         }
                     });
                 }

@@ -52,7 +52,7 @@ pub enum LogError {
 #[derive(Debug)]
 pub enum Followed {
     /// The next entry.
-    Entry(Seq, Entry),
+    Entry(Seq, Box<Entry>),
     /// Entries before this one are gone: load a snapshot, then follow on.
     Gap(Seq),
 }

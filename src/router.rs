@@ -301,7 +301,8 @@ impl Router {
     fn told(&self, row: &Handler, caller: &Caller, session: Option<&Arc<Presence>>) {
         if row.told {
             let user = session.map(|session| session.user_name.as_str());
-            tracing::info!(message_type = row.name, code = "OK", user, address = %caller.address, "done");
+            let address = caller.address;
+            tracing::info!(message_type = row.name, code = "OK", user, %address, "done");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The services that GUIs connect to: from the configuration, in an order to try, failing hosts last.
+//! The services that GUIs connect to: from the configuration, in an order to try, failing hosts
+//! last.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 
 mod document;
 mod heartbeat;
+mod keys;
 mod secret;
 mod security;
 mod server;

@@ -1,4 +1,5 @@
-//! The store: rows and the number of the entry that they reflect, written together, loaded at start.
+//! The store: rows and the number of the entry that they reflect, written together, loaded at
+//! start.
 
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -149,8 +150,8 @@ impl Store {
         }
     }
 
-    /// Saves what an entry changed, and that it is reflected now, in one step. Durable with the next
-    /// commit of the log; before that a restart applies the entry again.
+    /// Saves what an entry changed, and that it is reflected now, in one step. Durable with the
+    /// next commit of the log; before that a restart applies the entry again.
     pub fn save(&self, seq: Seq, changes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<(), StoreError> {
         let mut image = self.image.lock();
         let mut next = Image { applied: seq, ..*image };

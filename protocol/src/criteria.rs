@@ -155,7 +155,8 @@ impl Node {
         match self {
             Node::All(nodes) => nodes.iter().find_map(|node| node.pinned(column)),
             Node::Any(nodes) => {
-                let each = nodes.iter().map(|node| node.pinned(column)).collect::<Option<Vec<_>>>()?;
+                let each =
+                    nodes.iter().map(|node| node.pinned(column)).collect::<Option<Vec<_>>>()?;
                 Some(each.concat())
             }
             Node::Compare(Operand::Field(field, kind), Comparison::Equal, Operand::Text(text))
@@ -221,7 +222,9 @@ fn compare(left: Held<'_>, how: Comparison, right: Held<'_>, fold: bool) -> bool
     use std::cmp::Ordering;
     let fold_byte = |byte: u8| if fold { byte.to_ascii_lowercase() } else { byte };
     let order = match (left, right) {
-        (Held::Text(a), Held::Text(b)) => Some(a.bytes().map(fold_byte).cmp(b.bytes().map(fold_byte))),
+        (Held::Text(a), Held::Text(b)) => {
+            Some(a.bytes().map(fold_byte).cmp(b.bytes().map(fold_byte)))
+        }
         (Held::Number(a), Held::Number(b)) => a.partial_cmp(&b),
         (Held::Boolean(a), Held::Boolean(b)) => (a == b).then_some(Ordering::Equal),
         (Held::Null, Held::Null) => Some(Ordering::Equal),
@@ -265,11 +268,14 @@ mod tests {
     ];
 
     fn row(column: usize) -> Value<'static> {
-        [Value::Text("JaneDee"), Value::Text("ORDEN"), Value::Number(9001), Value::Boolean(true)][column]
+        [Value::Text("JaneDee"), Value::Text("ORDEN"), Value::Number(9001), Value::Boolean(true)]
+            [column]
     }
 
     fn check(text: &str) -> bool {
-        Criteria::parse(text, &COLUMNS).unwrap_or_else(|error| panic!("{text}: {error}")).matches(row)
+        Criteria::parse(text, &COLUMNS)
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+            .matches(row)
     }
 
     fn wrong(text: &str) -> (usize, String) {
@@ -295,7 +301,8 @@ mod tests {
         ] {
             assert!(check(yes), "{yes}");
         }
-        for no in ["CODE=='orden'", "CODE < 1", "PORT == '9001'", "ONLINE > false", "CODE == null"] {
+        for no in ["CODE=='orden'", "CODE < 1", "PORT == '9001'", "ONLINE > false", "CODE == null"]
+        {
             assert!(!check(no), "{no}");
         }
     }

@@ -219,7 +219,8 @@ fn details<'de, A: MapAccess<'de>>(
     Ok(Some(raw))
 }
 
-/// Walks through a value without keeping it: duplicate keys, depth, strings and numbers are checked.
+/// Walks through a value without keeping it: duplicate keys, depth, strings and numbers are
+/// checked.
 #[derive(Clone, Copy)]
 struct Walk {
     left: usize,

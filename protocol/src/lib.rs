@@ -1,6 +1,7 @@
 //! The wire of tollgate: what can be said, in which words, and what is wrong with it.
 //!
-//! This crate cannot do I/O. Reading order: [`names`], [`nack`], [`envelope`], [`criteria`], [`script`].
+//! This crate cannot do I/O. Reading order: [`names`], [`nack`], [`envelope`], [`criteria`],
+//! [`script`].
 
 pub mod criteria;
 pub mod envelope;

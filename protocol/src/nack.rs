@@ -1,4 +1,4 @@
-//! The standard error set: one table of code, status and meaning; everything that says no says it here.
+//! The standard error set: one table of code, status and meaning for everything that says no.
 
 use std::borrow::Cow;
 
@@ -37,37 +37,60 @@ macro_rules! codes {
 
 codes! {
     MissingField = "MISSING_FIELD", "400 Bad Request", "A field that the message needs is absent.";
-    ValidationError = "VALIDATION_ERROR", "400 Bad Request", "A field has a value that it may not have.";
+    ValidationError = "VALIDATION_ERROR", "400 Bad Request",
+        "A field has a value that it may not have.";
     InvalidMessage = "INVALID_MESSAGE", "400 Bad Request", "The frame is not an envelope.";
-    InvalidParameter = "INVALID_PARAMETER", "400 Bad Request", "Two fields disagree, or a value is not served.";
-    NotSupportedEnumValue = "NOT_SUPPORTED_ENUM_VALUE", "400 Bad Request", "A word outside the list of valid ones.";
-    UnknownField = "UNKNOWN_FIELD", "400 Bad Request", "DETAILS has a field that the message does not know.";
+    InvalidParameter = "INVALID_PARAMETER", "400 Bad Request",
+        "Two fields disagree, or a value is not served.";
+    NotSupportedEnumValue = "NOT_SUPPORTED_ENUM_VALUE", "400 Bad Request",
+        "A word outside the list of valid ones.";
+    UnknownField = "UNKNOWN_FIELD", "400 Bad Request",
+        "DETAILS has a field that the message does not know.";
     NoMessageType = "NO_MESSAGE_TYPE", "400 Bad Request", "MESSAGE_TYPE is absent.";
-    UnknownMessageType = "UNKNOWN_MESSAGE_TYPE", "400 Bad Request", "No message of this type exists.";
+    UnknownMessageType = "UNKNOWN_MESSAGE_TYPE", "400 Bad Request",
+        "No message of this type exists.";
     NoSourceRef = "NO_SOURCE_REF", "400 Bad Request", "SOURCE_REF is absent where it is needed.";
     NoUserName = "NO_USER_NAME", "400 Bad Request", "USER_NAME is absent where it is needed.";
     NoDsName = "NO_DS_NAME", "400 Bad Request", "DATASOURCE_NAME is absent.";
-    InvalidDatasource = "INVALID_DATASOURCE", "400 Bad Request", "The subscription does not exist or exists already.";
-    InvalidCriteria = "INVALID_CRITERIA", "400 Bad Request", "CRITERIA_MATCH cannot be read; TEXT names the column.";
+    InvalidDatasource = "INVALID_DATASOURCE", "400 Bad Request",
+        "The subscription does not exist or exists already.";
+    InvalidCriteria = "INVALID_CRITERIA", "400 Bad Request",
+        "CRITERIA_MATCH cannot be read; TEXT names the column.";
     UnknownAccount = "UNKNOWN_ACCOUNT", "401 Unauthorized", "No user has this name.";
-    IncorrectCredentials = "INCORRECT_CREDENTIALS", "401 Unauthorized", "The user name or the password is wrong.";
-    LockedAccount = "LOCKED_ACCOUNT", "401 Unauthorized", "The account is locked, for a time or by an administrator.";
-    PasswordExpired = "PASSWORD_EXPIRED", "401 Unauthorized", "The password is right and must be changed first.";
-    SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized", "No session belongs to this message.";
-    SessionExpired = "SESSION_EXPIRED", "401 Unauthorized", "The session or the refresh token is no longer good.";
-    LoginFail = "LOGIN_FAIL", "401 Unauthorized", "The login could not be checked; it was not counted.";
-    NotAuthorised = "NOT_AUTHORISED", "403 Forbidden", "The session lacks the right that DETAILS.RIGHT names.";
-    MaxActiveSessionsReached = "MAX_ACTIVE_SESSIONS_REACHED", "403 Forbidden", "The user has as many sessions as allowed.";
+    IncorrectCredentials = "INCORRECT_CREDENTIALS", "401 Unauthorized",
+        "The user name or the password is wrong.";
+    LockedAccount = "LOCKED_ACCOUNT", "401 Unauthorized",
+        "The account is locked, for a time or by an administrator.";
+    PasswordExpired = "PASSWORD_EXPIRED", "401 Unauthorized",
+        "The password is right and must be changed first.";
+    SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized",
+        "No session belongs to this message.";
+    SessionExpired = "SESSION_EXPIRED", "401 Unauthorized",
+        "The session or the refresh token is no longer good.";
+    LoginFail = "LOGIN_FAIL", "401 Unauthorized",
+        "The login could not be checked; it was not counted.";
+    NotAuthorised = "NOT_AUTHORISED", "403 Forbidden",
+        "The session lacks the right that DETAILS.RIGHT names.";
+    MaxActiveSessionsReached = "MAX_ACTIVE_SESSIONS_REACHED", "403 Forbidden",
+        "The user has as many sessions as allowed.";
     InvalidDsName = "INVALID_DS_NAME", "404 Not Found", "No data source has this name.";
-    RecordNotFound = "RECORD_NOT_FOUND", "404 Not Found", "A record that the message names does not exist.";
-    OperationTimeout = "OPERATION_TIMEOUT", "408 Request Timeout", "The outcome is unknown: it may have been done.";
+    RecordNotFound = "RECORD_NOT_FOUND", "404 Not Found",
+        "A record that the message names does not exist.";
+    OperationTimeout = "OPERATION_TIMEOUT", "408 Request Timeout",
+        "The outcome is unknown: it may have been done.";
     DuplicateKey = "DUPLICATE_KEY", "409 Conflict", "A record with this key exists already.";
-    OptimisticConcurrencyError = "OPTIMISTIC_CONCURRENCY_ERROR", "409 Conflict", "The record has changed since it was read.";
-    LastAdministrator = "LAST_ADMINISTRATOR", "409 Conflict", "Nobody would be left who can amend users.";
-    MaxLogonLimit = "MAX_LOGON_LIMIT", "429 Too Many Requests", "The session has as many subscriptions as allowed.";
-    TooManyRequests = "TOO_MANY_REQUESTS", "429 Too Many Requests", "Too fast; DETAILS.RETRY_AFTER_MS says when to try again.";
-    Unavailable = "UNAVAILABLE", "503 Service Unavailable", "The gateway cannot do this now; nothing was changed.";
-    InternalError = "INTERNAL_ERROR", "500 Internal Server Error", "A fault of the gateway; the log knows the reference in TEXT.";
+    OptimisticConcurrencyError = "OPTIMISTIC_CONCURRENCY_ERROR", "409 Conflict",
+        "The record has changed since it was read.";
+    LastAdministrator = "LAST_ADMINISTRATOR", "409 Conflict",
+        "Nobody would be left who can amend users.";
+    MaxLogonLimit = "MAX_LOGON_LIMIT", "429 Too Many Requests",
+        "The session has as many subscriptions as allowed.";
+    TooManyRequests = "TOO_MANY_REQUESTS", "429 Too Many Requests",
+        "Too fast; DETAILS.RETRY_AFTER_MS says when to try again.";
+    Unavailable = "UNAVAILABLE", "503 Service Unavailable",
+        "The gateway cannot do this now; nothing was changed.";
+    InternalError = "INTERNAL_ERROR", "500 Internal Server Error",
+        "A fault of the gateway; the log knows the reference in TEXT.";
 }
 
 impl Serialize for NackCode {

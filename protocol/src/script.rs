@@ -82,7 +82,10 @@ impl Script {
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         let lines: Vec<&str> = text.lines().collect();
         if lines.len() > LINES_MAX {
-            return Err(ScriptError { line: LINES_MAX, what: format!("at most {LINES_MAX} lines") });
+            return Err(ScriptError {
+                line: LINES_MAX,
+                what: format!("at most {LINES_MAX} lines"),
+            });
         }
         let (mut steps, mut at) = (Vec::new(), 0);
         while let Some(line) = lines.get(at) {
@@ -95,10 +98,9 @@ impl Script {
                 line: number,
                 what: "a step begins with >, <, <? or @, after the name of a connection".to_owned(),
             })?;
-            let (action, used) = head.action(&lines[at..]).map_err(|(offset, what)| ScriptError {
-                line: number + offset,
-                what,
-            })?;
+            let (action, used) = head
+                .action(&lines[at..])
+                .map_err(|(offset, what)| ScriptError { line: number + offset, what })?;
             steps.push(Step { line: number, link: head.link.to_owned(), action });
             at += used;
         }
@@ -195,7 +197,7 @@ fn duration(text: &str) -> Option<Duration> {
 
 fn hex(text: &str) -> Option<Vec<u8>> {
     let text = text.trim();
-    if text.len() % 2 != 0 || !text.is_ascii() {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
@@ -212,7 +214,8 @@ mod tests {
         let script = "# a login\n> {\"MESSAGE_TYPE\":\n   \"X\"}\n\nb<\nMESSAGE_TYPE = Y\nA.B[1].C = 2\n\
                       @ 90s\n< closed 4002\n<? {\"Z\": 1}\nb> binary 00ff\n< nothing 200ms\n> text {oops";
         let steps = Script::parse(script).unwrap().steps;
-        let shown: Vec<_> = steps.iter().map(|it| (it.line, it.link.as_str(), &it.action)).collect();
+        let shown: Vec<_> =
+            steps.iter().map(|it| (it.line, it.link.as_str(), &it.action)).collect();
         assert_eq!(shown[0], (2, "", &Action::Send(json!({"MESSAGE_TYPE": "X"}))));
         let body = json!({"MESSAGE_TYPE": "Y", "A": {"B": [null, {"C": 2}]}});
         assert_eq!(shown[1], (5, "b", &Action::Expect(body)));

@@ -1,4 +1,5 @@
-//! The last changes of rights, so that a client that comes back gets the difference, not everything.
+//! The last changes of rights, so that a client that comes back gets the difference, not
+//! everything.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -79,10 +79,10 @@ impl Before {
 
     fn look_at_rights(&mut self, realm: &Realm, change: &Change) {
         match change {
-            Change::Put(Row::User(user)) => {
-                if realm.user(user.no).map(|old| old.status) != Some(user.status) {
-                    self.users.insert(user.no);
-                }
+            Change::Put(Row::User(user))
+                if realm.user(user.no).map(|old| old.status) != Some(user.status) =>
+            {
+                self.users.insert(user.no);
             }
             Change::Put(Row::Member(_, user) | Row::Direct(user, _))
             | Change::Delete(Key::Member(_, user) | Key::Direct(user, _) | Key::User(user)) => {

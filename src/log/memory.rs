@@ -35,14 +35,10 @@ impl Log for MemoryLog {
         let mut inside = self.inside.lock();
         let seq = inside.last + 1;
         let closed = || AppendError::NotStored("the log is closed".to_owned());
-        let sent = inside.sender.as_ref().map(|sender| sender.send(Followed::Entry(seq, entry)));
-        let stored = match sent {
-            Some(Ok(())) => {
-                inside.last = seq;
-                Ok(seq)
-            }
-            _ => Err(closed()),
-        };
+        let entry = Followed::Entry(seq, Box::new(entry));
+        let sent = inside.sender.as_ref().is_some_and(|sender| sender.send(entry).is_ok());
+        let stored = if sent { Ok(seq) } else { Err(closed()) };
+        inside.last += Seq::from(sent);
         Box::pin(std::future::ready(stored))
     }
 

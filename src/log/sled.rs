@@ -118,7 +118,7 @@ impl Log for SledLog {
             let (bytes, _) =
                 stored.ok_or_else(|| LogError::Unreadable(format!("entry {seq} is gone")))?;
             let entry = decode(&bytes).map_err(LogError::Unreadable)?;
-            entries.push(Followed::Entry(seq, entry));
+            entries.push(Followed::Entry(seq, Box::new(entry)));
         }
         Ok(Box::new(entries.into_iter().chain(live)))
     }
@@ -188,7 +188,7 @@ impl Committer {
                 *self.trouble.lock() = None;
                 for (at, (entry, answer)) in (self.last + 1..).zip(group) {
                     // The follower is gone only when the process ends.
-                    let _ = self.follow.send(Followed::Entry(at, entry));
+                    let _ = self.follow.send(Followed::Entry(at, Box::new(entry)));
                     let _ = answer.send(Ok(at));
                 }
                 (self.last, self.link) = (seq, link);
@@ -291,8 +291,7 @@ fn verify(tree: &sled::Tree, mark: &Mark, is_new: bool) -> Result<(Seq, Seq, Lin
     let (marked_seq, marked_link) = marked.unwrap_or((0, Link::GENESIS));
     let (mut seq, mut link, mut at_mark) = (0, Link::GENESIS, (0, Link::GENESIS));
     let (mut stored, mut expected) = (0_usize, 0_usize);
-    loop {
-        let Some((bytes, stated)) = read(tree, seq + 1).map_err(damaged)? else { break };
+    while let Some((bytes, stated)) = read(tree, seq + 1).map_err(damaged)? {
         seq += 1;
         link = link.next(seq, &bytes);
         if link != stated {

@@ -1,4 +1,5 @@
-//! DATA_LOGON: subscribes to a data source; rows follow, then every change of them (S2, "Rights polling").
+//! DATA_LOGON: subscribes to a data source; rows follow, then every change of them (S2, "Rights
+//! polling").
 
 use protocol::{Criteria, Nack, NackCode};
 use schemars::JsonSchema;

@@ -1,4 +1,5 @@
-//! EVENT_CHANGE_USER_PASSWORD: a new password for whoever knows the old one (S2, "Password change").
+//! EVENT_CHANGE_USER_PASSWORD: a new password for whoever knows the old one (S2, "Password
+//! change").
 
 use protocol::{Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;

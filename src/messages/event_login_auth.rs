@@ -1,4 +1,5 @@
-//! EVENT_LOGIN_AUTH: a session by password or by refresh token (S2, "Login request"; S0, "Login refresh").
+//! EVENT_LOGIN_AUTH: a session by password or by refresh token (S2, "Login request"; S0,
+//! "EVENT_LOGIN_REFRESH").
 
 use protocol::{Nack, NackCode, Password, RefreshToken, SessionToken, UserName};
 use schemars::JsonSchema;

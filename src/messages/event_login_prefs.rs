@@ -1,4 +1,5 @@
-//! EVENT_LOGIN_PREFS: what a login dialog must know before anybody logs in (S2, "Login preferences").
+//! EVENT_LOGIN_PREFS: what a login dialog must know before anybody logs in (S2, "Login
+//! preferences").
 
 use protocol::Nack;
 use schemars::JsonSchema;

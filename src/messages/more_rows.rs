@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::{Access, Message};
 use crate::call::{Call, Effect};
 
-/// The subscription's SOURCE_REF; without DETAILS it stands at the root, and the rows are the answer.
+/// The subscription's SOURCE_REF; without DETAILS it stands at the root, and the rows are the
+/// answer.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct MoreRows {

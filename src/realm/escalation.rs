@@ -47,7 +47,7 @@ impl Realm {
     /// one has nothing to lose.
     pub(super) fn administrator_remains(&self, changes: &[Change]) -> bool {
         let Some(amend) = self.right_codes.get(AMEND_USER).copied() else { return true };
-        if !changes.iter().any(|change| weakens(change)) {
+        if !changes.iter().any(weakens) {
             return true;
         }
         let after = After { realm: self, changes };

@@ -1,7 +1,10 @@
-//! The first start: the administration rights, the profile that gives them, the first administrator.
+//! The first start: the administration rights, the profile that gives them, the first
+//! administrator.
+
+use protocol::ProfileName;
 
 use super::command::Found;
-use super::ids::{FIRST_FOUNDED, ProfileNo, RightNo, UserNo};
+use super::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
 use super::outcome::{Applied, Outcome, Refusal};
 use super::profiles::{Profile, ProfileStatus};
 use super::rights::Right;
@@ -18,22 +21,12 @@ impl Realm {
             FIRST_FOUNDED + counters.founded - 1
         };
         let location = self.policy.location;
-        let profile = match self.profile_by_name(&found.profile) {
-            Some(profile) => profile.no,
-            None => {
-                let profile = Profile {
-                    no: ProfileNo(next()),
-                    location,
-                    name: found.profile.clone(),
-                    description: "All administration rights".to_owned(),
-                    status: ProfileStatus::Enabled,
-                    version: 1,
-                };
-                let no = profile.no;
-                changes.push(Change::Put(Row::Profile(profile)));
-                no
-            }
-        };
+        let known = self.profile_by_name(&found.profile).map(|profile| profile.no);
+        let profile = known.unwrap_or_else(|| {
+            let profile = founding_profile(ProfileNo(next()), location, &found.profile);
+            changes.push(Change::Put(Row::Profile(profile.clone())));
+            profile.no
+        });
         for (code, description) in &found.rights {
             let right =
                 self.right_by_code(code.as_str()).map(|right| right.no).unwrap_or_else(|| {
@@ -61,5 +54,16 @@ impl Realm {
         }
         changes.push(Change::Put(Row::Counters(counters)));
         Applied::done(Outcome::Done, changes)
+    }
+}
+
+fn founding_profile(no: ProfileNo, location: Location, name: &ProfileName) -> Profile {
+    Profile {
+        no,
+        location,
+        name: name.clone(),
+        description: "All administration rights".to_owned(),
+        status: ProfileStatus::Enabled,
+        version: 1,
     }
 }

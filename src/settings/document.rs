@@ -1,8 +1,9 @@
 //! The configuration as a document, made from the structs: keys, defaults, and what each means.
 
 use serde_json::Value as Json;
-use toml::{Table, Value};
+use toml::Table;
 
+use super::keys::schema_of;
 use super::{Host, Service, Settings};
 
 /// The JSON Schema of the configuration.
@@ -30,35 +31,37 @@ impl Settings {
             "# tollgate: the defaults. A flag wins over TOLLGATE_SECTION__KEY in the environment,\n\
              # that over this file. Unknown keys stop the start.\n",
         );
-        let Ok(table) = Table::try_from(Settings::default()) else { return out };
         let schema = schema();
-        section(&mut out, &table, &schema, &schema, "");
+        let mut section = String::new();
+        // Written from the structs, so that the keys stand in the order of the structs.
+        for line in toml::to_string(&Settings::default()).unwrap_or_default().lines() {
+            if let Some(path) = line.strip_prefix('[') {
+                section = path.trim_end_matches(']').to_owned();
+                out.push_str(&format!("# {}\n{line}\n", comment(&section, &schema)));
+            } else if line == "services = []" {
+                out.push_str(&format!(
+                    "\n# {}\n{}",
+                    comment("services", &schema),
+                    services_example()
+                ));
+            } else if let Some((key, _)) = line.split_once(" = ") {
+                out.push_str(&format!("# {}\n", comment(&format!("{section}.{key}"), &schema)));
+                out.push_str(&format!("{line}\n"));
+            } else {
+                out.push_str(&format!("{line}\n"));
+            }
+        }
         out
     }
 }
 
-fn section(out: &mut String, table: &Table, schema: &Json, root: &Json, path: &str) {
-    let raw = follow(schema, root).get("properties");
-    let comment = |key: &str| {
-        let text = raw.and_then(|raw| raw.get(key)?.get("description")?.as_str());
-        text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
-    };
-    let is_section = |value: &Value| value.is_table();
-    for (key, value) in table.iter().filter(|(_, value)| !is_section(value)) {
-        if key == "services" {
-            out.push_str(&format!("\n# {}\n{}", comment(key), services_example()));
-        } else {
-            out.push_str(&format!("# {}\n{key} = {value}\n", comment(key)));
-        }
-    }
-    for (key, value) in table {
-        let Value::Table(inner) = value else { continue };
-        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        out.push_str(&format!("\n# {}\n[{full}]\n", comment(key)));
-        let known = properties(schema, root);
-        let inner_schema = known.iter().find(|(name, _)| name == key).map(|(_, it)| *it);
-        section(out, inner, inner_schema.unwrap_or(&Json::Null), root, &full);
-    }
+/// The doc comment of a key's field, in one line.
+fn comment(path: &str, root: &Json) -> String {
+    let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let section = if section.is_empty() { Some(root) } else { schema_of(section, root) };
+    let field = section.and_then(|section| section.get("properties")?.get(key));
+    let text = field.and_then(|field| field.get("description")?.as_str()).unwrap_or_default();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Services have no default: an example, commented out.

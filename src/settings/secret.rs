@@ -3,17 +3,25 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A text that prints as nothing.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(transparent)]
+#[derive(Clone, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(transparent)]
 pub struct Secret(String);
 
 impl Secret {
     /// The text itself, for the one place that uses it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The error of serde would repeat the value: `password_salt = 123456`.
+        let wrong = |_| serde::de::Error::custom("a text in quotes is expected");
+        String::deserialize(deserializer).map(Self).map_err(wrong)
     }
 }
 

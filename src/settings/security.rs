@@ -25,7 +25,8 @@ pub struct Security {
     pub refresh_rotation: bool,
     /// Seconds for which the old pair is still answered after a refresh.
     pub refresh_grace_secs: u64,
-    /// "specific": UNKNOWN_ACCOUNT is told (S2); "uniform": unknown names look like wrong passwords.
+    /// "specific": UNKNOWN_ACCOUNT is told (S2); "uniform": unknown names look like wrong
+    /// passwords.
     pub login_errors: LoginErrors,
     /// Whether the login ack keeps product versions to itself.
     pub hide_versions: bool,
@@ -169,8 +170,9 @@ impl Security {
             ("security.genesis_password.retry.wait_time_mins", retry.wait_time_mins),
         ];
         for (key, value) in minutes {
-            if !value.is_finite() || value <= 0.0 || value > MINUTES_MAX {
-                wrong.push(format!("{key} is above 0 and at most {MINUTES_MAX}"));
+            // What is not a number or below zero counts as 0 here.
+            if !(1..=millis(MINUTES_MAX)).contains(&millis(value)) {
+                wrong.push(format!("{key} is a millisecond to {MINUTES_MAX} minutes"));
             }
         }
         if self.refresh_token_expiration_mins <= self.session_timeout_mins {
@@ -181,17 +183,24 @@ impl Security {
             wrong.push("security.genesis_password.retry.max_attempts is above 0".to_owned());
         }
         if !self.scrypt.cost().is_possible() {
-            wrong.push(
-                "security.scrypt: log_n is 1 to 22, r and p are above 0, at most 1 GiB a hash"
-                    .to_owned(),
-            );
+            let bounds = "log_n is 1 to 22, r and p are above 0; with N = 2^log_n a hash takes \
+                          128 N r bytes, at most 1 GiB, and N r p is at most 2^26";
+            wrong.push(format!("security.scrypt: {bounds}"));
         }
-        if self.scrypt.queue_wait_max_ms == 0 {
-            wrong.push("security.scrypt.queue_wait_max_ms is above 0".to_owned());
+        if self.scrypt.threads > THREADS_MAX {
+            wrong.push(format!("security.scrypt.threads is 0 to {THREADS_MAX}"));
+        }
+        if !(1..=DAY_SECS * 1_000).contains(&self.scrypt.queue_wait_max_ms) {
+            wrong.push("security.scrypt.queue_wait_max_ms is 1 to 86400000".to_owned());
+        }
+        if self.refresh_grace_secs > DAY_SECS {
+            wrong.push(format!("security.refresh_grace_secs is 0 to {DAY_SECS}"));
         }
     }
 }
 
+const DAY_SECS: u64 = 86_400;
+const THREADS_MAX: usize = 1_024;
 /// Ten years.
 const MINUTES_MAX: f64 = 5_256_000.0;
 

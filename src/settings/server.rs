@@ -27,7 +27,8 @@ pub struct Server {
     pub system_date_format: SystemDateFormat,
     /// Names of refusals: "event" (EVENT_LOGIN_AUTH_NACK) or "legacy" (LOGIN_AUTH_NACK).
     pub nack_naming: NackNaming,
-    /// Names of acks of record events: "specific" (EVENT_INSERT_PROFILE_ACK) or "generic" (EVENT_ACK).
+    /// Names of acks of record events: "specific" (EVENT_INSERT_PROFILE_ACK) or "generic"
+    /// (EVENT_ACK).
     pub ack_naming: AckNaming,
     /// At the end sockets get a close "code" and their last words, or are dropped ("drop").
     pub shutdown_close: ShutdownClose,
@@ -146,11 +147,34 @@ impl Default for Limits {
 
 impl Server {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
-        match self.listen.parse::<SocketAddr>() {
-            Ok(address) if !address.ip().is_loopback() && !self.allow_plain => wrong.push(format!(
-                "server.listen is {address}, off loopback without TLS: passwords would travel in \
-                 clear; put a TLS proxy in front and set server.allow_plain = true"
-            )),
+        self.check_addresses(wrong);
+        if self.product_name.is_empty() {
+            wrong.push("server.product_name is not empty".to_owned());
+        }
+        if Location::parse(&self.location).is_none() {
+            wrong.push("server.location is 1 to 8 of A-Z 0-9".to_owned());
+        }
+        for origin in self.allowed_origins.iter().filter(|origin| !is_origin(origin)) {
+            wrong.push(format!(
+                "server.allowed_origins has {origin:?}; a browser sends a scheme, a host in lower \
+                 case and perhaps a port, like https://desk.example:8443, and no path"
+            ));
+        }
+        if self.shutdown_grace_secs > DAY_SECS {
+            wrong.push(format!("server.shutdown_grace_secs is 0 to {DAY_SECS}"));
+        }
+        self.limits.check(wrong);
+    }
+
+    fn check_addresses(&self, wrong: &mut Vec<String>) {
+        let listen = self.listen.parse::<SocketAddr>();
+        match &listen {
+            Ok(at) if !at.ip().to_canonical().is_loopback() && !self.allow_plain => {
+                wrong.push(format!(
+                    "server.listen is {at}, off loopback without TLS: passwords would travel in \
+                     clear; put a TLS proxy in front and set server.allow_plain = true"
+                ))
+            }
             Ok(_) => {}
             Err(_) => wrong.push(format!(
                 "server.listen {:?} is not an address like 127.0.0.1:9064",
@@ -158,29 +182,51 @@ impl Server {
             )),
         }
         let management = &self.management_listen;
-        if !management.is_empty() && management.parse::<SocketAddr>().is_err() {
-            wrong.push(format!("server.management_listen {management:?} is not an address"));
+        match management.parse::<SocketAddr>() {
+            Ok(at) if at.port() > 0 && listen == Ok(at) => {
+                wrong.push(format!("server.management_listen and server.listen are both {at}"));
+            }
+            Err(_) if !management.is_empty() => {
+                wrong.push(format!("server.management_listen {management:?} is not an address"));
+            }
+            _ => {}
         }
-        if Location::parse(&self.location).is_none() {
-            wrong.push("server.location is 1 to 8 of A-Z 0-9".to_owned());
-        }
-        self.limits.check(wrong);
     }
+}
+
+/// Whether a browser could send it as its Origin.
+fn is_origin(text: &str) -> bool {
+    let host = text.split_once("://").map(|(_, host)| host);
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ', '*']))
+        && !text.contains(|c: char| c.is_ascii_uppercase())
 }
 
 impl Limits {
     fn check(&self, wrong: &mut Vec<String>) {
-        let above_zero = [
+        let sizes = [
             ("frame_bytes", self.frame_bytes),
             ("message_bytes", self.message_bytes),
+            ("outbox_bytes", self.outbox_bytes),
+        ];
+        for (key, _) in sizes.iter().filter(|(_, size)| !(1..=BYTES_MAX).contains(size)) {
+            wrong.push(format!("server.limits.{key} is 1 to {BYTES_MAX}"));
+        }
+        if self.message_bytes < self.frame_bytes {
+            wrong.push("server.limits.message_bytes is at least frame_bytes".to_owned());
+        }
+        let waits = [
+            ("login_wait_secs", self.login_wait_secs),
+            ("slow_reader_secs", self.slow_reader_secs),
+        ];
+        for (key, _) in waits.iter().filter(|(_, secs)| !(1..=DAY_SECS).contains(secs)) {
+            wrong.push(format!("server.limits.{key} is 1 to {DAY_SECS}"));
+        }
+        let above_zero = [
             ("connections_max", self.connections_max),
             ("connections_per_address_max", self.connections_per_address_max),
             ("subscriptions_per_session", self.subscriptions_per_session),
             ("calls_in_flight_per_connection", self.calls_in_flight_per_connection),
             ("messages_per_sec_per_connection", self.messages_per_sec_per_connection as usize),
-            ("outbox_bytes", self.outbox_bytes),
-            ("login_wait_secs", self.login_wait_secs as usize),
-            ("slow_reader_secs", self.slow_reader_secs as usize),
         ];
         let zero = above_zero.iter().filter(|(_, value)| *value == 0);
         wrong.extend(zero.map(|(key, _)| format!("server.limits.{key} is above 0")));
@@ -189,6 +235,10 @@ impl Limits {
         }
     }
 }
+
+/// Bounds beyond which sums of limits could overflow.
+const BYTES_MAX: usize = 1 << 30;
+const DAY_SECS: u64 = 86_400;
 
 /// An address, or all addresses that begin with the same bits: `10.0.0.0/8`.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
@@ -199,8 +249,10 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// Whether the address is in the range.
+    /// Whether the address is in the range; `::ffff:10.0.0.1`, as a socket on `[::]` sees it, is
+    /// 10.0.0.1.
     pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
         let masked = |address: IpAddr| match address {
             IpAddr::V4(it) => {
                 let bits = u32::from(it).checked_shr(32 - u32::from(self.bits)).unwrap_or(0);
@@ -252,6 +304,27 @@ mod tests {
         assert!(range("::/0").contains("2001::1".parse().unwrap()));
         assert!(!range("::/0").contains([1, 2, 3, 4].into()));
         assert!(range("10.0.0.1").contains([10, 0, 0, 1].into()));
+        assert!(range("127.0.0.0/8").contains("::ffff:127.0.0.1".parse().unwrap()));
         assert!(AddressRange::parse("10.0.0.1/33").is_none());
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        assert!(is_origin("https://desk.example:8443") && is_origin("http://[::1]:4200"));
+        for wrong in ["desk.example", "https://desk.example/", "https://Desk.example", "*", "a://"]
+        {
+            assert!(!is_origin(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn limits_that_would_overflow_or_contradict_are_refused() {
+        let mut server = Server { management_listen: "127.0.0.1:9064".into(), ..Server::default() };
+        server.limits.outbox_bytes = usize::MAX;
+        server.limits.login_wait_secs = u64::MAX;
+        server.limits.message_bytes = 1;
+        let mut wrong = Vec::new();
+        server.check(&mut wrong);
+        assert_eq!(wrong.len(), 4, "{wrong:?}");
     }
 }

@@ -78,6 +78,9 @@ impl ServiceList {
         if !(10..=60_000).contains(&self.health_check_timeout_ms) {
             wrong.push("service_list.health_check_timeout_ms is 10 to 60000".to_owned());
         }
+        if self.health_check_secs > 86_400 {
+            wrong.push("service_list.health_check_secs is 0 to 86400".to_owned());
+        }
     }
 }
 

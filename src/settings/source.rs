@@ -1,11 +1,12 @@
 //! Where settings come from: a file, the environment; and what is wrong with them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::Settings;
+use super::{Settings, keys};
 
 /// Why the configuration cannot be used: where, what, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,10 @@ pub enum SettingsError {
     /// A value has the wrong type.
     #[error("the configuration cannot be used: {0}")]
     Type(String),
+    /// A variable of the environment is not a setting or has the wrong type.
+    #[error("the environment variable {variable} cannot be used: {reason}")]
+    #[expect(missing_docs, reason = "named by the text")]
+    Environment { variable: String, reason: String },
     /// Values are out of range or contradict each other.
     #[error("the configuration is wrong:\n  {}", .0.join("\n  "))]
     Invalid(Vec<String>),
@@ -57,65 +62,74 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
             // The message alone: the quoted source could hold a secret.
-            let line = error.span().map(|span| text[..span.start].lines().count().max(1));
-            let at = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            SettingsError::Syntax(format!("{at}{}", error.message()))
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let at = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+            SettingsError::Syntax(format!("{}{}", at.unwrap_or_default(), error.message()))
         })?;
-        for (name, value) in environment {
-            if let Some(path) = name.strip_prefix(PREFIX).filter(|path| path.contains("__")) {
-                set(&mut table, &path.to_lowercase(), &value)?;
-            }
-        }
         let schema = super::document::schema();
-        check_keys(&table, &schema, &schema, "")?;
-        Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| SettingsError::Type(error.message().to_owned()))
+        keys::check(&table, &schema)?;
+        // In order, so that a variable of a whole section does not undo one of its keys.
+        let variables: BTreeMap<String, String> = environment
+            .filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|path| path.contains("__")))
+            .collect();
+        for (name, value) in &variables {
+            set(&mut table, &schema, name, value)
+                .map_err(|reason| SettingsError::Environment { variable: name.clone(), reason })?;
+        }
+        serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+            let (key, reason) = (error.path().to_string(), error.inner().message());
+            let reason = format!("{key}: {reason}");
+            let culprit = variables.keys().rev().find(|name| concerns(&dotted(name), &key));
+            match culprit.cloned() {
+                Some(variable) => SettingsError::Environment { variable, reason },
+                None => SettingsError::Type(reason),
+            }
+        })
     }
 }
 
-/// Puts one variable into the table: `security__scrypt__log_n` = `15`.
-fn set(table: &mut Table, path: &str, text: &str) -> Result<(), SettingsError> {
-    let quoted = || Value::String(text.to_owned());
-    let value = format!("v = {text}").parse::<Table>().ok().and_then(|mut it| it.remove("v"));
-    let value = value.unwrap_or_else(quoted);
-    let mut keys: Vec<&str> = path.split("__").collect();
-    let last = keys.pop().unwrap_or_default();
-    let mut place = table;
-    for key in keys {
-        let next = place.entry(key).or_insert_with(|| Value::Table(Table::new()));
-        let not_a_section = || SettingsError::Type(format!("{key} is not a section"));
-        place = next.as_table_mut().ok_or_else(not_a_section)?;
+/// `security.scrypt.log_n` for `TOLLGATE_SECURITY__SCRYPT__LOG_N`.
+fn dotted(variable: &str) -> String {
+    variable.strip_prefix(PREFIX).unwrap_or(variable).to_lowercase().replace("__", ".")
+}
+
+/// Whether one is the other or lies in it.
+fn concerns(path: &str, key: &str) -> bool {
+    let within = |inner: &str, outer: &str| {
+        inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    within(key, path) || within(path, key)
+}
+
+/// Puts one variable into the table; says what is wrong with it.
+fn set(table: &mut Table, schema: &Json, variable: &str, text: &str) -> Result<(), String> {
+    let path = dotted(variable);
+    let mut one = read(keys::schema_of(&path, schema), text);
+    for key in path.rsplit('.') {
+        one = Value::Table(Table::from_iter([(key.to_owned(), one)]));
     }
-    place.insert(last.to_owned(), value);
+    let Value::Table(one) = one else { return Ok(()) };
+    keys::check(&one, schema).map_err(|error| error.to_string())?;
+    merge(table, one);
     Ok(())
 }
 
-/// Every key must be one that the structs have; the nearest one is named.
-fn check_keys(table: &Table, schema: &Json, root: &Json, path: &str) -> Result<(), SettingsError> {
-    let known = super::document::properties(schema, root);
-    for (key, value) in table {
-        let full = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        let Some(inner) = known.iter().find(|(name, _)| name == key).map(|(_, inner)| *inner)
-        else {
-            let distance = |name: &str| strsim::damerau_levenshtein(name, key);
-            let nearest = known.iter().map(|(name, _)| name).min_by_key(|name| distance(name));
-            let near = nearest.filter(|name| distance(name) <= 1 + key.len() / 2);
-            let nearest = near.map(|name| full.replace(key.as_str(), name));
-            return Err(SettingsError::UnknownKey { key: full, nearest });
-        };
-        match value {
-            Value::Table(table) => check_keys(table, inner, root, &full)?,
-            Value::Array(items) => {
-                let inner = inner.get("items").unwrap_or(&Json::Null);
-                for table in items.iter().filter_map(Value::as_table) {
-                    check_keys(table, inner, root, &full)?;
-                }
-            }
-            _ => {}
+/// A text is taken as it stands, so that a salt of digits is one; other values are TOML.
+fn read(schema: Option<&Json>, text: &str) -> Value {
+    let is_text = schema.is_some_and(|schema| schema.get("type") == Some(&Json::from("string")));
+    let value = text.parse::<Value>().ok().filter(|value| !is_text || value.is_str());
+    value.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+fn merge(table: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over),
+            (_, value) => drop(table.insert(key, value)),
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -165,5 +179,78 @@ mod tests {
         let Err(SettingsError::Invalid(wrong)) = settings.validate() else { panic!("it is wrong") };
         assert_eq!(wrong.len(), 3, "{wrong:?}");
         assert!(!format!("{settings:?}").contains("pepper"));
+    }
+
+    fn with(variable: &str, value: &str) -> Result<Settings, SettingsError> {
+        Settings::parse("", std::iter::once((variable.to_owned(), value.to_owned())))
+    }
+
+    const SALT: &str = "TOLLGATE_SECURITY__GENESIS_PASSWORD__VALIDATION__PASSWORD_SALT";
+
+    #[test]
+    fn a_variable_of_a_text_is_taken_as_it_stands() {
+        for salt in ["123456", "true", "7 # per", "2024-01-01", "[a]", "a\nb", ""] {
+            let settings = with(SALT, salt).unwrap();
+            let validation = settings.security.genesis_password.validation;
+            assert_eq!(validation.password_salt.expose(), salt);
+        }
+        let quoted = with("TOLLGATE_SERVER__PRODUCT_NAME", "\"desk\"").unwrap();
+        assert_eq!(quoted.server.product_name, "desk");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let shown = |variable, value| with(variable, value).unwrap_err().to_string();
+        let listn = shown("TOLLGATE_SERVER__LISTN", "x");
+        assert!(listn.contains("TOLLGATE_SERVER__LISTN") && listn.contains("mean server.listen?"));
+        assert!(shown("TOLLGATE_SECURITY__SCRYPT__LOG_N", "x").contains("_LOG_N cannot be used"));
+        assert!(shown("TOLLGATE_SERVER__LISTEN__X", "1").contains("__LISTEN__X cannot be used"));
+        assert!(shown("TOLLGATE_SERVER__LIMITS__FRAME_BYTES", "1\nx = 2").contains("FRAME_BYTES"));
+        let shown = |text| parse(text).unwrap_err().to_string();
+        assert!(shown("[server.limits]\njson_depth = -1").contains("server.limits.json_depth: "));
+        assert!(shown("[[services]]\nname = 'A'").contains("services[0]: missing field `hosts`"));
+        assert!(shown("[server]\n\nlisten = = 1").contains("line 3: "));
+    }
+
+    #[test]
+    fn a_secret_of_the_wrong_type_is_not_repeated() {
+        let section = "[security.genesis_password.validation]\npassword_salt =";
+        for value in ["987654", "987654.5", "['987654']", "{ a = 987654 }", "'987654", "987654'"] {
+            let error = parse(&format!("{section} {value}")).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("987654"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_section_in_the_environment_leaves_its_other_keys_alone() {
+        let pairs = [
+            ("TOLLGATE_SERVER__LIMITS__FRAME_BYTES", "4"),
+            ("TOLLGATE_SERVER__LIMITS", "{ frame_bytes = 3, outbox_bytes = 5 }"),
+        ];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let text = "[server.limits]\njson_depth = 40";
+        let limits = Settings::parse(text, pairs.into_iter()).unwrap().server.limits;
+        assert_eq!((limits.json_depth, limits.frame_bytes, limits.outbox_bytes), (40, 4, 5));
+    }
+
+    #[test]
+    fn the_configuration_of_performance_runs_is_valid() {
+        let text = "[server.limits]\n\
+            connections_per_address_max = 100000\n\
+            messages_per_sec_per_connection = 10000000\n\
+            exempt_addresses = ['127.0.0.0/8']\n\
+            [heartbeat]\nmisses_allowed = 0\n\
+            [[services]]\nname = 'SBL_EVENT_HANDLER'\nencrypted = false\n\
+            hosts = [{ name = 'genesisserv1', port = 9001 }, \
+            { name = 'genesisserv2', port = 9001 }]\n\
+            [[services]]\nname = 'SBL_DATA_SERVER'\nencrypted = false\n\
+            hosts = [{ name = 'genesisserv1', port = 9002 }, \
+            { name = 'genesisserv2', port = 9002 }]\n\
+            [service_list]\nhealth_check_secs = 0\n\
+            [security.scrypt]\nlog_n = 4\nr = 8\np = 1\n";
+        let settings = parse(text).unwrap();
+        settings.validate().unwrap();
+        assert_eq!((settings.services.len(), settings.heartbeat.misses_allowed), (2, 0));
+        assert!(settings.server.limits.exempt_addresses[0].contains([127, 0, 0, 1].into()));
     }
 }

@@ -90,7 +90,10 @@ impl Gateway {
             let fields = &entry["fields"];
             seen.push(line);
             if fields["message"] == "listening" {
-                break fields["address"].as_str().and_then(|it| it.parse().ok()).expect("an address");
+                break fields["address"]
+                    .as_str()
+                    .and_then(|it| it.parse().ok())
+                    .expect("an address");
             }
         };
         let log = std::thread::spawn(move || {
@@ -151,7 +154,9 @@ impl Client {
         loop {
             let frame = tokio::time::timeout(Duration::from_secs(30), self.socket.next()).await;
             match frame.expect("a frame in time") {
-                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).expect("JSON")),
+                Some(Ok(Message::Text(text))) => {
+                    return Some(serde_json::from_str(&text).expect("JSON"));
+                }
                 Some(Ok(Message::Close(_))) | None | Some(Err(_)) => return None,
                 Some(Ok(_)) => {}
             }

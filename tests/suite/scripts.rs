@@ -46,7 +46,8 @@ const ANSWER: Duration = Duration::from_secs(20);
 fn scripts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/scripts");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    let mut scripts: Vec<_> = files.filter(|it| it.extension().is_some_and(|it| it == "script")).collect();
+    let mut scripts: Vec<_> =
+        files.filter(|it| it.extension().is_some_and(|it| it == "script")).collect();
     scripts.sort();
     assert!(scripts.len() >= 10, "{scripts:?}");
     scripts
@@ -85,38 +86,45 @@ async fn play<T: Transport>(transport: &T, path: &Path) {
         if !links.contains_key(&step.link) {
             links.insert(step.link.clone(), transport.open().await);
         }
-        let link = links.get_mut(&step.link).unwrap();
-        match step.action {
-            Action::Send(body) => {
-                let text = memory.fill(&body).unwrap_or_else(|wrong| panic!("{at}: {wrong}"));
-                link.send(text).await;
-            }
-            Action::Text(text) => link.send(text).await,
-            Action::Binary(bytes) => link.send_binary(bytes).await,
-            Action::Close => drop(links.remove(&step.link)),
-            Action::Connect | Action::Wait(_) => {}
-            Action::Quiet(time) => {
-                let came = tokio::time::timeout(time, link.receive()).await;
-                assert!(came.is_err(), "{at}: {came:?}");
-            }
-            Action::Closed(code) => match next(link, &at).await {
-                Frame::Closed(came) => assert!(code.is_none() || code == came, "{at}: {came:?}"),
-                frame => panic!("{at}: expected the end, came {frame:?}"),
-            },
-            Action::Expect(pattern) => match next(link, &at).await {
-                Frame::Text(frame) => memory
-                    .check(&pattern, &frame)
-                    .unwrap_or_else(|wrong| panic!("{at}: {wrong}\n{frame}")),
-                frame => panic!("{at}: expected {pattern}, came {frame:?}"),
-            },
-            Action::Seek(pattern) => loop {
-                match next(link, &at).await {
-                    Frame::Text(frame) if memory.check(&pattern, &frame).is_ok() => break,
-                    Frame::Text(_) => {}
-                    frame => panic!("{at}: expected {pattern}, came {frame:?}"),
-                }
-            },
+        if step.action == Action::Close {
+            links.remove(&step.link);
+            continue;
         }
+        take(links.get_mut(&step.link).unwrap(), step.action, &mut memory, &at).await;
+    }
+}
+
+/// Takes one step on its connection.
+async fn take(link: &mut impl Talk, action: Action, memory: &mut Memory, at: &str) {
+    match action {
+        Action::Send(body) => {
+            let text = memory.fill(&body).unwrap_or_else(|wrong| panic!("{at}: {wrong}"));
+            link.send(text).await;
+        }
+        Action::Text(text) => link.send(text).await,
+        Action::Binary(bytes) => link.send_binary(bytes).await,
+        Action::Connect | Action::Close | Action::Wait(_) => {}
+        Action::Quiet(time) => {
+            let came = tokio::time::timeout(time, link.receive()).await;
+            assert!(came.is_err(), "{at}: {came:?}");
+        }
+        Action::Closed(code) => match next(link, at).await {
+            Frame::Closed(came) => assert!(code.is_none() || code == came, "{at}: {came:?}"),
+            frame => panic!("{at}: expected the end, came {frame:?}"),
+        },
+        Action::Expect(pattern) => match next(link, at).await {
+            Frame::Text(frame) => memory
+                .check(&pattern, &frame)
+                .unwrap_or_else(|wrong| panic!("{at}: {wrong}\n{frame}")),
+            frame => panic!("{at}: expected {pattern}, came {frame:?}"),
+        },
+        Action::Seek(pattern) => loop {
+            match next(link, at).await {
+                Frame::Text(frame) if memory.check(&pattern, &frame).is_ok() => break,
+                Frame::Text(_) => {}
+                frame => panic!("{at}: expected {pattern}, came {frame:?}"),
+            }
+        },
     }
 }
 
@@ -148,7 +156,9 @@ impl Talk for WebSocketStream<TcpStream> {
         loop {
             match self.next().await {
                 Some(Ok(Message::Text(text))) => return Frame::Text(text.to_string()),
-                Some(Ok(Message::Close(frame))) => return Frame::Closed(frame.map(|it| it.code.into())),
+                Some(Ok(Message::Close(frame))) => {
+                    return Frame::Closed(frame.map(|it| it.code.into()));
+                }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Frame::Closed(None),
             }

@@ -29,7 +29,8 @@ async fn sessions_survive_a_drained_restart_and_sockets_are_told() {
     assert_eq!(ended["DETAILS"]["RETRY"], "RECONNECT");
     let gateway = home.start();
     let mut admin = Client::connect(gateway.address).await;
-    let heartbeat = json!({"MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 2, "SESSION_AUTH_TOKEN": token});
+    let heartbeat =
+        json!({"MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 2, "SESSION_AUTH_TOKEN": token});
     assert_eq!(admin.ask(heartbeat).await["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK");
 }
 

@@ -131,7 +131,7 @@ impl<'a> Parser<'a> {
         self.expect(",")?;
         let word = self.text()?;
         self.expect(")")?;
-        Ok(Node::Call(field, Call::Contains { fold: true }, word.into()))
+        Ok(Node::Call(field, Call::Contains { fold: true }, word))
     }
 
     fn call(&mut self, field: usize, kind: Kind) -> Parsed<Node> {
@@ -150,7 +150,7 @@ impl<'a> Parser<'a> {
         self.expect("(")?;
         let word = self.text()?;
         self.expect(")")?;
-        Ok(Node::Call(field, call, word.into()))
+        Ok(Node::Call(field, call, word))
     }
 
     fn list(&mut self, field: usize, kind: Kind) -> Parsed<Node> {
@@ -225,7 +225,8 @@ impl<'a> Parser<'a> {
 
     fn number(&mut self) -> Parsed<Operand> {
         let (start, rest) = (self.at, self.rest());
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-').unwrap_or(rest.len());
         self.at += end;
         let number = rest[..end].parse().map_err(|_| self.wrong_at(start, "not a number"))?;
         Ok(Operand::Number(number))

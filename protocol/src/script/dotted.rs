@@ -15,8 +15,10 @@ pub fn dotted(text: &str) -> Result<Value, ScriptError> {
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let wrong = |what: &str| ScriptError { line: at + 1, what: what.to_owned() };
         let (path, value) = line.split_once('=').ok_or_else(|| wrong("expected PATH = VALUE"))?;
-        let path = steps(path.trim()).ok_or_else(|| wrong("not a path like DETAILS.RIGHT[0].CODE"))?;
-        let place = walk(&mut root, &path).ok_or_else(|| wrong("this path does not fit the others"))?;
+        let path =
+            steps(path.trim()).ok_or_else(|| wrong("not a path like DETAILS.RIGHT[0].CODE"))?;
+        let place =
+            walk(&mut root, &path).ok_or_else(|| wrong("this path does not fit the others"))?;
         *place = scalar(value.trim());
     }
     Ok(root)

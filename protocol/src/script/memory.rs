@@ -48,7 +48,8 @@ impl Memory {
         self.values.get(name)
     }
 
-    /// The text of an envelope to send: names are filled in; a SOURCE_REF is given if there is none.
+    /// The text of an envelope to send: names are filled in; a SOURCE_REF is given if there is
+    /// none.
     pub fn fill(&mut self, body: &Value) -> Result<String, Mismatch> {
         let mut filled = self.filled(body)?;
         if let Some(root) = filled.as_object_mut() {
@@ -69,9 +70,12 @@ impl Memory {
                 Some(name) => self.known(name)?.clone(),
                 None => Value::String(self.filled_text(text)?),
             },
-            Value::Array(items) => items.iter().map(|it| self.filled(it)).collect::<Result<_, _>>()?,
+            Value::Array(items) => {
+                items.iter().map(|it| self.filled(it)).collect::<Result<_, _>>()?
+            }
             Value::Object(fields) => {
-                let fill = |(name, value): (&String, &Value)| Ok((name.clone(), self.filled(value)?));
+                let fill =
+                    |(name, value): (&String, &Value)| Ok((name.clone(), self.filled(value)?));
                 Value::Object(fields.iter().map(fill).collect::<Result<_, _>>()?)
             }
             other => other.clone(),
@@ -82,7 +86,8 @@ impl Memory {
     fn filled_text(&self, text: &str) -> Result<String, Mismatch> {
         let (mut out, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once("${") {
-            let Some((name, behind)) = after.split_once('}').filter(|(name, _)| is_name(name)) else {
+            let Some((name, behind)) = after.split_once('}').filter(|(name, _)| is_name(name))
+            else {
                 break;
             };
             out.push_str(before);
@@ -125,7 +130,12 @@ fn is_name(name: &str) -> bool {
 
 type Values = BTreeMap<String, Value>;
 
-fn fits(values: &mut Values, pattern: &Value, came: Option<&Value>, path: &str) -> Result<(), Mismatch> {
+fn fits(
+    values: &mut Values,
+    pattern: &Value,
+    came: Option<&Value>,
+    path: &str,
+) -> Result<(), Mismatch> {
     let differs = |expected: &Value| Mismatch {
         path: path.trim_start_matches('.').to_owned(),
         expected: shown(Some(expected)),
@@ -181,10 +191,13 @@ mod tests {
     #[test]
     fn values_are_captured_filled_in_and_compared() {
         let mut memory = Memory::default();
-        memory.check(&json!({"A": "$a", "B": "$_", "C": "$!"}), r#"{"A":7,"B":null,"D":1}"#).unwrap();
+        memory
+            .check(&json!({"A": "$a", "B": "$_", "C": "$!"}), r#"{"A":7,"B":null,"D":1}"#)
+            .unwrap();
         let sent = memory.fill(&json!({"X": "$a", "Y": "no ${a}"})).unwrap();
         assert_eq!(sent, r#"{"X":7,"Y":"no 7","SOURCE_REF":"s1"}"#.replace(r#","SOURCE_REF":"s1""#, "").replacen('{', r#"{"SOURCE_REF":"s1","#, 1));
-        let wrong = memory.check(&json!({"L": [{"A": "$a"}, ".."]}), r#"{"L":[{"A":8},1]}"#).unwrap_err();
+        let wrong =
+            memory.check(&json!({"L": [{"A": "$a"}, ".."]}), r#"{"L":[{"A":8},1]}"#).unwrap_err();
         assert_eq!((wrong.path.as_str(), wrong.came.as_str()), ("L[0].A", "8"));
         assert!(memory.check(&json!({"L": [1]}), r#"{"L":[1,2]}"#).is_err());
         assert!(memory.check(&json!({"C": "$!"}), r#"{"C":1}"#).is_err());

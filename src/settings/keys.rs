@@ -1,0 +1,97 @@
+//! Which keys exist, and which one was meant.
+
+use serde_json::Value as Json;
+use toml::{Table, Value};
+
+use super::SettingsError;
+use super::document::properties;
+
+/// Every key must be one that the structs have.
+pub(super) fn check(table: &Table, schema: &Json) -> Result<(), SettingsError> {
+    check_section(table, schema, schema, "")
+}
+
+/// The schema of a dotted key.
+pub(super) fn schema_of<'a>(path: &str, root: &'a Json) -> Option<&'a Json> {
+    path.split('.').try_fold(root, |schema, key| {
+        properties(schema, root).into_iter().find(|(name, _)| name == key).map(|(_, it)| it)
+    })
+}
+
+fn check_section(
+    table: &Table,
+    schema: &Json,
+    root: &Json,
+    path: &str,
+) -> Result<(), SettingsError> {
+    let known = properties(schema, root);
+    // A table where a value belongs has the wrong type, not unknown keys.
+    let keys = table.iter().filter(|_| !known.is_empty());
+    for (key, value) in keys {
+        let full = join(path, key);
+        let Some((_, inner)) = known.iter().find(|(name, _)| name == key) else {
+            return Err(SettingsError::UnknownKey { nearest: nearest(path, key, root), key: full });
+        };
+        match value {
+            Value::Table(table) => check_section(table, inner, root, &full)?,
+            Value::Array(items) => {
+                let inner = inner.get("items").unwrap_or(&Json::Null);
+                for table in items.iter().filter_map(Value::as_table) {
+                    check_section(table, inner, root, &full)?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The known key that was probably meant: spelt alike, in the same section if there are several.
+fn nearest(path: &str, key: &str, root: &Json) -> Option<String> {
+    let mut known = Vec::new();
+    collect(root, root, "", &mut known);
+    let meant = plain(key);
+    let ranked = known.into_iter().map(|(section, name)| {
+        let distance = strsim::damerau_levenshtein(&plain(&name), &meant);
+        (distance, section != path, join(&section, &name))
+    });
+    let (distance, _, nearest) = ranked.min()?;
+    (distance <= (meant.len() / 3).max(1)).then_some(nearest)
+}
+
+/// S2's `sessionTimeoutMins` and ours are one name.
+fn plain(key: &str) -> String {
+    key.replace(['_', '-'], "").to_lowercase()
+}
+
+/// All keys with their sections.
+fn collect(schema: &Json, root: &Json, path: &str, known: &mut Vec<(String, String)>) {
+    for (name, inner) in properties(schema, root) {
+        let full = join(path, &name);
+        known.push((path.to_owned(), name));
+        collect(inner.get("items").unwrap_or(inner), root, &full, known);
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::{Settings, SettingsError};
+
+    #[test]
+    fn the_key_that_was_meant_is_found_in_any_section() {
+        let nearest = |text| match Settings::parse(text, std::iter::empty()) {
+            Err(SettingsError::UnknownKey { nearest, .. }) => nearest.unwrap_or_default(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(nearest("[server]\ninterval_secs = 3"), "heartbeat.interval_secs");
+        assert_eq!(nearest("[security]\nsessionTimeoutMins = 3"), "security.session_timeout_mins");
+        assert_eq!(nearest("[security.retry]"), "security.genesis_password.retry");
+        assert_eq!(nearest("[server]\nserve = 3"), "server");
+        assert_eq!(nearest("[[services]]\nname='a'\nhosts=[{prt=1}]"), "services.hosts.port");
+        assert_eq!(nearest("mode = 'seed'"), "");
+    }
+}
