@@ -5,6 +5,12 @@ use protocol::NackCode;
 
 use crate::messages::Handler;
 
+/// Upper bounds of the histograms' buckets, in seconds.
+pub const BUCKETS: &[f64] = &[
+    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.005, 0.01,
+    0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+
 /// Describes every metric; once, after the recorder is in place.
 pub fn describe() {
     describe_histogram!("tollgate_message_seconds", Unit::Seconds, "serving one message, by type");
@@ -21,7 +27,8 @@ pub fn describe() {
 
 /// A message was served.
 pub fn served(row: &Handler, seconds: f64) {
-    histogram!("tollgate_message_seconds", "message_type" => row.name).record(seconds);
+    let make = || histogram!("tollgate_message_seconds", "message_type" => row.name);
+    row.seconds.get_or_init(make).record(seconds);
 }
 
 /// A message was refused.

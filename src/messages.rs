@@ -20,6 +20,7 @@ mod more_rows;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 
 use protocol::{Envelope, Nack};
 use schemars::{JsonSchema, Schema};
@@ -31,7 +32,6 @@ use crate::details;
 use crate::node::Node;
 use crate::presence::Presence;
 use crate::realm::Millis;
-use std::sync::Arc;
 
 /// Who may send a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +135,8 @@ pub struct Handler {
     pub entity: bool,
     pub told: bool,
     pub serve: Serve,
+    /// The histogram of its times, looked up once.
+    pub seconds: OnceLock<metrics::Histogram>,
     /// JSON Schemas of DETAILS and of the ack.
     pub schemas: fn() -> (Schema, Schema),
 }
@@ -154,6 +156,7 @@ impl Handler {
             entity: M::ENTITY,
             told: M::TOLD,
             serve: Serve::InTurn(serve::<M>),
+            seconds: OnceLock::new(),
             schemas: || (schemars::schema_for!(M), schemars::schema_for!(M::Ack)),
         }
     }
@@ -172,6 +175,7 @@ impl Handler {
             entity: false,
             told: false,
             serve: Serve::AtOnce(answer::<P>),
+            seconds: OnceLock::new(),
             schemas: || (schemars::schema_for!(P), schemars::schema_for!(P::Ack)),
         }
     }
@@ -190,7 +194,7 @@ fn answer<P: Prompt>(ask: &Ask<'_>, source_ref: Option<&str>) -> Result<String, 
 }
 
 /// Every message, the most frequent first.
-pub static TABLE: &[Handler] = &[
+pub static TABLE: [Handler; 14] = [
     Handler::at_once::<event_heartbeat::Heartbeat>(),
     Handler::at_once::<heartbeat_ping::HeartbeatPing>(),
     Handler::of::<event_login_auth::LoginAuth>(),

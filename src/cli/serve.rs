@@ -60,7 +60,8 @@ impl Serve {
         }
         settings.validate()?;
         log_to_stderr();
-        let metrics = PrometheusBuilder::new().install_recorder().context("metrics")?;
+        let metrics = PrometheusBuilder::new().set_buckets(counts::BUCKETS)?;
+        let metrics = metrics.install_recorder().context("metrics")?;
         counts::describe();
         let clock = Clock::system();
         let opened = opening::open(&settings, &self.data_dir, clock.clone())?;
@@ -103,7 +104,6 @@ async fn serve(
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     tell(address, data_dir, first)?;
     wait_for_signal().await?;
-    // Handlers of a second signal are gone with the first: it ends the process at once.
     let _ = stop.send(true);
     drain(&node).await;
     upkeep::flush_touches(&node).await;

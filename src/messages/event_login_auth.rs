@@ -53,6 +53,11 @@ impl Message for LoginAuth {
                 Ok(checked) => checked,
                 Err(nack) => return Err(failed(call, nack)),
             };
+            // Where unknown names are not counted they leave no trace in the log, either.
+            if checked.checked.is_none() && !call.read(|realm| realm.counts(&name)) {
+                let refused = refusal::nack(&call.node, call.now, Refusal::UnknownAccount);
+                return Err(failed(call, refused));
+            }
             let login = Login {
                 user_name: name.clone(),
                 verdict: checked.verdict,

@@ -32,6 +32,12 @@ impl Realm {
         self.attempts.get(name)?.locked_until.filter(|until| *until > at)
     }
 
+    /// Whether wrong passwords under this name are counted: strangers only where they must look
+    /// like users.
+    pub fn counts(&self, name: &UserName) -> bool {
+        self.policy.uniform || self.user_names.contains_key(name)
+    }
+
     /// All names with attempts.
     pub fn attempts(&self) -> impl Iterator<Item = (&UserName, &Attempts)> {
         self.attempts.iter()

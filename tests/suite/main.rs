@@ -3,5 +3,6 @@
 
 mod gateway;
 mod scripts;
+mod sessions;
 mod start;
 mod tidy;
