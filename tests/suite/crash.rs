@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::gateway::{Home, QUICK};
-use ledger::{Ledger, Writers};
+use ledger::{Ledger, WRITERS, Writers};
 
 /// Kills of one data folder.
 const KILLS: usize = 50;
@@ -24,12 +24,13 @@ fn unlimited() -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kill_nine_loses_nothing() {
     let home = Home::new(&unlimited());
+    ledger::populate(&home, KILLS * WRITERS, 0);
     let mut ledger = Ledger::default();
     let mut dice = StdRng::seed_from_u64(9);
     for round in 0..KILLS {
         let gateway = home.start();
         ledger.check(gateway.address).await;
-        let writers = Writers::start(gateway.address, &format!("{round}")).await;
+        let writers = Writers::start(gateway.address, round).await;
         tokio::time::sleep(Duration::from_millis(dice.random_range(50..=250))).await;
         let (code, log) = gateway.signal("-KILL");
         assert_eq!(code, None, "it ended by itself: {log:?}");

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::process::Command;
 
 use futures::SinkExt;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::gateway::{Client, PASSWORD};
+use crate::gateway::{Client, Home, PASSWORD};
 
 /// Connections that write at once.
-const WRITERS: usize = 8;
+pub const WRITERS: usize = 8;
 
 /// Everything that was asked for, and what of it must be there.
 #[derive(Default)]
@@ -21,8 +22,8 @@ pub struct Ledger {
     profiles: Vec<Profile>,
 }
 
-/// A profile that gives the administrator two rights that nobody else gives: each of them shows
-/// whether its part of the profile is there.
+/// A profile that gives its user two rights that no other profile gives: each of them shows among
+/// the effective rights whether its part of the profile is there.
 struct Profile {
     name: String,
     codes: [String; 2],
@@ -53,9 +54,7 @@ impl Ledger {
         let mut admin = Client::login(address, "admin", PASSWORD).await;
         let rights = column(&rows(&mut admin, "ALL_RIGHTS").await, "CODE");
         let profiles = column(&rows(&mut admin, "ALL_PROFILES").await, "NAME");
-        let mut held = rows(&mut admin, "USER_RIGHTS").await;
-        held.retain(|row| row["USER_NAME"] == "admin");
-        let held = column(&held, "RIGHT_CODE");
+        let held = column(&rows(&mut admin, "USER_RIGHTS").await, "RIGHT_CODE");
         let lost: Vec<_> = self.rights.difference(&rights).collect();
         assert!(lost.is_empty(), "acknowledged rights are lost: {lost:?}");
         for profile in &mut self.profiles {
@@ -85,8 +84,8 @@ impl Ledger {
         answered
     }
 
-    /// Writes two rights and a profile of both.
-    async fn profile(&mut self, client: &mut Client, name: &str) -> bool {
+    /// Writes two rights and a profile of both for a user.
+    async fn profile(&mut self, client: &mut Client, name: &str, user: &str) -> bool {
         let codes = ["A", "B"].map(|end| format!("{name}_{end}"));
         for code in &codes {
             if !self.right(client, code).await {
@@ -94,7 +93,7 @@ impl Ledger {
             }
         }
         self.asked.insert(name.to_owned());
-        let details = json!({"NAME": name, "RIGHT_CODES": codes, "USER_NAMES": ["admin"]});
+        let details = json!({"NAME": name, "RIGHT_CODES": codes, "USER_NAMES": [user]});
         let promised = insert(client, "PROFILE", name, details).await;
         self.profiles.push(Profile { name: name.to_owned(), codes, promised });
         promised
@@ -102,18 +101,20 @@ impl Ledger {
 }
 
 impl Writers {
-    /// Logs in and begins to write; names begin with `CRASH_` and the round.
-    pub async fn start(address: SocketAddr, round: &str) -> Self {
+    /// Logs in and begins to write. Each writer of each round has a user of its own, so that no
+    /// user gathers all profiles; [`populate`] made them.
+    pub async fn start(address: SocketAddr, round: usize) -> Self {
         let mut clients = Vec::new();
         for _ in 0..WRITERS {
             clients.push(Client::login(address, "admin", PASSWORD).await);
         }
         let write = |(number, mut client): (usize, Client)| {
             let prefix = format!("CRASH_{round}_{number}");
+            let user = format!("u{}", round * WRITERS + number);
             tokio::spawn(async move {
                 let mut ledger = Ledger::default();
                 let mut at = 0;
-                while ledger.profile(&mut client, &format!("{prefix}_{at}")).await {
+                while ledger.profile(&mut client, &format!("{prefix}_{at}"), &user).await {
                     at += 1;
                 }
                 ledger
@@ -130,6 +131,19 @@ impl Writers {
         }
         all
     }
+}
+
+/// Makes users u0, u1, … in a stopped store.
+pub fn populate(home: &Home, users: usize, profiles: usize) {
+    let (users, profiles) = (users.to_string(), profiles.to_string());
+    let words = ["populate", "--users", &users, "--profiles", &profiles];
+    run(&mut home.command(&words));
+}
+
+/// Runs a program that must succeed.
+pub fn run(command: &mut Command) {
+    let output = command.output().expect("the program is there");
+    assert!(output.status.success(), "{command:?}: {output:?}");
 }
 
 /// Inserts a right or a profile. False if the gateway went before it answered.
@@ -150,8 +164,7 @@ pub async fn insert(client: &mut Client, kind: &str, key: &str, details: Value) 
 
 /// All rows of a data source that fit, read to the end.
 pub async fn rows(client: &mut Client, source: &str) -> Vec<Value> {
-    let details =
-        json!({"DATASOURCE_NAME": source, "MAX_ROWS": 10_000, "MAX_VIEW": 100_000});
+    let details = json!({"DATASOURCE_NAME": source, "MAX_ROWS": 10_000, "MAX_VIEW": 100_000});
     client
         .send(json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": source, "DETAILS": details}))
         .await;

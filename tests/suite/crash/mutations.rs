@@ -40,7 +40,7 @@ async fn mutated_stores_open_whole_or_say_no() {
     let (mut opened, mut wrong) = (0, Vec::new());
     for number in 0..env_or(MUTATIONS) {
         let copy = home.path().join("copy");
-        run(Command::new("cp").args(["-r", "--sparse=always"]).args([&home.data(), &copy]));
+        ledger::run(Command::new("cp").args(["-r", "--sparse=always"]).args([&home.data(), &copy]));
         let what = mutate(&copy, &files, number);
         // What a first start left behind must not mislead a second one.
         for time in ["first", "second"] {
@@ -63,7 +63,7 @@ fn env_or(usual: usize) -> usize {
 
 /// Users, then commands that each show in the list of users.
 async fn fill(home: &Home) {
-    run(&mut home.command(&["populate", "--users", &USERS.to_string()]));
+    ledger::populate(home, USERS, 20);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     for number in 0..COMMANDS / 2 {
@@ -155,9 +155,4 @@ fn mutate(copy: &Path, files: &[PathBuf], number: usize) -> String {
         }
     }
     format!("{mutation:?} of {} at {at} of {length}", name.display())
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("the program is there");
-    assert!(output.status.success(), "{command:?}: {output:?}");
 }

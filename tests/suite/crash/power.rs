@@ -59,20 +59,20 @@ async fn power_cuts_lose_nothing() {
     let mut dice = StdRng::seed_from_u64(3);
     for cut in 1..=CUTS {
         let disk = Disk::mount(&image, &home.data());
-        if cut == BIG_CUT {
-            populate(&home);
+        if cut == 1 {
+            ledger::populate(&home, BIG_USERS, 0);
         }
         let gateway = home.start();
         ledger.check(gateway.address).await;
         check_big(gateway.address, cut > BIG_CUT).await;
-        let writers = Writers::start(gateway.address, &format!("{cut}")).await;
+        let writers = Writers::start(gateway.address, cut).await;
         tokio::time::sleep(Duration::from_millis(dice.random_range(50..=250))).await;
         if cut == BIG_CUT {
             insert_big(gateway.address).await;
         }
         stop(&gateway);
         let copy = home.path().join(format!("disk-{cut}"));
-        run(Command::new("cp").arg("--sparse=always").args([&image, &copy]));
+        ledger::run(Command::new("cp").arg("--sparse=always").args([&image, &copy]));
         assert_eq!(gateway.signal("-KILL").0, None);
         ledger.absorb(writers.end().await);
         drop(disk);
@@ -92,13 +92,13 @@ async fn power_cuts_lose_nothing() {
 fn make(image: &Path) {
     let file = std::fs::File::create(image).expect("a file");
     file.set_len(200 << 20).expect("a sparse file");
-    run(Command::new("mkfs.ext4").arg("-q").arg(image));
+    ledger::run(Command::new("mkfs.ext4").arg("-q").arg(image));
 }
 
 /// Stops every thread: those in a system call end it first.
 fn stop(gateway: &Gateway) {
     let id = gateway.child.id();
-    run(Command::new("kill").args(["-STOP", &id.to_string()]));
+    ledger::run(Command::new("kill").args(["-STOP", &id.to_string()]));
     let since = Instant::now();
     let stopped = || {
         let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("its threads");
@@ -111,11 +111,6 @@ fn stop(gateway: &Gateway) {
         assert!(since.elapsed() < Duration::from_secs(10), "the gateway does not stop");
         std::thread::yield_now();
     }
-}
-
-fn populate(home: &Home) {
-    let users = BIG_USERS.to_string();
-    run(&mut home.command(&["populate", "--users", &users, "--profiles", "0"]));
 }
 
 async fn insert_big(address: std::net::SocketAddr) {
@@ -134,9 +129,4 @@ async fn check_big(address: std::net::SocketAddr, there: bool) {
     let holders = ledger::column(&rows, "USER_NAME");
     let wanted = (0..BIG_USERS).filter(|_| there).map(|number| format!("u{number}"));
     assert_eq!(holders, wanted.collect(), "the users of the big profile");
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("the program is there");
-    assert!(output.status.success(), "{command:?}: {output:?}");
 }
