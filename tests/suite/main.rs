@@ -1,7 +1,10 @@
 //! The suite: one test binary, one module a subject.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
+mod crash;
+mod decode;
 mod gateway;
+mod realm;
 mod scripts;
 mod sessions;
 mod start;

@@ -1,0 +1,44 @@
+//! Crashes: what was acknowledged survives kill -9, a power cut and damage, or the start says no.
+
+mod ledger;
+mod mutations;
+mod power;
+mod sync;
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::gateway::{Home, QUICK};
+use ledger::{Ledger, WRITERS, Writers};
+
+/// Kills of one data folder.
+const KILLS: usize = 50;
+
+/// The quick configuration without a limit on how fast one connection may speak.
+fn unlimited() -> String {
+    QUICK.replace("[security", "messages_per_sec_per_connection = 1000000\n[security")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_nine_loses_nothing() {
+    let home = Home::new(&unlimited());
+    ledger::populate(&home, KILLS * WRITERS, 0);
+    let mut ledger = Ledger::default();
+    let mut dice = StdRng::seed_from_u64(9);
+    for round in 0..KILLS {
+        let gateway = home.start();
+        ledger.check(gateway.address).await;
+        let writers = Writers::start(gateway.address, round).await;
+        tokio::time::sleep(Duration::from_millis(dice.random_range(50..=250))).await;
+        let (code, log) = gateway.signal("-KILL");
+        assert_eq!(code, None, "it ended by itself: {log:?}");
+        ledger.absorb(writers.end().await);
+    }
+    let gateway = home.start();
+    ledger.check(gateway.address).await;
+    let kept = ledger.promised();
+    println!("{KILLS} kills, {kept} acknowledged rights and profiles, all there");
+    assert!(kept > KILLS * 10, "only {kept} acknowledgements: the kills met no writes");
+}

@@ -1,0 +1,191 @@
+//! What writers were promised, and whether a restarted gateway keeps it.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::process::Command;
+
+use futures::SinkExt;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::gateway::{Client, Home, PASSWORD};
+
+/// Connections that write at once.
+pub const WRITERS: usize = 8;
+
+/// Everything that was asked for, and what of it must be there.
+#[derive(Default)]
+pub struct Ledger {
+    asked: BTreeSet<String>,
+    rights: BTreeSet<String>,
+    profiles: Vec<Profile>,
+}
+
+/// A profile that gives its user two rights that no other profile gives: each of them shows among
+/// the effective rights whether its part of the profile is there.
+struct Profile {
+    name: String,
+    codes: [String; 2],
+    promised: bool,
+}
+
+/// Connections that write until the gateway is gone.
+pub struct Writers {
+    tasks: Vec<JoinHandle<Ledger>>,
+}
+
+impl Ledger {
+    /// Takes in what another one noted.
+    pub fn absorb(&mut self, other: Ledger) {
+        self.asked.extend(other.asked);
+        self.rights.extend(other.rights);
+        self.profiles.extend(other.profiles);
+    }
+
+    /// How many rights and profiles must be there.
+    pub fn promised(&self) -> usize {
+        self.rights.len() + self.profiles.iter().filter(|profile| profile.promised).count()
+    }
+
+    /// Asks a restarted gateway: nothing promised is missing, no profile is there in part, nothing
+    /// is there that nobody asked for. What a client has seen once is promised from then on.
+    pub async fn check(&mut self, address: SocketAddr) {
+        let mut admin = Client::login(address, "admin", PASSWORD).await;
+        let rights = column(&rows(&mut admin, "ALL_RIGHTS").await, "CODE");
+        let profiles = column(&rows(&mut admin, "ALL_PROFILES").await, "NAME");
+        let held = column(&rows(&mut admin, "USER_RIGHTS").await, "RIGHT_CODE");
+        let lost: Vec<_> = self.rights.difference(&rights).collect();
+        assert!(lost.is_empty(), "acknowledged rights are lost: {lost:?}");
+        for profile in &mut self.profiles {
+            let there = profiles.contains(&profile.name);
+            assert!(there || !profile.promised, "the profile {} is lost", profile.name);
+            for code in &profile.codes {
+                let part = held.contains(code);
+                assert_eq!(part, there, "the profile {} is partial at {code}", profile.name);
+            }
+            profile.promised = there;
+        }
+        self.profiles.retain(|profile| profile.promised);
+        let ours = |name: &&String| name.starts_with("CRASH_");
+        for name in rights.union(&profiles).filter(ours) {
+            assert!(self.asked.contains(name), "nobody asked for {name}");
+        }
+        self.rights.extend(rights.iter().filter(ours).cloned());
+    }
+
+    /// Writes one right. False if the gateway went before it answered.
+    async fn right(&mut self, client: &mut Client, code: &str) -> bool {
+        self.asked.insert(code.to_owned());
+        let answered = insert(client, "RIGHT", code, json!({"CODE": code})).await;
+        if answered {
+            self.rights.insert(code.to_owned());
+        }
+        answered
+    }
+
+    /// Writes two rights and a profile of both for a user.
+    async fn profile(&mut self, client: &mut Client, name: &str, user: &str) -> bool {
+        let codes = ["A", "B"].map(|end| format!("{name}_{end}"));
+        for code in &codes {
+            if !self.right(client, code).await {
+                return false;
+            }
+        }
+        self.asked.insert(name.to_owned());
+        let details = json!({"NAME": name, "RIGHT_CODES": codes, "USER_NAMES": [user]});
+        let promised = insert(client, "PROFILE", name, details).await;
+        self.profiles.push(Profile { name: name.to_owned(), codes, promised });
+        promised
+    }
+}
+
+impl Writers {
+    /// Logs in and begins to write. Each writer of each round has a user of its own, so that no
+    /// user gathers all profiles; [`populate`] made them.
+    pub async fn start(address: SocketAddr, round: usize) -> Self {
+        let mut clients = Vec::new();
+        for _ in 0..WRITERS {
+            clients.push(Client::login(address, "admin", PASSWORD).await);
+        }
+        let write = |(number, mut client): (usize, Client)| {
+            let prefix = format!("CRASH_{round}_{number}");
+            let user = format!("u{}", round * WRITERS + number);
+            tokio::spawn(async move {
+                let mut ledger = Ledger::default();
+                let mut at = 0;
+                while ledger.profile(&mut client, &format!("{prefix}_{at}"), &user).await {
+                    at += 1;
+                }
+                ledger
+            })
+        };
+        Self { tasks: clients.into_iter().enumerate().map(write).collect() }
+    }
+
+    /// What was asked and answered, once the gateway is gone.
+    pub async fn end(self) -> Ledger {
+        let mut all = Ledger::default();
+        for task in self.tasks {
+            all.absorb(task.await.expect("a writer that did not panic"));
+        }
+        all
+    }
+}
+
+/// Makes users u0, u1, … in a stopped store.
+pub fn populate(home: &Home, users: usize, profiles: usize) {
+    let (users, profiles) = (users.to_string(), profiles.to_string());
+    let words = ["populate", "--users", &users, "--profiles", &profiles];
+    run(&mut home.command(&words));
+}
+
+/// Runs a program that must succeed.
+pub fn run(command: &mut Command) {
+    let output = command.output().expect("the program is there");
+    assert!(output.status.success(), "{command:?}: {output:?}");
+}
+
+/// Inserts a right or a profile. False if the gateway went before it answered.
+pub async fn insert(client: &mut Client, kind: &str, key: &str, details: Value) -> bool {
+    let message_type = format!("EVENT_INSERT_{kind}");
+    let message = json!({"MESSAGE_TYPE": message_type, "SOURCE_REF": key, "DETAILS": details});
+    if client.socket.send(Message::text(message.to_string())).await.is_err() {
+        return false;
+    }
+    loop {
+        let Some(answer) = client.receive().await else { return false };
+        if answer["SOURCE_REF"] == key {
+            assert_eq!(answer["MESSAGE_TYPE"], format!("{message_type}_ACK"), "{answer}");
+            return true;
+        }
+    }
+}
+
+/// All rows of a data source that fit, read to the end.
+pub async fn rows(client: &mut Client, source: &str) -> Vec<Value> {
+    let details = json!({"DATASOURCE_NAME": source, "MAX_ROWS": 10_000, "MAX_VIEW": 100_000});
+    client
+        .send(json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": source, "DETAILS": details}))
+        .await;
+    let mut found = Vec::new();
+    loop {
+        let mut message = client.receive().await.expect("rows");
+        if message["SOURCE_REF"] != source || message["MESSAGE_TYPE"] == "LOGON_ACK" {
+            continue;
+        }
+        assert_eq!(message["MESSAGE_TYPE"], "QUERY_UPDATE", "{message}");
+        if let Some(rows) = message["ROW"].as_array_mut() {
+            found.extend(rows.iter_mut().map(|row| row["DETAILS"].take()));
+        }
+        if message["MORE_ROWS"] == false {
+            return found;
+        }
+        client.send(json!({"MESSAGE_TYPE": "MORE_ROWS", "SOURCE_REF": source})).await;
+    }
+}
+
+/// One field of all rows.
+pub fn column(rows: &[Value], field: &str) -> BTreeSet<String> {
+    rows.iter().map(|row| row[field].as_str().expect("a text").to_owned()).collect()
+}
