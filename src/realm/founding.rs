@@ -17,6 +17,11 @@ impl Realm {
         let mut counters = self.counters.clone();
         let mut changes = Vec::new();
         let mut next = || {
+            // Ids that people chose themselves are stepped over: what holds such a right must not
+            // come to hold an administration right.
+            while self.rights.contains_key(&RightNo(FIRST_FOUNDED + counters.founded)) {
+                counters.founded += 1;
+            }
             counters.founded += 1;
             FIRST_FOUNDED + counters.founded - 1
         };

@@ -1,5 +1,6 @@
 //! Sessions: opened by a login, renewed by a refresh, ended with a reason; some sleep.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use protocol::UserName;
@@ -175,7 +176,8 @@ impl Realm {
             return Applied::done(Outcome::Refused(refusal), changes);
         }
         let mut steps = Steps::default();
-        let admitted = self.status_admits(user).and_then(|()| self.make_room(at, user, &mut steps));
+        let admitted =
+            self.status_admits(user).and_then(|()| self.make_room(at, user, None, &mut steps));
         if let Err(refusal) = admitted {
             return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
         }
@@ -230,11 +232,19 @@ impl Realm {
         no
     }
 
-    /// Makes sure that one more live session of the user is allowed, after the due ones ended.
-    fn make_room(&self, at: Millis, user: &User, steps: &mut Steps) -> Result<(), Refusal> {
+    /// Makes sure that one more live session of the user is allowed, after the due ones ended; the
+    /// one that is being woken does not end, due or not.
+    fn make_room(
+        &self,
+        at: Millis,
+        user: &User,
+        woken: Option<SessionNo>,
+        steps: &mut Steps,
+    ) -> Result<(), Refusal> {
         let Some(max) = self.policy.sessions_max else { return Ok(()) };
         let (mut live, mut due) = (Vec::new(), Vec::new());
-        for session in self.sessions_of(user.no).filter(|session| session.dormant.is_none()) {
+        let awake = |it: &&Session| it.dormant.is_none() && Some(it.no) != woken;
+        for session in self.sessions_of(user.no).filter(awake) {
             if session.is_live(at, &self.policy) { live.push(session) } else { due.push(session) }
         }
         due.into_iter().for_each(|session| self.end_session(session, EndReason::Idle, steps));
@@ -260,14 +270,19 @@ impl Realm {
         }
         let asleep = Session { dormant: Some(reason), previous: None, ..session.clone() };
         steps.put(Row::Session(asleep));
-        let sleeping = self.sessions_of(session.user).filter(|it| it.dormant.is_some());
-        let over = (sleeping.count() + 1).saturating_sub(DORMANT_MAX);
-        let sleeping = self.sessions_of(session.user).filter(|it| it.dormant.is_some());
-        sleeping.take(over).for_each(|oldest| self.forget_session(oldest, steps));
+        steps.asleep.insert(session.no);
+        // One step can put many to sleep: what it did so far counts.
+        let sleeping = |it: &&Session| {
+            (it.dormant.is_some() || steps.asleep.contains(&it.no)) && !steps.left.contains(&it.no)
+        };
+        let sleeping: Vec<_> = self.sessions_of(session.user).filter(sleeping).collect();
+        let over = sleeping.len().saturating_sub(DORMANT_MAX);
+        sleeping.into_iter().take(over).for_each(|oldest| self.forget_session(oldest, steps));
     }
 
     /// Nothing of the session is kept: no token of its family is good any more.
     fn forget_session(&self, session: &Session, steps: &mut Steps) {
+        steps.left.insert(session.no);
         steps.changes.push(Change::Delete(Key::Session(session.no)));
         let retired = self.retired_of(session.no).map(|hash| Change::Delete(Key::Retired(hash)));
         steps.changes.extend(retired);
@@ -330,13 +345,16 @@ impl Realm {
         if let Some(until) = self.locked_until(at, &user.name) {
             return Err(Refusal::Locked { until: Some(until) });
         }
-        self.make_room(at, user, steps)
+        steps.left.insert(session.no);
+        self.make_room(at, user, Some(session.no), steps)
     }
 
     fn rotate(&self, at: Millis, session: &Session, refresh: &Refresh, steps: &mut Steps) {
         let Pair { id, token, refresh: next } = refresh.pair.clone();
+        // Tabs race for a sleeping session as for a live one, but its former token stays dead.
+        let awake = session.is_live(at, &self.policy);
         let previous = Previous {
-            token: session.token,
+            token: if awake { session.token } else { token },
             refresh: session.refresh,
             sealed: if self.policy.rotation { refresh.sealed.clone() } else { Vec::new() },
             until: at + self.policy.grace_ms,
@@ -357,7 +375,7 @@ impl Realm {
             refresh_until: at + self.policy.refresh_ms,
             watched: session.watched || refresh.watched,
             dormant: None,
-            previous: session.dormant.is_none().then(|| Box::new(previous)),
+            previous: Some(Box::new(previous)),
             ..session.clone()
         }));
     }
@@ -400,10 +418,16 @@ impl Realm {
 
     pub(super) fn touch(&self, touched: &[Touched]) -> Applied {
         let mut steps = Steps::default();
+        // A batch may name a session twice: its newest access counts.
+        let mut newest = BTreeMap::new();
         for touch in touched {
-            let Some(session) = self.sessions.get(&touch.session) else { continue };
-            let accessed = session.accessed.max(touch.at);
-            let watched = session.watched || touch.watched;
+            let (at, watched) = newest.entry(touch.session).or_insert((touch.at, touch.watched));
+            (*at, *watched) = (touch.at.max(*at), touch.watched || *watched);
+        }
+        for (no, (at, watched)) in newest {
+            let Some(session) = self.sessions.get(&no) else { continue };
+            let accessed = session.accessed.max(at);
+            let watched = session.watched || watched;
             if session.dormant.is_none()
                 && (accessed, watched) != (session.accessed, session.watched)
             {
@@ -421,13 +445,14 @@ impl Realm {
             None => !session.is_live(at, &self.policy),
             Some(_) => session.refresh_until <= at,
         };
+        let mut ended = 0;
         for session in self.sessions.values().filter(due).take(SWEEP_MAX) {
+            ended += 1;
             match session.dormant {
                 None => self.end_session(session, EndReason::Idle, &mut steps),
                 Some(_) => self.forget_session(session, &mut steps),
             }
         }
-        let ended = steps.changes.len();
         let retired = self.retired.iter().filter(|(_, retired)| retired.until <= at);
         let retired = retired.map(|(hash, _)| Change::Delete(Key::Retired(*hash)));
         steps.changes.extend(retired.chain(self.stale_attempts(at)).take(SWEEP_MAX));
@@ -449,6 +474,10 @@ fn shown(session: &Session) -> SessionShown {
 pub(super) struct Steps {
     pub(super) changes: Vec<Change>,
     pub(super) ended: Vec<Ended>,
+    /// Put to sleep by this step.
+    asleep: BTreeSet<SessionNo>,
+    /// No longer asleep after this step: gone or woken.
+    left: BTreeSet<SessionNo>,
 }
 
 impl Steps {

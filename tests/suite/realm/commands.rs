@@ -1,0 +1,358 @@
+//! Random commands: small pools, so that they meet each other; what is drawn follows from the seed.
+
+use std::sync::Arc;
+
+use protocol::{ProfileName, RightCode, UserName};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tollgate::realm::command::{
+    By, ChangePassword, End, Fingerprint, Found, Login, NewUser, Pair, ProfileWanted, Refresh,
+    RightWanted, SetCredential, Touched, Verdict, Wanted,
+};
+use tollgate::realm::policy::WhenFull;
+use tollgate::realm::profiles::ProfileStatus;
+use tollgate::realm::rights::ADMINISTRATION;
+use tollgate::realm::sessions::{SessionId, TokenHash};
+use tollgate::realm::{Command, EndReason, EntryId, Policy, Realm, SessionNo};
+
+const MINUTE: u64 = 60_000;
+/// The first administrator and five others, two of whom no world inserts at first.
+pub const USERS: [&str; 6] = ["ADMIN", "Ada", "Bob", "cleo", "nobody", "Stranger.1@x-y"];
+const PROFILES: [&str; 5] = ["USER_ADMIN", "TRADER", "Operations", "EMPTY", "nowhere"];
+const CODES: [&str; 6] = ["ORDEN", "TRADE", "VIEW", "HELP", "LATER", "NEVER"];
+const POWERS: [&str; 5] =
+    ["INSERT_PROFILE", "AMEND_PROFILE", "DELETE_PROFILE", "AMEND_USER", "INSERT_RIGHT"];
+
+pub fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+pub fn profile(name: &str) -> ProfileName {
+    ProfileName::parse(name).unwrap()
+}
+pub fn code(code: &str) -> RightCode {
+    RightCode::parse(code).unwrap()
+}
+pub fn hash(number: u64) -> TokenHash {
+    let mut bytes = [7; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    TokenHash(bytes)
+}
+/// Tokens that nobody else has; the session token is even, the refresh token odd.
+pub fn pair(number: u64) -> Pair {
+    Pair {
+        id: SessionId(uuid::Uuid::from_u128(number.into())),
+        token: hash(2 * number),
+        refresh: hash(2 * number + 1),
+    }
+}
+pub fn named<N>(name: N) -> Wanted<N> {
+    Wanted { id: None, name: Some(name) }
+}
+pub fn new_user(name: &str, profiles: &[&str]) -> NewUser {
+    NewUser {
+        name: user(name),
+        credential: Some("$first".into()),
+        attributes: [(0, "Jane".into()), (2, "jane@example.org".into())].into(),
+        profiles: profiles.iter().map(|name| profile(name)).collect(),
+    }
+}
+pub fn found() -> Command {
+    let right = |(code, description): &(&str, &str)| {
+        (RightCode::parse(code).unwrap(), (*description).to_owned())
+    };
+    Command::Found(Found {
+        rights: ADMINISTRATION.iter().map(right).collect(),
+        profile: profile("USER_ADMIN"),
+        administrator: Some(new_user("ADMIN", &[])),
+    })
+}
+pub fn right_wanted(text: &str) -> RightWanted {
+    RightWanted { id: None, code: code(text), description: String::new() }
+}
+pub fn profile_wanted(name: &str, rights: &[&str], users: &[&str]) -> ProfileWanted {
+    ProfileWanted {
+        name: Some(profile(name)),
+        rights: Some(rights.iter().map(|it| named(code(it))).collect()),
+        users: Some(users.iter().map(|it| named(user(it))).collect()),
+        ..Default::default()
+    }
+}
+
+/// Draws commands; what it knows of the realm makes most of them sensible.
+pub struct Commands {
+    pub rng: StdRng,
+    at: u64,
+    entries: u128,
+    pairs: u64,
+}
+
+impl Commands {
+    pub fn new(seed: u64) -> Self {
+        // Each sequence draws pairs of its own: tokens are random, a repeat does not happen.
+        Self { rng: StdRng::seed_from_u64(seed), at: 1_800_000_000_000, entries: 0, pairs: 1 }
+    }
+
+    /// Goes on after a world that others made.
+    pub fn after(seed: u64, realm: &Realm) -> Self {
+        Self {
+            at: realm.at().max(1_800_000_000_000),
+            entries: 1_000,
+            pairs: 1_000,
+            ..Self::new(seed)
+        }
+    }
+
+    pub fn chance(&mut self, percent: u32) -> bool {
+        self.rng.random_range(0..100) < percent
+    }
+
+    fn pick<T: Copy>(&mut self, pool: &[T]) -> T {
+        pool[self.rng.random_range(0..pool.len())]
+    }
+
+    /// The next entry: an id that sometimes repeats, a time that sometimes goes backwards.
+    pub fn entry(&mut self) -> (EntryId, u64) {
+        if !self.chance(3) {
+            self.entries += 1;
+        }
+        match self.rng.random_range(0..20) {
+            0..6 => {}
+            6..12 => self.at += self.rng.random_range(1..5_000),
+            12..16 => self.at += self.rng.random_range(5_000..MINUTE),
+            16 => self.at += self.rng.random_range(MINUTE..40 * MINUTE),
+            17 => self.at += self.rng.random_range(MINUTE..7 * MINUTE),
+            18 => self.at += self.rng.random_range(60 * MINUTE..12 * 60 * MINUTE),
+            _ => self.at -= self.rng.random_range(1..MINUTE),
+        }
+        (EntryId(self.entries), self.at)
+    }
+
+    /// Any command.
+    pub fn command(&mut self, realm: &Realm) -> Command {
+        match self.rng.random_range(0..100) {
+            0..3 => Command::SetPolicy(self.policy()),
+            3..5 => self.founding(),
+            5..8 => Command::AddUsers(vec![self.new_user(realm)]),
+            8..10 => Command::SetCredential(SetCredential {
+                user_name: self.user_name(),
+                credential: self.credential(),
+            }),
+            10..33 => Command::Login(self.login(realm)),
+            33..50 => Command::Refresh(self.refresh(realm)),
+            50..56 => Command::End(self.end(realm)),
+            56..60 => Command::ChangePassword(self.change(realm)),
+            60..64 => self.touch(realm),
+            64..70 => Command::Sweep,
+            _ => {
+                let by = self.by(realm);
+                self.administration(realm, by)
+            }
+        }
+    }
+
+    /// A command that says by whom.
+    pub fn administration(&mut self, realm: &Realm, by: By) -> Command {
+        match self.rng.random_range(0..10) {
+            0 => Command::InsertRight(by, self.right(realm)),
+            1..3 => Command::InsertProfile(by, self.profile(realm)),
+            3..9 => Command::AmendProfile(by, self.profile(realm)),
+            _ => Command::DeleteProfile(by, self.profile(realm)),
+        }
+    }
+
+    pub fn policy(&mut self) -> Policy {
+        Policy {
+            sessions_max: self.pick(&[None, Some(1), Some(3)]),
+            when_full: self.pick(&[WhenFull::Refuse, WhenFull::EvictOldest]),
+            rotation: self.chance(75),
+            uniform: self.chance(50),
+            idle_ms: self.pick(&[5 * MINUTE, 30 * MINUTE]),
+            ..Policy::default()
+        }
+    }
+
+    fn founding(&mut self) -> Command {
+        let Command::Found(mut it) = found() else { return Command::Sweep };
+        it.administrator = self.chance(50).then(|| new_user(self.pick(&USERS), &[]));
+        Command::Found(it)
+    }
+
+    fn user_name(&mut self) -> UserName {
+        let name = self.pick(&USERS);
+        if self.chance(20) { user(&name.to_ascii_uppercase()) } else { user(name) }
+    }
+
+    fn credential(&mut self) -> Arc<str> {
+        self.pick(&["$first", "$second", "$third"]).into()
+    }
+
+    fn new_user(&mut self, realm: &Realm) -> NewUser {
+        let known: Vec<_> = realm.profiles_after(None).map(|it| it.name.clone()).collect();
+        NewUser {
+            name: self.user_name(),
+            credential: self.chance(90).then(|| self.credential()),
+            attributes: (0..21).map(|no| (no, "é".repeat(60).into())).collect(),
+            profiles: known.into_iter().filter(|_| self.chance(25)).collect(),
+        }
+    }
+
+    fn checked(&mut self, realm: &Realm, name: &UserName) -> Option<Fingerprint> {
+        let now = realm.user_by_name(name).and_then(|user| user.credential.clone());
+        let stale = self.chance(5).then(|| Fingerprint(1));
+        stale.or(now.map(|it| Fingerprint::of(&it)))
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        if self.chance(70) { Verdict::Matched } else { Verdict::Wrong }
+    }
+
+    pub fn pair(&mut self) -> Pair {
+        self.pairs += 1;
+        pair(self.pairs)
+    }
+
+    fn login(&mut self, realm: &Realm) -> Login {
+        let user_name = self.user_name();
+        Login {
+            checked: self.checked(realm, &user_name),
+            verdict: self.verdict(),
+            user_name,
+            pair: self.pair(),
+            host: "203.0.113.7".to_owned(),
+            watched: self.chance(50),
+        }
+    }
+
+    fn refresh(&mut self, realm: &Realm) -> Refresh {
+        let sessions: Vec<_> = realm.sessions_after(None).collect();
+        let presented = match self.rng.random_range(0..100) {
+            0..70 if !sessions.is_empty() => self.pick(&sessions).refresh,
+            // What was issued before, as a refresh token or, wrongly, as a session token.
+            0..95 => hash(self.rng.random_range(2_000..2 * self.pairs.max(1_000) + 2)),
+            _ => hash(u64::MAX),
+        };
+        let owner = realm.user_by_refresh(&presented).map(|user| user.name.clone());
+        Refresh {
+            presented,
+            user_name: match self.rng.random_range(0..10) {
+                0 => Some(self.user_name()),
+                1..4 => owner,
+                _ => None,
+            },
+            pair: self.pair(),
+            sealed: vec![200; 160],
+            host: "2001:db8::7".to_owned(),
+            watched: self.chance(50),
+        }
+    }
+
+    fn session(&mut self, realm: &Realm) -> SessionNo {
+        let sessions: Vec<_> = realm.sessions_after(None).map(|it| it.no).collect();
+        if sessions.is_empty() || self.chance(8) {
+            SessionNo(self.rng.random_range(0..20))
+        } else {
+            self.pick(&sessions)
+        }
+    }
+
+    fn end(&mut self, realm: &Realm) -> End {
+        let reasons = [
+            EndReason::Idle,
+            EndReason::HeartbeatMissed,
+            EndReason::Logout,
+            EndReason::Expired,
+            EndReason::Revoked,
+        ];
+        End {
+            session: self.session(realm),
+            reason: self.pick(&reasons),
+            unless_after: self.chance(30).then(|| self.at - self.rng.random_range(0..MINUTE)),
+        }
+    }
+
+    fn change(&mut self, realm: &Realm) -> ChangePassword {
+        let user_name = self.user_name();
+        ChangePassword {
+            checked: self.checked(realm, &user_name),
+            verdict: self.verdict(),
+            user_name,
+            credential: self.chance(90).then(|| self.credential()),
+            by: self.chance(40).then(|| self.by(realm)),
+            keep: self.chance(70).then(|| self.session(realm)),
+        }
+    }
+
+    fn touch(&mut self, realm: &Realm) -> Command {
+        let touched = (0..self.rng.random_range(0..4)).map(|_| Touched {
+            session: self.session(realm),
+            at: self.at - self.rng.random_range(0..MINUTE),
+            watched: self.chance(30),
+        });
+        Command::Touch(touched.collect())
+    }
+
+    fn by(&mut self, realm: &Realm) -> By {
+        if self.chance(25) { By::Operator } else { By::Session(self.session(realm)) }
+    }
+
+    fn right(&mut self, realm: &Realm) -> RightWanted {
+        let ids = ["00000000000002RISP0", "90000000000028RISP0", "90000000000001RISP0", "x"];
+        let code = self.code();
+        let taken = realm.right_by_code(code.as_str()).map(|it| it.no.id(it.location));
+        let id = match self.rng.random_range(0..10) {
+            0 => taken,
+            1..4 => Some(self.pick(&ids).to_owned()),
+            _ => None,
+        };
+        RightWanted { id, code, description: "\"".repeat(1_024) }
+    }
+
+    fn code(&mut self) -> RightCode {
+        if self.chance(70) { code(self.pick(&CODES)) } else { code(self.pick(&POWERS)) }
+    }
+
+    fn profile(&mut self, realm: &Realm) -> ProfileWanted {
+        let known: Vec<_> = realm.profiles_after(None).collect();
+        let by_id = self.chance(25) && !known.is_empty();
+        let statuses = [ProfileStatus::Enabled, ProfileStatus::Disabled];
+        ProfileWanted {
+            id: by_id.then(|| self.pick(&known).id()),
+            name: (!by_id || self.chance(30)).then(|| profile(self.pick(&PROFILES))),
+            description: self.chance(20).then(|| "\u{8a9e}".repeat(341)),
+            status: self.chance(40).then(|| self.pick(&statuses)),
+            rights: self.chance(55).then(|| self.rights(realm)),
+            users: self.chance(55).then(|| self.users(realm)),
+            record_version: self.chance(5).then_some(1),
+        }
+    }
+
+    fn rights(&mut self, realm: &Realm) -> Vec<Wanted<RightCode>> {
+        let count = self.rng.random_range(0..4);
+        let mut list: Vec<_> = (0..count).map(|_| named(self.code())).collect();
+        // Codes without a right refuse the whole command: most are left out.
+        let exists = |it: &Wanted<RightCode>| {
+            it.name.as_ref().is_some_and(|it| realm.right_by_code(it.as_str()).is_some())
+        };
+        if !self.chance(10) {
+            list.retain(exists);
+        }
+        if self.chance(15) {
+            let id = |it: &mut Wanted<RightCode>| {
+                let right = realm.right_by_code(it.name.as_ref()?.as_str())?;
+                it.id = Some(right.no.id(right.location));
+                it.name.take()
+            };
+            list.iter_mut().for_each(|it| drop(id(it)));
+        }
+        list
+    }
+
+    fn users(&mut self, realm: &Realm) -> Vec<Wanted<UserName>> {
+        let count = self.rng.random_range(0..4);
+        let mut list: Vec<_> = (0..count).map(|_| self.user_name()).collect();
+        if !self.chance(10) {
+            list.retain(|name| realm.user_by_name(name).is_some());
+        }
+        list.into_iter().map(named).collect()
+    }
+}

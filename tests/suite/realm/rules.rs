@@ -1,0 +1,492 @@
+//! The rules of the realm, one by one.
+
+use protocol::UserName;
+use tollgate::realm::command::{
+    By, ChangePassword, End, Fingerprint, Found, Login, Refresh, RightWanted, SetCredential,
+    Touched, Verdict,
+};
+use tollgate::realm::policy::WhenFull;
+use tollgate::realm::sessions::Session;
+use tollgate::realm::{
+    Applied, Change, Command, EndReason, EntryId, Key, Outcome, Policy, Realm, Refusal, Row,
+    SessionNo,
+};
+
+use super::commands::{
+    code, found, hash, named, new_user, pair, profile, profile_wanted, right_wanted, user,
+};
+
+const MINUTE: u64 = 60_000;
+
+/// A realm, its clock, and commands in the order in which they are written down.
+struct Script {
+    realm: Realm,
+    at: u64,
+    next: u64,
+}
+
+impl Script {
+    /// ADMIN, Ada and Bob exist; the policy is the default one but for what `change` does.
+    fn new(change: impl FnOnce(&mut Policy)) -> Self {
+        let mut policy = Policy { grace_ms: 10_000, attempts_max: 3, ..Policy::default() };
+        change(&mut policy);
+        let mut script = Self { realm: Realm::default(), at: 1_000_000, next: 1 };
+        script.apply(Command::SetPolicy(policy));
+        script.apply(found());
+        script.apply(Command::AddUsers(vec![new_user("Ada", &[]), new_user("Bob", &[])]));
+        script
+    }
+
+    fn apply(&mut self, command: Command) -> Applied {
+        self.next += 1;
+        let applied = self.realm.step(EntryId(self.next.into()), self.at, &command);
+        self.realm.absorb(&applied.changes);
+        applied
+    }
+
+    fn outcome(&mut self, command: Command) -> Outcome {
+        self.apply(command).outcome
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.at += ms;
+    }
+
+    /// Logs in; the session's tokens are those of `pair`.
+    fn login(&mut self, name: &str, pair: u64) -> Outcome {
+        let command = super::login(&self.realm, name, pair);
+        self.outcome(command)
+    }
+
+    fn session(&mut self, name: &str, pair: u64) -> SessionNo {
+        match self.login(name, pair) {
+            Outcome::LoggedIn(done) => done.session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn wrong(&mut self, name: &str) -> Outcome {
+        let Command::Login(mut login) = super::login(&self.realm, name, 0) else { unreachable!() };
+        login.verdict = Verdict::Wrong;
+        self.outcome(Command::Login(login))
+    }
+
+    /// Presents the refresh token of pair `old`; pair `new` is what it would get.
+    fn refresh(&mut self, old: u64, new: u64) -> Applied {
+        self.apply(Command::Refresh(Refresh {
+            presented: pair(old).refresh,
+            user_name: None,
+            pair: pair(new),
+            sealed: new.to_be_bytes().to_vec(),
+            host: String::new(),
+            watched: false,
+        }))
+    }
+
+    fn end(&mut self, session: SessionNo, reason: EndReason) -> Outcome {
+        self.outcome(Command::End(End { session, reason, unless_after: None }))
+    }
+
+    fn sleep(&mut self, session: SessionNo) {
+        assert_eq!(self.end(session, EndReason::HeartbeatMissed), Outcome::EndedSessions(1));
+    }
+
+    fn change(&mut self, name: &str, verdict: Verdict, keep: Option<SessionNo>) -> Applied {
+        let user = self.realm.user_by_name(&user(name)).unwrap();
+        self.apply(Command::ChangePassword(ChangePassword {
+            user_name: user.name.clone(),
+            verdict,
+            checked: user.credential.as_deref().map(Fingerprint::of),
+            credential: Some("$changed".into()),
+            by: None,
+            keep,
+        }))
+    }
+
+    /// Whether the session token of a pair speaks for a session.
+    fn speaks(&self, number: u64) -> bool {
+        self.realm.session_by_token(self.at, &pair(number).token).is_some()
+    }
+
+    fn live(&self, name: &str) -> usize {
+        let user = self.realm.user_by_name(&user(name)).unwrap();
+        let live = |it: &&Session| it.is_live(self.at, self.realm.policy());
+        self.realm.sessions_of(user.no).filter(live).count()
+    }
+}
+
+fn incorrect() -> Outcome {
+    Outcome::Refused(Refusal::IncorrectCredentials)
+}
+fn locked(until: u64) -> Outcome {
+    Outcome::Refused(Refusal::Locked { until: Some(until) })
+}
+fn expired() -> Outcome {
+    Outcome::Refused(Refusal::RefreshExpired)
+}
+
+#[test]
+fn the_attempt_that_reaches_the_limit_answers_locked() {
+    let mut it = Script::new(|policy| policy.lock_ms = 5 * MINUTE);
+    assert_eq!(it.wrong("Ada"), incorrect());
+    assert_eq!(it.wrong("ADA"), incorrect(), "another spelling is the same name");
+    let until = it.at + 5 * MINUTE;
+    assert_eq!(it.wrong("Ada"), locked(until));
+    it.wait(5 * MINUTE - 1);
+    assert_eq!(it.login("Ada", 1), locked(until), "the right password does not help");
+    assert_eq!(it.wrong("Ada"), locked(until), "the lock does not grow");
+    it.wait(1);
+    assert!(matches!(it.login("Ada", 1), Outcome::LoggedIn(done) if done.failed == 3));
+    assert_eq!(it.wrong("Ada"), incorrect(), "a success forgets");
+}
+
+#[test]
+fn after_a_lock_counting_begins_again() {
+    let mut it = Script::new(|policy| policy.lock_ms = MINUTE);
+    (0..3).for_each(|_| drop(it.wrong("Ada")));
+    it.wait(MINUTE);
+    assert_eq!(it.wrong("Ada"), incorrect());
+    assert_eq!(it.wrong("Ada"), incorrect());
+    let until = it.at + MINUTE;
+    assert_eq!(it.wrong("Ada"), locked(until));
+}
+
+#[test]
+fn a_lock_touches_neither_live_sessions_nor_their_refresh() {
+    let mut it = Script::new(|_| {});
+    it.session("Ada", 1);
+    (0..3).for_each(|_| drop(it.wrong("Ada")));
+    assert!(it.speaks(1));
+    assert!(matches!(it.refresh(1, 2).outcome, Outcome::Refreshed(_)));
+}
+
+#[test]
+fn the_session_limit_is_exact() {
+    let mut it = Script::new(|policy| policy.sessions_max = Some(2));
+    it.session("Ada", 1);
+    let second = it.session("Ada", 2);
+    let Outcome::Refused(Refusal::SessionsFull(shown)) = it.login("Ada", 3) else { panic!() };
+    assert_eq!(shown.iter().map(|it| it.id).collect::<Vec<_>>(), [pair(1).id, pair(2).id]);
+    it.session("Bob", 4);
+    it.end(second, EndReason::Logout);
+    it.session("Ada", 5);
+    assert_eq!(it.live("Ada"), 2);
+    it.wait(33 * MINUTE);
+    it.session("Ada", 6);
+    assert_eq!(it.live("Ada"), 1, "due sessions do not count, swept or not");
+}
+
+#[test]
+fn at_the_limit_the_oldest_session_is_evicted() {
+    let mut it = Script::new(|policy| {
+        (policy.sessions_max, policy.when_full) = (Some(2), WhenFull::EvictOldest);
+    });
+    let oldest = it.session("Ada", 1);
+    it.wait(1);
+    it.session("Ada", 2);
+    it.wait(1);
+    let login = super::login(&it.realm, "Ada", 3);
+    let applied = it.apply(login);
+    assert_eq!(applied.ended.len(), 1);
+    assert_eq!((applied.ended[0].session, applied.ended[0].reason), (oldest, EndReason::Evicted));
+    assert!(!it.speaks(1) && it.speaks(2) && it.speaks(3));
+    assert_eq!(it.refresh(1, 4).outcome, expired(), "its refresh token is destroyed");
+}
+
+#[test]
+fn a_refresh_rotates_and_its_grace_answers_alike() {
+    let mut it = Script::new(|_| {});
+    let session = it.session("Ada", 1);
+    assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
+    it.wait(9_999);
+    let sealed = 2_u64.to_be_bytes().to_vec();
+    assert_eq!(it.refresh(1, 3).outcome, Outcome::Successor(session, sealed));
+    assert!(it.speaks(1) && it.speaks(2) && !it.speaks(3));
+    it.wait(1);
+    assert!(!it.speaks(1) && it.speaks(2));
+    let applied = it.refresh(1, 4);
+    assert_eq!(applied.outcome, expired());
+    assert_eq!(applied.ended[0].reason, EndReason::Revoked);
+    assert!(it.realm.session(session).is_none() && !it.speaks(2));
+    assert_eq!(it.refresh(2, 5).outcome, expired());
+}
+
+#[test]
+fn without_rotation_the_refresh_token_stays() {
+    let mut it = Script::new(|policy| policy.rotation = false);
+    let session = it.session("Ada", 1);
+    assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
+    it.wait(MINUTE);
+    assert_eq!(it.refresh(1, 3).outcome, Outcome::Refreshed(session));
+    assert_eq!(it.realm.session(session).unwrap().id, pair(3).id);
+    assert!(it.speaks(3) && it.speaks(2) && !it.speaks(1));
+}
+
+#[test]
+fn a_refresh_under_another_name_or_too_late_is_refused() {
+    let mut it = Script::new(|policy| policy.refresh_ms = 60 * MINUTE);
+    it.session("Ada", 1);
+    let mut refresh = Refresh {
+        presented: pair(1).refresh,
+        user_name: Some(user("Bob")),
+        pair: pair(2),
+        sealed: Vec::new(),
+        host: String::new(),
+        watched: false,
+    };
+    assert_eq!(it.outcome(Command::Refresh(refresh.clone())), expired());
+    it.wait(60 * MINUTE);
+    refresh.user_name = None;
+    assert_eq!(it.outcome(Command::Refresh(refresh)), expired());
+}
+
+#[test]
+fn a_dormant_session_does_not_count_until_it_is_woken() {
+    let mut it = Script::new(|policy| policy.sessions_max = Some(1));
+    let first = it.session("Ada", 1);
+    it.sleep(first);
+    assert!(!it.speaks(1));
+    let second = it.session("Ada", 2);
+    assert!(matches!(it.refresh(1, 3).outcome, Outcome::Refused(Refusal::SessionsFull(_))));
+    it.end(second, EndReason::Logout);
+    (0..3).for_each(|_| drop(it.wrong("Ada")));
+    assert_eq!(it.refresh(1, 4).outcome, locked(it.at + 5 * MINUTE));
+    it.wait(5 * MINUTE);
+    assert_eq!(it.refresh(1, 5).outcome, Outcome::Refreshed(first));
+    assert!(it.speaks(5) && !it.speaks(1));
+}
+
+#[test]
+fn a_disabled_user_wakes_no_session() {
+    use tollgate::realm::users::{User, UserStatus};
+    let mut it = Script::new(|_| {});
+    let session = it.session("Ada", 1);
+    it.sleep(session);
+    let ada = it.realm.user_by_name(&user("Ada")).unwrap().clone();
+    // No command disables users yet: the row says it.
+    it.realm.absorb(&[Change::Put(Row::User(User { status: UserStatus::Disabled, ..ada }))]);
+    let refused = Outcome::Refused(Refusal::Locked { until: None });
+    assert_eq!(it.refresh(1, 2).outcome, refused);
+    assert_eq!(it.login("Ada", 3), refused);
+}
+
+#[test]
+fn tabs_that_race_for_a_dormant_session_get_the_same_pair() {
+    let mut it = Script::new(|_| {});
+    let session = it.session("Ada", 1);
+    it.sleep(session);
+    assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
+    let sealed = 2_u64.to_be_bytes().to_vec();
+    assert_eq!(it.refresh(1, 3).outcome, Outcome::Successor(session, sealed));
+    assert!(it.speaks(2) && !it.speaks(1), "the token of the ended session stays dead");
+}
+
+#[test]
+fn a_due_session_that_is_refreshed_is_not_told_that_it_ended() {
+    for when_full in [WhenFull::Refuse, WhenFull::EvictOldest] {
+        let mut it = Script::new(|policy| {
+            (policy.sessions_max, policy.when_full) = (Some(1), when_full);
+        });
+        let session = it.session("Ada", 1);
+        it.wait(33 * MINUTE);
+        let applied = it.refresh(1, 2);
+        assert_eq!((applied.outcome, applied.ended), (Outcome::Refreshed(session), Vec::new()));
+        assert!(it.speaks(2) && !it.speaks(1));
+    }
+}
+
+#[test]
+fn a_user_leaves_at_most_a_hundred_dormant_sessions() {
+    let mut it = Script::new(|_| {});
+    for number in 1..=150 {
+        it.session("Ada", number);
+    }
+    it.wait(33 * MINUTE);
+    let applied = it.apply(Command::Sweep);
+    assert_eq!(applied.outcome, Outcome::EndedSessions(150));
+    assert_eq!(it.realm.sessions_after(None).count(), 100);
+    assert_eq!(it.realm.sessions_after(None).next().unwrap().no, SessionNo(51));
+}
+
+#[test]
+fn a_wrong_old_password_counts() {
+    let mut it = Script::new(|_| {});
+    assert_eq!(it.change("Ada", Verdict::Wrong, None).outcome, incorrect());
+    assert_eq!(it.wrong("Ada"), incorrect());
+    let until = it.at + 5 * MINUTE;
+    assert_eq!(it.change("Ada", Verdict::Wrong, None).outcome, locked(until));
+    assert_eq!(it.change("Ada", Verdict::Matched, None).outcome, locked(until));
+}
+
+#[test]
+fn a_changed_password_ends_the_other_sessions() {
+    let mut it = Script::new(|_| {});
+    let kept = it.session("Ada", 1);
+    it.session("Ada", 2);
+    let dormant = it.session("Ada", 3);
+    it.sleep(dormant);
+    it.session("Bob", 4);
+    let stale = super::login(&it.realm, "Ada", 5);
+    let applied = it.change("Ada", Verdict::Matched, Some(kept));
+    assert_eq!(applied.outcome, Outcome::Done);
+    assert_eq!(applied.ended.len(), 1, "a dormant session ended before");
+    assert_eq!(applied.ended[0].reason, EndReason::PasswordChanged);
+    assert!(it.speaks(1) && !it.speaks(2) && it.speaks(4));
+    assert_eq!(it.refresh(2, 6).outcome, expired());
+    assert_eq!(it.refresh(3, 7).outcome, expired());
+    assert_eq!(it.outcome(stale), Outcome::Refused(Refusal::StaleCredential));
+}
+
+#[test]
+fn a_password_set_by_the_operator_ends_sessions_and_locks() {
+    let mut it = Script::new(|_| {});
+    it.session("Ada", 1);
+    (0..3).for_each(|_| drop(it.wrong("Ada")));
+    let set = SetCredential { user_name: user("Ada"), credential: "$set".into() };
+    assert_eq!(it.apply(Command::SetCredential(set)).ended.len(), 1);
+    it.session("Ada", 2);
+}
+
+#[test]
+fn a_sweep_is_harmless_when_repeated() {
+    let mut it = Script::new(|policy| policy.refresh_ms = 60 * MINUTE);
+    it.session("Ada", 1);
+    it.session("Bob", 2);
+    it.refresh(1, 3);
+    it.wait(32 * MINUTE);
+    let ended = it.apply(Command::Sweep).ended;
+    assert_eq!(ended.iter().map(|it| it.reason).collect::<Vec<_>>(), [EndReason::Idle; 2]);
+    let rows = |it: &Script| {
+        it.realm.rows().filter(|row| !matches!(row, Row::Seen(..))).collect::<Vec<_>>()
+    };
+    let before = rows(&it);
+    let again = it.apply(Command::Sweep);
+    assert_eq!((again.outcome, again.ended), (Outcome::EndedSessions(0), Vec::new()));
+    assert_eq!(rows(&it), before);
+    it.wait(28 * MINUTE);
+    it.apply(Command::Sweep);
+    assert_eq!(it.realm.sessions_after(None).count(), 0, "refresh tokens are past their time");
+    assert!(!it.realm.rows().any(|row| matches!(row, Row::Retired(..))));
+}
+
+#[test]
+fn unknown_names_are_counted_only_when_uniform() {
+    let mut it = Script::new(|_| {});
+    assert_eq!(it.wrong("nobody"), Outcome::Refused(Refusal::UnknownAccount));
+    assert_eq!(it.realm.attempts().count(), 0);
+    let mut it = Script::new(|policy| policy.uniform = true);
+    assert_eq!(it.wrong("nobody"), incorrect());
+    assert_eq!(it.wrong("nobody"), incorrect());
+    let until = it.at + 5 * MINUTE;
+    assert_eq!(it.wrong("nobody"), locked(until));
+    it.wait(5 * MINUTE);
+    it.apply(Command::Sweep);
+    assert_eq!(it.realm.attempts().count(), 0, "strangers are forgotten after their lock");
+}
+
+#[test]
+fn at_most_ten_thousand_unknown_names_are_remembered() {
+    let mut it = Script::new(|policy| policy.uniform = true);
+    it.wrong("Ada");
+    let attempt = |name: &str, at: u64| {
+        let attempts = tollgate::realm::attempts::Attempts { wrong: 1, at, ..Default::default() };
+        Change::Put(Row::Attempts(UserName::parse(name).unwrap(), attempts))
+    };
+    let strangers: Vec<_> =
+        (0..9_999).map(|no| attempt(&format!("stranger{no}"), 500_000 + no)).collect();
+    it.realm.absorb(&strangers);
+    it.wrong("one");
+    assert_eq!(it.realm.attempts().count(), 10_001, "known users do not count");
+    it.wrong("two");
+    assert_eq!(it.realm.attempts().count(), 10_001);
+    let remembered = |name: &str| it.realm.attempts().any(|(known, _)| known.is(name));
+    assert!(!remembered("stranger0") && remembered("stranger1"), "the oldest goes");
+    assert!(remembered("Ada") && remembered("one") && remembered("two"));
+}
+
+#[test]
+fn a_batch_of_touches_keeps_the_newest_access() {
+    let mut it = Script::new(|_| {});
+    let session = it.session("Ada", 1);
+    let touched = |at: u64, watched: bool| Touched { session, at, watched };
+    let at = it.at;
+    it.wait(MINUTE);
+    it.apply(Command::Touch(vec![touched(at + 50_000, false), touched(at + 10_000, true)]));
+    let session = it.realm.session(session).unwrap();
+    assert_eq!((session.accessed, session.watched), (at + 50_000, true));
+}
+
+#[test]
+fn a_chosen_id_never_becomes_an_administration_right() {
+    let mut it = Script::new(|_| {});
+    let next = "90000000000029RISP0".to_owned();
+    let chosen = RightWanted { id: Some(next.clone()), ..right_wanted("ORDEN") };
+    it.apply(Command::InsertRight(By::Operator, chosen));
+    let granted = profile_wanted("TRADER", &["ORDEN"], &["Ada"]);
+    it.apply(Command::InsertProfile(By::Operator, granted));
+    // A newer binary knows more administration rights.
+    let newer = Found {
+        rights: vec![(code("NEW_POWER"), String::new())],
+        profile: profile("USER_ADMIN"),
+        administrator: None,
+    };
+    it.apply(Command::Found(newer));
+    let ada = it.realm.user_by_name(&user("Ada")).unwrap().no;
+    let right = it.realm.right_by_code("ORDEN").expect("the chosen right lives on");
+    assert_eq!(right.no.id(right.location), next);
+    assert!(it.realm.holds_code(ada, "ORDEN") && !it.realm.holds_code(ada, "NEW_POWER"));
+}
+
+#[test]
+fn the_last_administrator_stays() {
+    let mut it = Script::new(|_| {});
+    let refused = Outcome::Refused(Refusal::LastAdministrator);
+    let mut wanted = profile_wanted("USER_ADMIN", &["ORDEN"], &[]);
+    assert_eq!(
+        it.outcome(Command::DeleteProfile(By::Operator, wanted.clone())),
+        refused,
+        "by nobody, not even the operator"
+    );
+    wanted.rights = Some(Vec::new());
+    wanted.users = None;
+    assert_eq!(it.outcome(Command::AmendProfile(By::Operator, wanted.clone())), refused);
+    wanted.rights = None;
+    wanted.users = Some(vec![named(user("Bob"))]);
+    let changed = it.outcome(Command::AmendProfile(By::Operator, wanted));
+    assert!(matches!(changed, Outcome::Profile(_)), "Bob is one now: {changed:?}");
+}
+
+#[test]
+fn a_repeated_entry_is_dropped() {
+    let mut it = Script::new(|_| {});
+    let login = super::login(&it.realm, "Ada", 1);
+    let first = it.apply(login.clone());
+    assert!(matches!(first.outcome, Outcome::LoggedIn(_)));
+    it.next -= 1;
+    let again = it.apply(login);
+    assert_eq!((again.outcome, again.changes), (Outcome::Repeated, Vec::new()));
+    assert_eq!(it.live("Ada"), 1);
+    // Two minutes of log time later the id is forgotten.
+    it.wait(120_001);
+    it.next += 100;
+    let forgets = |applied: &Applied| {
+        applied.changes.iter().any(|it| matches!(it, Change::Delete(Key::Seen(_))))
+    };
+    assert!(forgets(&it.apply(Command::Sweep)));
+}
+
+#[test]
+fn a_login_is_checked_again_when_it_is_applied() {
+    let mut it = Script::new(|_| {});
+    let checked = Some(Fingerprint::of("$another"));
+    let login = Login {
+        user_name: user("Ada"),
+        verdict: Verdict::Matched,
+        checked,
+        pair: pair(1),
+        host: String::new(),
+        watched: false,
+    };
+    assert_eq!(it.outcome(Command::Login(login)), Outcome::Refused(Refusal::StaleCredential));
+    assert!(it.realm.session_by_token(it.at, &hash(2)).is_none());
+}
