@@ -10,6 +10,7 @@ mod credentials;
 mod escalation;
 mod founding;
 pub mod ids;
+mod logins;
 pub mod outcome;
 pub mod policy;
 pub mod profiles;

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use protocol::UserName;
 use serde::{Deserialize, Serialize};
 
-use super::command::{End, Login, Pair, Refresh, Touched, Verdict};
+use super::command::{End, Touched};
 use super::ids::{SessionNo, UserNo};
-use super::outcome::{Applied, EndReason, Ended, LoggedIn, Outcome, Refusal, SessionShown};
-use super::policy::{Policy, WhenFull};
-use super::row::{Change, Key, Retired, Row};
-use super::users::{User, UserStatus};
+use super::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
+use super::policy::Policy;
+use super::row::{Change, Key, Row};
+use super::users::User;
 use super::{Millis, Realm};
 
 /// SHA-256 of a token: the only form in which tokens are kept.
@@ -104,7 +103,7 @@ impl Session {
     }
 
     /// When the sweep may end it: idle plus two batches of touches that may be on their way.
-    fn due(&self, policy: &Policy) -> Millis {
+    pub(super) fn due(&self, policy: &Policy) -> Millis {
         self.accessed.saturating_add(policy.idle_ms).saturating_add(2 * policy.touch_ms)
     }
 }
@@ -113,8 +112,6 @@ impl Session {
 const DORMANT_MAX: usize = 100;
 /// Sessions that one sweep ends at most; the next one goes on.
 const SWEEP_MAX: usize = 512;
-/// Used refresh tokens of one session that are remembered.
-const RETIRED_MAX: usize = 256;
 
 impl Realm {
     /// The session of this number, live or dormant.
@@ -153,111 +150,6 @@ impl Realm {
     pub fn sessions_of(&self, user: UserNo) -> impl Iterator<Item = &Session> {
         let range = (user, SessionNo(0))..=(user, SessionNo(u64::MAX));
         self.user_sessions.range(range).filter_map(|(_, no)| self.sessions.get(no))
-    }
-
-    pub(super) fn login(&self, at: Millis, login: &Login) -> Applied {
-        let name = &login.user_name;
-        if let Some(until) = self.locked_until(at, name) {
-            return Applied::refused(Refusal::Locked { until: Some(until) });
-        }
-        let Some(user) = self.user_by_name(name) else {
-            if !self.policy.uniform {
-                return Applied::refused(Refusal::UnknownAccount);
-            }
-            let (refusal, changes) = self.count_wrong(at, name);
-            return Applied::done(Outcome::Refused(refusal), changes);
-        };
-        let credential = user.credential.as_deref().map(super::command::Fingerprint::of);
-        if credential != login.checked {
-            return Applied::refused(Refusal::StaleCredential);
-        }
-        if login.verdict == Verdict::Wrong || credential.is_none() {
-            let (refusal, changes) = self.count_wrong(at, name);
-            return Applied::done(Outcome::Refused(refusal), changes);
-        }
-        let mut steps = Steps::default();
-        let admitted =
-            self.status_admits(user).and_then(|()| self.make_room(at, user, None, &mut steps));
-        if let Err(refusal) = admitted {
-            return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
-        }
-        let attempts = self.attempts.get(name).cloned().unwrap_or_default();
-        let session = self.open(at, user, login, &mut steps);
-        if self.attempts.contains_key(name) {
-            steps.changes.push(Change::Delete(Key::Attempts(name.clone())));
-        }
-        let logged_in = LoggedIn {
-            session,
-            user: user.no,
-            failed: attempts.failed,
-            rejected: attempts.rejected,
-            last_login: user.last_login,
-        };
-        steps.applied(Outcome::LoggedIn(logged_in))
-    }
-
-    /// What a login and the waking of a dormant session ask of the user's status.
-    fn status_admits(&self, user: &User) -> Result<(), Refusal> {
-        match user.status {
-            UserStatus::Enabled => Ok(()),
-            UserStatus::Disabled => Err(Refusal::Locked { until: None }),
-            UserStatus::PasswordExpired | UserStatus::PasswordReset => {
-                Err(Refusal::MustChange(user.status))
-            }
-        }
-    }
-
-    fn open(&self, at: Millis, user: &User, login: &Login, steps: &mut Steps) -> SessionNo {
-        let mut counters = self.counters.clone();
-        counters.sessions += 1;
-        let session = Session {
-            no: SessionNo(counters.sessions),
-            id: login.pair.id,
-            user: user.no,
-            host: login.host.as_str().into(),
-            token: login.pair.token,
-            refresh: login.pair.refresh,
-            opened: at,
-            accessed: at,
-            refresh_until: at + self.policy.refresh_ms,
-            watched: login.watched,
-            dormant: None,
-            previous: None,
-        };
-        let no = session.no;
-        let user = User { last_login: Some(at), ..user.clone() };
-        steps.put(Row::Counters(counters));
-        steps.put(Row::User(user));
-        steps.put(Row::Session(session));
-        no
-    }
-
-    /// Makes sure that one more live session of the user is allowed, after the due ones ended; the
-    /// one that is being woken does not end, due or not.
-    fn make_room(
-        &self,
-        at: Millis,
-        user: &User,
-        woken: Option<SessionNo>,
-        steps: &mut Steps,
-    ) -> Result<(), Refusal> {
-        let Some(max) = self.policy.sessions_max else { return Ok(()) };
-        let (mut live, mut due) = (Vec::new(), Vec::new());
-        let awake = |it: &&Session| it.dormant.is_none() && Some(it.no) != woken;
-        for session in self.sessions_of(user.no).filter(awake) {
-            if session.is_live(at, &self.policy) { live.push(session) } else { due.push(session) }
-        }
-        due.into_iter().for_each(|session| self.end_session(session, EndReason::Idle, steps));
-        let over = (live.len() + 1).saturating_sub(max as usize);
-        if over > 0 && self.policy.when_full == WhenFull::Refuse {
-            *steps = Steps::default();
-            return Err(Refusal::SessionsFull(live.into_iter().map(shown).collect()));
-        }
-        live.sort_by_key(|session| session.opened);
-        live.iter()
-            .take(over)
-            .for_each(|session| self.end_session(session, EndReason::Evicted, steps));
-        Ok(())
     }
 
     /// Ends a session in the way its reason says: asleep, or gone with all its tokens.
@@ -301,105 +193,10 @@ impl Realm {
         }
     }
 
-    fn retired_of(&self, session: SessionNo) -> impl Iterator<Item = TokenHash> {
+    pub(super) fn retired_of(&self, session: SessionNo) -> impl Iterator<Item = TokenHash> {
         let range = (session, Millis::MIN, TokenHash([0; 32]))
             ..=(session, Millis::MAX, TokenHash([255; 32]));
         self.retired_by_session.range(range).map(|(_, _, hash)| *hash)
-    }
-
-    pub(super) fn refresh(&self, at: Millis, refresh: &Refresh) -> Applied {
-        let Some(session) = self.refreshes.get(&refresh.presented) else {
-            return self.reused(at, refresh);
-        };
-        let Some((session, user)) = self
-            .sessions
-            .get(session)
-            .and_then(|session| Some((session, self.users.get(&session.user)?)))
-        else {
-            return Applied::refused(Refusal::RefreshExpired);
-        };
-        if at >= session.refresh_until || !names(user, refresh.user_name.as_ref()) {
-            return Applied::refused(Refusal::RefreshExpired);
-        }
-        let mut steps = Steps::default();
-        if let Err(refusal) = self.may_wake(at, session, user, &mut steps) {
-            return Applied::refused(refusal);
-        }
-        self.rotate(at, session, refresh, &mut steps);
-        steps.applied(Outcome::Refreshed(session.no))
-    }
-
-    /// A refresh of a live session is always served; waking a dormant one passes the gate of a
-    /// login: status, lock, limit.
-    fn may_wake(
-        &self,
-        at: Millis,
-        session: &Session,
-        user: &User,
-        steps: &mut Steps,
-    ) -> Result<(), Refusal> {
-        if session.dormant.is_none() && at < session.due(&self.policy) {
-            return Ok(());
-        }
-        self.status_admits(user)?;
-        if let Some(until) = self.locked_until(at, &user.name) {
-            return Err(Refusal::Locked { until: Some(until) });
-        }
-        steps.left.insert(session.no);
-        self.make_room(at, user, Some(session.no), steps)
-    }
-
-    fn rotate(&self, at: Millis, session: &Session, refresh: &Refresh, steps: &mut Steps) {
-        let Pair { id, token, refresh: next } = refresh.pair.clone();
-        // Tabs race for a sleeping session as for a live one, but its former token stays dead.
-        let awake = session.is_live(at, &self.policy);
-        let previous = Previous {
-            token: if awake { session.token } else { token },
-            refresh: session.refresh,
-            sealed: if self.policy.rotation { refresh.sealed.clone() } else { Vec::new() },
-            until: at + self.policy.grace_ms,
-        };
-        if self.policy.rotation {
-            let retired = Retired { session: session.no, until: session.refresh_until };
-            steps.put(Row::Retired(session.refresh, retired));
-            let over = (self.retired_of(session.no).count() + 1).saturating_sub(RETIRED_MAX);
-            let oldest = self.retired_of(session.no).take(over);
-            steps.changes.extend(oldest.map(|hash| Change::Delete(Key::Retired(hash))));
-        }
-        steps.put(Row::Session(Session {
-            id,
-            token,
-            refresh: if self.policy.rotation { next } else { session.refresh },
-            host: refresh.host.as_str().into(),
-            accessed: at,
-            refresh_until: at + self.policy.refresh_ms,
-            watched: session.watched || refresh.watched,
-            dormant: None,
-            previous: Some(Box::new(previous)),
-            ..session.clone()
-        }));
-    }
-
-    /// A refresh token that is not current: a racing tab gets the same successor, a thief ends the
-    /// family, a stranger learns nothing.
-    fn reused(&self, at: Millis, refresh: &Refresh) -> Applied {
-        let session =
-            self.retired.get(&refresh.presented).and_then(|it| self.sessions.get(&it.session));
-        let Some(session) = session else { return Applied::refused(Refusal::RefreshExpired) };
-        let user = self.users.get(&session.user);
-        match session.previous.as_ref() {
-            Some(previous) if previous.refresh == refresh.presented && at < previous.until => {
-                if !user.is_some_and(|user| names(user, refresh.user_name.as_ref())) {
-                    return Applied::refused(Refusal::RefreshExpired);
-                }
-                Applied::done(Outcome::Successor(session.no, previous.sealed.clone()), Vec::new())
-            }
-            _ => {
-                let mut steps = Steps::default();
-                self.end_session(session, EndReason::Revoked, &mut steps);
-                steps.applied(Outcome::Refused(Refusal::RefreshExpired))
-            }
-        }
     }
 
     pub(super) fn end(&self, end: &End) -> Applied {
@@ -461,23 +258,15 @@ impl Realm {
     }
 }
 
-fn names(user: &User, named: Option<&UserName>) -> bool {
-    named.is_none_or(|name| *name == user.name)
-}
-
-fn shown(session: &Session) -> SessionShown {
-    SessionShown { id: session.id, host: session.host.to_string(), accessed: session.accessed }
-}
-
 /// Changes and ended sessions, gathered on the way.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
     pub(super) changes: Vec<Change>,
     pub(super) ended: Vec<Ended>,
     /// Put to sleep by this step.
-    asleep: BTreeSet<SessionNo>,
+    pub(super) asleep: BTreeSet<SessionNo>,
     /// No longer asleep after this step: gone or woken.
-    left: BTreeSet<SessionNo>,
+    pub(super) left: BTreeSet<SessionNo>,
 }
 
 impl Steps {

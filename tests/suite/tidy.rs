@@ -221,7 +221,8 @@ fn files_lines_and_functions_are_short() {
     for below in ["src", "protocol/src", "tests/suite"] {
         for file in sources(below) {
             let place = format!("{below}/{}", file.path);
-            if file.code.len() > FILE_MAX {
+            // Tests may be longer than what they test.
+            if file.code.len() > FILE_MAX && below != "tests/suite" {
                 wrong.push(format!(
                     "{place} has {} lines: does it hold two things?",
                     file.code.len()
