@@ -127,7 +127,7 @@ impl Realm {
             Command::Refresh(refresh) => self.refresh(at, refresh),
             Command::End(end) => self.end(end),
             Command::ChangePassword(change) => self.change_password(at, change),
-            Command::Touch(touched) => self.touch(touched),
+            Command::Touch(touched) => self.touch(at, touched),
             Command::Sweep => self.sweep(at),
             Command::InsertRight(by, wanted) => self.insert_right(at, by, wanted),
             Command::InsertProfile(by, wanted) => self.insert_profile(at, by, wanted),

@@ -23,7 +23,8 @@ pub struct Attempts {
     pub at: Millis,
 }
 
-/// Names without a user that are remembered at most; beyond, the oldest goes.
+/// Names without a user that are remembered at most; beyond, the oldest goes. Nothing else forgets
+/// them: a name that is forgotten sooner than a user's would tell that it is none.
 const UNKNOWN_MAX: usize = 10_000;
 
 impl Realm {
@@ -55,7 +56,7 @@ impl Realm {
         attempts.at = at;
         let mut refusal = Refusal::IncorrectCredentials;
         if attempts.wrong >= self.policy.attempts_max {
-            let until = at + self.policy.lock_ms;
+            let until = at.saturating_add(self.policy.lock_ms);
             attempts.locked_until = Some(until);
             refusal = Refusal::Locked { until: Some(until) };
         }
@@ -88,15 +89,5 @@ impl Realm {
 
     fn attempts_known(&self) -> usize {
         self.attempts.keys().filter(|name| self.user_names.contains_key(*name)).count()
-    }
-
-    /// Locks that ended and strangers that nobody asked about since.
-    pub(super) fn stale_attempts(&self, at: Millis) -> impl Iterator<Item = Change> {
-        let stale = move |(name, attempts): &(&UserName, &Attempts)| {
-            !self.user_names.contains_key(*name)
-                && attempts.locked_until.unwrap_or(attempts.at + self.policy.lock_ms) <= at
-        };
-        let stale = self.attempts.iter().filter(stale);
-        stale.map(|(name, _)| Change::Delete(Key::Attempts(name.clone())))
     }
 }

@@ -26,12 +26,17 @@ impl Realm {
             FIRST_FOUNDED + counters.founded - 1
         };
         let location = self.policy.location;
-        let known = self.profile_by_name(&found.profile).map(|profile| profile.no);
-        let profile = known.unwrap_or_else(|| {
-            let profile = founding_profile(ProfileNo(next()), location, &found.profile);
-            changes.push(Change::Put(Row::Profile(profile.clone())));
-            profile.no
-        });
+        // Only a profile that a first start made gets powers: one that somebody inserted under its
+        // name, after it was renamed or deleted, does not.
+        let profile = match self.profiles.keys().find(|no| no.0 >= FIRST_FOUNDED) {
+            Some(no) => Some(*no),
+            None if self.profile_names.contains_key(&found.profile) => None,
+            None => {
+                let profile = founding_profile(ProfileNo(next()), location, &found.profile);
+                changes.push(Change::Put(Row::Profile(profile.clone())));
+                Some(profile.no)
+            }
+        };
         for (code, description) in &found.rights {
             let right =
                 self.right_by_code(code.as_str()).map(|right| right.no).unwrap_or_else(|| {
@@ -45,7 +50,7 @@ impl Realm {
                     changes.push(Change::Put(Row::Right(right)));
                     no
                 });
-            if !self.grants.contains(&(profile, right)) {
+            if let Some(profile) = profile.filter(|it| !self.grants.contains(&(*it, right))) {
                 changes.push(Change::Put(Row::Grant(profile, right)));
             }
         }
@@ -54,7 +59,7 @@ impl Realm {
                 return Applied::refused(Refusal::Duplicate("USER_NAME", new.name.to_string()));
             }
             let user = new.user(UserNo(next()), location, at);
-            changes.push(Change::Put(Row::Member(profile, user.no)));
+            changes.extend(profile.map(|it| Change::Put(Row::Member(it, user.no))));
             changes.push(Change::Put(Row::User(user)));
         }
         changes.push(Change::Put(Row::Counters(counters)));

@@ -79,7 +79,7 @@ impl Realm {
             refresh: login.pair.refresh,
             opened: at,
             accessed: at,
-            refresh_until: at + self.policy.refresh_ms,
+            refresh_until: at.saturating_add(self.policy.refresh_ms),
             watched: login.watched,
             dormant: None,
             previous: None,
@@ -170,7 +170,7 @@ impl Realm {
             token: if awake { session.token } else { token },
             refresh: session.refresh,
             sealed: if self.policy.rotation { refresh.sealed.clone() } else { Vec::new() },
-            until: at + self.policy.grace_ms,
+            until: at.saturating_add(self.policy.grace_ms),
         };
         if self.policy.rotation {
             let retired = Retired { session: session.no, until: session.refresh_until };
@@ -185,7 +185,7 @@ impl Realm {
             refresh: if self.policy.rotation { next } else { session.refresh },
             host: refresh.host.as_str().into(),
             accessed: at,
-            refresh_until: at + self.policy.refresh_ms,
+            refresh_until: at.saturating_add(self.policy.refresh_ms),
             watched: session.watched || refresh.watched,
             dormant: None,
             previous: Some(Box::new(previous)),

@@ -104,7 +104,9 @@ impl Session {
 
     /// When the sweep may end it: idle plus two batches of touches that may be on their way.
     pub(super) fn due(&self, policy: &Policy) -> Millis {
-        self.accessed.saturating_add(policy.idle_ms).saturating_add(2 * policy.touch_ms)
+        self.accessed
+            .saturating_add(policy.idle_ms)
+            .saturating_add(policy.touch_ms.saturating_mul(2))
     }
 }
 
@@ -160,7 +162,7 @@ impl Realm {
         if !reason.keeps_refresh() {
             return self.forget_session(session, steps);
         }
-        let asleep = Session { dormant: Some(reason), previous: None, ..session.clone() };
+        let asleep = Session { dormant: Some(reason), ..session.clone() };
         steps.put(Row::Session(asleep));
         steps.asleep.insert(session.no);
         // One step can put many to sleep: what it did so far counts.
@@ -213,7 +215,7 @@ impl Realm {
         steps.applied(Outcome::EndedSessions(1))
     }
 
-    pub(super) fn touch(&self, touched: &[Touched]) -> Applied {
+    pub(super) fn touch(&self, now: Millis, touched: &[Touched]) -> Applied {
         let mut steps = Steps::default();
         // A batch may name a session twice: its newest access counts.
         let mut newest = BTreeMap::new();
@@ -223,7 +225,7 @@ impl Realm {
         }
         for (no, (at, watched)) in newest {
             let Some(session) = self.sessions.get(&no) else { continue };
-            let accessed = session.accessed.max(at);
+            let accessed = session.accessed.max(at.min(now));
             let watched = session.watched || watched;
             if session.dormant.is_none()
                 && (accessed, watched) != (session.accessed, session.watched)
@@ -234,7 +236,7 @@ impl Realm {
         steps.applied(Outcome::Done)
     }
 
-    /// Ends what is due: idle sessions, refresh tokens past their time, ends of graces, old locks.
+    /// Ends what is due: idle sessions, refresh tokens past their time, what a thief could bring.
     /// Harmless when repeated; bounded, so that the next one goes on where this one stopped.
     pub(super) fn sweep(&self, at: Millis) -> Applied {
         let mut steps = Steps::default();
@@ -252,7 +254,7 @@ impl Realm {
         }
         let retired = self.retired.iter().filter(|(_, retired)| retired.until <= at);
         let retired = retired.map(|(hash, _)| Change::Delete(Key::Retired(*hash)));
-        steps.changes.extend(retired.chain(self.stale_attempts(at)).take(SWEEP_MAX));
+        steps.changes.extend(retired.take(SWEEP_MAX));
         steps.changes.dedup();
         steps.applied(Outcome::EndedSessions(ended))
     }
