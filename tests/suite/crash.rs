@@ -1,4 +1,5 @@
 //! Crashes: what was acknowledged survives kill -9, a power cut and damage, or the start says no.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 mod ledger;
 mod mutations;

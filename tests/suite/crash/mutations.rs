@@ -36,9 +36,9 @@ async fn mutated_stores_open_whole_or_say_no() {
     let whole = list(&home, &home.data());
     assert!(whole.status.success(), "{whole:?}");
     let files = files(&home.data());
-    println!("{} bytes of list, {files:?}", whole.stdout.len());
-    let (mut opened, mut wrong) = (0, Vec::new());
-    for number in 0..env_or(MUTATIONS) {
+    let (mut opened, mut slowest, mut wrong) = (0, Duration::ZERO, Vec::new());
+    let mutations = asked_for().unwrap_or(MUTATIONS);
+    for number in 0..mutations {
         let copy = home.path().join("copy");
         ledger::run(Command::new("cp").args(["-r", "--sparse=always"]).args([&home.data(), &copy]));
         let what = mutate(&copy, &files, number);
@@ -46,19 +46,22 @@ async fn mutated_stores_open_whole_or_say_no() {
         for time in ["first", "second"] {
             let since = Instant::now();
             let output = list(&home, &copy);
-            let found = fault(&output, &whole.stdout, since.elapsed());
+            let took = since.elapsed();
+            slowest = slowest.max(took);
+            let found = fault(&output, &whole.stdout, took);
             opened += usize::from(found.is_none() && output.status.success());
             wrong.extend(found.map(|fault| format!("{number} {what}, {time} start: {fault}")));
         }
         std::fs::remove_dir_all(&copy).expect("the copy goes");
     }
-    println!("{opened} of {} starts opened the whole store", env_or(MUTATIONS) * 2);
+    let starts = mutations * 2;
+    println!("{opened} of {starts} starts opened the whole store, the slowest took {slowest:?}");
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// `TOLLGATE_MUTATIONS` asks for more of them.
-fn env_or(usual: usize) -> usize {
-    std::env::var("TOLLGATE_MUTATIONS").ok().and_then(|it| it.parse().ok()).unwrap_or(usual)
+/// How many mutations `TOLLGATE_MUTATIONS` asks for.
+fn asked_for() -> Option<usize> {
+    std::env::var("TOLLGATE_MUTATIONS").ok()?.parse().ok()
 }
 
 /// Users, then commands that each show in the list of users.

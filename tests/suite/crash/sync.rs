@@ -43,8 +43,8 @@ async fn the_sync_stands_between_write_and_ack() {
     let in_commit = |call: &&Call| call.begin > login.begin && call.begin < ack.begin;
     let db = |call: &&Call| call.words.contains("/sled/db>");
     let commit = || calls.iter().filter(in_commit).filter(db);
-    let written = commit().filter(|call| call.name.starts_with("pwrite"));
-    let written = written.filter(|call| call.words.contains(CODE)).last();
+    let mut writes = commit().filter(|call| call.name.starts_with("pwrite"));
+    let written = writes.rfind(|call| call.words.contains(CODE));
     let written = written.expect("the entry is written to sled/db before the acknowledgement");
     assert!(written.end < ack.begin, "the write ends after the acknowledgement");
     let synced = commit().find(|call| call.name == "fdatasync" && call.begin > written.end);
