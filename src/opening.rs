@@ -1,5 +1,6 @@
 //! Opening: from a data folder to a replica that reflects every acknowledged command.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -48,11 +49,17 @@ pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, Ope
             Ok(start(Realm::default(), 0, 0, Arc::new(MemoryLog::default()), None, clock, true))
         }
         Engine::Sled => {
-            let store = Store::open(dir, settings.store.cache_mb)?;
-            let is_new = store.is_new();
-            let log = store.log()?;
-            let realm = load(&store, log.first())?;
-            let (applied, last) = (store.applied(), log.last());
+            // The database panics on some damage: that is damage, not the end of the world.
+            let read = || -> Result<_, StoreError> {
+                let store = Store::open(dir, settings.store.cache_mb)?;
+                let log = store.log()?;
+                let realm = load(&store, log.first())?;
+                Ok((store, log, realm))
+            };
+            let damaged = |_| Err(StoreError::Damaged("the database cannot be read".to_owned()));
+            let (store, log, realm) =
+                catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(damaged)?;
+            let (is_new, applied, last) = (store.is_new(), store.applied(), log.last());
             Ok(start(realm, applied, last, Arc::new(log), Some(store), clock, is_new))
         }
     }

@@ -33,8 +33,10 @@ pub enum StoreError {
 
 /// What the format file says.
 const FORMAT: &str = "tollgate store 1";
-/// A damaged store must be told from a slow one in this time.
-const OPEN_WAIT: Duration = Duration::from_secs(60);
+/// A damaged store must be told from a slow one in this time, and in as much again for each of
+/// these many bytes.
+const OPEN_WAIT: Duration = Duration::from_secs(4);
+const OPEN_BYTES: u64 = 64 << 20;
 /// No value may be longer: sled would put it into a file that it never syncs.
 const VALUE_MAX: usize = 3_900;
 /// The key of [`Image`]; rows begin with a letter.
@@ -283,7 +285,9 @@ fn open_sled(dir: &Path, cache_mb: u64) -> Result<sled::Db, StoreError> {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     std::thread::spawn(open);
-    let opened = receiver.recv_timeout(OPEN_WAIT);
+    let bytes = std::fs::metadata(dir.join("sled").join("db")).map_or(0, |file| file.len());
+    let wait = OPEN_WAIT.saturating_mul(u32::try_from(1 + bytes / OPEN_BYTES).unwrap_or(u32::MAX));
+    let opened = receiver.recv_timeout(wait);
     std::panic::set_hook(hook);
     match opened {
         Ok(Ok(opened)) => opened.map_err(StoreError::sled),

@@ -381,7 +381,9 @@ fn unknown_names_are_counted_only_when_uniform() {
     assert_eq!(it.wrong("nobody"), locked(until));
     it.wait(5 * MINUTE);
     it.apply(Command::Sweep);
-    assert_eq!(it.realm.attempts().count(), 0, "strangers are forgotten after their lock");
+    let known = it.realm.attempts().count();
+    assert_eq!(known, 1, "a stranger is remembered as long as a user would be");
+    assert_eq!(it.wrong("nobody"), incorrect());
 }
 
 #[test]
