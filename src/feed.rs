@@ -21,7 +21,8 @@ use crate::log::Seq;
 use crate::realm::{Change, Realm, SessionNo, UserNo};
 use history::History;
 use subscription::Subscription;
-use touched::{Before, Touched};
+pub(crate) use touched::Before;
+use touched::Touched;
 
 /// A subscription as the index finds it.
 #[derive(Debug, Clone)]
@@ -142,7 +143,7 @@ impl Feed {
     ) -> bool {
         let read = |one: &mut Subscription| {
             one.reflect(seq);
-            one.read_step(realm, seq, wanted)
+            one.read_step(realm, wanted)
         };
         outbox.with_one(id, read).unwrap_or(true)
     }
@@ -277,7 +278,7 @@ impl Feed {
                             matches!(one.wish.source, Source::AllProfiles | Source::AllRights);
                         if was_open != one.open || (listed && !one.open) {
                             one.reflect(seq);
-                            one.compare(realm, seq);
+                            one.compare(realm);
                         }
                         if from != one.user {
                             let (source, to) = (one.wish.source, one.user);

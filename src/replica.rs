@@ -7,7 +7,7 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
-use crate::feed::{Feed, Notice};
+use crate::feed::{Before, Feed, Notice};
 use crate::log::{AppendError, Entry, Followed, Log, Seq};
 use crate::outside::clock::{Clock, stopwatch};
 use crate::outside::dice;
@@ -138,19 +138,11 @@ impl Replica {
 
     fn apply(&self, seq: Seq, entry: &Entry) {
         // This thread is the only writer: what it reads here is still true when it absorbs.
-        let (applied, before) = self.read(|realm, _| {
-            let applied = realm.step(entry.id, entry.at, &entry.command);
-            let before = self.feed.before(realm, seq, &applied.changes);
-            (applied, before)
-        });
+        let applied = self.read(|realm, _| realm.step(entry.id, entry.at, &entry.command));
         if let Err(error) = self.save(seq, &applied) {
             self.stop(&format!("entry {seq} cannot be saved: {error}"));
         }
-        {
-            let mut state = self.state.write();
-            state.realm.absorb(&applied.changes);
-            state.seq = seq;
-        }
+        let before = self.absorb(seq, &applied);
         let ended = self.end_sessions(&applied);
         self.read(|realm, _| self.feed.publish(realm, seq, &applied.changes, &before));
         for (presence, ended) in ended {
@@ -162,6 +154,16 @@ impl Replica {
             // Nobody waits any more: the caller is gone, the effect stays.
             let _ = waiting.send(applied.outcome);
         }
+    }
+
+    /// Changes the realm. What it was before is looked at under the same guard: whoever subscribes
+    /// has either read the rows as they are now, or is known when the change is published.
+    fn absorb(&self, seq: Seq, applied: &Applied) -> Before {
+        let mut state = self.state.write();
+        let before = self.feed.before(&state.realm, seq, &applied.changes);
+        state.realm.absorb(&applied.changes);
+        state.seq = seq;
+        before
     }
 
     fn save(&self, seq: Seq, applied: &Applied) -> Result<(), StoreError> {

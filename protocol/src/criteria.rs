@@ -1,10 +1,13 @@
 //! CRITERIA_MATCH: a filter, parsed once into a value that can be matched and indexed; never
 //! evaluated as code.
 
+mod call;
 mod parse;
 
 use std::fmt;
 use std::sync::Arc;
+
+use call::Call;
 
 /// What a column holds, so that values compare as they should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +59,8 @@ impl fmt::Display for InvalidCriteria {
     }
 }
 
+impl std::error::Error for InvalidCriteria {}
+
 /// A filter. Cloning it is cheap.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Criteria {
@@ -69,7 +74,7 @@ enum Node {
     Not(Box<Node>),
     Compare(Operand, Comparison, Operand),
     In(usize, Kind, Vec<Operand>),
-    Call(usize, Call, String),
+    Call(usize, Call),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -91,19 +96,12 @@ enum Comparison {
     GreaterOrEqual,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Call {
-    StartsWith { fold: bool },
-    EndsWith { fold: bool },
-    Contains { fold: bool },
-}
-
 impl Criteria {
     /// The longest filter, in bytes.
     pub const LENGTH_MAX: usize = 4096;
-    /// The deepest nesting.
+    /// The deepest nesting of `!` and parentheses.
     pub const DEPTH_MAX: usize = 16;
-    /// The most comparisons and calls.
+    /// The most comparisons, calls and values in lists.
     pub const TERMS_MAX: usize = 256;
 
     /// Parses a filter over these columns. An empty text matches every row.
@@ -144,8 +142,8 @@ impl Node {
                 let fold = *kind == Kind::Name;
                 list.iter().any(|item| compare(value, Comparison::Equal, item.value(row), fold))
             }
-            Node::Call(field, call, word) => match row(*field) {
-                Value::Text(text) => call.holds(text, word),
+            Node::Call(field, call) => match row(*field) {
+                Value::Text(text) => call.holds(text),
                 _ => false,
             },
         }
@@ -153,7 +151,10 @@ impl Node {
 
     fn pinned(&self, column: usize) -> Option<Vec<String>> {
         match self {
-            Node::All(nodes) => nodes.iter().find_map(|node| node.pinned(column)),
+            // Each of them holds; the shortest says most.
+            Node::All(nodes) => {
+                nodes.iter().filter_map(|node| node.pinned(column)).min_by_key(Vec::len)
+            }
             Node::Any(nodes) => {
                 let each =
                     nodes.iter().map(|node| node.pinned(column)).collect::<Option<Vec<_>>>()?;
@@ -237,21 +238,6 @@ fn compare(left: Held<'_>, how: Comparison, right: Held<'_>, fold: bool) -> bool
         Comparison::LessOrEqual => order.is_some_and(Ordering::is_le),
         Comparison::Greater => order == Some(Ordering::Greater),
         Comparison::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
-    }
-}
-
-impl Call {
-    fn holds(self, text: &str, word: &str) -> bool {
-        let (text, word) = (text.as_bytes(), word.as_bytes());
-        let same = |part: &[u8], fold: bool| {
-            if fold { part.eq_ignore_ascii_case(word) } else { part == word }
-        };
-        let Some(room) = text.len().checked_sub(word.len()) else { return false };
-        match self {
-            Call::StartsWith { fold } => same(&text[..word.len()], fold),
-            Call::EndsWith { fold } => same(&text[room..], fold),
-            Call::Contains { fold } => (0..=room).any(|at| same(&text[at..at + word.len()], fold)),
-        }
     }
 }
 

@@ -73,9 +73,6 @@ pub struct Subscription {
     sequence: u64,
     /// The commit that the client's rows reflect once all that waits is sent.
     version: Seq,
-    /// The newest commit at which rows were read, and after which row: their changes are not told
-    /// a second time when that commit is published.
-    fresh: (Seq, Cursor),
     /// Nothing is sent before the LOGON_ACK.
     pub(super) held: bool,
     /// A QUERY_UPDATE is owed even if it has no rows.
@@ -96,7 +93,6 @@ impl Subscription {
             weight: 0,
             sequence: 0,
             version,
-            fresh: (0, Cursor::Start),
             held: true,
             owed: false,
         }
@@ -120,10 +116,6 @@ impl Subscription {
     /// Looks at one row after a commit and notes what is different for the client. `before`: the
     /// row as it was, where a row can be modified.
     pub(super) fn look(&mut self, realm: &Realm, seq: Seq, row: RowRef, before: Option<&DataRow>) {
-        let (read_at, from) = self.fresh;
-        if read_at >= seq && !from.covers(row) {
-            return;
-        }
         let data = self.visible(realm, row).map(Arc::new);
         self.version = self.version.max(seq);
         self.see(row, data, before);
@@ -256,15 +248,12 @@ impl Subscription {
 
     /// Reads one step of rows into the view. Says whether the wanted number is reached or the
     /// source ended.
-    pub(super) fn read_step(&mut self, realm: &Realm, seq: Seq, wanted: &mut usize) -> bool {
+    pub(super) fn read_step(&mut self, realm: &Realm, wanted: &mut usize) -> bool {
         let after = match self.cursor {
             Cursor::Start => None,
             Cursor::At(row) => Some(row),
             Cursor::End => return true,
         };
-        if self.fresh.0 != seq {
-            self.fresh = (seq, self.cursor);
-        }
         let scanned = self.wish.source.scan(realm, after, self.user);
         for row in scanned.rows {
             if self.view.binary_search(&row).is_err()
@@ -286,8 +275,9 @@ impl Subscription {
 
     /// Compares the whole view with what should be in it, after the owner's permissions changed:
     /// what he no longer sees leaves first, then what he sees now is read again from the start.
-    /// Bounded: what is not reached comes with MORE_ROWS.
-    pub(super) fn compare(&mut self, realm: &Realm, seq: Seq) {
+    /// Own rows come at once; the rows of everybody come a page at a time. Bounded: what is not
+    /// reached comes with MORE_ROWS.
+    pub(super) fn compare(&mut self, realm: &Realm) {
         for row in self.view.clone() {
             let data = self.visible(realm, row).map(Arc::new);
             self.see(row, data, None);
@@ -295,10 +285,11 @@ impl Subscription {
         if self.held {
             return;
         }
-        let mut wanted = self.wish.rows_max.saturating_sub(self.view.len());
+        let page = self.wish.rows_max.saturating_sub(self.view.len());
+        let mut wanted = if self.open { page } else { usize::MAX };
         self.cursor = Cursor::Start;
         for _ in 0..COMPARE_STEPS {
-            if self.read_step(realm, seq, &mut wanted) {
+            if self.read_step(realm, &mut wanted) {
                 break;
             }
         }

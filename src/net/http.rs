@@ -16,7 +16,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::websocket;
+use super::{frames, websocket};
 use crate::connections::Place;
 use crate::router::Router;
 
@@ -103,7 +103,7 @@ async fn upgrade(
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf);
-    let config = websocket::config(&router.node().settings);
+    let config = frames::config(&router.node().settings);
     let socket = if early.is_empty() {
         WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
     } else {

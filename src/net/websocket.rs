@@ -15,10 +15,10 @@ use std::time::Duration;
 use futures::{Sink, Stream};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
+use super::frames::fault;
 use crate::call::{Caller, Effect};
 use crate::counts;
 use crate::feed::{Notice, Outbox};
@@ -27,7 +27,7 @@ use crate::outside::dice;
 use crate::presence::Presence;
 use crate::realm::{Millis, SessionNo};
 use crate::router::{KnownToken, Looked, Reply, Router};
-use crate::settings::{Settings, ShutdownClose};
+use crate::settings::ShutdownClose;
 
 type Frames = WebSocketStream<TcpStream>;
 type Busy = Pin<Box<dyn Future<Output = Reply> + Send>>;
@@ -51,21 +51,6 @@ struct Pump {
     stuck: bool,
 }
 
-/// The configuration of the frames: small buffers, finite limits.
-pub fn config(settings: &Settings) -> WebSocketConfig {
-    let limits = &settings.server.limits;
-    WebSocketConfig::default()
-        .read_buffer_size(READ_BYTES)
-        .write_buffer_size(WRITE_BYTES)
-        .max_write_buffer_size(limits.outbox_bytes * 2 + limits.message_bytes + WRITE_BYTES)
-        .max_message_size(Some(limits.message_bytes))
-        .max_frame_size(Some(limits.frame_bytes))
-}
-
-/// What an idle socket holds to read into.
-const READ_BYTES: usize = 2 * 1024;
-/// Replies of one read leave in one write up to this size.
-const WRITE_BYTES: usize = 16 * 1024;
 /// A peer gets this long to take the last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// GUIs come back spread over this time.
@@ -392,11 +377,3 @@ impl Pump {
 
 /// Frames that are read before other sockets get their turn.
 const READS_MAX: usize = 64;
-
-fn fault(error: &Error) -> CloseReason {
-    match error {
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::TooLarge,
-        Error::Utf8(_) => CloseReason::NotText,
-        _ => CloseReason::Gone,
-    }
-}

@@ -38,18 +38,12 @@ impl Realm {
             }
         };
         for (code, description) in &found.rights {
-            let right =
-                self.right_by_code(code.as_str()).map(|right| right.no).unwrap_or_else(|| {
-                    let right = Right {
-                        no: RightNo(next()),
-                        location,
-                        code: code.clone(),
-                        description: description.clone(),
-                    };
-                    let no = right.no;
-                    changes.push(Change::Put(Row::Right(right)));
-                    no
-                });
+            let known = self.right_by_code(code.as_str()).map(|right| right.no);
+            let right = known.unwrap_or_else(|| {
+                let (no, code, description) = (RightNo(next()), code.clone(), description.clone());
+                changes.push(Change::Put(Row::Right(Right { no, location, code, description })));
+                no
+            });
             if let Some(profile) = profile.filter(|it| !self.grants.contains(&(*it, right))) {
                 changes.push(Change::Put(Row::Grant(profile, right)));
             }

@@ -5,6 +5,7 @@ mod crash;
 mod decode;
 mod gateway;
 mod realm;
+mod rights;
 mod scripts;
 mod sessions;
 mod start;

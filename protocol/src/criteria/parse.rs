@@ -1,6 +1,7 @@
 //! The parser of filters: by descent, bounded in length, depth and terms.
 
-use super::{Call, Column, Comparison, Criteria, InvalidCriteria, Kind, Node, Operand};
+use super::call::{Call, Question};
+use super::{Column, Comparison, Criteria, InvalidCriteria, Kind, Node, Operand};
 
 type Parsed<T> = Result<T, InvalidCriteria>;
 
@@ -73,20 +74,22 @@ impl<'a> Parser<'a> {
     }
 
     fn not(&mut self) -> Parsed<Node> {
-        self.depth += 1;
-        if self.depth > Criteria::DEPTH_MAX {
+        self.space();
+        let (negated, nested) = (self.rest().starts_with('!'), self.rest().starts_with('('));
+        if !negated && !nested {
+            return self.term();
+        }
+        if self.depth == Criteria::DEPTH_MAX {
             return Err(self.wrong(format!("nested too deep; {} is the most", Criteria::DEPTH_MAX)));
         }
-        self.space();
-        let node = if self.rest().starts_with('!') && !self.rest().starts_with("!=") {
-            self.at += 1;
+        self.depth += 1;
+        self.at += 1;
+        let node = if negated {
             Node::Not(Box::new(self.not()?))
-        } else if self.take("(") {
+        } else {
             let node = self.either()?;
             self.expect(")")?;
             node
-        } else {
-            self.term()?
         };
         self.depth -= 1;
         Ok(node)
@@ -131,17 +134,17 @@ impl<'a> Parser<'a> {
         self.expect(",")?;
         let word = self.text()?;
         self.expect(")")?;
-        Ok(Node::Call(field, Call::Contains { fold: true }, word))
+        Ok(Node::Call(field, Call::new(Question::Contains { fold: true }, word)))
     }
 
     fn call(&mut self, field: usize, kind: Kind) -> Parsed<Node> {
         let start = self.at;
         let fold = kind == Kind::Name;
-        let call = match self.word() {
-            Some("startsWith") => Call::StartsWith { fold },
-            Some("endsWith") => Call::EndsWith { fold },
-            Some("contains") => Call::Contains { fold },
-            Some("containsIgnoreCase") => Call::Contains { fold: true },
+        let question = match self.word() {
+            Some("startsWith") => Question::StartsWith { fold },
+            Some("endsWith") => Question::EndsWith { fold },
+            Some("contains") => Question::Contains { fold },
+            Some("containsIgnoreCase") => Question::Contains { fold: true },
             _ => {
                 let known = "expected startsWith, endsWith, contains or containsIgnoreCase";
                 return Err(self.wrong_at(start, known));
@@ -150,7 +153,7 @@ impl<'a> Parser<'a> {
         self.expect("(")?;
         let word = self.text()?;
         self.expect(")")?;
-        Ok(Node::Call(field, call, word))
+        Ok(Node::Call(field, Call::new(question, word)))
     }
 
     fn list(&mut self, field: usize, kind: Kind) -> Parsed<Node> {
@@ -232,7 +235,7 @@ impl<'a> Parser<'a> {
         Ok(Operand::Number(number))
     }
 
-    /// A quoted text; a backslash takes the next character as it is.
+    /// A quoted text; a backslash takes a quote or a backslash as it is.
     fn text(&mut self) -> Parsed<String> {
         self.space();
         let start = self.at;
@@ -244,7 +247,14 @@ impl<'a> Parser<'a> {
         let mut text = String::new();
         while let Some((at, character)) = characters.next() {
             match character {
-                '\\' => text.extend(characters.next().map(|(_, escaped)| escaped)),
+                '\\' => match characters.next() {
+                    Some((_, escaped @ ('\'' | '"' | '\\'))) => text.push(escaped),
+                    Some(_) => {
+                        let known = "a backslash goes before a quote or a backslash";
+                        return Err(self.wrong_at(start + at, known));
+                    }
+                    None => break,
+                },
                 _ if character == quote => {
                     self.at = start + at + 1;
                     return Ok(text);

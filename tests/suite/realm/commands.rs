@@ -198,7 +198,7 @@ impl Commands {
 
     fn checked(&mut self, realm: &Realm, name: &UserName) -> Option<Fingerprint> {
         let now = realm.user_by_name(name).and_then(|user| user.credential.clone());
-        let stale = self.chance(5).then(|| Fingerprint(1));
+        let stale = self.chance(5).then_some(Fingerprint(1));
         stale.or(now.map(|it| Fingerprint::of(&it)))
     }
 
