@@ -1,13 +1,14 @@
 //! The feed: open subscriptions of this node, and how a commit becomes rows in their outboxes.
 
 mod history;
+mod index;
 pub mod outbox;
+mod publish;
 pub mod row;
 pub mod source;
 pub mod subscription;
 mod touched;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,16 +21,10 @@ pub use subscription::{Services, Wish};
 use crate::log::Seq;
 use crate::realm::{Change, Realm, SessionNo, UserNo};
 use history::History;
+use index::{Index, Place};
 use subscription::Subscription;
 pub(crate) use touched::Before;
 use touched::Touched;
-
-/// A subscription as the index finds it.
-#[derive(Debug, Clone)]
-struct Place {
-    outbox: Arc<Outbox>,
-    id: u64,
-}
 
 /// Who subscribes to what on this node. The locks are taken in the order index, outbox; an outbox
 /// is never held while the index is asked for.
@@ -38,47 +33,6 @@ pub struct Feed {
     next: AtomicU64,
     index: Mutex<Index>,
     history: Mutex<History>,
-}
-
-/// Subscriptions limited to one user are found by that user; the others form one list a source.
-#[derive(Debug, Default)]
-struct Index {
-    keyed: BTreeMap<(Source, UserNo), Vec<Place>>,
-    broad: BTreeMap<Source, Vec<Place>>,
-    owners: BTreeMap<UserNo, Vec<Place>>,
-}
-
-impl Index {
-    fn list(&mut self, source: Source, user: Option<UserNo>) -> &mut Vec<Place> {
-        match user {
-            Some(user) => self.keyed.entry((source, user)).or_default(),
-            None => self.broad.entry(source).or_default(),
-        }
-    }
-
-    fn remove(&mut self, source: Source, user: Option<UserNo>, owner: UserNo, id: u64) {
-        self.list(source, user).retain(|place| place.id != id);
-        if let Some(user) = user
-            && self.keyed.get(&(source, user)).is_some_and(Vec::is_empty)
-        {
-            self.keyed.remove(&(source, user));
-        }
-        if let Some(places) = self.owners.get_mut(&owner) {
-            places.retain(|place| place.id != id);
-            if places.is_empty() {
-                self.owners.remove(&owner);
-            }
-        }
-    }
-}
-
-/// A subscription that is limited to another user now than it was.
-struct Moved {
-    place: Place,
-    source: Source,
-    owner: UserNo,
-    from: Option<UserNo>,
-    to: Option<UserNo>,
 }
 
 /// Why a subscription could not be opened.
@@ -238,80 +192,7 @@ impl Feed {
         if touched.is_nothing() {
             return;
         }
-        let mut moved = Vec::new();
-        let mut index = self.index.lock();
-        self.scopes(&index, realm, seq, &touched, &mut moved);
-        for Moved { place, source, owner, from, to } in moved {
-            index.remove(source, from, owner, place.id);
-            index.list(source, to).push(place.clone());
-            index.owners.entry(owner).or_default().push(place);
-        }
-        for ((source, row), old) in &before.rows {
-            let broad = index.broad.get(source).into_iter().flatten();
-            let keyed = old.user.and_then(|user| index.keyed.get(&(*source, user)));
-            for place in broad.chain(keyed.into_iter().flatten()) {
-                place.outbox.with_one(place.id, |one| one.look(realm, seq, *row, old.row.as_ref()));
-            }
-        }
-        self.rights(&index, realm, seq, &touched);
-    }
-
-    /// Owners whose rights changed may see more or less than before: that goes first.
-    fn scopes(
-        &self,
-        index: &Index,
-        realm: &Realm,
-        seq: Seq,
-        touched: &Touched,
-        moved: &mut Vec<Moved>,
-    ) {
-        touched.affected(
-            realm,
-            index.owners.keys().copied(),
-            |owner| index.owners.contains_key(&owner),
-            |owner, _| {
-                for place in index.owners.get(&owner).into_iter().flatten() {
-                    place.outbox.with_one(place.id, |one| {
-                        let (was_open, from) = (one.open, one.user);
-                        one.scope(realm);
-                        let listed =
-                            matches!(one.wish.source, Source::AllProfiles | Source::AllRights);
-                        if was_open != one.open || (listed && !one.open) {
-                            one.reflect(seq);
-                            one.compare(realm);
-                        }
-                        if from != one.user {
-                            let (source, to) = (one.wish.source, one.user);
-                            moved.push(Moved { place: place.clone(), source, owner, from, to });
-                        }
-                    });
-                }
-            },
-        );
-    }
-
-    /// USER_RIGHTS: who is subscribed decides which rows are looked at, not who is affected.
-    fn rights(&self, index: &Index, realm: &Realm, seq: Seq, touched: &Touched) {
-        let source = Source::UserRights;
-        let all = (source, UserNo::MIN)..=(source, UserNo::MAX);
-        let keyed = index.keyed.range(all).map(|((_, user), _)| *user);
-        touched.affected(
-            realm,
-            keyed,
-            |user| index.keyed.contains_key(&(source, user)),
-            |user, rights| {
-                for place in index.keyed.get(&(source, user)).into_iter().flatten() {
-                    place.outbox.with_one(place.id, |one| {
-                        one.look_rights(realm, seq, user, rights);
-                    });
-                }
-            },
-        );
-        for place in index.broad.get(&source).into_iter().flatten() {
-            place.outbox.with_one(place.id, |one| {
-                touched.in_order(realm, |user, rights| one.look_rights(realm, seq, user, rights));
-            });
-        }
+        publish::publish(&mut self.index.lock(), realm, seq, &touched, before);
     }
 
     /// Tells all connections that hold a SERVICES subscription how its rows changed.

@@ -43,9 +43,6 @@ pub enum LogError {
     /// It has its follower already.
     #[error("the log is followed already")]
     Followed,
-    /// What is stored cannot be read.
-    #[error("the log cannot be read: {0}")]
-    Unreadable(String),
 }
 
 /// What a follower gets.
@@ -55,10 +52,15 @@ pub enum Followed {
     Entry(Seq, Box<Entry>),
     /// Entries before this one are gone: load a snapshot, then follow on.
     Gap(Seq),
+    /// The next entry cannot be read: this is the end.
+    Unreadable(String),
 }
 
 /// An append on its way.
 pub type Appended<'a> = Pin<Box<dyn Future<Output = Result<Seq, AppendError>> + Send + 'a>>;
+
+/// A trim on its way: the last entry that is gone, or why nothing was trimmed.
+pub type Trimmed<'a> = Pin<Box<dyn Future<Output = Result<Seq, String>> + Send + 'a>>;
 
 /// A log: embedded, in memory, or replicated; nothing above it knows which.
 pub trait Log: Send + Sync {
@@ -68,6 +70,10 @@ pub trait Log: Send + Sync {
     /// All entries after `after`, then the new ones as they become durable. Blocks; for the one
     /// thread that applies them. Ends when the log is closed.
     fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError>;
+
+    /// Forgets the oldest entries that were made before `before`, a bounded number of them and none
+    /// after `upto`: what the rows of every follower reflect.
+    fn trim(&self, upto: Seq, before: Millis) -> Trimmed<'_>;
 
     /// Takes no more entries, makes durable what was taken, ends the follower. Blocking.
     fn close(&self);

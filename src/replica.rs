@@ -35,6 +35,8 @@ pub enum SubmitError {
 
 /// A command whose outcome takes longer is answered with "may have been done".
 const OUTCOME_WAIT: Duration = Duration::from_secs(30);
+/// An append of unknown outcome is repeated at this distance.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// One node's copy of the realm, kept by following the log.
 pub struct Replica {
@@ -94,10 +96,7 @@ impl Replica {
         let entry = Entry { id, at: self.clock.now(), command };
         let watch = stopwatch();
         let done = async {
-            self.log.append(entry).await.map_err(|error| match error {
-                AppendError::NotStored(why) => SubmitError::NotStored(why),
-                AppendError::Unknown(_) => SubmitError::Unknown,
-            })?;
+            self.append(entry).await?;
             outcome.await.map_err(|_| SubmitError::Unknown)
         };
         let outcome =
@@ -105,6 +104,36 @@ impl Replica {
         self.waiting.remove(&id.0);
         metrics::histogram!("tollgate_commit_seconds").record(watch.elapsed_secs());
         outcome
+    }
+
+    /// Appends until it is known whether the entry is stored: it is repeated under its own name, so
+    /// that it counts once, whichever of its copies come to life.
+    async fn append(&self, entry: Entry) -> Result<(), SubmitError> {
+        match self.log.append(entry.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(AppendError::NotStored(why)) => return Err(SubmitError::NotStored(why)),
+            Err(AppendError::Unknown(why)) => tracing::warn!(why, "a command is appended again"),
+        }
+        loop {
+            tokio::time::sleep(AGAIN_AFTER).await;
+            if self.log.append(entry.clone()).await.is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Forgets entries of the log that were made before `before` and that the rows reflect. Gives
+    /// the number of the last that is gone.
+    pub async fn trim(&self, before: Millis) -> Result<Seq, String> {
+        let Some(store) = &self.store else { return Ok(0) };
+        let mut gone = 0;
+        loop {
+            let now = self.log.trim(store.applied(), before).await?;
+            if now == gone {
+                return Ok(gone);
+            }
+            gone = now;
+        }
     }
 
     /// Follows the log until it is closed. Runs on a thread of its own: every step is short, but it
@@ -119,6 +148,7 @@ impl Replica {
             match followed {
                 Followed::Entry(seq, entry) => self.apply(seq, &entry),
                 Followed::Gap(first) => self.stop(&format!("the log begins only at {first}")),
+                Followed::Unreadable(why) => self.stop(&format!("the log cannot be read: {why}")),
             }
         }
         if let Some(store) = &self.store {

@@ -21,6 +21,9 @@ const TOUCHES_MAX: usize = 64;
 /// The watch looks at least this often.
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
+/// The log is trimmed at this distance.
+const TRIM_DISTANCE: Duration = Duration::from_secs(3_600);
+
 /// Starts all duties; they end with the set.
 pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     watch_known(node);
@@ -29,6 +32,9 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     duties.spawn(touch(node.clone()));
     duties.spawn(sweep(node.clone()));
     duties.spawn(keep_clock(node.clone()));
+    if node.settings.store.retain_log_days > 0 {
+        duties.spawn(trim(node.clone()));
+    }
     if node.settings.service_list.health_check_secs > 0 && !node.services.hosts().is_empty() {
         duties.spawn(check_services(node.clone()));
     }
@@ -116,6 +122,18 @@ async fn sweep(node: Arc<Node>) {
                 break;
             }
         }
+    }
+}
+
+/// Old commands leave the log once the records reflect them.
+async fn trim(node: Arc<Node>) {
+    let kept_ms = node.settings.store.retain_log_days * 86_400_000;
+    loop {
+        match node.replica.trim(node.clock.now().saturating_sub(kept_ms)).await {
+            Ok(gone) => tracing::debug!(gone, "old entries of the log are trimmed"),
+            Err(why) => tracing::warn!(why, "the log could not be trimmed"),
+        }
+        tokio::time::sleep(TRIM_DISTANCE).await;
     }
 }
 

@@ -42,6 +42,11 @@ impl UserName {
         &self.0
     }
 
+    /// The name as it was spelled, to be kept without a copy.
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+
     /// Whether `text` is another spelling of this name.
     pub fn is(&self, text: &str) -> bool {
         self.0.eq_ignore_ascii_case(text)
@@ -91,6 +96,11 @@ macro_rules! word {
             /// The text itself.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+
+            /// The text itself, to be kept without a copy.
+            pub fn shared(&self) -> Arc<str> {
+                self.0.clone()
             }
         }
 

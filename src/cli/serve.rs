@@ -81,16 +81,19 @@ async fn serve(
     clock: Clock,
     metrics: PrometheusHandle,
 ) -> Result<()> {
-    let first = first_administrator(&settings, opened)?;
-    opened.prepare(&settings, first.as_ref().map(|first| first.user.clone())).await?;
+    // Whatever may fail comes before the first administrator is made, whose password is told once.
     let gate = bind(&settings.server.listen)?;
     let address = gate.local_addr()?;
+    let management = &settings.server.management_listen;
+    let management = (!management.is_empty()).then(|| bind(management)).transpose()?;
+    let first = first_administrator(&settings, opened)?;
+    let told = first.as_ref().map(|first| first.tell(data_dir)).transpose()?;
+    opened.prepare(&settings, first.map(|first| first.user)).await?;
     let node = Node::new(settings, opened.replica.clone(), clock);
     let (stop, stopped) = watch::channel(false);
     let duties = upkeep::start(&node);
     let mut servers = tokio::task::JoinSet::new();
-    if !node.settings.server.management_listen.is_empty() {
-        let management = bind(&node.settings.server.management_listen)?;
+    if let Some(management) = management {
         tracing::info!(address = %management.local_addr()?, "management");
         servers.spawn(management::run(management, node.clone(), metrics.clone(), stopped.clone()));
     }
@@ -102,7 +105,7 @@ async fn serve(
         }
     });
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    tell(address, data_dir, first)?;
+    tell(address, data_dir, told)?;
     wait_for_signal().await?;
     let _ = stop.send(true);
     drain(&node).await;
@@ -170,29 +173,39 @@ fn first_administrator(settings: &Settings, opened: &Opened) -> Result<Option<Fi
     Ok(Some(First { user, drawn }))
 }
 
-/// Tells whoever started the gateway where it is, and one command that logs in.
-fn tell(address: SocketAddr, data_dir: &Path, first: Option<First>) -> Result<()> {
-    let watched = std::io::stdout().is_terminal();
-    println!("tollgate listens on ws://{address}/ and keeps its data in {}", data_dir.display());
-    let password = match first {
-        Some(First { drawn: Some(drawn), .. }) if watched => {
+impl First {
+    /// Tells the password to whoever started the gateway, and gives the command that says it again.
+    fn tell(&self, data_dir: &Path) -> Result<String> {
+        let Some(drawn) = &self.drawn else {
+            return Ok("echo \"$TOLLGATE_ADMIN_PASSWORD\"".to_owned());
+        };
+        if std::io::stdout().is_terminal() {
             println!("the user {ADMIN} of {ADMINISTRATORS} has the password {}", drawn.expose());
             println!("it is shown this once; EVENT_CHANGE_USER_PASSWORD changes it");
-            format!("echo {}", drawn.expose())
+            return Ok(format!("echo {}", drawn.expose()));
         }
-        Some(First { drawn: Some(drawn), .. }) => {
-            let file = data_dir.join(PASSWORD_FILE);
-            write_private(&file, drawn.expose())?;
-            println!("the password of the user {ADMIN} is in {}", file.display());
-            format!("cat {}", file.display())
-        }
-        Some(_) => "echo \"$TOLLGATE_ADMIN_PASSWORD\"".to_owned(),
-        None => "echo YOUR-PASSWORD".to_owned(),
-    };
+        let file = data_dir.join(PASSWORD_FILE);
+        write_private(&file, drawn.expose())?;
+        println!("the password of the user {ADMIN} is in {}", file.display());
+        Ok(format!("cat {}", quoted(&file)))
+    }
+}
+
+/// Tells whoever started the gateway where it is, and one command that logs in.
+fn tell(address: SocketAddr, data_dir: &Path, password: Option<String>) -> Result<()> {
+    let password = password.unwrap_or_else(|| "echo YOUR-PASSWORD".to_owned());
     let program = std::env::current_exe().unwrap_or_else(|_| "tollgate".into());
-    println!("log in:  {password} | {} say --to {address} --login {ADMIN}", program.display());
+    println!("tollgate listens on ws://{address}/ and keeps its data in {}", data_dir.display());
+    println!("log in:  {password} | {} say --to {address} --login {ADMIN}", quoted(&program));
     std::io::stdout().flush()?;
     Ok(())
+}
+
+/// A path as a shell reads it back.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Writes a line into a file that only its owner reads.

@@ -29,7 +29,7 @@ impl Field {
 pub struct DataRow {
     fields: Box<[Field]>,
     /// All set fields as JSON members, made by the first reader and shared by the others.
-    whole: OnceLock<Box<str>>,
+    whole: OnceLock<Box<[u8]>>,
 }
 
 impl DataRow {
@@ -79,39 +79,40 @@ impl Operation {
         out.extend_from_slice(b"{\"DETAILS\":{\"OPERATION\":\"");
         out.extend_from_slice(word.as_bytes());
         out.extend_from_slice(b"\",\"ROW_REF\":\"");
-        out.extend_from_slice(row.to_string().as_bytes());
+        let _ = serde_json::to_writer(&mut *out, &row);
         out.push(b'"');
         match fields {
             Some((_, row, false)) if columns == u64::MAX => {
-                let whole = row.whole.get_or_init(|| members(row, source, u64::MAX, false));
-                out.extend_from_slice(whole.as_bytes());
+                let whole = row.whole.get_or_init(|| {
+                    let mut whole = Vec::with_capacity(192);
+                    members(&mut whole, row, source, u64::MAX, false);
+                    whole.into()
+                });
+                out.extend_from_slice(whole);
             }
-            Some((mask, row, nulls)) => {
-                out.extend_from_slice(members(row, source, mask & columns, nulls).as_bytes());
-            }
+            Some((mask, row, nulls)) => members(out, row, source, mask & columns, nulls),
             None => {}
         }
         out.extend_from_slice(b"}}");
     }
 }
 
-/// The members `,"NAME":value` of the fields in `mask`; a field that is not set is left out unless
-/// `nulls` asks for it (a MODIFY must say that a field was cleared).
-fn members(row: &DataRow, source: Source, mask: u64, nulls: bool) -> Box<str> {
-    let mut out = String::new();
+/// Appends the members `,"NAME":value` of the fields in `mask`; a field that is not set is left out
+/// unless `nulls` asks for it (a MODIFY must say that a field was cleared).
+fn members(out: &mut Vec<u8>, row: &DataRow, source: Source, mask: u64, nulls: bool) {
     for (at, (column, field)) in source.columns().iter().zip(row.fields.iter()).enumerate() {
-        let json = match field {
-            _ if mask & (1 << at) == 0 => continue,
-            Field::Null if !nulls => continue,
-            Field::Null => "null".to_owned(),
-            Field::Flag(flag) => flag.to_string(),
-            Field::Number(number) => number.to_string(),
-            Field::Text(text) => serde_json::Value::from(&**text).to_string(),
+        if mask & (1 << at) == 0 || (*field == Field::Null && !nulls) {
+            continue;
+        }
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(column.name.as_bytes());
+        out.extend_from_slice(b"\":");
+        // Writing plain values to memory cannot fail.
+        let _ = match field {
+            Field::Null => serde_json::to_writer(&mut *out, &()),
+            Field::Flag(flag) => serde_json::to_writer(&mut *out, flag),
+            Field::Number(number) => serde_json::to_writer(&mut *out, number),
+            Field::Text(text) => serde_json::to_writer(&mut *out, &**text),
         };
-        out.push_str(",\"");
-        out.push_str(column.name);
-        out.push_str("\":");
-        out.push_str(&json);
     }
-    out.into()
 }

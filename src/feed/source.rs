@@ -168,7 +168,7 @@ impl Source {
             Source::AllProfiles => realm.profile(ProfileNo(low(row))).map(|profile| {
                 DataRow::new([
                     Field::text(profile.id()),
-                    Field::text(profile.name.as_str()),
+                    Field::text(profile.name.shared()),
                     Field::text(&*profile.description),
                     Field::text(profile.status.word()),
                     Field::Number(i64::from(profile.version)),
@@ -177,8 +177,8 @@ impl Source {
             Source::AllRights => realm.right(RightNo(low(row))).map(|right| {
                 DataRow::new([
                     Field::text(right.no.id(right.location)),
-                    Field::text(right.code.as_str()),
-                    Field::text(&*right.description),
+                    Field::text(right.code.shared()),
+                    Field::text(right.description.clone()),
                     Field::Number(1),
                 ])
             }),
@@ -277,10 +277,10 @@ fn low(row: RowRef) -> u32 {
 
 pub(super) fn user_right(user: &User, right: &Right) -> DataRow {
     DataRow::new([
-        Field::text(user.name.as_str()),
-        Field::text(right.code.as_str()),
-        Field::text(right.code.as_str()),
-        Field::text(&*right.description),
+        Field::text(user.name.shared()),
+        Field::text(right.code.shared()),
+        Field::text(right.code.shared()),
+        Field::text(right.description.clone()),
         Field::Number(1),
     ])
 }
@@ -293,7 +293,7 @@ fn all_users(realm: &Realm, user: &User) -> DataRow {
     });
     let known = [
         Field::text(user.id()),
-        Field::text(user.name.as_str()),
+        Field::text(user.name.shared()),
         Field::text(user.status.word()),
         user.last_login.map_or(Field::Null, |at| Field::Number(at as i64)),
         Field::Flag(online),
@@ -304,7 +304,7 @@ fn all_users(realm: &Realm, user: &User) -> DataRow {
 
 fn active_session(realm: &Realm, session: &Session, with_id: bool) -> Option<DataRow> {
     Some(DataRow::new([
-        Field::text(realm.user(session.user)?.name.as_str()),
+        Field::text(realm.user(session.user)?.name.shared()),
         Field::text(&*session.host),
         Field::Number(session.opened as i64),
         Field::Number(session.accessed as i64),

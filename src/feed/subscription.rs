@@ -144,6 +144,18 @@ impl Subscription {
         self.cursor.covers(first)
     }
 
+    /// Whether a change of these rights of the owner (none: of any) may change what he sees.
+    pub(super) fn hinges_on(&self, realm: &Realm, rights: Option<&[RightNo]>) -> bool {
+        let Some(rights) = rights else { return true };
+        let needed = self.wish.source.right().and_then(|code| realm.right_by_code(code));
+        self.lists_own() || needed.is_some_and(|needed| rights.contains(&needed.no))
+    }
+
+    /// Whether it shows the profiles or rights that the owner has, and no others.
+    pub(super) fn lists_own(&self) -> bool {
+        !self.open && matches!(self.wish.source, Source::AllProfiles | Source::AllRights)
+    }
+
     /// Works out what the owner may see now and to whose rows that limits the subscription.
     pub(super) fn scope(&mut self, realm: &Realm) {
         let Wish { source, owner, .. } = self.wish;

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::Seq;
 
 /// SHA-256 over the link before, the number and the bytes of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Link(pub [u8; 32]);
 
 impl Link {

@@ -40,10 +40,7 @@ impl Mark {
     fn read_slot(&self, slot: u64) -> Option<(Seq, Link)> {
         let mut bytes = [0; SLOT];
         self.file.read_exact_at(&mut bytes, slot * STRIDE).ok()?;
-        let (body, check) = bytes.split_at(SLOT - 8);
-        let (seq, link) = body.split_at(8);
-        let fits = checksum(body) == check;
-        fits.then_some((Seq::from_be_bytes(seq.try_into().ok()?), Link::read(link)?))
+        decode(&bytes)
     }
 
     /// Makes a new mark durable: once, when the store is made.
@@ -53,15 +50,24 @@ impl Mark {
 
     /// Moves the mark to an entry that is on the disk.
     pub fn write(&mut self, seq: Seq, link: Link) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(SLOT);
-        bytes.extend_from_slice(&seq.to_be_bytes());
-        bytes.extend_from_slice(&link.0);
-        let check = checksum(&bytes);
-        bytes.extend_from_slice(&check);
-        self.file.write_all_at(&bytes, self.slot * STRIDE)?;
+        self.file.write_all_at(&encode(seq, link), self.slot * STRIDE)?;
         self.slot = 1 - self.slot;
         Ok(())
     }
+}
+
+/// An entry's number and link, with a check.
+pub(super) fn encode(seq: Seq, link: Link) -> Vec<u8> {
+    let body = [&seq.to_be_bytes()[..], &link.0].concat();
+    [&body[..], &checksum(&body)].concat()
+}
+
+/// What [`encode`] made, if it is whole.
+pub(super) fn decode(bytes: &[u8]) -> Option<(Seq, Link)> {
+    let (body, check) = bytes.split_at_checked(SLOT - 8)?;
+    let (seq, link) = body.split_at(8);
+    let fits = checksum(body) == check;
+    fits.then_some((Seq::from_be_bytes(seq.try_into().ok()?), Link::read(link)?))
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {

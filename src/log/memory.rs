@@ -4,7 +4,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq};
+use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed};
+use crate::realm::Millis;
 
 /// A log that is "durable" at once.
 pub struct MemoryLog {
@@ -45,6 +46,11 @@ impl Log for MemoryLog {
     fn follow(&self, _: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError> {
         let receiver = self.follower.lock().take().ok_or(LogError::Followed)?;
         Ok(Box::new(receiver.into_iter()))
+    }
+
+    fn trim(&self, _: Seq, _: Millis) -> Trimmed<'_> {
+        // Entries that were followed are gone already.
+        Box::pin(std::future::ready(Ok(0)))
     }
 
     fn close(&self) {

@@ -1,29 +1,136 @@
-//! Frames: how large they may be, and which fault of them is whose.
+//! One socket as frames. Reading, answers to pings and the closing handshake are tungstenite's;
+//! texts and pings leave past its buffer, which would keep the size of the largest of them.
+//!
+//! The two writers never meet in the middle of a frame: while texts are half written nothing is
+//! read, so that tungstenite has nothing to answer; what it has to answer is flushed before texts.
 
-use tokio_tungstenite::tungstenite::Error;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::{Sink, Stream};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::link::CloseReason;
-use crate::settings::Settings;
-
-/// The configuration of the frames: small buffers, finite limits.
-pub fn config(settings: &Settings) -> WebSocketConfig {
-    let limits = &settings.server.limits;
-    WebSocketConfig::default()
-        .read_buffer_size(READ_BYTES)
-        .write_buffer_size(WRITE_BYTES)
-        .max_write_buffer_size(limits.outbox_bytes * 2 + limits.message_bytes + WRITE_BYTES)
-        .max_message_size(Some(limits.message_bytes))
-        .max_frame_size(Some(limits.frame_bytes))
-}
+use crate::settings::Limits;
 
 /// What an idle socket holds to read into.
 const READ_BYTES: usize = 2 * 1024;
-/// Replies of one read leave in one write up to this size.
-const WRITE_BYTES: usize = 16 * 1024;
+/// Answers to pings and to a close.
+const CONTROL_BYTES: usize = 16 * 1024;
+/// The first bytes of a final text frame and the whole of a ping, unmasked as servers send.
+const TEXT: u8 = 0x81;
+const PING: [u8; 2] = [0x89, 0];
+
+/// One open socket.
+pub struct Frames {
+    socket: WebSocketStream<TcpStream>,
+    /// Whole frames that wait to be written; nothing is kept once they are through.
+    out: Vec<u8>,
+    /// Bytes of them that are written.
+    written: usize,
+    out_max: usize,
+    /// tungstenite may have an answer that is not flushed.
+    answering: bool,
+}
+
+impl Frames {
+    /// Takes over an upgraded stream; `early` came with the request.
+    pub async fn new(stream: TcpStream, early: &[u8], limits: &Limits) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BYTES)
+            .write_buffer_size(0)
+            .max_write_buffer_size(CONTROL_BYTES)
+            .max_message_size(Some(limits.message_bytes))
+            .max_frame_size(Some(limits.frame_bytes));
+        let (role, config) = (Role::Server, Some(config));
+        // Early bytes would replace the small buffer: there are hardly ever any.
+        let socket = if early.is_empty() {
+            WebSocketStream::from_raw_socket(stream, role, config).await
+        } else {
+            WebSocketStream::from_partially_read(stream, early.to_vec(), role, config).await
+        };
+        let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
+        Self { socket, out: Vec::new(), written: 0, out_max, answering: false }
+    }
+
+    /// The next message. Not to be called while [`Frames::poll_flush`] is not through.
+    pub fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, CloseReason>> {
+        match ready!(Pin::new(&mut self.socket).poll_next(context)) {
+            Some(Ok(message)) => {
+                self.answering |= matches!(message, Message::Ping(_) | Message::Close(_));
+                Poll::Ready(Ok(message))
+            }
+            Some(Err(error)) => Poll::Ready(Err(fault(&error))),
+            None => Poll::Ready(Err(CloseReason::Gone)),
+        }
+    }
+
+    /// Adds a text frame to what is written with the next flush.
+    pub fn text(&mut self, text: &str) -> Result<(), CloseReason> {
+        if self.out.len() + text.len() > self.out_max {
+            return Err(CloseReason::SlowConsumer);
+        }
+        self.out.reserve(text.len() + 10);
+        self.out.push(TEXT);
+        match (u8::try_from(text.len()), u16::try_from(text.len())) {
+            (Ok(length @ ..126), _) => self.out.push(length),
+            (_, Ok(length)) => {
+                self.out.push(126);
+                self.out.extend_from_slice(&length.to_be_bytes());
+            }
+            _ => {
+                self.out.push(127);
+                self.out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            }
+        }
+        self.out.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    /// Adds a ping.
+    pub fn ping(&mut self) {
+        self.out.extend_from_slice(&PING);
+    }
+
+    /// Whether nothing waits to be written.
+    pub fn is_flushed(&self) -> bool {
+        self.out.is_empty() && !self.answering
+    }
+
+    /// Writes all that waits; ready when it is through.
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+        if self.answering && self.written == 0 {
+            ready!(Pin::new(&mut self.socket).poll_flush(context)).map_err(|it| fault(&it))?;
+            self.answering = false;
+        }
+        while self.written < self.out.len() {
+            let stream = Pin::new(self.socket.get_mut());
+            match ready!(stream.poll_write(context, &self.out[self.written..])) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(CloseReason::Gone)),
+                Ok(written) => self.written += written,
+            }
+        }
+        (self.out, self.written) = (Vec::new(), 0);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes what waits, says why the socket is closed and waits for the peer's close, so that
+    /// the last words are not lost to a reset.
+    pub async fn close(&mut self, frame: CloseFrame) {
+        let flushed = std::future::poll_fn(|context| self.poll_flush(context)).await;
+        if flushed.is_ok() && self.socket.close(Some(frame)).await.is_ok() {
+            while std::future::poll_fn(|context| self.poll_read(context)).await.is_ok() {}
+        }
+    }
+}
+
 /// Why a connection ends after an error of its socket.
-pub fn fault(error: &Error) -> CloseReason {
+fn fault(error: &Error) -> CloseReason {
     match error {
         Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::TooLarge,
         Error::Utf8(_) => CloseReason::NotText,

@@ -12,11 +12,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::{frames, websocket};
+use super::frames::Frames;
+use super::websocket;
 use crate::connections::Place;
 use crate::router::Router;
 
@@ -103,13 +102,7 @@ async fn upgrade(
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf);
-    let config = frames::config(&router.node().settings);
-    let socket = if early.is_empty() {
-        WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
-    } else {
-        WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, Some(config))
-            .await
-    };
+    let socket = Frames::new(stream, &early, &router.node().settings.server.limits).await;
     drop(early);
     // A task of its own: this one still holds the memory of the handshake.
     tokio::spawn(async move {

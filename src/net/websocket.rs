@@ -12,13 +12,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{Sink, Stream};
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::frames::fault;
+use super::frames::Frames;
 use crate::call::{Caller, Effect};
 use crate::counts;
 use crate::feed::{Notice, Outbox};
@@ -29,7 +26,6 @@ use crate::realm::{Millis, SessionNo};
 use crate::router::{KnownToken, Looked, Reply, Router};
 use crate::settings::ShutdownClose;
 
-type Frames = WebSocketStream<TcpStream>;
 type Busy = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// One socket and all that belongs to it.
@@ -47,7 +43,6 @@ struct Pump {
     /// Sessions other than the bound one that have subscriptions here.
     heard: Vec<Arc<Presence>>,
     timer: Pin<Box<tokio::time::Sleep>>,
-    unflushed: bool,
     stuck: bool,
 }
 
@@ -88,7 +83,6 @@ impl Pump {
             notices: VecDeque::new(),
             heard: Vec::new(),
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            unflushed: false,
             stuck: false,
             router,
         }
@@ -158,7 +152,7 @@ impl Pump {
             self.bind(session)?;
         }
         if !matches!(reply.effect, Effect::Silent) {
-            self.write(reply.frame)?;
+            self.socket.text(&reply.frame)?;
         }
         if let Effect::Release(subscription, session) = reply.effect {
             self.listen_to(session);
@@ -203,10 +197,10 @@ impl Pump {
         }
         let Some(notice) = self.notices.pop_front() else { return Ok(false) };
         match notice {
-            Notice::Services(frame) => self.write(frame.to_string())?,
+            Notice::Services(frame) => self.socket.text(&frame)?,
             Notice::Expiring { in_secs } => {
                 let body = serde_json::json!({ "DETAILS": { "IN_SECS": in_secs } });
-                self.write(protocol::envelope::encode("SESSION_EXPIRING", None, &body))?;
+                self.socket.text(&protocol::envelope::encode("SESSION_EXPIRING", None, &body))?;
             }
             Notice::Ended(session, reason) => {
                 if self.caller.bound.as_ref().is_some_and(|bound| bound.session == session) {
@@ -230,7 +224,7 @@ impl Pump {
     fn take_mail(&mut self) -> Result<bool, CloseReason> {
         let mail = self.outbox.take();
         self.notices.extend(mail.notices);
-        mail.frames.into_iter().try_for_each(|frame| self.write(frame))?;
+        mail.frames.into_iter().try_for_each(|frame| self.socket.text(&frame))?;
         Ok(true)
     }
 
@@ -240,26 +234,20 @@ impl Pump {
         if self.waiting.len() >= waiting_max {
             return Ok(false);
         }
-        match Pin::new(&mut self.socket).poll_next(context) {
-            Poll::Pending => Ok(false),
-            Poll::Ready(Some(Ok(Message::Text(frame)))) => self.on_text(frame).map(|()| true),
-            Poll::Ready(Some(Ok(Message::Binary(_)))) => Err(CloseReason::Binary),
-            Poll::Ready(Some(Ok(Message::Pong(_)))) => {
+        let Poll::Ready(message) = self.socket.poll_read(context) else { return Ok(false) };
+        match message? {
+            Message::Text(frame) => self.on_text(frame)?,
+            Message::Binary(_) => return Err(CloseReason::Binary),
+            Message::Pong(_) => {
                 self.link.on_pong();
                 let counts = self.router.node().settings.heartbeat.pong_counts;
                 if let Some(bound) = self.caller.bound.as_ref().filter(|_| counts) {
                     bound.live(self.now());
                 }
-                Ok(true)
             }
-            // The answer to a ping waits in the write buffer.
-            Poll::Ready(Some(Ok(_))) => {
-                self.unflushed = true;
-                Ok(true)
-            }
-            Poll::Ready(Some(Err(error))) => Err(fault(&error)),
-            Poll::Ready(None) => Err(CloseReason::Gone),
+            Message::Ping(_) | Message::Close(_) | Message::Frame(_) => {}
         }
+        Ok(true)
     }
 
     fn on_text(&mut self, frame: Utf8Bytes) -> Result<(), CloseReason> {
@@ -283,27 +271,16 @@ impl Pump {
         }
     }
 
-    fn write(&mut self, frame: String) -> Result<(), CloseReason> {
-        self.unflushed = true;
-        let sent = Pin::new(&mut self.socket).start_send(Message::text(frame));
-        sent.map_err(|error| match error {
-            Error::WriteBufferFull(_) => CloseReason::SlowConsumer,
-            error => fault(&error),
-        })
-    }
-
     /// Whether everything is written.
     fn flush(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        if !self.unflushed {
+        if self.socket.is_flushed() {
             return Ok(true);
         }
         let was_stuck = self.stuck;
-        self.stuck = match Pin::new(&mut self.socket).poll_flush(context) {
+        self.stuck = match self.socket.poll_flush(context) {
             Poll::Pending => true,
-            Poll::Ready(Ok(())) => false,
-            Poll::Ready(Err(error)) => return Err(fault(&error)),
+            Poll::Ready(flushed) => flushed.map(|()| false)?,
         };
-        self.unflushed = self.stuck;
         if self.stuck && self.outbox.overflows() {
             return Err(CloseReason::SlowConsumer);
         }
@@ -327,9 +304,7 @@ impl Pump {
                     self.timer.set(tokio::time::sleep(wait));
                 }
                 OnTime::Ping => {
-                    let ping = Pin::new(&mut self.socket).start_send(Message::Ping(Bytes::new()));
-                    ping.map_err(|error| fault(&error))?;
-                    self.unflushed = true;
+                    self.socket.ping();
                     self.flush(context)?;
                 }
             }
@@ -341,12 +316,12 @@ impl Pump {
         let ended = self.router.node().replica.feed.close_all(&self.outbox, session);
         let body = serde_json::json!({ "LOGGED_OUT": true });
         ended.into_iter().try_for_each(|source_ref| {
-            self.write(protocol::envelope::encode("LOGOFF_ACK", Some(&source_ref), &body))
+            self.socket.text(&protocol::envelope::encode("LOGOFF_ACK", Some(&source_ref), &body))
         })
     }
 
     /// The last words (PROTOCOL §5, "How a session ends"), then the end of all that belonged here.
-    async fn end(mut self, reason: CloseReason) {
+    async fn end(&mut self, reason: CloseReason) {
         let node = self.router.node().clone();
         let (word, code, _) = reason.row();
         counts::closed(word);
@@ -356,16 +331,9 @@ impl Pump {
         let _ = self.end_subscriptions(None);
         if !silent {
             let body = reason.details(dice::spread(SPREAD_MS));
-            let _ = self.write(protocol::envelope::encode("SESSION_ENDED", None, &body));
-            let frame = CloseFrame { code: code.into(), reason: word.into() };
-            let last_words = async {
-                let _ = self.socket.close(Some(frame)).await;
-                // The peer's close is waited for, so that the last words are not lost to a reset.
-                while let Some(Ok(_)) =
-                    std::future::poll_fn(|context| Pin::new(&mut self.socket).poll_next(context))
-                        .await
-                {}
-            };
+            let _ = self.socket.text(&protocol::envelope::encode("SESSION_ENDED", None, &body));
+            let last_words =
+                self.socket.close(CloseFrame { code: code.into(), reason: word.into() });
             let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
         }
         node.connections.remove(&self.outbox);

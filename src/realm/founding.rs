@@ -40,7 +40,8 @@ impl Realm {
         for (code, description) in &found.rights {
             let known = self.right_by_code(code.as_str()).map(|right| right.no);
             let right = known.unwrap_or_else(|| {
-                let (no, code, description) = (RightNo(next()), code.clone(), description.clone());
+                let (no, code, description) =
+                    (RightNo(next()), code.clone(), description.as_str().into());
                 changes.push(Change::Put(Row::Right(Right { no, location, code, description })));
                 no
             });

@@ -1,6 +1,7 @@
 //! Rights: codes that are granted, directly or through profiles; effective ones are computed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use protocol::RightCode;
 use serde::{Deserialize, Serialize};
@@ -23,8 +24,8 @@ pub struct Right {
     /// What programs ask for.
     pub code: RightCode,
     /// What people read.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub description: String,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub description: Arc<str>,
 }
 
 /// What the gateway itself asks for; the first start makes them all and gives them to USER_ADMIN.
@@ -152,7 +153,7 @@ impl Realm {
             no,
             location,
             code: wanted.code.clone(),
-            description: wanted.description.clone(),
+            description: wanted.description.as_str().into(),
         };
         let made = Outcome::Right { id: no.id(location) };
         Applied::done(
@@ -160,4 +161,8 @@ impl Realm {
             vec![Change::Put(Row::Counters(counters)), Change::Put(Row::Right(right))],
         )
     }
+}
+
+fn is_empty(text: &Arc<str>) -> bool {
+    text.is_empty()
 }

@@ -11,6 +11,8 @@ pub struct Store {
     pub engine: Engine,
     /// Megabytes that the store caches; its memory can grow to ten times of it.
     pub cache_mb: u64,
+    /// Days for which commands are kept in the log; never fewer than the records need. 0: for ever.
+    pub retain_log_days: u64,
 }
 
 /// Which store.
@@ -24,7 +26,7 @@ pub enum Engine {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { engine: Engine::Sled, cache_mb: 64 }
+        Self { engine: Engine::Sled, cache_mb: 64, retain_log_days: 90 }
     }
 }
 
@@ -32,6 +34,9 @@ impl Store {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         if !(1..=65_536).contains(&self.cache_mb) {
             wrong.push("store.cache_mb is 1 to 65536".to_owned());
+        }
+        if self.retain_log_days > 36_500 {
+            wrong.push("store.retain_log_days is at most 36500".to_owned());
         }
     }
 }

@@ -4,6 +4,7 @@
 mod crash;
 mod decode;
 mod gateway;
+mod log;
 mod realm;
 mod rights;
 mod scripts;

@@ -1,6 +1,6 @@
 //! The realm: random sequences of commands, and its rules one by one.
 
-mod commands;
+pub mod commands;
 mod rules;
 mod sequences;
 

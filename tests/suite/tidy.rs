@@ -88,7 +88,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["net"]),
     ("tokio_tungstenite", &["net", "cli/say.rs"]),
-    ("sled::", &["store.rs", "log/sled.rs"]),
+    ("sled::", &["store.rs", "log/sled"]),
     ("scrypt::", &["outside/passwords"]),
     ("rand::", &["outside", "cli/populate.rs"]),
     ("SystemTime::now", &["outside/clock.rs"]),

@@ -1,0 +1,165 @@
+//! The committer: the one thread that writes the log.
+
+use std::fs::File;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::chain::Link;
+use super::super::mark::{self, Mark};
+use super::super::{AppendError, Entry, Followed, Seq};
+use super::stored;
+use crate::realm::Millis;
+
+/// Entries and bytes of one commit.
+const GROUP_MAX: usize = 512;
+const GROUP_BYTES: usize = 1 << 20;
+/// Entries that are trimmed in one step.
+const TRIM_MAX: Seq = 512;
+
+type Waiting = (Entry, oneshot::Sender<Result<Seq, AppendError>>);
+
+/// What the committer is asked for.
+pub(super) enum Job {
+    /// Make this entry durable.
+    Append(Box<Entry>, oneshot::Sender<Result<Seq, AppendError>>),
+    /// Forget entries up to `upto` that are older than `before`.
+    Trim { upto: Seq, before: Millis, answer: oneshot::Sender<Result<Seq, String>> },
+}
+
+/// The thread that writes.
+pub(super) struct Committer {
+    pub(super) db: sled::Db,
+    pub(super) tree: sled::Tree,
+    pub(super) data: File,
+    pub(super) mark: Mark,
+    pub(super) last: Seq,
+    pub(super) link: Link,
+    pub(super) follow: SyncSender<Followed>,
+    pub(super) trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl Committer {
+    /// Works until nobody can ask for more.
+    pub(super) fn run(mut self, mut receiver: mpsc::Receiver<Job>) {
+        while let Some(first) = receiver.blocking_recv() {
+            let (mut group, mut trim) = (Vec::new(), None);
+            let mut next = Some(first);
+            while let Some(job) = next {
+                match job {
+                    Job::Append(entry, answer) => group.push((*entry, answer)),
+                    Job::Trim { upto, before, answer } => trim = Some((upto, before, answer)),
+                }
+                let full = group.len() == GROUP_MAX || trim.is_some();
+                next = (!full).then(|| receiver.try_recv().ok()).flatten();
+            }
+            while !group.is_empty() {
+                group = self.commit(group);
+            }
+            if let Some((upto, before, answer)) = trim {
+                // Whoever asked may be gone: what was trimmed stays trimmed.
+                let _ = answer.send(guarded(|| self.trim(upto, before)));
+            }
+        }
+    }
+
+    /// Commits as much of a group as fits and gives back the rest.
+    fn commit(&mut self, mut group: Vec<Waiting>) -> Vec<Waiting> {
+        let (mut batch, mut keys) = (sled::Batch::default(), Vec::new());
+        let (mut seq, mut link, mut bytes, mut count) = (self.last, self.link, 0, 0);
+        for (entry, _) in &group {
+            let encoded = stored::encode(entry);
+            if count > 0 && bytes + encoded.len() > GROUP_BYTES {
+                break;
+            }
+            seq += 1;
+            link = link.next(seq, &encoded);
+            for (key, value) in stored::chunks(seq, &encoded, link) {
+                keys.push(key);
+                batch.insert(&key[..], value);
+            }
+            bytes += encoded.len();
+            count += 1;
+        }
+        let rest = group.split_off(count);
+        match self.write(batch, seq, link) {
+            Ok(()) => {
+                *self.trouble.lock() = None;
+                for (at, (entry, answer)) in (self.last + 1..).zip(group) {
+                    // The follower is gone only when the process ends.
+                    let _ = self.follow.send(Followed::Entry(at, Box::new(entry)));
+                    let _ = answer.send(Ok(at));
+                }
+                (self.last, self.link) = (seq, link);
+            }
+            Err(why) => self.refuse(group, &keys, why),
+        }
+        rest
+    }
+
+    fn write(&mut self, batch: sled::Batch, seq: Seq, link: Link) -> Result<(), String> {
+        guarded(|| {
+            self.tree.apply_batch(batch).map_err(words)?;
+            self.sync()
+        })?;
+        self.mark.write(seq, link).map_err(words)
+    }
+
+    fn sync(&self) -> Result<(), String> {
+        self.db.flush().map_err(words)?;
+        self.data.sync_data().map_err(words)
+    }
+
+    /// Forgets old entries up to `upto`, which the rows reflect, and gives the last that is gone.
+    fn trim(&self, upto: Seq, before: Millis) -> Result<Seq, String> {
+        // The rows must be on the disk before the entries that could make them again are not.
+        self.sync()?;
+        let anchor = self.tree.get(stored::ANCHOR).map_err(words)?;
+        let mut anchor = anchor.and_then(|bytes| mark::decode(&bytes)).unwrap_or_default();
+        let mut batch = sled::Batch::default();
+        for seq in anchor.0 + 1..=upto.min(anchor.0 + TRIM_MAX) {
+            let Some((bytes, link)) = stored::read(&self.tree, seq)? else { break };
+            if stored::decode(&bytes)?.at >= before {
+                break;
+            }
+            for (key, _) in stored::chunks(seq, &bytes, link) {
+                batch.remove(&key[..]);
+            }
+            anchor = (seq, link);
+        }
+        if anchor.0 > 0 {
+            batch.insert(&stored::ANCHOR, mark::encode(anchor.0, anchor.1));
+            self.tree.apply_batch(batch).map_err(words)?;
+        }
+        Ok(anchor.0)
+    }
+
+    /// Nothing of a failed commit may come to life later: it is taken out again, and as long as
+    /// that fails the outcome is unknown.
+    fn refuse(&self, group: Vec<Waiting>, keys: &[[u8; 12]], why: String) {
+        let undo = || keys.iter().try_for_each(|key| self.tree.remove(&key[..]).map(drop));
+        let undone = guarded(|| undo().map_err(words)).is_ok();
+        tracing::error!(why, entries = group.len(), undone, "a commit failed");
+        *self.trouble.lock() = Some(why.clone());
+        for (_, answer) in group {
+            let error = match undone {
+                true => AppendError::NotStored(why.clone()),
+                false => AppendError::Unknown(why.clone()),
+            };
+            let _ = answer.send(Err(error));
+        }
+    }
+}
+
+/// sled panics on some faults of the disk: that is an error of this step, not the thread's end.
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let done = std::panic::catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err("the store failed".to_owned()))
+}
+
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

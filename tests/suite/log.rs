@@ -1,0 +1,167 @@
+//! The log on its own: trimming, its anchor, and appends whose outcome is unknown.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tollgate::log::memory::MemoryLog;
+use tollgate::log::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed};
+use tollgate::opening::{self, OpenError, Opened};
+use tollgate::outside::clock::Clock;
+use tollgate::realm::command::NewUser;
+use tollgate::realm::{Command, EntryId, Millis, Outcome, Realm, Refusal};
+use tollgate::replica::Replica;
+use tollgate::settings::Settings;
+use tollgate::store::{Store, StoreError};
+
+use crate::realm::commands::user;
+
+fn entry(number: u64) -> Entry {
+    Entry { id: EntryId(number.into()), at: number, command: Command::Sweep }
+}
+
+fn open(dir: &Path) -> (Store, tollgate::log::sled::SledLog) {
+    let store = Store::open(dir, 8).unwrap();
+    let log = store.log().unwrap();
+    (store, log)
+}
+
+fn numbers(log: &dyn Log, after: Seq, count: usize) -> Vec<Seq> {
+    let number = |followed| match followed {
+        Followed::Entry(seq, entry) => {
+            assert_eq!(entry.at, seq);
+            seq
+        }
+        other => panic!("{other:?}"),
+    };
+    log.follow(after).unwrap().take(count).map(number).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trimmed_log_begins_at_its_anchor() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, log) = open(home.path());
+    for number in 1..=1_200 {
+        assert_eq!(log.append(entry(number)).await.unwrap(), number);
+    }
+    // Bounded in one step; stops at what is young, and at what the rows do not reflect.
+    assert_eq!(log.trim(1_000, 1_001).await, Ok(512));
+    assert_eq!(log.trim(1_000, 700).await, Ok(699));
+    assert_eq!(log.trim(1_000, 700).await, Ok(699));
+    assert_eq!(log.trim(1_000, 5_000).await, Ok(1_000));
+    log.close();
+    store.save(1_000, &[]).unwrap();
+    drop((log, store));
+
+    let (store, log) = open(home.path());
+    assert_eq!((log.first(), log.last()), (1_001, 1_200));
+    assert_eq!(numbers(&log, 1_000, 200), (1_001..=1_200).collect::<Vec<_>>());
+    assert_eq!(log.append(entry(1_201)).await.unwrap(), 1_201);
+    log.close();
+    drop((log, store));
+
+    // Rows older than the log cannot be brought up to date.
+    let (store, log) = open(home.path());
+    assert!(matches!(log.follow(998).unwrap().next(), Some(Followed::Gap(1_001))));
+    store.save(900, &[]).unwrap();
+    log.close();
+    drop((log, store));
+    let store = Store::open(home.path(), 8).unwrap();
+    assert!(matches!(store.log(), Err(StoreError::Damaged(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_which_everything_is_trimmed_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, log) = open(home.path());
+    for number in 1..=3 {
+        log.append(entry(number)).await.unwrap();
+    }
+    assert_eq!(log.trim(3, 9).await, Ok(3));
+    store.save(3, &[]).unwrap();
+    log.close();
+    drop((log, store));
+    let (_store, log) = open(home.path());
+    assert_eq!((log.first(), log.last()), (4, 3));
+    assert_eq!(log.append(entry(4)).await.unwrap(), 4);
+}
+
+fn start(dir: &Path) -> Result<Opened, OpenError> {
+    opening::open(&Settings::default(), dir, Clock::system())
+}
+
+fn add(name: &str) -> Command {
+    let name = user(name);
+    let new = NewUser { name, credential: None, attributes: Box::default(), profiles: Vec::new() };
+    Command::AddUsers(vec![new])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_need_no_entry_that_is_trimmed() {
+    let home = tempfile::tempdir().unwrap();
+    let opened = start(home.path()).unwrap();
+    opened.prepare(&Settings::default(), None).await.unwrap();
+    for number in 0..40 {
+        let added = opened.replica.submit(add(&format!("u{number}"))).await.unwrap();
+        assert_eq!(added, Outcome::Done);
+    }
+    let last = opened.replica.read(|_, seq| seq);
+    assert_eq!(opened.replica.trim(Millis::MAX).await, Ok(last));
+    opened.replica.submit(add("after")).await.unwrap();
+    let before = opened.replica.read(|realm, _| realm.clone());
+    opened.close();
+    let opened = start(home.path()).unwrap();
+    assert!(opened.replica.read(|realm, _| *realm == before));
+    assert!(opened.replica.read(|realm, _| realm.user_by_name(&user("after")).is_some()));
+    opened.close();
+}
+
+/// A log that stores, but does not know it at first.
+struct Unsure {
+    log: MemoryLog,
+    unsure: AtomicUsize,
+}
+
+impl Log for Unsure {
+    fn append(&self, entry: Entry) -> Appended<'_> {
+        let stored = self.log.append(entry);
+        let unsure = self
+            .unsure
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+        match unsure {
+            Ok(_) => Box::pin(async { Err(AppendError::Unknown("no answer".to_owned())) }),
+            Err(_) => stored,
+        }
+    }
+
+    fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError> {
+        self.log.follow(after)
+    }
+
+    fn trim(&self, upto: Seq, before: Millis) -> Trimmed<'_> {
+        self.log.trim(upto, before)
+    }
+
+    fn close(&self) {
+        self.log.close();
+    }
+
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_of_unknown_outcome_is_repeated_and_counts_once() {
+    let log = Arc::new(Unsure { log: MemoryLog::default(), unsure: AtomicUsize::new(2) });
+    let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, Clock::system()));
+    let running = replica.clone();
+    let thread = std::thread::spawn(move || running.run());
+    assert_eq!(replica.submit(add("JaneDee")).await.unwrap(), Outcome::Done);
+    let again = replica.submit(add("JaneDee")).await.unwrap();
+    assert!(matches!(again, Outcome::Refused(Refusal::Duplicate(..))), "{again:?}");
+    // The command stands in the log three times.
+    assert_eq!(replica.read(|_, seq| seq), 4);
+    replica.close();
+    thread.join().unwrap();
+}
