@@ -37,7 +37,9 @@ struct Details {
     product: Vec<Product>,
     time_ms: Millis,
     heartbeat_interval_secs: u64,
+    #[serde(serialize_with = "minutes")]
     session_timeout_mins: f64,
+    #[serde(serialize_with = "minutes")]
     refresh_token_expiration_mins: f64,
     failed_login_attempts: u32,
     rejected_login_attempts: u32,
@@ -58,6 +60,14 @@ struct Product {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'static str>,
+}
+
+/// Whole minutes are written as such: 30, not 30.0.
+fn minutes<S: serde::Serializer>(minutes: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match minutes.fract() == 0.0 {
+        true => serializer.serialize_u64(*minutes as u64),
+        false => serializer.serialize_f64(*minutes),
+    }
 }
 
 /// What happened under the user's name before this login.

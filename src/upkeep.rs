@@ -141,7 +141,6 @@ async fn keep_clock(node: Arc<Node>) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         node.clock.tick();
-        metrics::gauge!("tollgate_sessions").set(node.replica.presences.len() as f64);
     }
 }
 

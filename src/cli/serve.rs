@@ -216,6 +216,8 @@ fn write_private(file: &Path, line: &str) -> Result<()> {
     written.with_context(|| format!("{} cannot be written", file.display()))
 }
 
+/// Only what the gateway itself says is written, whatever the level: what libraries say may hold
+/// what was sent.
 fn log_to_stderr() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("TOLLGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));

@@ -60,13 +60,16 @@ pub async fn run(
 fn answer(
     request: &Request<Incoming>,
     node: &Node,
-    metrics: &PrometheusHandle,
+    recorded: &PrometheusHandle,
 ) -> Response<Full<Bytes>> {
     if request.method() != Method::GET {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n");
     }
     match request.uri().path() {
-        "/metrics" => plain(StatusCode::OK, metrics.render()),
+        "/metrics" => {
+            metrics::gauge!("tollgate_sessions").set(node.replica.presences.len() as f64);
+            plain(StatusCode::OK, recorded.render())
+        }
         "/health/live" => plain(StatusCode::OK, "live\n"),
         "/health/ready" => match not_ready(node) {
             None => plain(StatusCode::OK, "ready\n"),

@@ -155,8 +155,11 @@ impl Pump {
             self.socket.text(&reply.frame)?;
         }
         if let Effect::Release(subscription, session) = reply.effect {
-            self.listen_to(session);
-            self.router.node().replica.feed.release(&self.outbox, subscription);
+            self.listen_to(&session);
+            // A session that ended meanwhile gets no rows; its notice ends the subscription.
+            if !session.is_over() {
+                self.router.node().replica.feed.release(&self.outbox, subscription);
+            }
         }
         Ok(())
     }
@@ -182,11 +185,11 @@ impl Pump {
     }
 
     /// A subscription of another session than the bound one must hear of that session's end.
-    fn listen_to(&mut self, session: Arc<Presence>) {
-        let knows = |known: &Arc<Presence>| Arc::ptr_eq(known, &session);
+    fn listen_to(&mut self, session: &Arc<Presence>) {
+        let knows = |known: &Arc<Presence>| Arc::ptr_eq(known, session);
         if !self.caller.bound.iter().chain(&self.heard).any(knows) {
             session.listen(&self.outbox);
-            self.heard.push(session);
+            self.heard.push(session.clone());
         }
     }
 

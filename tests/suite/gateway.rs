@@ -72,9 +72,14 @@ impl Home {
 impl Gateway {
     /// Starts a command and waits for its line with `listening`.
     pub fn spawn(command: &mut Command) -> Option<Gateway> {
+        Self::spawn_to(command, Stdio::null())
+    }
+
+    /// The same; what it prints goes to `stdout`.
+    pub fn spawn_to(command: &mut Command, stdout: Stdio) -> Option<Gateway> {
         let mut child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");

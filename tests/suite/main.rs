@@ -5,6 +5,7 @@ mod crash;
 mod decode;
 mod gateway;
 mod log;
+mod operation;
 mod realm;
 mod rights;
 mod scripts;

@@ -1,5 +1,5 @@
-//! The stored form of the log: entries in chunks that sled keeps in its own file, each with its link
-//! of the chain.
+//! The stored form of the log: entries in chunks that sled keeps in its own file, each entry with
+//! its link of the chain.
 
 use super::super::chain::Link;
 use super::super::mark::{self, Mark};
