@@ -91,6 +91,7 @@ pub fn policy(settings: &Settings) -> Policy {
         grace_ms: security.refresh_grace_secs * 1_000,
         attempts_max: retry.max_attempts,
         lock_ms: retry.wait_time_ms(),
+        strict_amend: security.strict_amend,
         uniform: security.login_errors == LoginErrors::Uniform,
         location: Location::parse(&settings.server.location).unwrap_or_default(),
     }

@@ -14,7 +14,7 @@ use crate::realm::{Change, Command, Outcome, Realm, Row};
 use crate::replica::{Replica, SubmitError};
 use crate::settings::{Engine, Settings};
 use crate::store::{Store, StoreError};
-use protocol::{ProfileName, RightCode};
+use protocol::{Description, ProfileName, RightCode};
 
 /// A replica that follows its log on a thread of its own.
 pub struct Opened {
@@ -91,10 +91,11 @@ fn start(
     clock: Clock,
     is_new: bool,
 ) -> Opened {
-    let replica = Arc::new(Replica::new(realm, applied, log, store, clock));
+    let replica = Arc::new(Replica::new(realm, applied, log, store, clock.clone()));
     let running = replica.clone();
     let thread = std::thread::spawn(move || running.run());
     replica.wait_for(last);
+    clock.begin_at(replica.read(|realm, _| realm.at()));
     Opened { replica, is_new, thread }
 }
 
@@ -116,7 +117,7 @@ impl Opened {
             return Ok(());
         }
         let right = |(code, description): &(&str, &str)| {
-            Some((RightCode::parse(code).ok()?, (*description).to_owned()))
+            Some((RightCode::parse(code).ok()?, Description::parse(description).ok()?))
         };
         let Ok(profile) = ProfileName::parse(ADMINISTRATORS) else { return Ok(()) };
         let rights = ADMINISTRATION.iter().filter_map(right).collect();

@@ -179,15 +179,15 @@ impl Presences {
         self.all.iter().for_each(|presence| visit(&presence));
     }
 
-    /// Uses that the log does not know yet, at most `most` of them.
-    pub fn unlogged(&self, most: usize) -> Vec<Touched> {
+    /// Uses that the log does not know yet.
+    pub fn unlogged(&self) -> Vec<Touched> {
         let newer = |presence: &Presence| {
             let at = presence.touched();
             let first_watch = presence.watched.load(Ordering::Relaxed) == WATCHED;
             let touched = Touched { session: presence.session, at, watched: presence.is_watched() };
             (at > presence.logged.load(Ordering::Relaxed) || first_watch).then_some(touched)
         };
-        self.all.iter().filter_map(|presence| newer(&presence)).take(most).collect()
+        self.all.iter().filter_map(|presence| newer(&presence)).collect()
     }
 
     /// These uses are in the log now.

@@ -1,6 +1,6 @@
 //! What the three profile events share: the body, the command made of it, and the ack.
 
-use protocol::{Nack, NackCode, ProfileName, RightCode, UserName};
+use protocol::{Description, Nack, NackCode, ProfileName, RightCode, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,7 +20,7 @@ use crate::refusal;
 pub struct ProfileBody {
     id: Option<String>,
     name: Option<ProfileName>,
-    description: Option<String>,
+    description: Option<Description>,
     status: Option<Status>,
     right: Option<Vec<RightRef>>,
     right_codes: Option<Vec<RightRef>>,
@@ -96,13 +96,9 @@ struct Done {
     user_removed: Vec<String>,
 }
 
-/// The longest DESCRIPTION, in bytes: a row stays well under the store's limit.
-const DESCRIPTION_MAX: usize = 1024;
-
 impl ProfileBody {
     /// Checks what a struct cannot say and makes the wanted state of it.
     pub fn wanted(self) -> Result<ProfileWanted, Nack> {
-        let invalid = |text: &'static str| Nack::new(NackCode::ValidationError, text);
         if self.right.is_some() && self.right_codes.is_some() {
             return Err(Nack::new(
                 NackCode::InvalidParameter,
@@ -111,9 +107,6 @@ impl ProfileBody {
         }
         if self.user.is_some() && self.user_names.is_some() {
             return Err(Nack::new(NackCode::InvalidParameter, "USER and USER_NAMES are one list"));
-        }
-        if self.description.as_ref().is_some_and(|text| text.len() > DESCRIPTION_MAX) {
-            return Err(invalid("DESCRIPTION has at most 1024 bytes"));
         }
         if self.id.is_none() && self.name.is_none() {
             return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));

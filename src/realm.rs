@@ -114,8 +114,18 @@ impl Realm {
         applied
     }
 
-    /// Decides what a command does at a time; changes nothing.
+    /// Decides what a command does at a time; changes nothing. What could not be kept is refused
+    /// here: an entry of the log that no store can save would stop every start.
     pub fn plan(&self, at: Millis, command: &Command) -> Applied {
+        let applied = self.decide(at, command);
+        let too_long = |change: &Change| matches!(change, Change::Put(row) if row.is_too_long());
+        match applied.changes.iter().any(too_long) {
+            true => Applied::refused(Refusal::TooLong),
+            false => applied,
+        }
+    }
+
+    fn decide(&self, at: Millis, command: &Command) -> Applied {
         match command {
             Command::SetPolicy(policy) => {
                 Applied::done(Outcome::Done, vec![Change::Put(Row::Policy(policy.clone()))])

@@ -86,6 +86,9 @@ fn administration(refusal: Refusal) -> Nack {
         Refusal::LastAdministrator => {
             Nack::new(NackCode::LastAdministrator, "nobody would be left who can amend users")
         }
+        Refusal::TooLong => {
+            Nack::new(NackCode::ValidationError, "the record is too long; shorten its texts")
+        }
         _ => unexpected(),
     }
 }

@@ -1,5 +1,6 @@
 //! The replica: append, apply, save, publish, answer — the one place where order becomes state.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,8 +117,11 @@ impl Replica {
         }
         loop {
             tokio::time::sleep(AGAIN_AFTER).await;
-            if self.log.append(entry.clone()).await.is_ok() {
-                return Ok(());
+            match self.log.append(entry.clone()).await {
+                Ok(_) => return Ok(()),
+                // This copy is not stored; of the first one nothing will be known any more.
+                Err(AppendError::NotStored(_)) => return Err(SubmitError::Unknown),
+                Err(AppendError::Unknown(_)) => {}
             }
         }
     }
@@ -139,6 +143,13 @@ impl Replica {
     /// Follows the log until it is closed. Runs on a thread of its own: every step is short, but it
     /// writes to the disk.
     pub fn run(&self) {
+        // A fault here would leave a node that acknowledges and applies nothing.
+        if catch_unwind(AssertUnwindSafe(|| self.follow())).is_err() {
+            self.stop("the thread that applies commands failed");
+        }
+    }
+
+    fn follow(&self) {
         let from = self.read(|_, seq| seq);
         let followed = match self.log.follow(from) {
             Ok(followed) => followed,
@@ -178,9 +189,9 @@ impl Replica {
         for (presence, ended) in ended {
             presence.tell(&Notice::Ended(ended.session, ended.reason));
         }
-        let lag = self.clock.now().saturating_sub(entry.at);
-        metrics::histogram!("tollgate_push_lag_seconds").record(lag as f64 / 1_000.0);
         if let Some((_, waiting)) = self.waiting.remove(&entry.id.0) {
+            let lag = self.clock.now().saturating_sub(entry.at);
+            metrics::histogram!("tollgate_push_lag_seconds").record(lag as f64 / 1_000.0);
             // Nobody waits any more: the caller is gone, the effect stays.
             let _ = waiting.send(applied.outcome);
         }
@@ -216,6 +227,10 @@ impl Replica {
     /// A node that cannot keep its state must not answer: what it promised would not hold.
     fn stop(&self, why: &str) -> ! {
         tracing::error!(why, "the gateway stops: its state cannot be kept");
+        if !tracing::enabled!(tracing::Level::ERROR) {
+            // Commands on a stopped store write no log.
+            eprintln!("tollgate: its state cannot be kept: {why}");
+        }
         std::process::exit(crate::exit::STORE)
     }
 

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::log::Seq;
 use crate::log::sled::SledLog;
+use crate::realm::Row;
 
 /// Why a store cannot be used, by what its owner may do about it.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +38,6 @@ const FORMAT: &str = "tollgate store 1";
 /// these many bytes.
 const OPEN_WAIT: Duration = Duration::from_secs(4);
 const OPEN_BYTES: u64 = 64 << 20;
-/// No value may be longer: sled would put it into a file that it never syncs.
-const VALUE_MAX: usize = 3_900;
 /// The key of [`Image`]; rows begin with a letter.
 const IMAGE: &[u8] = &[0];
 
@@ -165,7 +164,7 @@ impl Store {
                 next.remove(key, &old);
             }
             match value {
-                Some(value) if value.len() > VALUE_MAX => {
+                Some(value) if value.len() > Row::VALUE_MAX => {
                     let why = format!("a row of {} bytes", value.len());
                     return Err(StoreError::Io(io::Error::new(io::ErrorKind::InvalidData, why)));
                 }

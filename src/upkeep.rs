@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::feed::Notice;
 use crate::node::Node;
+use crate::presence::Presence;
 use crate::realm::command::End;
 use crate::realm::{Command, Outcome};
 use crate::services::HostAt;
@@ -21,6 +22,8 @@ const TOUCHES_MAX: usize = 64;
 /// The watch looks at least this often.
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
+/// What could not be ended is looked at again after this time.
+const END_AGAIN: Duration = Duration::from_secs(1);
 /// The log is trimmed at this distance.
 const TRIM_DISTANCE: Duration = Duration::from_secs(3_600);
 
@@ -71,13 +74,8 @@ async fn watch(node: Arc<Node>) {
                 Due::End(reason, unless_after) => {
                     let unless_after = Some(unless_after);
                     let end = End { session: presence.session, reason, unless_after };
-                    let replica = node.replica.clone();
                     // Many may end at once: their commands share commits.
-                    tokio::spawn(async move {
-                        if let Err(error) = replica.submit(Command::End(end)).await {
-                            tracing::warn!(%error, "a session that is due could not be ended");
-                        }
-                    });
+                    tokio::spawn(end_session(node.clone(), presence, end));
                 }
             }
         }
@@ -92,6 +90,19 @@ async fn watch(node: Arc<Node>) {
     }
 }
 
+/// A session that could not be ended, or was used meanwhile, stays under watch.
+async fn end_session(node: Arc<Node>, presence: Arc<Presence>, end: End) {
+    match node.replica.submit(Command::End(end)).await {
+        Ok(Outcome::EndedSessions(1)) => return,
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "a session that is due could not be ended"),
+    }
+    if !presence.is_over() {
+        tokio::time::sleep(END_AGAIN).await;
+        node.watch.add(&presence, node.clock.now());
+    }
+}
+
 async fn touch(node: Arc<Node>) {
     let distance = node.replica.read(|realm, _| realm.policy().touch_ms).max(100);
     loop {
@@ -102,13 +113,12 @@ async fn touch(node: Arc<Node>) {
 
 /// Tells the log of every use that it does not know yet.
 pub async fn flush_touches(node: &Node) {
-    loop {
-        let touched = node.replica.presences.unlogged(TOUCHES_MAX);
-        if touched.is_empty() || node.replica.submit(Command::Touch(touched.clone())).await.is_err()
-        {
+    // One look: whoever is used meanwhile is told with the next one.
+    for touched in node.replica.presences.unlogged().chunks(TOUCHES_MAX) {
+        if node.replica.submit(Command::Touch(touched.to_vec())).await.is_err() {
             return;
         }
-        node.replica.presences.logged(&touched);
+        node.replica.presences.logged(touched);
     }
 }
 
@@ -166,7 +176,9 @@ async fn check_services(node: Arc<Node>) {
                 hosts = healthy.len(),
                 "services changed"
             );
-            node.replica.feed.publish_services(&now, &before);
+            if node.settings.service_list.push != PushServices::Off {
+                node.replica.feed.publish_services(&now, &before);
+            }
             push_services(&node);
         }
         tokio::time::sleep(distance).await;

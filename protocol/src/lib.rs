@@ -12,4 +12,6 @@ pub mod script;
 pub use criteria::Criteria;
 pub use envelope::{Envelope, Malformed, SourceRef};
 pub use nack::{Fault, Nack, NackCode};
-pub use names::{Password, ProfileName, RefreshToken, RightCode, SessionToken, UserName};
+pub use names::{
+    Description, Password, ProfileName, RefreshToken, RightCode, SessionToken, UserName,
+};

@@ -121,6 +121,41 @@ word!(
     ProfileName, 128, "a profile name is 1 to 128 bytes without control characters or outer spaces"
 );
 
+/// What people read about a record: up to 1024 bytes in one line. Control characters are refused:
+/// they would take six times their room wherever the record is written as JSON.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Description(Arc<str>);
+
+impl Description {
+    /// The longest description, in bytes.
+    pub const LENGTH_MAX: usize = 1024;
+
+    /// Checks `text`; the error says what is expected.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        if text.len() > Self::LENGTH_MAX || text.chars().any(char::is_control) {
+            return Err(InvalidName(
+                "a description of at most 1024 bytes without control characters",
+            ));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text itself, to be kept without a copy.
+    pub fn shared(&self) -> Arc<str> {
+        self.0.clone()
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 macro_rules! text_shaped {
     ($($name:ident),*) => {$(
         impl fmt::Display for $name {
@@ -154,7 +189,7 @@ macro_rules! text_shaped {
         }
     )*};
 }
-text_shaped!(UserName, RightCode, ProfileName);
+text_shaped!(UserName, RightCode, ProfileName, Description);
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
@@ -224,6 +259,9 @@ mod tests {
         assert!(UserName::parse("Jane").unwrap() < a);
         assert!(UserName::parse("").is_err() && UserName::parse("a b").is_err());
         assert!(UserName::parse(&"x".repeat(65)).is_err());
+        assert!(Description::parse(&"x".repeat(1024)).is_ok());
+        assert!(Description::parse(&"x".repeat(1025)).is_err());
+        assert!(Description::parse("two\nlines").is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{Password, ProfileName, RightCode, UserName};
+use protocol::{Description, Password, ProfileName, RightCode, UserName};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -95,6 +95,7 @@ impl Populate {
                 opened.replica.read(|realm, _| realm.right_by_code(code.as_str()).is_some());
             if !known {
                 let description = code.as_str().replace('_', " ").to_lowercase();
+                let description = Description::parse(&description)?;
                 let wanted = RightWanted { id: None, code: code.clone(), description };
                 offline::command(opened, Command::InsertRight(By::Operator, wanted)).await?;
             }
@@ -109,7 +110,7 @@ impl Populate {
                 codes.sample(dice, count).map(|code| Wanted { id: None, name: Some(code.clone()) });
             let wanted = ProfileWanted {
                 name: Some(name.clone()),
-                description: Some(format!("{desk} {role}").to_lowercase()),
+                description: Some(Description::parse(&format!("{desk} {role}").to_lowercase())?),
                 rights: Some(rights.collect()),
                 ..ProfileWanted::default()
             };

@@ -169,7 +169,7 @@ impl Source {
                 DataRow::new([
                     Field::text(profile.id()),
                     Field::text(profile.name.shared()),
-                    Field::text(&*profile.description),
+                    Field::text(profile.description.shared()),
                     Field::text(profile.status.word()),
                     Field::Number(i64::from(profile.version)),
                 ])
@@ -178,7 +178,7 @@ impl Source {
                 DataRow::new([
                     Field::text(right.no.id(right.location)),
                     Field::text(right.code.shared()),
-                    Field::text(right.description.clone()),
+                    Field::text(right.description.shared()),
                     Field::Number(1),
                 ])
             }),
@@ -280,7 +280,7 @@ pub(super) fn user_right(user: &User, right: &Right) -> DataRow {
         Field::text(user.name.shared()),
         Field::text(right.code.shared()),
         Field::text(right.code.shared()),
-        Field::text(right.description.clone()),
+        Field::text(right.description.shared()),
         Field::Number(1),
     ])
 }

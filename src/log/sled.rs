@@ -5,6 +5,7 @@
 
 mod committer;
 mod stored;
+mod trouble;
 
 use std::fs::File;
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::realm::Millis;
 use crate::store::StoreError;
 use committer::{Committer, Job};
 use stored::Verified;
+use trouble::Trouble;
 
 /// Jobs that wait for the committer.
 const WAITING_MAX: usize = 1_024;
@@ -36,7 +38,7 @@ pub struct SledLog {
     sender: Mutex<Option<mpsc::Sender<Job>>>,
     follower: Mutex<Option<Receiver<Followed>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
-    trouble: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Trouble>,
 }
 
 impl SledLog {
@@ -52,7 +54,7 @@ impl SledLog {
         let data = File::open(dir.join("sled").join("db")).map_err(StoreError::Io)?;
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let (follow, follower) = sync_channel(FOLLOWING_MAX);
-        let trouble = Arc::new(Mutex::new(None));
+        let trouble = Arc::new(Trouble::default());
         let committer = Committer {
             db: db.clone(),
             tree: tree.clone(),
@@ -62,6 +64,7 @@ impl SledLog {
             link,
             follow,
             trouble: trouble.clone(),
+            is_broken: false,
         };
         let thread = std::thread::Builder::new().name("committer".to_owned());
         let thread = thread.spawn(move || committer.run(receiver)).map_err(StoreError::Io)?;
@@ -132,7 +135,7 @@ impl Log for SledLog {
     }
 
     fn trouble(&self) -> Option<String> {
-        self.trouble.lock().clone()
+        self.trouble.told()
     }
 }
 

@@ -27,6 +27,10 @@ impl Message for InsertProfile {
         if wanted.name.is_none() {
             return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
         }
+        if wanted.record_version.is_some() {
+            let text = "RECORD_VERSION belongs to an amend: a new profile has none yet";
+            return Err(Nack::new(NackCode::InvalidParameter, text));
+        }
         profile_event::run(call, Command::InsertProfile(call.by()?, wanted)).await
     }
 }

@@ -1,6 +1,6 @@
 //! EVENT_INSERT_RIGHT: a right that profiles and users can be given from now on.
 
-use protocol::{Nack, NackCode, RightCode};
+use protocol::{Description, Nack, RightCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct InsertRight {
     id: Option<String>,
     code: RightCode,
     #[serde(default)]
-    description: String,
+    description: Description,
 }
 
 /// The id of the right, or with VALIDATE what would be different.
@@ -42,8 +42,6 @@ struct Done {
     id: String,
 }
 
-const DESCRIPTION_MAX: usize = 1024;
-
 impl Message for InsertRight {
     const TYPE: &'static str = "EVENT_INSERT_RIGHT";
     const ACK: &'static str = "EVENT_INSERT_RIGHT_ACK";
@@ -53,10 +51,6 @@ impl Message for InsertRight {
     type Ack = Ack;
 
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        if self.description.len() > DESCRIPTION_MAX {
-            let text = "DESCRIPTION has at most 1024 bytes";
-            return Err(Nack::new(NackCode::ValidationError, text));
-        }
         let wanted = RightWanted { id: self.id, code: self.code, description: self.description };
         let command = Command::InsertRight(call.by()?, wanted);
         let answer = |details| Ack { generated: [], details };

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -18,6 +19,8 @@ use crate::node::Node;
 
 /// Requests served at once.
 const AT_ONCE: usize = 16;
+/// A pause after a connection that could not be served.
+const PAUSE: Duration = Duration::from_millis(50);
 /// A clock that is further off than this is not to be trusted with expiries.
 const SKEW_MAX_MS: u64 = 2_000;
 
@@ -35,7 +38,8 @@ pub async fn run(
             _ = stop.wait_for(|stop| *stop) => return,
         };
         let (Ok((stream, _)), Ok(place)) = (accepted, places.clone().try_acquire_owned()) else {
-            tokio::task::yield_now().await;
+            // Out of descriptors, or too many at once: this must not spin.
+            tokio::time::sleep(PAUSE).await;
             continue;
         };
         let (node, metrics) = (node.clone(), metrics.clone());

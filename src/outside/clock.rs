@@ -78,6 +78,16 @@ impl Clock {
         }
     }
 
+    /// The time is `at_ms` at least: what is in the log already does not lie in the future. What is
+    /// added counts as skew, until the wall clock has caught up.
+    pub fn begin_at(&self, at_ms: u64) {
+        let behind = at_ms.saturating_sub(self.reckoned_ms()).cast_signed();
+        if behind > 0 {
+            self.0.offset_ms.fetch_add(behind, Ordering::AcqRel);
+            self.0.skew_ms.store(-behind, Ordering::Relaxed);
+        }
+    }
+
     /// How many milliseconds the wall clock was off at the last [`Clock::tick`], ahead or behind.
     pub fn skew_ms(&self) -> u64 {
         self.0.skew_ms.load(Ordering::Relaxed).unsigned_abs()
@@ -180,6 +190,17 @@ mod tests {
         assert_eq!(clock.now(), 10_000);
         tokio::time::advance(Duration::from_millis(4)).await;
         assert_eq!(clock.now(), 10_003);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_behind_its_log_goes_on_from_there_and_says_so() {
+        let clock = Clock::detached(10_000);
+        clock.begin_at(9_000);
+        assert_eq!((clock.now(), clock.skew_ms()), (10_000, 0));
+        clock.begin_at(3_610_000);
+        assert_eq!((clock.now(), clock.skew_ms()), (3_610_000, 3_600_000));
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(clock.now(), 3_670_000);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::{ProfileName, RightCode, UserName};
+use protocol::{Description, ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
 
 use super::Millis;
@@ -36,7 +36,7 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// Code and description of the administration rights.
-    pub rights: Vec<(RightCode, String)>,
+    pub rights: Vec<(RightCode, Description)>,
     /// The profile that gives them all.
     pub profile: ProfileName,
     /// The first administrator, if one is to be made.
@@ -189,7 +189,7 @@ pub struct RightWanted {
     /// The code.
     pub code: RightCode,
     /// What people read.
-    pub description: String,
+    pub description: Description,
 }
 
 /// How a profile should look. What is absent stays as it is; a list is the whole wanted state.
@@ -200,7 +200,7 @@ pub struct ProfileWanted {
     /// The name: key, or the new name where an id is the key.
     pub name: Option<ProfileName>,
     /// What people read.
-    pub description: Option<String>,
+    pub description: Option<Description>,
     /// Whether it gives its rights.
     pub status: Option<ProfileStatus>,
     /// All rights that it should give.

@@ -1,7 +1,7 @@
 //! The two rules that keep power where it is: nobody grants what he does not hold, and somebody
 //! who can amend users always remains. Both look at the state after the command.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::command::By;
 use super::ids::{ProfileNo, RightNo, UserNo};
@@ -50,15 +50,14 @@ impl Realm {
         if !changes.iter().any(weakens) {
             return true;
         }
-        let after = After { realm: self, changes };
-        after.has_administrator(amend)
-            || !After { realm: self, changes: &[] }.has_administrator(amend)
+        After::new(self, amend, changes).has_administrator()
+            || !After::new(self, amend, &[]).has_administrator()
     }
 
     /// Whether somebody who can amend users exists now.
     pub fn has_administrator(&self) -> bool {
         let amend = self.right_codes.get(AMEND_USER).copied();
-        amend.is_some_and(|amend| After { realm: self, changes: &[] }.has_administrator(amend))
+        amend.is_some_and(|amend| After::new(self, amend, &[]).has_administrator())
     }
 }
 
@@ -73,82 +72,91 @@ fn weakens(change: &Change) -> bool {
     }
 }
 
-/// The realm as it would be after some changes, as far as the question of administrators goes.
+/// The realm as it would be after some changes, as far as the question of administrators goes. The
+/// changes are looked through once: they may be many.
 struct After<'a> {
     realm: &'a Realm,
-    changes: &'a [Change],
+    amend: RightNo,
+    /// The status of users who are put; none: deleted.
+    users: BTreeMap<UserNo, Option<UserStatus>>,
+    /// Whether profiles that are put or deleted are enabled.
+    enabled: BTreeMap<ProfileNo, bool>,
+    /// Whether profiles give the right.
+    gives: BTreeMap<ProfileNo, bool>,
+    /// Whether users hold it directly.
+    direct: BTreeMap<UserNo, bool>,
+    members: BTreeMap<(ProfileNo, UserNo), bool>,
 }
 
-impl After<'_> {
-    fn has_administrator(&self, amend: RightNo) -> bool {
-        let holders = self.realm.holders.range((amend, UserNo::MIN)..=(amend, UserNo::MAX));
-        let direct = holders.map(|(_, user)| *user).filter(|user| !self.loses_right(*user, amend));
-        let mut gained = self.changes.iter().filter_map(|change| match change {
-            Change::Put(Row::Direct(user, right)) if *right == amend => Some(*user),
-            _ => None,
-        });
-        direct.into_iter().any(|user| self.is_enabled(user))
-            || gained.any(|user| self.is_enabled(user))
-            || self.profiles().any(|profile| self.gives(profile, amend) && self.has_member(profile))
+impl<'a> After<'a> {
+    fn new(realm: &'a Realm, amend: RightNo, changes: &[Change]) -> Self {
+        let mut after = Self {
+            realm,
+            amend,
+            users: BTreeMap::new(),
+            enabled: BTreeMap::new(),
+            gives: BTreeMap::new(),
+            direct: BTreeMap::new(),
+            members: BTreeMap::new(),
+        };
+        changes.iter().for_each(|change| after.note(change));
+        after
     }
 
-    fn loses_right(&self, user: UserNo, amend: RightNo) -> bool {
-        self.changes.contains(&Change::Delete(Key::Direct(user, amend)))
-    }
-
-    fn profiles(&self) -> impl Iterator<Item = ProfileNo> {
-        let new = self.changes.iter().filter_map(|change| match change {
-            Change::Put(Row::Profile(profile)) => Some(profile.no),
-            _ => None,
-        });
-        self.realm.profiles.keys().copied().chain(new)
-    }
-
-    fn gives(&self, profile: ProfileNo, amend: RightNo) -> bool {
-        let mut enabled = (self.realm.profiles.get(&profile))
-            .is_some_and(|profile| profile.status == ProfileStatus::Enabled);
-        let mut gives = self.realm.grants.contains(&(profile, amend));
-        for change in self.changes {
-            match change {
-                Change::Put(Row::Profile(it)) if it.no == profile => {
-                    enabled = it.status == ProfileStatus::Enabled;
-                }
-                Change::Delete(Key::Profile(it)) if *it == profile => enabled = false,
-                Change::Put(Row::Grant(it, right)) if (*it, *right) == (profile, amend) => {
-                    gives = true
-                }
-                Change::Delete(Key::Grant(it, right)) if (*it, *right) == (profile, amend) => {
-                    gives = false;
-                }
-                _ => {}
+    fn note(&mut self, change: &Change) {
+        let put = matches!(change, Change::Put(_));
+        match change {
+            Change::Put(Row::User(it)) => drop(self.users.insert(it.no, Some(it.status))),
+            Change::Delete(Key::User(no)) => drop(self.users.insert(*no, None)),
+            Change::Put(Row::Profile(it)) => {
+                self.enabled.insert(it.no, it.status == ProfileStatus::Enabled);
             }
+            Change::Delete(Key::Profile(no)) => drop(self.enabled.insert(*no, false)),
+            Change::Put(Row::Grant(profile, right))
+            | Change::Delete(Key::Grant(profile, right))
+                if *right == self.amend =>
+            {
+                self.gives.insert(*profile, put);
+            }
+            Change::Put(Row::Direct(user, right)) | Change::Delete(Key::Direct(user, right))
+                if *right == self.amend =>
+            {
+                self.direct.insert(*user, put);
+            }
+            Change::Put(Row::Member(profile, user))
+            | Change::Delete(Key::Member(profile, user)) => {
+                self.members.insert((*profile, *user), put);
+            }
+            _ => {}
         }
-        enabled && gives
     }
 
-    fn has_member(&self, profile: ProfileNo) -> bool {
-        let mut added = Vec::new();
-        let mut removed = BTreeSet::new();
-        for change in self.changes {
-            match change {
-                Change::Put(Row::Member(it, user)) if *it == profile => added.push(*user),
-                Change::Delete(Key::Member(it, user)) if *it == profile => {
-                    removed.insert(*user);
-                }
-                _ => {}
-            }
-        }
-        let stay = self.realm.members_of(profile).filter(|user| !removed.contains(user));
-        stay.chain(added.iter().copied()).any(|user| self.is_enabled(user))
+    fn has_administrator(&self) -> bool {
+        let range = (self.amend, UserNo::MIN)..=(self.amend, UserNo::MAX);
+        let held = self.realm.holders.range(range).map(|(_, user)| *user);
+        let held = held.filter(|user| self.direct.get(user) != Some(&false));
+        let gained = self.direct.iter().filter(|(_, holds)| **holds).map(|(user, _)| *user);
+        let profiles = self.realm.profiles.keys().chain(self.enabled.keys());
+        held.chain(gained).any(|user| self.is_enabled(user))
+            || profiles.filter(|no| self.profile_gives(**no)).any(|no| self.has_member(*no))
+    }
+
+    fn profile_gives(&self, no: ProfileNo) -> bool {
+        let now = || self.realm.profiles.get(&no).map(|it| it.status == ProfileStatus::Enabled);
+        let enabled = self.enabled.get(&no).copied().or_else(now).unwrap_or_default();
+        let gives = || self.realm.grants.contains(&(no, self.amend));
+        enabled && self.gives.get(&no).copied().unwrap_or_else(gives)
+    }
+
+    fn has_member(&self, no: ProfileNo) -> bool {
+        let stays = |user: &UserNo| self.members.get(&(no, *user)) != Some(&false);
+        let range = (no, UserNo::MIN)..=(no, UserNo::MAX);
+        let gained = self.members.range(range).filter(|(_, is)| **is).map(|((_, user), _)| *user);
+        self.realm.members_of(no).filter(stays).chain(gained).any(|user| self.is_enabled(user))
     }
 
     fn is_enabled(&self, user: UserNo) -> bool {
-        let now = self.realm.users.get(&user).map(|user| user.status);
-        let after = self.changes.iter().rev().find_map(|change| match change {
-            Change::Put(Row::User(it)) if it.no == user => Some(Some(it.status)),
-            Change::Delete(Key::User(it)) if *it == user => Some(None),
-            _ => None,
-        });
-        after.unwrap_or(now) == Some(UserStatus::Enabled)
+        let now = || self.realm.users.get(&user).map(|user| user.status);
+        self.users.get(&user).copied().unwrap_or_else(now) == Some(UserStatus::Enabled)
     }
 }

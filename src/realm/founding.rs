@@ -1,7 +1,7 @@
 //! The first start: the administration rights, the profile that gives them, the first
 //! administrator.
 
-use protocol::ProfileName;
+use protocol::{Description, ProfileName};
 
 use super::command::Found;
 use super::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
@@ -28,24 +28,26 @@ impl Realm {
         let location = self.policy.location;
         // Only a profile that a first start made gets powers: one that somebody inserted under its
         // name, after it was renamed or deleted, does not.
+        let mut is_new = false;
         let profile = match self.profiles.keys().find(|no| no.0 >= FIRST_FOUNDED) {
             Some(no) => Some(*no),
             None if self.profile_names.contains_key(&found.profile) => None,
             None => {
                 let profile = founding_profile(ProfileNo(next()), location, &found.profile);
                 changes.push(Change::Put(Row::Profile(profile.clone())));
+                is_new = true;
                 Some(profile.no)
             }
         };
         for (code, description) in &found.rights {
             let known = self.right_by_code(code.as_str()).map(|right| right.no);
             let right = known.unwrap_or_else(|| {
-                let (no, code, description) =
-                    (RightNo(next()), code.clone(), description.as_str().into());
+                let (no, code, description) = (RightNo(next()), code.clone(), description.clone());
                 changes.push(Change::Put(Row::Right(Right { no, location, code, description })));
                 no
             });
-            if let Some(profile) = profile.filter(|it| !self.grants.contains(&(*it, right))) {
+            // What was taken from the profile on purpose is not given back.
+            if let Some(profile) = profile.filter(|_| is_new || known.is_none()) {
                 changes.push(Change::Put(Row::Grant(profile, right)));
             }
         }
@@ -67,7 +69,7 @@ fn founding_profile(no: ProfileNo, location: Location, name: &ProfileName) -> Pr
         no,
         location,
         name: name.clone(),
-        description: "All administration rights".to_owned(),
+        description: Description::parse("All administration rights").unwrap_or_default(),
         status: ProfileStatus::Enabled,
         version: 1,
     }

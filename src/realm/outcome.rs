@@ -154,6 +154,8 @@ pub enum Refusal {
     Stale(u32),
     /// Nobody would be left who can amend users.
     LastAdministrator,
+    /// A record would be longer than the store can keep safely.
+    TooLong,
 }
 
 /// A session as MAX_ACTIVE_SESSIONS_REACHED shows it.

@@ -30,6 +30,8 @@ pub struct Policy {
     pub lock_ms: Millis,
     /// Whether unknown names are counted and locked like known ones.
     pub uniform: bool,
+    /// Whether an absent list of an amend means an empty one (S2 to the letter).
+    pub strict_amend: bool,
     /// The last part of new ids.
     pub location: Location,
 }
@@ -56,6 +58,7 @@ impl Default for Policy {
             attempts_max: 3,
             lock_ms: 5 * 60_000,
             uniform: false,
+            strict_amend: false,
             location: Location::default(),
         }
     }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use protocol::ProfileName;
+use protocol::{Description, ProfileName};
 use serde::{Deserialize, Serialize};
 
 use super::command::{By, ProfileWanted, Wanted};
-use super::ids::{Location, ProfileNo, RightNo, UserNo};
+use super::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
 use super::outcome::{Applied, Outcome, ProfileDone, Refusal};
-use super::row::{Change, Key, Row};
+use super::row::{Change, Counters, Key, Row};
 use super::{Millis, Realm};
 
 /// A profile's record; its rights and users are rows of their own.
@@ -21,8 +21,8 @@ pub struct Profile {
     /// Its name: unique.
     pub name: ProfileName,
     /// What people read.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub description: String,
+    #[serde(default, skip_serializing_if = "Description::is_empty")]
+    pub description: Description,
     /// Whether it gives its rights.
     pub status: ProfileStatus,
     /// RECORD_VERSION.
@@ -63,9 +63,10 @@ struct Difference<N> {
 }
 
 impl<N: Copy + Ord> Difference<N> {
-    /// An absent list stays as it is.
-    fn between(now: BTreeSet<N>, wanted: Option<BTreeSet<N>>) -> Self {
-        let wanted = wanted.unwrap_or_else(|| now.clone());
+    /// An absent list stays as it is; then nobody looks at a million members.
+    fn between(now: impl Iterator<Item = N>, wanted: Option<BTreeSet<N>>) -> Self {
+        let Some(wanted) = wanted else { return Self { added: Vec::new(), removed: Vec::new() } };
+        let now: BTreeSet<N> = now.collect();
         Self {
             added: wanted.difference(&now).copied().collect(),
             removed: now.difference(&wanted).copied().collect(),
@@ -103,11 +104,10 @@ impl Realm {
             if self.profile_names.contains_key(&name) {
                 return Err(Refusal::Duplicate("NAME", name.to_string()));
             }
-            let mut counters = self.counters.clone();
-            counters.profiles += 1;
+            let (counters, no, location) = self.profile_no(wanted.id.as_deref())?;
             let profile = Profile {
-                no: ProfileNo(counters.profiles),
-                location: self.policy.location,
+                no,
+                location,
                 name,
                 description: wanted.description.clone().unwrap_or_default(),
                 status: wanted.status.unwrap_or(ProfileStatus::Enabled),
@@ -117,6 +117,26 @@ impl Realm {
             self.shape(by, None, profile, wanted, changes)
         };
         plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// The number of a new profile: the one of its id if that is free, else the next. Numbers of
+    /// the first start are not to be had: what bears one is trusted with every new power.
+    fn profile_no(&self, id: Option<&str>) -> Result<(Counters, ProfileNo, Location), Refusal> {
+        let mut counters = self.counters.clone();
+        let Some(id) = id else {
+            while self.profiles.contains_key(&ProfileNo(counters.profiles + 1)) {
+                counters.profiles += 1;
+            }
+            counters.profiles += 1;
+            let no = ProfileNo(counters.profiles);
+            return Ok((counters, no, self.policy.location));
+        };
+        let chosen = ProfileNo::parse(id).filter(|(no, _)| no.0 < FIRST_FOUNDED);
+        let (no, location) = chosen.ok_or(Refusal::NotAnId("ID"))?;
+        match self.profiles.contains_key(&no) {
+            true => Err(Refusal::Duplicate("ID", no.id(location))),
+            false => Ok((counters, no, location)),
+        }
     }
 
     pub(super) fn amend_profile(&self, at: Millis, by: &By, wanted: &ProfileWanted) -> Applied {
@@ -190,10 +210,13 @@ impl Realm {
         wanted: &ProfileWanted,
         mut changes: Vec<Change>,
     ) -> Result<Applied, Refusal> {
+        let strict = self.policy.strict_amend;
         let rights = wanted.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
+        let rights = rights.or_else(|| strict.then(BTreeSet::new));
         let users = wanted.users.as_ref().map(|list| self.find_users(list)).transpose()?;
-        let rights = Difference::between(self.grants_of(profile.no).collect(), rights);
-        let users = Difference::between(self.members_of(profile.no).collect(), users);
+        let users = users.or_else(|| strict.then(BTreeSet::new));
+        let rights = Difference::between(self.grants_of(profile.no), rights);
+        let users = Difference::between(self.members_of(profile.no), users);
         let enabling = old.is_some_and(|old| old.status != profile.status)
             && profile.status == ProfileStatus::Enabled;
 

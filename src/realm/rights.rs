@@ -1,9 +1,8 @@
 //! Rights: codes that are granted, directly or through profiles; effective ones are computed.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use protocol::RightCode;
+use protocol::{Description, RightCode};
 use serde::{Deserialize, Serialize};
 
 use super::command::{By, RightWanted};
@@ -24,8 +23,8 @@ pub struct Right {
     /// What programs ask for.
     pub code: RightCode,
     /// What people read.
-    #[serde(default, skip_serializing_if = "is_empty")]
-    pub description: Arc<str>,
+    #[serde(default, skip_serializing_if = "Description::is_empty")]
+    pub description: Description,
 }
 
 /// What the gateway itself asks for; the first start makes them all and gives them to USER_ADMIN.
@@ -153,7 +152,7 @@ impl Realm {
             no,
             location,
             code: wanted.code.clone(),
-            description: wanted.description.as_str().into(),
+            description: wanted.description.clone(),
         };
         let made = Outcome::Right { id: no.id(location) };
         Applied::done(
@@ -161,8 +160,4 @@ impl Realm {
             vec![Change::Put(Row::Counters(counters)), Change::Put(Row::Right(right))],
         )
     }
-}
-
-fn is_empty(text: &Arc<str>) -> bool {
-    text.is_empty()
 }

@@ -113,6 +113,18 @@ impl Row {
         }
     }
 
+    /// The longest value that a store takes: sled puts longer ones into files that it never syncs.
+    pub const VALUE_MAX: usize = 3_900;
+
+    /// Whether its value is longer than that. Rows of fixed size are not looked at.
+    pub fn is_too_long(&self) -> bool {
+        let of_any_size = matches!(
+            self,
+            Row::Right(_) | Row::Profile(_) | Row::User(_) | Row::Session(_) | Row::Attempts(..)
+        );
+        of_any_size && self.value().len() > Self::VALUE_MAX
+    }
+
     /// The stored value: JSON, so that a newer binary reads what an older one wrote.
     pub fn value(&self) -> Vec<u8> {
         let json = match self {

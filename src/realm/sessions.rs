@@ -254,7 +254,10 @@ impl Realm {
         }
         let retired = self.retired.iter().filter(|(_, retired)| retired.until <= at);
         let retired = retired.map(|(hash, _)| Change::Delete(Key::Retired(*hash)));
-        steps.changes.extend(retired.take(SWEEP_MAX));
+        let retired: Vec<_> = retired.take(SWEEP_MAX).collect();
+        // What is left for the next one counts, whatever it is.
+        ended += retired.len();
+        steps.changes.extend(retired);
         steps.changes.dedup();
         steps.applied(Outcome::EndedSessions(ended))
     }

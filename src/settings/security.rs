@@ -32,6 +32,8 @@ pub struct Security {
     pub hide_versions: bool,
     /// Whether MAX_ACTIVE_SESSIONS_REACHED keeps the hosts of sessions to itself.
     pub hide_hosts: bool,
+    /// Whether an absent list of an amend means an empty one (S2 to the letter); false: it stays.
+    pub strict_amend: bool,
     /// What one password hash costs.
     pub scrypt: Scrypt,
     /// Users whose passwords are kept here (S2: genesisPassword).
@@ -69,6 +71,7 @@ impl Default for Security {
             login_errors: LoginErrors::Specific,
             hide_versions: false,
             hide_hosts: false,
+            strict_amend: false,
             scrypt: Scrypt::default(),
             genesis_password: GenesisPassword::default(),
         }

@@ -5,13 +5,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::chain::Link;
 use super::super::mark::{self, Mark};
 use super::super::{AppendError, Entry, Followed, Seq};
 use super::stored;
+use super::trouble::Trouble;
 use crate::realm::Millis;
 
 /// Entries and bytes of one commit.
@@ -39,7 +39,9 @@ pub(super) struct Committer {
     pub(super) last: Seq,
     pub(super) link: Link,
     pub(super) follow: SyncSender<Followed>,
-    pub(super) trouble: Arc<Mutex<Option<String>>>,
+    pub(super) trouble: Arc<Trouble>,
+    /// A failed commit could not be taken out again.
+    pub(super) is_broken: bool,
 }
 
 impl Committer {
@@ -85,9 +87,16 @@ impl Committer {
             count += 1;
         }
         let rest = group.split_off(count);
-        match self.write(batch, seq, link) {
+        if self.is_broken {
+            let why = self.trouble.told().unwrap_or_default();
+            answer(group, || AppendError::NotStored(why.clone()));
+            return rest;
+        }
+        self.trouble.begin();
+        let written = self.write(batch, seq, link);
+        match written {
             Ok(()) => {
-                *self.trouble.lock() = None;
+                self.trouble.end(None);
                 for (at, (entry, answer)) in (self.last + 1..).zip(group) {
                     // The follower is gone only when the process ends.
                     let _ = self.follow.send(Followed::Entry(at, Box::new(entry)));
@@ -137,20 +146,28 @@ impl Committer {
         Ok(anchor.0)
     }
 
-    /// Nothing of a failed commit may come to life later: it is taken out again, and as long as
-    /// that fails the outcome is unknown.
-    fn refuse(&self, group: Vec<Waiting>, keys: &[[u8; 12]], why: String) {
-        let undo = || keys.iter().try_for_each(|key| self.tree.remove(&key[..]).map(drop));
-        let undone = guarded(|| undo().map_err(words)).is_ok();
-        tracing::error!(why, entries = group.len(), undone, "a commit failed");
-        *self.trouble.lock() = Some(why.clone());
-        for (_, answer) in group {
-            let error = match undone {
-                true => AppendError::NotStored(why.clone()),
-                false => AppendError::Unknown(why.clone()),
-            };
-            let _ = answer.send(Err(error));
-        }
+    /// Nothing of a failed commit may come to life later: it is taken out again, durably. Where
+    /// that fails, too, its outcome is unknown, and until a restart nothing more is written.
+    fn refuse(&mut self, group: Vec<Waiting>, keys: &[[u8; 12]], why: String) {
+        let undone = guarded(|| {
+            keys.iter().try_for_each(|key| self.tree.remove(&key[..]).map(drop)).map_err(words)?;
+            self.sync()
+        });
+        self.is_broken = undone.is_err();
+        let entries = group.len();
+        tracing::error!(why, entries, until_restart = self.is_broken, "a commit failed");
+        self.trouble.end(Some(why.clone()));
+        answer(group, || match self.is_broken {
+            false => AppendError::NotStored(why.clone()),
+            true => AppendError::Unknown(why.clone()),
+        });
+    }
+}
+
+fn answer(group: Vec<Waiting>, error: impl Fn() -> AppendError) {
+    for (_, answer) in group {
+        // Whoever is gone needs no answer.
+        let _ = answer.send(Err(error()));
     }
 }
 

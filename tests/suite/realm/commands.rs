@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use protocol::{ProfileName, RightCode, UserName};
+use protocol::{Description, ProfileName, RightCode, UserName};
+
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tollgate::realm::command::{
@@ -58,7 +59,7 @@ pub fn new_user(name: &str, profiles: &[&str]) -> NewUser {
 }
 pub fn found() -> Command {
     let right = |(code, description): &(&str, &str)| {
-        (RightCode::parse(code).unwrap(), (*description).to_owned())
+        (RightCode::parse(code).unwrap(), Description::parse(description).unwrap())
     };
     Command::Found(Found {
         rights: ADMINISTRATION.iter().map(right).collect(),
@@ -67,7 +68,7 @@ pub fn found() -> Command {
     })
 }
 pub fn right_wanted(text: &str) -> RightWanted {
-    RightWanted { id: None, code: code(text), description: String::new() }
+    RightWanted { id: None, code: code(text), description: Description::default() }
 }
 pub fn profile_wanted(name: &str, rights: &[&str], users: &[&str]) -> ProfileWanted {
     ProfileWanted {
@@ -304,7 +305,7 @@ impl Commands {
             1..4 => Some(self.pick(&ids).to_owned()),
             _ => None,
         };
-        RightWanted { id, code, description: "\"".repeat(1_024) }
+        RightWanted { id, code, description: describe("\"", 1_024) }
     }
 
     fn code(&mut self) -> RightCode {
@@ -318,7 +319,7 @@ impl Commands {
         ProfileWanted {
             id: by_id.then(|| self.pick(&known).id()),
             name: (!by_id || self.chance(30)).then(|| profile(self.pick(&PROFILES))),
-            description: self.chance(20).then(|| "\u{8a9e}".repeat(341)),
+            description: self.chance(20).then(|| describe("\u{8a9e}", 341)),
             status: self.chance(40).then(|| self.pick(&statuses)),
             rights: self.chance(55).then(|| self.rights(realm)),
             users: self.chance(55).then(|| self.users(realm)),
@@ -355,4 +356,9 @@ impl Commands {
         }
         list.into_iter().map(named).collect()
     }
+}
+
+/// The longest descriptions that may be.
+fn describe(letter: &str, times: usize) -> Description {
+    Description::parse(&letter.repeat(times)).unwrap()
 }

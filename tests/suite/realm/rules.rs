@@ -428,7 +428,7 @@ fn a_chosen_id_never_becomes_an_administration_right() {
     it.apply(Command::InsertProfile(By::Operator, granted));
     // A newer binary knows more administration rights.
     let newer = Found {
-        rights: vec![(code("NEW_POWER"), String::new())],
+        rights: vec![(code("NEW_POWER"), protocol::Description::default())],
         profile: profile("USER_ADMIN"),
         administrator: None,
     };
