@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use protocol::{Nack, NackCode};
+use protocol::{Nack, NackCode, UserName};
 
 use crate::feed::Outbox;
 use crate::node::Node;
@@ -52,7 +52,15 @@ pub struct Call {
     pub now: Millis,
     /// What of the envelope's root messages may need.
     pub root: Root,
-    answered: Mutex<(Effect, Option<Arc<Presence>>)>,
+    answered: Mutex<Answered>,
+}
+
+/// What an answer does beside being sent.
+#[derive(Default)]
+struct Answered {
+    effect: Effect,
+    bind: Option<Arc<Presence>>,
+    about: Option<UserName>,
 }
 
 /// Fields at the root of the envelope, owned.
@@ -138,17 +146,23 @@ impl Call {
 
     /// The effect of the answer.
     pub fn effect(&self, effect: Effect) {
-        self.answered.lock().0 = effect;
+        self.answered.lock().effect = effect;
     }
 
     /// The connection belongs to this session from now on.
     pub fn bind(&self, session: Arc<Presence>) {
-        self.answered.lock().1 = Some(session);
+        self.answered.lock().bind = Some(session);
     }
 
-    /// Takes the effect, and the session to bind, for the transport.
-    pub fn into_answer(self) -> (Effect, Option<Arc<Presence>>) {
-        self.answered.into_inner()
+    /// Whom the message is about, for the log: a login has no session yet.
+    pub fn about(&self, name: &UserName) {
+        self.answered.lock().about = Some(name.clone());
+    }
+
+    /// Takes the effect, the session to bind, and whom it was about.
+    pub fn into_answer(self) -> (Effect, Option<Arc<Presence>>, Option<UserName>) {
+        let Answered { effect, bind, about } = self.answered.into_inner();
+        (effect, bind, about)
     }
 
     /// The refusal when the hash queue is full.

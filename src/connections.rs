@@ -7,20 +7,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use dashmap::DashMap;
 
 use crate::feed::{Notice, Outbox};
+use crate::outside::source::Source;
 
 /// All open connections.
 #[derive(Debug, Default)]
 pub struct Connections {
     outboxes: DashMap<usize, Arc<Outbox>>,
     open: AtomicUsize,
-    by_address: DashMap<IpAddr, usize>,
+    by_address: DashMap<Source, usize>,
     closing: AtomicBool,
 }
 
 /// A place among the connections, given back when it is dropped.
 pub struct Place {
     connections: Arc<Connections>,
-    address: IpAddr,
+    address: Source,
 }
 
 impl Drop for Place {
@@ -44,6 +45,7 @@ impl Connections {
             self.open.fetch_sub(1, Ordering::AcqRel);
             return None;
         }
+        let address = Source::from(address);
         let mut here = self.by_address.entry(address).or_insert(0);
         *here += 1;
         let too_many = *here > most_here;
@@ -55,7 +57,7 @@ impl Connections {
         Some(Place { connections: self.clone(), address })
     }
 
-    fn leave(&self, address: IpAddr) {
+    fn leave(&self, address: Source) {
         self.open.fetch_sub(1, Ordering::AcqRel);
         if let Some(mut here) = self.by_address.get_mut(&address) {
             *here = here.saturating_sub(1);

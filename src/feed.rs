@@ -3,11 +3,14 @@
 mod history;
 mod index;
 pub mod outbox;
+mod pending;
 mod publish;
+mod quota;
 pub mod row;
 pub mod source;
 pub mod subscription;
 mod touched;
+mod wish;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,11 +18,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 pub use outbox::{Mail, Notice, Outbox};
+pub use quota::Quota;
 pub use source::Source;
-pub use subscription::{Services, Wish};
+pub use wish::{Services, Wish};
 
 use crate::log::Seq;
-use crate::realm::{Change, Realm, SessionNo, UserNo};
+use crate::realm::{Change, Realm, SessionNo};
 use history::History;
 use index::{Index, Place};
 use subscription::Subscription;
@@ -62,27 +66,24 @@ impl Feed {
         seq: Seq,
         outbox: &Arc<Outbox>,
         wish: Wish,
+        quota: &Quota,
         most: usize,
     ) -> Result<u64, NotOpened> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (source, owner) = (wish.source, wish.owner);
-        let user = outbox.with(|subscriptions| {
-            if subscriptions.iter().any(|one| one.wish.source_ref == wish.source_ref) {
+        let keys = outbox.with(|subscriptions| {
+            if subscriptions.iter().any(|one| one.is_named(&wish.source_ref)) {
                 return Err(NotOpened::Exists);
             }
-            if subscriptions.len() >= most {
-                return Err(NotOpened::TooMany);
-            }
-            let mut subscription = Subscription::new(id, wish, seq);
+            let taken = quota.take(most).ok_or(NotOpened::TooMany)?;
+            let mut subscription = Subscription::new(id, wish, seq, taken);
             subscription.scope(realm);
-            let user = subscription.user;
+            let keys = subscription.keys();
             subscriptions.push(subscription);
-            Ok(user)
+            Ok(keys)
         })?;
         let place = Place { outbox: outbox.clone(), id };
-        let mut index = self.index.lock();
-        index.list(source, user).push(place.clone());
-        index.owners.entry(owner).or_default().push(place);
+        self.index.lock().add(source, &keys, owner, &place);
         Ok(id)
     }
 
@@ -96,6 +97,10 @@ impl Feed {
         wanted: &mut usize,
     ) -> bool {
         let read = |one: &mut Subscription| {
+            // A right that was taken away is about to be published: nothing is read with it.
+            if !one.may_read(realm) {
+                return true;
+            }
             one.reflect(seq);
             one.read_step(realm, wanted)
         };
@@ -107,9 +112,10 @@ impl Feed {
     pub fn resume(&self, realm: &Realm, seq: Seq, outbox: &Outbox, id: u64, version: Seq) -> bool {
         let history = self.history.lock();
         let resume = |one: &mut Subscription| {
-            let Some(user) = one.user.filter(|_| one.wish.source == Source::UserRights) else {
+            let (Source::UserRights, Some([user])) = (one.wish.source, one.users()) else {
                 return false;
             };
+            let user = *user;
             let owner = one.wish.owner;
             let could_see = || {
                 let right = realm.right_by_code("VIEW_USERS").map(|right| right.no);
@@ -120,7 +126,8 @@ impl Feed {
                 return false;
             }
             let then = history.effective_at(realm, user, version);
-            let Some(then) = then.filter(|then| then.len() <= one.wish.rows_max) else {
+            let most = one.wish.rows_max.min(one.wish.view_max);
+            let Some(then) = then.filter(|then| then.len() <= most) else {
                 return false;
             };
             one.resume(realm, seq, user, &then);
@@ -140,7 +147,7 @@ impl Feed {
     /// The subscription of this name, for MORE_ROWS: its number and how many rows it wants.
     pub fn find(&self, outbox: &Outbox, source_ref: &str) -> Option<(u64, usize)> {
         outbox.with(|subscriptions| {
-            let one = subscriptions.iter().find(|one| &*one.wish.source_ref == source_ref)?;
+            let one = subscriptions.iter().find(|one| one.is_named(source_ref))?;
             Some((one.id, one.wish.rows_max))
         })
     }
@@ -152,7 +159,7 @@ impl Feed {
 
     /// Ends the subscription of this name: nothing is sent under it any more.
     pub fn close(&self, outbox: &Outbox, source_ref: &str) -> bool {
-        !self.close_where(outbox, |one| &*one.wish.source_ref == source_ref).is_empty()
+        !self.close_where(outbox, |one| one.is_named(source_ref)).is_empty()
     }
 
     /// Ends all subscriptions of a connection that belong to a session (none: all of them) and
@@ -167,7 +174,7 @@ impl Feed {
         });
         let mut index = self.index.lock();
         for one in &closed {
-            index.remove(one.wish.source, one.user, one.wish.owner, one.id);
+            index.remove(one.wish.source, &one.keys(), one.wish.owner, one.id);
         }
         closed.into_iter().map(|one| one.wish.source_ref).collect()
     }
@@ -176,11 +183,8 @@ impl Feed {
     pub(crate) fn before(&self, realm: &Realm, seq: Seq, changes: &[Change]) -> Before {
         self.history.lock().note(seq, realm, changes);
         let index = self.index.lock();
-        let subscribed = |source: Source| {
-            index.broad.get(&source).is_some_and(|list| !list.is_empty())
-                || index.keyed.range((source, UserNo::MIN)..=(source, UserNo::MAX)).next().is_some()
-        };
-        let sources: Vec<_> = touched::ENTITIES.into_iter().filter(|it| subscribed(*it)).collect();
+        let sources = touched::ENTITIES.into_iter().filter(|it| index.is_subscribed(*it));
+        let sources: Vec<_> = sources.collect();
         drop(index);
         Before::look(realm, changes, &sources)
     }
@@ -198,7 +202,7 @@ impl Feed {
     /// Tells all connections that hold a SERVICES subscription how its rows changed.
     pub fn publish_services(&self, now: &Services, before: &Services) {
         let index = self.index.lock();
-        for place in index.broad.get(&Source::Services).into_iter().flatten() {
+        for place in index.broad(Source::Services) {
             place.outbox.with_one(place.id, |one| one.see_services(now, before));
         }
     }

@@ -97,18 +97,38 @@ pub enum OnTime {
     Close(CloseReason),
 }
 
+/// A reader behind whom more waits than may wait gets this part of the time of others.
+const OVER_SHARE: Millis = 10;
+
 /// One connection.
 #[derive(Debug)]
 pub struct Link {
     limits: LinkLimits,
-    /// When the login wait ends; none once a session is bound or while a login is checked.
-    login_by: Option<Millis>,
-    bound: bool,
+    login: LoginWait,
     window: Millis,
     in_window: u32,
     ping_at: Millis,
     unanswered: u32,
-    stuck_since: Option<Millis>,
+    stuck: Option<Stuck>,
+}
+
+/// How long a connection may do without a session.
+#[derive(Debug, Clone, Copy)]
+enum LoginWait {
+    /// Until then.
+    By(Millis),
+    /// The clock stands while a message is served: that much is left.
+    Left(Millis),
+    /// A session is bound.
+    Over,
+}
+
+/// A write that does not get through.
+#[derive(Debug, Clone, Copy)]
+struct Stuck {
+    since: Millis,
+    /// More waits behind it than may wait: its time is shorter.
+    is_over: bool,
 }
 
 impl Link {
@@ -116,13 +136,12 @@ impl Link {
     pub fn new(limits: LinkLimits, now: Millis) -> Self {
         Self {
             limits,
-            login_by: Some(now + limits.login_wait_ms),
-            bound: false,
+            login: LoginWait::By(now + limits.login_wait_ms),
             window: now,
             in_window: 0,
             ping_at: now + limits.ping_ms,
             unanswered: 0,
-            stuck_since: None,
+            stuck: None,
         }
     }
 
@@ -149,29 +168,40 @@ impl Link {
 
     /// The connection belongs to a session now.
     pub fn bind(&mut self) {
-        self.bound = true;
-        self.login_by = None;
+        self.login = LoginWait::Over;
     }
 
-    /// A message is being served: a login that waits for its hash does not lose its place.
+    /// A message is being served, or was: a login that waits for its hash stops the clock, and
+    /// what was left of it is left.
     pub fn busy(&mut self, busy: bool, now: Millis) {
-        if !self.bound {
-            self.login_by =
-                (!busy).then(|| self.login_by.unwrap_or(now + self.limits.login_wait_ms));
-        }
+        self.login = match self.login {
+            LoginWait::By(by) if busy => LoginWait::Left(by.saturating_sub(now)),
+            LoginWait::Left(left) if !busy => LoginWait::By(now + left),
+            login => login,
+        };
     }
 
-    /// Whether the last write is through.
-    pub fn writing(&mut self, stuck: bool, now: Millis) {
-        self.stuck_since = stuck.then(|| self.stuck_since.unwrap_or(now));
+    /// Whether the last write is stuck, and whether more waits behind it than may wait.
+    pub fn writing(&mut self, is_stuck: bool, is_over: bool, now: Millis) {
+        let since = self.stuck.map_or(now, |stuck| stuck.since);
+        self.stuck = is_stuck.then_some(Stuck { since, is_over });
+    }
+
+    fn login_by(&self) -> Option<Millis> {
+        if let LoginWait::By(by) = self.login { Some(by) } else { None }
+    }
+
+    fn stuck_by(&self) -> Option<Millis> {
+        let share = |stuck: Stuck| if stuck.is_over { OVER_SHARE } else { 1 };
+        self.stuck.map(|stuck| stuck.since + self.limits.stuck_ms / share(stuck))
     }
 
     /// What is due at `now`.
     pub fn on_time(&mut self, now: Millis) -> OnTime {
-        if self.login_by.is_some_and(|by| now >= by) {
+        if self.login_by().is_some_and(|by| now >= by) {
             return OnTime::Close(CloseReason::LoginWait);
         }
-        if self.stuck_since.is_some_and(|since| now >= since + self.limits.stuck_ms) {
+        if self.stuck_by().is_some_and(|by| now >= by) {
             return OnTime::Close(CloseReason::SlowConsumer);
         }
         if now >= self.ping_at {
@@ -182,8 +212,7 @@ impl Link {
             self.unanswered += 1;
             return OnTime::Ping;
         }
-        let stuck = self.stuck_since.map(|since| since + self.limits.stuck_ms);
-        let deadlines = [self.login_by, stuck, Some(self.ping_at)];
+        let deadlines = [self.login_by(), self.stuck_by(), Some(self.ping_at)];
         OnTime::Wait(deadlines.into_iter().flatten().min().unwrap_or(self.ping_at))
     }
 }
@@ -203,7 +232,9 @@ mod tests {
         link.busy(true, 29_000);
         assert!(matches!(link.on_time(40_000), OnTime::Wait(_)));
         link.busy(false, 41_000);
-        assert_eq!(link.on_time(71_000), OnTime::Close(CloseReason::LoginWait));
+        // What was left of it is left: messages do not buy time.
+        assert_eq!(link.on_time(41_999), OnTime::Wait(42_000));
+        assert_eq!(link.on_time(42_000), OnTime::Close(CloseReason::LoginWait));
         link.bind();
         assert!(matches!(link.on_time(1_000_000), OnTime::Wait(_)));
     }
@@ -232,11 +263,14 @@ mod tests {
     #[test]
     fn a_stuck_reader_is_closed_past_its_deadline() {
         let mut link = Link::new(LinkLimits { login_wait_ms: 1 << 40, ..LIMITS }, 0);
-        link.writing(true, 1_000);
-        link.writing(true, 5_000);
+        link.writing(true, false, 1_000);
+        link.writing(true, false, 5_000);
         assert_eq!(link.on_time(10_999), OnTime::Wait(11_000));
         assert_eq!(link.on_time(11_000), OnTime::Close(CloseReason::SlowConsumer));
-        link.writing(false, 11_000);
+        link.writing(false, false, 11_000);
         assert_eq!(link.on_time(11_001), OnTime::Wait(30_000));
+        link.writing(true, true, 12_000);
+        assert_eq!(link.on_time(12_999), OnTime::Wait(13_000));
+        assert_eq!(link.on_time(13_000), OnTime::Close(CloseReason::SlowConsumer));
     }
 }

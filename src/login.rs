@@ -70,17 +70,6 @@ fn minutes<S: serde::Serializer>(minutes: &f64, serializer: S) -> Result<S::Ok, 
     }
 }
 
-/// What happened under the user's name before this login.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Before {
-    /// FAILED_LOGIN_ATTEMPTS.
-    pub failed: u32,
-    /// REJECTED_LOGIN_ATTEMPTS.
-    pub rejected: u32,
-    /// LAST_LOGIN_DATETIME.
-    pub last_login: Option<Millis>,
-}
-
 impl LoginAck {
     /// Adds the secrets of the new pair.
     pub fn with(mut self, session: &SessionToken, refresh: &RefreshToken) -> Self {
@@ -91,27 +80,27 @@ impl LoginAck {
 }
 
 /// The ack for a session as it is now, without secrets; none if it has just ended.
-pub fn ack(call: &Call, session: SessionNo, before: Before) -> Option<LoginAck> {
+pub fn ack(call: &Call, session: SessionNo) -> Option<LoginAck> {
     let settings = &call.node.settings;
     let version = (!settings.security.hide_versions).then_some(env!("CARGO_PKG_VERSION"));
     let product = vec![Product { name: settings.server.product_name.clone(), version }];
-    let details = Details {
-        system: System {
-            date: date(call.now, settings.server.system_date_format),
-            product: product.clone(),
-        },
-        product,
-        time_ms: call.now,
-        heartbeat_interval_secs: settings.heartbeat.interval_secs,
-        session_timeout_mins: settings.security.session_timeout_mins,
-        refresh_token_expiration_mins: settings.security.refresh_token_expiration_mins,
-        failed_login_attempts: before.failed,
-        rejected_login_attempts: before.rejected,
-        last_login_datetime: before.last_login,
-    };
     call.read(|realm| {
         let session = realm.session(session).filter(|session| session.dormant.is_none())?;
         let user = realm.user(session.user)?;
+        let details = Details {
+            system: System {
+                date: date(call.now, settings.server.system_date_format),
+                product: product.clone(),
+            },
+            product,
+            time_ms: call.now,
+            heartbeat_interval_secs: settings.heartbeat.interval_secs,
+            session_timeout_mins: settings.security.session_timeout_mins,
+            refresh_token_expiration_mins: settings.security.refresh_token_expiration_mins,
+            failed_login_attempts: session.before.failed,
+            rejected_login_attempts: session.before.rejected,
+            last_login_datetime: session.before.last_login,
+        };
         let code = |right| Some(realm.right(right)?.code.to_string());
         let name = |profile| Some(realm.profile(profile)?.name.to_string());
         Some(LoginAck {

@@ -1,14 +1,14 @@
 //! Presence: what this node knows of a session beyond the log — its sockets, its last signs of
 //! life — and the flags by which a socket learns, without a lock, that its session is over.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use protocol::UserName;
 
-use crate::feed::{Notice, Outbox};
+use crate::feed::{Notice, Outbox, Quota};
 use crate::realm::command::Touched;
 use crate::realm::{EndReason, Millis, SessionNo, UserNo};
 
@@ -21,7 +21,11 @@ pub struct Presence {
     pub user: UserNo,
     /// The user's name.
     pub user_name: UserName,
-    ended: AtomicBool,
+    ended: OnceLock<EndReason>,
+    /// Whether a command that ends it is on its way.
+    ending: AtomicBool,
+    /// The places of its subscriptions, over all its connections.
+    pub quota: Quota,
     /// Grows when the session's tokens change: what a socket remembers of them is then stale.
     epoch: AtomicU32,
     /// The last message that counts as use.
@@ -42,7 +46,7 @@ const WATCHED_LOGGED: u8 = 2;
 impl Presence {
     /// Whether the session is over. Set before the command that ended it is answered.
     pub fn is_over(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.ended.get().is_some()
     }
 
     /// See [`Presence::epoch`]'s field: compare for equality only.
@@ -78,9 +82,19 @@ impl Presence {
     /// A socket that is bound elsewhere wants to hear of its end.
     pub fn listen(&self, outbox: &Arc<Outbox>) {
         self.outboxes.lock().push(outbox.clone());
-        if self.is_over() {
-            outbox.notify(Notice::Ended(self.session, EndReason::Logout));
+        if let Some(reason) = self.ended.get() {
+            outbox.notify(Notice::Ended(self.session, *reason));
         }
+    }
+
+    /// Whether nobody else is about to end it: the first who asks is to do it.
+    pub fn begin_end(&self) -> bool {
+        !self.ending.swap(true, Ordering::AcqRel)
+    }
+
+    /// The command that should have ended it did not.
+    pub fn end_failed(&self) {
+        self.ending.store(false, Ordering::Release);
     }
 
     /// Tells all its sockets.
@@ -111,7 +125,9 @@ impl Presences {
                 session,
                 user,
                 user_name: name.clone(),
-                ended: AtomicBool::new(false),
+                ended: OnceLock::new(),
+                ending: AtomicBool::new(false),
+                quota: Quota::default(),
                 epoch: AtomicU32::new(0),
                 touched: AtomicU64::new(since),
                 logged: AtomicU64::new(since),
@@ -160,9 +176,10 @@ impl Presences {
     }
 
     /// The session is over: no message is served for it from here on.
-    pub fn end(&self, session: SessionNo) -> Option<Arc<Presence>> {
+    pub fn end(&self, session: SessionNo, reason: EndReason) -> Option<Arc<Presence>> {
         let (_, presence) = self.all.remove(&session)?;
-        presence.ended.store(true, Ordering::Release);
+        // It ends once; a second reason would come too late for whoever was told the first.
+        let _ = presence.ended.set(reason);
         Some(presence)
     }
 

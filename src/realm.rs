@@ -224,7 +224,7 @@ impl Realm {
         self.session_ids.insert(session.id, session.no);
         self.tokens.insert(session.token, session.no);
         self.refreshes.insert(session.refresh, session.no);
-        if let Some(previous) = &session.previous {
+        for previous in &session.previous {
             self.tokens.insert(previous.token, session.no);
         }
         self.sessions.insert(session.no, session);
@@ -273,7 +273,7 @@ impl Realm {
         self.session_ids.remove(&session.id);
         self.tokens.remove(&session.token);
         self.refreshes.remove(&session.refresh);
-        if let Some(previous) = session.previous {
+        for previous in session.previous {
             self.tokens.remove(&previous.token);
         }
     }

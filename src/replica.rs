@@ -39,6 +39,18 @@ const OUTCOME_WAIT: Duration = Duration::from_secs(30);
 /// An append of unknown outcome is repeated at this distance.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// Somebody waits for the outcome of an entry; whoever leaves takes the place along.
+struct Waits<'a> {
+    replica: &'a Replica,
+    id: EntryId,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.replica.waiting.remove(&self.id.0);
+    }
+}
+
 /// One node's copy of the realm, kept by following the log.
 pub struct Replica {
     state: RwLock<State>,
@@ -94,6 +106,7 @@ impl Replica {
         let id = EntryId(dice::entry_id());
         let (sender, outcome) = oneshot::channel();
         self.waiting.insert(id.0, sender);
+        let _waits = Waits { replica: self, id };
         let entry = Entry { id, at: self.clock.now(), command };
         let watch = stopwatch();
         let done = async {
@@ -102,7 +115,6 @@ impl Replica {
         };
         let outcome =
             tokio::time::timeout(OUTCOME_WAIT, done).await.unwrap_or(Err(SubmitError::Unknown));
-        self.waiting.remove(&id.0);
         metrics::histogram!("tollgate_commit_seconds").record(watch.elapsed_secs());
         outcome
     }
@@ -220,7 +232,7 @@ impl Replica {
                 self.presences.renew(session.no, session.accessed);
             }
         }
-        let end = |ended: &Ended| Some((self.presences.end(ended.session)?, *ended));
+        let end = |ended: &Ended| Some((self.presences.end(ended.session, ended.reason)?, *ended));
         applied.ended.iter().filter_map(end).collect()
     }
 

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use protocol::{Envelope, Nack, NackCode};
+use protocol::{Envelope, Nack, NackCode, UserName};
 
 use crate::call::{Call, Caller, Effect, Root, no_session};
 use crate::counts;
@@ -73,7 +73,10 @@ impl Router {
         let watch = stopwatch();
         let envelope = match self.decode(frame) {
             Ok(envelope) => envelope,
-            Err(nack) => return Looked::Answered(self.refuse(None, None, &nack, caller, None)),
+            Err(nack) => {
+                let source_ref = protocol::envelope::source_ref_of(frame);
+                return Looked::Answered(self.refuse(None, source_ref, &nack, caller, None));
+            }
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
         let Some(row) = messages::find(&envelope.message_type) else {
@@ -81,29 +84,20 @@ impl Router {
             return Looked::Answered(self.refuse(None, source_ref, &nack, caller, None));
         };
         let Serve::AtOnce(serve) = row.serve else { return Looked::InTurn };
-        let session = match self.identify(caller, Some(known), &envelope, row, now) {
-            Ok(session) => session,
+        let speaker = self.speaker(caller, Some(known), &envelope, now);
+        let session = speaker.as_ref().ok();
+        let served = self.permit(row, &envelope, &speaker).and_then(|()| {
+            serve(&Ask { node: &self.node, caller, session, envelope: &envelope, now }, source_ref)
+        });
+        let reply = match served {
+            Ok(frame) => Reply { frame, ..Reply::default() },
             Err(nack) => {
-                return Looked::Answered(self.refuse(Some(row), source_ref, &nack, caller, None));
-            }
-        };
-        let ask =
-            Ask { node: &self.node, caller, session: session.as_ref(), envelope: &envelope, now };
-        let frame = match serve(&ask, source_ref) {
-            Ok(frame) => frame,
-            Err(nack) => {
-                return Looked::Answered(self.refuse(
-                    Some(row),
-                    source_ref,
-                    &nack,
-                    caller,
-                    session.as_ref(),
-                ));
+                let user = session.map(|session| &session.user_name);
+                self.refuse(Some(row), source_ref, &nack, caller, user)
             }
         };
         counts::served(row, watch.elapsed_secs());
-        let binds = session.filter(|_| caller.bound.is_none() && caller.outbox.is_some());
-        Looked::Answered(Reply { frame, bind: binds, effect: Effect::None })
+        Looked::Answered(Reply { bind: unbound(caller, session), ..reply })
     }
 
     /// Serves a frame in its turn.
@@ -115,21 +109,24 @@ impl Router {
         };
         let Serve::InTurn(serve) = row.serve else { return Reply::default() };
         let source_ref = root.source_ref.clone();
-        let unbound = caller.bound.is_none() && caller.outbox.is_some();
+        let binds = unbound(&caller, session.as_ref());
+        let dry = root.validate;
         let call = Call::new(self.node.clone(), caller.clone(), session.clone(), now, root);
         let served = AssertUnwindSafe(serve(&call, details)).catch_unwind().await;
         let served = served.unwrap_or_else(|_| Err(internal(row.name)));
         counts::served(row, watch.elapsed_secs());
-        let (effect, bind) = call.into_answer();
-        let bind = bind.or(session.clone().filter(|session| unbound && !session.is_over()));
+        let (effect, bind, about) = call.into_answer();
+        let bind = bind.or(binds.filter(|session| !session.is_over()));
+        let user = about.as_ref().or(session.as_ref().map(|session| &session.user_name));
         match served {
             Ok(body) => {
-                self.told(row, &caller, bind.as_ref().or(session.as_ref()));
+                if !dry {
+                    told(row, &caller, user);
+                }
                 Reply { frame: self.acknowledge(row, source_ref.as_deref(), body), bind, effect }
             }
             Err(nack) => {
-                let reply =
-                    self.refuse(Some(row), source_ref.as_deref(), &nack, &caller, session.as_ref());
+                let reply = self.refuse(Some(row), source_ref.as_deref(), &nack, &caller, user);
                 Reply { bind, ..reply }
             }
         }
@@ -159,15 +156,24 @@ impl Router {
     ) -> Result<(&'static Handler, Root, Option<String>, Option<Arc<Presence>>), Reply> {
         let refuse =
             |row, source_ref, nack: &Nack| self.refuse(row, source_ref, nack, caller, None);
-        let envelope = self.decode(frame).map_err(|nack| refuse(None, None, &nack))?;
+        let source_ref = || protocol::envelope::source_ref_of(frame);
+        let envelope = self.decode(frame).map_err(|nack| refuse(None, source_ref(), &nack))?;
         let source_ref = envelope.source_ref.map(|it| it.json());
         let row = messages::find(&envelope.message_type)
             .ok_or_else(|| refuse(None, source_ref, &unknown(&envelope.message_type)))?;
-        let session = self
-            .identify(caller, None, &envelope, row, now)
-            .map_err(|nack| refuse(Some(row), source_ref, &nack))?;
-        if let Some(session) = session.as_ref().filter(|_| row.activity) {
-            session.touch(now);
+        let speaker = self.speaker(caller, None, &envelope, now);
+        self.permit(row, &envelope, &speaker).map_err(|nack| {
+            let session = speaker.as_ref().ok();
+            let user = session.map(|session| &session.user_name);
+            let refused = self.refuse(Some(row), source_ref, &nack, caller, user);
+            Reply { bind: unbound(caller, session), ..refused }
+        })?;
+        let session = speaker.ok();
+        if let Some(session) = &session {
+            session.live(now);
+            if row.activity {
+                session.touch(now);
+            }
         }
         let root = Root {
             source_ref: source_ref.map(str::to_owned),
@@ -180,24 +186,36 @@ impl Router {
         Ok((row, root, envelope.details.map(|details| details.get().to_owned()), session))
     }
 
-    /// Who speaks (PROTOCOL §2, "Identity"), and whether the row lets him.
-    fn identify(
+    /// Who speaks (PROTOCOL §2, "Identity").
+    fn speaker(
         &self,
         caller: &Caller,
         known: Option<&mut KnownToken>,
         envelope: &Envelope<'_>,
-        row: &Handler,
         now: Millis,
-    ) -> Result<Option<Arc<Presence>>, Nack> {
+    ) -> Result<Arc<Presence>, Nack> {
         let session = match &envelope.session_auth_token {
             Some(token) => self.by_token(caller, known, token, now),
             None => caller.bound.clone().ok_or_else(no_session),
         };
-        let session = session.and_then(|session| self.still_on(session, now));
-        if row.access == Access::Anyone {
-            return Ok(session.ok());
+        session.and_then(|session| self.still_on(session, now))
+    }
+
+    /// Whether the row lets him.
+    fn permit(
+        &self,
+        row: &Handler,
+        envelope: &Envelope<'_>,
+        speaker: &Result<Arc<Presence>, Nack>,
+    ) -> Result<(), Nack> {
+        if envelope.validate && !row.entity {
+            let text = "VALIDATE is served by the events that change records";
+            return Err(Nack::new(NackCode::InvalidParameter, text));
         }
-        let session = session?;
+        if row.access == Access::Anyone {
+            return Ok(());
+        }
+        let session = speaker.as_ref().map_err(Nack::clone)?;
         if envelope.user_name.as_ref().is_some_and(|name| !session.user_name.is(name)) {
             let text = "USER_NAME is not the user of this session";
             return Err(Nack::new(NackCode::NotAuthorised, text));
@@ -207,7 +225,7 @@ impl Router {
         {
             return Err(Nack::not_authorised(right));
         }
-        Ok(Some(session))
+        Ok(())
     }
 
     fn by_token(
@@ -253,10 +271,17 @@ impl Router {
         if now < touched.saturating_add(idle_ms) {
             return Ok(session);
         }
-        let end =
-            End { session: session.session, reason: EndReason::Idle, unless_after: Some(touched) };
-        let replica = self.node.replica.clone();
-        tokio::spawn(async move { replica.submit(Command::End(end)).await.map(drop) });
+        // One command is enough, however many messages find it so.
+        if session.begin_end() {
+            let (no, reason) = (session.session, EndReason::Idle);
+            let end = End { session: no, reason, unless_after: Some(touched) };
+            let replica = self.node.replica.clone();
+            tokio::spawn(async move {
+                if replica.submit(Command::End(end)).await.is_err() {
+                    session.end_failed();
+                }
+            });
+        }
         Err(over())
     }
 
@@ -278,11 +303,12 @@ impl Router {
         source_ref: Option<&str>,
         nack: &Nack,
         caller: &Caller,
-        session: Option<&Arc<Presence>>,
+        user: Option<&UserName>,
     ) -> Reply {
         let legacy = self.node.settings.server.nack_naming == NackNaming::Legacy;
         let name = row.map_or("MSG_NACK", |row| if legacy { row.legacy_nack } else { row.nack });
-        let user = session.or(caller.bound.as_ref()).map(|session| session.user_name.as_str());
+        let bound = || caller.bound.as_ref().map(|session| &session.user_name);
+        let user = user.or_else(bound).map(UserName::as_str);
         counts::refused(row, nack.code());
         tracing::info!(
             message_type = row.map_or("?", |row| row.name),
@@ -296,14 +322,18 @@ impl Router {
             ..Reply::default()
         }
     }
+}
 
-    /// One line for each login and each administration.
-    fn told(&self, row: &Handler, caller: &Caller, session: Option<&Arc<Presence>>) {
-        if row.told {
-            let user = session.map(|session| session.user_name.as_str());
-            let address = caller.address;
-            tracing::info!(message_type = row.name, code = "OK", user, %address, "done");
-        }
+/// The session to which an unbound socket belongs from now on: it spoke for it.
+fn unbound(caller: &Caller, session: Option<&Arc<Presence>>) -> Option<Arc<Presence>> {
+    session.filter(|_| caller.bound.is_none() && caller.outbox.is_some()).cloned()
+}
+
+/// One line for each login and each administration.
+fn told(row: &Handler, caller: &Caller, user: Option<&UserName>) {
+    if row.told {
+        let (user, address) = (user.map(UserName::as_str), caller.address);
+        tracing::info!(message_type = row.name, code = "OK", user, %address, "done");
     }
 }
 

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
 use crate::log::Seq;
+use crate::log::mark::Mark;
 use crate::log::sled::SledLog;
 use crate::realm::Row;
 
@@ -55,6 +56,8 @@ pub struct Store {
     rows: sled::Tree,
     dir: std::path::PathBuf,
     image: Mutex<Image>,
+    /// Whether the sum of the rows could be read.
+    has_sum: bool,
     is_new: bool,
 }
 
@@ -79,26 +82,32 @@ impl Store {
             .create(dir)
             .map_err(StoreError::Io)?;
         let is_new = check_format(dir)?;
-        let db = match open_sled(dir, cache_mb) {
+        let hangs = || StoreError::Damaged("the database does not open in time".to_owned());
+        let db = match open_sled(dir, cache_mb).ok_or_else(hangs)? {
             Err(StoreError::Damaged(why)) => {
                 // A damaged snapshot blocks sled, which can do without it.
                 if !set_snapshots_aside(dir).map_err(StoreError::Io)? {
                     return Err(StoreError::Damaged(why));
                 }
-                open_sled(dir, cache_mb)?
+                open_sled(dir, cache_mb).ok_or_else(hangs)??
             }
             opened => opened?,
         };
-        if is_new {
-            write_format(dir).map_err(StoreError::Io)?;
-        }
         let rows = db.open_tree("rows").map_err(StoreError::sled)?;
-        let image = match rows.get(IMAGE).map_err(StoreError::sled)? {
-            Some(bytes) => Image::read(&bytes)?,
-            None if is_new || rows.is_empty() => Image::default(),
-            None => return Err(StoreError::Damaged("the rows have no sum".to_owned())),
-        };
-        Ok(Self { db, rows, dir: dir.to_owned(), image: Mutex::new(image), is_new })
+        let log = db.open_tree("log").map_err(StoreError::sled)?;
+        if is_new && !(rows.is_empty() && log.is_empty()) {
+            return Err(StoreError::Damaged("the format file is gone".to_owned()));
+        }
+        // Without a sum the rows are not to be trusted; the log can make them again.
+        let image = rows.get(IMAGE).map_err(StoreError::sled)?;
+        let sum = image.map_or(rows.is_empty().then(Image::default), |it| Image::read(&it));
+        let image = Mutex::new(sum.unwrap_or_default());
+        Ok(Self { db, rows, dir: dir.to_owned(), image, has_sum: sum.is_some(), is_new })
+    }
+
+    /// Whether a folder holds what a store is made of, whole or not.
+    pub fn is_in(dir: &Path) -> bool {
+        ["format", "high-water", "sled"].iter().any(|part| dir.join(part).exists())
     }
 
     /// Whether nothing was there before.
@@ -109,6 +118,10 @@ impl Store {
     /// The log in the same database.
     pub fn log(&self) -> Result<SledLog, StoreError> {
         let log = SledLog::open(&self.db, &self.dir, self.is_new)?;
+        if self.is_new {
+            // The last step of making a store: whatever ends before it has made none.
+            write_format(&self.dir).map_err(StoreError::Io)?;
+        }
         let applied = self.applied();
         if applied > log.last() || applied + 1 < log.first() {
             let why = format!(
@@ -131,6 +144,9 @@ impl Store {
         &self,
         mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), String>,
     ) -> Result<(), StoreError> {
+        if !self.has_sum {
+            return Err(StoreError::Damaged("the rows have no sum".to_owned()));
+        }
         let mut found = Image { applied: self.applied(), ..Image::default() };
         let mut walk = || -> Result<(), StoreError> {
             for row in self.rows.iter() {
@@ -214,19 +230,15 @@ impl Image {
         [&body[..], &check].concat()
     }
 
-    fn read(bytes: &[u8]) -> Result<Self, StoreError> {
-        let wrong = || StoreError::Damaged("the sum of the rows cannot be read".to_owned());
-        let (body, check) = bytes.split_at_checked(32).ok_or_else(wrong)?;
+    /// What [`Image::write`] made, if it is whole.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (body, check) = bytes.split_at_checked(32)?;
         if check != digest(IMAGE, body).to_be_bytes() {
-            return Err(wrong());
+            return None;
         }
-        let number = |at: usize| body[at..at + 8].try_into().map(u64::from_be_bytes);
-        let digest = body[16..].try_into().map(u128::from_be_bytes).map_err(|_| wrong())?;
-        Ok(Self {
-            applied: number(0).map_err(|_| wrong())?,
-            rows: number(8).map_err(|_| wrong())?,
-            digest,
-        })
+        let number = |at: usize| body[at..at + 8].try_into().map(u64::from_be_bytes).ok();
+        let digest = body[16..].try_into().map(u128::from_be_bytes).ok()?;
+        Some(Self { applied: number(0)?, rows: number(8)?, digest })
     }
 }
 
@@ -248,8 +260,12 @@ fn check_format(dir: &Path) -> Result<bool, StoreError> {
         Ok(text) if text.trim() == FORMAT => Ok(false),
         Ok(text) => Err(StoreError::Format(text.trim().chars().take(40).collect())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // The mark is written after the format: with a mark, this is not a first start.
-            match dir.join("high-water").exists() {
+            // The format is written last: a mark of some entry belongs to a store that was made.
+            let is_marked = || {
+                dir.join("high-water").exists()
+                    && Mark::open(dir).is_ok_and(|it| it.read().is_some_and(|(seq, _)| seq > 0))
+            };
+            match is_marked() {
                 true => Err(StoreError::Damaged("the format file is gone".to_owned())),
                 false => Ok(true),
             }
@@ -269,8 +285,9 @@ fn write_format(dir: &Path) -> io::Result<()> {
     std::fs::File::open(dir)?.sync_all()
 }
 
-/// Opens sled on a thread, so that neither a panic nor a hang of it takes the process along.
-fn open_sled(dir: &Path, cache_mb: u64) -> Result<sled::Db, StoreError> {
+/// Opens sled on a thread, so that neither a panic nor a hang of it takes the process along. None:
+/// it hangs, and holds the lock of its file.
+fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, StoreError>> {
     let config = sled::Config::default()
         .path(dir.join("sled"))
         .cache_capacity(cache_mb.max(1) << 20)
@@ -289,9 +306,9 @@ fn open_sled(dir: &Path, cache_mb: u64) -> Result<sled::Db, StoreError> {
     let opened = receiver.recv_timeout(wait);
     std::panic::set_hook(hook);
     match opened {
-        Ok(Ok(opened)) => opened.map_err(StoreError::sled),
-        Ok(Err(_)) => Err(StoreError::Damaged("the database cannot be opened".to_owned())),
-        Err(_) => Err(StoreError::Damaged("the database does not open".to_owned())),
+        Ok(Ok(opened)) => Some(opened.map_err(StoreError::sled)),
+        Ok(Err(_)) => Some(Err(StoreError::Damaged("the database cannot be opened".to_owned()))),
+        Err(_) => None,
     }
 }
 

@@ -1,15 +1,19 @@
 //! Failed logins by address: a token bucket each, so that guessing is slow from wherever it comes.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+use crate::outside::source::Source;
 use crate::realm::Millis;
 use crate::settings::AddressRange;
 
 /// Addresses that are remembered; beyond, full buckets are forgotten.
 const ADDRESSES_MAX: usize = 100_000;
 const MINUTE_MS: Millis = 60_000;
+/// Full buckets are looked for at this distance.
+const SWEEP_MS: Millis = 1_000;
 
 /// Counts failures by address; successes are free.
 #[derive(Debug)]
@@ -17,13 +21,15 @@ pub struct Throttle {
     per_minute: u32,
     exempt: Vec<AddressRange>,
     /// When the bucket of an address will be full again.
-    full_at: DashMap<IpAddr, Millis>,
+    full_at: DashMap<Source, Millis>,
+    /// When full buckets were forgotten last.
+    swept_at: AtomicU64,
 }
 
 impl Throttle {
     /// Allows `per_minute` failures a minute (0: any number) but to `exempt` addresses.
     pub fn new(per_minute: u32, exempt: Vec<AddressRange>) -> Self {
-        Self { per_minute, exempt, full_at: DashMap::new() }
+        Self { per_minute, exempt, full_at: DashMap::new(), swept_at: AtomicU64::new(0) }
     }
 
     /// Whether an address may try now, else after how many milliseconds.
@@ -31,7 +37,7 @@ impl Throttle {
         if self.per_minute == 0 || self.is_exempt(address) {
             return Ok(());
         }
-        let full_at = self.full_at.get(&address).map_or(now, |full_at| *full_at);
+        let full_at = self.full_at.get(&address.into()).map_or(now, |full_at| *full_at);
         match (full_at + self.price()).saturating_sub(now + MINUTE_MS) {
             0 => Ok(()),
             wait => Err(wait),
@@ -44,9 +50,15 @@ impl Throttle {
             return;
         }
         if self.full_at.len() >= ADDRESSES_MAX {
-            self.full_at.retain(|_, full_at| *full_at > now);
+            // Looking through all of them for every failure would be an attack of its own.
+            if self.swept_at.fetch_max(now, Ordering::AcqRel) + SWEEP_MS <= now {
+                self.full_at.retain(|_, full_at| *full_at > now);
+            }
+            if self.full_at.len() >= ADDRESSES_MAX {
+                return;
+            }
         }
-        let mut full_at = self.full_at.entry(address).or_insert(now);
+        let mut full_at = self.full_at.entry(address.into()).or_insert(now);
         *full_at = (*full_at).max(now) + self.price();
     }
 

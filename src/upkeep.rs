@@ -12,7 +12,7 @@ use crate::feed::Notice;
 use crate::node::Node;
 use crate::presence::Presence;
 use crate::realm::command::End;
-use crate::realm::{Command, Outcome};
+use crate::realm::{Command, Millis, Outcome};
 use crate::services::HostAt;
 use crate::settings::PushServices;
 use crate::watch::Due;
@@ -22,6 +22,8 @@ const TOUCHES_MAX: usize = 64;
 /// The watch looks at least this often.
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
+/// Sessions without a presence are looked for at this distance.
+const ADOPT_DISTANCE: Duration = Duration::from_secs(30);
 /// What could not be ended is looked at again after this time.
 const END_AGAIN: Duration = Duration::from_secs(1);
 /// The log is trimmed at this distance.
@@ -29,9 +31,10 @@ const TRIM_DISTANCE: Duration = Duration::from_secs(3_600);
 
 /// Starts all duties; they end with the set.
 pub fn start(node: &Arc<Node>) -> JoinSet<()> {
-    watch_known(node);
+    adopt(node, node.clock.now());
     let mut duties = JoinSet::new();
     duties.spawn(watch(node.clone()));
+    duties.spawn(adopt_again(node.clone()));
     duties.spawn(touch(node.clone()));
     duties.spawn(sweep(node.clone()));
     duties.spawn(keep_clock(node.clone()));
@@ -44,22 +47,31 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     duties
 }
 
-/// Sessions that had a socket before the restart are watched from now on: their GUIs come back.
-fn watch_known(node: &Arc<Node>) {
-    let now = node.clock.now();
+/// Sessions that had a socket, and that this node knows nothing of, are watched from now on: their
+/// GUIs come back after a restart, or never got the answer to their login. `alive`: their last sign
+/// of life at least.
+fn adopt(node: &Arc<Node>, alive: Millis) {
     let presences = &node.replica.presences;
-    let known = node.replica.read(|realm, _| {
+    let unknown = node.replica.read(|realm, _| {
         let watched = realm.sessions_after(None).filter(|it| it.watched && it.dormant.is_none());
+        let unknown = watched.filter(|session| presences.get(session.no).is_none());
         let presence = |session: &crate::realm::sessions::Session| {
             let name = &realm.user(session.user)?.name;
             Some(presences.of(session.no, session.user, name, session.accessed))
         };
-        watched.filter_map(presence).collect::<Vec<_>>()
+        unknown.filter_map(presence).collect::<Vec<_>>()
     });
-    for presence in known {
-        presence.live(now);
+    for presence in unknown {
+        presence.live(alive);
         presences.watched(&presence);
-        node.watch.add(&presence, now);
+        node.watch.add(&presence, node.clock.now());
+    }
+}
+
+async fn adopt_again(node: Arc<Node>) {
+    loop {
+        tokio::time::sleep(ADOPT_DISTANCE).await;
+        adopt(&node, 0);
     }
 }
 
@@ -69,7 +81,8 @@ async fn watch(node: Arc<Node>) {
         for (presence, due) in node.watch.due(&node.limits(), now) {
             match due {
                 Due::Warn(left) => {
-                    presence.tell(&Notice::Expiring { in_secs: left.div_ceil(1_000) })
+                    let session = presence.session;
+                    presence.tell(&Notice::Expiring { session, in_secs: left.div_ceil(1_000) });
                 }
                 Due::End(reason, unless_after) => {
                     let unless_after = Some(unless_after);
@@ -196,6 +209,6 @@ fn push_services(node: &Node) {
         let frame = format!(
             r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT_ACK","DETAILS":{members},"PUSHED":true}}}}"#
         );
-        presence.tell(&Notice::Services(frame.into()));
+        presence.tell(&Notice::Services(presence.session, frame.into()));
     });
 }

@@ -78,6 +78,20 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// SOURCE_REF of a frame that is no envelope for another reason, so that its refusal finds home.
+pub fn source_ref_of(frame: &str) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(rename = "SOURCE_REF", borrow)]
+        source_ref: &'a RawValue,
+    }
+    let raw = serde_json::from_str::<Named<'_>>(frame).ok()?.source_ref.get();
+    if raw.contains('\\') {
+        serde_json::from_str::<Text<'_>>(raw).ok()?;
+    }
+    SourceRef::parse(raw).ok().map(SourceRef::json)
+}
+
 /// What a parser error may say to the outside: the place and the kind, never a value.
 fn explain(error: &serde_json::Error) -> String {
     let text = error.to_string();

@@ -9,22 +9,41 @@ use crate::opening::{self, Opened};
 use crate::outside::clock::Clock;
 use crate::outside::passwords::Passwords;
 use crate::realm::{Command, Outcome, Refusal};
-use crate::settings::Settings;
+use crate::settings::{Engine, Settings};
+use crate::store::Store;
 
-/// Opens the store in `dir` (and makes it if there is none), works, and closes it.
+/// Opens the store in `dir`, works, and closes it. A new store is prepared; one that a gateway made
+/// keeps that gateway's policy.
 pub(super) fn with_store<T>(
     settings: &Settings,
     dir: &Path,
     work: impl AsyncFnOnce(&Opened) -> Result<T>,
 ) -> Result<T> {
+    if settings.store.engine == Engine::Memory {
+        bail!("store.engine is \"memory\": there is no store that would keep what is done");
+    }
     let opened = opening::open(settings, dir, Clock::system())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
-        opened.prepare(settings, None).await?;
+        if opened.is_new {
+            opened.prepare(settings, None).await?;
+        }
         work(&opened).await
     });
     opened.close();
     done
+}
+
+/// The same where a store must be there already.
+pub(super) fn with_old_store<T>(
+    settings: &Settings,
+    dir: &Path,
+    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+) -> Result<T> {
+    if !Store::is_in(dir) {
+        bail!("there is no store in {}", dir.display());
+    }
+    with_store(settings, dir, work)
 }
 
 /// Commands and turns a refusal into an error in words.

@@ -42,11 +42,15 @@ impl Say {
         let (mut socket, _) =
             tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await?;
         let login = self.login.as_deref().map(login).transpose()?;
+        let mut refused = 0;
         for message in login.into_iter().chain(self.messages) {
             socket.send(Message::text(message)).await?;
             let answer = tokio::time::timeout(ANSWER_WAIT, socket.next()).await;
             match answer.context("no answer in time")? {
-                Some(Ok(Message::Text(answer))) => println!("{answer}"),
+                Some(Ok(Message::Text(answer))) => {
+                    println!("{answer}");
+                    refused += usize::from(is_refusal(&answer));
+                }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),
                 None => bail!("the gateway closed the connection"),
@@ -61,8 +65,16 @@ impl Say {
         };
         // The end of the time is how listening is meant to end.
         let _ = tokio::time::timeout(Duration::from_secs(self.listen_secs), listen).await;
+        if refused > 0 {
+            bail!("{refused} messages were refused");
+        }
         Ok(())
     }
+}
+
+fn is_refusal(answer: &str) -> bool {
+    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    answer["MESSAGE_TYPE"].as_str().is_some_and(|name| name.ends_with("_NACK"))
 }
 
 fn login(user: &str) -> Result<String> {

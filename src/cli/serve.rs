@@ -12,7 +12,7 @@ use clap::Args;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use protocol::{Password, UserName};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Config, offline};
@@ -81,6 +81,8 @@ async fn serve(
     clock: Clock,
     metrics: PrometheusHandle,
 ) -> Result<()> {
+    // From here on a signal is an orderly end.
+    let mut signals = Signals::new()?;
     // Whatever may fail comes before the first administrator is made, whose password is told once.
     let gate = bind(&settings.server.listen)?;
     let address = gate.local_addr()?;
@@ -106,7 +108,7 @@ async fn serve(
     });
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     tell(address, data_dir, told)?;
-    wait_for_signal().await?;
+    signals.end().await;
     let _ = stop.send(true);
     drain(&node).await;
     upkeep::flush_touches(&node).await;
@@ -140,14 +142,35 @@ async fn drain(node: &Arc<Node>) {
     }
 }
 
-async fn wait_for_signal() -> Result<()> {
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "ending"),
-        _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "ending"),
+/// The signals that a gateway listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
-    Ok(())
+
+    /// Waits for the signal that ends the gateway.
+    async fn end(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return tracing::info!(signal = "SIGTERM", "ending"),
+                _ = self.interrupt.recv() => return tracing::info!(signal = "SIGINT", "ending"),
+                // A terminal that closes, or a habit: not a reason to end everybody's session.
+                _ = self.hang_up.recv() => {
+                    tracing::warn!(signal = "SIGHUP", "the configuration is read at the start only");
+                }
+            }
+        }
+    }
 }
 
 /// The administrator that a first start makes, with the password if nobody chose it.
@@ -195,10 +218,19 @@ impl First {
 fn tell(address: SocketAddr, data_dir: &Path, password: Option<String>) -> Result<()> {
     let password = password.unwrap_or_else(|| "echo YOUR-PASSWORD".to_owned());
     let program = std::env::current_exe().unwrap_or_else(|_| "tollgate".into());
-    println!("tollgate listens on ws://{address}/ and keeps its data in {}", data_dir.display());
-    println!("log in:  {password} | {} say --to {address} --login {ADMIN}", quoted(&program));
-    std::io::stdout().flush()?;
-    Ok(())
+    let mut out = std::io::stdout().lock();
+    let data = data_dir.display();
+    let told = writeln!(out, "tollgate listens on ws://{address}/ and keeps its data in {data}")
+        .and_then(|()| {
+            let program = quoted(&program);
+            writeln!(out, "log in:  {password} | {program} say --to {address} --login {ADMIN}")
+        })
+        .and_then(|()| out.flush());
+    // Nobody has to read it: the log says where the gateway listens, too.
+    told.or_else(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(error.into()),
+    })
 }
 
 /// A path as a shell reads it back.
@@ -211,7 +243,9 @@ fn quoted(path: &Path) -> String {
 /// Writes a line into a file that only its owner reads.
 fn write_private(file: &Path, line: &str) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
+    options.write(true).create_new(true).mode(0o600);
+    // An old file may be readable by others.
+    let _ = std::fs::remove_file(file);
     let written = options.open(file).and_then(|mut file| writeln!(file, "{line}"));
     written.with_context(|| format!("{} cannot be written", file.display()))
 }

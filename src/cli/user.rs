@@ -100,7 +100,7 @@ impl Passwd {
         };
         let credential = offline::hash(&settings, &password)?.into();
         let set = SetCredential { user_name, credential };
-        offline::with_store(&settings, &self.store.data_dir, async |opened| {
+        offline::with_old_store(&settings, &self.store.data_dir, async |opened| {
             offline::command(opened, Command::SetCredential(set)).await
         })?;
         println!("the password of {} is set; its sessions have ended", self.name);
@@ -112,10 +112,7 @@ impl Store {
     fn list(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        if !self.data_dir.exists() {
-            bail!("there is no store in {}", self.data_dir.display());
-        }
-        offline::with_store(&settings, &self.data_dir, async |opened| {
+        offline::with_old_store(&settings, &self.data_dir, async |opened| {
             let lines = opened.replica.read(|realm, _| {
                 let line = |user: &crate::realm::users::User| {
                     let name = |no| Some(realm.profile(no)?.name.to_string());

@@ -1,4 +1,5 @@
-//! The index: which subscriptions a commit may matter to.
+//! The index: which subscriptions a commit may matter to. A filter that asks for certain values of a
+//! key field is found by them, so that ten thousand filters cost what the one that matches costs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,34 +15,98 @@ pub(super) struct Place {
     pub(super) id: u64,
 }
 
-/// Subscriptions limited to one user are found by that user; the others form one list a source.
+/// A value by which subscriptions are found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// Rows of this user.
+    User(UserNo),
+    /// Rows with this word in the source's own key field, or of a user of this name (in lower
+    /// case) who does not exist yet.
+    Word(Box<str>),
+}
+
+/// Subscriptions by source and key; those without a key form one list a source.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    pub(super) keyed: BTreeMap<(Source, UserNo), Vec<Place>>,
-    pub(super) broad: BTreeMap<Source, Vec<Place>>,
-    pub(super) owners: BTreeMap<UserNo, Vec<Place>>,
+    keyed: BTreeMap<(Source, Key), Vec<Place>>,
+    broad: BTreeMap<Source, Vec<Place>>,
+    owners: BTreeMap<UserNo, Vec<Place>>,
 }
 
 impl Index {
-    pub(super) fn list(&mut self, source: Source, user: Option<UserNo>) -> &mut Vec<Place> {
-        match user {
-            Some(user) => self.keyed.entry((source, user)).or_default(),
-            None => self.broad.entry(source).or_default(),
+    /// Adds a subscription under its keys; under none it is looked at for every row.
+    pub(super) fn add(&mut self, source: Source, keys: &[Key], owner: UserNo, place: &Place) {
+        for key in keys {
+            self.keyed.entry((source, key.clone())).or_default().push(place.clone());
         }
+        if keys.is_empty() {
+            self.broad.entry(source).or_default().push(place.clone());
+        }
+        self.owners.entry(owner).or_default().push(place.clone());
     }
 
-    pub(super) fn remove(&mut self, source: Source, user: Option<UserNo>, owner: UserNo, id: u64) {
-        self.list(source, user).retain(|place| place.id != id);
-        if let Some(user) = user
-            && self.keyed.get(&(source, user)).is_some_and(Vec::is_empty)
-        {
-            self.keyed.remove(&(source, user));
+    /// Takes it out again.
+    pub(super) fn remove(&mut self, source: Source, keys: &[Key], owner: UserNo, id: u64) {
+        for key in keys {
+            forget(&mut self.keyed, &(source, key.clone()), id);
         }
-        if let Some(places) = self.owners.get_mut(&owner) {
-            places.retain(|place| place.id != id);
-            if places.is_empty() {
-                self.owners.remove(&owner);
-            }
+        if keys.is_empty() {
+            forget(&mut self.broad, &source, id);
+        }
+        forget(&mut self.owners, &owner, id);
+    }
+
+    /// Whether anybody subscribes to a source.
+    pub(super) fn is_subscribed(&self, source: Source) -> bool {
+        let first = (source, Key::User(UserNo::MIN));
+        let keyed = self.keyed.range(first..).next();
+        self.broad.contains_key(&source) || keyed.is_some_and(|((it, _), _)| *it == source)
+    }
+
+    /// Subscriptions that are looked at for every row of a source.
+    pub(super) fn broad(&self, source: Source) -> &[Place] {
+        self.broad.get(&source).map_or(&[], Vec::as_slice)
+    }
+
+    /// Subscriptions under a key.
+    pub(super) fn keyed(&self, source: Source, key: Key) -> &[Place] {
+        self.keyed.get(&(source, key)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Users by whom subscriptions to a source are found, in order.
+    pub(super) fn users(&self, source: Source) -> impl Iterator<Item = UserNo> {
+        let all = (source, Key::User(UserNo::MIN))..=(source, Key::User(UserNo::MAX));
+        self.keyed.range(all).filter_map(|((_, key), _)| match key {
+            Key::User(user) => Some(*user),
+            Key::Word(_) => None,
+        })
+    }
+
+    /// Words by which subscriptions to a source are found, with these.
+    pub(super) fn words(&self, source: Source) -> impl Iterator<Item = (&str, &[Place])> {
+        let words = self.keyed.range((source, Key::Word(Box::default()))..);
+        words.map_while(move |((it, key), places)| match key {
+            Key::Word(word) if *it == source => Some((&**word, places.as_slice())),
+            _ => None,
+        })
+    }
+
+    /// Whoever has subscriptions, in order.
+    pub(super) fn owners(&self) -> impl Iterator<Item = UserNo> {
+        self.owners.keys().copied()
+    }
+
+    /// The subscriptions of an owner.
+    pub(super) fn owned(&self, owner: UserNo) -> &[Place] {
+        self.owners.get(&owner).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn forget<K: Ord>(map: &mut BTreeMap<K, Vec<Place>>, key: &K, id: u64) {
+    if let Some(places) = map.get_mut(key) {
+        places.retain(|place| place.id != id);
+        if places.is_empty() {
+            map.remove(key);
         }
     }
 }

@@ -15,10 +15,10 @@ use crate::realm::{EndReason, SessionNo};
 #[derive(Debug, Clone)]
 pub enum Notice {
     /// The services changed: a heartbeat's answer that nobody asked for.
-    Services(Arc<str>),
+    Services(SessionNo, Arc<str>),
     /// The session of this connection ends soon.
-    #[expect(missing_docs, reason = "the seconds that are left")]
-    Expiring { in_secs: u64 },
+    #[expect(missing_docs, reason = "which session, and the seconds that are left")]
+    Expiring { session: SessionNo, in_secs: u64 },
     /// A session ended; the socket is told if it is bound to it.
     Ended(SessionNo, EndReason),
     /// The gateway drains.
@@ -51,6 +51,8 @@ struct Inside {
 
 /// Frames taken in one go; the rest stays and goes on conflating while they are written.
 const FRAMES_MAX: usize = 16;
+/// And their bytes, of which the last frame may be over.
+const BYTES_MAX: usize = 64 * 1024;
 
 impl Outbox {
     /// An outbox whose waiting rows may weigh `bytes_max`.
@@ -62,8 +64,9 @@ impl Outbox {
     /// Adds a notice and wakes the socket. A newer list of services replaces one that waits.
     pub fn notify(&self, notice: Notice) {
         let mut inside = self.inside.lock();
-        if matches!(notice, Notice::Services(_)) {
-            inside.notices.retain(|old| !matches!(old, Notice::Services(_)));
+        if let Notice::Services(session, _) = &notice {
+            let same = |old: &Notice| matches!(old, Notice::Services(it, _) if it == session);
+            inside.notices.retain(|old| !same(old));
         }
         inside.notices.push(notice);
         drop(inside);
@@ -120,10 +123,12 @@ impl Outbox {
     pub fn take(&self) -> Mail {
         self.due.store(false, Ordering::Release);
         let mut inside = self.inside.lock();
-        let mut mail = Mail::default();
+        let (mut mail, mut bytes) = (Mail::default(), 0);
         for subscription in &mut inside.subscriptions {
-            while subscription.is_due() && mail.frames.len() < FRAMES_MAX {
-                mail.frames.push(subscription.update());
+            while subscription.is_due() && mail.frames.len() < FRAMES_MAX && bytes < BYTES_MAX {
+                let frame = subscription.update();
+                bytes += frame.len();
+                mail.frames.push(frame);
             }
         }
         if inside.subscriptions.iter().any(Subscription::is_due) {

@@ -1,19 +1,19 @@
 //! A commit, told to the subscriptions that it matters to.
 
-use super::index::{Index, Place};
+use super::index::{Index, Key, Place};
 use super::source::Source;
 use super::subscription::Subscription;
 use super::touched::{Before, Touched};
 use crate::log::Seq;
 use crate::realm::{Realm, UserNo};
 
-/// A subscription that is limited to another user now than it was.
+/// A subscription that is found by other keys now than it was.
 struct Moved {
     place: Place,
     source: Source,
     owner: UserNo,
-    from: Option<UserNo>,
-    to: Option<UserNo>,
+    from: Vec<Key>,
+    to: Vec<Key>,
 }
 
 /// Tells every matching subscription what is different for it: what its owner no longer sees first,
@@ -26,14 +26,21 @@ pub(super) fn publish(
     before: &Before,
 ) {
     for Moved { place, source, owner, from, to } in scopes(index, realm, seq, touched) {
-        index.remove(source, from, owner, place.id);
-        index.list(source, to).push(place.clone());
-        index.owners.entry(owner).or_default().push(place);
+        index.remove(source, &from, owner, place.id);
+        index.add(source, &to, owner, &place);
     }
     for ((source, row), old) in &before.rows {
-        let broad = index.broad.get(source).into_iter().flatten();
-        let keyed = old.user.and_then(|user| index.keyed.get(&(*source, user)));
-        for place in broad.chain(keyed.into_iter().flatten()) {
+        let user = old.user.map(Key::User);
+        // A record is found by its word now and by the one it had.
+        let now = source.word(realm, *row);
+        let then = old
+            .row
+            .as_ref()
+            .and_then(|row| source.word_of(row))
+            .filter(|it| Some(it) != now.as_ref());
+        let keys = user.into_iter().chain([now, then].into_iter().flatten().map(Key::Word));
+        let keyed = keys.flat_map(|key| index.keyed(*source, key));
+        for place in index.broad(*source).iter().chain(keyed) {
             let look = |one: &mut Subscription| one.look(realm, seq, *row, old.row.as_ref());
             place.outbox.with_one(place.id, look);
         }
@@ -41,56 +48,72 @@ pub(super) fn publish(
     rights(index, realm, seq, touched);
 }
 
-/// Owners whose rights changed may see more or less than before.
+/// Owners whose rights changed may see more or less than before; filters that name users who did
+/// not exist may find them now.
 fn scopes(index: &Index, realm: &Realm, seq: Seq, touched: &Touched) -> Vec<Moved> {
     let mut moved = Vec::new();
+    let mut scope = |place: &Place, one: &mut Subscription| {
+        let (was_open, was_unmasked, from) = (one.open, one.unmasked, one.keys());
+        one.scope(realm);
+        if was_open != one.open || one.lists_own() {
+            one.reflect(seq);
+            one.compare(realm);
+        }
+        if was_unmasked != one.unmasked {
+            one.remask(realm);
+        }
+        let (source, owner, to) = (one.wish.source, one.wish.owner, one.keys());
+        if from != to {
+            moved.push(Moved { place: place.clone(), source, owner, from, to });
+        }
+    };
     touched.affected(
         realm,
-        index.owners.keys().copied(),
-        |owner| index.owners.contains_key(&owner),
+        index.owners(),
+        |owner| !index.owned(owner).is_empty(),
         |owner, rights| {
-            for place in index.owners.get(&owner).into_iter().flatten() {
+            for place in index.owned(owner) {
                 place.outbox.with_one(place.id, |one| {
-                    if !one.hinges_on(realm, rights) {
-                        return;
-                    }
-                    let (was_open, from) = (one.open, one.user);
-                    one.scope(realm);
-                    if was_open != one.open || one.lists_own() {
-                        one.reflect(seq);
-                        one.compare(realm);
-                    }
-                    if from != one.user {
-                        let (source, to) = (one.wish.source, one.user);
-                        moved.push(Moved { place: place.clone(), source, owner, from, to });
+                    if one.hinges_on(realm, rights) {
+                        scope(place, one);
                     }
                 });
             }
         },
     );
+    for user in touched.users().filter_map(|user| realm.user(user)) {
+        let name: Box<str> = user.name.as_str().to_ascii_lowercase().into();
+        for source in Source::OF_USERS {
+            for place in index.keyed(source, Key::Word(name.clone())) {
+                place.outbox.with_one(place.id, |one| scope(place, one));
+            }
+        }
+    }
     moved
 }
 
 /// USER_RIGHTS: who is subscribed decides which rows are looked at, not who is affected.
 fn rights(index: &Index, realm: &Realm, seq: Seq, touched: &Touched) {
     let source = Source::UserRights;
-    let all = (source, UserNo::MIN)..=(source, UserNo::MAX);
-    let keyed = index.keyed.range(all).map(|((_, user), _)| *user);
     touched.affected(
         realm,
-        keyed,
-        |user| index.keyed.contains_key(&(source, user)),
+        index.users(source),
+        |user| !index.keyed(source, Key::User(user)).is_empty(),
         |user, rights| {
-            for place in index.keyed.get(&(source, user)).into_iter().flatten() {
+            for place in index.keyed(source, Key::User(user)) {
                 place.outbox.with_one(place.id, |one| {
                     one.look_rights(realm, seq, user, rights);
                 });
             }
         },
     );
-    for place in index.broad.get(&source).into_iter().flatten() {
-        place.outbox.with_one(place.id, |one| {
-            touched.in_order(realm, |user, rights| one.look_rights(realm, seq, user, rights));
-        });
+    for (word, places) in index.words(source) {
+        let right = realm.right_by_code(word).map(|right| right.no);
+        for place in places.iter().filter(|_| right.is_some_and(|it| touched.concerns(it))) {
+            place.outbox.with_one(place.id, |one| one.look_many(realm, seq, touched, right));
+        }
+    }
+    for place in index.broad(source) {
+        place.outbox.with_one(place.id, |one| one.look_many(realm, seq, touched, None));
     }
 }

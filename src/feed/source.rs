@@ -1,5 +1,7 @@
 //! Data sources: which rows exist, who sees them, in which order they are read.
 
+use std::collections::BTreeSet;
+
 use protocol::criteria::{Column, Kind, Value};
 
 use super::row::{DataRow, Field};
@@ -56,8 +58,9 @@ static ACTIVE_SESSIONS: [Column; 6] = [
     text("SESSION_ID"),
     VERSION,
 ];
-/// The column of ACTIVE_SESSIONS that is a capability.
+/// The column of ACTIVE_SESSIONS that is a capability, and the right that shows it.
 const SESSION_ID: usize = 4;
+const LOGOUT_OTHERS: &str = "LOGOUT_OTHERS";
 static SERVICES: [Column; 7] = [
     text("NAME"),
     flag("ENCRYPTED"),
@@ -132,11 +135,52 @@ impl Source {
         }
     }
 
+    /// The right that shows a column which is otherwise masked.
+    pub fn unmasking(self) -> Option<&'static str> {
+        (self == Source::ActiveSessions).then_some(LOGOUT_OTHERS)
+    }
+
+    /// The columns that are masked without that right, one bit each.
+    pub(super) fn maskable(self) -> u64 {
+        if self == Source::ActiveSessions { 1 << SESSION_ID } else { 0 }
+    }
+
     /// The column that names the user whom a row belongs to, where rows belong to users.
     pub fn user_column(self) -> Option<usize> {
         match self {
             Source::UserRights | Source::ActiveSessions => Some(0),
             Source::AllUsers => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Sources whose rows belong to users.
+    pub(super) const OF_USERS: [Source; 3] =
+        [Source::UserRights, Source::AllUsers, Source::ActiveSessions];
+
+    /// The columns that hold the word by which rows are found: a right's code, a profile's name.
+    pub(super) fn word_columns(self) -> &'static [usize] {
+        match self {
+            Source::UserRights => &[1, 2],
+            Source::AllProfiles | Source::AllRights => &[1],
+            _ => &[],
+        }
+    }
+
+    /// The word of a record's row, if the record exists.
+    pub(super) fn word(self, realm: &Realm, row: RowRef) -> Option<Box<str>> {
+        let word = match self {
+            Source::AllProfiles => realm.profile(ProfileNo(low(row)))?.name.as_str(),
+            Source::AllRights => realm.right(RightNo(low(row)))?.code.as_str(),
+            _ => return None,
+        };
+        Some(word.into())
+    }
+
+    /// The word of a row as it was.
+    pub(super) fn word_of(self, row: &DataRow) -> Option<Box<str>> {
+        match row.field(*self.word_columns().first()?) {
+            Field::Text(text) => Some((**text).into()),
             _ => None,
         }
     }
@@ -184,7 +228,7 @@ impl Source {
             }),
             Source::ActiveSessions => {
                 let session = realm.session(SessionNo(row)).filter(|it| it.dormant.is_none())?;
-                let shown = session.user == viewer || realm.holds_code(viewer, "LOGOUT_OTHERS");
+                let shown = session.user == viewer || realm.holds_code(viewer, LOGOUT_OTHERS);
                 active_session(realm, session, shown)
             }
             Source::Services => None,
@@ -197,21 +241,16 @@ impl Source {
         if hidden { 1 << SESSION_ID } else { 0 }
     }
 
-    /// Reads the next rows after `after`, at most [`STEP_ROWS`]; only those of `user` if given.
-    pub fn scan(self, realm: &Realm, after: Option<RowRef>, user: Option<UserNo>) -> Scanned {
-        match (self, user) {
-            (Source::UserRights, Some(user)) => {
-                let rights = realm.effective(user).into_iter().map(|right| right_ref(user, right));
-                Scanned {
-                    rows: rights.filter(|row| after.is_none_or(|at| *row > at)).collect(),
-                    next: None,
-                }
-            }
+    /// Reads the next rows after `after`, at most about [`STEP_ROWS`]; only those of `users` if
+    /// given, in order.
+    pub fn scan(self, realm: &Realm, after: Option<RowRef>, users: Option<&[UserNo]>) -> Scanned {
+        match (self, users) {
+            (Source::UserRights, Some(users)) => scan_rights_of(realm, after, users),
             (Source::UserRights, None) => scan_rights(realm, after),
-            (Source::AllUsers, Some(user)) => {
-                let row = RowRef::from(user.0);
-                let there = realm.user(user).is_some() && after.is_none_or(|at| row > at);
-                Scanned { rows: there.then_some(row).into_iter().collect(), next: None }
+            (Source::AllUsers, Some(users)) => {
+                let there = users.iter().filter(|user| realm.user(**user).is_some());
+                let rows = there.map(|user| RowRef::from(user.0));
+                step(rows.filter(|row| after.is_none_or(|at| *row > at)))
             }
             (Source::AllUsers, None) => {
                 let users = realm.users_after(after.map(user_row));
@@ -225,9 +264,12 @@ impl Source {
                 let rights = realm.rights_after(after.map(|row| RightNo(low(row))));
                 step(rights.map(|right| RowRef::from(right.no.0)))
             }
-            (Source::ActiveSessions, Some(user)) => {
-                let sessions = realm.sessions_of(user).map(|session| session.no.0);
-                step(sessions.filter(|row| after.is_none_or(|at| *row > at)))
+            (Source::ActiveSessions, Some(users)) => {
+                let sessions = users.iter().flat_map(|user| realm.sessions_of(*user));
+                let rows = sessions.map(|session| session.no.0);
+                let rows: BTreeSet<_> =
+                    rows.filter(|row| after.is_none_or(|at| *row > at)).collect();
+                step(rows.into_iter())
             }
             (Source::ActiveSessions, None) => {
                 step(realm.sessions_after(after.map(SessionNo)).map(|session| session.no.0))
@@ -241,6 +283,21 @@ fn step(rows: impl Iterator<Item = RowRef>) -> Scanned {
     let rows: Vec<_> = rows.take(STEP_ROWS).collect();
     let full = rows.len() == STEP_ROWS;
     Scanned { next: rows.last().copied().filter(|_| full), rows }
+}
+
+/// Rights of some users: whole users, until the step is full.
+fn scan_rights_of(realm: &Realm, after: Option<RowRef>, users: &[UserNo]) -> Scanned {
+    let mut rows: Vec<RowRef> = Vec::new();
+    for user in
+        users.iter().filter(|user| after.is_none_or(|at| right_ref(**user, RightNo::MAX) > at))
+    {
+        if rows.len() >= STEP_ROWS {
+            return Scanned { next: rows.last().copied(), rows };
+        }
+        let rights = realm.effective(*user).into_iter().map(|right| right_ref(*user, right));
+        rows.extend(rights.filter(|row| after.is_none_or(|at| *row > at)));
+    }
+    Scanned { rows, next: None }
 }
 
 /// Rights of all users: whole users, until the step is full of rows or of users without any.

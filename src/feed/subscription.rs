@@ -1,75 +1,38 @@
 //! One subscription: what its client has, what waits to be sent, and how the two are kept exact.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use protocol::{Criteria, UserName};
+use protocol::UserName;
 
+use super::index::Key;
+use super::pending::Pending;
+use super::quota::Taken;
 use super::row::{DataRow, Operation};
 use super::source::{RowRef, Source, right_ref};
+use super::touched::{Touched, Visit};
+use super::wish::{Cursor, Services, Wish};
 use crate::log::Seq;
-use crate::realm::{Realm, RightNo, SessionNo, UserNo};
-
-/// The rows of SERVICES, which are not the realm's.
-pub type Services = BTreeMap<RowRef, Arc<DataRow>>;
-
-/// What DATA_LOGON asks for, checked.
-#[derive(Debug, Clone)]
-pub struct Wish {
-    /// Which rows.
-    pub source: Source,
-    /// SOURCE_REF as JSON text: the name of the stream.
-    pub source_ref: Box<str>,
-    /// The client's filter.
-    pub criteria: Option<Criteria>,
-    /// The fields asked for, one bit a column; all bits: all.
-    pub columns: u64,
-    /// Rows of one QUERY_UPDATE.
-    pub rows_max: usize,
-    /// Rows that the client holds at most.
-    pub view_max: usize,
-    /// Who subscribes.
-    pub owner: UserNo,
-    /// In which session.
-    pub session: SessionNo,
-}
-
-/// How far a subscription has read its source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cursor {
-    /// Nothing yet.
-    Start,
-    /// All up to this row.
-    At(RowRef),
-    /// Everything: every new row is pushed.
-    End,
-}
-
-impl Cursor {
-    fn covers(self, row: RowRef) -> bool {
-        match self {
-            Cursor::Start => false,
-            Cursor::At(last) => row <= last,
-            Cursor::End => true,
-        }
-    }
-}
+use crate::realm::{Realm, RightNo, UserNo};
 
 /// One subscription of one connection.
 #[derive(Debug)]
 pub struct Subscription {
+    _taken: Taken,
     pub(super) id: u64,
     pub(super) wish: Wish,
     /// Whether the owner sees all rows (he holds the source's right).
     pub(super) open: bool,
-    /// The user to whose rows it is limited, by the filter or because only own rows are seen.
-    pub(super) user: Option<UserNo>,
+    /// Whether the owner sees columns that others do not.
+    pub(super) unmasked: bool,
+    /// The users to whose rows it is limited, by the filter or because only own rows are seen.
+    users: Option<Box<[UserNo]>>,
+    /// Words by which it is found beside them.
+    words: Vec<Box<str>>,
     pub(super) cursor: Cursor,
     /// The rows that the client has once all that waits is sent, in order.
     view: Vec<RowRef>,
-    waiting: BTreeMap<RowRef, (u64, Operation)>,
-    order: u64,
-    weight: usize,
+    pending: Pending,
     sequence: u64,
     /// The commit that the client's rows reflect once all that waits is sent.
     version: Seq,
@@ -80,22 +43,33 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(super) fn new(id: u64, wish: Wish, version: Seq) -> Self {
+    pub(super) fn new(id: u64, wish: Wish, version: Seq, taken: Taken) -> Self {
         Self {
+            _taken: taken,
             id,
             wish,
             open: false,
-            user: None,
+            unmasked: false,
+            users: None,
+            words: Vec::new(),
             cursor: Cursor::Start,
             view: Vec::new(),
-            waiting: BTreeMap::new(),
-            order: 0,
-            weight: 0,
+            pending: Pending::default(),
             sequence: 0,
             version,
             held: true,
             owed: false,
         }
+    }
+
+    /// Whether this JSON text names the stream, in whatever spelling.
+    pub(super) fn is_named(&self, source_ref: &str) -> bool {
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+        let spelled = |text: &str| text.contains('\\') || !text.starts_with('"');
+        let own = &*self.wish.source_ref;
+        own == source_ref
+            || ((spelled(own) || spelled(source_ref))
+                && read(own).is_some_and(|own| Some(own) == read(source_ref)))
     }
 
     /// Whether the owner may see the row and his filter wants it; then the row.
@@ -147,8 +121,17 @@ impl Subscription {
     /// Whether a change of these rights of the owner (none: of any) may change what he sees.
     pub(super) fn hinges_on(&self, realm: &Realm, rights: Option<&[RightNo]>) -> bool {
         let Some(rights) = rights else { return true };
-        let needed = self.wish.source.right().and_then(|code| realm.right_by_code(code));
-        self.lists_own() || needed.is_some_and(|needed| rights.contains(&needed.no))
+        let source = self.wish.source;
+        let mut needed = source.right().into_iter().chain(source.unmasking());
+        let is_changed =
+            |code| realm.right_by_code(code).is_some_and(|needed| rights.contains(&needed.no));
+        self.lists_own() || needed.any(is_changed)
+    }
+
+    /// Whether the owner still holds the right by which he sees all rows, if he does.
+    pub(super) fn may_read(&self, realm: &Realm) -> bool {
+        let right = self.wish.source.right().filter(|_| self.open);
+        right.is_none_or(|right| realm.holds_code(self.wish.owner, right))
     }
 
     /// Whether it shows the profiles or rights that the owner has, and no others.
@@ -156,20 +139,75 @@ impl Subscription {
         !self.open && matches!(self.wish.source, Source::AllProfiles | Source::AllRights)
     }
 
+    /// Looks at rights of many users after a commit, at one right or at all of them, and at as many
+    /// users as one step may; the others' rows are read by whoever asks for more.
+    pub(super) fn look_many(
+        &mut self,
+        realm: &Realm,
+        seq: Seq,
+        touched: &Touched,
+        only: Option<RightNo>,
+    ) {
+        let mut left = LOOKS_MAX;
+        let only = only.as_slice();
+        let done = touched.in_order(realm, |user, rights| {
+            let rights = match (rights, only) {
+                (Some(rights), [only]) if !rights.contains(only) => return Visit::Skip,
+                (_, [_]) => Some(only),
+                (rights, _) => rights,
+            };
+            left -= 1;
+            match left {
+                0 => Visit::Stop,
+                _ if self.look_rights(realm, seq, user, rights) => Visit::Next,
+                // The view does not reach this user, nor those after it.
+                _ => Visit::Skip,
+            }
+        });
+        if !done {
+            for row in self.view.clone() {
+                self.look(realm, seq, row, None);
+            }
+            self.cursor = Cursor::Start;
+            self.owed = true;
+        }
+    }
+
     /// Works out what the owner may see now and to whose rows that limits the subscription.
     pub(super) fn scope(&mut self, realm: &Realm) {
         let Wish { source, owner, .. } = self.wish;
         self.open = source.right().is_none_or(|right| realm.holds_code(owner, right));
-        let Some(column) = source.user_column() else { return };
-        let pinned = self.wish.criteria.as_ref().and_then(|criteria| criteria.pinned(column));
-        let named = match pinned.as_deref() {
-            Some([name]) => UserName::parse(name).ok().and_then(|name| realm.user_by_name(&name)),
-            _ => None,
-        };
-        self.user = match named {
-            Some(user) => Some(user.no),
-            None => (!self.open).then_some(owner),
-        };
+        self.unmasked = source.unmasking().is_none_or(|right| realm.holds_code(owner, right));
+        let criteria = self.wish.criteria.as_ref();
+        let pinned = |column| criteria.and_then(|criteria| criteria.pinned(column));
+        (self.users, self.words) = (None, Vec::new());
+        if let Some(column) = source.user_column() {
+            match pinned(column) {
+                Some(names) => {
+                    let user = |name: &str| realm.user_by_name(&UserName::parse(name).ok()?);
+                    let users = names.iter().filter_map(|name| Some(user(name)?.no));
+                    self.users = Some(users.collect::<BTreeSet<_>>().into_iter().collect());
+                    let strangers = names.iter().filter(|name| user(name).is_none());
+                    self.words = strangers.map(|name| name.as_str().into()).collect();
+                }
+                None => self.users = (!self.open).then(|| [owner].into()),
+            }
+        }
+        if self.users.is_none() {
+            let words = source.word_columns().iter().find_map(|column| pinned(*column));
+            self.words = words.into_iter().flatten().map(Into::into).collect();
+        }
+    }
+
+    /// The users to whose rows it is limited, in order.
+    pub(super) fn users(&self) -> Option<&[UserNo]> {
+        self.users.as_deref()
+    }
+
+    /// The keys by which it is found; none: it is looked at for every row.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let users = self.users.iter().flat_map(|users| users.iter().map(|user| Key::User(*user)));
+        users.chain(self.words.iter().cloned().map(Key::Word)).collect()
     }
 
     /// The client comes back: it has what the user had then and gets what is different now.
@@ -216,7 +254,7 @@ impl Subscription {
             (Err(at), Some(data)) if self.cursor.covers(row) => {
                 if self.view.len() < self.wish.view_max {
                     self.view.insert(at, row);
-                    self.put(row, Operation::Insert(data));
+                    self.pending.put(row, Operation::Insert(data));
                 } else {
                     // The view is full: MORE_ROWS finds the row once there is room.
                     self.cursor = row.checked_sub(1).map_or(Cursor::Start, Cursor::At);
@@ -224,38 +262,17 @@ impl Subscription {
             }
             (Ok(at), None) => {
                 self.view.remove(at);
-                self.put(row, Operation::Delete);
+                self.pending.put(row, Operation::Delete);
             }
             (Ok(_), Some(data)) => {
                 let shown = self.wish.columns & !self.wish.source.masked(&data);
                 let mask = before.map_or(0, |before| data.difference(before)) & shown;
                 if mask != 0 {
-                    self.put(row, Operation::Modify(mask, data));
+                    self.pending.put(row, Operation::Modify(mask, data));
                 }
             }
             (Err(_), _) => {}
         }
-    }
-
-    /// Conflation, by the table of PROTOCOL §6: the newest state of a row wins.
-    fn put(&mut self, row: RowRef, new: Operation) {
-        use Operation::{Delete, Insert, Modify};
-        let (order, old) = match self.waiting.remove(&row) {
-            Some((order, old)) => (order, Some(old)),
-            None => (self.order, None),
-        };
-        self.weight -= old.as_ref().map_or(0, weight);
-        let merged = match (old, new) {
-            (None, new) => new,
-            (Some(Insert(_)), Insert(data) | Modify(_, data)) => Insert(data),
-            (Some(Insert(_)), Delete) => return,
-            (Some(Modify(a, _)), Modify(b, data)) => Modify(a | b, data),
-            (Some(Modify(..) | Delete), Delete) => Delete,
-            (Some(Modify(..) | Delete), Insert(data) | Modify(_, data)) => Modify(u64::MAX, data),
-        };
-        self.order += 1;
-        self.weight += weight(&merged);
-        self.waiting.insert(row, (order, merged));
     }
 
     /// Reads one step of rows into the view. Says whether the wanted number is reached or the
@@ -266,7 +283,7 @@ impl Subscription {
             Cursor::At(row) => Some(row),
             Cursor::End => return true,
         };
-        let scanned = self.wish.source.scan(realm, after, self.user);
+        let scanned = self.wish.source.scan(realm, after, self.users());
         for row in scanned.rows {
             if self.view.binary_search(&row).is_err()
                 && let Some(data) = self.visible(realm, row)
@@ -290,11 +307,14 @@ impl Subscription {
     /// Own rows come at once; the rows of everybody come a page at a time. Bounded: what is not
     /// reached comes with MORE_ROWS.
     pub(super) fn compare(&mut self, realm: &Realm) {
+        let waiting = self.pending.len();
         for row in self.view.clone() {
             let data = self.visible(realm, row).map(Arc::new);
             self.see(row, data, None);
         }
         if self.held {
+            // Its first rows are being read: they are read again, by whoever asks for more.
+            self.cursor = Cursor::Start;
             return;
         }
         let page = self.wish.rows_max.saturating_sub(self.view.len());
@@ -305,7 +325,20 @@ impl Subscription {
                 break;
             }
         }
-        self.owed = true;
+        // An update without rows only says that there are more.
+        self.owed |= self.pending.len() != waiting || self.cursor != Cursor::End;
+    }
+
+    /// Tells the columns that the owner sees now, or no longer, of every row that the client has.
+    pub(super) fn remask(&mut self, realm: &Realm) {
+        let columns = self.wish.source.maskable() & self.wish.columns;
+        let Wish { source, owner, .. } = self.wish;
+        for row in self.view.clone() {
+            let masked = columns != 0 && !source.is_own(realm, owner, row);
+            if let Some(data) = self.visible(realm, row).map(Arc::new).filter(|_| masked) {
+                self.pending.put(row, Operation::Modify(columns, data));
+            }
+        }
     }
 
     /// What is known to be right up to this commit.
@@ -321,40 +354,37 @@ impl Subscription {
 
     /// Bytes that wait.
     pub(super) fn weight(&self) -> usize {
-        self.weight
+        self.pending.weight()
     }
 
     /// Whether there is something to send.
     pub(super) fn is_due(&self) -> bool {
-        !self.held && (self.owed || !self.waiting.is_empty())
+        !self.held && (self.owed || !self.pending.is_empty())
     }
 
     /// Takes the next QUERY_UPDATE, at most `rows_max` rows, in the order of their commits.
     pub(super) fn update(&mut self) -> String {
-        let mut order: Vec<(u64, RowRef)> =
-            self.waiting.iter().map(|(row, (order, _))| (*order, *row)).collect();
-        order.sort_unstable();
-        order.truncate(self.wish.rows_max);
-        let complete = order.len() == self.waiting.len();
-        let mut out = Vec::with_capacity(160 + 160 * order.len());
+        let rows = self.pending.take(self.wish.rows_max);
+        let complete = self.pending.is_empty();
+        let mut out = Vec::with_capacity(160 + 160 * rows.len());
         protocol::envelope::head(&mut out, "QUERY_UPDATE", Some(&self.wish.source_ref));
         let more = !complete || self.cursor != Cursor::End;
-        let (sequence, rows) = (self.sequence, order.len());
+        let (sequence, count) = (self.sequence, rows.len());
         self.sequence += 1;
         let head =
-            format!(",\"SEQUENCE_ID\":{sequence},\"ROWS_COUNT\":{rows},\"MORE_ROWS\":{more}");
+            format!(",\"SEQUENCE_ID\":{sequence},\"ROWS_COUNT\":{count},\"MORE_ROWS\":{more}");
         out.extend_from_slice(head.as_bytes());
-        if self.wish.source == Source::UserRights && complete {
+        // Only who has all rows can come back with a version.
+        let is_whole = complete && self.cursor == Cursor::End;
+        if self.wish.source == Source::UserRights && is_whole {
             out.extend_from_slice(format!(",\"RIGHTS_VERSION\":{}", self.version).as_bytes());
         }
         out.extend_from_slice(b",\"ROW\":[");
-        for (at, (_, row)) in order.iter().enumerate() {
-            let Some((_, operation)) = self.waiting.remove(row) else { continue };
-            self.weight -= weight(&operation);
+        for (at, (row, operation)) in rows.into_iter().enumerate() {
             if at > 0 {
                 out.push(b',');
             }
-            operation.write(&mut out, self.wish.source, *row, self.wish.columns);
+            operation.write(&mut out, self.wish.source, row, self.wish.columns);
         }
         out.extend_from_slice(b"]}");
         self.owed = self.owed && !complete;
@@ -362,12 +392,7 @@ impl Subscription {
     }
 }
 
+/// Users that one commit is compared for, in one subscription.
+const LOOKS_MAX: usize = 10_000;
 /// Steps that a comparison reads at most while the feed waits for it.
 const COMPARE_STEPS: usize = 8;
-
-fn weight(operation: &Operation) -> usize {
-    match operation {
-        Operation::Insert(row) | Operation::Modify(_, row) => row.weight(),
-        Operation::Delete => 64,
-    }
-}

@@ -145,6 +145,19 @@ impl Touched {
         self.users.is_empty() && self.grants.is_empty() && !self.records
     }
 
+    /// The users all of whose rights may differ.
+    pub(super) fn users(&self) -> impl Iterator<Item = UserNo> {
+        self.users.iter().copied()
+    }
+
+    /// Whether rows of this right may differ.
+    pub(super) fn concerns(&self, right: RightNo) -> bool {
+        let given = |rights: &Option<Vec<RightNo>>| {
+            rights.as_ref().is_none_or(|rights| rights.contains(&right))
+        };
+        !self.users.is_empty() || self.grants.values().any(given)
+    }
+
     /// Visits every subscribed user whose rights may differ, with the rights in question.
     pub(super) fn affected(
         &self,
@@ -168,24 +181,38 @@ impl Touched {
         }
     }
 
-    /// Visits all affected users in the order of their numbers, a profile at a time, until `visit`
-    /// says that it has enough.
+    /// Visits all affected users in the order of their numbers, a profile at a time. False if
+    /// `visit` stopped it.
     pub(super) fn in_order(
         &self,
         realm: &Realm,
-        mut visit: impl FnMut(UserNo, Option<&[RightNo]>) -> bool,
-    ) {
-        for user in &self.users {
-            if !visit(*user, None) {
-                break;
-            }
-        }
-        for (profile, rights) in &self.grants {
-            for user in realm.members_of(*profile) {
-                if !visit(user, rights.as_deref()) {
-                    break;
+        mut visit: impl FnMut(UserNo, Option<&[RightNo]>) -> Visit,
+    ) -> bool {
+        let mut walk = |users: &mut dyn Iterator<Item = UserNo>, rights: Option<&[RightNo]>| {
+            for user in users {
+                match visit(user, rights) {
+                    Visit::Next => {}
+                    Visit::Skip => break,
+                    Visit::Stop => return false,
                 }
             }
-        }
+            true
+        };
+        walk(&mut self.users.iter().copied(), None)
+            && self
+                .grants
+                .iter()
+                .all(|(profile, rights)| walk(&mut realm.members_of(*profile), rights.as_deref()))
     }
+}
+
+/// What a visitor wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visit {
+    /// The next user.
+    Next,
+    /// The next list of users.
+    Skip,
+    /// Nothing more.
+    Stop,
 }

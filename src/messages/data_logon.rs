@@ -26,6 +26,7 @@ pub struct DataLogon {
     view_number: Option<u64>,
     order_by: Option<String>,
     reverse: Option<bool>,
+    more_columns: Option<Vec<String>>,
 }
 
 fn rows_usual() -> usize {
@@ -66,9 +67,10 @@ impl Message for DataLogon {
         let (source, mut wanted) = (wish.source, wish.rows_max);
         let outbox = call.outbox()?;
         let (replica, feed) = (&call.node.replica, &call.node.replica.feed);
+        let quota = &call.session()?.quota;
         let most = call.node.settings.server.limits.subscriptions_per_session;
         let opened = replica.read(|realm, seq| {
-            let id = feed.open(realm, seq, outbox, wish, most)?;
+            let id = feed.open(realm, seq, outbox, wish, quota, most)?;
             let resumed =
                 rights_version.is_some_and(|from| feed.resume(realm, seq, outbox, id, from));
             Ok((id, resumed, seq))
@@ -129,6 +131,7 @@ impl DataLogon {
             ("VIEW_NUMBER", self.view_number.is_some_and(|number| number > 1)),
             ("ORDER_BY", self.order_by.as_deref().is_some_and(|by| !by.is_empty())),
             ("REVERSE", self.reverse == Some(true)),
+            ("MORE_COLUMNS", self.more_columns.as_ref().is_some_and(|more| !more.is_empty())),
         ];
         match asks.iter().find(|(_, asked)| *asked) {
             Some((field, _)) => {

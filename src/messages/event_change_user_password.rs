@@ -1,6 +1,8 @@
 //! EVENT_CHANGE_USER_PASSWORD: a new password for whoever knows the old one (S2, "Password
 //! change").
 
+use std::sync::Arc;
+
 use protocol::{Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,7 @@ impl Message for ChangeUserPassword {
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
         call.admit()?;
         let name = self.target(call)?;
+        call.about(&name);
         let of_another = call.session.as_ref().filter(|session| session.user_name != name);
         if let Some(session) = of_another
             && !call.read(|realm| realm.holds_code(session.user, "CHANGE_PWD"))
@@ -58,13 +61,13 @@ impl Message for ChangeUserPassword {
         }
         for _ in 0..TRIES {
             let checked = login::check(call, &name, &self.old_password).await?;
-            // The new password is only hashed for whoever knew the old one.
+            // Where unknown names are not counted they leave no trace in the log, either.
+            if checked.checked.is_none() && !call.read(|realm| realm.counts(&name)) {
+                call.count_failure();
+                return Err(refusal::nack(&call.node, call.now, Refusal::UnknownAccount));
+            }
             let credential = match checked.verdict {
-                Verdict::Matched => {
-                    let hash =
-                        call.node.passwords.hash(call.caller.address, self.new_password.clone());
-                    Some(hash.await.map_err(|busy| call.busy(busy))?.into())
-                }
+                Verdict::Matched => Some(self.new_hash(call).await?),
                 Verdict::Wrong => None,
             };
             let change = ChangePassword {
@@ -90,6 +93,12 @@ impl Message for ChangeUserPassword {
 }
 
 impl ChangeUserPassword {
+    /// The new password is only hashed for whoever knew the old one.
+    async fn new_hash(&self, call: &Call) -> Result<Arc<str>, Nack> {
+        let hash = call.node.passwords.hash(call.caller.address, self.new_password.clone());
+        Ok(hash.await.map_err(|busy| call.busy(busy))?.into())
+    }
+
     fn target(&self, call: &Call) -> Result<UserName, Nack> {
         let root = call.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
         let own = || call.session.as_ref().map(|session| session.user_name.clone());

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{Access, Message};
 use crate::call::Call;
-use crate::login::{self, Before, LoginAck};
+use crate::login::{self, LoginAck};
 use crate::outside::{dice, seal};
 use crate::realm::command::{Login, Pair, Refresh};
 use crate::realm::sessions::{SessionId, TokenHash};
@@ -47,6 +47,7 @@ impl Message for LoginAuth {
             |field| Nack::new(NackCode::MissingField, format!("{field} is missing in DETAILS"));
         let name = self.user_name.ok_or_else(|| missing("USER_NAME"))?;
         let password = self.password.ok_or_else(|| missing("PASSWORD"))?;
+        call.about(&name);
         for _ in 0..TRIES {
             let tokens = Tokens::draw();
             let checked = match login::check(call, &name, &password).await {
@@ -67,14 +68,7 @@ impl Message for LoginAuth {
                 watched: call.caller.outbox.is_some(),
             };
             match call.submit(Command::Login(login)).await? {
-                Outcome::LoggedIn(done) => {
-                    let before = Before {
-                        failed: done.failed,
-                        rejected: done.rejected,
-                        last_login: done.last_login,
-                    };
-                    return opened(call, done.session, before, &tokens);
-                }
+                Outcome::LoggedIn(session) => return opened(call, session, &tokens),
                 Outcome::Refused(Refusal::StaleCredential) => {}
                 Outcome::Refused(refused) => {
                     return Err(failed(call, refusal::nack(&call.node, call.now, refused)));
@@ -132,16 +126,11 @@ impl Tokens {
 }
 
 /// The session is there: its socket is bound, its owner gets the secrets.
-fn opened(
-    call: &Call,
-    session: SessionNo,
-    before: Before,
-    tokens: &Tokens,
-) -> Result<LoginAck, Nack> {
+fn opened(call: &Call, session: SessionNo, tokens: &Tokens) -> Result<LoginAck, Nack> {
     let over = || refusal::nack(&call.node, call.now, Refusal::NoSession);
     let presence = call.presence(session).ok_or_else(over)?;
     call.bind(presence);
-    let ack = login::ack(call, session, before).ok_or_else(over)?;
+    let ack = login::ack(call, session).ok_or_else(over)?;
     Ok(ack.with(&tokens.session, &tokens.refresh))
 }
 
@@ -158,8 +147,10 @@ async fn refresh(
     let expired = || refusal::nack(&call.node, call.now, Refusal::RefreshExpired);
     let Some(user) = call.read(|realm| realm.user_by_refresh(&hash).map(|user| user.name.clone()))
     else {
+        // A token that never was may be a guess; one that is over is only late.
         return Err(failed(call, expired()));
     };
+    call.about(&user);
     let refresh = Refresh {
         presented: hash,
         user_name: name,
@@ -169,17 +160,15 @@ async fn refresh(
         watched: call.caller.outbox.is_some(),
     };
     match call.submit(Command::Refresh(refresh)).await? {
-        Outcome::Refreshed(session) => opened(call, session, Before::default(), &tokens),
+        Outcome::Refreshed(session) => opened(call, session, &tokens),
         Outcome::Successor(session, sealed) => {
             let id =
                 call.read(|realm| realm.session(session).map(|it| it.id)).ok_or_else(expired)?;
             let text = seal::open(presented, user.as_str(), &sealed).ok_or_else(expired)?;
             let tokens = Tokens::read(&text, id).ok_or_else(expired)?;
-            opened(call, session, Before::default(), &tokens)
+            opened(call, session, &tokens)
         }
-        Outcome::Refused(refused) => {
-            Err(failed(call, refusal::nack(&call.node, call.now, refused)))
-        }
+        Outcome::Refused(refused) => Err(refusal::nack(&call.node, call.now, refused)),
         _ => Err(expired()),
     }
 }

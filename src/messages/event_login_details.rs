@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Access, Message};
 use crate::call::{Call, no_session};
-use crate::login::{self, Before, LoginAck};
+use crate::login::{self, LoginAck};
 
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
@@ -22,9 +22,6 @@ impl Message for LoginDetails {
 
     async fn serve(self, call: &Call) -> Result<LoginAck, Nack> {
         let session = call.session()?;
-        let last_login =
-            call.read(|realm| realm.user(session.user).and_then(|user| user.last_login));
-        let before = Before { last_login, ..Before::default() };
-        login::ack(call, session.session, before).ok_or_else(no_session)
+        login::ack(call, session.session).ok_or_else(no_session)
     }
 }

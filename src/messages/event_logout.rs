@@ -34,8 +34,6 @@ impl Message for Logout {
         let not_found =
             || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
         let Some(session) = self.meant(call)? else {
-            // SESSION_ID is a capability: guessing it is as slow as guessing passwords.
-            call.count_failure();
             return Err(not_found());
         };
         let end = End { session, reason: EndReason::Logout, unless_after: None };
@@ -49,7 +47,7 @@ impl Message for Logout {
 impl Logout {
     fn meant(&self, call: &Call) -> Result<Option<SessionNo>, Nack> {
         let Some(id) = self.session_id.as_ref().or(call.root.session_id.as_ref()) else {
-            return Ok(call.session.as_ref().map(|session| session.session));
+            return self.own(call);
         };
         call.admit()?;
         let root = call.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
@@ -57,11 +55,31 @@ impl Logout {
         let Some(name) = self.user_name.clone().or(root).or_else(own) else {
             return Err(Nack::new(NackCode::NoUserName, "SESSION_ID needs its USER_NAME"));
         };
-        let Ok(id) = id.parse().map(SessionId) else { return Ok(None) };
-        Ok(call.read(|realm| {
-            let session = realm.session_by_id(&id)?;
-            let user = realm.user(session.user)?;
-            (user.name == name).then_some(session.no)
-        }))
+        let found = id.parse().ok().map(SessionId).and_then(|id| {
+            call.read(|realm| {
+                let session = realm.session_by_id(&id)?;
+                let user = realm.user(session.user)?;
+                (user.name == name).then_some(session.no)
+            })
+        });
+        if found.is_none() {
+            // SESSION_ID is a capability: guessing it is as slow as guessing passwords.
+            call.count_failure();
+        }
+        Ok(found)
+    }
+
+    /// The session of the token or the socket; a name beside it must be its user's.
+    fn own(&self, call: &Call) -> Result<Option<SessionNo>, Nack> {
+        let Some(session) = &call.session else { return Ok(None) };
+        let named = self.user_name.as_ref().map(UserName::as_str).into_iter();
+        let mut named = named.chain(call.root.user_name.as_deref());
+        match named.all(|name| session.user_name.is(name)) {
+            true => Ok(Some(session.session)),
+            false => Err(Nack::new(
+                NackCode::NotAuthorised,
+                "the session of another user is only ended by its SESSION_ID",
+            )),
+        }
     }
 }

@@ -72,7 +72,8 @@ impl Frames {
 
     /// Adds a text frame to what is written with the next flush.
     pub fn text(&mut self, text: &str) -> Result<(), CloseReason> {
-        if self.out.len() + text.len() > self.out_max {
+        // One frame is always taken, however large: its work is done.
+        if self.out.len() > self.out_max {
             return Err(CloseReason::SlowConsumer);
         }
         self.out.reserve(text.len() + 10);
@@ -95,6 +96,11 @@ impl Frames {
     /// Adds a ping.
     pub fn ping(&mut self) {
         self.out.extend_from_slice(&PING);
+    }
+
+    /// Bytes that wait to be written.
+    pub fn waiting(&self) -> usize {
+        self.out.len() - self.written
     }
 
     /// Whether nothing waits to be written.

@@ -36,8 +36,9 @@ struct Pump {
     caller: Caller,
     outbox: Arc<Outbox>,
     known: KnownToken,
-    /// Messages that wait for their turn beside the one being served.
+    /// Messages that wait for their turn beside the one being served, and their bytes.
     waiting: VecDeque<Utf8Bytes>,
+    waiting_bytes: usize,
     busy: Option<Busy>,
     notices: VecDeque<Notice>,
     /// Sessions other than the bound one that have subscriptions here.
@@ -79,6 +80,7 @@ impl Pump {
             outbox,
             known: KnownToken::default(),
             waiting: VecDeque::new(),
+            waiting_bytes: 0,
             busy: None,
             notices: VecDeque::new(),
             heard: Vec::new(),
@@ -107,6 +109,10 @@ impl Pump {
         }
         let mut reads = 0;
         loop {
+            // What was made is sent before more is made.
+            if self.socket.waiting() > FLUSH_BYTES && !self.flush(context)? {
+                break;
+            }
             if self.finish_call(context)? || self.hear()? || self.push(context)? {
                 continue;
             }
@@ -131,6 +137,7 @@ impl Pump {
         self.busy = None;
         let now = self.now();
         self.link.busy(false, now);
+        self.wake_timer();
         // Rows that were there before the reply go before it.
         self.take_mail()?;
         self.reply(reply)?;
@@ -139,7 +146,12 @@ impl Pump {
     }
 
     fn start_call(&mut self) -> bool {
+        // The end of the session comes before the next message.
+        if !self.notices.is_empty() {
+            return false;
+        }
         let Some(frame) = self.waiting.pop_front() else { return false };
+        self.waiting_bytes -= frame.len();
         let now = self.now();
         self.link.busy(true, now);
         let (router, caller) = (self.router.clone(), self.caller.clone());
@@ -200,17 +212,19 @@ impl Pump {
         }
         let Some(notice) = self.notices.pop_front() else { return Ok(false) };
         match notice {
-            Notice::Services(frame) => self.socket.text(&frame)?,
-            Notice::Expiring { in_secs } => {
+            Notice::Services(session, frame) if self.is_bound_to(session) => {
+                self.socket.text(&frame)?;
+            }
+            Notice::Expiring { session, in_secs } if self.is_bound_to(session) => {
                 let body = serde_json::json!({ "DETAILS": { "IN_SECS": in_secs } });
                 self.socket.text(&protocol::envelope::encode("SESSION_EXPIRING", None, &body))?;
             }
+            Notice::Services(..) | Notice::Expiring { .. } => {}
             Notice::Ended(session, reason) => {
-                if self.caller.bound.as_ref().is_some_and(|bound| bound.session == session) {
+                if self.is_bound_to(session) {
                     return Err(CloseReason::Session(reason));
                 }
                 self.heard.retain(|heard| heard.session != session);
-                self.end_subscriptions(Some(session))?;
             }
             Notice::Shutdown => return Err(CloseReason::Shutdown),
         }
@@ -224,17 +238,30 @@ impl Pump {
         }
     }
 
+    /// Writes rows and keeps notices. Subscriptions of a session that is over end at once, also
+    /// while a message is served; only the close itself waits for its reply.
     fn take_mail(&mut self) -> Result<bool, CloseReason> {
+        let over = self.caller.bound.iter().chain(&self.heard).filter(|it| it.is_over());
+        let over: Vec<SessionNo> = over.map(|it| it.session).collect();
+        for session in over {
+            self.end_subscriptions(Some(session))?;
+        }
         let mail = self.outbox.take();
         self.notices.extend(mail.notices);
         mail.frames.into_iter().try_for_each(|frame| self.socket.text(&frame))?;
         Ok(true)
     }
 
+    fn is_bound_to(&self, session: SessionNo) -> bool {
+        self.caller.bound.as_ref().is_some_and(|bound| bound.session == session)
+    }
+
     /// Reads one frame. False when there is none, or when enough messages wait already.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        let waiting_max = self.router.node().settings.server.limits.calls_in_flight_per_connection;
-        if self.waiting.len() >= waiting_max {
+        let limits = &self.router.node().settings.server.limits;
+        if self.waiting.len() >= limits.calls_in_flight_per_connection
+            || self.waiting_bytes >= limits.message_bytes
+        {
             return Ok(false);
         }
         let Poll::Ready(message) = self.socket.poll_read(context) else { return Ok(false) };
@@ -267,6 +294,7 @@ impl Pump {
             OnText::Serve => match self.router.look(&self.caller, &mut self.known, &frame, now) {
                 Looked::Answered(reply) => self.reply(reply),
                 Looked::InTurn => {
+                    self.waiting_bytes += frame.len();
                     self.waiting.push_back(frame);
                     Ok(())
                 }
@@ -284,17 +312,22 @@ impl Pump {
             Poll::Pending => true,
             Poll::Ready(flushed) => flushed.map(|()| false)?,
         };
-        if self.stuck && self.outbox.overflows() {
-            return Err(CloseReason::SlowConsumer);
+        if self.stuck || was_stuck {
+            let now = self.now();
+            let is_over = self.stuck && self.outbox.overflows();
+            self.link.writing(self.stuck, is_over, now);
+            self.wake_timer();
         }
         if self.stuck != was_stuck {
-            let now = self.now();
-            self.link.writing(self.stuck, now);
-            self.timer.set(tokio::time::sleep(Duration::ZERO));
             // What came while nothing was read is read now.
             context.waker().wake_by_ref();
         }
         Ok(!self.stuck)
+    }
+
+    /// A deadline has changed: the timer looks again.
+    fn wake_timer(&mut self) {
+        self.timer.set(tokio::time::sleep(Duration::ZERO));
     }
 
     fn keep_time(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
@@ -346,5 +379,7 @@ impl Pump {
     }
 }
 
+/// Past this, what waits is written before more is made.
+const FLUSH_BYTES: usize = 64 * 1024;
 /// Frames that are read before other sockets get their turn.
 const READS_MAX: usize = 64;

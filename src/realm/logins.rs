@@ -4,15 +4,17 @@ use protocol::UserName;
 
 use super::command::{Fingerprint, Login, Pair, Refresh, Verdict};
 use super::ids::SessionNo;
-use super::outcome::{Applied, EndReason, LoggedIn, Outcome, Refusal, SessionShown};
+use super::outcome::{Applied, EndReason, Outcome, Refusal, SessionShown};
 use super::policy::WhenFull;
 use super::row::{Change, Key, Retired, Row};
-use super::sessions::{Previous, Session, Steps};
+use super::sessions::{Before, Previous, Session, Steps};
 use super::users::{User, UserStatus};
 use super::{Millis, Realm};
 
 /// Used refresh tokens of one session that are remembered.
 const RETIRED_MAX: usize = 256;
+/// Pairs of one session that are in their grace at once: a row has to hold them.
+const PREVIOUS_MAX: usize = 4;
 
 impl Realm {
     pub(super) fn login(&self, at: Millis, login: &Login) -> Applied {
@@ -41,19 +43,11 @@ impl Realm {
         if let Err(refusal) = admitted {
             return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
         }
-        let attempts = self.attempts.get(name).cloned().unwrap_or_default();
         let session = self.open(at, user, login, &mut steps);
         if self.attempts.contains_key(name) {
             steps.changes.push(Change::Delete(Key::Attempts(name.clone())));
         }
-        let logged_in = LoggedIn {
-            session,
-            user: user.no,
-            failed: attempts.failed,
-            rejected: attempts.rejected,
-            last_login: user.last_login,
-        };
-        steps.applied(Outcome::LoggedIn(logged_in))
+        steps.applied(Outcome::LoggedIn(session))
     }
 
     /// What a login and the waking of a dormant session ask of the user's status.
@@ -70,6 +64,12 @@ impl Realm {
     fn open(&self, at: Millis, user: &User, login: &Login, steps: &mut Steps) -> SessionNo {
         let mut counters = self.counters.clone();
         counters.sessions += 1;
+        let attempts = self.attempts.get(&user.name).cloned().unwrap_or_default();
+        let before = Before {
+            failed: attempts.failed,
+            rejected: attempts.rejected,
+            last_login: user.last_login,
+        };
         let session = Session {
             no: SessionNo(counters.sessions),
             id: login.pair.id,
@@ -82,7 +82,8 @@ impl Realm {
             refresh_until: at.saturating_add(self.policy.refresh_ms),
             watched: login.watched,
             dormant: None,
-            previous: None,
+            previous: Vec::new(),
+            before,
         };
         let no = session.no;
         let user = User { last_login: Some(at), ..user.clone() };
@@ -179,6 +180,10 @@ impl Realm {
             let oldest = self.retired_of(session.no).take(over);
             steps.changes.extend(oldest.map(|hash| Change::Delete(Key::Retired(hash))));
         }
+        // Tabs may race over several refreshes: each old pair has its own moment.
+        let young = session.previous.iter().filter(|it| it.until > at).cloned();
+        let kept: Vec<_> = young.collect();
+        let kept = kept.into_iter().rev().take(PREVIOUS_MAX - 1).rev();
         steps.put(Row::Session(Session {
             id,
             token,
@@ -188,7 +193,7 @@ impl Realm {
             refresh_until: at.saturating_add(self.policy.refresh_ms),
             watched: session.watched || refresh.watched,
             dormant: None,
-            previous: Some(Box::new(previous)),
+            previous: kept.chain([previous]).collect(),
             ..session.clone()
         }));
     }
@@ -200,8 +205,10 @@ impl Realm {
             self.retired.get(&refresh.presented).and_then(|it| self.sessions.get(&it.session));
         let Some(session) = session else { return Applied::refused(Refusal::RefreshExpired) };
         let user = self.users.get(&session.user);
-        match session.previous.as_ref() {
-            Some(previous) if previous.refresh == refresh.presented && at < previous.until => {
+        let previous = session.previous.iter();
+        let mut previous = previous.filter(|it| it.refresh == refresh.presented && at < it.until);
+        match previous.next() {
+            Some(previous) => {
                 if !user.is_some_and(|user| names(user, refresh.user_name.as_ref())) {
                     return Applied::refused(Refusal::RefreshExpired);
                 }

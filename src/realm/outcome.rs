@@ -70,7 +70,7 @@ pub enum Outcome {
     /// The entry had been applied before; it was dropped.
     Repeated,
     /// A session was opened.
-    LoggedIn(LoggedIn),
+    LoggedIn(SessionNo),
     /// A session has a new pair.
     Refreshed(SessionNo),
     /// The refresh token had been used a moment ago: the pair it got is in here, sealed.
@@ -84,21 +84,6 @@ pub enum Outcome {
     Profile(ProfileDone),
     /// No: and why.
     Refused(Refusal),
-}
-
-/// What the login ack tells beside the session.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LoggedIn {
-    /// The new session.
-    pub session: SessionNo,
-    /// Whose.
-    pub user: UserNo,
-    /// Wrong passwords since the login before.
-    pub failed: u32,
-    /// Refused logins since the login before.
-    pub rejected: u32,
-    /// The login before this one.
-    pub last_login: Option<Millis>,
 }
 
 /// What became of a profile: the names that were added and removed.

@@ -72,15 +72,29 @@ pub struct Session {
     pub accessed: Millis,
     /// Until when the refresh token is good.
     pub refresh_until: Millis,
+    /// What happened under the user's name before the login.
+    #[serde(default)]
+    pub before: Before,
     /// Whether a socket was ever bound to it: then its heartbeats are watched.
     #[serde(default)]
     pub watched: bool,
     /// Ended, but its refresh token can wake it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dormant: Option<EndReason>,
-    /// The pair before the last refresh, answered for a moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous: Option<Box<Previous>>,
+    /// The pairs before the last refreshes, answered for a moment; the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previous: Vec<Previous>,
+}
+
+/// What the login ack tells of the time before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    /// Wrong passwords since the login before: FAILED_LOGIN_ATTEMPTS.
+    pub failed: u32,
+    /// Logins refused otherwise: REJECTED_LOGIN_ATTEMPTS.
+    pub rejected: u32,
+    /// The login before: LAST_LOGIN_DATETIME.
+    pub last_login: Option<Millis>,
 }
 
 /// What a refresh replaced.
@@ -125,8 +139,7 @@ impl Realm {
     pub fn session_by_token(&self, at: Millis, token: &TokenHash) -> Option<&Session> {
         let session = self.sessions.get(self.tokens.get(token)?)?;
         let current = session.token == *token;
-        let in_grace =
-            || session.previous.as_ref().is_some_and(|it| it.token == *token && at < it.until);
+        let in_grace = || session.previous.iter().any(|it| it.token == *token && at < it.until);
         (session.dormant.is_none() && (current || in_grace())).then_some(session)
     }
 

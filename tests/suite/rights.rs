@@ -172,7 +172,7 @@ fn change(dice: &mut StdRng) -> Value {
     json!({"MESSAGE_TYPE": "EVENT_AMEND_PROFILE", "SOURCE_REF": "c", "DETAILS": details})
 }
 
-fn sources() -> [(&'static str, Value); 5] {
+fn sources() -> [(&'static str, Value); 6] {
     [
         ("mine", json!({"DATASOURCE_NAME": "USER_RIGHTS"})),
         ("pages", json!({"DATASOURCE_NAME": "USER_RIGHTS", "MAX_ROWS": 2})),
@@ -181,6 +181,11 @@ fn sources() -> [(&'static str, Value); 5] {
         (
             "some",
             json!({"DATASOURCE_NAME": "USER_RIGHTS", "CRITERIA_MATCH": "CODE in ['R1','R2','R3']"}),
+        ),
+        (
+            "two",
+            json!({"DATASOURCE_NAME": "USER_RIGHTS",
+                "CRITERIA_MATCH": "USER_NAME in ['u1','U2','nobody']"}),
         ),
     ]
 }

@@ -29,6 +29,8 @@ management_listen = ''
 exempt_addresses = ['127.0.0.0/8']
 [service_list]
 health_check_secs = 0
+[security]
+refresh_grace_secs = 1
 [security.scrypt]
 log_n = 4
 p = 1

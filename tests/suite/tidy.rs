@@ -16,9 +16,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("replica", &["feed", "log", "store", "outside", "presence", "realm", "exit"]),
     ("opening", &["replica", "log", "store", "node", "settings", "outside", "realm"]),
     ("services", &["feed", "realm", "settings"]),
-    ("throttle", &["realm", "settings"]),
+    ("throttle", &["outside", "realm", "settings"]),
     ("watch", &["presence", "realm"]),
-    ("connections", &["feed"]),
+    ("connections", &["feed", "outside"]),
     (
         "node",
         &[

@@ -8,9 +8,10 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use super::Busy;
-use super::queue::{Queue, Source, Waiting};
+use super::queue::{Queue, Waiting};
 use crate::outside::clock::{Stopwatch, stopwatch};
 use crate::outside::dice;
+use crate::outside::source::Source;
 
 /// The refused come back after a moment at the earliest, and after a minute at the latest.
 const RETRY_MIN_MS: u64 = 1_000;

@@ -1,21 +1,8 @@
 //! The queue of the hash threads: sources take turns, each with its oldest job.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
 
-/// Who shares one place in the round: an IPv4 address, or an IPv6 network of 64 bits, since
-/// whoever has one address of it has them all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Source(IpAddr);
-
-impl From<IpAddr> for Source {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V6(v6) => Self(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into()),
-            v4 => Self(v4),
-        }
-    }
-}
+use crate::outside::source::Source;
 
 /// A job and its place.
 #[derive(Debug)]
@@ -118,6 +105,8 @@ impl<J> Queue<J> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn source(last: u8) -> Source {
@@ -182,14 +171,5 @@ mod tests {
         assert!(queue.expire(2.0).is_empty());
         assert_eq!(queue.expire(3.0), ["1.1"]);
         assert_eq!(drained(queue), ["2.1", "3.0"]);
-    }
-
-    #[test]
-    fn one_network_is_one_source() {
-        let of = |text: &str| Source::from(text.parse::<IpAddr>().unwrap());
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:127.0.0.1"), of("127.0.0.1"));
-        assert_ne!(of("127.0.0.1"), of("127.0.0.2"));
     }
 }

@@ -60,7 +60,7 @@ impl Script {
 
     fn session(&mut self, name: &str, pair: u64) -> SessionNo {
         match self.login(name, pair) {
-            Outcome::LoggedIn(done) => done.session,
+            Outcome::LoggedIn(session) => session,
             other => panic!("{other:?}"),
         }
     }
@@ -136,7 +136,8 @@ fn the_attempt_that_reaches_the_limit_answers_locked() {
     assert_eq!(it.login("Ada", 1), locked(until), "the right password does not help");
     assert_eq!(it.wrong("Ada"), locked(until), "the lock does not grow");
     it.wait(1);
-    assert!(matches!(it.login("Ada", 1), Outcome::LoggedIn(done) if done.failed == 3));
+    assert!(matches!(it.login("Ada", 1), Outcome::LoggedIn(no)
+        if it.realm.session(no).unwrap().before.failed == 3));
     assert_eq!(it.wrong("Ada"), incorrect(), "a success forgets");
 }
 

@@ -191,7 +191,7 @@ impl Live {
             assert!(live(ended.session).is_none(), "{ended:?} is live");
         }
         let (no, opened) = match &applied.outcome {
-            Outcome::LoggedIn(done) => (done.session, true),
+            Outcome::LoggedIn(session) => (*session, true),
             Outcome::Refreshed(no) => (*no, woken),
             _ => return,
         };

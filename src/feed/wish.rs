@@ -1,0 +1,55 @@
+//! What a subscription asks for, and how far it has come.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::Criteria;
+
+use super::row::DataRow;
+use super::source::{RowRef, Source};
+use crate::realm::{SessionNo, UserNo};
+
+/// The rows of SERVICES, which are not the realm's.
+pub type Services = BTreeMap<RowRef, Arc<DataRow>>;
+
+/// What DATA_LOGON asks for, checked.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Which rows.
+    pub source: Source,
+    /// SOURCE_REF as JSON text: the name of the stream.
+    pub source_ref: Box<str>,
+    /// The client's filter.
+    pub criteria: Option<Criteria>,
+    /// The fields asked for, one bit a column; all bits: all.
+    pub columns: u64,
+    /// Rows of one QUERY_UPDATE.
+    pub rows_max: usize,
+    /// Rows that the client holds at most.
+    pub view_max: usize,
+    /// Who subscribes.
+    pub owner: UserNo,
+    /// In which session.
+    pub session: SessionNo,
+}
+
+/// How far a subscription has read its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cursor {
+    /// Nothing yet.
+    Start,
+    /// All up to this row.
+    At(RowRef),
+    /// Everything: every new row is pushed.
+    End,
+}
+
+impl Cursor {
+    pub(super) fn covers(self, row: RowRef) -> bool {
+        match self {
+            Cursor::Start => false,
+            Cursor::At(last) => row <= last,
+            Cursor::End => true,
+        }
+    }
+}
