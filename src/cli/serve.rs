@@ -166,7 +166,8 @@ impl Signals {
                 _ = self.interrupt.recv() => return tracing::info!(signal = "SIGINT", "ending"),
                 // A terminal that closes, or a habit: not a reason to end everybody's session.
                 _ = self.hang_up.recv() => {
-                    tracing::warn!(signal = "SIGHUP", "the configuration is read at the start only");
+                    let why = "the configuration is read at the start only";
+                    tracing::warn!(signal = "SIGHUP", why, "ignored");
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! The index: which subscriptions a commit may matter to. A filter that asks for certain values of a
-//! key field is found by them, so that ten thousand filters cost what the one that matches costs.
+//! The index: which subscriptions a commit may matter to. A filter that asks for certain values of
+//! a key field is found by them, so that ten thousand filters cost what the matching one costs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -80,15 +80,15 @@ fn the_conversation_of_the_readme_goes_as_it_says() {
     for (line, answer) in shown.lines().zip(&answers) {
         let answer = answer.to_string();
         for word in line.split(['{', '}', ',', '…']).filter(|word| word.contains("\":")) {
-            let secret =
-                ["TOKEN", "SESSION_ID", "RIGHTS_VERSION"].iter().any(|it| word.contains(it));
+            let mut drawn = ["TOKEN", "SESSION_ID", "RIGHTS_VERSION"].iter();
+            let secret = drawn.any(|it| word.contains(it));
             let word = word.trim_end_matches('[');
             assert!(secret || answer.contains(word), "{word} is not in {answer}");
         }
     }
 }
 
-async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -216,6 +216,9 @@ async fn a_drain_ends_in_time_whoever_stays_silent() {
     for _ in 0..50 {
         clients.push(Client::login(gateway.address, "admin", PASSWORD).await);
     }
+    // A hang-up ends nothing.
+    let hung_up = Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]).status();
+    assert!(hung_up.unwrap().success());
     // They read nothing and answer nothing; one has not even spoken.
     let _silent = TcpStream::connect(gateway.address).await.unwrap();
     let ended = tokio::task::spawn_blocking(move || gateway.signal("-TERM"));
