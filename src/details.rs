@@ -16,6 +16,19 @@ pub fn read<T: DeserializeOwned>(details: Option<&str>) -> Result<T, Nack> {
     })
 }
 
+/// Checks that DETAILS has no other fields than these; for messages that hardly ever have any.
+pub fn only(details: Option<&str>, fields: &[&str]) -> Result<(), Nack> {
+    let Some(details) = details.filter(|details| *details != "{}") else { return Ok(()) };
+    let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS cannot be read");
+    let map: Map<String, Value> = serde_json::from_str(details).map_err(wrong)?;
+    let unknown =
+        |(name, value): &(&String, &Value)| !value.is_null() && !fields.contains(&name.as_str());
+    match map.iter().find(unknown) {
+        Some((name, _)) => Err(explain(".", &format!("unknown field `{name}`"))),
+        None => Ok(()),
+    }
+}
+
 /// Turns serde's words into one of ours. Values, which may be secrets, are never repeated.
 fn explain(path: &str, words: &str) -> Nack {
     let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
@@ -76,5 +89,8 @@ mod tests {
         assert!(!nack.faults[0].text.contains("4711"), "{:?}", nack.faults);
         assert!(refused(r#"{"NAME":"a","LIST":[1,"x"]}"#).faults[0].text.contains("LIST[1]"));
         assert_eq!(read::<Wanted>(Some(r#"{"NAME":"a","LIST":[1]}"#)).unwrap().list, [1]);
+        assert!(only(Some(r#"{"VERBOSE":true,"X":null}"#), &["VERBOSE"]).is_ok());
+        let nack = only(Some(r#"{"Y":1}"#), &["VERBOSE"]).unwrap_err();
+        assert_eq!(nack.code(), NackCode::UnknownField);
     }
 }

@@ -90,6 +90,8 @@ pub trait Prompt: JsonSchema + 'static {
     const NACK: &'static str;
     /// Who may send it.
     const ACCESS: Access;
+    /// The fields that DETAILS may have.
+    const FIELDS: &'static [&'static str] = &[];
     /// The root of the answer.
     type Ack: Serialize + JsonSchema;
 
@@ -190,6 +192,7 @@ fn serve<M: Message>(call: &Call, details: Option<String>) -> Served<'_> {
 }
 
 fn answer<P: Prompt>(ask: &Ask<'_>, source_ref: Option<&str>) -> Result<String, Nack> {
+    details::only(ask.envelope.details.map(|details| details.get()), P::FIELDS)?;
     Ok(protocol::envelope::encode(P::ACK, source_ref, &P::now(ask)?))
 }
 

@@ -16,7 +16,7 @@ use crate::outside::dice;
 use crate::presence::Presence;
 use crate::realm::command::End;
 use crate::realm::sessions::TokenHash;
-use crate::realm::{Command, EndReason, Millis};
+use crate::realm::{Command, EndReason, Millis, Outcome};
 use crate::settings::{AckNaming, NackNaming};
 
 /// What goes back: a frame, and what it does to the connection.
@@ -277,7 +277,8 @@ impl Router {
             let end = End { session: no, reason, unless_after: Some(touched) };
             let replica = self.node.replica.clone();
             tokio::spawn(async move {
-                if replica.submit(Command::End(end)).await.is_err() {
+                let ended = replica.submit(Command::End(end)).await;
+                if !matches!(ended, Ok(Outcome::EndedSessions(1))) {
                     session.end_failed();
                 }
             });

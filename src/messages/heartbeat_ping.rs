@@ -4,7 +4,7 @@ use protocol::{Envelope, Nack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Ask, Prompt, TABLE};
+use super::{Access, Ask, Handler, Prompt, TABLE};
 use crate::realm::Millis;
 
 /// VERBOSE, at the root or in DETAILS, asks for more once logged in.
@@ -41,6 +41,7 @@ impl Prompt for HeartbeatPing {
     const ACK: &'static str = "HEARTBEAT_PONG";
     const NACK: &'static str = "HEARTBEAT_PING_NACK";
     const ACCESS: Access = Access::Anyone;
+    const FIELDS: &'static [&'static str] = &["VERBOSE"];
     type Ack = Pong;
 
     fn now(ask: &Ask<'_>) -> Result<Pong, Nack> {
@@ -55,10 +56,21 @@ impl Prompt for HeartbeatPing {
                 created_at: ask.caller.opened,
                 last_received: ask.now,
                 last_sent: ask.now,
-                resources: TABLE.iter().map(|row| row.name).collect(),
+                resources: usable(ask).map(|row| row.name).collect(),
             }),
         })
     }
+}
+
+/// The messages that this user may send now.
+fn usable<'a>(ask: &'a Ask<'_>) -> impl Iterator<Item = &'static Handler> + 'a {
+    TABLE.iter().filter(|row| match (row.access, ask.session) {
+        (Access::Right(right), Some(session)) => {
+            ask.node.replica.read(|realm, _| realm.holds_code(session.user, right))
+        }
+        (Access::Right(_), None) => false,
+        (Access::Anyone | Access::Session, _) => true,
+    })
 }
 
 fn is_verbose(envelope: &Envelope<'_>) -> bool {

@@ -12,6 +12,9 @@ use crate::router::Router;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
+/// What a connection beyond the limits gets.
+const TOO_MANY: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 /// The longest pause after a failed accept.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Unacknowledged data for this long: the peer is gone.
@@ -62,6 +65,8 @@ fn welcome(stream: TcpStream, peer: SocketAddr, router: &Router) {
     };
     let Some(place) = node.connections.enter(peer.ip(), limits.connections_max, here) else {
         tracing::debug!(address = %peer.ip(), "too many connections");
+        // A word for whoever listens; nobody waits for it to be heard.
+        let _ = stream.try_write(TOO_MANY);
         return;
     };
     // Small frames must not wait for each other; a failure here only costs time.

@@ -62,8 +62,9 @@ fn block(readme: &str, words: &str) -> String {
 fn the_conversation_of_the_readme_goes_as_it_says() {
     let readme = include_str!("../../README.md");
     let home = Home::new(QUICK);
-    let (gateway, _) = first_start(&home);
+    let gateway = home.start();
     let said = block(readme, "With any WebSocket client");
+    let said = format!("PASSWORD='{PASSWORD}'\n{said}");
     let said = said
         .replace(
             "target/release/tollgate say",
@@ -164,7 +165,11 @@ async fn no_secret_is_in_the_store_or_the_log() {
     let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
     let gateway = Gateway::spawn(command.env("TOLLGATE_LOG", "trace")).unwrap();
     let mut admin = Client::connect(gateway.address).await;
-    let login = |details: Value| json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1, "DETAILS": details});
+    let mut login = json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1});
+    let mut login = |details: Value| {
+        login["DETAILS"] = details;
+        login.clone()
+    };
     let first = admin.ask(login(json!({"USER_NAME": "admin", "PASSWORD": PASSWORD}))).await;
     let refresh = login(json!({"REFRESH_AUTH_TOKEN": first["REFRESH_AUTH_TOKEN"]}));
     let second = admin.ask(refresh.clone()).await;
