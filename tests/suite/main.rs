@@ -12,3 +12,4 @@ mod scripts;
 mod sessions;
 mod start;
 mod tidy;
+mod virtual_time;
