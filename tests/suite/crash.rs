@@ -6,16 +6,19 @@ mod mutations;
 mod power;
 mod sync;
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::gateway::{Home, QUICK};
+use crate::gateway::{Client, Home, PASSWORD, QUICK};
 use ledger::{Ledger, WRITERS, Writers};
 
 /// Kills of one data folder.
 const KILLS: usize = 50;
+/// First starts that are killed, each in a folder of its own.
+const FIRST_STARTS: usize = 30;
 
 /// The quick configuration without a limit on how fast one connection may speak.
 fn unlimited() -> String {
@@ -42,4 +45,27 @@ async fn kill_nine_loses_nothing() {
     let kept = ledger.promised();
     println!("{KILLS} kills, {kept} acknowledged rights and profiles, all there");
     assert!(kept > KILLS * 10, "only {kept} acknowledgements: the kills met no writes");
+}
+
+#[tokio::test]
+async fn a_first_start_that_is_killed_can_be_repeated() {
+    let mut dice = StdRng::seed_from_u64(10);
+    let mut early = 0;
+    for number in 0..FIRST_STARTS {
+        let home = Home::new(QUICK);
+        let log = std::fs::File::create(home.path().join("log")).unwrap();
+        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let after = Duration::from_micros(dice.random_range(0..60_000));
+        tokio::time::sleep(after).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let log = std::fs::read_to_string(home.path().join("log")).unwrap();
+        early += usize::from(!log.contains("listening"));
+        let gateway = home.try_start();
+        let gateway = gateway.unwrap_or_else(|| panic!("{number}: killed after {after:?}"));
+        Client::login(gateway.address, "admin", PASSWORD).await;
+    }
+    println!("{early} of {FIRST_STARTS} first starts were killed before they listened");
+    assert!(early > 0, "no kill met a start");
 }

@@ -1,14 +1,15 @@
 //! Damaged stores: each opens with everything, or the start says no, in words and in time.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ledger;
 use crate::gateway::{Client, Home, PASSWORD};
@@ -18,8 +19,10 @@ const COMMANDS: usize = 240;
 const USERS: usize = 150;
 /// A damaged store is told from a whole one in this time.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-/// The store is damaged, locked, or cannot be read.
-const REFUSALS: [i32; 3] = [3, 4, 5];
+/// The store is damaged.
+const DAMAGED: i32 = 3;
+/// The store is not for this version. Where the format file says other words, who can tell?
+const FOREIGN: (i32, &str) = (5, "the store has format");
 
 #[derive(Debug, Clone, Copy)]
 enum Mutation {
@@ -29,30 +32,61 @@ enum Mutation {
     Delete,
 }
 
+/// A program on a store: it has ended, or it listens.
+struct Start {
+    child: Child,
+    code: Option<i32>,
+    printed: String,
+    said: String,
+    took: Duration,
+}
+
+/// Everything that can be read of a store.
+#[derive(PartialEq)]
+struct Whole {
+    listed: String,
+    shown: Vec<String>,
+}
+
 #[tokio::test]
 async fn mutated_stores_open_whole_or_say_no() {
     let home = Home::new(&super::unlimited());
     fill(&home).await;
-    let whole = list(&home, &home.data());
-    assert!(whole.status.success(), "{whole:?}");
     let files = files(&home.data());
+    // What a start leaves behind is not part of the store that is mutated.
+    let copy = home.path().join("copy");
+    let renew = || {
+        let _ = std::fs::remove_dir_all(&copy);
+        let mut command = Command::new("cp");
+        ledger::run(command.args(["-r", "--sparse=always"]).args([&home.data(), &copy]));
+    };
+    renew();
+    let whole = Whole {
+        shown: look(&home, &copy).await.0.expect("it opens").expect("it is whole"),
+        listed: list(&home, &copy).0.expect("it opens").expect("it is whole"),
+    };
     let (mut opened, mut slowest, mut wrong) = (0, Duration::ZERO, Vec::new());
     let mutations = asked_for().unwrap_or(MUTATIONS);
     for number in 0..mutations {
-        let copy = home.path().join("copy");
-        ledger::run(Command::new("cp").args(["-r", "--sparse=always"]).args([&home.data(), &copy]));
+        renew();
         let what = mutate(&copy, &files, number);
+        let (shown, first) = look(&home, &copy).await;
         // What a first start left behind must not mislead a second one.
-        for time in ["first", "second"] {
-            let since = Instant::now();
-            let output = list(&home, &copy);
-            let took = since.elapsed();
-            slowest = slowest.max(took);
-            let found = fault(&output, &whole.stdout, took);
-            opened += usize::from(found.is_none() && output.status.success());
-            wrong.extend(found.map(|fault| format!("{number} {what}, {time} start: {fault}")));
+        let (listed, second) = list(&home, &copy);
+        let same = [
+            shown.map(|shown| shown.map(|shown| shown == whole.shown)),
+            listed.map(|listed| listed.map(|listed| listed == whole.listed)),
+        ];
+        for (time, same) in ["first", "second"].into_iter().zip(same) {
+            opened += usize::from(matches!(same, Ok(Some(true))));
+            let fault = match same {
+                Ok(Some(false)) => "something is silently lost".to_owned(),
+                Ok(_) => continue,
+                Err(fault) => fault,
+            };
+            wrong.push(format!("{number} {what}, {time} start: {fault}"));
         }
-        std::fs::remove_dir_all(&copy).expect("the copy goes");
+        slowest = slowest.max(first).max(second);
     }
     let starts = mutations * 2;
     println!("{opened} of {starts} starts opened the whole store, the slowest took {slowest:?}");
@@ -64,7 +98,7 @@ fn asked_for() -> Option<usize> {
     std::env::var("TOLLGATE_MUTATIONS").ok()?.parse().ok()
 }
 
-/// Users, then commands that each show in the list of users.
+/// Users, then commands that each show in what is read later.
 async fn fill(home: &Home) {
     ledger::populate(home, USERS, 20);
     let gateway = home.start();
@@ -73,44 +107,118 @@ async fn fill(home: &Home) {
         let name = format!("MUTATED_{number}");
         assert!(ledger::insert(&mut admin, "RIGHT", &name, json!({"CODE": name})).await);
         let users = [format!("u{}", number % USERS), format!("u{}", number * 7 % USERS)];
-        let details = json!({"NAME": name, "RIGHT_CODES": [name], "USER_NAMES": users});
+        let status = ["ENABLED", "DISABLED"][usize::from(number % 10 == 9)];
+        let details = json!({"NAME": name, "DESCRIPTION": format!("number {number}"),
+            "STATUS": status, "RIGHT_CODES": [name], "USER_NAMES": users});
         assert!(ledger::insert(&mut admin, "PROFILE", &name, details).await);
     }
     assert_eq!(gateway.signal("-TERM").0, Some(0));
 }
 
-/// Lists the users of a store; ends the program when it takes too long.
-fn list(home: &Home, data: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
-    command.args(["user", "list", "--data-dir"]).arg(data);
-    command.arg("--config").arg(home.path().join("tollgate.toml"));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
-    let since = Instant::now();
-    while child.try_wait().expect("its state").is_none() {
-        if since.elapsed() > ANSWER_MAX * 2 {
-            child.kill().expect("it is ours");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.wait_with_output().expect("its output")
+/// The users of a stopped store with their statuses and profiles; none if the store is refused.
+fn list(home: &Home, data: &Path) -> (Result<Option<String>, String>, Duration) {
+    let mut start = Start::of(home, data, &["user", "list"]);
+    let answer = start.fault().map_or(Ok(()), Err);
+    let printed = std::mem::take(&mut start.printed);
+    (answer.map(|()| (start.code == Some(0)).then_some(printed)), start.took)
 }
 
-/// What is wrong with an answer.
-fn fault(output: &Output, whole: &[u8], took: Duration) -> Option<String> {
-    let said = String::from_utf8_lossy(&output.stderr);
-    let refused = output.status.code().is_some_and(|code| REFUSALS.contains(&code));
-    if took > ANSWER_MAX {
-        Some(format!("it took {took:?}: {said}"))
-    } else if said.contains("panicked") {
-        Some(format!("it panicked: {said}"))
-    } else if output.status.success() {
-        (output.stdout != whole).then(|| "users or profiles are silently lost".to_owned())
-    } else if !refused {
-        Some(format!("{}: {said}", output.status))
-    } else {
-        let clear = said.starts_with("tollgate:") && said.trim_end().lines().count() == 1;
-        (!clear).then(|| format!("no clear message: {said}"))
+/// What the administrator sees, who has to log in for it; none if the store is refused.
+async fn look(home: &Home, data: &Path) -> (Result<Option<Vec<String>>, String>, Duration) {
+    let start = Start::of(home, data, &["serve", "--listen", "127.0.0.1:0"]);
+    let answer = match (start.fault(), start.address()) {
+        (Some(fault), _) => Err(fault),
+        (None, None) => Ok(None),
+        // On a task of its own: what fails there is one fault of many.
+        (None, Some(address)) => {
+            tokio::spawn(read(address)).await.map(Some).map_err(|error| error.to_string())
+        }
+    };
+    (answer, start.took)
+}
+
+async fn read(address: SocketAddr) -> Vec<String> {
+    let mut admin = Client::login(address, "admin", PASSWORD).await;
+    let details = json!({"MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "details"});
+    let details = admin.ask(details).await;
+    let mut shown = vec![format!("{} {}", details["PERMISSION"], details["PROFILE"])];
+    for source in ["USER_RIGHTS", "ALL_USERS", "ALL_PROFILES", "ALL_RIGHTS"] {
+        for mut row in ledger::rows(&mut admin, source).await {
+            // The login that reads is itself a change.
+            for field in ["ONLINE", "LAST_LOGIN", "RECORD_VERSION"] {
+                if source == "ALL_USERS" {
+                    row[field] = Value::Null;
+                }
+            }
+            shown.push(format!("{source} {row}"));
+        }
+    }
+    assert!(shown.len() > USERS + COMMANDS * 2, "{} rows", shown.len());
+    shown
+}
+
+impl Start {
+    /// Waits until the program has ended or listens; ends it when that takes too long.
+    fn of(home: &Home, data: &Path, words: &[&str]) -> Self {
+        let [printed, said] = ["printed", "said"].map(|name| home.path().join(name));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.args(words).arg("--data-dir").arg(data);
+        command.arg("--config").arg(home.path().join("tollgate.toml"));
+        command.env("TOLLGATE_ADMIN_PASSWORD", PASSWORD).stdin(Stdio::null());
+        command.stdout(File::create(&printed).expect("a file"));
+        command.stderr(File::create(&said).expect("a file"));
+        let text = |path: &Path| std::fs::read_to_string(path).expect("a text");
+        let mut child = command.spawn().expect("the program starts");
+        let since = Instant::now();
+        let code = loop {
+            if let Some(status) = child.try_wait().expect("its state") {
+                break status.code();
+            }
+            if text(&said).contains("\"listening\"") {
+                break None;
+            }
+            if since.elapsed() > ANSWER_MAX * 2 {
+                child.kill().expect("it is ours");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let took = since.elapsed();
+        Self { child, code, printed: text(&printed), said: text(&said), took }
+    }
+
+    /// Where it listens.
+    fn address(&self) -> Option<SocketAddr> {
+        let line = self.said.lines().find(|line| line.contains("\"listening\""))?;
+        let line: Value = serde_json::from_str(line).expect("a line of the log");
+        line["fields"]["address"].as_str()?.parse().ok()
+    }
+
+    /// What is wrong with the answer, but for what it shows.
+    fn fault(&self) -> Option<String> {
+        let Self { code, said, took, .. } = self;
+        let foreign = *code == Some(FOREIGN.0) && said.contains(FOREIGN.1);
+        // The lines that are not of the log.
+        let words: Vec<_> = said.lines().filter(|line| !line.starts_with('{')).collect();
+        if *took > ANSWER_MAX {
+            Some(format!("it took {took:?}: {said}"))
+        } else if said.contains("panicked") {
+            Some(format!("it panicked: {said}"))
+        } else if *code == Some(0) || self.address().is_some() {
+            None
+        } else if *code != Some(DAMAGED) && !foreign {
+            Some(format!("it ended with {code:?}: {said}"))
+        } else {
+            let clear = words.len() == 1 && words[0].starts_with("tollgate:");
+            (!clear).then(|| format!("no clear message: {said}"))
+        }
+    }
+}
+
+impl Drop for Start {
+    /// Killed, so that nothing it does at an end hides what a start did.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
