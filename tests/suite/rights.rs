@@ -134,6 +134,11 @@ const USERS: usize = 6;
 
 /// A gateway with users u0, u1, …, rights R0, R1, … and profiles P0, P1, ….
 async fn desk(configuration: &str) -> (Home, Gateway, Client) {
+    desk_of(configuration, "a right").await
+}
+
+/// The same; each right has this description.
+async fn desk_of(configuration: &str, description: &str) -> (Home, Gateway, Client) {
     let home = Home::new(configuration);
     let words = ["populate", "--users", "6", "--profiles", "0", "--password", PASSWORD];
     assert!(home.command(&words).output().unwrap().status.success());
@@ -141,7 +146,7 @@ async fn desk(configuration: &str) -> (Home, Gateway, Client) {
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     for number in 0..RIGHTS {
         let right = json!({"MESSAGE_TYPE": "EVENT_INSERT_RIGHT", "SOURCE_REF": 1,
-            "DETAILS": {"CODE": format!("R{number}")}});
+            "DETAILS": {"CODE": format!("R{number}"), "DESCRIPTION": description}});
         done(&mut admin, right).await;
     }
     for number in 0..PROFILES {
@@ -276,6 +281,52 @@ async fn a_slow_reader_gets_less_and_ends_up_with_the_same() {
     }
     let received: usize = slow.models.values().map(|model| model.received).sum();
     assert!(received < STREAMS * ROUNDS, "nothing was conflated: {received}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_reader_of_rights_ends_up_with_the_same() {
+    const STREAMS: usize = 40;
+    const CHANGES: usize = 150;
+    let (_home, gateway, mut admin) = desk_of(PATIENT, &"wide".repeat(250)).await;
+    let (address, stop) = (gateway.address, Arc::new(AtomicBool::new(false)));
+    let details = json!({"DATASOURCE_NAME": "USER_RIGHTS", "MAX_ROWS": 500});
+    let mut quick = Subscriber::login(address, "admin", PASSWORD).await;
+    quick.logon("quick", details.clone()).await;
+    let mut slow = Subscriber::login(address, "admin", PASSWORD).await;
+    for number in 0..STREAMS {
+        slow.logon(&format!("s{number}"), details.clone()).await;
+    }
+    let other = subscribe_again_and_again(address, "u2".to_owned(), stop.clone(), 7);
+    let other = tokio::spawn(other);
+    // It sleeps while memberships, grants and statuses change at random, and then in pairs: what
+    // is given is taken again, what is taken is given again, each in the same row.
+    let mut dice = StdRng::seed_from_u64(3);
+    let ping = json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "p"});
+    let (mut all, none) = (json!([]), json!([]));
+    for number in 0..CHANGES + 40 {
+        let mut next = change(&mut dice);
+        if number >= CHANGES {
+            let users = if number % 2 == 0 { &none } else { &all };
+            next["DETAILS"] = json!({"NAME": "P0", "STATUS": "ENABLED", "USER_NAMES": users});
+        }
+        if number == CHANGES {
+            all = json!(["u0", "u1", "u2", "u3"]);
+            next["DETAILS"]["RIGHT_CODES"] = json!(["R0", "R1", "R2"]);
+        }
+        done(&mut admin, next).await;
+        quick.ask(ping.clone()).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    quick.compare("quick", details.clone()).await;
+    for number in 0..STREAMS {
+        let name = format!("s{number}");
+        slow.compare(&name, details.clone()).await;
+        assert_eq!(slow.models[&name].rows, quick.models["quick"].rows);
+    }
+    let received: usize = slow.models.values().map(|model| model.received).sum();
+    let told = quick.models["quick"].received * STREAMS;
+    assert!(received < told, "nothing was conflated: {received} of {told}");
+    other.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

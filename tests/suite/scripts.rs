@@ -57,18 +57,18 @@ fn scripts() -> Vec<PathBuf> {
 
 /// What a connection receives.
 #[derive(Debug)]
-enum Frame {
+pub enum Frame {
     Text(String),
     Closed(Option<u16>),
 }
 
 /// One way to hold a conversation.
-trait Transport {
+pub trait Transport {
     async fn open(&self) -> Self::Link;
     type Link: Talk;
 }
 
-trait Talk {
+pub trait Talk {
     async fn send(&mut self, text: String);
     async fn send_binary(&mut self, bytes: Vec<u8>);
     async fn receive(&mut self) -> Frame;
@@ -197,12 +197,12 @@ fn add_user(home: &Home, words: &[&str], password: &str) {
 
 // Through the router, without a socket.
 
-struct Routers {
+pub struct Routers {
     router: Router,
     _opened: Opened,
 }
 
-struct Routed {
+pub struct Routed {
     router: Router,
     caller: Caller,
     known: KnownToken,
@@ -210,7 +210,7 @@ struct Routed {
 }
 
 impl Routers {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         use tollgate::outside::passwords::Passwords;
         use tollgate::realm::Command;
         use tollgate::realm::command::NewUser;
@@ -252,7 +252,7 @@ impl Transport for Routers {
 }
 
 impl Routed {
-    fn outbox(&self) -> Arc<Outbox> {
+    pub fn outbox(&self) -> Arc<Outbox> {
         self.caller.outbox.clone().unwrap()
     }
 

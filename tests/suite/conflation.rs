@@ -1,0 +1,123 @@
+//! Conflation (PROTOCOL §6): of what happens to a row while nobody reads, its newest state is left.
+//!
+//! The reader is a connection without a socket: its outbox is emptied only where the test does it.
+
+use serde_json::{Map, Value, json};
+
+use crate::scripts::{Frame, Routed, Routers, Talk, Transport};
+
+/// The fields of a profile's row.
+const FIELDS: [&str; 5] = ["DESCRIPTION", "ID", "NAME", "RECORD_VERSION", "STATUS"];
+const CHANGED: [&str; 2] = ["DESCRIPTION", "RECORD_VERSION"];
+
+/// What happens to a profile. The reader's filter leaves out what is hidden.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    Insert,
+    Describe(&'static str),
+    Disable,
+    Hide,
+    Delete,
+}
+
+use Step::{Delete, Describe, Disable, Hide, Insert};
+
+impl Step {
+    fn message(self, name: &str) -> Value {
+        let (kind, rest) = match self {
+            Insert => ("INSERT", json!({"DESCRIPTION": "old"})),
+            Describe(text) => ("AMEND", json!({"DESCRIPTION": text})),
+            Disable => ("AMEND", json!({"STATUS": "DISABLED"})),
+            Hide => ("AMEND", json!({"DESCRIPTION": "hidden"})),
+            Delete => ("DELETE", json!({})),
+        };
+        let mut details = rest;
+        details["NAME"] = json!(name);
+        json!({"MESSAGE_TYPE": format!("EVENT_{kind}_PROFILE"), "DETAILS": details})
+    }
+}
+
+async fn ask(link: &mut Routed, message: Value) -> Value {
+    let expected = format!("{}_ACK", message["MESSAGE_TYPE"].as_str().unwrap());
+    link.send(message.to_string()).await;
+    let Frame::Text(text) = link.receive().await else { panic!("it is closed") };
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    let came = answer["MESSAGE_TYPE"].as_str().unwrap();
+    assert!(expected == came || expected.ends_with(came), "{answer}");
+    answer
+}
+
+async fn login(routers: &Routers) -> Routed {
+    let mut link = routers.open().await;
+    let details = json!({"USER_NAME": "JohnWolf", "PASSWORD": "FullMoon1"});
+    ask(&mut link, json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "DETAILS": details})).await;
+    link
+}
+
+/// Takes what waits for the reader; its updates follow each other without a gap.
+fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
+    let mut rows = Vec::new();
+    for frame in reader.outbox().take().frames {
+        let update: Value = serde_json::from_str(&frame).unwrap();
+        assert_eq!(update["SEQUENCE_ID"], *sequence, "{update}");
+        *sequence += 1;
+        let came = update["ROW"].as_array().unwrap().iter();
+        rows.extend(came.map(|row| row["DETAILS"].as_object().unwrap().clone()));
+    }
+    rows
+}
+
+#[tokio::test]
+async fn what_waits_for_a_row_is_its_newest_state() {
+    let disabled = ["DESCRIPTION", "RECORD_VERSION", "STATUS"];
+    let (new, delete) = (Describe("new"), ("DELETE", &[][..]));
+    let (insert, all) = (("INSERT", &FIELDS[..]), ("MODIFY", &FIELDS[..]));
+    // Whether the reader knows the row, what happens, what is left of it.
+    let table: &[(bool, &[Step], Option<(&str, &[&str])>)] = &[
+        (true, &[Describe("between"), new], Some(("MODIFY", &CHANGED))),
+        (true, &[Disable, new], Some(("MODIFY", &disabled))),
+        (false, &[Insert, new], Some(insert)),
+        (false, &[Insert, Delete], None),
+        (false, &[Insert, Hide], None),
+        (false, &[Insert, Hide, new], Some(insert)),
+        (true, &[new, Delete], Some(delete)),
+        (true, &[new, Hide], Some(delete)),
+        (true, &[Hide, new], Some(all)),
+        (true, &[Hide, Describe("between"), new], Some(all)),
+        (true, &[Hide, Describe("between"), Hide], Some(delete)),
+        (true, &[Hide, new, Delete], Some(delete)),
+        (true, &[Delete], Some(delete)),
+    ];
+    let routers = Routers::start().await;
+    let (mut desk, mut reader) = (login(&routers).await, login(&routers).await);
+    let wish = json!({"DATASOURCE_NAME": "ALL_PROFILES", "CRITERIA_MATCH":
+        "NAME.startsWith('Q') && DESCRIPTION != 'hidden'"});
+    let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "q", "DETAILS": wish});
+    ask(&mut reader, logon).await;
+    let Frame::Text(first) = reader.receive().await else { panic!("it is closed") };
+    assert!(first.contains("\"SEQUENCE_ID\":0,\"ROWS_COUNT\":0"), "{first}");
+    let mut sequence = 1;
+    for (number, (known, steps, left)) in table.iter().enumerate() {
+        let name = format!("Q{number}");
+        if *known {
+            ask(&mut desk, Insert.message(&name)).await;
+            assert_eq!(take(&reader, &mut sequence).len(), 1);
+        }
+        for step in *steps {
+            ask(&mut desk, step.message(&name)).await;
+        }
+        let mut rows = take(&reader, &mut sequence);
+        let row = rows.pop();
+        assert!(rows.is_empty(), "{steps:?}: {row:?} is not all, {rows:?}");
+        let Some((operation, fields)) = left else {
+            assert_eq!(row, None, "{steps:?}");
+            continue;
+        };
+        let mut row = row.unwrap_or_else(|| panic!("{steps:?}: nothing came"));
+        assert_eq!(row.remove("OPERATION").unwrap(), *operation, "{steps:?}");
+        assert!(row.remove("ROW_REF").is_some_and(|it| it.is_string()), "{steps:?}");
+        assert_eq!(row.keys().collect::<Vec<_>>(), *fields, "{steps:?}");
+        let newest = row.get("DESCRIPTION").is_none_or(|it| it == "new");
+        assert!(newest, "{steps:?}: {row:?}");
+    }
+}
