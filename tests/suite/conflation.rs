@@ -8,7 +8,6 @@ use crate::scripts::{Frame, Routed, Routers, Talk, Transport};
 
 /// The fields of a profile's row.
 const FIELDS: [&str; 5] = ["DESCRIPTION", "ID", "NAME", "RECORD_VERSION", "STATUS"];
-const CHANGED: [&str; 2] = ["DESCRIPTION", "RECORD_VERSION"];
 
 /// What happens to a profile. The reader's filter leaves out what is hidden.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +20,34 @@ enum Step {
 }
 
 use Step::{Delete, Describe, Disable, Hide, Insert};
+
+/// The operation and its fields that are left for the reader.
+type Left = Option<(&'static str, &'static [&'static str])>;
+
+const NEW: Step = Describe("new");
+const OTHER: Step = Describe("between");
+const INSERT: Left = Some(("INSERT", &FIELDS));
+const ALL: Left = Some(("MODIFY", &FIELDS));
+const DESCRIBED: Left = Some(("MODIFY", &["DESCRIPTION", "RECORD_VERSION"]));
+const BOTH: Left = Some(("MODIFY", &["DESCRIPTION", "RECORD_VERSION", "STATUS"]));
+const DELETE: Left = Some(("DELETE", &[]));
+
+/// Whether the reader knows the row, what happens to it, and what is left of that.
+static TABLE: [(bool, &[Step], Left); 13] = [
+    (true, &[OTHER, NEW], DESCRIBED),
+    (true, &[Disable, NEW], BOTH),
+    (false, &[Insert, NEW], INSERT),
+    (false, &[Insert, Delete], None),
+    (false, &[Insert, Hide], None),
+    (false, &[Insert, Hide, NEW], INSERT),
+    (true, &[NEW, Delete], DELETE),
+    (true, &[NEW, Hide], DELETE),
+    (true, &[Hide, NEW], ALL),
+    (true, &[Hide, OTHER, NEW], ALL),
+    (true, &[Hide, OTHER, Hide], DELETE),
+    (true, &[Hide, NEW, Delete], DELETE),
+    (true, &[Delete], DELETE),
+];
 
 impl Step {
     fn message(self, name: &str) -> Value {
@@ -69,25 +96,6 @@ fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
 
 #[tokio::test]
 async fn what_waits_for_a_row_is_its_newest_state() {
-    let disabled = ["DESCRIPTION", "RECORD_VERSION", "STATUS"];
-    let (new, delete) = (Describe("new"), ("DELETE", &[][..]));
-    let (insert, all) = (("INSERT", &FIELDS[..]), ("MODIFY", &FIELDS[..]));
-    // Whether the reader knows the row, what happens, what is left of it.
-    let table: &[(bool, &[Step], Option<(&str, &[&str])>)] = &[
-        (true, &[Describe("between"), new], Some(("MODIFY", &CHANGED))),
-        (true, &[Disable, new], Some(("MODIFY", &disabled))),
-        (false, &[Insert, new], Some(insert)),
-        (false, &[Insert, Delete], None),
-        (false, &[Insert, Hide], None),
-        (false, &[Insert, Hide, new], Some(insert)),
-        (true, &[new, Delete], Some(delete)),
-        (true, &[new, Hide], Some(delete)),
-        (true, &[Hide, new], Some(all)),
-        (true, &[Hide, Describe("between"), new], Some(all)),
-        (true, &[Hide, Describe("between"), Hide], Some(delete)),
-        (true, &[Hide, new, Delete], Some(delete)),
-        (true, &[Delete], Some(delete)),
-    ];
     let routers = Routers::start().await;
     let (mut desk, mut reader) = (login(&routers).await, login(&routers).await);
     let wish = json!({"DATASOURCE_NAME": "ALL_PROFILES", "CRITERIA_MATCH":
@@ -97,7 +105,7 @@ async fn what_waits_for_a_row_is_its_newest_state() {
     let Frame::Text(first) = reader.receive().await else { panic!("it is closed") };
     assert!(first.contains("\"SEQUENCE_ID\":0,\"ROWS_COUNT\":0"), "{first}");
     let mut sequence = 1;
-    for (number, (known, steps, left)) in table.iter().enumerate() {
+    for (number, (known, steps, left)) in TABLE.iter().enumerate() {
         let name = format!("Q{number}");
         if *known {
             ask(&mut desk, Insert.message(&name)).await;
