@@ -212,7 +212,10 @@ impl Link {
             self.unanswered += 1;
             return OnTime::Ping;
         }
-        let deadlines = [self.login_by(), self.stuck_by(), Some(self.ping_at)];
+        // Behind a reader who is stuck more may come to wait than may.
+        let again = self.stuck.filter(|stuck| !stuck.is_over);
+        let again = again.map(|_| now + self.limits.stuck_ms / OVER_SHARE);
+        let deadlines = [self.login_by(), self.stuck_by(), again, Some(self.ping_at)];
         OnTime::Wait(deadlines.into_iter().flatten().min().unwrap_or(self.ping_at))
     }
 }
@@ -265,6 +268,7 @@ mod tests {
         let mut link = Link::new(LinkLimits { login_wait_ms: 1 << 40, ..LIMITS }, 0);
         link.writing(true, false, 1_000);
         link.writing(true, false, 5_000);
+        assert_eq!(link.on_time(5_000), OnTime::Wait(6_000), "it is looked at again");
         assert_eq!(link.on_time(10_999), OnTime::Wait(11_000));
         assert_eq!(link.on_time(11_000), OnTime::Close(CloseReason::SlowConsumer));
         link.writing(false, false, 11_000);

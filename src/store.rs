@@ -258,7 +258,8 @@ fn digest(key: &[u8], value: &[u8]) -> u128 {
 fn check_format(dir: &Path) -> Result<bool, StoreError> {
     match std::fs::read_to_string(dir.join("format")) {
         Ok(text) if text.trim() == FORMAT => Ok(false),
-        Ok(text) => Err(StoreError::Format(text.trim().chars().take(40).collect())),
+        Ok(text) if is_format(text.trim()) => Err(StoreError::Format(text.trim().to_owned())),
+        Ok(_) => Err(StoreError::Damaged("the format file cannot be read".to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             // The format is written last: a mark of some entry belongs to a store that was made.
             let is_marked = || {
@@ -277,11 +278,20 @@ fn check_format(dir: &Path) -> Result<bool, StoreError> {
     }
 }
 
+/// Whether a text is the format of some version of this program.
+fn is_format(text: &str) -> bool {
+    let version = text.strip_prefix("tollgate store ");
+    version.is_some_and(|version| version.len() < 10 && version.parse::<u32>().is_ok())
+}
+
 fn write_format(dir: &Path) -> io::Result<()> {
     use std::io::Write;
-    let mut file = std::fs::File::create(dir.join("format"))?;
+    // Whole or not there: half a format would be no format for ever.
+    let unfinished = dir.join("format.new");
+    let mut file = std::fs::File::create(&unfinished)?;
     writeln!(file, "{FORMAT}")?;
     file.sync_all()?;
+    std::fs::rename(unfinished, dir.join("format"))?;
     std::fs::File::open(dir)?.sync_all()
 }
 

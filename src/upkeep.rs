@@ -22,6 +22,8 @@ const TOUCHES_MAX: usize = 64;
 /// The watch looks at least this often.
 const LOOK_MAX: Duration = Duration::from_secs(5);
 
+/// Sessions that are looked at in one step.
+const STEP_SESSIONS: usize = 512;
 /// Sessions without a presence are looked for at this distance.
 const ADOPT_DISTANCE: Duration = Duration::from_secs(30);
 /// What could not be ended is looked at again after this time.
@@ -52,19 +54,28 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
 /// of life at least.
 fn adopt(node: &Arc<Node>, alive: Millis) {
     let presences = &node.replica.presences;
-    let unknown = node.replica.read(|realm, _| {
-        let watched = realm.sessions_after(None).filter(|it| it.watched && it.dormant.is_none());
-        let unknown = watched.filter(|session| presences.get(session.no).is_none());
-        let presence = |session: &crate::realm::sessions::Session| {
-            let name = &realm.user(session.user)?.name;
-            Some(presences.of(session.no, session.user, name, session.accessed))
-        };
-        unknown.filter_map(presence).collect::<Vec<_>>()
-    });
-    for presence in unknown {
-        presence.live(alive);
-        presences.watched(&presence);
-        node.watch.add(&presence, node.clock.now());
+    let mut last = None;
+    loop {
+        // In steps: the guard is given back between them.
+        let (unknown, reached) = node.replica.read(|realm, _| {
+            let step: Vec<_> = realm.sessions_after(last).take(STEP_SESSIONS).collect();
+            let watched = step.iter().filter(|it| it.watched && it.dormant.is_none());
+            let unknown = watched.filter(|session| presences.get(session.no).is_none());
+            let unknown = unknown.filter_map(|session| {
+                let name = &realm.user(session.user)?.name;
+                Some(presences.of(session.no, session.user, name, session.accessed))
+            });
+            (unknown.collect::<Vec<_>>(), step.last().map(|session| session.no))
+        });
+        for presence in unknown {
+            presence.live(alive);
+            presences.watched(&presence);
+            node.watch.add(&presence, node.clock.now());
+        }
+        if reached.is_none() {
+            return;
+        }
+        last = reached;
     }
 }
 

@@ -115,7 +115,8 @@ impl Subscription {
         rows.sort_unstable();
         rows.dedup();
         rows.into_iter().for_each(|row| self.look(realm, seq, row, None));
-        self.cursor.covers(first)
+        // Rows of the view may lie beyond the cursor after it went back.
+        self.cursor.covers(first) || self.view.last().is_some_and(|held| *held >= first)
     }
 
     /// Whether a change of these rights of the owner (none: of any) may change what he sees.

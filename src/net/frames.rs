@@ -36,6 +36,8 @@ pub struct Frames {
     out_max: usize,
     /// tungstenite may have an answer that is not flushed.
     answering: bool,
+    /// The peer closes: its answer is the last frame.
+    closing: bool,
 }
 
 impl Frames {
@@ -55,14 +57,15 @@ impl Frames {
             WebSocketStream::from_partially_read(stream, early.to_vec(), role, config).await
         };
         let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
-        Self { socket, out: Vec::new(), written: 0, out_max, answering: false }
+        Self { socket, out: Vec::new(), written: 0, out_max, answering: false, closing: false }
     }
 
     /// The next message. Not to be called while [`Frames::poll_flush`] is not through.
     pub fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, CloseReason>> {
         match ready!(Pin::new(&mut self.socket).poll_next(context)) {
             Some(Ok(message)) => {
-                self.answering |= matches!(message, Message::Ping(_) | Message::Close(_));
+                self.closing |= matches!(message, Message::Close(_));
+                self.answering |= self.closing || matches!(message, Message::Ping(_));
                 Poll::Ready(Ok(message))
             }
             Some(Err(error)) => Poll::Ready(Err(fault(&error))),
@@ -110,9 +113,8 @@ impl Frames {
 
     /// Writes all that waits; ready when it is through.
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
-        if self.answering && self.written == 0 {
-            ready!(Pin::new(&mut self.socket).poll_flush(context)).map_err(|it| fault(&it))?;
-            self.answering = false;
+        if !self.closing && self.written == 0 {
+            ready!(self.poll_answer(context))?;
         }
         while self.written < self.out.len() {
             let stream = Pin::new(self.socket.get_mut());
@@ -122,6 +124,14 @@ impl Frames {
             }
         }
         (self.out, self.written) = (Vec::new(), 0);
+        self.poll_answer(context)
+    }
+
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+        if self.answering {
+            ready!(Pin::new(&mut self.socket).poll_flush(context)).map_err(|it| fault(&it))?;
+            self.answering = false;
+        }
         Poll::Ready(Ok(()))
     }
 

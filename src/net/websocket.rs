@@ -137,7 +137,10 @@ impl Pump {
         self.busy = None;
         let now = self.now();
         self.link.busy(false, now);
-        self.wake_timer();
+        if self.caller.bound.is_none() {
+            // The login wait goes on.
+            self.wake_timer();
+        }
         // Rows that were there before the reply go before it.
         self.take_mail()?;
         self.reply(reply)?;
@@ -186,6 +189,8 @@ impl Pump {
         if let Some(former) = self.caller.bound.take() {
             self.end_subscriptions(None)?;
             node.replica.presences.unbind(&former, &self.outbox);
+            self.heard.retain(|heard| !Arc::ptr_eq(heard, &former));
+            self.known = KnownToken::default();
         }
         let now = node.clock.now();
         self.link.bind();
@@ -275,7 +280,12 @@ impl Pump {
                     bound.live(self.now());
                 }
             }
-            Message::Ping(_) | Message::Close(_) | Message::Frame(_) => {}
+            Message::Close(_) => {
+                // What was answered before it still leaves.
+                let _ = self.socket.poll_flush(context);
+                return Err(CloseReason::Gone);
+            }
+            Message::Ping(_) | Message::Frame(_) => {}
         }
         Ok(true)
     }
@@ -312,13 +322,10 @@ impl Pump {
             Poll::Pending => true,
             Poll::Ready(flushed) => flushed.map(|()| false)?,
         };
-        if self.stuck || was_stuck {
-            let now = self.now();
-            let is_over = self.stuck && self.outbox.overflows();
-            self.link.writing(self.stuck, is_over, now);
-            self.wake_timer();
-        }
         if self.stuck != was_stuck {
+            let now = self.now();
+            self.link.writing(self.stuck, false, now);
+            self.wake_timer();
             // What came while nothing was read is read now.
             context.waker().wake_by_ref();
         }
@@ -333,6 +340,9 @@ impl Pump {
     fn keep_time(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
         while self.timer.as_mut().poll(context).is_ready() {
             let now = self.now();
+            if self.stuck {
+                self.link.writing(true, self.outbox.overflows(), now);
+            }
             match self.link.on_time(now) {
                 OnTime::Close(reason) => return Err(reason),
                 OnTime::Wait(at) => {

@@ -126,6 +126,8 @@ impl Committer {
     fn trim(&self, upto: Seq, before: Millis) -> Result<Seq, String> {
         // The rows must be on the disk before the entries that could make them again are not.
         self.sync()?;
+        // And the mark, which would otherwise lie before the chain's beginning after a power cut.
+        self.mark.sync().map_err(words)?;
         let anchor = self.tree.get(stored::ANCHOR).map_err(words)?;
         let mut anchor = anchor.and_then(|bytes| mark::decode(&bytes)).unwrap_or_default();
         let mut batch = sled::Batch::default();
