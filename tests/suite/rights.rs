@@ -412,6 +412,26 @@ async fn losing_the_view_right_takes_the_rows_away() {
 }
 
 #[tokio::test]
+async fn own_rows_beyond_the_page_of_a_new_viewer_are_still_taken_away() {
+    let (_home, gateway, mut admin) = desk(QUICK).await;
+    let amend = |profile: &str, users: Value, rights: Value| {
+        json!({"MESSAGE_TYPE": "EVENT_AMEND_PROFILE", "SOURCE_REF": 1,
+        "DETAILS": {"NAME": profile, "USER_NAMES": users, "RIGHT_CODES": rights}})
+    };
+    let three = json!(["u1", "u2", "u5"]);
+    done(&mut admin, amend("P0", three.clone(), json!(["R1", "R2", "R3"]))).await;
+    let mut viewer = Subscriber::login(gateway.address, "u5", PASSWORD).await;
+    let details = json!({"DATASOURCE_NAME": "USER_RIGHTS", "MAX_ROWS": 4});
+    viewer.logon("all", details.clone()).await;
+    // Now he sees everybody, a page at a time: his own rows lie beyond the first.
+    done(&mut admin, amend("P1", json!(["u5"]), json!(["VIEW_USERS"]))).await;
+    done(&mut admin, amend("P0", three, json!(["R2", "R3"]))).await;
+    viewer.ask(json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "ping"})).await;
+    viewer.compare("all", details).await;
+    assert!(viewer.models["all"].rows.values().all(|row| row["CODE"] != "R1"));
+}
+
+#[tokio::test]
 async fn a_right_that_was_taken_is_refused_at_once() {
     let (_home, gateway, mut admin) = desk(QUICK).await;
     let give = |rights: Value| {
