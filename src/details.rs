@@ -4,12 +4,13 @@ use protocol::{Nack, NackCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// Reads DETAILS. Nulls mean absent; fields that the message does not know are refused.
-pub fn read<T: DeserializeOwned>(details: Option<&str>) -> Result<T, Nack> {
+/// Reads DETAILS. Nulls mean absent unless they are kept; fields that the message does not know are
+/// refused.
+pub fn read<T: DeserializeOwned>(details: Option<&str>, keeps_nulls: bool) -> Result<T, Nack> {
     let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS cannot be read");
     let mut map: Map<String, Value> =
         details.map_or(Ok(Map::new()), serde_json::from_str).map_err(wrong)?;
-    map.retain(|_, value| !value.is_null());
+    map.retain(|_, value| keeps_nulls || !value.is_null());
     serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
         let path = error.path().to_string();
         explain(&path, &error.inner().to_string())
@@ -76,7 +77,7 @@ mod tests {
     }
 
     fn refused(details: &str) -> Nack {
-        read::<Wanted>(Some(details)).unwrap_err()
+        read::<Wanted>(Some(details), false).unwrap_err()
     }
 
     #[test]
@@ -88,7 +89,7 @@ mod tests {
         assert_eq!(nack.code(), NackCode::ValidationError);
         assert!(!nack.faults[0].text.contains("4711"), "{:?}", nack.faults);
         assert!(refused(r#"{"NAME":"a","LIST":[1,"x"]}"#).faults[0].text.contains("LIST[1]"));
-        assert_eq!(read::<Wanted>(Some(r#"{"NAME":"a","LIST":[1]}"#)).unwrap().list, [1]);
+        assert_eq!(read::<Wanted>(Some(r#"{"NAME":"a","LIST":[1]}"#), false).unwrap().list, [1]);
         assert!(only(Some(r#"{"VERBOSE":true,"X":null}"#), &["VERBOSE"]).is_ok());
         let nack = only(Some(r#"{"Y":1}"#), &["VERBOSE"]).unwrap_err();
         assert_eq!(nack.code(), NackCode::UnknownField);

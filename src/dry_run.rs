@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
-use crate::realm::{Change, Command, Key, Outcome, Realm, Row};
+use crate::realm::users::{ATTRIBUTES, User};
+use crate::realm::{Change, Command, Key, Outcome, Realm, Row, UserNo};
 use crate::refusal;
 
 /// DETAILS of the ack of a dry run.
@@ -26,6 +27,22 @@ pub struct FieldChange {
     old: Value,
     new: Value,
 }
+
+/// Fields of records, relations and sessions that a dry run tells, beside a user's attributes.
+const FIELDS: [&str; 12] = [
+    "ID",
+    "NAME",
+    "CODE",
+    "DESCRIPTION",
+    "STATUS",
+    "RECORD_VERSION",
+    "RIGHT_CODE",
+    "USER_NAME",
+    "PASSWORD",
+    "HOST",
+    "ATTEMPTS",
+    "LOCKED_UNTIL",
+];
 
 /// Checks everything that the command would be checked for, and says what it would do.
 pub fn plan(call: &Call, command: &Command) -> Result<WouldChange, Nack> {
@@ -49,16 +66,6 @@ fn fields(realm: &Realm, change: &Change) -> Vec<FieldChange> {
     let old = shown_now(realm, &key);
     let new = if let Change::Put(row) = change { shown(realm, row) } else { Map::new() };
     let different = |field: &&&'static str| old.get(**field) != new.get(**field);
-    let fields = [
-        "ID",
-        "NAME",
-        "CODE",
-        "DESCRIPTION",
-        "STATUS",
-        "RECORD_VERSION",
-        "RIGHT_CODE",
-        "USER_NAME",
-    ];
     let value = |map: &Map<String, Value>, field: &str| map.get(field).cloned().unwrap_or_default();
     let change = |field: &&'static str| FieldChange {
         table,
@@ -67,7 +74,7 @@ fn fields(realm: &Realm, change: &Change) -> Vec<FieldChange> {
         old: value(&old, field),
         new: value(&new, field),
     };
-    fields.iter().filter(different).map(change).collect()
+    FIELDS.iter().chain(ATTRIBUTES).filter(different).map(change).collect()
 }
 
 /// Table and key of what a change is about; bookkeeping rows are nobody's business.
@@ -81,6 +88,13 @@ fn named(realm: &Realm, change: &Change, key: &Key) -> Option<(&'static str, Str
         Key::Profile(no) => ("PROFILE", profile(*no)?),
         Key::Grant(no, _) => ("PROFILE_RIGHT", profile(*no).unwrap_or_default()),
         Key::Member(no, _) => ("PROFILE_USER", profile(*no).unwrap_or_default()),
+        Key::User(no) => match change {
+            Change::Put(Row::User(user)) => ("USER", user.name.to_string()),
+            _ => ("USER", realm.user(*no)?.name.to_string()),
+        },
+        Key::Direct(no, _) => ("USER_RIGHT", user_name(realm, *no)?),
+        Key::Session(no) => ("SESSION", user_name(realm, realm.session(*no)?.user)?),
+        Key::Attempts(name) => ("USER_LOGIN_ATTEMPT", name.to_string()),
         Key::Right(no) => match change {
             Change::Put(Row::Right(right)) => ("RIGHT", right.code.to_string()),
             _ => ("RIGHT", realm.right(*no)?.code.to_string()),
@@ -89,10 +103,22 @@ fn named(realm: &Realm, change: &Change, key: &Key) -> Option<(&'static str, Str
     })
 }
 
+fn user_name(realm: &Realm, no: UserNo) -> Option<String> {
+    realm.user(no).map(|user| user.name.to_string())
+}
+
 fn shown_now(realm: &Realm, key: &Key) -> Map<String, Value> {
     let row = match key {
         Key::Profile(no) => realm.profile(*no).cloned().map(Row::Profile),
         Key::Right(no) => realm.right(*no).cloned().map(Row::Right),
+        Key::User(no) => realm.user(*no).cloned().map(Row::User),
+        Key::Session(no) => realm.session(*no).cloned().map(Row::Session),
+        Key::Attempts(name) => {
+            realm.attempts_of(name).cloned().map(|it| Row::Attempts(name.clone(), it))
+        }
+        Key::Direct(user, right) => {
+            realm.direct_of(*user).any(|it| it == *right).then_some(Row::Direct(*user, *right))
+        }
         Key::Member(profile, user) => {
             realm.is_member(*profile, *user).then_some(Row::Member(*profile, *user))
         }
@@ -114,10 +140,31 @@ fn shown(realm: &Realm, row: &Row) -> Map<String, Value> {
             "ID": it.no.id(it.location), "CODE": it.code, "DESCRIPTION": it.description,
         }),
         Row::Member(_, user) => json!({ "USER_NAME": realm.user(*user).map(|user| &user.name) }),
-        Row::Grant(_, right) => {
+        Row::User(user) => return shown_user(user),
+        Row::Session(it) => json!({ "USER_NAME": user_name(realm, it.user), "HOST": it.host }),
+        Row::Attempts(_, it) => {
+            json!({ "ATTEMPTS": it.wrong, "LOCKED_UNTIL": it.locked_until })
+        }
+        Row::Grant(_, right) | Row::Direct(_, right) => {
             json!({ "RIGHT_CODE": realm.right(*right).map(|right| &right.code) })
         }
         _ => Value::Null,
     };
     if let Value::Object(map) = shown { map } else { Map::new() }
+}
+
+/// All that may be told of a user: of the password only that there is one.
+fn shown_user(user: &User) -> Map<String, Value> {
+    let mut map = Map::new();
+    let password = user.credential.as_ref().map(|_| "(set)");
+    let attributes = (0u8..).zip(ATTRIBUTES);
+    map.extend(
+        attributes.filter_map(|(n, name)| Some(((*name).to_owned(), user.attribute(n)?.into()))),
+    );
+    map.insert("ID".to_owned(), user.id().into());
+    map.insert("USER_NAME".to_owned(), user.name.as_str().into());
+    map.insert("STATUS".to_owned(), user.status.word().into());
+    map.insert("PASSWORD".to_owned(), password.into());
+    map.insert("RECORD_VERSION".to_owned(), user.version.into());
+    map
 }

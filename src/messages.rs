@@ -6,15 +6,27 @@
 mod data_logoff;
 mod data_logon;
 mod event_amend_profile;
+mod event_amend_user;
+mod event_amend_user_login_attempt;
 mod event_change_user_password;
 mod event_delete_profile;
+mod event_delete_right;
+mod event_delete_user;
+mod event_delete_user_login_attempt;
+mod event_disable_user;
+mod event_enable_user;
+mod event_end_session;
+mod event_expire_user_password;
 mod event_heartbeat;
 mod event_insert_profile;
 mod event_insert_right;
+mod event_insert_user;
 mod event_login_auth;
 mod event_login_details;
 mod event_login_prefs;
 mod event_logout;
+mod event_reset_user_password;
+mod event_user_profile_amend;
 mod heartbeat_ping;
 mod more_rows;
 
@@ -42,6 +54,9 @@ pub enum Access {
     Session,
     /// Whoever has a session and this right now.
     Right(&'static str),
+    /// As [`Access::Right`]; for oneself a session is enough. Whom it is about stands in DETAILS,
+    /// so the message makes sure of it.
+    RightOrSelf(&'static str),
 }
 
 /// Whether a message waits for the ones before it on its connection.
@@ -71,6 +86,8 @@ pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     const ACTIVITY: bool = true;
     /// Whether it changes records: its ack may be called EVENT_ACK, and it is told in the log.
     const ENTITY: bool = false;
+    /// Whether a null clears a field; otherwise nulls mean absent.
+    const NULL_CLEARS: bool = false;
     /// Whether its success is told in the log too.
     const TOLD: bool = Self::ENTITY;
     /// The root of the answer, without MESSAGE_TYPE and SOURCE_REF.
@@ -185,7 +202,7 @@ impl Handler {
 
 fn serve<M: Message>(call: &Call, details: Option<String>) -> Served<'_> {
     Box::pin(async move {
-        let message: M = details::read(details.as_deref())?;
+        let message: M = details::read(details.as_deref(), M::NULL_CLEARS)?;
         let ack = message.serve(call).await?;
         Ok(protocol::envelope::encode(M::ACK, None, &ack))
     })
@@ -197,7 +214,7 @@ fn answer<P: Prompt>(ask: &Ask<'_>, source_ref: Option<&str>) -> Result<String, 
 }
 
 /// Every message, the most frequent first.
-pub static TABLE: [Handler; 14] = [
+pub static TABLE: [Handler; 26] = [
     Handler::at_once::<event_heartbeat::Heartbeat>(),
     Handler::at_once::<heartbeat_ping::HeartbeatPing>(),
     Handler::of::<event_login_auth::LoginAuth>(),
@@ -212,6 +229,18 @@ pub static TABLE: [Handler; 14] = [
     Handler::of::<event_amend_profile::AmendProfile>(),
     Handler::of::<event_delete_profile::DeleteProfile>(),
     Handler::of::<event_insert_right::InsertRight>(),
+    Handler::of::<event_delete_right::DeleteRight>(),
+    Handler::of::<event_insert_user::InsertUser>(),
+    Handler::of::<event_amend_user::AmendUser>(),
+    Handler::of::<event_delete_user::DeleteUser>(),
+    Handler::of::<event_enable_user::EnableUser>(),
+    Handler::of::<event_disable_user::DisableUser>(),
+    Handler::of::<event_user_profile_amend::UserProfileAmend>(),
+    Handler::of::<event_reset_user_password::ResetUserPassword>(),
+    Handler::of::<event_expire_user_password::ExpireUserPassword>(),
+    Handler::of::<event_amend_user_login_attempt::AmendUserLoginAttempt>(),
+    Handler::of::<event_delete_user_login_attempt::DeleteUserLoginAttempt>(),
+    Handler::of::<event_end_session::EndSession>(),
 ];
 
 /// The row of a message by its name or an alias.

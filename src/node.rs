@@ -92,6 +92,8 @@ pub fn policy(settings: &Settings) -> Policy {
         attempts_max: retry.max_attempts,
         lock_ms: retry.wait_time_ms(),
         strict_amend: security.strict_amend,
+        reset_ms: security.reset_window_ms(),
+        blank_reset: security.reset_mode == settings::ResetMode::Blank,
         uniform: security.login_errors == LoginErrors::Uniform,
         location: Location::parse(&settings.server.location).unwrap_or_default(),
     }

@@ -10,13 +10,16 @@ mod credentials;
 mod escalation;
 mod founding;
 pub mod ids;
+mod lists;
 mod logins;
 pub mod outcome;
 pub mod policy;
 pub mod profiles;
+mod resets;
 pub mod rights;
 pub mod row;
 pub mod sessions;
+mod user_records;
 pub mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,6 +146,14 @@ impl Realm {
             Command::InsertProfile(by, wanted) => self.insert_profile(at, by, wanted),
             Command::AmendProfile(by, wanted) => self.amend_profile(at, by, wanted),
             Command::DeleteProfile(by, wanted) => self.delete_profile(at, by, wanted),
+            Command::DeleteRight(by, code) => self.delete_right(at, by, code),
+            Command::InsertUser(by, wanted) => self.insert_user(at, by, wanted),
+            Command::AmendUser(by, event, wanted) => self.amend_user(at, by, *event, wanted),
+            Command::DeleteUser(by, wanted) => self.delete_user(at, by, wanted),
+            Command::ResetPassword(by, reset) => self.reset_password(at, by, reset),
+            Command::ExpirePassword(by, name) => self.expire_password(at, by, name),
+            Command::SetAttempts(by, name, left) => self.set_attempts(at, by, name, *left),
+            Command::EndAnother(by, session) => self.end_another(at, by, *session),
         }
     }
 

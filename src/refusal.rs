@@ -63,6 +63,16 @@ fn administration(refusal: Refusal) -> Nack {
             format!("only who holds the right {right} may grant it"),
         )
         .with(json!({ "RIGHT": right })),
+        Refusal::Overpowered(right) => Nack::new(
+            NackCode::NotAuthorised,
+            format!("the user holds the right {right}, which you do not hold"),
+        )
+        .with(json!({ "RIGHT": right })),
+        Refusal::Depended(kind, name) => {
+            let text = format!("{kind} {name} still holds it; take it away there first");
+            Nack::new(NackCode::DependentRecordFound, text)
+                .with(json!({ "TABLE": kind, "KEY": name }))
+        }
         Refusal::Duplicate(field, value) => {
             Nack::new(NackCode::DuplicateKey, format!("{field} {value} exists already"))
                 .with(json!({ "FIELD": field, "VALUE": value }))

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use heartbeat::Heartbeat;
 pub use secret::Secret;
-pub use security::{LoginErrors, Retry, Scrypt, Security, WhenSessionsAreFull};
+pub use security::{LoginErrors, ResetMode, Retry, Scrypt, Security, WhenSessionsAreFull};
 pub use server::{
     AckNaming, AddressRange, Limits, NackNaming, Server, ShutdownClose, SystemDateFormat,
 };

@@ -79,6 +79,8 @@ codes! {
     OperationTimeout = "OPERATION_TIMEOUT", "408 Request Timeout",
         "The outcome is unknown: it may have been done.";
     DuplicateKey = "DUPLICATE_KEY", "409 Conflict", "A record with this key exists already.";
+    DependentRecordFound = "DEPENDENT_RECORD_FOUND", "409 Conflict",
+        "Other records still need this one.";
     OptimisticConcurrencyError = "OPTIMISTIC_CONCURRENCY_ERROR", "409 Conflict",
         "The record has changed since it was read.";
     LastAdministrator = "LAST_ADMINISTRATOR", "409 Conflict",

@@ -11,7 +11,7 @@ use super::{Access, Message};
 use crate::call::Call;
 use crate::login;
 use crate::realm::command::{ChangePassword, Verdict};
-use crate::realm::{Command, Outcome, Refusal};
+use crate::realm::{Command, Millis, Outcome, Realm, Refusal};
 use crate::refusal;
 
 /// Whose password, the old one and the new one; USER_NAME may stand at the root.
@@ -68,7 +68,10 @@ impl Message for ChangeUserPassword {
             }
             let credential = match checked.verdict {
                 Verdict::Matched => Some(self.new_hash(call).await?),
-                Verdict::Wrong => None,
+                Verdict::Blank if call.read(|realm| opens(realm, call.now, &name)) => {
+                    Some(self.new_hash(call).await?)
+                }
+                Verdict::Blank | Verdict::Wrong => None,
             };
             let change = ChangePassword {
                 user_name: name.clone(),
@@ -90,6 +93,11 @@ impl Message for ChangeUserPassword {
         }
         Err(refusal::nack(&call.node, call.now, Refusal::StaleCredential))
     }
+}
+
+/// Whether a reset of this user is open, as far as is known before the commit.
+fn opens(realm: &Realm, now: Millis, name: &UserName) -> bool {
+    realm.user_by_name(name).is_some_and(|user| realm.reset_is_open(now, user))
 }
 
 impl ChangeUserPassword {

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::{Access, Message};
 use crate::call::Call;
-use crate::profile_event::{self, Ack, ProfileBody};
+use crate::entity_event::Ack;
+use crate::profile_event::{self, Done, ProfileBody};
 use crate::realm::Command;
 
 /// The key is ID or NAME.
@@ -20,9 +21,9 @@ impl Message for DeleteProfile {
     const NACK: &'static str = "EVENT_DELETE_PROFILE_NACK";
     const ACCESS: Access = Access::Right("DELETE_PROFILE");
     const ENTITY: bool = true;
-    type Ack = Ack;
+    type Ack = Ack<Done>;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
         let wanted = self.0.wanted()?;
         profile_event::run(call, Command::DeleteProfile(call.by()?, wanted)).await
     }

@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
 use crate::call::Call;
-use crate::dry_run::{self, WouldChange};
+use crate::entity_event::{self, Ack};
 use crate::realm::command::RightWanted;
 use crate::realm::{Command, Outcome};
-use crate::refusal;
 
 /// CODE is the key; an ID may be chosen if it is free.
 #[derive(Deserialize, JsonSchema)]
@@ -21,24 +20,10 @@ pub struct InsertRight {
     description: Description,
 }
 
-/// The id of the right, or with VALIDATE what would be different.
+/// The id of the right.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    generated: [(); 0],
-    details: Details,
-}
-
-#[derive(Serialize, JsonSchema)]
-#[serde(untagged)]
-enum Details {
-    Done(Done),
-    Would(WouldChange),
-}
-
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-struct Done {
+pub struct Done {
     id: String,
 }
 
@@ -48,19 +33,18 @@ impl Message for InsertRight {
     const NACK: &'static str = "EVENT_INSERT_RIGHT_NACK";
     const ACCESS: Access = Access::Right("INSERT_RIGHT");
     const ENTITY: bool = true;
-    type Ack = Ack;
+    type Ack = Ack<Done>;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
         let wanted = RightWanted { id: self.id, code: self.code, description: self.description };
         let command = Command::InsertRight(call.by()?, wanted);
-        let answer = |details| Ack { generated: [], details };
-        if call.root.validate {
-            return Ok(answer(Details::Would(dry_run::plan(call, &command)?)));
-        }
-        match call.submit(command).await? {
-            Outcome::Right { id } => Ok(answer(Details::Done(Done { id }))),
-            Outcome::Refused(refused) => Err(refusal::nack(&call.node, call.now, refused)),
-            _ => Err(refusal::unexpected()),
-        }
+        entity_event::run(call, command, Done::of).await
+    }
+}
+
+impl Done {
+    /// What became of a right.
+    pub fn of(outcome: Outcome) -> Option<Self> {
+        if let Outcome::Right { id } = outcome { Some(Self { id }) } else { None }
     }
 }

@@ -69,7 +69,7 @@ fn usable<'a>(ask: &'a Ask<'_>) -> impl Iterator<Item = &'static Handler> + 'a {
             ask.node.replica.read(|realm, _| realm.holds_code(session.user, right))
         }
         (Access::Right(_), None) => false,
-        (Access::Anyone | Access::Session, _) => true,
+        (Access::Anyone | Access::Session | Access::RightOrSelf(_), _) => true,
     })
 }
 

@@ -24,6 +24,11 @@ pub fn refresh_token() -> RefreshToken {
     RefreshToken::new(token())
 }
 
+/// A password that a person types once: 20 letters and digits.
+pub fn one_time_password() -> String {
+    token().chars().take(20).collect()
+}
+
 /// A new SESSION_ID.
 pub fn session_id() -> Uuid {
     Uuid::new_v4()

@@ -39,6 +39,11 @@ impl Realm {
         self.policy.uniform || self.user_names.contains_key(name)
     }
 
+    /// What happened under this name.
+    pub fn attempts_of(&self, name: &UserName) -> Option<&Attempts> {
+        self.attempts.get(name)
+    }
+
     /// All names with attempts.
     pub fn attempts(&self) -> impl Iterator<Item = (&UserName, &Attempts)> {
         self.attempts.iter()

@@ -11,6 +11,7 @@ use super::outcome::EndReason;
 use super::policy::Policy;
 use super::profiles::ProfileStatus;
 use super::sessions::{SessionId, TokenHash};
+use super::users::UserStatus;
 
 /// One step of the realm. Stored in the log as JSON: variants and fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,14 @@ pub enum Command {
     InsertProfile(By, ProfileWanted),
     AmendProfile(By, ProfileWanted),
     DeleteProfile(By, ProfileWanted),
+    DeleteRight(By, RightCode),
+    InsertUser(By, UserWanted),
+    AmendUser(By, Amendment, UserWanted),
+    DeleteUser(By, UserWanted),
+    ResetPassword(By, ResetPassword),
+    ExpirePassword(By, UserName),
+    SetAttempts(By, UserName, u32),
+    EndAnother(By, SessionNo),
 }
 
 /// The first start: what is missing of the administration rights, USER_ADMIN and its first user.
@@ -74,6 +83,8 @@ pub enum Verdict {
     Matched,
     /// It does not.
     Wrong,
+    /// It was empty: it fits nothing, but may open a blank reset.
+    Blank,
 }
 
 /// Names the credential that a password was checked against, without holding it.
@@ -209,6 +220,62 @@ pub struct ProfileWanted {
     pub users: Option<Vec<Wanted<UserName>>>,
     /// The version that the client read.
     pub record_version: Option<u32>,
+}
+
+/// Which event amends a user: each has a right of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Amendment {
+    /// EVENT_AMEND_USER: all of the record.
+    Record,
+    /// EVENT_ENABLE_USER.
+    Enable,
+    /// EVENT_DISABLE_USER.
+    Disable,
+    /// EVENT_USER_PROFILE_AMEND: the profiles alone.
+    Profiles,
+}
+
+impl Amendment {
+    /// The right that it needs.
+    pub const fn right(self) -> &'static str {
+        match self {
+            Self::Record => super::rights::AMEND_USER,
+            Self::Enable => "ENABLE_USER",
+            Self::Disable => "DISABLE_USER",
+            Self::Profiles => "USER_PROFILE_AMEND",
+        }
+    }
+}
+
+/// How a user should look. What is absent stays as it is; a list is the whole wanted state.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserWanted {
+    /// The key, or part of it.
+    pub id: Option<String>,
+    /// The name: the key, or the name of a new user.
+    pub name: Option<UserName>,
+    /// What the user may do at all.
+    pub status: Option<UserStatus>,
+    /// The hash of a new user's password.
+    pub credential: Option<Arc<str>>,
+    /// Attributes by number; none: cleared.
+    pub attributes: Vec<(u8, Option<Box<str>>)>,
+    /// All rights that the user should hold directly.
+    pub rights: Option<Vec<Wanted<RightCode>>>,
+    /// All profiles that the user should be in.
+    pub profiles: Option<Vec<Wanted<ProfileName>>>,
+    /// The version that the client read.
+    pub record_version: Option<u32>,
+}
+
+/// A password is taken from its user by somebody with the right to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResetPassword {
+    /// Whose.
+    pub user_name: UserName,
+    /// The hash of a one-time password; none: a blank one opens the change.
+    pub credential: Option<Arc<str>>,
 }
 
 /// A record named by its id, its name, or both, which must then agree.

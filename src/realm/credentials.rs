@@ -31,7 +31,12 @@ impl Realm {
         if user.credential.as_deref().map(Fingerprint::of) != change.checked {
             return Applied::refused(Refusal::StaleCredential);
         }
-        let (Verdict::Matched, Some(credential)) = (change.verdict, &change.credential) else {
+        let known = match change.verdict {
+            Verdict::Matched => !self.is_stale(at, user),
+            Verdict::Blank => self.is_blank(at, user),
+            Verdict::Wrong => false,
+        };
+        let (true, Some(credential)) = (known, &change.credential) else {
             let (refusal, changes) = self.count_wrong(at, name);
             return Applied::done(Outcome::Refused(refusal), changes);
         };

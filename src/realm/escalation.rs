@@ -26,21 +26,56 @@ impl Realm {
         }
     }
 
+    /// As [`Realm::permit`]; whoever asks for himself needs no right.
+    pub(super) fn permit_or_self(
+        &self,
+        at: Millis,
+        by: &By,
+        right: &str,
+        user: UserNo,
+    ) -> Result<(), Refusal> {
+        let By::Session(no) = by else { return Ok(()) };
+        let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
+        match session {
+            Some(session) if session.user == user => Ok(()),
+            _ => self.permit(at, by, right),
+        }
+    }
+
     /// Whether `by` may give all of these rights to others.
     pub(super) fn may_grant(&self, by: &By, rights: &BTreeSet<RightNo>) -> Result<(), Refusal> {
-        let By::Session(no) = by else { return Ok(()) };
+        match self.beyond(by, rights)? {
+            Some(code) => Err(Refusal::Escalation(code)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `by` may amend, disable, reset or delete this user: one who holds a right that `by`
+    /// lacks, or would hold it once enabled, is out of reach.
+    pub(super) fn may_amend(&self, by: &By, user: UserNo) -> Result<(), Refusal> {
+        if matches!(by, By::Session(no) if self.sessions.get(no).is_some_and(|it| it.user == user))
+        {
+            return Ok(());
+        }
+        match self.beyond(by, &self.potential(user))? {
+            Some(code) => Err(Refusal::Overpowered(code)),
+            None => Ok(()),
+        }
+    }
+
+    /// The first of these rights that is beyond `by`; nothing is beyond who holds all powers.
+    fn beyond(&self, by: &By, rights: &BTreeSet<RightNo>) -> Result<Option<String>, Refusal> {
+        let By::Session(no) = by else { return Ok(None) };
         let user = self.sessions.get(no).map(|session| session.user).ok_or(Refusal::NoSession)?;
         let held = self.effective(user);
+        let Some(beyond) = rights.iter().find(|right| !held.contains(right)) else {
+            return Ok(None);
+        };
         let all_powers = ADMINISTRATION
             .iter()
             .all(|(code, _)| self.right_codes.get(*code).is_some_and(|right| held.contains(right)));
-        match rights.iter().find(|right| !held.contains(right)) {
-            Some(right) if !all_powers => {
-                let code = self.rights.get(right).map(|right| right.code.to_string());
-                Err(Refusal::Escalation(code.unwrap_or_default()))
-            }
-            _ => Ok(()),
-        }
+        let code = || self.rights.get(beyond).map(|right| right.code.to_string());
+        Ok((!all_powers).then(|| code().unwrap_or_default()))
     }
 
     /// Whether an enabled user who holds AMEND_USER is left after `changes`. A realm that never had

@@ -33,7 +33,11 @@ impl Realm {
         if credential != login.checked {
             return Applied::refused(Refusal::StaleCredential);
         }
-        if login.verdict == Verdict::Wrong || credential.is_none() {
+        if login.verdict == Verdict::Blank && self.is_blank(at, user) {
+            let refusal = Refusal::MustChange(user.status);
+            return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
+        }
+        if login.verdict != Verdict::Matched || credential.is_none() || self.is_stale(at, user) {
             let (refusal, changes) = self.count_wrong(at, name);
             return Applied::done(Outcome::Refused(refusal), changes);
         }

@@ -82,6 +82,8 @@ pub enum Outcome {
     Right { id: String },
     /// A profile was inserted, amended or deleted.
     Profile(ProfileDone),
+    /// A user was inserted, amended or deleted.
+    User(UserDone),
     /// No: and why.
     Refused(Refusal),
 }
@@ -101,6 +103,23 @@ pub struct ProfileDone {
     pub users_added: Vec<String>,
     /// Users who were in it before.
     pub users_removed: Vec<String>,
+}
+
+/// What became of a user: the names that were added and removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserDone {
+    /// The user's id.
+    pub id: String,
+    /// RECORD_VERSION now.
+    pub version: u32,
+    /// Codes that the user holds directly now and did not before.
+    pub rights_added: Vec<String>,
+    /// Codes that the user held directly before.
+    pub rights_removed: Vec<String>,
+    /// Profiles that the user is in now and was not before.
+    pub profiles_added: Vec<String>,
+    /// Profiles that the user was in before.
+    pub profiles_removed: Vec<String>,
 }
 
 /// Why a command was refused. Text for people is made at the edge.
@@ -127,6 +146,10 @@ pub enum Refusal {
     NotAuthorised(String),
     /// A right may only be granted by its holder.
     Escalation(String),
+    /// A user who holds this right may only be amended by another holder.
+    Overpowered(String),
+    /// What still hangs on the record: a kind and a name.
+    Depended(&'static str, String),
     /// Field and value that exist already.
     Duplicate(&'static str, String),
     /// Kind and name of what does not exist.

@@ -32,6 +32,10 @@ pub struct Policy {
     pub uniform: bool,
     /// Whether an absent list of an amend means an empty one (S2 to the letter).
     pub strict_amend: bool,
+    /// For how long after a reset the password may be changed.
+    pub reset_ms: Millis,
+    /// Whether a blank old password opens that change (S2); false: only a one-time password does.
+    pub blank_reset: bool,
     /// The last part of new ids.
     pub location: Location,
 }
@@ -59,6 +63,8 @@ impl Default for Policy {
             lock_ms: 5 * 60_000,
             uniform: false,
             strict_amend: false,
+            reset_ms: 15 * 60_000,
+            blank_reset: true,
             location: Location::default(),
         }
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use protocol::{Description, ProfileName};
 use serde::{Deserialize, Serialize};
 
-use super::command::{By, ProfileWanted, Wanted};
+use super::command::{By, ProfileWanted};
 use super::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
+use super::lists::Difference;
 use super::outcome::{Applied, Outcome, ProfileDone, Refusal};
 use super::row::{Change, Counters, Key, Row};
 use super::{Millis, Realm};
@@ -53,24 +54,6 @@ impl Profile {
     /// The id that people see.
     pub fn id(&self) -> String {
         self.no.id(self.location)
-    }
-}
-
-/// What is added to and removed from one of a profile's lists.
-struct Difference<N> {
-    added: Vec<N>,
-    removed: Vec<N>,
-}
-
-impl<N: Copy + Ord> Difference<N> {
-    /// An absent list stays as it is; then nobody looks at a million members.
-    fn between(now: impl Iterator<Item = N>, wanted: Option<BTreeSet<N>>) -> Self {
-        let Some(wanted) = wanted else { return Self { added: Vec::new(), removed: Vec::new() } };
-        let now: BTreeSet<N> = now.collect();
-        Self {
-            added: wanted.difference(&now).copied().collect(),
-            removed: now.difference(&wanted).copied().collect(),
-        }
     }
 }
 
@@ -250,68 +233,5 @@ impl Realm {
             users_removed: self.names(&users.removed),
         };
         Ok(Applied::done(Outcome::Profile(done), changes))
-    }
-
-    fn find_rights(
-        &self,
-        list: &[Wanted<protocol::RightCode>],
-    ) -> Result<BTreeSet<RightNo>, Refusal> {
-        let find = |wanted: &Wanted<protocol::RightCode>| {
-            let by_id = wanted.id.as_deref().map(|id| {
-                let (no, location) = RightNo::parse(id).ok_or(Refusal::NotAnId("RIGHT.ID"))?;
-                let found = self.rights.get(&no).filter(|right| right.location == location);
-                found.map(|right| right.no).ok_or_else(|| Refusal::NotFound("RIGHT", id.to_owned()))
-            });
-            let by_code = wanted.name.as_ref().map(|code| {
-                let found = self.right_by_code(code.as_str()).map(|right| right.no);
-                found.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))
-            });
-            agree(by_id, by_code, "RIGHT")
-        };
-        list.iter().map(find).collect()
-    }
-
-    fn find_users(&self, list: &[Wanted<protocol::UserName>]) -> Result<BTreeSet<UserNo>, Refusal> {
-        let find = |wanted: &Wanted<protocol::UserName>| {
-            let by_id = wanted.id.as_deref().map(|id| {
-                let (no, location) = UserNo::parse(id).ok_or(Refusal::NotAnId("USER.ID"))?;
-                let found = self.users.get(&no).filter(|user| user.location == location);
-                found.map(|user| user.no).ok_or_else(|| Refusal::NotFound("USER", id.to_owned()))
-            });
-            let by_name = wanted.name.as_ref().map(|name| {
-                let found = self.user_by_name(name).map(|user| user.no);
-                found.ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
-            });
-            agree(by_id, by_name, "USER")
-        };
-        list.iter().map(find).collect()
-    }
-
-    fn codes(&self, rights: &[RightNo]) -> Vec<String> {
-        rights.iter().filter_map(|no| Some(self.rights.get(no)?.code.to_string())).collect()
-    }
-
-    fn names(&self, users: &[UserNo]) -> Vec<String> {
-        users.iter().filter_map(|no| Some(self.users.get(no)?.name.to_string())).collect()
-    }
-}
-
-impl<N> Difference<N> {
-    fn is_same(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty()
-    }
-}
-
-/// An element of a list that names a record by id, by name or by both. The name is looked at
-/// first, so that an unknown name is what the answer names.
-fn agree<N: PartialEq>(
-    by_id: Option<Result<N, Refusal>>,
-    by_name: Option<Result<N, Refusal>>,
-    list: &'static str,
-) -> Result<N, Refusal> {
-    match (by_name.transpose()?, by_id.transpose()?) {
-        (Some(a), Some(b)) if a != b => Err(Refusal::Disagree(list)),
-        (Some(no), _) | (None, Some(no)) => Ok(no),
-        (None, None) => Err(Refusal::NotFound(list, String::new())),
     }
 }

@@ -9,7 +9,7 @@ use super::command::{By, RightWanted};
 use super::ids::{Location, ProfileNo, RightNo, UserNo};
 use super::outcome::{Applied, Outcome, Refusal};
 use super::profiles::ProfileStatus;
-use super::row::{Change, Row};
+use super::row::{Change, Key, Row};
 use super::users::UserStatus;
 use super::{Millis, Realm};
 
@@ -99,9 +99,14 @@ impl Realm {
     /// Effective rights = direct ∪ rights of the user's enabled profiles, unless the user's status
     /// ends them (PROTOCOL §7).
     pub fn effective(&self, user: UserNo) -> BTreeSet<RightNo> {
-        if !self.users.get(&user).is_some_and(|user| Self::rights_count(user.status)) {
-            return BTreeSet::new();
+        match self.users.get(&user).is_some_and(|user| Self::rights_count(user.status)) {
+            true => self.potential(user),
+            false => BTreeSet::new(),
         }
+    }
+
+    /// The rights that the user has whenever his status lets them count.
+    pub(super) fn potential(&self, user: UserNo) -> BTreeSet<RightNo> {
         let direct = self.direct_of(user);
         let granted = self.enabled_profiles_of(user).flat_map(|profile| self.grants_of(profile));
         direct.chain(granted).collect()
@@ -159,5 +164,27 @@ impl Realm {
             made,
             vec![Change::Put(Row::Counters(counters)), Change::Put(Row::Right(right))],
         )
+    }
+
+    /// Deletes a right that nobody and nothing holds.
+    pub(super) fn delete_right(&self, at: Millis, by: &By, code: &RightCode) -> Applied {
+        let plan = || {
+            self.permit(at, by, "DELETE_RIGHT")?;
+            let right = self.right_by_code(code.as_str());
+            let right = right.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))?;
+            let range = (right.no, UserNo::MIN)..=(right.no, UserNo::MAX);
+            let holder = self.holders.range(range).find_map(|(_, user)| self.users.get(user));
+            if let Some(user) = holder {
+                return Err(Refusal::Depended("USER", user.name.to_string()));
+            }
+            let gives =
+                |profile: &&super::profiles::Profile| self.grants.contains(&(profile.no, right.no));
+            if let Some(profile) = self.profiles.values().find(gives) {
+                return Err(Refusal::Depended("PROFILE", profile.name.to_string()));
+            }
+            let made = Outcome::Right { id: right.no.id(right.location) };
+            Ok(Applied::done(made, vec![Change::Delete(Key::Right(right.no))]))
+        };
+        plan().unwrap_or_else(Applied::refused)
     }
 }

@@ -28,6 +28,11 @@ pub struct Security {
     /// "specific": UNKNOWN_ACCOUNT is told (S2); "uniform": unknown names look like wrong
     /// passwords.
     pub login_errors: LoginErrors,
+    /// What EVENT_RESET_USER_PASSWORD leaves behind: "blank", a password that is empty until it is
+    /// changed (S2), or "one_time_password", one that is told once, to whoever resets.
+    pub reset_mode: ResetMode,
+    /// Minutes after a reset in which the password must be changed; decimals allowed.
+    pub reset_window_mins: f64,
     /// Whether the login ack keeps product versions to itself.
     pub hide_versions: bool,
     /// Whether MAX_ACTIVE_SESSIONS_REACHED keeps the hosts of sessions to itself.
@@ -47,6 +52,15 @@ pub struct Security {
 pub enum WhenSessionsAreFull {
     Refuse,
     EvictOldest,
+}
+
+/// What a reset leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum ResetMode {
+    Blank,
+    OneTimePassword,
 }
 
 /// What a failed login tells.
@@ -69,6 +83,8 @@ impl Default for Security {
             refresh_rotation: true,
             refresh_grace_secs: 10,
             login_errors: LoginErrors::Specific,
+            reset_mode: ResetMode::Blank,
+            reset_window_mins: 15.0,
             hide_versions: false,
             hide_hosts: false,
             strict_amend: false,
@@ -159,6 +175,11 @@ impl Security {
         millis(self.refresh_token_expiration_mins)
     }
 
+    /// The window of a reset in milliseconds.
+    pub fn reset_window_ms(&self) -> Millis {
+        millis(self.reset_window_mins)
+    }
+
     /// The distance of sweeps in milliseconds.
     pub fn expiry_check_ms(&self) -> Millis {
         millis(self.expiry_check_mins)
@@ -170,6 +191,7 @@ impl Security {
             ("security.session_timeout_mins", self.session_timeout_mins),
             ("security.refresh_token_expiration_mins", self.refresh_token_expiration_mins),
             ("security.expiry_check_mins", self.expiry_check_mins),
+            ("security.reset_window_mins", self.reset_window_mins),
             ("security.genesis_password.retry.wait_time_mins", retry.wait_time_mins),
         ];
         for (key, value) in minutes {

@@ -37,7 +37,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("details", &[]),
     ("dry_run", &["call", "refusal", "realm"]),
     ("login", &["call", "refusal", "outside", "realm", "settings"]),
-    ("profile_event", &["call", "dry_run", "refusal", "realm"]),
+    ("record_ref", &["realm"]),
+    ("entity_event", &["call", "dry_run", "refusal", "realm"]),
+    ("profile_event", &["call", "entity_event", "record_ref", "realm"]),
+    ("user_event", &["call", "entity_event", "record_ref", "realm"]),
     (
         "messages",
         &[
@@ -45,7 +48,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "details",
             "dry_run",
             "login",
+            "entity_event",
             "profile_event",
+            "record_ref",
+            "user_event",
             "refusal",
             "node",
             "presence",

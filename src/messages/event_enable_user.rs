@@ -1,0 +1,33 @@
+//! EVENT_ENABLE_USER: a disabled user may log in again, with the rights that were his.
+
+use protocol::{Nack, UserName};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Access, Message};
+use crate::call::Call;
+use crate::entity_event::Ack;
+use crate::realm::Command;
+use crate::realm::command::{Amendment, UserWanted};
+use crate::user_event::{self, Done};
+
+/// Whom.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct EnableUser {
+    user_name: UserName,
+}
+
+impl Message for EnableUser {
+    const TYPE: &'static str = "EVENT_ENABLE_USER";
+    const ACK: &'static str = "EVENT_ENABLE_USER_ACK";
+    const NACK: &'static str = "EVENT_ENABLE_USER_NACK";
+    const ACCESS: Access = Access::Right("ENABLE_USER");
+    const ENTITY: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let wanted = UserWanted { name: Some(self.user_name), ..UserWanted::default() };
+        user_event::run(call, Command::AmendUser(call.by()?, Amendment::Enable, wanted)).await
+    }
+}

@@ -1,0 +1,37 @@
+//! EVENT_END_SESSION: ends a session of anybody by its SESSION_ID, as ACTIVE_SESSIONS shows it.
+
+use protocol::{Nack, NackCode};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Access, Message};
+use crate::call::Call;
+use crate::entity_event::{self, Ack, Nothing};
+use crate::realm::Command;
+use crate::realm::sessions::SessionId;
+
+/// Which.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct EndSession {
+    session_id: String,
+}
+
+impl Message for EndSession {
+    const TYPE: &'static str = "EVENT_END_SESSION";
+    const ACK: &'static str = "EVENT_END_SESSION_ACK";
+    const NACK: &'static str = "EVENT_END_SESSION_NACK";
+    const ACCESS: Access = Access::Right("LOGOUT_OTHERS");
+    const ENTITY: bool = true;
+    type Ack = Ack<Nothing>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+        let found =
+            self.session_id.parse().ok().map(SessionId).and_then(|id| {
+                call.read(|realm| realm.session_by_id(&id).map(|session| session.no))
+            });
+        let none = || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
+        let command = Command::EndAnother(call.by()?, found.ok_or_else(none)?);
+        entity_event::run(call, command, entity_event::nothing).await
+    }
+}

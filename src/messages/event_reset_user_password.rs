@@ -1,0 +1,57 @@
+//! EVENT_RESET_USER_PASSWORD: takes a user's password away, with his sessions (S2, "Reset
+//! password").
+
+use std::sync::Arc;
+
+use protocol::{Nack, Password, UserName};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Access, Message};
+use crate::call::Call;
+use crate::entity_event::Ack;
+use crate::outside::dice;
+use crate::realm::Command;
+use crate::realm::command::ResetPassword;
+use crate::user_event::{self, Done};
+
+/// Whose.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct ResetUserPassword {
+    user_name: UserName,
+}
+
+impl Message for ResetUserPassword {
+    const TYPE: &'static str = "EVENT_RESET_USER_PASSWORD";
+    const ACK: &'static str = "EVENT_RESET_USER_PASSWORD_ACK";
+    const NACK: &'static str = "EVENT_RESET_USER_PASSWORD_NACK";
+    const ACCESS: Access = Access::Right("RESET_PWD");
+    const ENTITY: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let policy = call.read(|realm| realm.policy().clone());
+        let reset = |credential: Option<Arc<str>>| -> Result<Command, Nack> {
+            let reset = ResetPassword { user_name: self.user_name.clone(), credential };
+            Ok(Command::ResetPassword(call.by()?, reset))
+        };
+        if call.root.validate {
+            return user_event::run(call, reset(None)?).await;
+        }
+        if policy.blank_reset {
+            let minutes = policy.reset_ms.div_ceil(60_000);
+            let warning = format!(
+                "for {minutes} min whoever sends a blank OLD_PASSWORD first sets the password"
+            );
+            let done = user_event::run_telling(call, reset(None)?, None, Some(warning)).await?;
+            tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
+            return Ok(done);
+        }
+        let drawn = dice::one_time_password();
+        let password = Password::new(drawn.as_str());
+        let hash = call.node.passwords.hash(call.caller.address, password).await;
+        let hash = hash.map_err(|busy| call.busy(busy))?;
+        user_event::run_telling(call, reset(Some(hash.into()))?, Some(drawn), None).await
+    }
+}
