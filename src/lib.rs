@@ -18,6 +18,7 @@ pub mod net;
 pub mod node;
 pub mod opening;
 pub mod outside;
+pub mod polling;
 pub mod presence;
 pub mod profile_event;
 pub mod realm;

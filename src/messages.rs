@@ -84,6 +84,8 @@ pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     const ACCESS: Access;
     /// Whether it keeps a session from idling out.
     const ACTIVITY: bool = true;
+    /// Whether it changes nothing, so that GET is another way to ask it over REST.
+    const READ: bool = false;
     /// Whether it changes records: its ack may be called EVENT_ACK, and it is told in the log.
     const ENTITY: bool = false;
     /// Whether a null clears a field; otherwise nulls mean absent.
@@ -151,6 +153,7 @@ pub struct Handler {
     pub access: Access,
     pub order: Order,
     pub activity: bool,
+    pub read: bool,
     pub entity: bool,
     pub told: bool,
     pub serve: Serve,
@@ -172,6 +175,7 @@ impl Handler {
             access: M::ACCESS,
             order: Order::InTurn,
             activity: M::ACTIVITY,
+            read: M::READ,
             entity: M::ENTITY,
             told: M::TOLD,
             serve: Serve::InTurn(serve::<M>),
@@ -191,6 +195,7 @@ impl Handler {
             access: P::ACCESS,
             order: Order::Free,
             activity: false,
+            read: true,
             entity: false,
             told: false,
             serve: Serve::AtOnce(answer::<P>),

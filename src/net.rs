@@ -1,7 +1,12 @@
 //! The shell that moves bytes: sockets in, sockets out. Nothing is decided here.
 
+mod cors;
 mod frames;
 pub mod http;
 pub mod listener;
 pub mod management;
+mod polled;
+mod request;
+mod rest;
+mod upgrade;
 pub mod websocket;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::connections::Connections;
 use crate::outside::clock::Clock;
 use crate::outside::passwords::Passwords;
+use crate::polling::Polls;
 use crate::realm::Policy;
 use crate::realm::ids::Location;
 use crate::realm::policy::WhenFull;
@@ -28,6 +29,8 @@ pub struct Node {
     pub passwords: Passwords,
     /// Where GUIs go after the login.
     pub services: ServiceBoard,
+    /// Subscriptions over REST.
+    pub polls: Polls,
     /// Failed logins by address.
     pub throttle: Throttle,
     /// The time.
@@ -47,6 +50,7 @@ impl Node {
         let limits = &settings.server.limits;
         Arc::new(Self {
             connections: Arc::default(),
+            polls: Polls::default(),
             watch: Watch::default(),
             passwords,
             services: ServiceBoard::new(settings.services.clone(), &settings.service_list),

@@ -28,6 +28,8 @@ pub struct Reply {
     pub bind: Option<Arc<Presence>>,
     /// What happens once it is written.
     pub effect: Effect,
+    /// The code of the refusal that the frame is.
+    pub refused: Option<NackCode>,
 }
 
 /// What a look at a frame came to.
@@ -123,7 +125,8 @@ impl Router {
                 if !dry {
                     told(row, &caller, user);
                 }
-                Reply { frame: self.acknowledge(row, source_ref.as_deref(), body), bind, effect }
+                let frame = self.acknowledge(row, source_ref.as_deref(), body);
+                Reply { frame, bind, effect, refused: None }
             }
             Err(nack) => {
                 let reply = self.refuse(Some(row), source_ref.as_deref(), &nack, &caller, user);
@@ -140,6 +143,17 @@ impl Router {
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
         self.refuse(messages::find(&envelope.message_type), source_ref, &nack, caller, None)
+    }
+
+    /// The session that a token speaks for, for whoever asks without a message.
+    pub fn session(
+        &self,
+        caller: &Caller,
+        token: &str,
+        now: Millis,
+    ) -> Result<Arc<Presence>, Nack> {
+        let session = self.by_token(caller, None, token, now)?;
+        self.still_on(session, now)
     }
 
     fn decode<'a>(&self, frame: &'a str) -> Result<Envelope<'a>, Nack> {
@@ -320,6 +334,7 @@ impl Router {
         );
         Reply {
             frame: protocol::envelope::encode(name, source_ref, &nack.body()),
+            refused: Some(nack.code()),
             ..Reply::default()
         }
     }

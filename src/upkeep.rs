@@ -28,6 +28,8 @@ const STEP_SESSIONS: usize = 512;
 const ADOPT_DISTANCE: Duration = Duration::from_secs(30);
 /// What could not be ended is looked at again after this time.
 const END_AGAIN: Duration = Duration::from_secs(1);
+/// Polled subscriptions are looked at, at this distance.
+const POLL_DISTANCE: Duration = Duration::from_secs(1);
 /// The log is trimmed at this distance.
 const TRIM_DISTANCE: Duration = Duration::from_secs(3_600);
 
@@ -40,6 +42,7 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     duties.spawn(touch(node.clone()));
     duties.spawn(sweep(node.clone()));
     duties.spawn(keep_clock(node.clone()));
+    duties.spawn(end_polls(node.clone()));
     if node.settings.store.retain_log_days > 0 {
         duties.spawn(trim(node.clone()));
     }
@@ -47,6 +50,15 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
         duties.spawn(check_services(node.clone()));
     }
     duties
+}
+
+/// Subscriptions over REST that nobody asks for any more end.
+async fn end_polls(node: Arc<Node>) {
+    let timeout_ms = node.settings.server.limits.polling_timeout_secs * 1_000;
+    loop {
+        tokio::time::sleep(POLL_DISTANCE).await;
+        node.polls.sweep(&node.replica.feed, node.clock.now(), timeout_ms);
+    }
 }
 
 /// Sessions that had a socket, and that this node knows nothing of, are watched from now on: their

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::entity_event::{self, Ack};
-use crate::realm::command::UserWanted;
+use crate::realm::command::{AttributeWanted, UserWanted};
 use crate::realm::outcome::UserDone;
 use crate::realm::users::{ATTRIBUTES, UserStatus};
 use crate::realm::{Command, Outcome};
@@ -215,9 +215,7 @@ impl Status {
 }
 
 /// Attributes by their numbers; an empty text clears like null does.
-fn numbered(
-    attributes: Vec<Option<Option<Attribute>>>,
-) -> Result<Vec<(u8, Option<Box<str>>)>, Nack> {
+fn numbered(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeWanted>, Nack> {
     let mut numbered = Vec::new();
     for (number, said) in (0u8..).zip(attributes) {
         let Some(said) = said else { continue };

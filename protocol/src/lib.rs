@@ -7,6 +7,7 @@ pub mod criteria;
 pub mod envelope;
 pub mod nack;
 pub mod names;
+pub mod path;
 pub mod script;
 
 pub use criteria::Criteria;

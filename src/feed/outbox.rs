@@ -138,6 +138,11 @@ impl Outbox {
         mail
     }
 
+    /// What waits for the first subscription, as one frame; for whoever asks instead of listening.
+    pub fn poll(&self) -> Option<String> {
+        self.inside.lock().subscriptions.first_mut().map(Subscription::update)
+    }
+
     /// Whether more waits than may wait. Asked while a write is stuck.
     pub fn overflows(&self) -> bool {
         let inside = self.inside.lock();

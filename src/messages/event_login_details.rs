@@ -18,6 +18,7 @@ impl Message for LoginDetails {
     const ACK: &'static str = "EVENT_LOGIN_DETAILS_ACK";
     const NACK: &'static str = "EVENT_LOGIN_DETAILS_NACK";
     const ACCESS: Access = Access::Session;
+    const READ: bool = true;
     type Ack = LoginAck;
 
     async fn serve(self, call: &Call) -> Result<LoginAck, Nack> {

@@ -34,6 +34,7 @@ impl Message for LoginPrefs {
     const ACK: &'static str = "EVENT_LOGIN_PREFS_ACK";
     const NACK: &'static str = "EVENT_LOGIN_PREFS_NACK";
     const ACCESS: Access = Access::Anyone;
+    const READ: bool = true;
     type Ack = Ack;
 
     async fn serve(self, _: &Call) -> Result<Ack, Nack> {

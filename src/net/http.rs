@@ -1,7 +1,8 @@
-//! HTTP/1.1 on the gateway's port: the upgrade to WebSocket, checked before it is granted.
+//! HTTP/1.1 on the gateway's port: the upgrade to WebSocket, and REST.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,28 +13,28 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::frames::Frames;
-use super::websocket;
+use super::{cors, rest, upgrade};
 use crate::connections::Place;
 use crate::router::Router;
+use crate::settings::AddressRange;
 
 /// Request line and headers must be there in this time.
 pub const HEAD_WAIT: Duration = Duration::from_secs(5);
 /// And fit into this many bytes.
 pub const HEAD_BYTES: usize = 8 * 1024;
-/// Where the upgrade is granted.
-const PATHS: [&str; 4] = ["/", "/ws", "/gwf", "/gwf/"];
 
-type Answer = Response<Full<Bytes>>;
+/// An answer, whole.
+pub type Answer = Response<Full<Bytes>>;
 
 /// Serves one connection; `place` is held until its last byte.
 pub async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place) {
-    let place = std::sync::Arc::new(place);
+    let place = Arc::new(place);
+    let limits = &router.node().settings.server.limits;
+    let pace = Arc::new(rest::Pace::new(limits.messages_per_sec_per_connection));
     let serve = service_fn(|request| {
-        let answer = answer(request, peer, router.clone(), place.clone());
-        async move { Ok::<_, Infallible>(answer) }
+        let (router, place, pace) = (router.clone(), place.clone(), pace.clone());
+        async move { Ok::<_, Infallible>(answer(request, peer, router, place, &pace).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -44,91 +45,53 @@ pub async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: P
         .serve_connection(TokioIo::new(stream), serve)
         .with_upgrades();
     if let Err(error) = connection.await {
-        tracing::debug!(%error, address = %peer.ip(), "a connection ended before its upgrade");
+        tracing::debug!(%error, address = %peer.ip(), "a connection ended early");
     }
 }
 
-fn answer(
+async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
     router: Router,
-    place: std::sync::Arc<Place>,
+    place: Arc<Place>,
+    pace: &rest::Pace,
 ) -> Answer {
-    let path = request.uri().path();
-    if !PATHS.contains(&path) {
-        return plain(StatusCode::NOT_FOUND, "no such route; WebSocket is on / and /ws\n");
+    let server = &router.node().settings.server;
+    let address = client(peer.ip(), request.headers(), &server.trusted_proxies);
+    let is_upgrade = request.headers().contains_key(header::UPGRADE);
+    if upgrade::PATHS.contains(&request.uri().path())
+        && (is_upgrade || request.method() != Method::OPTIONS)
+    {
+        return upgrade::answer(request, address, router, place);
     }
-    if request.method() != Method::GET {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "WebSocket begins with GET\n");
-    }
-    let headers = request.headers();
-    if !asks_for_websocket(headers) {
-        let mut answer = plain(StatusCode::UPGRADE_REQUIRED, "tollgate speaks WebSocket here\n");
-        answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        return answer;
-    }
-    if !origin_is_allowed(headers, &router.node().settings.server.allowed_origins) {
+    if !cors::is_allowed(request.headers(), &server.allowed_origins) {
         return plain(StatusCode::FORBIDDEN, "this origin is not allowed\n");
     }
-    let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
-    let key = headers.get(header::SEC_WEBSOCKET_KEY);
-    let (Some(key), Some(b"13")) = (key, version) else {
-        let mut answer =
-            plain(StatusCode::BAD_REQUEST, "this needs WebSocket version 13 and a key\n");
-        answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return answer;
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let mut answer = match *request.method() {
+        Method::OPTIONS => cors::preflight(),
+        _ => rest::answer(request, address, &router, pace).await,
     };
-    let accept = derive_accept_key(key.as_bytes());
-    let Ok(accept) = HeaderValue::from_str(&accept) else {
-        return plain(StatusCode::BAD_REQUEST, "the key cannot be read\n");
-    };
-    tokio::spawn(upgrade(request, peer, router, place));
-    let mut answer = Response::new(Full::default());
-    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    answer.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    cors::open(&mut answer, origin);
+    if is_chunked {
+        // A proxy may have read another length: what follows is not to be taken for a request.
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     answer
 }
 
-/// Takes the stream out of hyper, so that nothing of HTTP stays in memory, and hands it to a pump.
-async fn upgrade(
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    router: Router,
-    place: std::sync::Arc<Place>,
-) {
-    let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
-    let (stream, early) = (parts.io.into_inner(), parts.read_buf);
-    let socket = Frames::new(stream, &early, &router.node().settings.server.limits).await;
-    drop(early);
-    // A task of its own: this one still holds the memory of the handshake.
-    tokio::spawn(async move {
-        websocket::serve(socket, router, peer.ip()).await;
-        drop(place);
-    });
-}
-
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    let has = |name, word: &str| {
-        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|it| it.trim().eq_ignore_ascii_case(word))
-    };
-    has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade")
-}
-
-/// Browsers: the same origin, or one that is configured. Programs send no Origin.
-fn origin_is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
-    let mut origins = headers.get_all(header::ORIGIN).iter();
-    let Some(origin) = origins.next() else { return true };
-    let (Ok(origin), None) = (origin.to_str(), origins.next()) else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let same = host.is_some_and(|host| {
-        origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host)
-    });
-    same || allowed.iter().any(|it| it == origin)
+/// Who is at the other end: X-Forwarded-For counts as far as trusted proxies wrote it.
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[AddressRange]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
+    let named = headers.get_all("x-forwarded-for").iter().filter_map(|it| it.to_str().ok());
+    let mut named: Vec<_> = named.flat_map(|it| it.split(',')).map(str::trim).collect();
+    let mut address = peer;
+    while is_trusted(address) {
+        let Some(Ok(next)) = named.pop().map(str::parse) else { break };
+        address = next;
+    }
+    address
 }
 
 /// A short answer in words.
@@ -144,34 +107,21 @@ pub fn plain(status: StatusCode, words: impl Into<Bytes>) -> Answer {
 mod tests {
     use super::*;
 
-    fn allowed(origin: &[&str], host: &str) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, HeaderValue::from_str(host).unwrap());
-        for origin in origin {
-            headers.append(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
-        }
-        origin_is_allowed(&headers, &["https://desk.example".to_owned()])
-    }
-
     #[test]
-    fn only_known_origins_may_upgrade() {
-        assert!(allowed(&[], "127.0.0.1:9064"));
-        assert!(allowed(&["http://127.0.0.1:9064"], "127.0.0.1:9064"));
-        assert!(allowed(&["https://desk.example"], "gate"));
-        for hostile in [
-            "null",
-            "https://desk.example.evil",
-            "https://evil-desk.example",
-            "http://desk.example",
-            "https://desk.example:8443",
-            "https://DESK.example.",
-            "http://127.0.0.1:9065",
-            "http://127.0.0.1",
-            "file://",
-            "",
-        ] {
-            assert!(!allowed(&[hostile], "127.0.0.1:9064"), "{hostile}");
-        }
-        assert!(!allowed(&["https://desk.example", "https://evil.example"], "gate"));
+    fn only_trusted_proxies_say_who_is_behind_them() {
+        let trusted: Vec<AddressRange> =
+            serde_json::from_str(r#"["10.0.0.0/8", "127.0.0.1"]"#).unwrap();
+        let client = |peer: &str, forwarded: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for forwarded in forwarded {
+                headers.append("x-forwarded-for", HeaderValue::from_str(forwarded).unwrap());
+            }
+            super::client(peer.parse().unwrap(), &headers, &trusted).to_string()
+        };
+        assert_eq!(client("9.9.9.9", &["1.2.3.4"]), "9.9.9.9");
+        assert_eq!(client("127.0.0.1", &[]), "127.0.0.1");
+        assert_eq!(client("127.0.0.1", &["6.6.6.6, 1.2.3.4"]), "1.2.3.4");
+        assert_eq!(client("127.0.0.1", &["6.6.6.6", "1.2.3.4, 10.0.0.7"]), "1.2.3.4");
+        assert_eq!(client("127.0.0.1", &["nonsense"]), "127.0.0.1");
     }
 }

@@ -247,6 +247,9 @@ impl Amendment {
     }
 }
 
+/// An attribute by its number, and its text; none: cleared.
+pub type AttributeWanted = (u8, Option<Box<str>>);
+
 /// How a user should look. What is absent stays as it is; a list is the whole wanted state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -259,8 +262,8 @@ pub struct UserWanted {
     pub status: Option<UserStatus>,
     /// The hash of a new user's password.
     pub credential: Option<Arc<str>>,
-    /// Attributes by number; none: cleared.
-    pub attributes: Vec<(u8, Option<Box<str>>)>,
+    /// Attributes to set or clear.
+    pub attributes: Vec<AttributeWanted>,
     /// All rights that the user should hold directly.
     pub rights: Option<Vec<Wanted<RightCode>>>,
     /// All profiles that the user should be in.

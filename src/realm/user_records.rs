@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::command::{Amendment, By, UserWanted};
+use super::command::{Amendment, AttributeWanted, By, UserWanted};
 use super::ids::{RightNo, UserNo};
 use super::lists::Difference;
 use super::outcome::{Applied, EndReason, Outcome, Refusal, UserDone};
@@ -181,7 +181,7 @@ impl Realm {
 }
 
 /// Attributes after an event: what it names is set or cleared, the rest stays; in their order.
-fn amended(old: &[(u8, Box<str>)], wanted: &[(u8, Option<Box<str>>)]) -> Box<[(u8, Box<str>)]> {
+fn amended(old: &[(u8, Box<str>)], wanted: &[AttributeWanted]) -> Box<[(u8, Box<str>)]> {
     let named = |number: u8| wanted.iter().any(|(it, _)| *it == number);
     let kept = old.iter().filter(|(number, _)| !named(*number)).cloned();
     let set = wanted.iter().filter_map(|(number, text)| Some((*number, text.clone()?)));

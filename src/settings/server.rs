@@ -21,6 +21,10 @@ pub struct Server {
     pub location: String,
     /// Origins of browsers that may connect; the same origin only when empty.
     pub allowed_origins: Vec<String>,
+    /// Addresses or ranges of proxies whose X-Forwarded-For is believed.
+    pub trusted_proxies: Vec<AddressRange>,
+    /// Whether a NACK over REST has the HTTP status of its code; false: 200, as the original.
+    pub strict_http_status: bool,
     /// Whether passwords may travel in clear off loopback: a TLS proxy stands in front.
     pub allow_plain: bool,
     /// SYSTEM.DATE: "s0" (Sun Jan 21 20:53:48 UTC 2018) or "s2" (2014-06-18 12:27:01).
@@ -82,6 +86,8 @@ impl Default for Server {
             product_name: "tollgate".to_owned(),
             location: "SP0".to_owned(),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            strict_http_status: false,
             allow_plain: false,
             system_date_format: SystemDateFormat::S0,
             nack_naming: NackNaming::Event,
@@ -99,6 +105,8 @@ impl Default for Server {
 pub struct Limits {
     /// Bytes of one WebSocket frame.
     pub frame_bytes: usize,
+    /// Bytes of the body of one REST request.
+    pub body_bytes: usize,
     /// Bytes of one message of several frames.
     pub message_bytes: usize,
     /// Nesting of a message.
@@ -119,6 +127,8 @@ pub struct Limits {
     pub failed_logins_per_min_per_address: u32,
     /// Addresses or ranges (10.0.0.0/8) without limits by address: proxies and load testers.
     pub exempt_addresses: Vec<AddressRange>,
+    /// Seconds after which a subscription over REST that nobody polls ends.
+    pub polling_timeout_secs: u64,
     /// Bytes of rows that may wait for a slow reader.
     pub outbox_bytes: usize,
     /// Seconds for which a write may be stuck.
@@ -129,6 +139,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             frame_bytes: 262_144,
+            body_bytes: 262_144,
             message_bytes: 2_621_440,
             json_depth: 32,
             connections_max: 100_000,
@@ -139,6 +150,7 @@ impl Default for Limits {
             messages_per_sec_per_connection: 500,
             failed_logins_per_min_per_address: 20,
             exempt_addresses: Vec::new(),
+            polling_timeout_secs: 60,
             outbox_bytes: 262_144,
             slow_reader_secs: 10,
         }
@@ -205,6 +217,7 @@ impl Limits {
     fn check(&self, wrong: &mut Vec<String>) {
         let sizes = [
             ("frame_bytes", self.frame_bytes),
+            ("body_bytes", self.body_bytes),
             ("message_bytes", self.message_bytes),
             ("outbox_bytes", self.outbox_bytes),
         ];
@@ -217,6 +230,7 @@ impl Limits {
         let waits = [
             ("login_wait_secs", self.login_wait_secs),
             ("slow_reader_secs", self.slow_reader_secs),
+            ("polling_timeout_secs", self.polling_timeout_secs),
         ];
         for (key, _) in waits.iter().filter(|(_, secs)| !(1..=DAY_SECS).contains(secs)) {
             wrong.push(format!("server.limits.{key} is 1 to {DAY_SECS}"));

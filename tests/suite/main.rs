@@ -8,6 +8,7 @@ mod gateway;
 mod log;
 mod operation;
 mod realm;
+mod rest;
 mod rights;
 mod scripts;
 mod sessions;

@@ -17,12 +17,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("opening", &["replica", "log", "store", "node", "settings", "outside", "realm"]),
     ("services", &["feed", "realm", "settings"]),
     ("throttle", &["outside", "realm", "settings"]),
+    ("polling", &["feed", "presence", "realm"]),
     ("watch", &["presence", "realm"]),
     ("connections", &["feed", "outside"]),
     (
         "node",
         &[
             "connections",
+            "polling",
             "services",
             "throttle",
             "watch",
@@ -70,6 +72,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "router",
             "link",
             "call",
+            "messages",
+            "polling",
             "connections",
             "counts",
             "feed",

@@ -1,0 +1,83 @@
+//! Browsers: which origins may speak, and what their scripts may read of an answer.
+
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::http::{Answer, plain};
+
+/// Response headers that scripts may read.
+const EXPOSED: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";
+/// Request headers that scripts may send: the fields, in both spellings, and the usual ones.
+const ASKED: &str = "Content-Type, Authorization, SOURCE_REF, SESSION_AUTH_TOKEN, USER_NAME, \
+                     SESSION_ID, REFRESH_AUTH_TOKEN, SUBSCRIPTION_REF, SOURCE-REF, \
+                     SESSION-AUTH-TOKEN, USER-NAME, SESSION-ID, REFRESH-AUTH-TOKEN, \
+                     SUBSCRIPTION-REF";
+
+/// Browsers: the same origin, or one that is configured. Programs send no Origin.
+pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let Some(origin) = origins.next() else { return true };
+    let (Ok(origin), None) = (origin.to_str(), origins.next()) else { return false };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let same = host.is_some_and(|host| {
+        origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host)
+    });
+    same || allowed.iter().any(|it| it == origin)
+}
+
+/// The answer to the question that browsers ask before a request.
+pub fn preflight() -> Answer {
+    let mut answer = plain(StatusCode::NO_CONTENT, "");
+    let headers = answer.headers_mut();
+    let mut put = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
+    put(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE, OPTIONS");
+    put(header::ACCESS_CONTROL_ALLOW_HEADERS, ASKED);
+    put(header::ACCESS_CONTROL_MAX_AGE, "600");
+    answer
+}
+
+/// Lets the scripts of an allowed origin read the answer.
+pub fn open<B>(answer: &mut Response<B>, origin: Option<HeaderValue>) {
+    let headers = answer.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+    let Some(origin) = origin else { return };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    let exposed = HeaderValue::from_static(EXPOSED);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(origin: &[&str], host: &str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_str(host).unwrap());
+        for origin in origin {
+            headers.append(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
+        }
+        is_allowed(&headers, &["https://desk.example".to_owned()])
+    }
+
+    #[test]
+    fn only_known_origins_may_upgrade() {
+        assert!(allowed(&[], "127.0.0.1:9064"));
+        assert!(allowed(&["http://127.0.0.1:9064"], "127.0.0.1:9064"));
+        assert!(allowed(&["https://desk.example"], "gate"));
+        for hostile in [
+            "null",
+            "https://desk.example.evil",
+            "https://evil-desk.example",
+            "http://desk.example",
+            "https://desk.example:8443",
+            "https://DESK.example.",
+            "http://127.0.0.1:9065",
+            "http://127.0.0.1",
+            "file://",
+            "",
+        ] {
+            assert!(!allowed(&[hostile], "127.0.0.1:9064"), "{hostile}");
+        }
+        assert!(!allowed(&["https://desk.example", "https://evil.example"], "gate"));
+    }
+}

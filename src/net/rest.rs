@@ -1,0 +1,237 @@
+//! REST: a request becomes an envelope, and its reply a response (PROTOCOL §1).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use parking_lot::Mutex;
+use protocol::{Nack, NackCode};
+use serde::Deserialize;
+
+use super::http::Answer;
+use super::polled;
+use super::request::Asked;
+use crate::call::Caller;
+use crate::feed::Source;
+use crate::messages::{self, Handler};
+use crate::realm::Millis;
+use crate::router::{KnownToken, Looked, Reply, Router};
+
+/// A body must be there in this time.
+const BODY_WAIT: Duration = Duration::from_secs(10);
+
+/// How fast one connection sends, a second at a time.
+pub struct Pace {
+    per_second: u32,
+    window: Mutex<(Millis, u32)>,
+}
+
+impl Pace {
+    /// A connection that may send so many requests a second.
+    pub fn new(per_second: u32) -> Self {
+        Self { per_second, window: Mutex::default() }
+    }
+
+    /// Counts one; the time to wait if that is too many.
+    fn count(&self, now: Millis) -> Result<(), Millis> {
+        let mut window = self.window.lock();
+        let (second, sent) = &mut *window;
+        if *second != now / 1_000 {
+            (*second, *sent) = (now / 1_000, 0);
+        }
+        *sent += 1;
+        if *sent > self.per_second { Err(1_000 - now % 1_000) } else { Ok(()) }
+    }
+}
+
+/// What never became a message: a real status, and the refusal that says why.
+pub(super) struct Refused(pub StatusCode, pub Nack);
+
+impl Refused {
+    /// A malformed request.
+    pub fn bad(nack: Nack) -> Self {
+        Self(StatusCode::BAD_REQUEST, nack)
+    }
+}
+
+/// Answers one request.
+pub async fn answer(
+    request: Request<Incoming>,
+    address: IpAddr,
+    router: &Router,
+    pace: &Pace,
+) -> Answer {
+    let now = router.node().clock.now();
+    let caller = Caller { address, outbox: None, bound: None, opened: now };
+    if let Err(wait) = pace.count(now) {
+        let nack = Nack::too_many("too many requests on this connection", wait);
+        return refusal(Refused(StatusCode::TOO_MANY_REQUESTS, nack), None);
+    }
+    let Some(route) = Route::of(request.uri().path()) else {
+        let text = "no such route; POST /<message-type> in lower case, - for _";
+        let nack = Nack::new(NackCode::UnknownMessageType, text);
+        return refusal(Refused(StatusCode::NOT_FOUND, nack), None);
+    };
+    let (method, allowed) = (request.method().clone(), route.methods());
+    if !allowed.split(", ").any(|it| it == method.as_str()) {
+        let nack = Nack::new(NackCode::InvalidMessage, format!("this route takes {allowed}"));
+        let mut answer = refusal(Refused(StatusCode::METHOD_NOT_ALLOWED, nack), None);
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+        return answer;
+    }
+    let (head, body) = request.into_parts();
+    let limits = &router.node().settings.server.limits;
+    let body = match read(&head.headers, body, limits.body_bytes).await {
+        Ok(body) => body,
+        Err(refused) => return refusal(refused, None),
+    };
+    let asked = match Asked::read(&head, &body, limits.json_depth) {
+        Ok(asked) => asked,
+        Err(nack) => return refusal(Refused::bad(nack), None),
+    };
+    let reply = match route {
+        Route::Message(row) => match asked.frame(row.name) {
+            Ok(frame) => Ok(serve(router, caller, frame).await),
+            Err(nack) => Err(nack),
+        },
+        Route::Rows(source) => polled::answer(&method, &source, &asked, caller, router).await,
+    };
+    match reply {
+        Ok(reply) => response(reply, router),
+        Err(nack) => refusal(Refused::bad(nack), asked.source_ref()),
+    }
+}
+
+/// What a path leads to.
+enum Route {
+    /// A message.
+    Message(&'static Handler),
+    /// A data source, by its name.
+    Rows(String),
+}
+
+impl Route {
+    fn of(path: &str) -> Option<Self> {
+        let name = protocol::path::message_type(path)?;
+        let row = messages::find(&name).map(Self::Message);
+        row.or_else(|| Source::of(&name).map(|_| Self::Rows(name)))
+    }
+
+    /// The methods that it takes, for the header Allow.
+    fn methods(&self) -> &'static str {
+        match self {
+            Self::Message(row) if row.read => "GET, POST, OPTIONS",
+            Self::Message(_) => "POST, OPTIONS",
+            Self::Rows(_) => "GET, POST, PUT, DELETE, OPTIONS",
+        }
+    }
+}
+
+/// Serves a frame as a socket would.
+pub(super) async fn serve(router: &Router, caller: Caller, frame: String) -> Reply {
+    let now = router.node().clock.now();
+    match router.look(&caller, &mut KnownToken::default(), &frame, now) {
+        Looked::Answered(reply) => reply,
+        Looked::InTurn => router.serve(caller, frame).await,
+    }
+}
+
+async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes, Refused> {
+    let declared =
+        headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
+    let too_large = || {
+        let text = format!("a body has at most {most} bytes");
+        Refused(StatusCode::PAYLOAD_TOO_LARGE, Nack::new(NackCode::InvalidMessage, text))
+    };
+    if declared.is_some() && headers.contains_key(header::TRANSFER_ENCODING) {
+        let text = "Content-Length and Transfer-Encoding exclude another";
+        return Err(Refused::bad(Nack::new(NackCode::InvalidMessage, text)));
+    }
+    if declared.is_some_and(|bytes: u64| bytes > most as u64) {
+        return Err(too_large());
+    }
+    let collected = tokio::time::timeout(BODY_WAIT, Limited::new(body, most).collect()).await;
+    let late = |_| {
+        let nack = Nack::new(NackCode::InvalidMessage, "the body did not come in time");
+        Refused(StatusCode::REQUEST_TIMEOUT, nack)
+    };
+    let body = collected.map_err(late)?.map_err(|_| too_large())?.to_bytes();
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let is_json = kind.is_none_or(|kind| {
+        kind.split(|b| *b == b';')
+            .next()
+            .is_some_and(|it| it.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+    });
+    if !body.is_empty() && !is_json {
+        let nack = Nack::new(NackCode::InvalidMessage, "the body is application/json");
+        return Err(Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, nack));
+    }
+    Ok(body)
+}
+
+/// The response to a message: 200, also for a NACK, unless statuses are strict.
+fn response(reply: Reply, router: &Router) -> Answer {
+    let strict = router.node().settings.server.strict_http_status;
+    let status = match reply.refused {
+        Some(code) if strict => status_of(code),
+        _ => StatusCode::OK,
+    };
+    let tokens = Tokens::of(&reply.frame);
+    let mut answer = json(status, reply.frame);
+    if let Some(tokens) = tokens {
+        tokens.repeat(answer.headers_mut());
+    }
+    answer
+}
+
+fn status_of(code: NackCode) -> StatusCode {
+    let number = code.status().split(' ').next().and_then(|number| number.parse().ok());
+    number.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn refusal(Refused(status, nack): Refused, source_ref: Option<&str>) -> Answer {
+    json(status, protocol::envelope::encode("MSG_NACK", source_ref, &nack.body()))
+}
+
+fn json(status: StatusCode, body: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Every answer is about one moment and one user.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+/// What a login's answer repeats as headers (S0, "EVENT_LOGIN_REFRESH").
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Tokens {
+    session_auth_token: String,
+    refresh_auth_token: String,
+    session_id: String,
+}
+
+impl Tokens {
+    fn of(frame: &str) -> Option<Self> {
+        frame.contains("SESSION_AUTH_TOKEN").then(|| serde_json::from_str(frame).ok())?
+    }
+
+    fn repeat(&self, headers: &mut HeaderMap) {
+        let fields = [
+            ("session_auth_token", &self.session_auth_token),
+            ("refresh_auth_token", &self.refresh_auth_token),
+            ("session_id", &self.session_id),
+        ];
+        for (name, value) in fields {
+            if let Ok(mut value) = HeaderValue::from_str(value) {
+                value.set_sensitive(true);
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The upgrade to WebSocket, checked before it is granted.
+
+use std::net::IpAddr;
+
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::cors;
+use super::frames::Frames;
+use super::http::{Answer, plain};
+use super::websocket;
+use crate::connections::Place;
+use crate::router::Router;
+
+/// Where the upgrade is granted.
+pub const PATHS: [&str; 4] = ["/", "/ws", "/gwf", "/gwf/"];
+
+/// Grants the upgrade, or says why not.
+pub fn answer(
+    request: Request<Incoming>,
+    address: IpAddr,
+    router: Router,
+    place: std::sync::Arc<Place>,
+) -> Answer {
+    if request.method() != Method::GET {
+        return plain(StatusCode::METHOD_NOT_ALLOWED, "WebSocket begins with GET\n");
+    }
+    let headers = request.headers();
+    if !asks_for_websocket(headers) {
+        let mut answer = plain(StatusCode::UPGRADE_REQUIRED, "tollgate speaks WebSocket here\n");
+        answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        return answer;
+    }
+    if !cors::is_allowed(headers, &router.node().settings.server.allowed_origins) {
+        return plain(StatusCode::FORBIDDEN, "this origin is not allowed\n");
+    }
+    let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
+    let key = headers.get(header::SEC_WEBSOCKET_KEY);
+    let (Some(key), Some(b"13")) = (key, version) else {
+        let mut answer =
+            plain(StatusCode::BAD_REQUEST, "this needs WebSocket version 13 and a key\n");
+        answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return answer;
+    };
+    let accept = derive_accept_key(key.as_bytes());
+    let Ok(accept) = HeaderValue::from_str(&accept) else {
+        return plain(StatusCode::BAD_REQUEST, "the key cannot be read\n");
+    };
+    tokio::spawn(upgrade(request, address, router, place));
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    answer.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    answer
+}
+
+/// Takes the stream out of hyper, so that nothing of HTTP stays in memory, and hands it to a pump.
+async fn upgrade(
+    request: Request<Incoming>,
+    address: IpAddr,
+    router: Router,
+    place: std::sync::Arc<Place>,
+) {
+    let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
+    let (stream, early) = (parts.io.into_inner(), parts.read_buf);
+    let socket = Frames::new(stream, &early, &router.node().settings.server.limits).await;
+    drop(early);
+    // A task of its own: this one still holds the memory of the handshake.
+    tokio::spawn(async move {
+        websocket::serve(socket, router, address).await;
+        drop(place);
+    });
+}
+
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let has = |name, word: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|it| it.trim().eq_ignore_ascii_case(word))
+    };
+    has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade")
+}

@@ -1,0 +1,91 @@
+//! Subscriptions over REST: each waits in an outbox of its own until it is asked, and ends when
+//! nobody asks any more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dashmap::DashMap;
+
+use crate::feed::{Feed, Outbox};
+use crate::presence::Presence;
+use crate::realm::{Millis, SessionNo};
+
+/// One subscription that is polled.
+pub struct Poll {
+    /// Its rows wait here.
+    pub outbox: Arc<Outbox>,
+    presence: Arc<Presence>,
+    asked: AtomicU64,
+}
+
+/// All of this node; the name of one is its session and SOURCE_REF.
+#[derive(Default)]
+pub struct Polls {
+    all: DashMap<(SessionNo, Box<str>), Arc<Poll>>,
+}
+
+impl Polls {
+    /// The place of a subscription that is about to be opened; it may be there already.
+    pub fn place(
+        &self,
+        presence: &Arc<Presence>,
+        source_ref: &str,
+        bytes_max: usize,
+        now: Millis,
+    ) -> Arc<Poll> {
+        let make = || {
+            Arc::new(Poll {
+                outbox: Outbox::new(bytes_max),
+                presence: presence.clone(),
+                asked: AtomicU64::new(now),
+            })
+        };
+        self.all.entry((presence.session, source_ref.into())).or_insert_with(make).clone()
+    }
+
+    /// The subscription of this name; it was asked now.
+    pub fn find(&self, session: SessionNo, source_ref: &str, now: Millis) -> Option<Arc<Poll>> {
+        let found = self.all.get(&(session, source_ref.into()))?.clone();
+        found.asked.fetch_max(now, Ordering::Relaxed);
+        Some(found)
+    }
+
+    /// Forgets a place without a subscription.
+    pub fn tidy(&self, session: SessionNo, source_ref: &str) {
+        let key = (session, source_ref.into());
+        self.all.remove_if(&key, |_, poll| poll.outbox.subscriptions() == 0);
+    }
+
+    /// Ends what was not asked for `timeout_ms`, what belongs to a session that is over, and what
+    /// has more waiting than may wait.
+    pub fn sweep(&self, feed: &Feed, now: Millis, timeout_ms: Millis) {
+        let is_due = |poll: &Poll| {
+            let asked = poll.asked.load(Ordering::Relaxed);
+            poll.presence.is_over()
+                || asked.saturating_add(timeout_ms) <= now
+                || poll.outbox.overflows()
+        };
+        let mut due = Vec::new();
+        self.all.retain(|_, poll| {
+            let ends = is_due(poll);
+            if ends {
+                due.push(poll.clone());
+            }
+            !ends
+        });
+        // Outside of the map: closing takes the feed's lock.
+        for poll in due {
+            feed.close_all(&poll.outbox, None);
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
