@@ -4,6 +4,7 @@ mod configuration;
 mod offline;
 mod populate;
 mod say;
+mod schema;
 mod serve;
 mod user;
 
@@ -40,6 +41,8 @@ enum Sub {
     User(user::User),
     /// Log in to a running gateway, say a few messages and print the answers
     Say(say::Say),
+    /// Print the schemas of the wire: OpenAPI, AsyncAPI, or those of one message
+    Schema(schema::Schema),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
     Populate(populate::Populate),
 }
@@ -72,6 +75,7 @@ pub fn run() -> ExitCode {
         Sub::User(user) => user.run(),
         Sub::Say(say) => say.run(),
         Sub::Populate(populate) => populate.run(),
+        Sub::Schema(schema) => schema.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -28,7 +28,13 @@ mod event_logout;
 mod event_reset_user_password;
 mod event_user_profile_amend;
 mod heartbeat_ping;
+mod json_schema_request;
+mod meta_request;
 mod more_rows;
+mod req_profile;
+mod req_right;
+mod req_user;
+mod resources_request;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -219,7 +225,7 @@ fn answer<P: Prompt>(ask: &Ask<'_>, source_ref: Option<&str>) -> Result<String, 
 }
 
 /// Every message, the most frequent first.
-pub static TABLE: [Handler; 26] = [
+pub static TABLE: [Handler; 32] = [
     Handler::at_once::<event_heartbeat::Heartbeat>(),
     Handler::at_once::<heartbeat_ping::HeartbeatPing>(),
     Handler::of::<event_login_auth::LoginAuth>(),
@@ -246,9 +252,26 @@ pub static TABLE: [Handler; 26] = [
     Handler::of::<event_amend_user_login_attempt::AmendUserLoginAttempt>(),
     Handler::of::<event_delete_user_login_attempt::DeleteUserLoginAttempt>(),
     Handler::of::<event_end_session::EndSession>(),
+    Handler::at_once::<resources_request::ResourcesRequest>(),
+    Handler::at_once::<meta_request::MetaRequest>(),
+    Handler::at_once::<json_schema_request::JsonSchemaRequest>(),
+    Handler::of::<req_user::ReqUser>(),
+    Handler::of::<req_profile::ReqProfile>(),
+    Handler::of::<req_right::ReqRight>(),
 ];
 
 /// The row of a message by its name or an alias.
 pub fn find(name: &str) -> Option<&'static Handler> {
     TABLE.iter().find(|row| row.name == name || row.aliases.contains(&name))
+}
+
+/// The messages that this user may send now.
+fn usable<'a>(ask: &'a Ask<'_>) -> impl Iterator<Item = &'static Handler> + 'a {
+    TABLE.iter().filter(|row| match (row.access, ask.session) {
+        (Access::Right(right), Some(session)) => {
+            ask.node.replica.read(|realm, _| realm.holds_code(session.user, right))
+        }
+        (Access::Right(_), None) => false,
+        (Access::Anyone | Access::Session | Access::RightOrSelf(_), _) => true,
+    })
 }

@@ -54,6 +54,7 @@ codes! {
     NoDsName = "NO_DS_NAME", "400 Bad Request", "DATASOURCE_NAME is absent.";
     InvalidDatasource = "INVALID_DATASOURCE", "400 Bad Request",
         "The subscription does not exist or exists already.";
+    FeatureNotProvided = "FEATURE_NOT_PROVIDED", "400 Bad Request", "FEATURE is missing.";
     InvalidCriteria = "INVALID_CRITERIA", "400 Bad Request",
         "CRITERIA_MATCH cannot be read; TEXT names the column.";
     UnknownAccount = "UNKNOWN_ACCOUNT", "401 Unauthorized", "No user has this name.";
@@ -76,6 +77,8 @@ codes! {
     InvalidDsName = "INVALID_DS_NAME", "404 Not Found", "No data source has this name.";
     RecordNotFound = "RECORD_NOT_FOUND", "404 Not Found",
         "A record that the message names does not exist.";
+    FeatureNotFound = "FEATURE_NOT_FOUND", "404 Not Found", "No resource has this name.";
+    JsonSchemaNotFound = "JSON_SCHEMA_NOT_FOUND", "404 Not Found", "No message has this name.";
     OperationTimeout = "OPERATION_TIMEOUT", "408 Request Timeout",
         "The outcome is unknown: it may have been done.";
     DuplicateKey = "DUPLICATE_KEY", "409 Conflict", "A record with this key exists already.";

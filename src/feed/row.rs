@@ -43,6 +43,22 @@ impl DataRow {
         self.fields.get(column).unwrap_or(&Field::Null)
     }
 
+    /// All set fields as a JSON object.
+    pub fn object(&self, source: Source) -> serde_json::Map<String, serde_json::Value> {
+        let fields = source.columns().iter().zip(self.fields.iter());
+        let set = fields.filter(|(_, field)| **field != Field::Null);
+        set.map(|(column, field)| {
+            let value = match field {
+                Field::Text(text) => (**text).into(),
+                Field::Number(number) => (*number).into(),
+                Field::Flag(flag) => (*flag).into(),
+                Field::Null => serde_json::Value::Null,
+            };
+            (column.name.to_owned(), value)
+        })
+        .collect()
+    }
+
     /// One bit for each field that differs from `before`.
     pub fn difference(&self, before: &DataRow) -> u64 {
         let pairs = self.fields.iter().zip(before.fields.iter()).enumerate();

@@ -4,7 +4,7 @@ use protocol::{Envelope, Nack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, Ask, Handler, Prompt, TABLE};
+use super::{Access, Ask, Prompt, usable};
 use crate::realm::Millis;
 
 /// VERBOSE, at the root or in DETAILS, asks for more once logged in.
@@ -60,17 +60,6 @@ impl Prompt for HeartbeatPing {
             }),
         })
     }
-}
-
-/// The messages that this user may send now.
-fn usable<'a>(ask: &'a Ask<'_>) -> impl Iterator<Item = &'static Handler> + 'a {
-    TABLE.iter().filter(|row| match (row.access, ask.session) {
-        (Access::Right(right), Some(session)) => {
-            ask.node.replica.read(|realm, _| realm.holds_code(session.user, right))
-        }
-        (Access::Right(_), None) => false,
-        (Access::Anyone | Access::Session | Access::RightOrSelf(_), _) => true,
-    })
 }
 
 fn is_verbose(envelope: &Envelope<'_>) -> bool {

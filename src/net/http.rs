@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 
 use super::{cors, rest, upgrade};
 use crate::connections::Place;
+use crate::documents::{asyncapi, openapi};
 use crate::router::Router;
 use crate::settings::AddressRange;
 
@@ -71,6 +72,12 @@ async fn answer(
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut answer = match *request.method() {
         Method::OPTIONS => cors::preflight(),
+        Method::GET if request.uri().path() == "/openapi.json" => {
+            rest::json(StatusCode::OK, openapi::document().to_string())
+        }
+        Method::GET if request.uri().path() == "/asyncapi.json" => {
+            rest::json(StatusCode::OK, asyncapi::document().to_string())
+        }
         _ => rest::answer(request, address, &router, pace).await,
     };
     cors::open(&mut answer, origin);

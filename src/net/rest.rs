@@ -197,7 +197,8 @@ fn refusal(Refused(status, nack): Refused, source_ref: Option<&str>) -> Answer {
     json(status, protocol::envelope::encode("MSG_NACK", source_ref, &nack.body()))
 }
 
-fn json(status: StatusCode, body: String) -> Answer {
+/// A body of JSON.
+pub(super) fn json(status: StatusCode, body: String) -> Answer {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

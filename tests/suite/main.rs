@@ -4,6 +4,7 @@
 mod conflation;
 mod crash;
 mod decode;
+mod documents;
 mod gateway;
 mod log;
 mod operation;

@@ -1,0 +1,34 @@
+//! `schema`: prints what the wire looks like to programs.
+
+use anyhow::{Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use crate::documents::{asyncapi, openapi};
+use crate::messages;
+
+/// Which document.
+#[derive(Args)]
+pub(super) struct Schema {
+    /// openapi (REST), asyncapi (WebSocket), or a MESSAGE_TYPE for its two JSON Schemas
+    #[arg(value_name = "DOCUMENT")]
+    document: String,
+}
+
+impl Schema {
+    pub(super) fn run(&self) -> Result<()> {
+        let document = match self.document.as_str() {
+            "openapi" => openapi::document(),
+            "asyncapi" => asyncapi::document(),
+            name => match messages::find(name) {
+                Some(row) => {
+                    let (request, reply) = (row.schemas)();
+                    json!({ "REQUEST": request, "REPLY": reply })
+                }
+                None => bail!("{name} is neither openapi, asyncapi nor a MESSAGE_TYPE"),
+            },
+        };
+        println!("{}", serde_json::to_string_pretty(&document)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! RESOURCES_REQUEST: what this user may use here (S0, "RESOURCES").
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Access, Ask, Prompt};
+use crate::feed::Source;
+use crate::metadata::ResourceType;
+
+/// No fields.
+#[derive(JsonSchema)]
+pub struct ResourcesRequest {}
+
+/// All of them.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    resources: Vec<Resource>,
+}
+
+/// One of them.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct Resource {
+    resource_name: &'static str,
+    resource_type: ResourceType,
+}
+
+impl Prompt for ResourcesRequest {
+    const TYPE: &'static str = "RESOURCES_REQUEST";
+    const ACK: &'static str = "RESOURCES_REQUEST_ACK";
+    const NACK: &'static str = "RESOURCES_REQUEST_NACK";
+    const ACCESS: Access = Access::Session;
+    type Ack = Ack;
+
+    fn now(ask: &Ask<'_>) -> Result<Ack, Nack> {
+        let messages = super::usable(ask).filter_map(|row| {
+            let resource_type = ResourceType::of(row)?;
+            Some(Resource { resource_name: row.name, resource_type })
+        });
+        let sources = Source::NAMES.iter().map(|(resource_name, _)| Resource {
+            resource_name,
+            resource_type: ResourceType::DataServer,
+        });
+        Ok(Ack { resources: messages.chain(sources).collect() })
+    }
+}
