@@ -7,13 +7,14 @@ use protocol::{Description, ProfileName, RightCode, UserName};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tollgate::realm::command::{
-    By, ChangePassword, End, Fingerprint, Found, Login, NewUser, Pair, ProfileWanted, Refresh,
-    RightWanted, SetCredential, Touched, Verdict, Wanted,
+    Amendment, By, ChangePassword, End, Fingerprint, Found, Login, NewUser, Pair, ProfileWanted,
+    Refresh, ResetPassword, RightWanted, SetCredential, Touched, UserWanted, Verdict, Wanted,
 };
 use tollgate::realm::policy::WhenFull;
 use tollgate::realm::profiles::ProfileStatus;
 use tollgate::realm::rights::ADMINISTRATION;
 use tollgate::realm::sessions::{SessionId, TokenHash};
+use tollgate::realm::users::UserStatus;
 use tollgate::realm::{Command, EndReason, EntryId, Policy, Realm, SessionNo};
 
 const MINUTE: u64 = 60_000;
@@ -21,8 +22,21 @@ const MINUTE: u64 = 60_000;
 pub const USERS: [&str; 6] = ["ADMIN", "Ada", "Bob", "cleo", "nobody", "Stranger.1@x-y"];
 const PROFILES: [&str; 5] = ["USER_ADMIN", "TRADER", "Operations", "EMPTY", "nowhere"];
 const CODES: [&str; 6] = ["ORDEN", "TRADE", "VIEW", "HELP", "LATER", "NEVER"];
-const POWERS: [&str; 5] =
-    ["INSERT_PROFILE", "AMEND_PROFILE", "DELETE_PROFILE", "AMEND_USER", "INSERT_RIGHT"];
+const POWERS: [&str; 13] = [
+    "INSERT_PROFILE",
+    "AMEND_PROFILE",
+    "DELETE_PROFILE",
+    "INSERT_USER",
+    "AMEND_USER",
+    "DELETE_USER",
+    "ENABLE_USER",
+    "DISABLE_USER",
+    "USER_PROFILE_AMEND",
+    "INSERT_RIGHT",
+    "DELETE_RIGHT",
+    "RESET_PWD",
+    "EXPIRE_PWD",
+];
 
 pub fn user(name: &str) -> UserName {
     UserName::parse(name).unwrap()
@@ -153,11 +167,61 @@ impl Commands {
 
     /// A command that says by whom.
     pub fn administration(&mut self, realm: &Realm, by: By) -> Command {
-        match self.rng.random_range(0..10) {
+        match self.rng.random_range(0..20) {
             0 => Command::InsertRight(by, self.right(realm)),
-            1..3 => Command::InsertProfile(by, self.profile(realm)),
-            3..9 => Command::AmendProfile(by, self.profile(realm)),
-            _ => Command::DeleteProfile(by, self.profile(realm)),
+            1 => Command::DeleteRight(by, self.code()),
+            2..4 => Command::InsertProfile(by, self.profile(realm)),
+            4..10 => Command::AmendProfile(by, self.profile(realm)),
+            10 => Command::DeleteProfile(by, self.profile(realm)),
+            11..13 => Command::InsertUser(by, self.user_wanted(realm)),
+            13..17 => {
+                let events = [
+                    Amendment::Record,
+                    Amendment::Record,
+                    Amendment::Enable,
+                    Amendment::Disable,
+                    Amendment::Profiles,
+                ];
+                Command::AmendUser(by, self.pick(&events), self.user_wanted(realm))
+            }
+            17 => Command::DeleteUser(by, self.user_wanted(realm)),
+            18 => Command::ResetPassword(
+                by,
+                ResetPassword {
+                    user_name: self.user_name(),
+                    credential: self.chance(50).then(|| self.credential()),
+                },
+            ),
+            _ => match self.rng.random_range(0..3) {
+                0 => Command::ExpirePassword(by, self.user_name()),
+                1 => Command::SetAttempts(by, self.user_name(), self.pick(&[0, 1, 3])),
+                _ => Command::EndAnother(by, self.session(realm)),
+            },
+        }
+    }
+
+    fn user_wanted(&mut self, realm: &Realm) -> UserWanted {
+        let known: Vec<_> = realm.users_after(None).collect();
+        let statuses = [
+            UserStatus::Enabled,
+            UserStatus::Enabled,
+            UserStatus::Disabled,
+            UserStatus::PasswordExpired,
+            UserStatus::PasswordReset,
+        ];
+        let by_id = self.chance(15) && !known.is_empty();
+        let profiles: Vec<_> = realm.profiles_after(None).map(|it| it.name.clone()).collect();
+        let wanted = self.chance(50);
+        let profiles = profiles.into_iter().filter(|_| self.chance(30)).map(named).collect();
+        UserWanted {
+            id: by_id.then(|| self.pick(&known).id()),
+            name: (!by_id || self.chance(20)).then(|| self.user_name()),
+            status: self.chance(40).then(|| self.pick(&statuses)),
+            credential: self.chance(50).then(|| self.credential()),
+            attributes: vec![(0, self.chance(50).then(|| "é".repeat(60).into())), (2, None)],
+            rights: self.chance(50).then(|| self.rights(realm)),
+            profiles: wanted.then_some(profiles),
+            record_version: self.chance(5).then_some(1),
         }
     }
 
@@ -204,7 +268,11 @@ impl Commands {
     }
 
     fn verdict(&mut self) -> Verdict {
-        if self.chance(70) { Verdict::Matched } else { Verdict::Wrong }
+        match self.rng.random_range(0..10) {
+            0..7 => Verdict::Matched,
+            7 => Verdict::Blank,
+            _ => Verdict::Wrong,
+        }
     }
 
     pub fn pair(&mut self) -> Pair {

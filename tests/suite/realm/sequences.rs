@@ -71,6 +71,10 @@ impl Model {
             Change::Delete(Key::Profile(no)) => self.enabled.remove(no),
             Change::Put(Row::User(it)) => self.users.insert(it.no, it.status) != Some(it.status),
             Change::Delete(Key::User(no)) => self.users.remove(no).is_some(),
+            Change::Delete(Key::Right(no)) => {
+                self.amend_user = self.amend_user.filter(|it| it != no);
+                self.powers.remove(no)
+            }
             Change::Put(Row::Right(right)) => {
                 if right.code.as_str() == AMEND_USER {
                     self.amend_user = Some(right.no);
@@ -176,6 +180,16 @@ impl Live {
         for user in model.users.keys().filter(|_| !before.is_all_powerful(actor)) {
             assert!(grown(user).is_subset(&held), "{actor:?} gave {user:?} what he does not hold");
         }
+        if is_on_a_user(command) && !before.is_all_powerful(actor) {
+            for user in before.users.keys().filter(|user| **user != actor) {
+                let lost = before.held(*user).difference(&model.held(*user)).copied().collect();
+                let lost: BTreeSet<_> = lost;
+                assert!(
+                    lost.is_subset(&held),
+                    "{actor:?} took from {user:?} what he does not hold"
+                );
+            }
+        }
         let grants = applied.changes.iter().filter_map(|change| match change {
             Change::Put(Row::Grant(_, right)) => Some(*right),
             _ => None,
@@ -224,11 +238,24 @@ impl Live {
 fn by(command: &Command) -> Option<SessionNo> {
     match command {
         Command::InsertRight(By::Session(no), _)
+        | Command::DeleteRight(By::Session(no), _)
         | Command::InsertProfile(By::Session(no), _)
         | Command::AmendProfile(By::Session(no), _)
-        | Command::DeleteProfile(By::Session(no), _) => Some(*no),
+        | Command::DeleteProfile(By::Session(no), _)
+        | Command::InsertUser(By::Session(no), _)
+        | Command::AmendUser(By::Session(no), ..)
+        | Command::DeleteUser(By::Session(no), _)
+        | Command::ResetPassword(By::Session(no), _)
+        | Command::ExpirePassword(By::Session(no), _)
+        | Command::SetAttempts(By::Session(no), ..)
+        | Command::EndAnother(By::Session(no), _) => Some(*no),
         _ => None,
     }
+}
+
+/// Whether the rule holds that a user is out of reach for whoever lacks one of his rights.
+fn is_on_a_user(command: &Command) -> bool {
+    matches!(command, Command::AmendUser(..) | Command::DeleteUser(..) | Command::ResetPassword(..))
 }
 
 /// Where sequences begin: administrators, profiles with parts of their powers, open sessions.
