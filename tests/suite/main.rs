@@ -7,6 +7,7 @@ mod decode;
 mod documents;
 mod gateway;
 mod log;
+mod matrix;
 mod operation;
 mod realm;
 mod rest;
