@@ -1,6 +1,7 @@
 //! The command line: arguments, one function a sub-command, errors as exit codes.
 
 mod configuration;
+mod export;
 mod offline;
 mod populate;
 mod say;
@@ -43,6 +44,10 @@ enum Sub {
     Say(say::Say),
     /// Print the schemas of the wire: OpenAPI, AsyncAPI, or those of one message
     Schema(schema::Schema),
+    /// Write a stopped store to one file that proves itself
+    Export(export::Export),
+    /// Make a store of what `export` wrote
+    Import(export::Import),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
     Populate(populate::Populate),
 }
@@ -74,6 +79,8 @@ pub fn run() -> ExitCode {
         Sub::DefaultConfig => configuration::print_default(),
         Sub::User(user) => user.run(),
         Sub::Say(say) => say.run(),
+        Sub::Export(export) => export.run(),
+        Sub::Import(import) => import.run(),
         Sub::Populate(populate) => populate.run(),
         Sub::Schema(schema) => schema.run(),
     };

@@ -31,6 +31,7 @@ pub mod replica;
 pub mod router;
 pub mod services;
 pub mod settings;
+pub mod snapshot;
 pub mod store;
 pub mod throttle;
 pub mod upkeep;

@@ -82,7 +82,7 @@ impl Field {
     /// The fields of an object's JSON Schema.
     pub fn of_schema(schema: &Value) -> Vec<Self> {
         let mut fields = Vec::new();
-        collect(schema, schema, "", &mut fields);
+        collect(schema, resolve(schema, schema), "", &mut fields);
         fields
     }
 }

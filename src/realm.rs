@@ -153,6 +153,7 @@ impl Realm {
             Command::ResetPassword(by, reset) => self.reset_password(at, by, reset),
             Command::ExpirePassword(by, name) => self.expire_password(at, by, name),
             Command::SetAttempts(by, name, left) => self.set_attempts(at, by, name, *left),
+            Command::Restore(rows) => self.restore(rows),
             Command::EndAnother(by, session) => self.end_another(at, by, *session),
         }
     }

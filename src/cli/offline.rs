@@ -19,17 +19,26 @@ pub(super) fn with_store<T>(
     dir: &Path,
     work: impl AsyncFnOnce(&Opened) -> Result<T>,
 ) -> Result<T> {
+    with_bare_store(settings, dir, async |opened| {
+        if opened.is_new {
+            opened.prepare(settings, None).await?;
+        }
+        work(opened).await
+    })
+}
+
+/// The same where a new store is to hold only what `work` puts there.
+pub(super) fn with_bare_store<T>(
+    settings: &Settings,
+    dir: &Path,
+    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+) -> Result<T> {
     if settings.store.engine == Engine::Memory {
         bail!("store.engine is \"memory\": there is no store that would keep what is done");
     }
     let opened = opening::open(settings, dir, Clock::system())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(async {
-        if opened.is_new {
-            opened.prepare(settings, None).await?;
-        }
-        work(&opened).await
-    });
+    let done = runtime.block_on(work(&opened));
     opened.close();
     done
 }

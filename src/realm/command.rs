@@ -10,6 +10,7 @@ use super::ids::SessionNo;
 use super::outcome::EndReason;
 use super::policy::Policy;
 use super::profiles::ProfileStatus;
+use super::row::Row;
 use super::sessions::{SessionId, TokenHash};
 use super::users::UserStatus;
 
@@ -39,6 +40,37 @@ pub enum Command {
     ExpirePassword(By, UserName),
     SetAttempts(By, UserName, u32),
     EndAnother(By, SessionNo),
+    Restore(Vec<StoredRow>),
+}
+
+/// A row of an export, to be put as it was. Only the command line on a new store does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
+pub struct StoredRow {
+    /// Its key, in hexadecimal.
+    key: String,
+    /// Its value; null where the key says all.
+    value: serde_json::Value,
+}
+
+impl StoredRow {
+    /// The stored form of a row.
+    pub fn of(row: &Row) -> Self {
+        let key = row.key().bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { key, value: serde_json::from_slice(&row.value()).unwrap_or_default() }
+    }
+
+    /// Reads the row.
+    pub fn read(&self) -> Result<Row, String> {
+        let digits = |at| self.key.get(at..at + 2).and_then(|it| u8::from_str_radix(it, 16).ok());
+        let key: Option<Vec<u8>> = (0..self.key.len()).step_by(2).map(digits).collect();
+        let key = key.ok_or("a key that is not hexadecimal")?;
+        let row = Row::read(&key, self.value.to_string().as_bytes())?;
+        match row.key().bytes() == key && !row.is_too_long() {
+            true => Ok(row),
+            false => Err("a row that does not fit its key, or is too long".to_owned()),
+        }
+    }
 }
 
 /// The first start: what is missing of the administration rights, USER_ADMIN and its first user.

@@ -3,7 +3,7 @@
 
 use protocol::{Description, ProfileName};
 
-use super::command::Found;
+use super::command::{Found, StoredRow};
 use super::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
 use super::outcome::{Applied, Outcome, Refusal};
 use super::profiles::{Profile, ProfileStatus};
@@ -61,6 +61,17 @@ impl Realm {
         }
         changes.push(Change::Put(Row::Counters(counters)));
         Applied::done(Outcome::Done, changes)
+    }
+}
+
+impl Realm {
+    /// Puts rows of an export, as they were.
+    pub(super) fn restore(&self, rows: &[StoredRow]) -> Applied {
+        let read: Result<Vec<_>, _> = rows.iter().map(StoredRow::read).collect();
+        match read {
+            Ok(rows) => Applied::done(Outcome::Done, rows.into_iter().map(Change::Put).collect()),
+            Err(_) => Applied::refused(Refusal::TooLong),
+        }
     }
 }
 

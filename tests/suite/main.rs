@@ -5,6 +5,7 @@ mod conflation;
 mod crash;
 mod decode;
 mod documents;
+mod export;
 mod gateway;
 mod log;
 mod matrix;

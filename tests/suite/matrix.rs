@@ -94,7 +94,7 @@ async fn send(client: &mut Client, message: &str, is_event: bool) -> Came {
     let missing = answer["ERROR"][0]["DETAILS"]["RIGHT"].as_str();
     match answer["CODE"].as_str() {
         Some("NOT_AUTHORISED") => Came::Missing(missing.unwrap_or_default().to_owned()),
-        Some("SESSION_NOT_FOUND") if answer["TEXT"].as_str().unwrap().contains("log in first") => {
+        Some("SESSION_NOT_FOUND") if answer["TEXT"].to_string().contains("log in first") => {
             Came::NoSession
         }
         _ => Came::Through,
@@ -123,7 +123,11 @@ async fn every_cell_of_messages_and_senders_is_right() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
-    let event = |name: &str, details: Value| json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1, "DETAILS": details });
+    let event = |name: &str, details: Value| {
+        let mut event = json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1 });
+        event["DETAILS"] = details;
+        event
+    };
     let mut prepare = vec![
         event("EVENT_INSERT_RIGHT", json!({ "CODE": "SPARE" })),
         event("EVENT_INSERT_PROFILE", json!({ "NAME": "EMPTY" })),
@@ -198,9 +202,9 @@ async fn a_revoked_right_is_refused_at_once() {
         json!({ "MESSAGE_TYPE": "EVENT_AMEND_USER", "SOURCE_REF": 2, "DETAILS": details })
     };
     let details = json!({ "CODE": "X" });
-    let used = json!({
-        "MESSAGE_TYPE": "EVENT_INSERT_RIGHT", "SOURCE_REF": 3, "VALIDATE": true, "DETAILS": details,
-    });
+    let mut used =
+        json!({ "MESSAGE_TYPE": "EVENT_INSERT_RIGHT", "SOURCE_REF": 3, "DETAILS": details });
+    used["VALIDATE"] = true.into();
     let mut accepted = 0;
     for round in 0..TIMES {
         let given = admin.ask(grant(&["INSERT_RIGHT"])).await;

@@ -276,3 +276,23 @@ async fn a_session_is_one_over_both_transports() {
     let ended = client.receive().await.unwrap();
     assert_eq!(ended["MESSAGE_TYPE"], "SESSION_ENDED");
 }
+
+/// What the README shows, as it stands there.
+#[test]
+fn the_example_of_the_readme_works() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let readme = include_str!("../../README.md");
+    let after = readme.split_once("Over REST every message").unwrap().1;
+    let lines = after.lines().skip_while(|line| !line.starts_with("    "));
+    let block: Vec<_> = lines.take_while(|line| line.starts_with("    ")).collect();
+    let address = gateway.address.to_string();
+    let out = Command::new("sh")
+        .args(["-ec", &block.join("\n").replace("127.0.0.1:9064", &address)])
+        .env("PASSWORD", PASSWORD)
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    let answer: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(answer["REPLY"][0]["USER_NAME"], "admin", "{answer}");
+}

@@ -1,0 +1,110 @@
+//! `export` and `import`: a stopped store as one file, and back.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::ProgressBar;
+
+use super::{Config, offline};
+use crate::realm::Command;
+use crate::snapshot::{self, Snapshot};
+use crate::store::Store;
+
+/// Where from, where to.
+#[derive(Args)]
+pub(super) struct Export {
+    /// The file to write; it must not be there yet and only its owner may read it
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Leave out password hashes, sessions and tokens: users then need a password reset
+    #[arg(long)]
+    without_credentials: bool,
+    /// The data folder of the stopped gateway
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Where from, where to.
+#[derive(Args)]
+pub(super) struct Import {
+    /// The file that `export` wrote
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The data folder to make; it must not hold a store yet
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Rows of one command.
+const BATCH: usize = 500;
+
+impl Export {
+    pub(super) fn run(self) -> Result<()> {
+        let settings = self.config.load()?;
+        if self.file.exists() {
+            bail!("{} is there already; nothing was written", self.file.display());
+        }
+        let rows = offline::with_old_store(&settings, &self.data_dir, async |opened| {
+            let now = opened.replica.now();
+            opened.replica.read(|realm, _| {
+                whole(&self.file, |out| {
+                    Ok(snapshot::write(realm, now, !self.without_credentials, out)?)
+                })
+            })
+        })?;
+        println!("{rows} rows exported to {}", self.file.display());
+        Ok(())
+    }
+}
+
+/// Writes a file that is whole or not there.
+fn whole<T>(file: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> Result<T>) -> Result<T> {
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let cannot = || format!("cannot write {}", partial.display());
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let out = options.open(&partial).with_context(cannot)?;
+    let mut buffered = BufWriter::new(&out);
+    let done = write(&mut buffered)?;
+    buffered.flush().with_context(cannot)?;
+    drop(buffered);
+    out.sync_all().with_context(cannot)?;
+    std::fs::rename(&partial, file).with_context(cannot)?;
+    Ok(done)
+}
+
+impl Import {
+    pub(super) fn run(self) -> Result<()> {
+        let settings = self.config.load()?;
+        if Store::is_in(&self.data_dir) {
+            bail!("there is a store in {} already", self.data_dir.display());
+        }
+        let file = File::open(&self.file);
+        let file = file.with_context(|| format!("cannot read {}", self.file.display()))?;
+        let Snapshot { rows, realm } = snapshot::read(&mut BufReader::new(file))
+            .with_context(|| format!("{}; nothing was imported", self.file.display()))?;
+        let users = realm.users_after(None).count();
+        drop(realm);
+        let (count, progress) = (rows.len(), ProgressBar::new(rows.len() as u64));
+        offline::with_bare_store(&settings, &self.data_dir, async |opened| {
+            for batch in rows.chunks(BATCH) {
+                offline::command(opened, Command::Restore(batch.to_vec())).await?;
+                progress.inc(batch.len() as u64);
+            }
+            Ok(())
+        })?;
+        progress.finish_and_clear();
+        println!("{count} rows imported into {}, {users} users", self.data_dir.display());
+        Ok(())
+    }
+}

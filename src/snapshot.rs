@@ -1,0 +1,155 @@
+//! The export format: the realm as JSON lines, counted and summed, so that a copy proves itself.
+//!
+//! The first line is the head (`FORMAT`, `VERSION`, `AT`, `CREDENTIALS`), then one row a line
+//! (`KEY` in hexadecimal, `VALUE` as stored), the last line has `ROWS` and the `SHA256` of all
+//! bytes before it.
+
+use std::io::{self, BufRead, Read, Write};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::realm::command::StoredRow;
+use crate::realm::users::User;
+use crate::realm::{Change, Millis, Realm, Row};
+
+const FORMAT: &str = "tollgate-export";
+/// Versions up to this one are read.
+const VERSION: u32 = 1;
+/// No line is longer: a row has at most 3,900 bytes.
+const LINE_MAX: u64 = 16 * 1024;
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
+struct Head {
+    format: String,
+    version: u32,
+    at: Millis,
+    credentials: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
+struct Tail {
+    rows: u64,
+    sha256: String,
+}
+
+/// Why a file is not an export: the line, from 1, and what is wrong with it.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// A line is wrong.
+    #[error("line {0}: {1}")]
+    Line(u64, String),
+    /// The file cannot be read.
+    #[error("the export cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What an export holds.
+pub struct Snapshot {
+    /// The rows, in order.
+    pub rows: Vec<StoredRow>,
+    /// The realm that they make.
+    pub realm: Realm,
+}
+
+/// Writes the realm and gives the number of rows. Without credentials, hashes of passwords, and
+/// sessions with their tokens, are left out.
+pub fn write(
+    realm: &Realm,
+    at: Millis,
+    credentials: bool,
+    out: &mut impl Write,
+) -> io::Result<u64> {
+    let mut hash = Sha256::new();
+    let mut line = |text: Vec<u8>, out: &mut dyn Write| {
+        hash.update(&text);
+        hash.update(b"\n");
+        out.write_all(&text)?;
+        out.write_all(b"\n")
+    };
+    let head = Head { format: FORMAT.to_owned(), version: VERSION, at, credentials };
+    line(serde_json::to_vec(&head)?, out)?;
+    let mut rows = 0;
+    for row in realm.rows().filter_map(|row| exported(row, credentials)) {
+        line(serde_json::to_vec(&StoredRow::of(&row))?, out)?;
+        rows += 1;
+    }
+    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    serde_json::to_writer(&mut *out, &Tail { rows, sha256 })?;
+    out.write_all(b"\n")?;
+    out.flush()?;
+    Ok(rows)
+}
+
+/// The row as it is exported. Which entries were applied a moment ago means nothing elsewhere.
+fn exported(row: Row, credentials: bool) -> Option<Row> {
+    match row {
+        Row::Seen(..) => None,
+        row if credentials => Some(row),
+        Row::Session(_) | Row::Retired(..) | Row::Attempts(..) => None,
+        Row::User(user) => Some(Row::User(User { credential: None, ..user })),
+        row => Some(row),
+    }
+}
+
+/// Reads and checks a whole export before anything is done with it.
+pub fn read(input: &mut impl BufRead) -> Result<Snapshot, SnapshotError> {
+    let (mut hash, mut number) = (Sha256::new(), 0);
+    let (mut rows, mut realm) = (Vec::new(), Realm::default());
+    loop {
+        number += 1;
+        let wrong = |text: &str| SnapshotError::Line(number, text.to_owned());
+        let mut text = Vec::new();
+        input.by_ref().take(LINE_MAX).read_until(b'\n', &mut text)?;
+        if text.is_empty() {
+            return Err(wrong("the export ends early: its last line with the sum is missing"));
+        }
+        if text.last() != Some(&b'\n') {
+            return Err(wrong("a line that is too long, or cut off"));
+        }
+        let json = |_| wrong("not a line of an export");
+        let value: Value = serde_json::from_slice(&text).map_err(json)?;
+        if number == 1 {
+            let head: Head = serde_json::from_value(value).map_err(json)?;
+            if head.format != FORMAT || head.version > VERSION {
+                return Err(wrong("not an export that this version reads"));
+            }
+        } else if value.get("SHA256").is_some() {
+            let tail: Tail = serde_json::from_value(value).map_err(json)?;
+            let sum: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+            if (tail.rows, tail.sha256) != (rows.len() as u64, sum) {
+                return Err(wrong("the sum does not fit: the export was changed or damaged"));
+            }
+            return match input.read(&mut [0])? {
+                0 => Ok(Snapshot { rows, realm }),
+                _ => Err(SnapshotError::Line(number + 1, "something follows the sum".to_owned())),
+            };
+        } else {
+            let stored: StoredRow = serde_json::from_value(value).map_err(json)?;
+            let row = stored.read().map_err(|why| SnapshotError::Line(number, why))?;
+            check(&realm, &row).map_err(|why| SnapshotError::Line(number, why))?;
+            realm.absorb(&[Change::Put(row)]);
+            rows.push(stored);
+        }
+        hash.update(&text);
+    }
+}
+
+/// Whether what a row refers to came before it.
+fn check(realm: &Realm, row: &Row) -> Result<(), String> {
+    let user = |no| realm.user(no).map(drop).ok_or("a row of an unknown user");
+    let profile = |no| realm.profile(no).map(drop).ok_or("a row of an unknown profile");
+    let right = |no| realm.right(no).map(drop).ok_or("a row of an unknown right");
+    match row {
+        Row::Member(of, who) => profile(*of).and_then(|()| user(*who)),
+        Row::Grant(of, what) => profile(*of).and_then(|()| right(*what)),
+        Row::Direct(who, what) => user(*who).and_then(|()| right(*what)),
+        Row::Session(session) => user(session.user),
+        Row::User(it) if realm.user_by_name(&it.name).is_some() => Err("a user who was there"),
+        _ => Ok(()),
+    }
+    .map_err(str::to_owned)
+}
