@@ -68,6 +68,10 @@ fn administration(refusal: Refusal) -> Nack {
             format!("the user holds the right {right}, which you do not hold"),
         )
         .with(json!({ "RIGHT": right })),
+        Refusal::Disabled(name) => {
+            let text = format!("{name} is disabled; a reset would enable the user again");
+            Nack::new(NackCode::ValidationError, text)
+        }
         Refusal::Depended(kind, name) => {
             let text = format!("{kind} {name} still holds it; take it away there first");
             Nack::new(NackCode::DependentRecordFound, text)

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +24,10 @@ use crate::settings::AddressRange;
 pub const HEAD_WAIT: Duration = Duration::from_secs(5);
 /// And fit into this many bytes.
 pub const HEAD_BYTES: usize = 8 * 1024;
+
+/// The documents of the wire, made once: whoever asks for them costs little.
+static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| openapi::document().to_string().into());
+static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi::document().to_string().into());
 
 /// An answer, whole.
 pub type Answer = Response<Full<Bytes>>;
@@ -73,10 +77,10 @@ async fn answer(
     let mut answer = match *request.method() {
         Method::OPTIONS => cors::preflight(),
         Method::GET if request.uri().path() == "/openapi.json" => {
-            rest::json(StatusCode::OK, openapi::document().to_string())
+            rest::json(StatusCode::OK, OPENAPI.clone())
         }
         Method::GET if request.uri().path() == "/asyncapi.json" => {
-            rest::json(StatusCode::OK, asyncapi::document().to_string())
+            rest::json(StatusCode::OK, ASYNCAPI.clone())
         }
         _ => rest::answer(request, address, &router, pace).await,
     };

@@ -148,6 +148,8 @@ pub enum Refusal {
     Escalation(String),
     /// A user who holds this right may only be amended by another holder.
     Overpowered(String),
+    /// The user is disabled, and only the right to enable changes that.
+    Disabled(String),
     /// What still hangs on the record: a kind and a name.
     Depended(&'static str, String),
     /// Field and value that exist already.

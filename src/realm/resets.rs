@@ -33,6 +33,9 @@ impl Realm {
             self.permit(at, by, "RESET_PWD")?;
             let old = self.named(&reset.user_name)?;
             self.may_amend(by, old.no)?;
+            if old.status == UserStatus::Disabled {
+                return Err(Refusal::Disabled(old.name.to_string()));
+            }
             let mut user = User { status: UserStatus::PasswordReset, ..old.clone() };
             let mut steps = Steps::default();
             self.end_all(user.no, EndReason::PasswordChanged, None, &mut steps);

@@ -112,17 +112,9 @@ fn wanted(needs: Needs, holds: Option<&[&str]>) -> Came {
     }
 }
 
-#[tokio::test]
-async fn every_cell_of_messages_and_senders_is_right() {
-    let cells: BTreeMap<_, _> = CELLS.iter().copied().collect();
-    let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
-    let unknown: Vec<_> = names.iter().filter(|name| !cells.contains_key(*name)).collect();
-    assert!(unknown.is_empty(), "say in CELLS who may send {unknown:?}");
-    assert_eq!(cells.len(), names.len(), "CELLS has a message that is not there");
-
-    let home = Home::new(QUICK);
-    let gateway = home.start();
-    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+/// Inserts a user for each right, one without any, and what the messages are about.
+async fn prepare(address: std::net::SocketAddr) {
+    let mut admin = Client::login(address, "admin", PASSWORD).await;
     let event = |name: &str, details: Value| {
         let mut event = json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1 });
         event["DETAILS"] = details;
@@ -142,6 +134,19 @@ async fn every_cell_of_messages_and_senders_is_right() {
         let answer = admin.ask(message).await;
         assert!(answer["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn every_cell_of_messages_and_senders_is_right() {
+    let cells: BTreeMap<_, _> = CELLS.iter().copied().collect();
+    let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+    let unknown: Vec<_> = names.iter().filter(|name| !cells.contains_key(*name)).collect();
+    assert!(unknown.is_empty(), "say in CELLS who may send {unknown:?}");
+    assert_eq!(cells.len(), names.len(), "CELLS has a message that is not there");
+
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    prepare(gateway.address).await;
     let all: Vec<_> = ADMINISTRATION.iter().map(|(right, _)| *right).collect();
     let mut senders = vec![("ordinary", Vec::new()), ("admin", all.clone())];
     senders.extend(all.iter().map(|right| (*right, vec![*right])));
