@@ -11,6 +11,7 @@ mod log;
 mod matrix;
 mod operation;
 mod realm;
+mod resets;
 mod rest;
 mod rights;
 mod scripts;
