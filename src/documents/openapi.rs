@@ -94,7 +94,9 @@ fn body(schema: Value) -> Value {
 }
 
 fn header(name: &str, required: bool) -> Value {
-    json!({ "name": name, "in": "header", "required": required, "schema": { "type": "string" } })
+    // Printable, and no outer spaces: what else stands in a header is not plain text.
+    let schema = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$" });
+    json!({ "name": name, "in": "header", "required": required, "schema": schema })
 }
 
 fn security(access: Access) -> Value {

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use tollgate::documents::{asyncapi, openapi};
 
-use crate::gateway::{Home, QUICK};
+use crate::gateway::{Home, PASSWORD, QUICK};
 
 fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol").join(name)
@@ -55,4 +55,37 @@ fn public_validators_find_nothing_wrong() {
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{said}");
     assert_eq!(out.stdout, b"valid\n");
+}
+
+/// Schemathesis draws requests from the served document: none may be a fault of the gateway.
+#[test]
+fn no_drawn_request_is_a_fault_of_the_gateway() {
+    let limits = "[server.limits]\nmessages_per_sec_per_connection = 1000000";
+    let home = Home::new(&QUICK.replacen("[server.limits]", limits, 1));
+    let gateway = home.start();
+    let at = format!("http://{}", gateway.address);
+    let login = Command::new("curl")
+        .args(["-sf", "--max-time", "20", "-H", "SOURCE_REF: 1", "-d"])
+        .arg(format!(r#"{{"DETAILS":{{"USER_NAME":"admin","PASSWORD":"{PASSWORD}"}}}}"#))
+        .args(["-H", "Content-Type: application/json", &format!("{at}/event-login-auth")])
+        .output()
+        .unwrap();
+    let login: Value = serde_json::from_slice(&login.stdout).unwrap();
+    let token = login["SESSION_AUTH_TOKEN"].as_str().unwrap();
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/validators");
+    let out = Command::new(tools.join("bin/st"))
+        .args(["run", &format!("{at}/openapi.json"), "--url", &at, "--phases", "fuzzing"])
+        .args(["--checks", "not_a_server_error", "--seed", "7", "--max-examples", "20"])
+        .args(["-H", &format!("Authorization: Bearer {token}")])
+        .current_dir(home.path())
+        .output()
+        .expect("tests/run installs the validators");
+    let said = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success(), "{said}");
+    let paths = openapi::document()["paths"].as_object().unwrap().clone();
+    let operations: usize = paths.values().map(|it| it.as_object().unwrap().len()).sum();
+    assert!(said.contains(&format!("Tested: {operations}\n")), "{said}");
+    let (code, log) = gateway.signal("-TERM");
+    assert_eq!(code, Some(0));
+    assert!(!log.iter().any(|line| line.contains("fault of the gateway")));
 }
