@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::outside::passwords::Busy;
 use crate::presence::Presence;
 use crate::realm::command::By;
-use crate::realm::{Command, Millis, Outcome, Realm, SessionNo};
+use crate::realm::{Command, Millis, Origin, Outcome, Realm, SessionNo};
 use crate::replica::SubmitError;
 
 /// Who sent a message, as the transport knows it.
@@ -48,6 +48,8 @@ pub struct Call {
     pub caller: Caller,
     /// The session that it speaks for, if any.
     pub session: Option<Arc<Presence>>,
+    /// MESSAGE_TYPE of its row.
+    pub event: &'static str,
     /// When it came.
     pub now: Millis,
     /// What of the envelope's root messages may need.
@@ -57,10 +59,15 @@ pub struct Call {
 
 /// What an answer does beside being sent.
 #[derive(Default)]
-struct Answered {
-    effect: Effect,
-    bind: Option<Arc<Presence>>,
-    about: Option<UserName>,
+pub struct Answered {
+    /// What it does to its connection.
+    pub effect: Effect,
+    /// The session to which the connection belongs from now on.
+    pub bind: Option<Arc<Presence>>,
+    /// Whom it was about.
+    pub about: Option<UserName>,
+    /// A command was made of it: the audit trail knows of it.
+    pub commanded: bool,
 }
 
 /// Fields at the root of the envelope, owned.
@@ -74,6 +81,8 @@ pub struct Root {
     pub session_id: Option<String>,
     /// VERBOSE.
     pub verbose: bool,
+    /// REASON: for the audit trail.
+    pub reason: Option<String>,
     /// VALIDATE: a dry run.
     pub validate: bool,
     /// Whether DETAILS was there at all.
@@ -86,10 +95,11 @@ impl Call {
         node: Arc<Node>,
         caller: Caller,
         session: Option<Arc<Presence>>,
+        event: &'static str,
         now: Millis,
         root: Root,
     ) -> Self {
-        Self { node, caller, session, now, root, answered: Mutex::default() }
+        Self { node, caller, session, event, now, root, answered: Mutex::default() }
     }
 
     /// Looks at the realm.
@@ -99,7 +109,14 @@ impl Call {
 
     /// Appends a command and waits for its outcome.
     pub async fn submit(&self, command: Command) -> Result<Outcome, Nack> {
-        self.node.replica.submit(command).await.map_err(|error| match error {
+        self.answered.lock().commanded = true;
+        let origin = Origin {
+            event: self.event.into(),
+            host: self.caller.address.to_string().into(),
+            reason: self.root.reason.as_deref().map(Into::into),
+        };
+        let submitted = self.node.replica.submit_from(command, Some(origin)).await;
+        submitted.map_err(|error| match error {
             SubmitError::NotStored(why) => {
                 tracing::warn!(why, "a command was not stored");
                 Nack::new(
@@ -159,10 +176,9 @@ impl Call {
         self.answered.lock().about = Some(name.clone());
     }
 
-    /// Takes the effect, the session to bind, and whom it was about.
-    pub fn into_answer(self) -> (Effect, Option<Arc<Presence>>, Option<UserName>) {
-        let Answered { effect, bind, about } = self.answered.into_inner();
-        (effect, bind, about)
+    /// What the answer does beside being sent.
+    pub fn into_answer(self) -> Answered {
+        self.answered.into_inner()
     }
 
     /// The refusal when the hash queue is full.

@@ -18,6 +18,7 @@ pub mod messages;
 pub mod metadata;
 pub mod net;
 pub mod node;
+pub mod notes;
 pub mod opening;
 pub mod outside;
 pub mod polling;

@@ -41,16 +41,21 @@ impl CloseReason {
     /// REASON, close code and RETRY.
     pub const fn row(self) -> (&'static str, u16, &'static str) {
         match self {
-            Self::Session(EndReason::Idle) => ("IDLE", 4001, "REFRESH"),
-            Self::Session(EndReason::HeartbeatMissed) => ("HEARTBEAT_MISSED", 4002, "REFRESH"),
+            Self::Session(ended) => {
+                let (code, retry) = match ended {
+                    EndReason::Idle => (4001, "REFRESH"),
+                    EndReason::HeartbeatMissed => (4002, "REFRESH"),
+                    EndReason::Logout => (4500, "LOGIN"),
+                    EndReason::Evicted => (4501, "LOGIN"),
+                    EndReason::PasswordChanged => (4502, "LOGIN"),
+                    EndReason::Expired => (4503, "LOGIN"),
+                    EndReason::Disabled => (4504, "STOP"),
+                    EndReason::Deleted => (4505, "STOP"),
+                    EndReason::Revoked => (4506, "STOP"),
+                };
+                (ended.word(), code, retry)
+            }
             Self::Shutdown => ("SHUTDOWN", 4003, "RECONNECT"),
-            Self::Session(EndReason::Logout) => ("LOGOUT", 4500, "LOGIN"),
-            Self::Session(EndReason::Evicted) => ("EVICTED", 4501, "LOGIN"),
-            Self::Session(EndReason::PasswordChanged) => ("PASSWORD_CHANGED", 4502, "LOGIN"),
-            Self::Session(EndReason::Expired) => ("EXPIRED", 4503, "LOGIN"),
-            Self::Session(EndReason::Disabled) => ("DISABLED", 4504, "STOP"),
-            Self::Session(EndReason::Deleted) => ("DELETED", 4505, "STOP"),
-            Self::Session(EndReason::Revoked) => ("REVOKED", 4506, "STOP"),
             Self::SlowConsumer => ("SLOW_CONSUMER", 4010, "RECONNECT"),
             Self::TooFast => ("TOO_FAST", 4511, "STOP"),
             Self::LoginWait => ("LOGIN_WAIT", 4012, "RECONNECT"),

@@ -10,7 +10,7 @@ use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
-use crate::realm::{Command, EntryId, Millis};
+use crate::realm::{Command, EntryId, Millis, Origin};
 
 /// The place of an entry: 1, 2, 3, …
 pub type Seq = u64;
@@ -24,6 +24,9 @@ pub struct Entry {
     pub at: Millis,
     /// What is to be done.
     pub command: Command,
+    /// Where it came from; none: the gateway itself, or the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Box<Origin>>,
 }
 
 /// Why an entry was not appended, by what the caller may do about it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::connections::Connections;
+use crate::notes::Notes;
 use crate::outside::clock::Clock;
 use crate::outside::passwords::Passwords;
 use crate::polling::Polls;
@@ -33,6 +34,8 @@ pub struct Node {
     pub polls: Polls,
     /// Failed logins by address.
     pub throttle: Throttle,
+    /// Refusals for the audit trail.
+    pub notes: Notes,
     /// The time.
     pub clock: Clock,
 }
@@ -51,6 +54,7 @@ impl Node {
         Arc::new(Self {
             connections: Arc::default(),
             polls: Polls::default(),
+            notes: Notes::default(),
             watch: Watch::default(),
             passwords,
             services: ServiceBoard::new(settings.services.clone(), &settings.service_list),

@@ -5,9 +5,11 @@
 //! traffic, replay of the log and loading of rows all go through `absorb`.
 
 pub mod attempts;
+pub mod audit;
 pub mod command;
 mod credentials;
 mod escalation;
+pub mod fields;
 mod founding;
 pub mod ids;
 mod lists;
@@ -27,7 +29,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::{ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
 
-pub use command::Command;
+pub use audit::Audited;
+pub use command::{Command, Origin};
 pub use ids::{ProfileNo, RightNo, SessionNo, UserNo};
 pub use outcome::{Applied, EndReason, Ended, Outcome, Refusal};
 pub use policy::Policy;
@@ -105,12 +108,19 @@ impl Realm {
     }
 
     /// Decides what an entry of the log does, repeats and time included; changes nothing.
-    pub fn step(&self, id: EntryId, at: Millis, command: &Command) -> Applied {
+    pub fn step(
+        &self,
+        id: EntryId,
+        at: Millis,
+        command: &Command,
+        origin: Option<&Origin>,
+    ) -> Applied {
         if self.seen.contains_key(&id) {
             return Applied::done(Outcome::Repeated, Vec::new());
         }
         let at = at.max(self.at());
         let mut applied = self.plan(at, command);
+        applied.audit = self.audit(at, command, origin, &applied);
         applied.changes.push(Change::Put(Row::Seen(id, at)));
         let old = self.seen_at.iter().take(FORGET_MAX).take_while(|(seen, _)| seen + SEEN_MS < at);
         applied.changes.extend(old.map(|(_, id)| Change::Delete(Key::Seen(*id))));
@@ -155,6 +165,7 @@ impl Realm {
             Command::SetAttempts(by, name, left) => self.set_attempts(at, by, name, *left),
             Command::Restore(rows) => self.restore(rows),
             Command::EndAnother(by, session) => self.end_another(at, by, *session),
+            Command::Note(_) => Applied::done(Outcome::Done, Vec::new()),
         }
     }
 

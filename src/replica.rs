@@ -13,7 +13,8 @@ use crate::log::{AppendError, Entry, Followed, Log, Seq};
 use crate::outside::clock::{Clock, stopwatch};
 use crate::outside::dice;
 use crate::presence::Presences;
-use crate::realm::{Applied, Change, Command, Ended, EntryId, Millis, Outcome, Realm, Row};
+use crate::realm::{Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Realm, Row};
+use crate::store::trail::Trail;
 use crate::store::{Store, StoreError};
 
 /// The realm of this node and the last entry that it reflects.
@@ -56,6 +57,8 @@ pub struct Replica {
     state: RwLock<State>,
     log: Arc<dyn Log>,
     store: Option<Store>,
+    /// What was done, by whom and from where.
+    pub trail: Arc<Trail>,
     waiting: DashMap<u128, oneshot::Sender<Outcome>>,
     clock: Clock,
     /// Open subscriptions.
@@ -77,6 +80,9 @@ impl Replica {
         Self {
             state: RwLock::new(State { realm, seq }),
             log,
+            trail: store
+                .as_ref()
+                .map_or_else(|| Arc::new(Trail::in_memory()), |store| store.trail().clone()),
             store,
             waiting: DashMap::new(),
             clock,
@@ -101,13 +107,23 @@ impl Replica {
         self.log.trouble()
     }
 
-    /// Appends a command and waits until it was applied and published here.
+    /// Appends a command of the gateway's own and waits until it was applied and published here.
     pub async fn submit(&self, command: Command) -> Result<Outcome, SubmitError> {
+        self.submit_from(command, None).await
+    }
+
+    /// The same for whoever `origin` says.
+    pub async fn submit_from(
+        &self,
+        command: Command,
+        origin: Option<Origin>,
+    ) -> Result<Outcome, SubmitError> {
         let id = EntryId(dice::entry_id());
         let (sender, outcome) = oneshot::channel();
         self.waiting.insert(id.0, sender);
         let _waits = Waits { replica: self, id };
-        let entry = Entry { id, at: self.clock.now(), command };
+        let origin = origin.map(Box::new);
+        let entry = Entry { id, at: self.clock.now(), command, origin };
         let watch = stopwatch();
         let done = async {
             self.append(entry).await?;
@@ -191,7 +207,9 @@ impl Replica {
 
     fn apply(&self, seq: Seq, entry: &Entry) {
         // This thread is the only writer: what it reads here is still true when it absorbs.
-        let applied = self.read(|realm, _| realm.step(entry.id, entry.at, &entry.command));
+        let applied = self.read(|realm, _| {
+            realm.step(entry.id, entry.at, &entry.command, entry.origin.as_deref())
+        });
         if let Err(error) = self.save(seq, &applied) {
             self.stop(&format!("entry {seq} cannot be saved: {error}"));
         }
@@ -220,9 +238,12 @@ impl Replica {
     }
 
     fn save(&self, seq: Seq, applied: &Applied) -> Result<(), StoreError> {
-        let Some(store) = &self.store else { return Ok(()) };
+        let Some(store) = &self.store else {
+            self.trail.keep(&applied.audit);
+            return Ok(());
+        };
         let rows: Vec<_> = applied.changes.iter().map(stored).collect();
-        store.save(seq, &rows)
+        store.save(seq, &rows, &applied.audit)
     }
 
     /// Closes the door before anybody is told: the next message of an ended session is refused.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use protocol::{Envelope, Nack, NackCode, UserName};
 
-use crate::call::{Call, Caller, Effect, Root, no_session};
+use crate::call::{Answered, Call, Caller, Effect, Root, no_session};
 use crate::counts;
 use crate::messages::{self, Access, Ask, Handler, Serve};
 use crate::node::Node;
@@ -46,6 +46,9 @@ pub struct KnownToken {
     token: Box<str>,
     epoch: u32,
 }
+
+/// The longest REASON: an audit row has to hold it.
+const REASON_MAX: usize = 512;
 
 /// Answers envelopes, whatever brought them.
 #[derive(Clone)]
@@ -95,6 +98,7 @@ impl Router {
             Ok(frame) => Reply { frame, ..Reply::default() },
             Err(nack) => {
                 let user = session.map(|session| &session.user_name);
+                self.note(row, caller, user, &nack);
                 self.refuse(Some(row), source_ref, &nack, caller, user)
             }
         };
@@ -113,11 +117,12 @@ impl Router {
         let source_ref = root.source_ref.clone();
         let binds = unbound(&caller, session.as_ref());
         let dry = root.validate;
-        let call = Call::new(self.node.clone(), caller.clone(), session.clone(), now, root);
+        let call =
+            Call::new(self.node.clone(), caller.clone(), session.clone(), row.name, now, root);
         let served = AssertUnwindSafe(serve(&call, details)).catch_unwind().await;
         let served = served.unwrap_or_else(|_| Err(internal(row.name)));
         counts::served(row, watch.elapsed_secs());
-        let (effect, bind, about) = call.into_answer();
+        let Answered { effect, bind, about, commanded } = call.into_answer();
         let bind = bind.or(binds.filter(|session| !session.is_over()));
         let user = about.as_ref().or(session.as_ref().map(|session| &session.user_name));
         match served {
@@ -129,6 +134,9 @@ impl Router {
                 Reply { frame, bind, effect, refused: None }
             }
             Err(nack) => {
+                if !commanded {
+                    self.note(row, &caller, user, &nack);
+                }
                 let reply = self.refuse(Some(row), source_ref.as_deref(), &nack, &caller, user);
                 Reply { bind, ..reply }
             }
@@ -179,6 +187,7 @@ impl Router {
         self.permit(row, &envelope, &speaker).map_err(|nack| {
             let session = speaker.as_ref().ok();
             let user = session.map(|session| &session.user_name);
+            self.note(row, caller, user, &nack);
             let refused = self.refuse(Some(row), source_ref, &nack, caller, user);
             Reply { bind: unbound(caller, session), ..refused }
         })?;
@@ -194,6 +203,7 @@ impl Router {
             user_name: envelope.user_name.as_deref().map(str::to_owned),
             session_id: envelope.session_id.as_deref().map(str::to_owned),
             verbose: envelope.verbose,
+            reason: envelope.reason.as_deref().map(str::to_owned),
             validate: envelope.validate,
             details: envelope.details.is_some(),
         };
@@ -225,6 +235,10 @@ impl Router {
         if envelope.validate && !row.entity {
             let text = "VALIDATE is served by the events that change records";
             return Err(Nack::new(NackCode::InvalidParameter, text));
+        }
+        if envelope.reason.as_ref().is_some_and(|reason| reason.len() > REASON_MAX) {
+            let text = format!("REASON has at most {REASON_MAX} bytes");
+            return Err(Nack::new(NackCode::ValidationError, text));
         }
         if row.access == Access::Anyone {
             return Ok(());
@@ -310,6 +324,12 @@ impl Router {
         protocol::envelope::head(&mut frame, name, source_ref);
         frame.extend_from_slice(rest.as_bytes());
         String::from_utf8(frame).unwrap_or_default()
+    }
+
+    /// Refusals that no command was made of go into the audit trail, too.
+    fn note(&self, row: &Handler, caller: &Caller, user: Option<&UserName>, nack: &Nack) {
+        let gets_in = row.access == Access::Anyone;
+        self.node.notes.note(row.name, gets_in, caller.address, user, nack.code());
     }
 
     fn refuse(

@@ -1,20 +1,26 @@
 //! The store: rows and the number of the entry that they reflect, written together, loaded at
 //! start.
 
+mod format;
+mod image;
+pub mod trail;
+
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
+use sled::Transactional;
 
 use crate::log::Seq;
-use crate::log::mark::Mark;
 use crate::log::sled::SledLog;
-use crate::realm::Row;
+use crate::realm::{Audited, Row};
+use format::{FORMAT, Found};
+use image::{IMAGE, Image};
+use trail::Trail;
 
 /// Why a store cannot be used, by what its owner may do about it.
 #[derive(Debug, thiserror::Error)]
@@ -33,23 +39,10 @@ pub enum StoreError {
     Io(#[source] io::Error),
 }
 
-/// What the format file says.
-const FORMAT: &str = "tollgate store 1";
 /// A damaged store must be told from a slow one in this time, and in as much again for each of
 /// these many bytes.
 const OPEN_WAIT: Duration = Duration::from_secs(4);
 const OPEN_BYTES: u64 = 64 << 20;
-/// The key of [`Image`]; rows begin with a letter.
-const IMAGE: &[u8] = &[0];
-
-/// What the rows add up to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Image {
-    applied: Seq,
-    rows: u64,
-    digest: u128,
-}
-
 /// An open store.
 pub struct Store {
     db: sled::Db,
@@ -58,7 +51,8 @@ pub struct Store {
     image: Mutex<Image>,
     /// Whether the sum of the rows could be read.
     has_sum: bool,
-    is_new: bool,
+    found: Found,
+    trail: Arc<Trail>,
 }
 
 impl StoreError {
@@ -81,7 +75,7 @@ impl Store {
             .mode(0o700)
             .create(dir)
             .map_err(StoreError::Io)?;
-        let is_new = check_format(dir)?;
+        let found = format::check(dir)?;
         let hangs = || StoreError::Damaged("the database does not open in time".to_owned());
         let db = match open_sled(dir, cache_mb).ok_or_else(hangs)? {
             Err(StoreError::Damaged(why)) => {
@@ -95,14 +89,17 @@ impl Store {
         };
         let rows = db.open_tree("rows").map_err(StoreError::sled)?;
         let log = db.open_tree("log").map_err(StoreError::sled)?;
-        if is_new && !(rows.is_empty() && log.is_empty()) {
+        if found == Found::Nothing && !(rows.is_empty() && log.is_empty()) {
             return Err(StoreError::Damaged("the format file is gone".to_owned()));
         }
         // Without a sum the rows are not to be trusted; the log can make them again.
         let image = rows.get(IMAGE).map_err(StoreError::sled)?;
         let sum = image.map_or(rows.is_empty().then(Image::default), |it| Image::read(&it));
-        let image = Mutex::new(sum.unwrap_or_default());
-        Ok(Self { db, rows, dir: dir.to_owned(), image, has_sum: sum.is_some(), is_new })
+        let image = sum.unwrap_or_default();
+        let trail = db.open_tree("audit").map_err(StoreError::sled)?;
+        let trail = Arc::new(Trail::on_disk(trail, image.trail));
+        let (image, has_sum) = (Mutex::new(image), sum.is_some());
+        Ok(Self { db, rows, dir: dir.to_owned(), image, has_sum, found, trail })
     }
 
     /// Whether a folder holds what a store is made of, whole or not.
@@ -112,15 +109,21 @@ impl Store {
 
     /// Whether nothing was there before.
     pub fn is_new(&self) -> bool {
-        self.is_new
+        self.found == Found::Nothing
+    }
+
+    /// The audit trail in the same database.
+    pub fn trail(&self) -> &Arc<Trail> {
+        &self.trail
     }
 
     /// The log in the same database.
     pub fn log(&self) -> Result<SledLog, StoreError> {
-        let log = SledLog::open(&self.db, &self.dir, self.is_new)?;
-        if self.is_new {
-            // The last step of making a store: whatever ends before it has made none.
-            write_format(&self.dir).map_err(StoreError::Io)?;
+        let log = SledLog::open(&self.db, &self.dir, self.is_new())?;
+        if self.found != Found::Current {
+            // The last step of making a store: whatever ends before it has made none. An older one
+            // is from here on one that only this version reads.
+            format::write(&self.dir).map_err(StoreError::Io)?;
         }
         let applied = self.applied();
         if applied > log.last() || applied + 1 < log.first() {
@@ -161,17 +164,24 @@ impl Store {
         let walked = std::panic::catch_unwind(AssertUnwindSafe(&mut walk));
         walked
             .unwrap_or_else(|_| Err(StoreError::Damaged("the rows cannot be read".to_owned())))?;
+        found.trail = self.image.lock().trail;
         match found == *self.image.lock() {
-            true => Ok(()),
+            true => self.trail.check_end(),
             false => Err(StoreError::Damaged("rows are missing or altered".to_owned())),
         }
     }
 
-    /// Saves what an entry changed, and that it is reflected now, in one step. Durable with the
-    /// next commit of the log; before that a restart applies the entry again.
-    pub fn save(&self, seq: Seq, changes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<(), StoreError> {
+    /// Saves what an entry changed, its audit rows, and that it is reflected now, in one step.
+    /// Durable with the next commit of the log; before that a restart applies the entry again.
+    pub fn save(
+        &self,
+        seq: Seq,
+        changes: &[(Vec<u8>, Option<Vec<u8>>)],
+        audited: &[Audited],
+    ) -> Result<(), StoreError> {
         let mut image = self.image.lock();
-        let mut next = Image { applied: seq, ..*image };
+        let (trail, end) = self.trail.link(audited);
+        let mut next = Image { applied: seq, trail: end, ..*image };
         let mut newest = std::collections::BTreeMap::new();
         newest.extend(changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref())));
         let mut batch = sled::Batch::default();
@@ -192,7 +202,23 @@ impl Store {
             }
         }
         batch.insert(IMAGE, next.write());
-        self.rows.apply_batch(batch).map_err(StoreError::sled)?;
+        match self.trail.tree().filter(|_| !audited.is_empty()) {
+            None => self.rows.apply_batch(batch).map_err(StoreError::sled)?,
+            Some(tree) => {
+                let both = (&self.rows, tree).transaction(|(rows, audit)| {
+                    rows.apply_batch(&batch)?;
+                    audit.apply_batch(&trail)?;
+                    Ok::<_, sled::transaction::ConflictableTransactionError<()>>(())
+                });
+                both.map_err(|error| match error {
+                    sled::transaction::TransactionError::Storage(error) => StoreError::sled(error),
+                    sled::transaction::TransactionError::Abort(()) => {
+                        StoreError::Damaged("a save was given up".to_owned())
+                    }
+                })?;
+            }
+        }
+        self.trail.ends(end);
         *image = next;
         Ok(())
     }
@@ -200,6 +226,7 @@ impl Store {
     /// Forgets the rows, so that the log can make them again.
     pub fn clear_rows(&self) -> Result<(), StoreError> {
         self.rows.clear().map_err(StoreError::sled)?;
+        self.trail.clear()?;
         *self.image.lock() = Image::default();
         Ok(())
     }
@@ -210,89 +237,6 @@ impl Store {
             tracing::warn!(%error, "the last flush failed; the log has everything");
         }
     }
-}
-
-impl Image {
-    fn add(&mut self, key: &[u8], value: &[u8]) {
-        self.rows = self.rows.wrapping_add(1);
-        self.digest = self.digest.wrapping_add(digest(key, value));
-    }
-
-    fn remove(&mut self, key: &[u8], value: &[u8]) {
-        self.rows = self.rows.wrapping_sub(1);
-        self.digest = self.digest.wrapping_sub(digest(key, value));
-    }
-
-    fn write(self) -> Vec<u8> {
-        let (applied, rows) = (self.applied.to_be_bytes(), self.rows.to_be_bytes());
-        let body = [&applied[..], &rows, &self.digest.to_be_bytes()].concat();
-        let check = digest(IMAGE, &body).to_be_bytes();
-        [&body[..], &check].concat()
-    }
-
-    /// What [`Image::write`] made, if it is whole.
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (body, check) = bytes.split_at_checked(32)?;
-        if check != digest(IMAGE, body).to_be_bytes() {
-            return None;
-        }
-        let number = |at: usize| body[at..at + 8].try_into().map(u64::from_be_bytes).ok();
-        let digest = body[16..].try_into().map(u128::from_be_bytes).ok()?;
-        Some(Self { applied: number(0)?, rows: number(8)?, digest })
-    }
-}
-
-/// The weight of one row in the sum of all.
-fn digest(key: &[u8], value: &[u8]) -> u128 {
-    let mut hash = Sha256::new();
-    hash.update((key.len() as u64).to_be_bytes());
-    hash.update(key);
-    hash.update(value);
-    let hash: [u8; 32] = hash.finalize().into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&hash[..16]);
-    u128::from_be_bytes(half)
-}
-
-/// Whether the folder holds no store yet. A store without its format file is not taken for new.
-fn check_format(dir: &Path) -> Result<bool, StoreError> {
-    match std::fs::read_to_string(dir.join("format")) {
-        Ok(text) if text.trim() == FORMAT => Ok(false),
-        Ok(text) if is_format(text.trim()) => Err(StoreError::Format(text.trim().to_owned())),
-        Ok(_) => Err(StoreError::Damaged("the format file cannot be read".to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // The format is written last: a mark of some entry belongs to a store that was made.
-            let is_marked = || {
-                dir.join("high-water").exists()
-                    && Mark::open(dir).is_ok_and(|it| it.read().is_some_and(|(seq, _)| seq > 0))
-            };
-            match is_marked() {
-                true => Err(StoreError::Damaged("the format file is gone".to_owned())),
-                false => Ok(true),
-            }
-        }
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(StoreError::Damaged("the format file cannot be read".to_owned()))
-        }
-        Err(error) => Err(StoreError::Io(error)),
-    }
-}
-
-/// Whether a text is the format of some version of this program.
-fn is_format(text: &str) -> bool {
-    let version = text.strip_prefix("tollgate store ");
-    version.is_some_and(|version| version.len() < 10 && version.parse::<u32>().is_ok())
-}
-
-fn write_format(dir: &Path) -> io::Result<()> {
-    use std::io::Write;
-    // Whole or not there: half a format would be no format for ever.
-    let unfinished = dir.join("format.new");
-    let mut file = std::fs::File::create(&unfinished)?;
-    writeln!(file, "{FORMAT}")?;
-    file.sync_all()?;
-    std::fs::rename(unfinished, dir.join("format"))?;
-    std::fs::File::open(dir)?.sync_all()
 }
 
 /// Opens sled on a thread, so that neither a panic nor a hang of it takes the process along. None:

@@ -30,6 +30,9 @@ const ADOPT_DISTANCE: Duration = Duration::from_secs(30);
 const END_AGAIN: Duration = Duration::from_secs(1);
 /// Polled subscriptions are looked at, at this distance.
 const POLL_DISTANCE: Duration = Duration::from_secs(1);
+/// Refusals are told at this distance.
+const NOTE_DISTANCE: Duration = Duration::from_secs(1);
+const DAY_MS: Millis = 86_400_000;
 /// The log is trimmed at this distance.
 const TRIM_DISTANCE: Duration = Duration::from_secs(3_600);
 
@@ -43,6 +46,10 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     duties.spawn(sweep(node.clone()));
     duties.spawn(keep_clock(node.clone()));
     duties.spawn(end_polls(node.clone()));
+    duties.spawn(note(node.clone()));
+    if node.settings.store.audit_retain_days > 0 {
+        duties.spawn(trim_audit(node.clone()));
+    }
     if node.settings.store.retain_log_days > 0 {
         duties.spawn(trim(node.clone()));
     }
@@ -173,13 +180,50 @@ async fn sweep(node: Arc<Node>) {
 
 /// Old commands leave the log once the records reflect them.
 async fn trim(node: Arc<Node>) {
-    let kept_ms = node.settings.store.retain_log_days * 86_400_000;
+    let kept_ms = node.settings.store.retain_log_days * DAY_MS;
     loop {
         match node.replica.trim(node.clock.now().saturating_sub(kept_ms)).await {
             Ok(gone) => tracing::debug!(gone, "old entries of the log are trimmed"),
             Err(why) => tracing::warn!(why, "the log could not be trimmed"),
         }
         tokio::time::sleep(TRIM_DISTANCE).await;
+    }
+}
+
+/// Old rows leave the audit trail.
+async fn trim_audit(node: Arc<Node>) {
+    let kept_ms = node.settings.store.audit_retain_days * DAY_MS;
+    loop {
+        let (trail, before) =
+            (node.replica.trail.clone(), node.clock.now().saturating_sub(kept_ms));
+        match tokio::task::spawn_blocking(move || trail.trim(before)).await {
+            // A full step is followed by the next one soon.
+            Ok(Ok(gone)) if gone > 0 => tokio::time::sleep(NOTE_DISTANCE).await,
+            Ok(Ok(_)) => tokio::time::sleep(TRIM_DISTANCE).await,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the audit trail could not be trimmed");
+                tokio::time::sleep(TRIM_DISTANCE).await;
+            }
+            Err(_) => return,
+        }
+    }
+}
+
+/// What was refused without a command reaches the audit trail.
+async fn note(node: Arc<Node>) {
+    loop {
+        tokio::time::sleep(NOTE_DISTANCE).await;
+        flush_notes(&node).await;
+    }
+}
+
+/// Tells the log of the refusals that it does not know yet.
+pub async fn flush_notes(node: &Node) {
+    let noted = node.notes.take();
+    if !noted.is_empty()
+        && let Err(error) = node.replica.submit(Command::Note(noted)).await
+    {
+        tracing::warn!(%error, "refusals are not in the audit trail");
     }
 }
 

@@ -112,6 +112,7 @@ async fn serve(
     let _ = stop.send(true);
     drain(&node).await;
     upkeep::flush_touches(&node).await;
+    upkeep::flush_notes(&node).await;
     drop(duties);
     tracing::info!("drained");
     Ok(())

@@ -57,13 +57,13 @@ impl Mark {
 }
 
 /// An entry's number and link, with a check.
-pub(super) fn encode(seq: Seq, link: Link) -> Vec<u8> {
+pub(crate) fn encode(seq: Seq, link: Link) -> Vec<u8> {
     let body = [&seq.to_be_bytes()[..], &link.0].concat();
     [&body[..], &checksum(&body)].concat()
 }
 
 /// What [`encode`] made, if it is whole.
-pub(super) fn decode(bytes: &[u8]) -> Option<(Seq, Link)> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<(Seq, Link)> {
     let (body, check) = bytes.split_at_checked(SLOT - 8)?;
     let (seq, link) = body.split_at(8);
     let fits = checksum(body) == check;

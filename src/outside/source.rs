@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// Who shares one limit and one place in a queue: an IPv4 address, or an IPv6 network of 64 bits,
 /// since whoever has one address of it has them all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Source(IpAddr);
 
 impl From<IpAddr> for Source {

@@ -41,6 +41,34 @@ pub enum Command {
     SetAttempts(By, UserName, u32),
     EndAnother(By, SessionNo),
     Restore(Vec<StoredRow>),
+    Note(Vec<Noted>),
+}
+
+/// Where a command came from, for the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// MESSAGE_TYPE.
+    pub event: Box<str>,
+    /// The peer's address.
+    pub host: Box<str>,
+    /// REASON: what the sender said about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Box<str>>,
+}
+
+/// What was refused before any command was made of it, and how often lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// MESSAGE_TYPE.
+    pub event: Box<str>,
+    /// From where.
+    pub host: Box<str>,
+    /// Who asked, or as whom: of the newest.
+    pub user_name: Option<UserName>,
+    /// The refusal.
+    pub code: Box<str>,
+    /// How many.
+    pub count: u32,
 }
 
 /// A row of an export, to be put as it was. Only the command line on a new store does.

@@ -1,8 +1,10 @@
 //! What a command came to. A refusal is an outcome, not an error: it can change state.
 
+use protocol::NackCode;
 use serde::{Deserialize, Serialize};
 
 use super::Millis;
+use super::audit::Audited;
 use super::ids::{SessionNo, UserNo};
 use super::row::Change;
 use super::sessions::SessionId;
@@ -17,11 +19,13 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// Sessions that no longer serve; their sockets are told.
     pub ended: Vec<Ended>,
+    /// What the audit trail keeps of it.
+    pub audit: Vec<Audited>,
 }
 
 impl Applied {
     pub(super) fn done(outcome: Outcome, changes: Vec<Change>) -> Self {
-        Self { outcome, changes, ended: Vec::new() }
+        Self { outcome, changes, ended: Vec::new(), audit: Vec::new() }
     }
 
     pub(super) fn refused(refusal: Refusal) -> Self {
@@ -56,6 +60,21 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Idle => "IDLE",
+            Self::HeartbeatMissed => "HEARTBEAT_MISSED",
+            Self::Logout => "LOGOUT",
+            Self::Evicted => "EVICTED",
+            Self::PasswordChanged => "PASSWORD_CHANGED",
+            Self::Expired => "EXPIRED",
+            Self::Disabled => "DISABLED",
+            Self::Deleted => "DELETED",
+            Self::Revoked => "REVOKED",
+        }
+    }
+
     /// Whether the refresh token lives on, so that the session is only dormant.
     pub const fn keeps_refresh(self) -> bool {
         matches!(self, Self::Idle | Self::HeartbeatMissed | Self::Expired)
@@ -166,6 +185,31 @@ pub enum Refusal {
     LastAdministrator,
     /// A record would be longer than the store can keep safely.
     TooLong,
+}
+
+impl Refusal {
+    /// The word on the wire for it.
+    pub const fn code(&self) -> NackCode {
+        match self {
+            Self::UnknownAccount => NackCode::UnknownAccount,
+            Self::IncorrectCredentials => NackCode::IncorrectCredentials,
+            Self::Locked { .. } => NackCode::LockedAccount,
+            Self::MustChange(_) => NackCode::PasswordExpired,
+            Self::SessionsFull(_) => NackCode::MaxActiveSessionsReached,
+            Self::StaleCredential => NackCode::LoginFail,
+            Self::NoSession | Self::RefreshExpired => NackCode::SessionExpired,
+            Self::NotAuthorised(_) | Self::Escalation(_) | Self::Overpowered(_) => {
+                NackCode::NotAuthorised
+            }
+            Self::Disabled(_) | Self::TooLong => NackCode::ValidationError,
+            Self::Depended(..) => NackCode::DependentRecordFound,
+            Self::Duplicate(..) => NackCode::DuplicateKey,
+            Self::NotFound(..) => NackCode::RecordNotFound,
+            Self::Disagree(_) | Self::NotAnId(_) => NackCode::InvalidParameter,
+            Self::Stale(_) => NackCode::OptimisticConcurrencyError,
+            Self::LastAdministrator => NackCode::LastAdministrator,
+        }
+    }
 }
 
 /// A session as MAX_ACTIVE_SESSIONS_REACHED shows it.

@@ -166,7 +166,7 @@ impl Realm {
     }
 
     /// The profile that an amend or a delete means: by its id if sent, else by its name.
-    fn find_profile(&self, wanted: &ProfileWanted) -> Result<&Profile, Refusal> {
+    pub(super) fn find_profile(&self, wanted: &ProfileWanted) -> Result<&Profile, Refusal> {
         let profile = match (&wanted.id, &wanted.name) {
             (Some(id), _) => {
                 let (no, location) = ProfileNo::parse(id).ok_or(Refusal::NotAnId("ID"))?;

@@ -293,6 +293,6 @@ impl Steps {
     }
 
     pub(super) fn applied(self, outcome: Outcome) -> Applied {
-        Applied { outcome, changes: self.changes, ended: self.ended }
+        Applied { outcome, changes: self.changes, ended: self.ended, audit: Vec::new() }
     }
 }

@@ -100,7 +100,7 @@ impl Realm {
     }
 
     /// The user whom an event means: by id, by name, or by both, which must then agree.
-    fn find_user(&self, wanted: &UserWanted) -> Result<&User, Refusal> {
+    pub(super) fn find_user(&self, wanted: &UserWanted) -> Result<&User, Refusal> {
         let by_name = wanted.name.as_ref().map(|name| {
             self.user_by_name(name).ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
         });

@@ -13,6 +13,8 @@ pub struct Store {
     pub cache_mb: u64,
     /// Days for which commands are kept in the log; never fewer than the records need. 0: for ever.
     pub retain_log_days: u64,
+    /// Days for which the audit trail is kept. 0: for ever.
+    pub audit_retain_days: u64,
 }
 
 /// Which store.
@@ -26,7 +28,7 @@ pub enum Engine {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { engine: Engine::Sled, cache_mb: 64, retain_log_days: 90 }
+        Self { engine: Engine::Sled, cache_mb: 64, retain_log_days: 90, audit_retain_days: 365 }
     }
 }
 
@@ -35,8 +37,13 @@ impl Store {
         if !(1..=65_536).contains(&self.cache_mb) {
             wrong.push("store.cache_mb is 1 to 65536".to_owned());
         }
-        if self.retain_log_days > 36_500 {
-            wrong.push("store.retain_log_days is at most 36500".to_owned());
+        for (key, days) in [
+            ("retain_log_days", self.retain_log_days),
+            ("audit_retain_days", self.audit_retain_days),
+        ] {
+            if days > 36_500 {
+                wrong.push(format!("store.{key} is at most 36500"));
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use tollgate::store::{Store, StoreError};
 use crate::realm::commands::user;
 
 fn entry(number: u64) -> Entry {
-    Entry { id: EntryId(number.into()), at: number, command: Command::Sweep }
+    Entry { id: EntryId(number.into()), at: number, command: Command::Sweep, origin: None }
 }
 
 fn open(dir: &Path) -> (Store, tollgate::log::sled::SledLog) {

@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("opening", &["replica", "log", "store", "node", "settings", "outside", "realm"]),
     ("services", &["feed", "realm", "settings"]),
     ("throttle", &["outside", "realm", "settings"]),
+    ("notes", &["outside", "realm"]),
     ("polling", &["feed", "presence", "realm"]),
     ("watch", &["presence", "realm"]),
     ("connections", &["feed", "outside"]),
@@ -25,6 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "node",
         &[
             "connections",
+            "notes",
             "polling",
             "services",
             "throttle",
@@ -117,7 +119,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["net"]),
     ("tokio_tungstenite", &["net", "cli/say.rs"]),
-    ("sled::", &["store.rs", "log/sled"]),
+    ("sled::", &["store.rs", "store/trail.rs", "log/sled"]),
     ("scrypt::", &["outside/passwords"]),
     ("rand::", &["outside", "cli/populate.rs"]),
     ("SystemTime::now", &["outside/clock.rs"]),

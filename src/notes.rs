@@ -1,0 +1,100 @@
+//! Refusals that no command was made of: collected for the audit trail by address and code, so that
+//! a flood of them costs a row a second.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use parking_lot::Mutex;
+use protocol::{NackCode, UserName};
+
+use crate::outside::source::Source;
+use crate::realm::command::Noted;
+
+/// Addresses and codes that one command tells; what is beyond is told without its address.
+const KINDS_MAX: usize = 64;
+
+/// What is noted until the next command.
+#[derive(Debug, Default)]
+pub struct Notes {
+    kinds: Mutex<BTreeMap<(Option<Source>, &'static str), Noted>>,
+}
+
+impl Notes {
+    /// Notes a refusal, if it is one that says no to a person. `gets_in`: of a message that anybody
+    /// may send.
+    pub fn note(
+        &self,
+        event: &'static str,
+        gets_in: bool,
+        address: IpAddr,
+        user_name: Option<&UserName>,
+        code: NackCode,
+    ) {
+        if !is_told(gets_in, code) {
+            return;
+        }
+        let mut kinds = self.kinds.lock();
+        let source = Source::from(address);
+        let known = kinds.len() < KINDS_MAX || kinds.contains_key(&(Some(source), code.code()));
+        let host = if known { address.to_string() } else { "(others)".to_owned() };
+        let key = (known.then_some(source), code.code());
+        let noted = kinds.entry(key).or_insert_with(|| Noted {
+            event: event.into(),
+            host: host.into(),
+            user_name: None,
+            code: code.code().into(),
+            count: 0,
+        });
+        noted.count = noted.count.saturating_add(1);
+        noted.event = event.into();
+        noted.user_name = user_name.cloned().or(noted.user_name.take());
+    }
+
+    /// Takes what was noted since the last time.
+    pub fn take(&self) -> Vec<Noted> {
+        std::mem::take(&mut *self.kinds.lock()).into_values().collect()
+    }
+}
+
+/// Refused logins and refused powers. A message without a session is told only where it is about
+/// getting in: otherwise it is a GUI that is late.
+fn is_told(gets_in: bool, code: NackCode) -> bool {
+    use NackCode::{
+        IncorrectCredentials, LockedAccount, LoginFail, MaxActiveSessionsReached, NotAuthorised,
+        PasswordExpired, SessionExpired, SessionNotFound, TooManyRequests, UnknownAccount,
+    };
+    match code {
+        NotAuthorised | LoginFail | UnknownAccount | IncorrectCredentials => true,
+        LockedAccount | PasswordExpired | MaxActiveSessionsReached => true,
+        SessionNotFound | SessionExpired | TooManyRequests => gets_in,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_one_row_for_each_address_and_code() {
+        let notes = Notes::default();
+        let name = UserName::parse("jane").unwrap();
+        let note = |last: u8, code| {
+            let address = IpAddr::from([127, 0, 0, last]);
+            notes.note("EVENT_LOGIN_AUTH", true, address, Some(&name), code);
+        };
+        for _ in 0..1_000 {
+            note(1, NackCode::LockedAccount);
+            note(1, NackCode::UnknownAccount);
+            note(1, NackCode::MissingField);
+        }
+        (2..=200).for_each(|last| note(last, NackCode::LockedAccount));
+        let taken = notes.take();
+        assert_eq!(taken.len(), KINDS_MAX + 1);
+        let total: u32 = taken.iter().map(|noted| noted.count).sum();
+        assert_eq!(total, 2_199);
+        let others = taken.iter().find(|noted| &*noted.host == "(others)").unwrap();
+        assert_eq!(others.count, 199 + 2 - KINDS_MAX as u32);
+        assert!(notes.take().is_empty());
+    }
+}

@@ -1,0 +1,273 @@
+//! Audit: who did what, from where, and what it was before and after. Made of the realm before a
+//! command and of what the command came to, so that a replay makes the same.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::command::{By, Command, Noted, Origin};
+use super::fields::FieldChange;
+use super::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
+use super::{Millis, Realm};
+
+/// One row of the audit trail (PROTOCOL §9, AUDIT_EVENTS).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Audited {
+    /// When, epoch ms.
+    pub at: Millis,
+    /// MESSAGE_TYPE, or what the gateway did by itself.
+    pub event: Box<str>,
+    /// Who; none: the gateway, or the command line.
+    #[serde(default, rename = "USER_NAME", skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<Box<str>>,
+    /// To whom or what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Box<str>>,
+    /// From where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Box<str>>,
+    /// OK, the code of the refusal, or why a session ended.
+    pub code: Box<str>,
+    /// REASON of the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Box<str>>,
+    /// Fields as they were, by record.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub before: Map<String, Value>,
+    /// Fields as they are.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub after: Map<String, Value>,
+}
+
+/// Bytes of BEFORE and AFTER in one row, about: the whole has to fit into one stored value. What is
+/// more goes into further rows of the same event.
+const SIDES_BYTES: usize = 2_200;
+/// A longer text is cut.
+const TEXT_MAX: usize = 800;
+/// Field changes of one command that are told one by one; the log has all of them.
+const CHANGES_MAX: usize = 2_000;
+
+impl Realm {
+    /// The audit rows of a command that was planned on this realm.
+    pub(super) fn audit(
+        &self,
+        at: Millis,
+        command: &Command,
+        origin: Option<&Origin>,
+        applied: &Applied,
+    ) -> Vec<Audited> {
+        match (command, &applied.outcome) {
+            (Command::Note(noted), _) => return noted.iter().map(|it| of_note(at, it)).collect(),
+            (Command::Touch(_), _)
+            | (_, Outcome::Repeated | Outcome::EndedSessions(0))
+            | (_, Outcome::Refused(Refusal::StaleCredential)) => return Vec::new(),
+            (Command::Sweep, _) => return self.of_ended(at, applied),
+            (Command::End(end), Outcome::EndedSessions(_)) if end.reason != EndReason::Logout => {
+                return self.of_ended(at, applied);
+            }
+            _ => {}
+        }
+        let (user_name, target) = self.subject(command);
+        let code = match &applied.outcome {
+            Outcome::Refused(refusal) => refusal.code().code(),
+            _ => "OK",
+        };
+        let row = Audited {
+            at,
+            event: origin.map_or_else(|| by_itself(command).into(), |it| it.event.clone()),
+            user_name: user_name.map(Into::into),
+            target: target.map(Into::into),
+            host: origin.map(|it| it.host.clone()),
+            code: code.into(),
+            reason: origin.and_then(|it| it.reason.clone()),
+            before: Map::new(),
+            after: Map::new(),
+        };
+        match command {
+            Command::AddUsers(users) => vec![counted(row, "USERS", users.len())],
+            Command::Restore(rows) => vec![counted(row, "ROWS", rows.len())],
+            Command::SetPolicy(policy) => {
+                let [old, new] = [&self.policy, policy].map(serde_json::to_value);
+                vec![Sides::of_objects(old.ok(), new.ok(), row)]
+            }
+            _ => Sides::of(self.compare(&applied.changes), row),
+        }
+    }
+
+    /// Sessions that the gateway ended.
+    fn of_ended(&self, at: Millis, applied: &Applied) -> Vec<Audited> {
+        let row = |ended: &Ended| Audited {
+            at,
+            event: "SESSION_ENDED".into(),
+            user_name: None,
+            target: self.user(ended.user).map(|user| user.name.as_str().into()),
+            host: self.session(ended.session).map(|session| session.host.clone()),
+            code: ended.reason.word().into(),
+            reason: None,
+            before: Map::new(),
+            after: Map::new(),
+        };
+        applied.ended.iter().map(row).collect()
+    }
+
+    /// Who commands, and about whom or what.
+    fn subject(&self, command: &Command) -> (Option<String>, Option<String>) {
+        let whose = |no| {
+            let user = self.user(self.session(no)?.user)?;
+            Some(user.name.to_string())
+        };
+        let by = |by: &By| match by {
+            By::Session(no) => whose(*no),
+            By::Operator => None,
+        };
+        let name = |name: &dyn std::fmt::Display| Some(name.to_string());
+        match command {
+            Command::Login(it) => (name(&it.user_name), name(&it.user_name)),
+            Command::Refresh(it) => {
+                let user = self.user_by_refresh(&it.presented).map(|user| user.name.to_string());
+                (user.clone(), user)
+            }
+            Command::End(it) => (whose(it.session), whose(it.session)),
+            Command::EndAnother(who, session) => (by(who), whose(*session)),
+            Command::ChangePassword(it) => {
+                let who = it.by.as_ref().map_or_else(|| name(&it.user_name), by);
+                (who, name(&it.user_name))
+            }
+            Command::InsertRight(who, it) => (by(who), name(&it.code)),
+            Command::DeleteRight(who, code) => (by(who), name(code)),
+            Command::InsertProfile(who, it)
+            | Command::AmendProfile(who, it)
+            | Command::DeleteProfile(who, it) => {
+                let known = self.find_profile(it).ok().map(|it| it.name.to_string());
+                let named = || it.name.as_ref().map(|it| it.to_string());
+                (by(who), known.or_else(named).or_else(|| it.id.clone()))
+            }
+            Command::InsertUser(who, it)
+            | Command::AmendUser(who, _, it)
+            | Command::DeleteUser(who, it) => {
+                let known = self.find_user(it).ok().map(|it| it.name.to_string());
+                let named = || it.name.as_ref().map(|it| it.to_string());
+                (by(who), known.or_else(named).or_else(|| it.id.clone()))
+            }
+            Command::ResetPassword(who, it) => (by(who), name(&it.user_name)),
+            Command::ExpirePassword(who, it) | Command::SetAttempts(who, it, _) => {
+                (by(who), name(it))
+            }
+            Command::SetCredential(it) => (None, name(&it.user_name)),
+            Command::AddUsers(users) => match &users[..] {
+                [one] => (None, name(&one.name)),
+                _ => (None, None),
+            },
+            Command::Found(it) => (None, it.administrator.as_ref().and_then(|it| name(&it.name))),
+            Command::SetPolicy(_)
+            | Command::Touch(_)
+            | Command::Sweep
+            | Command::Restore(_)
+            | Command::Note(_) => (None, None),
+        }
+    }
+}
+
+/// What the gateway or the command line does without a message.
+fn by_itself(command: &Command) -> &'static str {
+    match command {
+        Command::SetPolicy(_) => "SET_POLICY",
+        Command::Found(_) => "FIRST_START",
+        Command::AddUsers(_) => "USER_ADD",
+        Command::SetCredential(_) => "USER_PASSWD",
+        Command::Restore(_) => "IMPORT",
+        Command::End(_) | Command::Sweep => "SESSION_ENDED",
+        _ => "OPERATOR",
+    }
+}
+
+fn of_note(at: Millis, noted: &Noted) -> Audited {
+    let row = Audited {
+        at,
+        event: noted.event.clone(),
+        user_name: noted.user_name.as_ref().map(|name| name.as_str().into()),
+        target: None,
+        host: Some(noted.host.clone()),
+        code: noted.code.clone(),
+        reason: None,
+        before: Map::new(),
+        after: Map::new(),
+    };
+    if noted.count > 1 { counted(row, "TIMES", noted.count as usize) } else { row }
+}
+
+fn counted(mut row: Audited, what: &str, count: usize) -> Audited {
+    row.after.insert(what.to_owned(), count.into());
+    row
+}
+
+/// BEFORE and AFTER, filled field by field into as many rows as are needed.
+struct Sides {
+    full: Vec<Audited>,
+    row: Audited,
+    bytes: usize,
+}
+
+impl Sides {
+    fn of(mut changes: impl Iterator<Item = FieldChange>, row: Audited) -> Vec<Audited> {
+        let mut sides = Self { full: Vec::new(), row, bytes: 0 };
+        changes.by_ref().take(CHANGES_MAX).for_each(|change| sides.add(change));
+        let more = changes.count();
+        if more > 0 {
+            sides.row.after.insert("MORE_CHANGES".to_owned(), more.into());
+        }
+        sides.full.push(sides.row);
+        sides.full
+    }
+
+    /// The members of two objects that differ.
+    fn of_objects(old: Option<Value>, new: Option<Value>, mut row: Audited) -> Audited {
+        let (Some(Value::Object(old)), Some(Value::Object(new))) = (old, new) else { return row };
+        for (name, value) in new {
+            if old.get(&name) != Some(&value) {
+                row.before.extend(old.get(&name).map(|it| (name.clone(), it.clone())));
+                row.after.insert(name, value);
+            }
+        }
+        row
+    }
+
+    fn add(&mut self, FieldChange { table, key, field, old, new }: FieldChange) {
+        let (old, new) = (short(old), short(new));
+        let record = format!("{table} {key}");
+        let bytes =
+            2 * record.len() + 2 * field.len() + old.to_string().len() + new.to_string().len() + 24;
+        if self.bytes > 0 && self.bytes + bytes > SIDES_BYTES {
+            let next = Audited { before: Map::new(), after: Map::new(), ..self.row.clone() };
+            self.full.push(std::mem::replace(&mut self.row, next));
+            self.bytes = 0;
+        }
+        self.bytes += bytes;
+        for (side, value) in [(&mut self.row.before, old), (&mut self.row.after, new)] {
+            if !value.is_null() {
+                let fields = side.entry(&record).or_insert_with(|| Map::new().into());
+                put(fields, field, value);
+            }
+        }
+    }
+}
+
+/// A second value of the same field makes a list of them: who is in a profile, and the like.
+fn put(fields: &mut Value, field: &str, value: Value) {
+    let Value::Object(fields) = fields else { return };
+    match fields.get_mut(field) {
+        Some(Value::Array(list)) => list.push(value),
+        Some(first) => *first = vec![first.take(), value].into(),
+        None => drop(fields.insert(field.to_owned(), value)),
+    }
+}
+
+fn short(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.len() > TEXT_MAX => {
+            let end = (0..=TEXT_MAX).rev().find(|at| text.is_char_boundary(*at));
+            format!("{}…", &text[..end.unwrap_or_default()]).into()
+        }
+        value => value,
+    }
+}

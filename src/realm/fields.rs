@@ -1,0 +1,205 @@
+//! Fields: what a change does to each field of a record, as people are told of it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::row::{Change, Key, Row};
+use super::users::{ATTRIBUTES, User};
+use super::{ProfileNo, Realm, RightNo, SessionNo, UserNo};
+
+/// One field that is different; null: not there.
+#[derive(Debug, Clone, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct FieldChange {
+    /// The kind of record.
+    pub table: &'static str,
+    /// The record's name.
+    pub key: String,
+    /// Which field.
+    pub field: &'static str,
+    /// What it was.
+    pub old: Value,
+    /// What it is.
+    pub new: Value,
+}
+
+/// Fields of records, relations and sessions that are told, beside a user's attributes.
+const FIELDS: [&str; 12] = [
+    "ID",
+    "NAME",
+    "CODE",
+    "DESCRIPTION",
+    "STATUS",
+    "RECORD_VERSION",
+    "RIGHT_CODE",
+    "USER_NAME",
+    "PASSWORD",
+    "HOST",
+    "ATTEMPTS",
+    "LOCKED_UNTIL",
+];
+
+impl Realm {
+    /// What changes do to each field, compared with the realm as it is. Bookkeeping rows are
+    /// nobody's business.
+    pub fn compare<'a>(&'a self, changes: &'a [Change]) -> impl Iterator<Item = FieldChange> + 'a {
+        let sight = Sight { realm: self, changes };
+        changes.iter().flat_map(move |change| sight.compare(change))
+    }
+}
+
+/// What names are looked up in: the realm as it is, and what is new.
+#[derive(Clone, Copy)]
+struct Sight<'a> {
+    realm: &'a Realm,
+    changes: &'a [Change],
+}
+
+impl Sight<'_> {
+    fn compare(self, change: &Change) -> Vec<FieldChange> {
+        let key = match change {
+            Change::Put(row) => row.key(),
+            Change::Delete(key) => key.clone(),
+        };
+        let Some((table, name)) = self.named(&key) else { return Vec::new() };
+        let old = self.now(&key).map(|row| self.shown(&row)).unwrap_or_default();
+        let new = match change {
+            Change::Put(row) => self.shown(row),
+            Change::Delete(_) => Map::new(),
+        };
+        let different = |field: &&&'static str| old.get(**field) != new.get(**field);
+        let value =
+            |map: &Map<String, Value>, field: &str| map.get(field).cloned().unwrap_or_default();
+        let change = |field: &&'static str| FieldChange {
+            table,
+            key: name.clone(),
+            field,
+            old: value(&old, field),
+            new: value(&new, field),
+        };
+        FIELDS.iter().chain(ATTRIBUTES).filter(different).map(change).collect()
+    }
+
+    /// Table and key of what a change is about.
+    fn named(self, key: &Key) -> Option<(&'static str, String)> {
+        Some(match key {
+            Key::Profile(no) => ("PROFILE", self.profile(*no)?),
+            Key::Grant(no, _) => ("PROFILE_RIGHT", self.profile(*no)?),
+            Key::Member(no, _) => ("PROFILE_USER", self.profile(*no)?),
+            Key::User(no) => ("USER", self.user(*no)?),
+            Key::Direct(no, _) => ("USER_RIGHT", self.user(*no)?),
+            Key::Session(no) => {
+                let user = self.realm.session(*no).map(|session| session.user);
+                ("SESSION", self.user(user.or_else(|| self.new_session(*no))?)?)
+            }
+            Key::Attempts(name) => ("USER_LOGIN_ATTEMPT", name.to_string()),
+            Key::Right(no) => ("RIGHT", self.right(*no)?),
+            Key::Policy | Key::Counters | Key::Retired(_) | Key::Seen(_) => return None,
+        })
+    }
+
+    fn new<T>(self, read: impl Fn(&Row) -> Option<T>) -> Option<T> {
+        self.changes.iter().find_map(|change| match change {
+            Change::Put(row) => read(row),
+            Change::Delete(_) => None,
+        })
+    }
+
+    fn user(self, no: UserNo) -> Option<String> {
+        let name = |user: &User| user.name.to_string();
+        let new = |row: &Row| match row {
+            Row::User(user) if user.no == no => Some(name(user)),
+            _ => None,
+        };
+        self.realm.user(no).map(name).or_else(|| self.new(new))
+    }
+
+    fn profile(self, no: ProfileNo) -> Option<String> {
+        let new = |row: &Row| match row {
+            Row::Profile(profile) if profile.no == no => Some(profile.name.to_string()),
+            _ => None,
+        };
+        self.realm.profile(no).map(|it| it.name.to_string()).or_else(|| self.new(new))
+    }
+
+    fn right(self, no: RightNo) -> Option<String> {
+        let new = |row: &Row| match row {
+            Row::Right(right) if right.no == no => Some(right.code.to_string()),
+            _ => None,
+        };
+        self.realm.right(no).map(|it| it.code.to_string()).or_else(|| self.new(new))
+    }
+
+    fn new_session(self, no: SessionNo) -> Option<UserNo> {
+        self.new(|row| match row {
+            Row::Session(session) if session.no == no => Some(session.user),
+            _ => None,
+        })
+    }
+
+    /// The row as it is.
+    fn now(self, key: &Key) -> Option<Row> {
+        let realm = self.realm;
+        match key {
+            Key::Profile(no) => realm.profile(*no).cloned().map(Row::Profile),
+            Key::Right(no) => realm.right(*no).cloned().map(Row::Right),
+            Key::User(no) => realm.user(*no).cloned().map(Row::User),
+            Key::Session(no) => realm.session(*no).cloned().map(Row::Session),
+            Key::Attempts(name) => {
+                realm.attempts_of(name).cloned().map(|it| Row::Attempts(name.clone(), it))
+            }
+            Key::Direct(user, right) => {
+                realm.direct_of(*user).any(|it| it == *right).then_some(Row::Direct(*user, *right))
+            }
+            Key::Member(profile, user) => {
+                realm.is_member(*profile, *user).then_some(Row::Member(*profile, *user))
+            }
+            Key::Grant(profile, right) => realm
+                .grants_of(*profile)
+                .any(|it| it == *right)
+                .then_some(Row::Grant(*profile, *right)),
+            _ => None,
+        }
+    }
+
+    /// The fields of a row.
+    fn shown(self, row: &Row) -> Map<String, Value> {
+        let shown = match row {
+            Row::Profile(it) => json!({
+                "ID": it.id(), "NAME": it.name, "DESCRIPTION": it.description,
+                "STATUS": it.status.word(), "RECORD_VERSION": it.version,
+            }),
+            Row::Right(it) => json!({
+                "ID": it.no.id(it.location), "CODE": it.code, "DESCRIPTION": it.description,
+            }),
+            Row::Member(_, user) => json!({ "USER_NAME": self.user(*user) }),
+            Row::User(user) => return shown_user(user),
+            Row::Session(it) => json!({ "USER_NAME": self.user(it.user), "HOST": it.host }),
+            Row::Attempts(_, it) => {
+                json!({ "ATTEMPTS": it.wrong, "LOCKED_UNTIL": it.locked_until })
+            }
+            Row::Grant(_, right) | Row::Direct(_, right) => {
+                json!({ "RIGHT_CODE": self.right(*right) })
+            }
+            _ => Value::Null,
+        };
+        if let Value::Object(map) = shown { map } else { Map::new() }
+    }
+}
+
+/// All that may be told of a user: of the password only that there is one.
+fn shown_user(user: &User) -> Map<String, Value> {
+    let mut map = Map::new();
+    let password = user.credential.as_ref().map(|_| "(set)");
+    let attributes = (0u8..).zip(ATTRIBUTES);
+    map.extend(
+        attributes.filter_map(|(n, name)| Some(((*name).to_owned(), user.attribute(n)?.into()))),
+    );
+    map.insert("ID".to_owned(), user.id().into());
+    map.insert("USER_NAME".to_owned(), user.name.as_str().into());
+    map.insert("STATUS".to_owned(), user.status.word().into());
+    map.insert("PASSWORD".to_owned(), password.into());
+    map.insert("RECORD_VERSION".to_owned(), user.version.into());
+    map
+}

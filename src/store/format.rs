@@ -1,0 +1,65 @@
+//! The format of a store: a file beside the database, written last when a store is made.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::StoreError;
+use crate::log::mark::Mark;
+
+/// What the format file says.
+pub(super) const FORMAT: &str = "tollgate store 2";
+/// Formats that this version reads, too. 1: without an audit trail.
+const OLDER: [&str; 1] = ["tollgate store 1"];
+
+/// What a folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// No store.
+    Nothing,
+    /// A store that an older version made.
+    Older,
+    /// A store of this version.
+    Current,
+}
+
+/// What the folder holds. A store without its format file is not taken for new.
+pub(super) fn check(dir: &Path) -> Result<Found, StoreError> {
+    match std::fs::read_to_string(dir.join("format")) {
+        Ok(text) if text.trim() == FORMAT => Ok(Found::Current),
+        Ok(text) if OLDER.contains(&text.trim()) => Ok(Found::Older),
+        Ok(text) if is_format(text.trim()) => Err(StoreError::Format(text.trim().to_owned())),
+        Ok(_) => Err(StoreError::Damaged("the format file cannot be read".to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // The format is written last: a mark of some entry belongs to a store that was made.
+            let is_marked = || {
+                dir.join("high-water").exists()
+                    && Mark::open(dir).is_ok_and(|it| it.read().is_some_and(|(seq, _)| seq > 0))
+            };
+            match is_marked() {
+                true => Err(StoreError::Damaged("the format file is gone".to_owned())),
+                false => Ok(Found::Nothing),
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(StoreError::Damaged("the format file cannot be read".to_owned()))
+        }
+        Err(error) => Err(StoreError::Io(error)),
+    }
+}
+
+/// Whether a text is the format of some version of this program.
+fn is_format(text: &str) -> bool {
+    let version = text.strip_prefix("tollgate store ");
+    version.is_some_and(|version| version.len() < 10 && version.parse::<u32>().is_ok())
+}
+
+/// Says that the folder holds a store of this version.
+pub(super) fn write(dir: &Path) -> io::Result<()> {
+    // Whole or not there: half a format would be no format for ever.
+    let unfinished = dir.join("format.new");
+    let mut file = std::fs::File::create(&unfinished)?;
+    writeln!(file, "{FORMAT}")?;
+    file.sync_all()?;
+    std::fs::rename(unfinished, dir.join("format"))?;
+    std::fs::File::open(dir)?.sync_all()
+}

@@ -1,0 +1,66 @@
+//! The image: what all rows add up to, so that a missing or altered one is noticed.
+
+use sha2::{Digest, Sha256};
+
+use super::trail::End;
+use crate::log::Seq;
+use crate::log::chain::Link;
+
+/// The key of [`Image`]; rows begin with a letter.
+pub(super) const IMAGE: &[u8] = &[0];
+
+/// What the rows add up to, and where the audit trail ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Image {
+    pub(super) applied: Seq,
+    pub(super) rows: u64,
+    pub(super) digest: u128,
+    pub(super) trail: End,
+}
+
+impl Image {
+    pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.rows = self.rows.wrapping_add(1);
+        self.digest = self.digest.wrapping_add(digest(key, value));
+    }
+
+    pub(super) fn remove(&mut self, key: &[u8], value: &[u8]) {
+        self.rows = self.rows.wrapping_sub(1);
+        self.digest = self.digest.wrapping_sub(digest(key, value));
+    }
+
+    pub(super) fn write(self) -> Vec<u8> {
+        let (applied, rows) = (self.applied.to_be_bytes(), self.rows.to_be_bytes());
+        let (digest_of_rows, no) = (self.digest.to_be_bytes(), self.trail.no.to_be_bytes());
+        let body = [&applied[..], &rows, &digest_of_rows, &no, &self.trail.link.0].concat();
+        let check = digest(IMAGE, &body).to_be_bytes();
+        [&body[..], &check].concat()
+    }
+
+    /// What [`Image::write`] made, if it is whole; stores without an audit trail end before it.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
+        if check != digest(IMAGE, body).to_be_bytes() {
+            return None;
+        }
+        let number = |at: usize| body.get(at..at + 8)?.try_into().map(u64::from_be_bytes).ok();
+        let digest = body.get(16..32)?.try_into().map(u128::from_be_bytes).ok()?;
+        let trail = match body.get(40..) {
+            Some(link) => End { no: number(32)?, link: Link::read(link)? },
+            None => End::default(),
+        };
+        Some(Self { applied: number(0)?, rows: number(8)?, digest, trail })
+    }
+}
+
+/// The weight of one row in the sum of all.
+fn digest(key: &[u8], value: &[u8]) -> u128 {
+    let mut hash = Sha256::new();
+    hash.update((key.len() as u64).to_be_bytes());
+    hash.update(key);
+    hash.update(value);
+    let hash: [u8; 32] = hash.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash[..16]);
+    u128::from_be_bytes(half)
+}
