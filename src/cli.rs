@@ -1,5 +1,6 @@
 //! The command line: arguments, one function a sub-command, errors as exit codes.
 
+mod audit;
 mod configuration;
 mod export;
 mod offline;
@@ -44,6 +45,9 @@ enum Sub {
     Say(say::Say),
     /// Print the schemas of the wire: OpenAPI, AsyncAPI, or those of one message
     Schema(schema::Schema),
+    /// The audit trail of a stopped store
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Write a stopped store to one file that proves itself
     Export(export::Export),
     /// Make a store of what `export` wrote
@@ -79,6 +83,7 @@ pub fn run() -> ExitCode {
         Sub::DefaultConfig => configuration::print_default(),
         Sub::User(user) => user.run(),
         Sub::Say(say) => say.run(),
+        Sub::Audit(audit) => audit.run(),
         Sub::Export(export) => export.run(),
         Sub::Import(import) => import.run(),
         Sub::Populate(populate) => populate.run(),

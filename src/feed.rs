@@ -7,6 +7,7 @@ mod pending;
 mod publish;
 mod quota;
 pub mod row;
+mod shown;
 pub mod source;
 pub mod subscription;
 mod touched;
@@ -23,7 +24,8 @@ pub use source::Source;
 pub use wish::{Services, Wish};
 
 use crate::log::Seq;
-use crate::realm::{Change, Realm, SessionNo};
+use crate::realm::{Audited, Change, Realm, SessionNo};
+use crate::store::trail::AuditNo;
 use history::History;
 use index::{Index, Place};
 use subscription::Subscription;
@@ -144,11 +146,12 @@ impl Feed {
         });
     }
 
-    /// The subscription of this name, for MORE_ROWS: its number and how many rows it wants.
-    pub fn find(&self, outbox: &Outbox, source_ref: &str) -> Option<(u64, usize)> {
+    /// The subscription of this name, for MORE_ROWS: its number, its source, and how many rows it
+    /// wants.
+    pub fn find(&self, outbox: &Outbox, source_ref: &str) -> Option<(u64, Source, usize)> {
         outbox.with(|subscriptions| {
             let one = subscriptions.iter().find(|one| one.is_named(source_ref))?;
-            Some((one.id, one.wish.rows_max))
+            Some((one.id, one.wish.source, one.wish.rows_max))
         })
     }
 
@@ -160,6 +163,11 @@ impl Feed {
     /// Ends the subscription of this name: nothing is sent under it any more.
     pub fn close(&self, outbox: &Outbox, source_ref: &str) -> bool {
         !self.close_where(outbox, |one| one.is_named(source_ref)).is_empty()
+    }
+
+    /// Ends the subscription of this number.
+    pub fn close_one(&self, outbox: &Outbox, id: u64) {
+        self.close_where(outbox, |one| one.id == id);
     }
 
     /// Ends all subscriptions of a connection that belong to a session (none: all of them) and
@@ -197,6 +205,36 @@ impl Feed {
             return;
         }
         publish::publish(&mut self.index.lock(), realm, seq, &touched, before);
+    }
+
+    /// Tells new audit rows, the first with this number, after the commit that they are of.
+    pub(crate) fn publish_audit(&self, first: AuditNo, rows: &[Audited]) {
+        let index = self.index.lock();
+        for place in index.broad(Source::AuditEvents) {
+            place.outbox.with_one(place.id, |one| one.see_audit(first, rows));
+        }
+    }
+
+    /// A new AUDIT_EVENTS subscription gets what comes after `last` by itself.
+    pub fn begin_audit(&self, outbox: &Outbox, id: u64, last: AuditNo) {
+        outbox.with_one(id, |one| one.begin_audit_after(last));
+    }
+
+    /// Before which audit row the next step of reading begins, if there is anything to read.
+    pub fn audit_from(&self, outbox: &Outbox, id: u64) -> Option<AuditNo> {
+        outbox.with_one(id, |one| one.audit_from()).flatten()
+    }
+
+    /// Takes one step of audit rows that were read, up to `wanted` of them. True when done.
+    pub fn read_audit(
+        &self,
+        realm: &Realm,
+        outbox: &Outbox,
+        id: u64,
+        rows: &[(AuditNo, Audited)],
+        wanted: &mut usize,
+    ) -> bool {
+        outbox.with_one(id, |one| one.read_audit(realm, rows, wanted)).unwrap_or(true)
     }
 
     /// Tells all connections that hold a SERVICES subscription how its rows changed.

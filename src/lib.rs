@@ -24,6 +24,7 @@ pub mod outside;
 pub mod polling;
 pub mod presence;
 pub mod profile_event;
+pub mod reading;
 pub mod realm;
 pub mod record_ref;
 pub mod record_request;

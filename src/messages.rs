@@ -267,11 +267,16 @@ pub fn find(name: &str) -> Option<&'static Handler> {
 
 /// The messages that this user may send now.
 fn usable<'a>(ask: &'a Ask<'_>) -> impl Iterator<Item = &'static Handler> + 'a {
-    TABLE.iter().filter(|row| match (row.access, ask.session) {
-        (Access::Right(right), Some(session)) => {
-            ask.node.replica.read(|realm, _| realm.holds_code(session.user, right))
-        }
-        (Access::Right(_), None) => false,
-        (Access::Anyone | Access::Session | Access::RightOrSelf(_), _) => true,
+    TABLE.iter().filter(|row| match row.access {
+        Access::Right(right) => holds(ask, right),
+        Access::Anyone | Access::Session | Access::RightOrSelf(_) => true,
+    })
+}
+
+/// Whether whoever asks holds this right now.
+fn holds(ask: &Ask<'_>, right: &str) -> bool {
+    let session = ask.session;
+    session.is_some_and(|session| {
+        ask.node.replica.read(|realm, _| realm.holds_code(session.user, right))
     })
 }

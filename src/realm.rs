@@ -36,7 +36,7 @@ pub use outcome::{Applied, EndReason, Ended, Outcome, Refusal};
 pub use policy::Policy;
 pub use row::{Change, Key, Row};
 
-use attempts::Attempts;
+use attempts::{Attempts, attempts_ref};
 use profiles::Profile;
 use rights::Right;
 use row::{Counters, Retired};
@@ -92,6 +92,7 @@ pub struct Realm {
     retired: BTreeMap<TokenHash, Retired>,
     retired_by_session: BTreeSet<(SessionNo, Millis, TokenHash)>,
     attempts: BTreeMap<UserName, Attempts>,
+    attempts_refs: BTreeMap<u64, UserName>,
     seen: BTreeMap<EntryId, Millis>,
     seen_at: BTreeSet<(Millis, EntryId)>,
 }
@@ -234,7 +235,10 @@ impl Realm {
                 self.retired_by_session.insert((retired.session, retired.until, hash));
                 self.retired.insert(hash, retired);
             }
-            Row::Attempts(name, attempts) => drop(self.attempts.insert(name, attempts)),
+            Row::Attempts(name, attempts) => {
+                self.attempts_refs.insert(attempts_ref(&name), name.clone());
+                self.attempts.insert(name, attempts);
+            }
             Row::Seen(id, at) => {
                 self.seen.insert(id, at);
                 self.seen_at.insert((at, id));
@@ -281,7 +285,9 @@ impl Realm {
                     self.retired_by_session.remove(&(it.session, it.until, *hash));
                 }
             }
-            Key::Attempts(name) => drop(self.attempts.remove(name)),
+            Key::Attempts(name) => {
+                self.attempts.remove(name).map(|_| self.attempts_refs.remove(&attempts_ref(name)));
+            }
             Key::Seen(id) => {
                 if let Some(at) = self.seen.remove(id) {
                     self.seen_at.remove(&(at, *id));

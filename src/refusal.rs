@@ -42,14 +42,7 @@ fn words(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
     match refusal {
         Refusal::UnknownAccount => plain("no user has this name"),
         Refusal::IncorrectCredentials => plain("the user name or the password is wrong"),
-        Refusal::Locked { until: Some(until) } => {
-            let secs = until.saturating_sub(now).div_ceil(1_000);
-            let text = format!("too many wrong passwords; try again in {secs} s");
-            (text, Some(json!({ "RETRY_AFTER_SECS": secs })))
-        }
-        Refusal::Locked { until: None } => {
-            plain("the account is disabled; an administrator can enable it")
-        }
+        Refusal::Locked { until } => locked(now, until),
         Refusal::MustChange(status) => {
             let text = "the password must be changed before the login".to_owned();
             (text, Some(json!({ "STATUS": status.word() })))
@@ -90,6 +83,15 @@ fn words(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
         Refusal::TooLong => plain("the record is too long; shorten its texts"),
         Refusal::SessionsFull(_) | Refusal::NotAuthorised(_) => plain("refused"),
     }
+}
+
+fn locked(now: Millis, until: Option<Millis>) -> (String, Option<Value>) {
+    let Some(until) = until else {
+        return ("the account is disabled; an administrator can enable it".to_owned(), None);
+    };
+    let secs = until.saturating_sub(now).div_ceil(1_000);
+    let text = format!("too many wrong passwords; try again in {secs} s");
+    (text, Some(json!({ "RETRY_AFTER_SECS": secs })))
 }
 
 /// An outcome that the command cannot have: a fault of the gateway.

@@ -216,6 +216,10 @@ impl Replica {
         let before = self.absorb(seq, &applied);
         let ended = self.end_sessions(&applied);
         self.read(|realm, _| self.feed.publish(realm, seq, &applied.changes, &before));
+        if !applied.audit.is_empty() {
+            let first = self.trail.last() + 1 - applied.audit.len() as u64;
+            self.feed.publish_audit(first, &applied.audit);
+        }
         for (presence, ended) in ended {
             presence.tell(&Notice::Ended(ended.session, ended.reason));
         }

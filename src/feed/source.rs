@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use protocol::criteria::{Column, Kind, Value};
+use protocol::criteria::Column;
 
 use super::row::{DataRow, Field};
-use crate::realm::rights::Right;
-use crate::realm::sessions::Session;
-use crate::realm::users::{ATTRIBUTES, User};
+use super::shown::{self, LOGOUT_OTHERS, SESSION_ID};
 use crate::realm::{ProfileNo, Realm, RightNo, SessionNo, UserNo};
 
 /// What DATA_LOGON can subscribe to (PROTOCOL §6, §9).
@@ -23,68 +21,16 @@ pub enum Source {
     AllRights,
     /// Live sessions.
     ActiveSessions,
+    /// Names with wrong passwords.
+    LoginAttempts,
+    /// The audit trail, newest first.
+    AuditEvents,
     /// Services to connect to, one row a host.
     Services,
 }
 
 /// ROW_REF: computed from the numbers of what the row shows, stable for its life.
 pub type RowRef = u64;
-
-const fn text(name: &'static str) -> Column {
-    Column { name, kind: Kind::Text }
-}
-const fn name(name: &'static str) -> Column {
-    Column { name, kind: Kind::Name }
-}
-const fn number(name: &'static str) -> Column {
-    Column { name, kind: Kind::Number }
-}
-const fn flag(name: &'static str) -> Column {
-    Column { name, kind: Kind::Boolean }
-}
-
-const VERSION: Column = number("RECORD_VERSION");
-
-static USER_RIGHTS: [Column; 5] =
-    [name("USER_NAME"), text("RIGHT_CODE"), text("CODE"), text("DESCRIPTION"), VERSION];
-static ALL_PROFILES: [Column; 5] =
-    [text("ID"), text("NAME"), text("DESCRIPTION"), text("STATUS"), VERSION];
-static ALL_RIGHTS: [Column; 4] = [text("ID"), text("CODE"), text("DESCRIPTION"), VERSION];
-static ACTIVE_SESSIONS: [Column; 6] = [
-    name("USER_NAME"),
-    text("HOST"),
-    number("LOGIN_TIME"),
-    number("LAST_ACCESS_TIME"),
-    text("SESSION_ID"),
-    VERSION,
-];
-/// The column of ACTIVE_SESSIONS that is a capability, and the right that shows it.
-const SESSION_ID: usize = 4;
-const LOGOUT_OTHERS: &str = "LOGOUT_OTHERS";
-static SERVICES: [Column; 7] = [
-    text("NAME"),
-    flag("ENCRYPTED"),
-    text("HOST"),
-    number("PORT"),
-    number("POSITION"),
-    flag("HEALTHY"),
-    VERSION,
-];
-static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {
-    let mut columns = [text(""); 6 + ATTRIBUTES.len()];
-    columns[0] = text("ID");
-    columns[1] = name("USER_NAME");
-    columns[2] = text("STATUS");
-    columns[3] = number("LAST_LOGIN");
-    columns[4] = flag("ONLINE");
-    columns[5] = VERSION;
-    let mut at = 0;
-    while at < ATTRIBUTES.len() {
-        columns[6 + at] = text(ATTRIBUTES[at]);
-        at += 1;
-    }
-    columns
-};
 
 /// Rows of one step of a scan; between steps the realm's guard is given back.
 pub const STEP_ROWS: usize = 512;
@@ -106,6 +52,8 @@ impl Source {
         ("ALL_PROFILES", Source::AllProfiles),
         ("ALL_RIGHTS", Source::AllRights),
         ("ACTIVE_SESSIONS", Source::ActiveSessions),
+        ("USER_LOGIN_ATTEMPT", Source::LoginAttempts),
+        ("AUDIT_EVENTS", Source::AuditEvents),
         ("SERVICES", Source::Services),
     ];
 
@@ -117,12 +65,14 @@ impl Source {
     /// The fields of its rows.
     pub fn columns(self) -> &'static [Column] {
         match self {
-            Source::UserRights => &USER_RIGHTS,
-            Source::AllUsers => &ALL_USERS,
-            Source::AllProfiles => &ALL_PROFILES,
-            Source::AllRights => &ALL_RIGHTS,
-            Source::ActiveSessions => &ACTIVE_SESSIONS,
-            Source::Services => &SERVICES,
+            Source::UserRights => &shown::USER_RIGHTS,
+            Source::AllUsers => &shown::ALL_USERS,
+            Source::AllProfiles => &shown::ALL_PROFILES,
+            Source::AllRights => &shown::ALL_RIGHTS,
+            Source::ActiveSessions => &shown::ACTIVE_SESSIONS,
+            Source::LoginAttempts => &shown::LOGIN_ATTEMPTS,
+            Source::AuditEvents => &shown::AUDIT_EVENTS,
+            Source::Services => &shown::SERVICES,
         }
     }
 
@@ -131,8 +81,14 @@ impl Source {
         match self {
             Source::Services => None,
             Source::ActiveSessions => Some("VIEW_SESSIONS"),
+            Source::LoginAttempts | Source::AuditEvents => Some("VIEW_AUDIT"),
             _ => Some("VIEW_USERS"),
         }
+    }
+
+    /// Whether it has no rows of one's own: without its right nobody may subscribe.
+    pub fn is_closed(self) -> bool {
+        matches!(self, Source::LoginAttempts | Source::AuditEvents)
     }
 
     /// The right that shows a column which is otherwise masked.
@@ -163,6 +119,7 @@ impl Source {
         match self {
             Source::UserRights => &[1, 2],
             Source::AllProfiles | Source::AllRights => &[1],
+            Source::LoginAttempts => &[0],
             _ => &[],
         }
     }
@@ -172,16 +129,25 @@ impl Source {
         let word = match self {
             Source::AllProfiles => realm.profile(ProfileNo(low(row)))?.name.as_str(),
             Source::AllRights => realm.right(RightNo(low(row)))?.code.as_str(),
+            Source::LoginAttempts => realm.attempts_at(row)?.0.as_str(),
             _ => return None,
         };
-        Some(word.into())
+        Some(self.as_word(word))
     }
 
     /// The word of a row as it was.
     pub(super) fn word_of(self, row: &DataRow) -> Option<Box<str>> {
         match row.field(*self.word_columns().first()?) {
-            Field::Text(text) => Some((**text).into()),
+            Field::Text(text) => Some(self.as_word(text)),
             _ => None,
+        }
+    }
+
+    /// Names are found in whatever case.
+    fn as_word(self, text: &str) -> Box<str> {
+        match self {
+            Source::LoginAttempts => text.to_ascii_lowercase().into(),
+            _ => text.into(),
         }
     }
 
@@ -196,6 +162,7 @@ impl Source {
             Source::ActiveSessions => {
                 realm.session(SessionNo(row)).is_some_and(|session| session.user == viewer)
             }
+            Source::LoginAttempts | Source::AuditEvents => false,
             Source::Services => true,
         }
     }
@@ -206,32 +173,21 @@ impl Source {
             Source::UserRights => {
                 let (user, right) = right_row(row);
                 let (user, right) = (realm.user(user)?, realm.right(right)?);
-                realm.holds(user.no, right.no).then(|| user_right(user, right))
+                realm.holds(user.no, right.no).then(|| shown::user_right(user, right))
             }
-            Source::AllUsers => realm.user(user_row(row)).map(|user| all_users(realm, user)),
-            Source::AllProfiles => realm.profile(ProfileNo(low(row))).map(|profile| {
-                DataRow::new([
-                    Field::text(profile.id()),
-                    Field::text(profile.name.shared()),
-                    Field::text(profile.description.shared()),
-                    Field::text(profile.status.word()),
-                    Field::Number(i64::from(profile.version)),
-                ])
-            }),
-            Source::AllRights => realm.right(RightNo(low(row))).map(|right| {
-                DataRow::new([
-                    Field::text(right.no.id(right.location)),
-                    Field::text(right.code.shared()),
-                    Field::text(right.description.shared()),
-                    Field::Number(1),
-                ])
-            }),
+            Source::AllUsers => realm.user(user_row(row)).map(|user| shown::all_users(realm, user)),
+            Source::AllProfiles => realm.profile(ProfileNo(low(row))).map(shown::profile),
+            Source::AllRights => realm.right(RightNo(low(row))).map(shown::right),
+            Source::LoginAttempts => {
+                realm.attempts_at(row).map(|(name, it)| shown::login_attempt(name, it))
+            }
             Source::ActiveSessions => {
                 let session = realm.session(SessionNo(row)).filter(|it| it.dormant.is_none())?;
-                let shown = session.user == viewer || realm.holds_code(viewer, LOGOUT_OTHERS);
-                active_session(realm, session, shown)
+                let with_id = session.user == viewer || realm.holds_code(viewer, LOGOUT_OTHERS);
+                shown::active_session(realm, session, with_id)
             }
-            Source::Services => None,
+            // These rows are not the realm's.
+            Source::AuditEvents | Source::Services => None,
         }
     }
 
@@ -274,7 +230,8 @@ impl Source {
             (Source::ActiveSessions, None) => {
                 step(realm.sessions_after(after.map(SessionNo)).map(|session| session.no.0))
             }
-            (Source::Services, _) => Scanned { rows: Vec::new(), next: None },
+            (Source::LoginAttempts, _) => step(realm.attempts_after(after)),
+            (Source::AuditEvents | Source::Services, _) => Scanned { rows: Vec::new(), next: None },
         }
     }
 }
@@ -330,54 +287,4 @@ fn user_row(row: RowRef) -> UserNo {
 
 fn low(row: RowRef) -> u32 {
     (row & RowRef::from(u32::MAX)) as u32
-}
-
-pub(super) fn user_right(user: &User, right: &Right) -> DataRow {
-    DataRow::new([
-        Field::text(user.name.shared()),
-        Field::text(right.code.shared()),
-        Field::text(right.code.shared()),
-        Field::text(right.description.shared()),
-        Field::Number(1),
-    ])
-}
-
-fn all_users(realm: &Realm, user: &User) -> DataRow {
-    let online = realm.sessions_of(user.no).any(|session| session.dormant.is_none());
-    let attributes = (0..ATTRIBUTES.len()).map(|number| match user.attribute(number as u8) {
-        Some(text) => Field::text(text),
-        None => Field::Null,
-    });
-    let known = [
-        Field::text(user.id()),
-        Field::text(user.name.shared()),
-        Field::text(user.status.word()),
-        user.last_login.map_or(Field::Null, |at| Field::Number(at as i64)),
-        Field::Flag(online),
-        Field::Number(i64::from(user.version)),
-    ];
-    DataRow::new(known.into_iter().chain(attributes))
-}
-
-fn active_session(realm: &Realm, session: &Session, with_id: bool) -> Option<DataRow> {
-    Some(DataRow::new([
-        Field::text(realm.user(session.user)?.name.shared()),
-        Field::text(&*session.host),
-        Field::Number(session.opened as i64),
-        Field::Number(session.accessed as i64),
-        if with_id { Field::text(session.id.0.to_string()) } else { Field::Null },
-        Field::Number(1),
-    ]))
-}
-
-impl Field {
-    /// The field as criteria compare it.
-    pub fn value(&self) -> Value<'_> {
-        match self {
-            Field::Text(text) => Value::Text(text),
-            Field::Number(number) => Value::Number(*number),
-            Field::Flag(flag) => Value::Boolean(*flag),
-            Field::Null => Value::Null,
-        }
-    }
 }

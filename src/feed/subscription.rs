@@ -1,5 +1,7 @@
 //! One subscription: what its client has, what waits to be sent, and how the two are kept exact.
 
+mod apart;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,9 +13,10 @@ use super::quota::Taken;
 use super::row::{DataRow, Operation};
 use super::source::{RowRef, Source, right_ref};
 use super::touched::{Touched, Visit};
-use super::wish::{Cursor, Services, Wish};
+use super::wish::{Cursor, Wish};
 use crate::log::Seq;
 use crate::realm::{Realm, RightNo, UserNo};
+use crate::store::trail::AuditNo;
 
 /// One subscription of one connection.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct Subscription {
     sequence: u64,
     /// The commit that the client's rows reflect once all that waits is sent.
     version: Seq,
+    /// The newest audit row that it was told of, or that was there before it.
+    audited: AuditNo,
     /// Nothing is sent before the LOGON_ACK.
     pub(super) held: bool,
     /// A QUERY_UPDATE is owed even if it has no rows.
@@ -57,6 +62,7 @@ impl Subscription {
             pending: Pending::default(),
             sequence: 0,
             version,
+            audited: 0,
             held: true,
             owed: false,
         }
@@ -224,24 +230,12 @@ impl Subscription {
         if let (Some(criteria), Some(name)) = (criteria, realm.user(user)) {
             self.view.retain(|row| {
                 let right = realm.right(RightNo((row & u64::from(u32::MAX)) as u32));
-                let data = right.map(|right| super::source::user_right(name, right));
+                let data = right.map(|right| super::shown::user_right(name, right));
                 data.is_none_or(|data| criteria.matches(|column| data.field(column).value()))
             });
         }
         self.cursor = Cursor::End;
         self.look_rights(realm, seq, user, None);
-    }
-
-    /// The rows of SERVICES as they are now, against those before.
-    pub(super) fn see_services(&mut self, now: &Services, before: &Services) {
-        self.cursor = Cursor::End;
-        for row in before.keys().filter(|row| !now.contains_key(row)) {
-            self.see(*row, None, None);
-        }
-        for (row, data) in now {
-            let wanted = self.wants(data).then(|| data.clone());
-            self.see(*row, wanted, before.get(row).map(|old| &**old));
-        }
     }
 
     /// The heart of the push: the row as it is now, against what the client has.
@@ -312,6 +306,11 @@ impl Subscription {
         for row in self.view.clone() {
             let data = self.visible(realm, row).map(Arc::new);
             self.see(row, data, None);
+        }
+        if self.wish.source == Source::AuditEvents {
+            self.begin_audit();
+            self.owed |= !self.held;
+            return;
         }
         if self.held {
             // Its first rows are being read: they are read again, by whoever asks for more.

@@ -4,12 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::row::DataRow;
 use super::source::{RowRef, Source};
+use crate::realm::attempts::attempts_ref;
 use crate::realm::profiles::ProfileStatus;
 use crate::realm::{Change, Key, ProfileNo, Realm, RightNo, Row, SessionNo, UserNo};
 
 /// The sources whose rows are records, one row each.
-pub(super) const ENTITIES: [Source; 4] =
-    [Source::AllUsers, Source::AllProfiles, Source::AllRights, Source::ActiveSessions];
+pub(super) const ENTITIES: [Source; 5] = [
+    Source::AllUsers,
+    Source::AllProfiles,
+    Source::AllRights,
+    Source::ActiveSessions,
+    Source::LoginAttempts,
+];
 
 /// A record's row before the commit, and whose it is.
 #[derive(Debug)]
@@ -110,6 +116,9 @@ fn record(change: &Change) -> Option<(Source, RowRef)> {
         Change::Delete(Key::Right(no)) => (Source::AllRights, no.0.into()),
         Change::Put(Row::Session(session)) => (Source::ActiveSessions, session.no.0),
         Change::Delete(Key::Session(no)) => (Source::ActiveSessions, no.0),
+        Change::Put(Row::Attempts(name, _)) | Change::Delete(Key::Attempts(name)) => {
+            (Source::LoginAttempts, attempts_ref(name))
+        }
         _ => return None,
     })
 }

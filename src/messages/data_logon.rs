@@ -9,6 +9,7 @@ use super::{Access, Message};
 use crate::call::{Call, Effect};
 use crate::feed::{NotOpened, Source, Wish};
 use crate::log::Seq;
+use crate::reading;
 
 /// Which rows, how many at a time, which fields.
 #[derive(Deserialize, JsonSchema)]
@@ -64,7 +65,12 @@ impl Message for DataLogon {
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
         let rights_version = self.rights_version;
         let wish = self.wish(call)?;
-        let (source, mut wanted) = (wish.source, wish.rows_max);
+        let (source, wanted) = (wish.source, wish.rows_max);
+        if let Some(right) = source.right().filter(|_| source.is_closed())
+            && !call.read(|realm| realm.holds_code(wish.owner, right))
+        {
+            return Err(Nack::not_authorised(right));
+        }
         let outbox = call.outbox()?;
         let (replica, feed) = (&call.node.replica, &call.node.replica.feed);
         let quota = &call.session()?.quota;
@@ -76,17 +82,19 @@ impl Message for DataLogon {
             Ok((id, resumed, seq))
         });
         let (id, resumed, mut version) = opened.map_err(not_opened)?;
-        if source == Source::Services {
-            feed.read_services(outbox, id, &call.node.services.rows());
+        match source {
+            Source::Services => feed.read_services(outbox, id, &call.node.services.rows()),
+            Source::AuditEvents => feed.begin_audit(outbox, id, replica.trail.last()),
+            _ => {}
         }
-        // In steps: a table of a million rows must not keep commits waiting.
-        while !resumed
-            && !replica.read(|realm, seq| {
-                version = seq;
-                feed.read_on(realm, seq, outbox, id, &mut wanted)
-            })
-        {
-            tokio::task::yield_now().await;
+        if !resumed {
+            match reading::read_on(call, outbox, (id, source), wanted).await {
+                Ok(reflected) => version = reflected,
+                Err(nack) => {
+                    feed.close_one(outbox, id);
+                    return Err(nack);
+                }
+            }
         }
         call.effect(Effect::Release(id, call.session()?.clone()));
         let details = Details { resumed, rights_version: version };

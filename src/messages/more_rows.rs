@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Access, Message};
 use crate::call::{Call, Effect};
+use crate::reading;
 
 /// The subscription's SOURCE_REF; without DETAILS it stands at the root, and the rows are the
 /// answer.
@@ -33,11 +34,9 @@ impl Message for MoreRows {
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
         let source_ref = named.or_else(|| call.root.source_ref.clone()).ok_or_else(none)?;
         let outbox = call.outbox()?;
-        let (replica, feed) = (&call.node.replica, &call.node.replica.feed);
-        let (id, mut wanted) = feed.find(outbox, &source_ref).ok_or_else(none)?;
-        while !replica.read(|realm, seq| feed.read_on(realm, seq, outbox, id, &mut wanted)) {
-            tokio::task::yield_now().await;
-        }
+        let feed = &call.node.replica.feed;
+        let (id, source, wanted) = feed.find(outbox, &source_ref).ok_or_else(none)?;
+        reading::read_on(call, outbox, (id, source), wanted).await?;
         feed.owe(outbox, id);
         if quiet {
             call.effect(Effect::Silent);

@@ -39,7 +39,12 @@ impl Prompt for ResourcesRequest {
             let resource_type = ResourceType::of(row)?;
             Some(Resource { resource_name: row.name, resource_type })
         });
-        let sources = Source::NAMES.iter().map(|(resource_name, _)| Resource {
+        let is_open = |source: Source| {
+            let right = source.right().filter(|_| source.is_closed());
+            right.is_none_or(|right| super::holds(ask, right))
+        };
+        let sources = Source::NAMES.iter().filter(|(_, source)| is_open(*source));
+        let sources = sources.map(|(resource_name, _)| Resource {
             resource_name,
             resource_type: ResourceType::DataServer,
         });

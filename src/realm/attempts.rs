@@ -2,6 +2,7 @@
 
 use protocol::UserName;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::outcome::Refusal;
 use super::row::{Change, Key, Row};
@@ -27,7 +28,25 @@ pub struct Attempts {
 /// them: a name that is forgotten sooner than a user's would tell that it is none.
 const UNKNOWN_MAX: usize = 10_000;
 
+/// The number by which the attempts of a name are found and shown: a name need not be a user's. 63
+/// bits of SHA-256, so that nobody finds a name that shares another's.
+pub fn attempts_ref(name: &UserName) -> u64 {
+    let hash: [u8; 32] = Sha256::digest(name.as_str().to_ascii_lowercase()).into();
+    hash[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte)) >> 1
+}
+
 impl Realm {
+    /// What happened under the name with this number.
+    pub fn attempts_at(&self, number: u64) -> Option<(&UserName, &Attempts)> {
+        self.attempts.get_key_value(self.attempts_refs.get(&number)?)
+    }
+
+    /// The numbers of all names with attempts, from the one after `after`.
+    pub fn attempts_after(&self, after: Option<u64>) -> impl Iterator<Item = u64> + '_ {
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        self.attempts_refs.range(from..).map(|(number, _)| *number)
+    }
+
     /// Until when logins under this name are refused because of wrong passwords.
     pub fn locked_until(&self, at: Millis, name: &UserName) -> Option<Millis> {
         self.attempts.get(name)?.locked_until.filter(|until| *until > at)

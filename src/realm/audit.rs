@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::command::{By, Command, Noted, Origin};
 use super::fields::FieldChange;
 use super::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
-use super::{Millis, Realm};
+use super::{Millis, Realm, SessionNo};
 
 /// One row of the audit trail (PROTOCOL §9, AUDIT_EVENTS).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,12 +110,14 @@ impl Realm {
         applied.ended.iter().map(row).collect()
     }
 
+    fn whose(&self, session: SessionNo) -> Option<String> {
+        let user = self.user(self.session(session)?.user)?;
+        Some(user.name.to_string())
+    }
+
     /// Who commands, and about whom or what.
     fn subject(&self, command: &Command) -> (Option<String>, Option<String>) {
-        let whose = |no| {
-            let user = self.user(self.session(no)?.user)?;
-            Some(user.name.to_string())
-        };
+        let whose = |no| self.whose(no);
         let by = |by: &By| match by {
             By::Session(no) => whose(*no),
             By::Operator => None,
@@ -139,15 +141,13 @@ impl Realm {
             | Command::AmendProfile(who, it)
             | Command::DeleteProfile(who, it) => {
                 let known = self.find_profile(it).ok().map(|it| it.name.to_string());
-                let named = || it.name.as_ref().map(|it| it.to_string());
-                (by(who), known.or_else(named).or_else(|| it.id.clone()))
+                (by(who), known.or_else(|| named(&it.name, &it.id)))
             }
             Command::InsertUser(who, it)
             | Command::AmendUser(who, _, it)
             | Command::DeleteUser(who, it) => {
                 let known = self.find_user(it).ok().map(|it| it.name.to_string());
-                let named = || it.name.as_ref().map(|it| it.to_string());
-                (by(who), known.or_else(named).or_else(|| it.id.clone()))
+                (by(who), known.or_else(|| named(&it.name, &it.id)))
             }
             Command::ResetPassword(who, it) => (by(who), name(&it.user_name)),
             Command::ExpirePassword(who, it) | Command::SetAttempts(who, it, _) => {
@@ -166,6 +166,11 @@ impl Realm {
             | Command::Note(_) => (None, None),
         }
     }
+}
+
+/// What a message calls a record that the realm does not know.
+fn named(name: &Option<impl ToString>, id: &Option<String>) -> Option<String> {
+    name.as_ref().map(ToString::to_string).or_else(|| id.clone())
 }
 
 /// What the gateway or the command line does without a message.

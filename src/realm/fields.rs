@@ -99,7 +99,7 @@ impl Sight<'_> {
         })
     }
 
-    fn new<T>(self, read: impl Fn(&Row) -> Option<T>) -> Option<T> {
+    fn first_put<T>(self, read: impl Fn(&Row) -> Option<T>) -> Option<T> {
         self.changes.iter().find_map(|change| match change {
             Change::Put(row) => read(row),
             Change::Delete(_) => None,
@@ -112,7 +112,7 @@ impl Sight<'_> {
             Row::User(user) if user.no == no => Some(name(user)),
             _ => None,
         };
-        self.realm.user(no).map(name).or_else(|| self.new(new))
+        self.realm.user(no).map(name).or_else(|| self.first_put(new))
     }
 
     fn profile(self, no: ProfileNo) -> Option<String> {
@@ -120,7 +120,7 @@ impl Sight<'_> {
             Row::Profile(profile) if profile.no == no => Some(profile.name.to_string()),
             _ => None,
         };
-        self.realm.profile(no).map(|it| it.name.to_string()).or_else(|| self.new(new))
+        self.realm.profile(no).map(|it| it.name.to_string()).or_else(|| self.first_put(new))
     }
 
     fn right(self, no: RightNo) -> Option<String> {
@@ -128,11 +128,11 @@ impl Sight<'_> {
             Row::Right(right) if right.no == no => Some(right.code.to_string()),
             _ => None,
         };
-        self.realm.right(no).map(|it| it.code.to_string()).or_else(|| self.new(new))
+        self.realm.right(no).map(|it| it.code.to_string()).or_else(|| self.first_put(new))
     }
 
     fn new_session(self, no: SessionNo) -> Option<UserNo> {
-        self.new(|row| match row {
+        self.first_put(|row| match row {
             Row::Session(session) if session.no == no => Some(session.user),
             _ => None,
         })

@@ -50,7 +50,7 @@ async fn a_trimmed_log_begins_at_its_anchor() {
     assert_eq!(log.trim(1_000, 700).await, Ok(699));
     assert_eq!(log.trim(1_000, 5_000).await, Ok(1_000));
     log.close();
-    store.save(1_000, &[]).unwrap();
+    store.save(1_000, &[], &[]).unwrap();
     drop((log, store));
 
     let (store, log) = open(home.path());
@@ -63,7 +63,7 @@ async fn a_trimmed_log_begins_at_its_anchor() {
     // Rows older than the log cannot be brought up to date.
     let (store, log) = open(home.path());
     assert!(matches!(log.follow(998).unwrap().next(), Some(Followed::Gap(1_001))));
-    store.save(900, &[]).unwrap();
+    store.save(900, &[], &[]).unwrap();
     log.close();
     drop((log, store));
     let store = Store::open(home.path(), 8).unwrap();
@@ -78,7 +78,7 @@ async fn a_log_of_which_everything_is_trimmed_goes_on() {
         log.append(entry(number)).await.unwrap();
     }
     assert_eq!(log.trim(3, 9).await, Ok(3));
-    store.save(3, &[]).unwrap();
+    store.save(3, &[], &[]).unwrap();
     log.close();
     drop((log, store));
     let (_store, log) = open(home.path());

@@ -39,7 +39,7 @@ impl Script {
 
     fn apply(&mut self, command: Command) -> Applied {
         self.next += 1;
-        let applied = self.realm.step(EntryId(self.next.into()), self.at, &command);
+        let applied = self.realm.step(EntryId(self.next.into()), self.at, &command, None);
         self.realm.absorb(&applied.changes);
         applied
     }

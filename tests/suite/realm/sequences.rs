@@ -130,7 +130,7 @@ impl Live {
 
     /// Applies one command and checks what must hold after any.
     fn apply(&mut self, id: EntryId, at: Millis, command: Command) -> Applied {
-        let applied = self.realm.step(id, at, &command);
+        let applied = self.realm.step(id, at, &command, None);
         let (at_before, woken) = (self.realm.at(), self.woken(at, &command));
         let actor = by(&command).and_then(|no| Some(self.realm.session(no)?.user));
         self.realm.absorb(&applied.changes);
@@ -220,7 +220,7 @@ impl Live {
     fn check_end(&self, base: &Realm) {
         let mut replayed = base.clone();
         for (id, at, command) in &self.entries {
-            let applied = replayed.step(*id, *at, command);
+            let applied = replayed.step(*id, *at, command, None);
             replayed.absorb(&applied.changes);
         }
         assert!(replayed == self.realm, "replay differs");

@@ -1,0 +1,209 @@
+//! `audit`: the audit trail of a stopped store, checked and shown.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+use indicatif::ProgressBar;
+use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
+
+use super::{Config, offline};
+use crate::opening::Opened;
+use crate::outside::clock::Clock;
+use crate::realm::{Audited, Millis};
+use crate::store::trail::AuditNo;
+
+/// What to do with the trail. A running gateway shows it as the data source AUDIT_EVENTS.
+#[derive(Subcommand)]
+pub(super) enum Audit {
+    /// Check every row's link: none is missing, none was altered
+    Verify(Verify),
+    /// Print rows, the newest first
+    Show(Show),
+}
+
+/// Which store.
+#[derive(Args)]
+pub(super) struct Verify {
+    /// The data folder of the stopped gateway
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Which rows of which store.
+#[derive(Args)]
+pub(super) struct Show {
+    /// Only what this user did or what was done to this user
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Only what happened since then: a date, a time with its zone, or how long ago ("8h", "7d")
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Print JSON, one row a line
+    #[arg(long)]
+    json: bool,
+    /// The data folder of the stopped gateway
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Rows of one step.
+const STEP_ROWS: usize = 1_024;
+
+impl Audit {
+    pub(super) fn run(self) -> Result<()> {
+        match self {
+            Audit::Verify(verify) => verify.run(),
+            Audit::Show(show) => show.run(),
+        }
+    }
+}
+
+impl Verify {
+    fn run(self) -> Result<()> {
+        let settings = self.config.load()?;
+        let (first, count) = offline::with_old_store(&settings, &self.data_dir, async |opened| {
+            let progress = ProgressBar::new(opened.replica.trail.last());
+            let verified = opened.replica.trail.verify(|no| progress.set_position(no));
+            progress.finish_and_clear();
+            Ok(verified?)
+        })?;
+        match count {
+            0 => println!("the audit trail is empty"),
+            _ => println!("{count} audit rows, {first} to {}, are whole", first + count - 1),
+        }
+        Ok(())
+    }
+}
+
+impl Show {
+    fn run(self) -> Result<()> {
+        let settings = self.config.load()?;
+        let now = Timestamp::from_millisecond(Clock::system().now() as i64)?;
+        let since = self.since.as_deref().map(|text| since(text, now)).transpose()?.unwrap_or(0);
+        offline::with_old_store(&settings, &self.data_dir, async |opened| {
+            match self.print(opened, since) {
+                // Whoever reads may have seen enough.
+                Err(error) if is_broken_pipe(&error) => Ok(()),
+                printed => printed,
+            }
+        })
+    }
+
+    fn print(&self, opened: &Opened, since: Millis) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        let mut before = None;
+        loop {
+            let rows = opened.replica.trail.before(before, STEP_ROWS)?;
+            for (no, row) in rows.iter().take_while(|(_, row)| row.at >= since) {
+                if self.concerns(row) {
+                    let line = if self.json { json(*no, row)? } else { line(*no, row)? };
+                    writeln!(out, "{line}")?;
+                }
+            }
+            match rows.last() {
+                Some((no, row)) if row.at >= since => before = Some(*no),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn concerns(&self, row: &Audited) -> bool {
+        let Some(user) = &self.user else { return true };
+        let is = |name: &Option<Box<str>>| {
+            name.as_ref().is_some_and(|name| user.eq_ignore_ascii_case(name))
+        };
+        is(&row.user_name) || is(&row.target)
+    }
+}
+
+/// "8h", "2026-11-25", "2026-11-25T09:00:00+01:00" as epoch ms.
+fn since(text: &str, now: Timestamp) -> Result<Millis> {
+    let ago = || {
+        let span: Span = text.parse().ok()?;
+        now.to_zoned(TimeZone::UTC).checked_sub(span.abs()).ok().map(|at| at.timestamp())
+    };
+    let day = || {
+        let date: Date = text.parse().ok().filter(|_| text.len() == 10)?;
+        date.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
+    };
+    let at = day().or_else(|| text.parse().ok()).or_else(ago);
+    let wrong = "--since is a date, a time with its zone, or how long ago, such as 8h or 7d";
+    Ok(Millis::try_from(at.context(wrong)?.as_millisecond()).unwrap_or(0))
+}
+
+fn json(no: AuditNo, row: &Audited) -> Result<String> {
+    let mut value = serde_json::to_value(row)?;
+    value["SEQUENCE"] = no.into();
+    Ok(value.to_string())
+}
+
+/// One row as one line, whatever stands in it.
+fn line(no: AuditNo, row: &Audited) -> Result<String> {
+    let at = i64::try_from(row.at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    let Some(at) = at else { bail!("audit row {no} has no time that exists") };
+    let word = |word: &Option<Box<str>>| word.as_deref().unwrap_or("-").to_owned();
+    let mut line = format!(
+        "{at:.3} {no} {} {} {} from {}",
+        row.event,
+        row.code,
+        match row.target == row.user_name {
+            true => word(&row.user_name),
+            false => format!("{} -> {}", word(&row.user_name), word(&row.target)),
+        },
+        word(&row.host),
+    );
+    for (name, side) in [("before", &row.before), ("after", &row.after)] {
+        if !side.is_empty() {
+            line.push_str(&format!(" {name} {}", serde_json::to_string(side)?));
+        }
+    }
+    if let Some(reason) = &row.reason {
+        line.push_str(&format!(" reason {}", serde_json::to_string(reason)?));
+    }
+    // What a terminal would obey is shown instead.
+    let shown = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    Ok(line.chars().map(shown).collect())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_is_a_date_a_time_or_an_age() {
+        let now: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
+        let at = |text: &str| since(text, now).unwrap();
+        let ms = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond() as Millis;
+        assert_eq!(at("8h"), ms("2026-11-25T04:00:00Z"));
+        assert_eq!(at("7d"), ms("2026-11-18T12:00:00Z"));
+        assert_eq!(at("2026-11-25"), ms("2026-11-25T00:00:00Z"));
+        assert_eq!(at("2026-11-25T09:00:00+01:00"), ms("2026-11-25T08:00:00Z"));
+        assert!(since("yesterday", now).is_err());
+    }
+
+    #[test]
+    fn a_row_is_one_line_whatever_stands_in_it() {
+        let row: Audited = serde_json::from_value(serde_json::json!({
+            "AT": 0, "EVENT": "EVENT_AMEND_USER", "USER_NAME": "admin", "TARGET": "jane",
+            "HOST": "127.0.0.1", "CODE": "OK", "REASON": "a\r\nb\u{1b}[31m\u{85}",
+        }))
+        .unwrap();
+        let line = line(7, &row).unwrap();
+        assert!(line.starts_with("1970-01-01T00:00:00.000Z 7 EVENT_AMEND_USER OK admin -> jane "));
+        assert!(!line.contains(char::is_control), "{line:?}");
+    }
+}

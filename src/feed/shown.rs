@@ -1,0 +1,189 @@
+//! Rows as they are shown: the columns of each source, and what stands in them.
+
+use protocol::UserName;
+use protocol::criteria::{Column, Kind, Value};
+
+use super::row::{DataRow, Field};
+use crate::realm::attempts::Attempts;
+use crate::realm::profiles::Profile;
+use crate::realm::rights::Right;
+use crate::realm::sessions::Session;
+use crate::realm::users::{ATTRIBUTES, User};
+use crate::realm::{Audited, Realm};
+use crate::store::trail::AuditNo;
+
+const fn text(name: &'static str) -> Column {
+    Column { name, kind: Kind::Text }
+}
+const fn name(name: &'static str) -> Column {
+    Column { name, kind: Kind::Name }
+}
+const fn number(name: &'static str) -> Column {
+    Column { name, kind: Kind::Number }
+}
+const fn flag(name: &'static str) -> Column {
+    Column { name, kind: Kind::Boolean }
+}
+
+const VERSION: Column = number("RECORD_VERSION");
+
+pub(super) static USER_RIGHTS: [Column; 5] =
+    [name("USER_NAME"), text("RIGHT_CODE"), text("CODE"), text("DESCRIPTION"), VERSION];
+pub(super) static ALL_PROFILES: [Column; 5] =
+    [text("ID"), text("NAME"), text("DESCRIPTION"), text("STATUS"), VERSION];
+pub(super) static ALL_RIGHTS: [Column; 4] =
+    [text("ID"), text("CODE"), text("DESCRIPTION"), VERSION];
+pub(super) static ACTIVE_SESSIONS: [Column; 6] = [
+    name("USER_NAME"),
+    text("HOST"),
+    number("LOGIN_TIME"),
+    number("LAST_ACCESS_TIME"),
+    text("SESSION_ID"),
+    VERSION,
+];
+/// The column of ACTIVE_SESSIONS that is a capability, and the right that shows it.
+pub(super) const SESSION_ID: usize = 4;
+pub(super) const LOGOUT_OTHERS: &str = "LOGOUT_OTHERS";
+pub(super) static LOGIN_ATTEMPTS: [Column; 4] =
+    [name("USER_NAME"), number("ATTEMPTS"), number("LOCKED_UNTIL"), VERSION];
+pub(super) static AUDIT_EVENTS: [Column; 11] = [
+    number("SEQUENCE"),
+    number("AT"),
+    text("EVENT"),
+    name("USER_NAME"),
+    name("TARGET"),
+    text("HOST"),
+    text("CODE"),
+    text("REASON"),
+    text("BEFORE"),
+    text("AFTER"),
+    VERSION,
+];
+pub(super) static SERVICES: [Column; 7] = [
+    text("NAME"),
+    flag("ENCRYPTED"),
+    text("HOST"),
+    number("PORT"),
+    number("POSITION"),
+    flag("HEALTHY"),
+    VERSION,
+];
+pub(super) static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {
+    let mut columns = [text(""); 6 + ATTRIBUTES.len()];
+    columns[0] = text("ID");
+    columns[1] = name("USER_NAME");
+    columns[2] = text("STATUS");
+    columns[3] = number("LAST_LOGIN");
+    columns[4] = flag("ONLINE");
+    columns[5] = VERSION;
+    let mut at = 0;
+    while at < ATTRIBUTES.len() {
+        columns[6 + at] = text(ATTRIBUTES[at]);
+        at += 1;
+    }
+    columns
+};
+
+pub(super) fn user_right(user: &User, right: &Right) -> DataRow {
+    DataRow::new([
+        Field::text(user.name.shared()),
+        Field::text(right.code.shared()),
+        Field::text(right.code.shared()),
+        Field::text(right.description.shared()),
+        Field::Number(1),
+    ])
+}
+
+pub(super) fn all_users(realm: &Realm, user: &User) -> DataRow {
+    let online = realm.sessions_of(user.no).any(|session| session.dormant.is_none());
+    let attributes = (0..ATTRIBUTES.len()).map(|number| match user.attribute(number as u8) {
+        Some(text) => Field::text(text),
+        None => Field::Null,
+    });
+    let known = [
+        Field::text(user.id()),
+        Field::text(user.name.shared()),
+        Field::text(user.status.word()),
+        user.last_login.map_or(Field::Null, |at| Field::Number(at as i64)),
+        Field::Flag(online),
+        Field::Number(i64::from(user.version)),
+    ];
+    DataRow::new(known.into_iter().chain(attributes))
+}
+
+pub(super) fn active_session(realm: &Realm, session: &Session, with_id: bool) -> Option<DataRow> {
+    Some(DataRow::new([
+        Field::text(realm.user(session.user)?.name.shared()),
+        Field::text(&*session.host),
+        Field::Number(session.opened as i64),
+        Field::Number(session.accessed as i64),
+        if with_id { Field::text(session.id.0.to_string()) } else { Field::Null },
+        Field::Number(1),
+    ]))
+}
+
+pub(super) fn login_attempt(name: &UserName, attempts: &Attempts) -> DataRow {
+    let until = attempts.locked_until;
+    DataRow::new([
+        Field::text(name.shared()),
+        Field::Number(i64::from(attempts.wrong)),
+        until.map_or(Field::Null, |until| Field::Number(until as i64)),
+        Field::Number(1),
+    ])
+}
+
+pub(super) fn profile(profile: &Profile) -> DataRow {
+    DataRow::new([
+        Field::text(profile.id()),
+        Field::text(profile.name.shared()),
+        Field::text(profile.description.shared()),
+        Field::text(profile.status.word()),
+        Field::Number(i64::from(profile.version)),
+    ])
+}
+
+pub(super) fn right(right: &Right) -> DataRow {
+    DataRow::new([
+        Field::text(right.no.id(right.location)),
+        Field::text(right.code.shared()),
+        Field::text(right.description.shared()),
+        Field::Number(1),
+    ])
+}
+
+/// A row of the audit trail; BEFORE and AFTER are JSON texts.
+pub(super) fn audit_event(no: AuditNo, row: &Audited) -> DataRow {
+    let text = |text: &Option<Box<str>>| match text {
+        Some(text) => Field::text(&**text),
+        None => Field::Null,
+    };
+    let side = |side: &serde_json::Map<String, serde_json::Value>| match side.is_empty() {
+        true => Field::Null,
+        false => Field::text(serde_json::to_string(side).unwrap_or_default()),
+    };
+    DataRow::new([
+        Field::Number(no as i64),
+        Field::Number(row.at as i64),
+        Field::text(&*row.event),
+        text(&row.user_name),
+        text(&row.target),
+        text(&row.host),
+        Field::text(&*row.code),
+        text(&row.reason),
+        side(&row.before),
+        side(&row.after),
+        Field::Number(1),
+    ])
+}
+
+impl Field {
+    /// The field as criteria compare it.
+    pub fn value(&self) -> Value<'_> {
+        match self {
+            Field::Text(text) => Value::Text(text),
+            Field::Number(number) => Value::Number(*number),
+            Field::Flag(flag) => Value::Boolean(*flag),
+            Field::Null => Value::Null,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Rows that are not the realm's: services and the audit trail.
+
+use std::sync::Arc;
+
+use super::super::shown;
+use super::super::source::{RowRef, STEP_ROWS};
+use super::super::wish::{Cursor, Services};
+use super::Subscription;
+use crate::realm::{Audited, Realm};
+use crate::store::trail::AuditNo;
+
+/// ROW_REF of an audit row: the newest comes first.
+const fn row_ref(no: AuditNo) -> RowRef {
+    (RowRef::MAX >> 1) - no
+}
+
+impl Subscription {
+    /// The rows of SERVICES as they are now, against those before.
+    pub(in crate::feed) fn see_services(&mut self, now: &Services, before: &Services) {
+        self.cursor = Cursor::End;
+        for row in before.keys().filter(|row| !now.contains_key(row)) {
+            self.see(*row, None, None);
+        }
+        for (row, data) in now {
+            let wanted = self.wants(data).then(|| data.clone());
+            self.see(*row, wanted, before.get(row).map(|old| &**old));
+        }
+    }
+
+    /// Rows that come from now on are told; `last` and those before it are read.
+    pub(in crate::feed) fn begin_audit_after(&mut self, last: AuditNo) {
+        self.audited = self.audited.max(last);
+        self.begin_audit();
+    }
+
+    pub(super) fn begin_audit(&mut self) {
+        self.cursor = Cursor::At(row_ref(self.audited + 1));
+    }
+
+    /// New audit rows, the first with this number. A full view moves on: its oldest row leaves.
+    pub(in crate::feed) fn see_audit(&mut self, first: AuditNo, rows: &[Audited]) {
+        for (no, row) in (first..).zip(rows) {
+            if no <= self.audited {
+                continue;
+            }
+            self.audited = no;
+            let row = shown::audit_event(no, row);
+            if !self.open || !self.wants(&row) {
+                continue;
+            }
+            if self.view.len() >= self.wish.view_max
+                && let Some(oldest) = self.view.last().copied()
+            {
+                self.see(oldest, None, None);
+                if self.cursor == Cursor::End {
+                    self.cursor = Cursor::At(self.view.last().copied().unwrap_or(row_ref(no)));
+                }
+            }
+            self.see(row_ref(no), Some(Arc::new(row)), None);
+        }
+    }
+
+    /// Before which audit row the next step of reading begins; none: nothing is to be read.
+    pub(in crate::feed) fn audit_from(&self) -> Option<AuditNo> {
+        match self.cursor {
+            Cursor::At(row) if self.open => Some((RowRef::MAX >> 1) - row),
+            _ => None,
+        }
+    }
+
+    /// Takes one step of older audit rows, newest first. Says whether the wanted number is reached
+    /// or the trail ended.
+    pub(in crate::feed) fn read_audit(
+        &mut self,
+        realm: &Realm,
+        rows: &[(AuditNo, Audited)],
+        wanted: &mut usize,
+    ) -> bool {
+        // A right that was taken away is about to be published: nothing is read with it.
+        if !self.may_read(realm) || !self.open {
+            return true;
+        }
+        for (no, row) in rows {
+            let (row_ref, row) = (row_ref(*no), shown::audit_event(*no, row));
+            if self.view.binary_search(&row_ref).is_err() && self.wants(&row) {
+                if *wanted == 0 || self.view.len() >= self.wish.view_max {
+                    return true;
+                }
+                *wanted -= 1;
+                self.cursor = Cursor::At(row_ref);
+                self.see(row_ref, Some(Arc::new(row)), None);
+            }
+            self.cursor = Cursor::At(row_ref);
+        }
+        let ended = rows.len() < STEP_ROWS;
+        if ended {
+            self.cursor = Cursor::End;
+        }
+        ended
+    }
+}
