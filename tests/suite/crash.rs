@@ -1,7 +1,7 @@
 //! Crashes: what was acknowledged survives kill -9, a power cut and damage, or the start says no.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
-mod ledger;
+pub mod ledger;
 mod mutations;
 mod power;
 mod sync;
@@ -45,6 +45,11 @@ async fn kill_nine_loses_nothing() {
     let kept = ledger.promised();
     println!("{KILLS} kills, {kept} acknowledged rights and profiles, all there");
     assert!(kept > KILLS * 10, "only {kept} acknowledgements: the kills met no writes");
+    gateway.signal("-KILL");
+    let verified = home.command(&["audit", "verify"]).output().unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+    let shown = home.command(&["audit", "show", "--json"]).output().unwrap();
+    ledger.check_audit(&String::from_utf8(shown.stdout).unwrap());
 }
 
 #[tokio::test]

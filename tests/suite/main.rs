@@ -1,11 +1,13 @@
 //! The suite: one test binary, one module a subject.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
+mod audit;
 mod conflation;
 mod crash;
 mod decode;
 mod documents;
 mod export;
+mod formats;
 mod gateway;
 mod log;
 mod matrix;

@@ -74,6 +74,28 @@ impl Ledger {
         self.rights.extend(rights.iter().filter(ours).cloned());
     }
 
+    /// Every right and profile that is there has the one row of the audit trail that says who made
+    /// it: `audit show --json`.
+    pub fn check_audit(&self, shown: &str) {
+        let mut made = Vec::new();
+        for line in shown.lines() {
+            let row: Value = serde_json::from_str(line).expect("a row");
+            let ours = row["TARGET"].as_str().is_some_and(|target| target.starts_with("CRASH_"));
+            // What does not fit into one row goes on in the next, with the same time.
+            let key = (row["AT"].as_u64(), row["TARGET"].as_str().map(str::to_owned));
+            if ours && row["CODE"] == "OK" && made.last() != Some(&key) {
+                assert_eq!(row["USER_NAME"], "admin", "{row}");
+                made.push(key);
+            }
+        }
+        let names: BTreeSet<&str> = made.iter().filter_map(|(_, name)| name.as_deref()).collect();
+        assert_eq!(names.len(), made.len(), "something was made twice");
+        let profiles = self.profiles.iter().map(|profile| profile.name.as_str());
+        let there: BTreeSet<&str> =
+            self.rights.iter().map(String::as_str).chain(profiles).collect();
+        assert_eq!(names, there);
+    }
+
     /// Writes one right. False if the gateway went before it answered.
     async fn right(&mut self, client: &mut Client, code: &str) -> bool {
         self.asked.insert(code.to_owned());
@@ -171,10 +193,9 @@ pub async fn rows(client: &mut Client, source: &str) -> Vec<Value> {
     let mut found = Vec::new();
     loop {
         let mut message = client.receive().await.expect("rows");
-        if message["SOURCE_REF"] != source || message["MESSAGE_TYPE"] == "LOGON_ACK" {
+        if message["SOURCE_REF"] != source || message["MESSAGE_TYPE"] != "QUERY_UPDATE" {
             continue;
         }
-        assert_eq!(message["MESSAGE_TYPE"], "QUERY_UPDATE", "{message}");
         if let Some(rows) = message["ROW"].as_array_mut() {
             found.extend(rows.iter_mut().map(|row| row["DETAILS"].take()));
         }

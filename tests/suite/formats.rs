@@ -1,0 +1,55 @@
+//! Stores of older versions: each opens with everything that was in it, and is from then on one of
+//! this version.
+
+use serde_json::json;
+
+use crate::crash::ledger;
+use crate::gateway::{Client, Home, PASSWORD, QUICK};
+
+/// Packed data folders, one for each format that was ever released. Each was made by the version of
+/// its time: a right ORDEN, a user JohnWolf (password FullMoon1) who has it, a profile DESK with
+/// both, a user that was deleted again, a wrong login of JohnWolf.
+const STORES: &[(&str, &str)] = &[("tests/stores/format-1.tar.gz", "tollgate store 1")];
+
+#[tokio::test]
+async fn old_stores_open_with_everything() {
+    for (packed, format) in STORES {
+        let home = Home::new(QUICK);
+        let packed = format!("{}/{packed}", env!("CARGO_MANIFEST_DIR"));
+        let mut unpack = std::process::Command::new("tar");
+        ledger::run(unpack.args(["-xzf", &packed, "-C"]).arg(home.path()));
+        let read = || std::fs::read_to_string(home.data().join("format")).unwrap();
+        assert_eq!(read().trim(), *format);
+        for time in ["first", "second"] {
+            let gateway = home.start();
+            let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+            let users = ledger::rows(&mut admin, "ALL_USERS").await;
+            let john = users.iter().find(|user| user["USER_NAME"] == "JohnWolf").expect("the user");
+            assert_eq!(users.len(), 2, "{time}: {users:?}");
+            assert_eq!(john["FIRST_NAME"], "John");
+            let profiles = ledger::column(&ledger::rows(&mut admin, "ALL_PROFILES").await, "NAME");
+            assert!(profiles.contains("DESK"), "{time}: {profiles:?}");
+            let rights = ledger::rows(&mut admin, "USER_RIGHTS").await;
+            let has = |row: &&serde_json::Value| row["USER_NAME"] == "JohnWolf";
+            let codes: Vec<_> = rights.iter().filter(has).map(|row| &row["RIGHT_CODE"]).collect();
+            assert_eq!(codes, [&json!("ORDEN")], "{time}");
+            Client::login(gateway.address, "JohnWolf", "FullMoon1").await;
+            gateway.signal("-TERM");
+            assert_ne!(read().trim(), *format);
+            let verified = home.command(&["audit", "verify"]).output().unwrap();
+            assert!(verified.status.success(), "{verified:?}");
+        }
+    }
+}
+
+/// A store of a version to come is left as it is.
+#[test]
+fn a_newer_store_is_refused() {
+    let home = Home::new(QUICK);
+    home.start().signal("-TERM");
+    std::fs::write(home.data().join("format"), "tollgate store 99\n").unwrap();
+    let refused = home.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(5), "{refused:?}");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("tollgate store 99"), "{said}");
+}
