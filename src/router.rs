@@ -236,8 +236,9 @@ impl Router {
             let text = "VALIDATE is served by the events that change records";
             return Err(Nack::new(NackCode::InvalidParameter, text));
         }
-        if envelope.reason.as_ref().is_some_and(|reason| reason.len() > REASON_MAX) {
-            let text = format!("REASON has at most {REASON_MAX} bytes");
+        let written = |reason: &str| serde_json::to_string(reason).map_or(0, |it| it.len());
+        if envelope.reason.as_deref().is_some_and(|reason| written(reason) > REASON_MAX) {
+            let text = format!("REASON has at most {REASON_MAX} bytes, written as JSON");
             return Err(Nack::new(NackCode::ValidationError, text));
         }
         if row.access == Access::Anyone {

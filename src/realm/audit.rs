@@ -269,10 +269,57 @@ fn put(fields: &mut Value, field: &str, value: Value) {
 
 fn short(value: Value) -> Value {
     match value {
-        Value::String(text) if text.len() > TEXT_MAX => {
-            let end = (0..=TEXT_MAX).rev().find(|at| text.is_char_boundary(*at));
-            format!("{}…", &text[..end.unwrap_or_default()]).into()
-        }
+        Value::String(text) if text.len() > TEXT_MAX / 6 => cut(&text).into(),
         value => value,
+    }
+}
+
+/// As much of a text as has room, written as JSON: one control character takes six bytes there.
+fn cut(text: &str) -> String {
+    let mut bytes = 0;
+    let more = text.char_indices().find(|(_, c)| {
+        bytes += if c.is_control() { 6 } else { c.len_utf8() + usize::from("\\\"".contains(*c)) };
+        bytes > TEXT_MAX
+    });
+    match more {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::realm::row::Row;
+
+    /// The longest names and texts of the most expensive characters.
+    #[test]
+    fn the_largest_row_fits_into_one_stored_value() {
+        let name = "n".repeat(protocol::UserName::LENGTH_MAX);
+        for text in ["\u{1}".repeat(2_000), "\"".repeat(2_000), "ä".repeat(2_000), "x".repeat(9)] {
+            let row = Audited {
+                at: Millis::MAX,
+                event: "E".repeat(64).into(),
+                user_name: Some(name.as_str().into()),
+                target: Some(name.as_str().into()),
+                host: Some("f".repeat(45).into()),
+                code: "C".repeat(40).into(),
+                reason: Some("r".repeat(512).into()),
+                before: Map::new(),
+                after: Map::new(),
+            };
+            let change = |field| FieldChange {
+                table: "USER_LOGIN_ATTEMPT",
+                key: name.clone(),
+                field,
+                old: text.as_str().into(),
+                new: text.as_str().into(),
+            };
+            let fields = ["ADDRESS_LINE_1", "ADDRESS_LINE_2", "ADDRESS_LINE_3"].repeat(50);
+            for row in Sides::of(fields.into_iter().map(change), row) {
+                let length = 32 + serde_json::to_vec(&row).unwrap().len();
+                assert!(length <= Row::VALUE_MAX, "{length} bytes: {row:?}");
+            }
+        }
     }
 }
