@@ -188,13 +188,15 @@ impl Call {
 
     /// Whether this address may fail another login.
     pub fn admit(&self) -> Result<(), Nack> {
-        let admitted = self.node.throttle.admits(self.caller.address, self.now);
+        let limits = &self.node.settings().server.limits;
+        let admitted = self.node.throttle.admits(limits, self.caller.address, self.now);
         admitted.map_err(|wait| Nack::too_many("too many failed logins from this address", wait))
     }
 
     /// A login from this address failed.
     pub fn count_failure(&self) {
-        self.node.throttle.failed(self.caller.address, self.now);
+        let limits = &self.node.settings().server.limits;
+        self.node.throttle.failed(limits, self.caller.address, self.now);
     }
 }
 

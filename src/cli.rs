@@ -3,8 +3,11 @@
 mod audit;
 mod configuration;
 mod export;
+mod first_start;
 mod offline;
 mod populate;
+mod reach;
+mod reload;
 mod say;
 mod schema;
 mod serve;
@@ -16,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit;
+use crate::net::tls::TlsError;
 use crate::opening::OpenError;
 use crate::settings::{Settings, SettingsError};
 use crate::store::StoreError;
@@ -109,7 +113,7 @@ fn code(error: &anyhow::Error) -> i32 {
         Some(_) => return exit::STORE,
         None => {}
     }
-    if error.is::<SettingsError>() {
+    if error.is::<SettingsError>() || error.is::<TlsError>() {
         return exit::SETTINGS;
     }
     if error.is::<serve::CannotListen>() { exit::ADDRESS } else { exit::FAILURE }

@@ -23,6 +23,7 @@ pub fn describe() {
     describe_histogram!("tollgate_push_lag_seconds", Unit::Seconds, "from a command to its push");
     describe_histogram!("tollgate_commit_seconds", Unit::Seconds, "from a command to its outcome");
     describe_counter!("tollgate_closed_total", "connections closed by the gateway, by reason");
+    describe_counter!("tollgate_reloads_total", "readings of the configuration, by result");
 }
 
 /// A message was served.
@@ -35,6 +36,11 @@ pub fn served(row: &Handler, seconds: f64) {
 pub fn refused(row: Option<&Handler>, code: NackCode) {
     let name = row.map_or("?", |row| row.name);
     counter!("tollgate_refused_total", "message_type" => name, "code" => code.code()).increment(1);
+}
+
+/// The configuration was read again: "done" or "refused".
+pub fn reloaded(result: &'static str) {
+    counter!("tollgate_reloads_total", "result" => result).increment(1);
 }
 
 /// A connection was closed by the gateway.

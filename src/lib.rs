@@ -29,6 +29,7 @@ pub mod realm;
 pub mod record_ref;
 pub mod record_request;
 pub mod refusal;
+pub mod reload;
 pub mod replica;
 pub mod router;
 pub mod services;

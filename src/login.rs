@@ -81,7 +81,7 @@ impl LoginAck {
 
 /// The ack for a session as it is now, without secrets; none if it has just ended.
 pub fn ack(call: &Call, session: SessionNo) -> Option<LoginAck> {
-    let settings = &call.node.settings;
+    let settings = call.node.settings();
     let version = (!settings.security.hide_versions).then_some(env!("CARGO_PKG_VERSION"));
     let product = vec![Product { name: settings.server.product_name.clone(), version }];
     call.read(|realm| {

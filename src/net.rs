@@ -1,5 +1,6 @@
 //! The shell that moves bytes: sockets in, sockets out. Nothing is decided here.
 
+pub mod client;
 mod cors;
 mod frames;
 pub mod http;
@@ -8,5 +9,7 @@ pub mod management;
 mod polled;
 mod request;
 mod rest;
+mod stream;
+pub mod tls;
 mod upgrade;
 pub mod websocket;

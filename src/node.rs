@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::Notify;
+
 use crate::connections::Connections;
 use crate::notes::Notes;
 use crate::outside::clock::Clock;
@@ -18,8 +21,8 @@ use crate::watch::{Limits, Watch};
 
 /// One gateway.
 pub struct Node {
-    /// The configuration it was started with.
-    pub settings: Settings,
+    /// The configuration as it is now.
+    settings: ArcSwap<Settings>,
     /// The realm and its log.
     pub replica: Arc<Replica>,
     /// Open sockets.
@@ -38,6 +41,8 @@ pub struct Node {
     pub notes: Notes,
     /// The time.
     pub clock: Clock,
+    /// Told when the configuration is another.
+    pub reloaded: Notify,
 }
 
 impl Node {
@@ -50,27 +55,36 @@ impl Node {
             scrypt.queue_wait_max_ms,
             settings.security.genesis_password.validation.password_salt.expose(),
         );
-        let limits = &settings.server.limits;
         Arc::new(Self {
             connections: Arc::default(),
             polls: Polls::default(),
             notes: Notes::default(),
+            reloaded: Notify::new(),
             watch: Watch::default(),
             passwords,
             services: ServiceBoard::new(settings.services.clone(), &settings.service_list),
-            throttle: Throttle::new(
-                limits.failed_logins_per_min_per_address,
-                limits.exempt_addresses.clone(),
-            ),
+            throttle: Throttle::default(),
             clock,
             replica,
-            settings,
+            settings: ArcSwap::from_pointee(settings),
         })
+    }
+
+    /// The configuration as it is now. A guard: not to be held while something is awaited.
+    pub fn settings(&self) -> Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
+    /// Another configuration from now on. The realm has its part of it already.
+    pub fn configure(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+        self.watch.again(self.clock.now());
+        self.reloaded.notify_waiters();
     }
 
     /// When sessions end for want of life or use.
     pub fn limits(&self) -> Limits {
-        let heartbeat = &self.settings.heartbeat;
+        let heartbeat = &self.settings().heartbeat;
         let missed = heartbeat.interval_secs * 1_000 * u64::from(heartbeat.misses_allowed);
         Limits {
             missed_ms: (missed > 0).then_some(missed),

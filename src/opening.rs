@@ -106,10 +106,7 @@ impl Opened {
         settings: &Settings,
         administrator: Option<NewUser>,
     ) -> Result<(), OpenError> {
-        let policy = node::policy(settings);
-        if self.replica.read(|realm, _| *realm.policy() != policy) {
-            self.replica.submit(Command::SetPolicy(policy)).await?;
-        }
+        self.replica.set_policy(node::policy(settings)).await?;
         let complete = self.replica.read(|realm, _| {
             ADMINISTRATION.iter().all(|(code, _)| realm.right_by_code(code).is_some())
         });

@@ -9,7 +9,7 @@ use crate::settings::LoginErrors;
 
 /// The NACK for a refusal.
 pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
-    let uniform = node.settings.security.login_errors == LoginErrors::Uniform;
+    let uniform = node.settings().security.login_errors == LoginErrors::Uniform;
     let refusal = match refusal {
         Refusal::UnknownAccount if uniform => Refusal::IncorrectCredentials,
         refusal => refusal,
@@ -17,7 +17,7 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
     let code = refusal.code();
     let (text, details) = match refusal {
         Refusal::SessionsFull(sessions) => {
-            let hide = node.settings.security.hide_hosts;
+            let hide = node.settings().security.hide_hosts;
             let shown = |it: &crate::realm::outcome::SessionShown| {
                 let host = if hide { None } else { Some(&it.host) };
                 json!({ "SESSION_ID": it.id.0, "HOST": host, "LAST_ACCESS_TIME": it.accessed })

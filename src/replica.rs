@@ -13,7 +13,9 @@ use crate::log::{AppendError, Entry, Followed, Log, Seq};
 use crate::outside::clock::{Clock, stopwatch};
 use crate::outside::dice;
 use crate::presence::Presences;
-use crate::realm::{Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Realm, Row};
+use crate::realm::{
+    Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Policy, Realm, Row,
+};
 use crate::store::trail::Trail;
 use crate::store::{Store, StoreError};
 
@@ -105,6 +107,14 @@ impl Replica {
     /// Why writes are refused at the moment, if they are.
     pub fn trouble(&self) -> Option<String> {
         self.log.trouble()
+    }
+
+    /// Sees to it that this is the realm's policy.
+    pub async fn set_policy(&self, policy: Policy) -> Result<(), SubmitError> {
+        if self.read(|realm, _| *realm.policy() != policy) {
+            self.submit(Command::SetPolicy(policy)).await?;
+        }
+        Ok(())
     }
 
     /// Appends a command of the gateway's own and waits until it was applied and published here.

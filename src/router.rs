@@ -165,7 +165,7 @@ impl Router {
     }
 
     fn decode<'a>(&self, frame: &'a str) -> Result<Envelope<'a>, Nack> {
-        let depth = self.node.settings.server.limits.json_depth;
+        let depth = self.node.settings().server.limits.json_depth;
         Envelope::decode(frame, depth).map_err(|malformed| malformed.nack())
     }
 
@@ -295,7 +295,7 @@ impl Router {
         if session.is_over() {
             return Err(over());
         }
-        let idle_ms = self.node.settings.security.session_timeout_ms();
+        let idle_ms = self.node.settings().security.session_timeout_ms();
         let touched = session.touched();
         if now < touched.saturating_add(idle_ms) {
             return Ok(session);
@@ -317,7 +317,7 @@ impl Router {
 
     /// Puts MESSAGE_TYPE and SOURCE_REF in front of an ack's root.
     fn acknowledge(&self, row: &Handler, source_ref: Option<&str>, body: String) -> String {
-        let generic = row.entity && self.node.settings.server.ack_naming == AckNaming::Generic;
+        let generic = row.entity && self.node.settings().server.ack_naming == AckNaming::Generic;
         let name = if generic { "EVENT_ACK" } else { row.ack };
         // The body was encoded with the row's own name and without SOURCE_REF.
         let rest = body.get(r#"{"MESSAGE_TYPE":"""#.len() + row.ack.len()..).unwrap_or("}");
@@ -341,7 +341,7 @@ impl Router {
         caller: &Caller,
         user: Option<&UserName>,
     ) -> Reply {
-        let legacy = self.node.settings.server.nack_naming == NackNaming::Legacy;
+        let legacy = self.node.settings().server.nack_naming == NackNaming::Legacy;
         let name = row.map_or("MSG_NACK", |row| if legacy { row.legacy_nack } else { row.nack });
         let bound = || caller.bound.as_ref().map(|session| &session.user_name);
         let user = user.or_else(bound).map(UserName::as_str);

@@ -1,20 +1,21 @@
 //! The services that GUIs connect to: from the configuration, in an order to try, failing hosts
 //! last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::feed::row::{DataRow, Field};
 use crate::feed::{Services, source::RowRef};
 use crate::realm::SessionNo;
-use crate::settings::{Order, Service, ServiceList};
+use crate::settings::{Host, Order, Service, ServiceList};
 
-/// A host by the position of its service and its own in the configuration.
-pub type HostAt = (usize, usize);
+/// Where a host listens: its name and port.
+pub type Place = (String, u16);
 
 /// DETAILS of EVENT_HEARTBEAT_ACK, ready to be written: the orders in which hosts are named.
 #[derive(Debug)]
@@ -28,9 +29,23 @@ const ORDERS: usize = 16;
 
 /// The list of services as it is now. Every heartbeat reads it, without a lock.
 pub struct ServiceBoard {
+    known: Mutex<Known>,
+    listing: ArcSwap<Listing>,
+}
+
+/// What a listing is made of.
+struct Known {
     services: Vec<Service>,
     order: Order,
-    listing: ArcSwap<Listing>,
+    healthy: BTreeMap<Place, bool>,
+}
+
+/// The rows of SERVICES before and after a change.
+pub struct Changed {
+    /// As they were.
+    pub before: Services,
+    /// As they are.
+    pub now: Services,
 }
 
 #[derive(Serialize)]
@@ -44,22 +59,29 @@ struct Details<'a> {
 struct Listed<'a> {
     name: &'a str,
     encrypted: bool,
-    host: Vec<ListedHost<'a>>,
+    host: Vec<ListedHost>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "UPPERCASE")]
-struct ListedHost<'a> {
-    name: &'a str,
+struct ListedHost {
+    name: String,
     port: u16,
 }
 
 impl ServiceBoard {
     /// All services, all healthy.
     pub fn new(services: Vec<Service>, list: &ServiceList) -> Self {
-        let order = list.order;
-        let listing = ArcSwap::from_pointee(listing(&services, order, &BTreeMap::new()));
-        Self { services, order, listing }
+        let known = Known { services, order: list.order, healthy: BTreeMap::new() };
+        Self { listing: ArcSwap::from_pointee(known.listing()), known: Mutex::new(known) }
+    }
+
+    /// Takes in another configuration; what is known of the health of hosts stays.
+    pub fn configure(&self, services: Vec<Service>, list: &ServiceList) -> Option<Changed> {
+        self.change(|known| {
+            known.services = services;
+            known.order = list.order;
+        })
     }
 
     /// DETAILS of a heartbeat's answer; a session always gets the same order.
@@ -73,76 +95,81 @@ impl ServiceBoard {
         self.listing.load().rows.clone()
     }
 
-    /// Every host with its address, for the health checks.
-    pub fn hosts(&self) -> Vec<(HostAt, String, u16)> {
-        let hosts = |(at, service): (usize, &Service)| {
-            let hosts = service.hosts.iter().enumerate();
-            hosts.map(|(host, it)| ((at, host), it.name.clone(), it.port)).collect::<Vec<_>>()
-        };
-        self.services.iter().enumerate().flat_map(hosts).collect()
+    /// Every host once, for the health checks.
+    pub fn hosts(&self) -> BTreeSet<Place> {
+        let known = self.known.lock();
+        let hosts = known.services.iter().flat_map(|service| &service.hosts);
+        hosts.map(|host| (host.name.clone(), host.port)).collect()
     }
 
-    /// Takes in the result of a health check. The rows before and after if the list is different.
-    pub fn checked(&self, healthy: &BTreeMap<HostAt, bool>) -> Option<(Services, Services)> {
-        let (old, new) = (self.listing.load_full(), listing(&self.services, self.order, healthy));
+    /// Takes in the result of a health check; a host that is not in it is taken for healthy.
+    pub fn checked(&self, healthy: BTreeMap<Place, bool>) -> Option<Changed> {
+        self.change(|known| known.healthy = healthy)
+    }
+
+    /// None if the list is the same afterwards.
+    fn change(&self, change: impl FnOnce(&mut Known)) -> Option<Changed> {
+        let mut known = self.known.lock();
+        change(&mut known);
+        let (old, new) = (self.listing.load_full(), known.listing());
         let same = |(a, b): (&Arc<RawValue>, &Arc<RawValue>)| a.get() == b.get();
         let health =
             |rows: &Services| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
         if old.orders.iter().zip(&new.orders).all(same) && health(&old.rows) == health(&new.rows) {
             return None;
         }
-        let rows = (old.rows.clone(), new.rows.clone());
+        let changed = Changed { before: old.rows.clone(), now: new.rows.clone() };
         self.listing.store(Arc::new(new));
-        Some(rows)
+        Some(changed)
     }
 }
 
-fn listing(services: &[Service], order: Order, healthy: &BTreeMap<HostAt, bool>) -> Listing {
-    let is_healthy =
-        |service: usize, host: usize| healthy.get(&(service, host)).copied().unwrap_or(true);
-    let arranged = |turn: usize, service: usize| {
-        let hosts = services.get(service).map_or(&[][..], |it| &it.hosts);
-        let mut at: Vec<usize> = (0..hosts.len()).collect();
-        match order {
+impl Known {
+    fn is_healthy(&self, host: &Host) -> bool {
+        self.healthy.get(&(host.name.clone(), host.port)).copied().unwrap_or(true)
+    }
+
+    /// The hosts of a service in the order of this turn, failing ones last.
+    fn arranged<'a>(&self, turn: usize, at: usize, service: &'a Service) -> Vec<&'a Host> {
+        let mut hosts: Vec<(usize, &Host)> = service.hosts.iter().enumerate().collect();
+        match self.order {
             Order::Static => {}
-            Order::Rotate => at.rotate_left(turn % hosts.len().max(1)),
-            Order::Random => at.sort_by_key(|host| scatter(turn, service, *host)),
+            Order::Rotate => hosts.rotate_left(turn % service.hosts.len().max(1)),
+            Order::Random => hosts.sort_by_key(|(host, _)| scatter(turn, at, *host)),
         }
-        at.sort_by_key(|host| !is_healthy(service, *host));
-        at
-    };
-    let details = |turn: usize| {
-        let service = services.iter().enumerate().map(|(at, service)| Listed {
+        hosts.sort_by_key(|(_, host)| !self.is_healthy(host));
+        hosts.into_iter().map(|(_, host)| host).collect()
+    }
+
+    fn details(&self, turn: usize) -> Box<RawValue> {
+        let listed = |host: &Host| ListedHost { name: host.name.clone(), port: host.port };
+        let service = self.services.iter().enumerate().map(|(at, service)| Listed {
             name: &service.name,
             encrypted: service.encrypted,
-            host: arranged(turn, at).into_iter().filter_map(|host| show(service, host)).collect(),
+            host: self.arranged(turn, at, service).into_iter().map(listed).collect(),
         });
-        let service = service.collect();
-        serde_json::value::to_raw_value(&Details { service })
+        serde_json::value::to_raw_value(&Details { service: service.collect() })
             .unwrap_or_else(|_| RawValue::NULL.to_owned())
-    };
-    let orders = std::array::from_fn(|turn| Arc::from(details(turn)));
-    let mut rows = Services::new();
-    for (at, service) in services.iter().enumerate() {
-        for (position, host) in arranged(0, at).into_iter().enumerate() {
-            let Some(it) = service.hosts.get(host) else { continue };
-            let row = DataRow::new([
-                Field::text(&*service.name),
-                Field::Flag(service.encrypted),
-                Field::text(&*it.name),
-                Field::Number(i64::from(it.port)),
-                Field::Number(position as i64),
-                Field::Flag(is_healthy(at, host)),
-                Field::Number(1),
-            ]);
-            rows.insert(reference(&service.name, &it.name, it.port), Arc::new(row));
-        }
     }
-    Listing { orders, rows }
-}
 
-fn show(service: &Service, host: usize) -> Option<ListedHost<'_>> {
-    service.hosts.get(host).map(|host| ListedHost { name: &host.name, port: host.port })
+    fn listing(&self) -> Listing {
+        let mut rows = Services::new();
+        for (at, service) in self.services.iter().enumerate() {
+            for (position, it) in self.arranged(0, at, service).into_iter().enumerate() {
+                let row = DataRow::new([
+                    Field::text(&*service.name),
+                    Field::Flag(service.encrypted),
+                    Field::text(&*it.name),
+                    Field::Number(i64::from(it.port)),
+                    Field::Number(position as i64),
+                    Field::Flag(self.is_healthy(it)),
+                    Field::Number(1),
+                ]);
+                rows.insert(reference(&service.name, &it.name, it.port), Arc::new(row));
+            }
+        }
+        Listing { orders: std::array::from_fn(|turn| self.details(turn).into()), rows }
+    }
 }
 
 /// Spreads hosts for `random`: fixed for one order, different between orders.

@@ -2,6 +2,7 @@
 //!
 //! Flags win over the environment, the environment over the file, the file over the defaults.
 
+mod difference;
 mod document;
 mod heartbeat;
 mod keys;
@@ -11,6 +12,7 @@ mod server;
 mod services;
 mod source;
 mod store;
+mod tls;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,7 @@ pub use server::{
 pub use services::{Host, Order, PushServices, Service, ServiceList};
 pub use source::SettingsError;
 pub use store::{Engine, Store};
+pub use tls::Tls;
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -7,7 +7,7 @@ use dashmap::DashMap;
 
 use crate::outside::source::Source;
 use crate::realm::Millis;
-use crate::settings::AddressRange;
+use crate::settings::Limits;
 
 /// Addresses that are remembered; beyond, full buckets are forgotten.
 const ADDRESSES_MAX: usize = 100_000;
@@ -16,10 +16,8 @@ const MINUTE_MS: Millis = 60_000;
 const SWEEP_MS: Millis = 1_000;
 
 /// Counts failures by address; successes are free.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Throttle {
-    per_minute: u32,
-    exempt: Vec<AddressRange>,
     /// When the bucket of an address will be full again.
     full_at: DashMap<Source, Millis>,
     /// When full buckets were forgotten last.
@@ -27,28 +25,19 @@ pub struct Throttle {
 }
 
 impl Throttle {
-    /// Allows `per_minute` failures a minute (0: any number) but to `exempt` addresses.
-    pub fn new(per_minute: u32, exempt: Vec<AddressRange>) -> Self {
-        Self { per_minute, exempt, full_at: DashMap::new(), swept_at: AtomicU64::new(0) }
-    }
-
     /// Whether an address may try now, else after how many milliseconds.
-    pub fn admits(&self, address: IpAddr, now: Millis) -> Result<(), Millis> {
-        if self.per_minute == 0 || self.is_exempt(address) {
-            return Ok(());
-        }
+    pub fn admits(&self, limits: &Limits, address: IpAddr, now: Millis) -> Result<(), Millis> {
+        let Some(price) = price(limits, address) else { return Ok(()) };
         let full_at = self.full_at.get(&address.into()).map_or(now, |full_at| *full_at);
-        match (full_at + self.price()).saturating_sub(now + MINUTE_MS) {
+        match (full_at + price).saturating_sub(now + MINUTE_MS) {
             0 => Ok(()),
             wait => Err(wait),
         }
     }
 
     /// A login from this address failed.
-    pub fn failed(&self, address: IpAddr, now: Millis) {
-        if self.per_minute == 0 || self.is_exempt(address) {
-            return;
-        }
+    pub fn failed(&self, limits: &Limits, address: IpAddr, now: Millis) {
+        let Some(price) = price(limits, address) else { return };
         if self.full_at.len() >= ADDRESSES_MAX {
             // Looking through all of them for every failure would be an attack of its own.
             if self.swept_at.fetch_max(now, Ordering::AcqRel) + SWEEP_MS <= now {
@@ -59,17 +48,14 @@ impl Throttle {
             }
         }
         let mut full_at = self.full_at.entry(address.into()).or_insert(now);
-        *full_at = (*full_at).max(now) + self.price();
+        *full_at = (*full_at).max(now) + price;
     }
+}
 
-    /// Whether no limit by address holds for it.
-    pub fn is_exempt(&self, address: IpAddr) -> bool {
-        self.exempt.iter().any(|range| range.contains(address))
-    }
-
-    fn price(&self) -> Millis {
-        MINUTE_MS / Millis::from(self.per_minute.max(1))
-    }
+/// What one failure takes out of a bucket of a minute; none: no limit holds.
+fn price(limits: &Limits, address: IpAddr) -> Option<Millis> {
+    let per_minute = Millis::from(limits.failed_logins_per_min_per_address);
+    (per_minute > 0 && !limits.is_exempt(address)).then(|| MINUTE_MS / per_minute)
 }
 
 #[cfg(test)]
@@ -78,13 +64,14 @@ mod tests {
 
     #[test]
     fn failures_are_limited_and_come_back_with_time() {
-        let (throttle, here) = (Throttle::new(20, Vec::new()), IpAddr::from([127, 0, 0, 2]));
+        let (throttle, here) = (Throttle::default(), IpAddr::from([127, 0, 0, 2]));
+        let limits = Limits { failed_logins_per_min_per_address: 20, ..Limits::default() };
         for _ in 0..20 {
-            assert_eq!(throttle.admits(here, 1_000), Ok(()));
-            throttle.failed(here, 1_000);
+            assert_eq!(throttle.admits(&limits, here, 1_000), Ok(()));
+            throttle.failed(&limits, here, 1_000);
         }
-        assert_eq!(throttle.admits(here, 1_000), Err(3_000));
-        assert_eq!(throttle.admits(IpAddr::from([127, 0, 0, 3]), 1_000), Ok(()));
-        assert_eq!(throttle.admits(here, 4_000), Ok(()));
+        assert_eq!(throttle.admits(&limits, here, 1_000), Err(3_000));
+        assert_eq!(throttle.admits(&limits, IpAddr::from([127, 0, 0, 3]), 1_000), Ok(()));
+        assert_eq!(throttle.admits(&limits, here, 4_000), Ok(()));
     }
 }

@@ -1,11 +1,11 @@
 //! What a gateway does by itself: ends sessions on time, tells the log of uses, checks services,
 //! keeps its clock.
 
-use std::collections::BTreeMap;
+pub mod services;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::feed::Notice;
@@ -13,8 +13,6 @@ use crate::node::Node;
 use crate::presence::Presence;
 use crate::realm::command::End;
 use crate::realm::{Command, Millis, Outcome};
-use crate::services::HostAt;
-use crate::settings::PushServices;
 use crate::watch::Due;
 
 /// Uses that one command tells at most.
@@ -47,23 +45,17 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     duties.spawn(keep_clock(node.clone()));
     duties.spawn(end_polls(node.clone()));
     duties.spawn(note(node.clone()));
-    if node.settings.store.audit_retain_days > 0 {
-        duties.spawn(trim_audit(node.clone()));
-    }
-    if node.settings.store.retain_log_days > 0 {
-        duties.spawn(trim(node.clone()));
-    }
-    if node.settings.service_list.health_check_secs > 0 && !node.services.hosts().is_empty() {
-        duties.spawn(check_services(node.clone()));
-    }
+    duties.spawn(trim_audit(node.clone()));
+    duties.spawn(trim(node.clone()));
+    duties.spawn(services::check(node.clone()));
     duties
 }
 
 /// Subscriptions over REST that nobody asks for any more end.
 async fn end_polls(node: Arc<Node>) {
-    let timeout_ms = node.settings.server.limits.polling_timeout_secs * 1_000;
     loop {
         tokio::time::sleep(POLL_DISTANCE).await;
+        let timeout_ms = node.settings().server.limits.polling_timeout_secs * 1_000;
         node.polls.sweep(&node.replica.feed, node.clock.now(), timeout_ms);
     }
 }
@@ -147,8 +139,8 @@ async fn end_session(node: Arc<Node>, presence: Arc<Presence>, end: End) {
 }
 
 async fn touch(node: Arc<Node>) {
-    let distance = node.replica.read(|realm, _| realm.policy().touch_ms).max(100);
     loop {
+        let distance = node.replica.read(|realm, _| realm.policy().touch_ms).max(100);
         tokio::time::sleep(Duration::from_millis(distance)).await;
         flush_touches(&node).await;
     }
@@ -166,8 +158,8 @@ pub async fn flush_touches(node: &Node) {
 }
 
 async fn sweep(node: Arc<Node>) {
-    let distance = Duration::from_millis(node.settings.security.expiry_check_ms().max(100));
     loop {
+        let distance = Duration::from_millis(node.settings().security.expiry_check_ms().max(100));
         tokio::time::sleep(distance).await;
         // A full sweep is followed by the next one at once.
         while let Ok(Outcome::EndedSessions(count)) = node.replica.submit(Command::Sweep).await {
@@ -180,9 +172,9 @@ async fn sweep(node: Arc<Node>) {
 
 /// Old commands leave the log once the records reflect them.
 async fn trim(node: Arc<Node>) {
-    let kept_ms = node.settings.store.retain_log_days * DAY_MS;
     loop {
-        match node.replica.trim(node.clock.now().saturating_sub(kept_ms)).await {
+        let before = before(&node, node.settings().store.retain_log_days);
+        match node.replica.trim(before).await {
             Ok(gone) => tracing::debug!(gone, "old entries of the log are trimmed"),
             Err(why) => tracing::warn!(why, "the log could not be trimmed"),
         }
@@ -190,12 +182,16 @@ async fn trim(node: Arc<Node>) {
     }
 }
 
+/// What is older is not kept; 0 days: everything is.
+fn before(node: &Node, days: u64) -> Millis {
+    if days == 0 { 0 } else { node.clock.now().saturating_sub(days * DAY_MS) }
+}
+
 /// Old rows leave the audit trail.
 async fn trim_audit(node: Arc<Node>) {
-    let kept_ms = node.settings.store.audit_retain_days * DAY_MS;
     loop {
-        let (trail, before) =
-            (node.replica.trail.clone(), node.clock.now().saturating_sub(kept_ms));
+        let before = before(&node, node.settings().store.audit_retain_days);
+        let trail = node.replica.trail.clone();
         match tokio::task::spawn_blocking(move || trail.trim(before)).await {
             // A full step is followed by the next one soon.
             Ok(Ok(gone)) if gone > 0 => tokio::time::sleep(NOTE_DISTANCE).await,
@@ -232,50 +228,4 @@ async fn keep_clock(node: Arc<Node>) {
         tokio::time::sleep(Duration::from_secs(1)).await;
         node.clock.tick();
     }
-}
-
-async fn check_services(node: Arc<Node>) {
-    let list = &node.settings.service_list;
-    let (distance, timeout) = (
-        Duration::from_secs(list.health_check_secs),
-        Duration::from_millis(list.health_check_timeout_ms),
-    );
-    loop {
-        let mut checks = JoinSet::new();
-        for (at, name, port) in node.services.hosts() {
-            checks.spawn(async move {
-                let connected =
-                    tokio::time::timeout(timeout, TcpStream::connect((&*name, port))).await;
-                (at, matches!(connected, Ok(Ok(_))))
-            });
-        }
-        let healthy: BTreeMap<HostAt, bool> = checks.join_all().await.into_iter().collect();
-        if let Some((before, now)) = node.services.checked(&healthy) {
-            tracing::info!(
-                healthy = healthy.values().filter(|it| **it).count(),
-                hosts = healthy.len(),
-                "services changed"
-            );
-            if node.settings.service_list.push != PushServices::Off {
-                node.replica.feed.publish_services(&now, &before);
-            }
-            push_services(&node);
-        }
-        tokio::time::sleep(distance).await;
-    }
-}
-
-/// A change of the services is a heartbeat's answer that nobody asked for (PROTOCOL §6).
-fn push_services(node: &Node) {
-    if node.settings.service_list.push != PushServices::All {
-        return;
-    }
-    node.replica.presences.each(|presence| {
-        let details = node.services.details(presence.session);
-        let members = details.get().strip_suffix('}').unwrap_or("{");
-        let frame = format!(
-            r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT_ACK","DETAILS":{members},"PUSHED":true}}}}"#
-        );
-        presence.tell(&Notice::Services(presence.session, frame.into()));
-    });
 }

@@ -89,6 +89,14 @@ impl Watch {
         self.nearer.notify_one();
     }
 
+    /// Looks at every session again: the limits are others.
+    pub fn again(&self, now: Millis) {
+        let mut queue = self.queue.lock();
+        queue.due = queue.watched.keys().map(|session| Reverse((now, *session))).collect();
+        drop(queue);
+        self.nearer.notify_one();
+    }
+
     /// When something may be due next.
     pub fn next(&self) -> Option<Millis> {
         self.queue.lock().due.peek().map(|Reverse((at, _))| *at)

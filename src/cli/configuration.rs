@@ -3,10 +3,15 @@
 use anyhow::Result;
 
 use super::Config;
+use crate::net::tls;
 use crate::settings::Settings;
 
 pub(super) fn check(config: &Config) -> Result<()> {
-    config.load()?.validate()?;
+    let settings = config.load()?;
+    settings.validate()?;
+    if settings.server.tls.is_on() {
+        tls::check(&settings.server.tls)?;
+    }
     println!("the configuration is valid");
     Ok(())
 }

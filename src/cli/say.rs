@@ -1,21 +1,18 @@
 //! `say`: logs in over a WebSocket, says a few messages and prints every answer.
 
-use std::io::BufRead;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
-use futures::{SinkExt, StreamExt};
-use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
+use serde_json::Value;
+
+use super::reach::Reach;
 
 /// Talk to a running gateway, one JSON line a frame.
 #[derive(Args)]
 pub(super) struct Say {
-    /// Where the gateway listens
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9064")]
-    to: String,
+    #[command(flatten)]
+    reach: Reach,
     /// Log in as this user first; the password is the first line of standard input
     #[arg(long, value_name = "USER")]
     login: Option<String>,
@@ -26,9 +23,6 @@ pub(super) struct Say {
     messages: Vec<String>,
 }
 
-/// An answer that takes longer is not coming.
-const ANSWER_WAIT: Duration = Duration::from_secs(30);
-
 impl Say {
     pub(super) fn run(self) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -36,31 +30,18 @@ impl Say {
     }
 
     async fn talk(self) -> Result<()> {
-        let address = self.to.trim_start_matches("ws://").trim_end_matches('/');
-        let stream =
-            TcpStream::connect(address).await.with_context(|| format!("cannot reach {address}"))?;
-        let (mut socket, _) =
-            tokio_tungstenite::client_async(format!("ws://{address}/"), stream).await?;
-        let login = self.login.as_deref().map(login).transpose()?;
+        let mut client = self.reach.connect().await?;
+        let login = self.login.as_deref().map(super::reach::login).transpose()?;
         let mut refused = 0;
         for message in login.into_iter().chain(self.messages) {
-            socket.send(Message::text(message)).await?;
-            let answer = tokio::time::timeout(ANSWER_WAIT, socket.next()).await;
-            match answer.context("no answer in time")? {
-                Some(Ok(Message::Text(answer))) => {
-                    println!("{answer}");
-                    refused += usize::from(is_refusal(&answer));
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error.into()),
-                None => bail!("the gateway closed the connection"),
-            }
+            client.send(message).await?;
+            let answer = client.answer().await?;
+            println!("{answer}");
+            refused += usize::from(is_refusal(&answer));
         }
         let listen = async {
-            while let Some(Ok(message)) = socket.next().await {
-                if let Message::Text(text) = message {
-                    println!("{text}");
-                }
+            while let Ok(text) = client.receive().await {
+                println!("{text}");
             }
         };
         // The end of the time is how listening is meant to end.
@@ -75,15 +56,4 @@ impl Say {
 fn is_refusal(answer: &str) -> bool {
     let answer: Value = serde_json::from_str(answer).unwrap_or_default();
     answer["MESSAGE_TYPE"].as_str().is_some_and(|name| name.ends_with("_NACK"))
-}
-
-fn login(user: &str) -> Result<String> {
-    let mut password = String::new();
-    std::io::stdin().lock().read_line(&mut password).context("standard input cannot be read")?;
-    let message: Value = json!({
-        "MESSAGE_TYPE": "EVENT_LOGIN_AUTH",
-        "SOURCE_REF": "login",
-        "DETAILS": { "USER_NAME": user, "PASSWORD": password.trim_end_matches(['\r', '\n']) },
-    });
-    Ok(message.to_string())
 }

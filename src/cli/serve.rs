@@ -1,29 +1,27 @@
 //! `serve`: starts the gateway, tells where it is, drains it when told to end.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use protocol::{Password, UserName};
+use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{Config, offline};
+use super::{Config, first_start, reload};
+use crate::net::tls::Identity;
 use crate::net::{listener, management};
 use crate::node::Node;
-use crate::opening::{self, ADMINISTRATORS, Opened};
+use crate::opening::{self, Opened};
 use crate::outside::clock::Clock;
-use crate::outside::dice;
-use crate::realm::command::NewUser;
 use crate::router::Router;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsError};
 use crate::{counts, upkeep};
 
 /// How to start.
@@ -39,6 +37,15 @@ pub(super) struct Serve {
     listen: Option<String>,
 }
 
+/// What a start has made before the first socket opens.
+struct Parts<'a> {
+    settings: Settings,
+    opened: &'a Opened,
+    clock: Clock,
+    metrics: PrometheusHandle,
+    tls: Option<Arc<Identity>>,
+}
+
 /// The address is taken or not ours.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
@@ -47,18 +54,11 @@ pub(super) struct CannotListen {
     source: std::io::Error,
 }
 
-/// The name of the first administrator.
-const ADMIN: &str = "admin";
-/// Where a generated password goes when nobody watches the start.
-const PASSWORD_FILE: &str = "admin-password";
-
 impl Serve {
     pub(super) fn run(self) -> Result<()> {
-        let mut settings = self.config.load()?;
-        if let Some(listen) = &self.listen {
-            settings.server.listen = listen.clone();
-        }
-        settings.validate()?;
+        let settings = self.settings()?;
+        let tls = settings.server.tls.is_on().then(|| Identity::open(&settings.server.tls));
+        let tls = tls.transpose()?.map(Arc::new);
         log_to_stderr();
         let metrics = PrometheusBuilder::new().set_buckets(counts::BUCKETS)?;
         let metrics = metrics.install_recorder().context("metrics")?;
@@ -66,56 +66,76 @@ impl Serve {
         let clock = Clock::system();
         let opened = opening::open(&settings, &self.data_dir, clock.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let served = runtime.block_on(serve(settings, &self.data_dir, &opened, clock, metrics));
+        let parts = Parts { settings, opened: &opened, clock, metrics, tls };
+        let served = runtime.block_on(self.serve(parts));
         // Sockets are closed; what is left of tasks must not keep the store open.
         runtime.shutdown_timeout(Duration::from_secs(1));
         opened.close();
         served
     }
-}
 
-async fn serve(
-    settings: Settings,
-    data_dir: &Path,
-    opened: &Opened,
-    clock: Clock,
-    metrics: PrometheusHandle,
-) -> Result<()> {
-    // From here on a signal is an orderly end.
-    let mut signals = Signals::new()?;
-    // Whatever may fail comes before the first administrator is made, whose password is told once.
-    let gate = bind(&settings.server.listen)?;
-    let address = gate.local_addr()?;
-    let management = &settings.server.management_listen;
-    let management = (!management.is_empty()).then(|| bind(management)).transpose()?;
-    let first = first_administrator(&settings, opened)?;
-    let told = first.as_ref().map(|first| first.tell(data_dir)).transpose()?;
-    opened.prepare(&settings, first.map(|first| first.user)).await?;
-    let node = Node::new(settings, opened.replica.clone(), clock);
-    let (stop, stopped) = watch::channel(false);
-    let duties = upkeep::start(&node);
-    let mut servers = tokio::task::JoinSet::new();
-    if let Some(management) = management {
-        tracing::info!(address = %management.local_addr()?, "management");
-        servers.spawn(management::run(management, node.clone(), metrics.clone(), stopped.clone()));
-    }
-    servers.spawn(listener::run(gate, Router::new(node.clone()), stopped));
-    servers.spawn(async move {
-        loop {
-            tokio::time::sleep(Duration::from_secs(5)).await;
-            metrics.run_upkeep();
+    /// The configuration as it is now, checked.
+    fn settings(&self) -> Result<Settings, SettingsError> {
+        let mut settings = self.config.load()?;
+        if let Some(listen) = &self.listen {
+            settings.server.listen = listen.clone();
         }
-    });
-    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    tell(address, data_dir, told)?;
-    signals.end().await;
-    let _ = stop.send(true);
-    drain(&node).await;
-    upkeep::flush_touches(&node).await;
-    upkeep::flush_notes(&node).await;
-    drop(duties);
-    tracing::info!("drained");
-    Ok(())
+        settings.validate()?;
+        Ok(settings)
+    }
+
+    async fn serve(&self, parts: Parts<'_>) -> Result<()> {
+        let Parts { settings, opened, clock, metrics, tls } = parts;
+        // From here on a signal is an orderly end.
+        let mut signals = Signals::new()?;
+        // Whatever may fail comes before the first administrator is made, whose password is told
+        // once.
+        let gate = bind(&settings.server.listen)?;
+        let address = gate.local_addr()?;
+        let management = &settings.server.management_listen;
+        let management = (!management.is_empty()).then(|| bind(management)).transpose()?;
+        let first = first_start::administrator(&settings, opened)?;
+        let told = first.as_ref().map(|first| first.tell(&self.data_dir)).transpose()?;
+        opened.prepare(&settings, first.map(|first| first.user)).await?;
+        let node = Node::new(settings, opened.replica.clone(), clock);
+        let (stop, stopped) = watch::channel(false);
+        let mut duties = upkeep::start(&node);
+        if let Some(tls) = &tls {
+            duties.spawn(tls.clone().watch());
+        }
+        let mut servers = tokio::task::JoinSet::new();
+        if let Some(management) = management {
+            tracing::info!(address = %management.local_addr()?, "management");
+            servers.spawn(management::run(
+                management,
+                node.clone(),
+                metrics.clone(),
+                stopped.clone(),
+            ));
+        }
+        servers.spawn(listener::run(gate, tls.clone(), Router::new(node.clone()), stopped));
+        servers.spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                metrics.run_upkeep();
+            }
+        });
+        let is_tls = tls.is_some();
+        tracing::info!(%address, tls = is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
+        first_start::tell(address, is_tls, &self.data_dir, told)?;
+        reload::supervisor(&[NotifyState::Ready]);
+        while !signals.end().await {
+            reload::run(|| self.settings(), &node, tls.as_deref()).await;
+        }
+        reload::supervisor(&[NotifyState::Stopping]);
+        let _ = stop.send(true);
+        drain(&node).await;
+        upkeep::flush_touches(&node).await;
+        upkeep::flush_notes(&node).await;
+        drop(duties);
+        tracing::info!("drained");
+        Ok(())
+    }
 }
 
 fn bind(address: &str) -> Result<TcpListener> {
@@ -129,7 +149,7 @@ fn bind(address: &str) -> Result<TcpListener> {
 async fn drain(node: &Arc<Node>) {
     tracing::info!(connections = node.connections.len(), "draining");
     node.connections.close();
-    let grace = Duration::from_secs(node.settings.server.shutdown_grace_secs);
+    let grace = Duration::from_secs(node.settings().server.shutdown_grace_secs);
     let empty = async {
         while !node.connections.is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -159,97 +179,16 @@ impl Signals {
         })
     }
 
-    /// Waits for the signal that ends the gateway.
-    async fn end(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return tracing::info!(signal = "SIGTERM", "ending"),
-                _ = self.interrupt.recv() => return tracing::info!(signal = "SIGINT", "ending"),
-                // A terminal that closes, or a habit: not a reason to end everybody's session.
-                _ = self.hang_up.recv() => {
-                    let why = "the configuration is read at the start only";
-                    tracing::warn!(signal = "SIGHUP", why, "ignored");
-                }
-            }
-        }
-    }
-}
-
-/// The administrator that a first start makes, with the password if nobody chose it.
-struct First {
-    user: NewUser,
-    drawn: Option<Password>,
-}
-
-fn first_administrator(settings: &Settings, opened: &Opened) -> Result<Option<First>> {
-    let name = UserName::parse(ADMIN)?;
-    let needed = opened
-        .replica
-        .read(|realm, _| !realm.has_administrator() && realm.user_by_name(&name).is_none());
-    if !needed {
-        return Ok(None);
-    }
-    let given = std::env::var("TOLLGATE_ADMIN_PASSWORD").ok().filter(|given| !given.is_empty());
-    let drawn = given.is_none().then(|| Password::new(dice::session_token().expose()));
-    let given = given.map(Password::new);
-    let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
-    let credential = Some(offline::hash(settings, chosen)?.into());
-    let user = NewUser { name, credential, attributes: Box::default(), profiles: Vec::new() };
-    Ok(Some(First { user, drawn }))
-}
-
-impl First {
-    /// Tells the password to whoever started the gateway, and gives the command that says it again.
-    fn tell(&self, data_dir: &Path) -> Result<String> {
-        let Some(drawn) = &self.drawn else {
-            return Ok("echo \"$TOLLGATE_ADMIN_PASSWORD\"".to_owned());
+    /// Waits for the next signal: whether it ends the gateway, or has it read its configuration.
+    async fn end(&mut self) -> bool {
+        let signal = tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.hang_up.recv() => return false,
         };
-        if std::io::stdout().is_terminal() {
-            println!("the user {ADMIN} of {ADMINISTRATORS} has the password {}", drawn.expose());
-            println!("it is shown this once; EVENT_CHANGE_USER_PASSWORD changes it");
-            return Ok(format!("echo {}", drawn.expose()));
-        }
-        let file = data_dir.join(PASSWORD_FILE);
-        write_private(&file, drawn.expose())?;
-        println!("the password of the user {ADMIN} is in {}", file.display());
-        Ok(format!("cat {}", quoted(&file)))
+        tracing::info!(signal, "ending");
+        true
     }
-}
-
-/// Tells whoever started the gateway where it is, and one command that logs in.
-fn tell(address: SocketAddr, data_dir: &Path, password: Option<String>) -> Result<()> {
-    let password = password.unwrap_or_else(|| "echo YOUR-PASSWORD".to_owned());
-    let program = std::env::current_exe().unwrap_or_else(|_| "tollgate".into());
-    let mut out = std::io::stdout().lock();
-    let data = data_dir.display();
-    let told = writeln!(out, "tollgate listens on ws://{address}/ and keeps its data in {data}")
-        .and_then(|()| {
-            let program = quoted(&program);
-            writeln!(out, "log in:  {password} | {program} say --to {address} --login {ADMIN}")
-        })
-        .and_then(|()| out.flush());
-    // Nobody has to read it: the log says where the gateway listens, too.
-    told.or_else(|error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(error.into()),
-    })
-}
-
-/// A path as a shell reads it back.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-/// Writes a line into a file that only its owner reads.
-fn write_private(file: &Path, line: &str) -> Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    // An old file may be readable by others.
-    let _ = std::fs::remove_file(file);
-    let written = options.open(file).and_then(|mut file| writeln!(file, "{line}"));
-    written.with_context(|| format!("{} cannot be written", file.display()))
 }
 
 /// Only what the gateway itself says is written, whatever the level: what libraries say may hold

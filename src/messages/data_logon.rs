@@ -74,7 +74,7 @@ impl Message for DataLogon {
         let outbox = call.outbox()?;
         let (replica, feed) = (&call.node.replica, &call.node.replica.feed);
         let quota = &call.session()?.quota;
-        let most = call.node.settings.server.limits.subscriptions_per_session;
+        let most = call.node.settings().server.limits.subscriptions_per_session;
         let opened = replica.read(|realm, seq| {
             let id = feed.open(realm, seq, outbox, wish, quota, most)?;
             let resumed =

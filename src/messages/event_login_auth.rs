@@ -141,7 +141,7 @@ async fn refresh(
 ) -> Result<LoginAck, Nack> {
     let hash = TokenHash(dice::token_hash(presented.expose()));
     let mut tokens = Tokens::draw();
-    if !call.node.settings.security.refresh_rotation {
+    if !call.node.settings().security.refresh_rotation {
         tokens.refresh = presented.clone();
     }
     let expired = || refusal::nack(&call.node, call.now, Refusal::RefreshExpired);

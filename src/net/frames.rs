@@ -7,14 +7,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Sink, Stream};
+use futures::{Sink, Stream as _};
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::stream::Stream;
 use crate::link::CloseReason;
 use crate::settings::Limits;
 
@@ -28,7 +28,7 @@ const PING: [u8; 2] = [0x89, 0];
 
 /// One open socket.
 pub struct Frames {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Stream>,
     /// Whole frames that wait to be written; nothing is kept once they are through.
     out: Vec<u8>,
     /// Bytes of them that are written.
@@ -42,7 +42,7 @@ pub struct Frames {
 
 impl Frames {
     /// Takes over an upgraded stream; `early` came with the request.
-    pub async fn new(stream: TcpStream, early: &[u8], limits: &Limits) -> Self {
+    pub async fn new(stream: Stream, early: &[u8], limits: &Limits) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(0)
@@ -122,6 +122,11 @@ impl Frames {
                 Ok(0) | Err(_) => return Poll::Ready(Err(CloseReason::Gone)),
                 Ok(written) => self.written += written,
             }
+        }
+        // TLS may hold back what the socket did not take.
+        if self.written > 0 {
+            let stream = Pin::new(self.socket.get_mut());
+            ready!(stream.poll_flush(context)).map_err(|_| CloseReason::Gone)?;
         }
         (self.out, self.written) = (Vec::new(), 0);
         self.poll_answer(context)

@@ -12,8 +12,8 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 
+use super::stream::Stream;
 use super::{cors, rest, upgrade};
 use crate::connections::Place;
 use crate::documents::{asyncapi, openapi};
@@ -33,9 +33,9 @@ static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi::document().to_stri
 pub type Answer = Response<Full<Bytes>>;
 
 /// Serves one connection; `place` is held until its last byte.
-pub async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, place: Place) {
+pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, place: Place) {
     let place = Arc::new(place);
-    let limits = &router.node().settings.server.limits;
+    let limits = &router.node().settings().server.limits;
     let pace = Arc::new(rest::Pace::new(limits.messages_per_sec_per_connection));
     let serve = service_fn(|request| {
         let (router, place, pace) = (router.clone(), place.clone(), pace.clone());
@@ -61,7 +61,7 @@ async fn answer(
     place: Arc<Place>,
     pace: &rest::Pace,
 ) -> Answer {
-    let server = &router.node().settings.server;
+    let server = &router.node().settings().server;
     let address = client(peer.ip(), request.headers(), &server.trusted_proxies);
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     if upgrade::PATHS.contains(&request.uri().path())

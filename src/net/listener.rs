@@ -2,12 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::http;
+use super::stream::Stream;
+use super::tls::Identity;
 use crate::router::Router;
 
 /// Connections that wait to be accepted.
@@ -32,8 +35,13 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts until `stop` says so.
-pub async fn run(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+/// Accepts until `stop` says so; through TLS if there is an identity to show.
+pub async fn run(
+    listener: TcpListener,
+    tls: Option<Arc<Identity>>,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut pause = Duration::from_millis(5);
     loop {
         let accepted = tokio::select! {
@@ -43,7 +51,7 @@ pub async fn run(listener: TcpListener, router: Router, mut stop: watch::Receive
         match accepted {
             Ok((stream, peer)) => {
                 pause = Duration::from_millis(5);
-                welcome(stream, peer, &router);
+                welcome(stream, peer, tls.as_ref(), &router);
             }
             Err(error) => {
                 // Out of descriptors: those who are connected go on, the next one waits.
@@ -55,22 +63,31 @@ pub async fn run(listener: TcpListener, router: Router, mut stop: watch::Receive
     }
 }
 
-fn welcome(stream: TcpStream, peer: SocketAddr, router: &Router) {
+fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, router: &Router) {
     let node = router.node();
-    let limits = &node.settings.server.limits;
-    let here = if node.throttle.is_exempt(peer.ip()) {
-        usize::MAX
-    } else {
-        limits.connections_per_address_max
-    };
+    let settings = node.settings();
+    let limits = &settings.server.limits;
+    let here =
+        if limits.is_exempt(peer.ip()) { usize::MAX } else { limits.connections_per_address_max };
     let Some(place) = node.connections.enter(peer.ip(), limits.connections_max, here) else {
         tracing::debug!(address = %peer.ip(), "too many connections");
         // A word for whoever listens; nobody waits for it to be heard.
-        let _ = stream.try_write(TOO_MANY);
+        if tls.is_none() {
+            let _ = stream.try_write(TOO_MANY);
+        }
         return;
     };
     // Small frames must not wait for each other; a failure here only costs time.
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT));
-    tokio::spawn(http::serve(stream, peer, router.clone(), place));
+    let (tls, router) = (tls.cloned(), router.clone());
+    tokio::spawn(async move {
+        let stream = match tls {
+            None => Some(Stream::Plain(stream)),
+            Some(tls) => tls.greet(stream).await,
+        };
+        if let Some(stream) = stream {
+            http::serve(stream, peer, router, place).await;
+        }
+    });
 }

@@ -34,7 +34,7 @@ pub(super) async fn answer(
         Caller { outbox, bound, ..caller.clone() }
     };
     if *method == Method::POST {
-        let bytes_max = node.settings.server.limits.outbox_bytes;
+        let bytes_max = node.settings().server.limits.outbox_bytes;
         let poll = node.polls.place(&session, &name, bytes_max, now);
         let mut asked = asked.clone();
         asked.set("DATASOURCE_NAME", source.to_owned())?;

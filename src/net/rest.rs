@@ -84,7 +84,7 @@ pub async fn answer(
         return answer;
     }
     let (head, body) = request.into_parts();
-    let limits = &router.node().settings.server.limits;
+    let limits = &router.node().settings().server.limits;
     let body = match read(&head.headers, body, limits.body_bytes).await {
         Ok(body) => body,
         Err(refused) => return refusal(refused, None),
@@ -175,7 +175,7 @@ async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes,
 
 /// The response to a message: 200, also for a NACK, unless statuses are strict.
 fn response(reply: Reply, router: &Router) -> Answer {
-    let strict = router.node().settings.server.strict_http_status;
+    let strict = router.node().settings().server.strict_http_status;
     let status = match reply.refused {
         Some(code) if strict => status_of(code),
         _ => StatusCode::OK,

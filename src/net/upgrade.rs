@@ -7,12 +7,12 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::cors;
 use super::frames::Frames;
 use super::http::{Answer, plain};
+use super::stream::Stream;
 use super::websocket;
 use crate::connections::Place;
 use crate::router::Router;
@@ -37,7 +37,7 @@ pub fn answer(
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         return answer;
     }
-    if !cors::is_allowed(headers, &router.node().settings.server.allowed_origins) {
+    if !cors::is_allowed(headers, &router.node().settings().server.allowed_origins) {
         return plain(StatusCode::FORBIDDEN, "this origin is not allowed\n");
     }
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
@@ -69,9 +69,9 @@ async fn upgrade(
     place: std::sync::Arc<Place>,
 ) {
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf);
-    let socket = Frames::new(stream, &early, &router.node().settings.server.limits).await;
+    let socket = Frames::new(stream, &early, &router.node().settings().server.limits).await;
     drop(early);
     // A task of its own: this one still holds the memory of the handshake.
     tokio::spawn(async move {

@@ -64,13 +64,13 @@ pub async fn serve(socket: Frames, router: Router, address: IpAddr) {
 impl Pump {
     fn new(socket: Frames, router: Router, address: IpAddr) -> Self {
         let node = router.node().clone();
-        let (limits, now) = (&node.settings.server.limits, node.clock.now());
+        let (limits, now) = (&node.settings().server.limits, node.clock.now());
         let outbox = Outbox::new(limits.outbox_bytes);
         node.connections.add(&outbox);
         let link_limits = LinkLimits {
             login_wait_ms: limits.login_wait_secs * 1_000,
             per_second: limits.messages_per_sec_per_connection,
-            ping_ms: node.settings.heartbeat.interval_secs * 1_000,
+            ping_ms: node.settings().heartbeat.interval_secs * 1_000,
             stuck_ms: limits.slow_reader_secs * 1_000,
         };
         Self {
@@ -263,7 +263,7 @@ impl Pump {
 
     /// Reads one frame. False when there is none, or when enough messages wait already.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        let limits = &self.router.node().settings.server.limits;
+        let limits = &self.router.node().settings().server.limits;
         if self.waiting.len() >= limits.calls_in_flight_per_connection
             || self.waiting_bytes >= limits.message_bytes
         {
@@ -275,7 +275,7 @@ impl Pump {
             Message::Binary(_) => return Err(CloseReason::Binary),
             Message::Pong(_) => {
                 self.link.on_pong();
-                let counts = self.router.node().settings.heartbeat.pong_counts;
+                let counts = self.router.node().settings().heartbeat.pong_counts;
                 if let Some(bound) = self.caller.bound.as_ref().filter(|_| counts) {
                     bound.live(self.now());
                 }
@@ -373,7 +373,7 @@ impl Pump {
         counts::closed(word);
         let silent = reason == CloseReason::Gone
             || (reason == CloseReason::Shutdown
-                && node.settings.server.shutdown_close == ShutdownClose::Drop);
+                && node.settings().server.shutdown_close == ShutdownClose::Drop);
         let _ = self.end_subscriptions(None);
         if !silent {
             let body = reason.details(dice::spread(SPREAD_MS));

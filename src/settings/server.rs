@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Tls;
 use crate::realm::ids::Location;
 
 /// Where the gateway listens and how it speaks.
@@ -38,6 +39,8 @@ pub struct Server {
     pub shutdown_close: ShutdownClose,
     /// Seconds that sockets get to end.
     pub shutdown_grace_secs: u64,
+    /// TLS on the port of the gateway.
+    pub tls: Tls,
     /// What one connection, address or message may cost.
     pub limits: Limits,
 }
@@ -94,6 +97,7 @@ impl Default for Server {
             ack_naming: AckNaming::Specific,
             shutdown_close: ShutdownClose::Code,
             shutdown_grace_secs: 10,
+            tls: Tls::default(),
             limits: Limits::default(),
         }
     }
@@ -175,16 +179,22 @@ impl Server {
         if self.shutdown_grace_secs > DAY_SECS {
             wrong.push(format!("server.shutdown_grace_secs is 0 to {DAY_SECS}"));
         }
+        self.tls.check(wrong);
         self.limits.check(wrong);
     }
 
     fn check_addresses(&self, wrong: &mut Vec<String>) {
         let listen = self.listen.parse::<SocketAddr>();
         match &listen {
-            Ok(at) if !at.ip().to_canonical().is_loopback() && !self.allow_plain => {
+            Ok(at)
+                if !(at.ip().to_canonical().is_loopback()
+                    || self.tls.is_on()
+                    || self.allow_plain) =>
+            {
                 wrong.push(format!(
                     "server.listen is {at}, off loopback without TLS: passwords would travel in \
-                     clear; put a TLS proxy in front and set server.allow_plain = true"
+                     clear; set server.tls, or put a TLS proxy in front and set \
+                     server.allow_plain = true"
                 ))
             }
             Ok(_) => {}
@@ -214,6 +224,11 @@ fn is_origin(text: &str) -> bool {
 }
 
 impl Limits {
+    /// Whether no limit by address holds for it.
+    pub fn is_exempt(&self, address: IpAddr) -> bool {
+        self.exempt_addresses.iter().any(|range| range.contains(address))
+    }
+
     fn check(&self, wrong: &mut Vec<String>) {
         let sizes = [
             ("frame_bytes", self.frame_bytes),

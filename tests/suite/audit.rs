@@ -1,5 +1,5 @@
-//! The audit trail: who did what, from where, before and after; newest first, then live; whole after
-//! a kill, and no row can be altered or taken out unseen.
+//! The audit trail: who did what, from where, before and after; newest first, then live; whole
+//! after a kill, and no row can be altered or taken out unseen.
 
 use std::net::SocketAddr;
 
@@ -55,64 +55,68 @@ fn of<'a>(rows: &'a [Value], event: &str, code: &str) -> Vec<&'a Value> {
     rows.iter().filter(|row| row["EVENT"] == event && row["CODE"] == code).collect()
 }
 
-#[tokio::test]
-async fn rows_say_who_did_what_from_where_and_what_it_was() {
-    let home = Home::new(QUICK);
-    let gateway = home.start();
-    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+/// What is looked for in the trail later: changes with a REASON, wrong logins, refusals.
+async fn happenings(address: SocketAddr) -> Client {
+    let mut admin = Client::login(address, "admin", PASSWORD).await;
     done(&mut admin, "EVENT_INSERT_RIGHT", json!({ "CODE": "ORDEN" })).await;
     let jane = json!({ "USER_NAME": "jane", "PASSWORD": PASSWORD, "FIRST_NAME": "Jane" });
     done(&mut admin, "EVENT_INSERT_USER", jane).await;
-    let mut amend = message(
-        "EVENT_AMEND_USER",
-        json!({
-            "USER_NAME": "JANE", "FIRST_NAME": "Janet", "RIGHT_CODES": ["ORDEN"],
-        }),
-    );
+    let janet = json!({ "USER_NAME": "JANE", "FIRST_NAME": "Janet", "RIGHT_CODES": ["ORDEN"] });
+    let mut amend = message("EVENT_AMEND_USER", janet);
     amend["REASON"] = "ticket 7\r\nEVENT_LOGIN_AUTH OK".into();
     assert_eq!(admin.ask(amend).await["MESSAGE_TYPE"], "EVENT_AMEND_USER_ACK");
-    wrong_login(gateway.address, "jane").await;
-    wrong_login(gateway.address, "nobody").await;
-    let mut jane = Client::login(gateway.address, "jane", PASSWORD).await;
+    wrong_login(address, "jane").await;
+    wrong_login(address, "nobody").await;
+    let mut jane = Client::login(address, "jane", PASSWORD).await;
     for _ in 0..3 {
         let answer = jane.ask(message("EVENT_INSERT_PROFILE", json!({ "NAME": "MINE" }))).await;
         assert_eq!(answer["CODE"], "NOT_AUTHORISED", "{answer}");
     }
-    // Refusals without a command are written once a second.
-    let rows = loop {
-        let rows = ledger::rows(&mut admin, "AUDIT_EVENTS").await;
+    admin
+}
+
+/// The trail once the refusals are in it: without a command they are written once a second.
+async fn rows_with_refusals(admin: &mut Client) -> Vec<Value> {
+    loop {
+        let rows = ledger::rows(admin, "AUDIT_EVENTS").await;
         if !of(&rows, "EVENT_INSERT_PROFILE", "NOT_AUTHORISED").is_empty() {
-            break rows;
+            return rows;
         }
         admin.ask(json!({ "MESSAGE_TYPE": "DATA_LOGOFF", "SOURCE_REF": "AUDIT_EVENTS" })).await;
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    };
+    }
+}
+
+#[tokio::test]
+async fn rows_say_who_did_what_from_where_and_what_it_was() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let mut admin = happenings(gateway.address).await;
+    let rows = rows_with_refusals(&mut admin).await;
     let numbers: Vec<u64> = rows.iter().map(|row| row["SEQUENCE"].as_u64().unwrap()).collect();
     let all: Vec<u64> = (1..=rows.len() as u64).rev().collect();
     assert_eq!(numbers, all, "newest first, without a gap");
     assert_eq!(rows.last().unwrap()["EVENT"], "FIRST_START");
 
     let [amended] = of(&rows, "EVENT_AMEND_USER", "OK")[..] else { panic!("{rows:?}") };
-    assert_eq!(amended["USER_NAME"], "admin");
-    assert_eq!(amended["TARGET"], "jane");
+    assert_eq!([&amended["USER_NAME"], &amended["TARGET"]], ["admin", "jane"]);
     assert!(amended["HOST"].as_str().unwrap().starts_with("127.0.0.1"), "{amended}");
     assert_eq!(amended["REASON"], "ticket 7\r\nEVENT_LOGIN_AUTH OK");
-    let [before, after] =
-        [&amended["BEFORE"], &amended["AFTER"]].map(|side| side.as_str().unwrap());
+    let sides = [&amended["BEFORE"], &amended["AFTER"]];
+    let [before, after] = sides.map(|side| side.as_str().unwrap());
     assert!(before.contains("\"Jane\"") && !before.contains("ORDEN"), "{before}");
     assert!(after.contains("\"Janet\"") && after.contains("ORDEN"), "{after}");
 
-    let [wrong] = of(&rows, "EVENT_LOGIN_AUTH", "INCORRECT_CREDENTIALS")[..] else {
-        panic!("{rows:?}")
-    };
-    assert_eq!((&wrong["USER_NAME"], &wrong["TARGET"]), (&json!("jane"), &json!("jane")));
+    let wrong = of(&rows, "EVENT_LOGIN_AUTH", "INCORRECT_CREDENTIALS");
+    let [wrong] = wrong[..] else { panic!("{rows:?}") };
+    assert_eq!([&wrong["USER_NAME"], &wrong["TARGET"]], ["jane", "jane"]);
     let refused = of(&rows, "EVENT_INSERT_PROFILE", "NOT_AUTHORISED");
-    let times = |row: &&Value| {
+    let times = |row: &Value| {
         let after: Value = serde_json::from_str(row["AFTER"].as_str()?).ok()?;
         after["TIMES"].as_u64()
     };
-    let times = |row: &&Value| times(row).unwrap_or(1);
-    assert_eq!(refused.iter().map(times).sum::<u64>(), 3, "{refused:?}");
+    let counted: u64 = refused.iter().map(|row| times(row).unwrap_or(1)).sum();
+    assert_eq!(counted, 3, "{refused:?}");
     assert!(refused.iter().all(|row| row["USER_NAME"] == "jane"));
     let text = format!("{rows:?}");
     assert!(!text.contains(PASSWORD) && !text.contains("scrypt"), "a secret is in the trail");
@@ -194,9 +198,8 @@ async fn login_attempts_are_rows_that_come_grow_and_go() {
     Client::login(gateway.address, "jane", PASSWORD).await;
 }
 
-/// Every change of a row, every row taken out: `audit verify` says which.
-#[tokio::test]
-async fn a_row_cannot_be_altered_or_taken_out_unseen() {
+/// A stopped store with twenty rights that came with a REASON.
+async fn twenty_rights() -> Home {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
@@ -206,33 +209,42 @@ async fn a_row_cannot_be_altered_or_taken_out_unseen() {
         assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK");
     }
     gateway.signal("-KILL");
-    let verify = || home.command(&["audit", "verify"]).output().unwrap();
-    let whole = verify();
-    assert!(whole.status.success(), "{whole:?}");
-    let printed = String::from_utf8(whole.stdout).unwrap();
-    assert!(printed.contains("audit rows, 1 to "), "{printed}");
+    home
+}
 
-    let show = |words: &[&str]| {
-        let words = [&["audit", "show"], words].concat();
-        let output = home.command(&words).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let lines = show(&["--user", "admin"]);
+fn show(home: &Home, words: &[&str]) -> String {
+    let output = home.command(&[&["audit", "show"], words].concat()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn the_command_line_shows_it_a_line_a_row() {
+    let home = twenty_rights().await;
+    let lines = show(&home, &["--user", "admin"]);
     assert!(lines.lines().all(|line| line.contains(" admin ")), "{lines}");
     assert!(lines.lines().count() > 20, "twenty rights and a login:\n{lines}");
     assert!(
         lines.lines().next().unwrap().contains(" EVENT_INSERT_RIGHT OK admin -> R19 from 127.")
     );
-    assert_eq!(show(&["--user", "nobody"]), "");
-    assert_eq!(show(&["--since", "2100-01-01"]), "");
-    let rows: Vec<Value> = show(&["--since", "1h", "--json"])
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    assert_eq!(show(&home, &["--user", "nobody"]), "");
+    assert_eq!(show(&home, &["--since", "2100-01-01"]), "");
+    let rows = show(&home, &["--since", "1h", "--json"]);
+    let rows: Vec<Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows[0]["TARGET"], "R19");
     assert_eq!(rows[0]["SEQUENCE"], rows.len() as u64);
+}
 
+#[tokio::test]
+async fn a_row_cannot_be_altered_or_taken_out_unseen() {
+    let home = twenty_rights().await;
+    let verify = || {
+        let output = home.command(&["audit", "verify"]).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).unwrap())
+    };
+    let (whole, said) = verify();
+    assert!(whole && said.contains("audit rows, 1 to "), "{said}");
     let trail = |change: &dyn Fn(&sled::Tree)| {
         let db = sled::open(home.data().join("sled")).unwrap();
         change(&db.open_tree("audit").unwrap());
@@ -252,15 +264,14 @@ async fn a_row_cannot_be_altered_or_taken_out_unseen() {
     ];
     for (words, forge) in forgeries {
         trail(forge);
-        let refused = verify();
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert!(!refused.status.success() && said.contains(words), "{words}: {said}");
+        let (whole, said) = verify();
+        assert!(!whole && said.contains(words), "{words}: {said}");
         trail(&|tree| drop(tree.insert(key, &kept[..]).unwrap()));
-        assert!(verify().status.success(), "whole again");
+        assert!(verify().0, "whole again");
     }
     // The end is known outside of the trail, and the log makes the rows again.
-    let shown = show(&["--json"]);
+    let shown = show(&home, &["--json"]);
     trail(&|tree| drop(tree.pop_max().unwrap()));
-    assert!(verify().status.success(), "made again");
-    assert_eq!(show(&["--json"]), shown);
+    assert!(verify().0, "made again");
+    assert_eq!(show(&home, &["--json"]), shown);
 }

@@ -20,4 +20,5 @@ mod scripts;
 mod sessions;
 mod start;
 mod tidy;
+mod tls;
 mod virtual_time;

@@ -39,6 +39,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("call", &["node", "replica", "feed", "presence", "outside", "realm", "messages"]),
     ("reading", &["call", "feed", "log"]),
+    ("reload", &["node", "replica", "settings", "upkeep"]),
     ("refusal", &["node", "realm", "settings"]),
     ("details", &[]),
     ("dry_run", &["call", "refusal", "realm"]),
@@ -102,6 +103,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "documents",
             "messages",
             "net",
+            "reload",
             "router",
             "upkeep",
             "opening",
@@ -120,7 +122,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Crates that belong to one place.
 const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["net"]),
-    ("tokio_tungstenite", &["net", "cli/say.rs"]),
+    ("tokio_tungstenite", &["net"]),
+    ("rustls", &["net"]),
     ("sled::", &["store.rs", "store/trail.rs", "log/sled"]),
     ("scrypt::", &["outside/passwords"]),
     ("rand::", &["outside", "cli/populate.rs"]),

@@ -1,0 +1,35 @@
+//! Which running gateway a command talks to, and as whom.
+
+use std::io::BufRead;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use protocol::Password;
+
+use crate::net::client::Client;
+
+/// Where a gateway listens.
+#[derive(Args)]
+pub(super) struct Reach {
+    /// Where the gateway listens: ws://host:port, or wss://host:port through TLS
+    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9064")]
+    to: String,
+    /// A file with the certificates to trust (PEM) instead of the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl Reach {
+    pub(super) async fn connect(&self) -> Result<Client> {
+        Ok(Client::connect(&self.to, self.ca.as_deref()).await?)
+    }
+}
+
+/// The message that logs a user in with the first line of standard input as the password.
+pub(super) fn login(user: &str) -> Result<String> {
+    let mut password = String::new();
+    std::io::stdin().lock().read_line(&mut password).context("standard input cannot be read")?;
+    password.truncate(password.trim_end_matches(['\r', '\n']).len());
+    Ok(Client::login(user, &Password::new(&password)))
+}

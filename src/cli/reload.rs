@@ -1,0 +1,54 @@
+//! SIGHUP: the configuration and the certificate are read again. What is wrong changes nothing.
+
+use anyhow::{Context, Result};
+use sd_notify::NotifyState;
+
+use crate::counts;
+use crate::net::tls::{self, Identity};
+use crate::node::Node;
+use crate::settings::{Settings, SettingsError};
+
+/// Reads everything again; the gateway goes on with what it has if anything is wrong.
+pub(super) async fn run(
+    read: impl Fn() -> Result<Settings, SettingsError>,
+    node: &Node,
+    identity: Option<&Identity>,
+) {
+    let began = NotifyState::monotonic_usec_now().ok();
+    supervisor(&[NotifyState::Reloading].into_iter().chain(began).collect::<Vec<_>>());
+    match attempt(read, node, identity).await {
+        Ok(()) => counts::reloaded("done"),
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::error!(error, "the configuration stays as it was");
+            counts::reloaded("refused");
+        }
+    }
+    supervisor(&[NotifyState::Ready]);
+}
+
+async fn attempt(
+    read: impl Fn() -> Result<Settings, SettingsError>,
+    node: &Node,
+    identity: Option<&Identity>,
+) -> Result<()> {
+    let settings = read()?;
+    let renewed = match identity {
+        // Turned off: that needs a restart, and is said so.
+        Some(_) if !settings.server.tls.is_on() => None,
+        Some(identity) => Some((identity, tls::check(&settings.server.tls)?)),
+        None => None,
+    };
+    crate::reload::adopt(node, settings).await.context("the policy cannot be stored")?;
+    if let Some((identity, checked)) = renewed {
+        identity.renew(checked);
+    }
+    Ok(())
+}
+
+/// Tells systemd, where it asks to be told.
+pub(super) fn supervisor(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "the supervisor was not told");
+    }
+}

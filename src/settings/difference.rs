@@ -1,0 +1,90 @@
+//! Two configurations side by side: what differs, and what of it a running gateway cannot change.
+
+use serde_json::Value;
+
+use super::Settings;
+
+/// A key, its value in the one and its value in the other, as JSON; secrets never show.
+pub type Difference = (String, String, String);
+
+impl Settings {
+    /// These settings with what is only read at the start as the running ones have it, and the keys
+    /// for which that is not what was asked for.
+    pub fn keeping(mut self, running: &Settings) -> (Settings, Vec<&'static str>) {
+        let mut kept = Vec::new();
+        keep("server.listen", &mut self.server.listen, &running.server.listen, &mut kept);
+        let (new, old) = (&mut self.server.management_listen, &running.server.management_listen);
+        keep("server.management_listen", new, old, &mut kept);
+        if self.server.tls.is_on() != running.server.tls.is_on() {
+            keep("server.tls", &mut self.server.tls, &running.server.tls, &mut kept);
+        }
+        keep("store.engine", &mut self.store.engine, &running.store.engine, &mut kept);
+        keep("store.cache_mb", &mut self.store.cache_mb, &running.store.cache_mb, &mut kept);
+        let (new, old) = (&mut self.security, &running.security);
+        keep("security.scrypt", &mut new.scrypt, &old.scrypt, &mut kept);
+        keep(
+            "security.genesis_password.validation.password_salt",
+            &mut new.genesis_password.validation.password_salt,
+            &old.genesis_password.validation.password_salt,
+            &mut kept,
+        );
+        (self, kept)
+    }
+
+    /// What is different in the other ones, in the order of the keys.
+    pub fn differences(&self, other: &Settings) -> Vec<Difference> {
+        let [mut old, mut new] = [Vec::new(), Vec::new()];
+        for (settings, found) in [(self, &mut old), (other, &mut new)] {
+            // Structs with text keys cannot fail to serialise.
+            flatten("", &serde_json::to_value(settings).unwrap_or_default(), found);
+        }
+        let pairs = old.into_iter().zip(new).filter(|((_, old), (_, new))| old != new);
+        pairs.map(|((key, old), (_, new))| (key, old, new)).collect()
+    }
+}
+
+fn keep<T: Clone + PartialEq>(
+    key: &'static str,
+    new: &mut T,
+    running: &T,
+    kept: &mut Vec<&'static str>,
+) {
+    if new != running {
+        new.clone_from(running);
+        kept.push(key);
+    }
+}
+
+/// Every key with its value; both have the same keys, since lists stay whole.
+fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                flatten(&path, value, found);
+            }
+        }
+        value => found.push((path.to_owned(), value.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_named_and_what_needs_a_restart_is_kept() {
+        let running = Settings::default();
+        let text = "[server]\nlisten = '127.0.0.1:1'\nstrict_http_status = true\n\
+            [security.genesis_password.validation]\npassword_salt = 'pepper'\n\
+            [[services]]\nname = 'A'\nhosts = [{ name = 'h', port = 1 }]\n";
+        let new = Settings::parse(text, std::iter::empty()).unwrap();
+        let (new, kept) = new.keeping(&running);
+        assert_eq!(kept, ["server.listen", "security.genesis_password.validation.password_salt"]);
+        let differences = running.differences(&new);
+        let keys: Vec<_> = differences.iter().map(|(key, ..)| key.as_str()).collect();
+        assert_eq!(keys, ["server.strict_http_status", "services"]);
+        assert!(!format!("{differences:?}").contains("pepper"));
+        assert_eq!(running.differences(&running), []);
+    }
+}

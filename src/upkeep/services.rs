@@ -1,0 +1,63 @@
+//! Health checks of the services, and who is told of a change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::feed::Notice;
+use crate::node::Node;
+use crate::services::{Changed, Place};
+use crate::settings::PushServices;
+
+/// Looks at every host again and again, as often as the configuration says at the time.
+pub(super) async fn check(node: Arc<Node>) {
+    loop {
+        let reloaded = node.reloaded.notified();
+        let list = node.settings().service_list.clone();
+        let timeout = Duration::from_millis(list.health_check_timeout_ms);
+        let hosts = if list.health_check_secs > 0 { node.services.hosts() } else { <_>::default() };
+        let mut checks = JoinSet::new();
+        for (name, port) in hosts {
+            checks.spawn(async move {
+                let connected =
+                    tokio::time::timeout(timeout, TcpStream::connect((&*name, port))).await;
+                ((name, port), matches!(connected, Ok(Ok(_))))
+            });
+        }
+        let healthy: BTreeMap<Place, bool> = checks.join_all().await.into_iter().collect();
+        let (hosts, well) = (healthy.len(), healthy.values().filter(|it| **it).count());
+        if let Some(changed) = node.services.checked(healthy) {
+            tracing::info!(healthy = well, hosts, "services changed");
+            tell(&node, &changed);
+        }
+        if list.health_check_secs > 0 {
+            let distance = Duration::from_secs(list.health_check_secs);
+            let _ = tokio::time::timeout(distance, reloaded).await;
+        } else {
+            reloaded.await;
+        }
+    }
+}
+
+/// Tells of a change whoever the configuration wants told: subscribers of SERVICES, or all sockets
+/// by a heartbeat's answer that nobody asked for (PROTOCOL §6).
+pub fn tell(node: &Node, changed: &Changed) {
+    let push = node.settings().service_list.push;
+    if push != PushServices::Off {
+        node.replica.feed.publish_services(&changed.now, &changed.before);
+    }
+    if push != PushServices::All {
+        return;
+    }
+    node.replica.presences.each(|presence| {
+        let details = node.services.details(presence.session);
+        let members = details.get().strip_suffix('}').unwrap_or("{");
+        let frame = format!(
+            r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT_ACK","DETAILS":{members},"PUSHED":true}}}}"#
+        );
+        presence.tell(&Notice::Services(presence.session, frame.into()));
+    });
+}

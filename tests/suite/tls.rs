@@ -1,0 +1,232 @@
+//! TLS: conversations through it, versions, certificates that change under open sockets, keys that
+//! lie open, handshakes that never come.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tollgate::net::client::Client;
+
+use crate::crash::ledger::run;
+use crate::gateway::{Home, PASSWORD, QUICK};
+
+/// A folder with an authority of its own and a certificate for localhost.
+struct Authority {
+    home: Home,
+}
+
+impl Authority {
+    /// A gateway's home with TLS switched on.
+    fn new() -> Self {
+        let home = Home::new("");
+        let tls = "[server.tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n";
+        let configuration = QUICK.replacen("[server.limits]", &format!("{tls}[server.limits]"), 1);
+        std::fs::write(home.path().join("tollgate.toml"), configuration).unwrap();
+        std::fs::write(home.path().join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1")
+            .unwrap();
+        let authority = Self { home };
+        authority.openssl(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key \
+             -out ca.pem -subj /CN=authority -days 2",
+        );
+        authority.issue("cert.pem", "key.pem");
+        authority
+    }
+
+    fn openssl(&self, words: &str) {
+        let mut openssl = Command::new("openssl");
+        run(openssl.args(words.split_whitespace()).current_dir(self.home.path()));
+    }
+
+    /// Makes a certificate and its key.
+    fn issue(&self, certificate: &str, key: &str) {
+        self.openssl(&format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {key} -out csr \
+             -subj /CN=localhost"
+        ));
+        self.openssl(&format!(
+            "x509 -req -in csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {certificate} \
+             -days 2 -extfile names"
+        ));
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    async fn client(&self, address: SocketAddr) -> Client {
+        let url = format!("wss://localhost:{}", address.port());
+        Client::connect(&url, Some(&self.file("ca.pem"))).await.expect("a connection through TLS")
+    }
+
+    /// What `openssl s_client` says of the gateway; none: no handshake.
+    fn handshake(&self, address: SocketAddr, words: &[&str]) -> Option<String> {
+        let mut openssl = Command::new("openssl");
+        openssl.args(["s_client", "-connect", &address.to_string(), "-CAfile", "ca.pem"]);
+        openssl.args(words).current_dir(self.home.path()).stdin(Stdio::null());
+        let output = openssl.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then_some(said)
+    }
+
+    /// The certificate that new connections see.
+    fn shown(&self, address: SocketAddr) -> String {
+        let said = self.handshake(address, &[]).expect("a handshake");
+        let begin = said.find("-----BEGIN").expect("a certificate");
+        let end = said.find("-----END").expect("a certificate");
+        said[begin..end].to_owned()
+    }
+}
+
+async fn heartbeat(client: &mut Client) {
+    let message = r#"{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":1}"#;
+    client.send(message.to_owned()).await.unwrap();
+    let answer: Value = serde_json::from_str(&client.answer().await.unwrap()).unwrap();
+    assert_eq!(answer["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK", "{answer}");
+}
+
+async fn logged_in(authority: &Authority, address: SocketAddr) -> Client {
+    let mut client = authority.client(address).await;
+    client.send(Client::login("admin", &protocol::Password::new(PASSWORD))).await.unwrap();
+    let answer = client.answer().await.unwrap();
+    assert!(answer.contains("EVENT_LOGIN_AUTH_ACK"), "{answer}");
+    client
+}
+
+/// Waits until something is so; fails after ten seconds.
+async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(10), "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn messages_go_through_tls_and_nothing_goes_beside_it() {
+    let authority = Authority::new();
+    let gateway = authority.home.start();
+    let mut client = logged_in(&authority, gateway.address).await;
+    heartbeat(&mut client).await;
+    // A message that needs several records, and an answer that does.
+    let source = "USER_RIGHTS";
+    let logon = format!(
+        r#"{{"MESSAGE_TYPE":"DATA_LOGON","SOURCE_REF":"{}","DETAILS":{{"DATASOURCE_NAME":"{source}"}}}}"#,
+        "x".repeat(40)
+    );
+    client.send(logon).await.unwrap();
+    assert!(client.answer().await.unwrap().contains("LOGON_ACK"));
+    assert!(client.answer().await.unwrap().len() > 1_000);
+
+    let rest = format!("https://localhost:{}/event-login-prefs", gateway.address.port());
+    let curl = |words: &[&str]| {
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "--max-time", "10", "-d", "{}", "-H", "SOURCE_REF: 1"]);
+        curl.args(["-H", "Content-Type: application/json"]).args(words).arg(&rest);
+        curl.output().unwrap()
+    };
+    let ca = authority.file("ca.pem");
+    let known = curl(&["--cacert", ca.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&known.stdout).into_owned();
+    assert!(said.contains("EVENT_LOGIN_PREFS_ACK"), "{said}");
+    assert!(!curl(&[]).status.success(), "an authority that nobody knows");
+    let plain = Client::connect(&format!("ws://{}", gateway.address), None).await;
+    assert!(plain.is_err(), "a message in clear was taken");
+    let stranger = Client::connect(&format!("wss://{}", gateway.address), None).await;
+    assert!(stranger.is_err(), "a certificate of an unknown authority was taken");
+}
+
+#[tokio::test]
+async fn old_versions_are_refused() {
+    let authority = Authority::new();
+    let gateway = authority.home.start();
+    for (version, name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
+        let said = authority.handshake(gateway.address, &[version]).expect(name);
+        assert!(said.contains(name), "{said}");
+    }
+    for version in ["-tls1", "-tls1_1"] {
+        let weak = [version, "-cipher", "DEFAULT@SECLEVEL=0"];
+        assert!(authority.handshake(gateway.address, &weak).is_none(), "{version} was spoken");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_changes_under_open_sockets() {
+    let authority = Authority::new();
+    let gateway = authority.home.start();
+    let mut open = logged_in(&authority, gateway.address).await;
+    let first = authority.shown(gateway.address);
+    authority.issue("cert2.pem", "key2.pem");
+    // The key alone does not fit: what is there goes on.
+    std::fs::rename(authority.file("key2.pem"), authority.file("key.pem")).unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(authority.shown(gateway.address), first);
+    std::fs::rename(authority.file("cert2.pem"), authority.file("cert.pem")).unwrap();
+    until("the new certificate is not shown", || authority.shown(gateway.address) != first).await;
+    heartbeat(&mut open).await;
+
+    // SIGHUP does the same at once; a broken file changes nothing.
+    let second = authority.shown(gateway.address);
+    std::fs::write(authority.file("cert.pem"), "no certificate").unwrap();
+    run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(authority.shown(gateway.address), second);
+    heartbeat(&mut open).await;
+    let (code, log) = gateway.signal("-TERM");
+    assert_eq!(code, Some(0));
+    let log = log.join("\n");
+    assert!(log.contains("the configuration stays as it was"), "{log}");
+    assert!(log.contains("the certificate was renewed"), "{log}");
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    let authority = Authority::new();
+    let check = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.args(["check-config", "--config", "tollgate.toml"]);
+        command.current_dir(authority.home.path()).output().unwrap()
+    };
+    assert!(check().status.success());
+    for mode in [0o644, 0o604] {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(authority.file("key.pem"), permissions).unwrap();
+        let refused = check();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(6), "{said}");
+        assert!(said.contains("key.pem can be read by others") && said.contains("chmod"), "{said}");
+        assert!(authority.home.try_start().is_none(), "it starts with an open key");
+    }
+    let permissions = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(authority.file("key.pem"), permissions).unwrap();
+    for (file, words) in [("cert.pem", "no certificate"), ("key.pem", "no private key")] {
+        let kept = std::fs::read(authority.file(file)).unwrap();
+        std::fs::write(authority.file(file), "-----").unwrap();
+        let refused = check();
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(6), "{said}");
+        assert!(said.contains(words), "{said}");
+        std::fs::write(authority.file(file), kept).unwrap();
+    }
+}
+
+#[test]
+fn a_handshake_that_never_comes_is_not_waited_for() {
+    let authority = Authority::new();
+    let gateway = authority.home.start();
+    let began = Instant::now();
+    let silent: Vec<TcpStream> =
+        (0..100).map(|_| TcpStream::connect(gateway.address).unwrap()).collect();
+    for mut stream in silent {
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).unwrap_or(0), 0, "the connection ends");
+    }
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(4) && took < Duration::from_secs(8), "after {took:?}");
+}
