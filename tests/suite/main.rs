@@ -13,6 +13,7 @@ mod log;
 mod matrix;
 mod operation;
 mod realm;
+mod reload;
 mod resets;
 mod rest;
 mod rights;

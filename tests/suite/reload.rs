@@ -1,0 +1,100 @@
+//! SIGHUP: what is wrong changes nothing, what is right holds at once, and nobody is disconnected.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::crash::ledger::run;
+use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};
+
+fn configure(home: &Home, more: &str) {
+    std::fs::write(home.path().join("tollgate.toml"), format!("{QUICK}{more}")).unwrap();
+}
+
+fn hang_up(gateway: &Gateway) {
+    run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
+}
+
+async fn heartbeat(client: &mut Client) -> Value {
+    client.ask(json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": "beat" })).await
+}
+
+/// The code of a login with a wrong password.
+async fn wrong_login(gateway: &Gateway) -> Value {
+    let mut client = Client::connect(gateway.address).await;
+    let details = json!({ "USER_NAME": "jane", "PASSWORD": "wrong" });
+    let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1, "DETAILS": details });
+    client.ask(login).await["CODE"].clone()
+}
+
+const ONE: &str = "[[services]]\nname = 'A'\nhosts = [{ name = 'one', port = 1 }]\n\
+    [service_list]\nhealth_check_secs = 0\n";
+const TWO: &str = "[security.genesis_password.retry]\nmax_attempts = 2\n\
+    [[services]]\nname = 'A'\nhosts = [{ name = 'two', port = 2 }]\n\
+    [service_list]\nhealth_check_secs = 0\n";
+
+#[tokio::test]
+async fn services_and_the_policy_change_under_open_sockets() {
+    let home = Home::new(&format!("{QUICK}{ONE}"));
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let jane = json!({ "USER_NAME": "jane", "PASSWORD": PASSWORD });
+    let insert = json!({ "MESSAGE_TYPE": "EVENT_INSERT_USER", "SOURCE_REF": 1, "DETAILS": jane });
+    assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
+    assert_eq!(heartbeat(&mut admin).await["DETAILS"]["SERVICE"][0]["HOST"][0]["NAME"], "one");
+
+    // Each of these is wrong as a whole: the services in it are not taken either.
+    let wrong = [
+        "[heartbeat]\ninterval_secs = 0\nmisses_allowed = 1\n",
+        "[server.tls]\ncertificate = 'a'\n",
+        "[heartbeat\n",
+    ];
+    for wrong in wrong {
+        configure(&home, &format!("{TWO}{wrong}"));
+        hang_up(&gateway);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let listed = heartbeat(&mut admin).await;
+        assert_eq!(listed["DETAILS"]["SERVICE"][0]["HOST"][0]["NAME"], "one", "{wrong}");
+    }
+
+    let restart = QUICK.replace("log_n = 4", "log_n = 5");
+    std::fs::write(home.path().join("tollgate.toml"), format!("{restart}{TWO}")).unwrap();
+    hang_up(&gateway);
+    // The answer to a heartbeat that nobody sent.
+    let pushed = admin.receive().await.expect("a push");
+    assert_eq!(pushed["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK", "{pushed}");
+    assert_eq!(pushed["DETAILS"]["PUSHED"], true, "{pushed}");
+    assert_eq!(pushed["DETAILS"]["SERVICE"][0]["HOST"][0]["NAME"], "two");
+    assert_eq!(heartbeat(&mut admin).await["DETAILS"]["SERVICE"][0]["HOST"][0]["PORT"], 2);
+    assert_eq!(wrong_login(&gateway).await, "INCORRECT_CREDENTIALS");
+    assert_eq!(wrong_login(&gateway).await, "LOCKED_ACCOUNT", "two attempts now, not three");
+
+    let (code, log) = gateway.signal("-TERM");
+    assert_eq!(code, Some(0));
+    let refused = log.iter().filter(|line| line.contains("the configuration stays as it was"));
+    assert_eq!(refused.count(), wrong.len(), "{log:#?}");
+    let told = |words: &[&str]| log.iter().any(|line| words.iter().all(|it| line.contains(it)));
+    let attempts = "security.genesis_password.retry.max_attempts";
+    assert!(told(&["a setting changed", attempts, "\"old\":\"3\"", "\"new\":\"2\""]), "{log:#?}");
+    assert!(told(&["a setting changed", "\"services\"", "two"]), "{log:#?}");
+    assert!(told(&["needs a restart", "security.scrypt"]), "{log:#?}");
+}
+
+#[tokio::test]
+async fn a_shorter_idle_time_ends_sessions_that_are_idle() {
+    let minutes = |idle: &str| format!("[security]\nsession_timeout_mins = {idle}\n");
+    let home = Home::new(&format!("{QUICK}{}", minutes("30")));
+    let gateway = home.start();
+    let mut idle = Client::login(gateway.address, "admin", PASSWORD).await;
+    configure(&home, &minutes("0.01"));
+    let began = Instant::now();
+    hang_up(&gateway);
+    let mut last = Value::Null;
+    while let Some(message) = idle.receive().await {
+        last = message;
+    }
+    assert_eq!(last["DETAILS"]["REASON"], "IDLE", "{last}");
+    assert!(began.elapsed() < Duration::from_secs(5), "after {:?}", began.elapsed());
+}
