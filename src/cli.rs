@@ -1,6 +1,7 @@
 //! The command line: arguments, one function a sub-command, errors as exit codes.
 
 mod audit;
+mod backup;
 mod configuration;
 mod export;
 mod first_start;
@@ -52,9 +53,11 @@ enum Sub {
     /// The audit trail of a stopped store
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Write everything of a running gateway to one file that proves itself
+    Backup(backup::Backup),
     /// Write a stopped store to one file that proves itself
     Export(export::Export),
-    /// Make a store of what `export` wrote
+    /// Make a store of what `backup` or `export` wrote
     Import(export::Import),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
     Populate(populate::Populate),
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Sub::User(user) => user.run(),
         Sub::Say(say) => say.run(),
         Sub::Audit(audit) => audit.run(),
+        Sub::Backup(backup) => backup.run(),
         Sub::Export(export) => export.run(),
         Sub::Import(import) => import.run(),
         Sub::Populate(populate) => populate.run(),

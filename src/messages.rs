@@ -8,6 +8,7 @@ mod data_logon;
 mod event_amend_profile;
 mod event_amend_user;
 mod event_amend_user_login_attempt;
+mod event_backup;
 mod event_change_user_password;
 mod event_delete_profile;
 mod event_delete_right;
@@ -225,7 +226,7 @@ fn answer<P: Prompt>(ask: &Ask<'_>, source_ref: Option<&str>) -> Result<String, 
 }
 
 /// Every message, the most frequent first.
-pub static TABLE: [Handler; 32] = [
+pub static TABLE: [Handler; 33] = [
     Handler::at_once::<event_heartbeat::Heartbeat>(),
     Handler::at_once::<heartbeat_ping::HeartbeatPing>(),
     Handler::of::<event_login_auth::LoginAuth>(),
@@ -250,6 +251,7 @@ pub static TABLE: [Handler; 32] = [
     Handler::of::<event_reset_user_password::ResetUserPassword>(),
     Handler::of::<event_expire_user_password::ExpireUserPassword>(),
     Handler::of::<event_amend_user_login_attempt::AmendUserLoginAttempt>(),
+    Handler::of::<event_backup::Backup>(),
     Handler::of::<event_delete_user_login_attempt::DeleteUserLoginAttempt>(),
     Handler::of::<event_end_session::EndSession>(),
     Handler::at_once::<resources_request::ResourcesRequest>(),

@@ -20,6 +20,7 @@ pub mod profiles;
 mod resets;
 pub mod rights;
 pub mod row;
+mod scan;
 pub mod sessions;
 mod user_records;
 pub mod users;
@@ -178,30 +179,6 @@ impl Realm {
                 Change::Delete(key) => self.delete(key),
             }
         }
-    }
-
-    /// All rows, in the order of their keys' kinds: what `absorb` would need to make this realm.
-    pub fn rows(&self) -> impl Iterator<Item = Row> {
-        let single = [Row::Policy(self.policy.clone()), Row::Counters(self.counters.clone())];
-        let records = self.rights.values().cloned().map(Row::Right);
-        let records = records.chain(self.profiles.values().cloned().map(Row::Profile));
-        let records = records.chain(self.users.values().cloned().map(Row::User));
-        let relations = self.members.iter().map(|(profile, user)| Row::Member(*profile, *user));
-        let relations = relations.chain(self.grants.iter().map(|(a, b)| Row::Grant(*a, *b)));
-        let relations = relations.chain(self.direct.iter().map(|(a, b)| Row::Direct(*a, *b)));
-        let sessions = self.sessions.values().cloned().map(Row::Session);
-        let sessions =
-            sessions.chain(self.retired.iter().map(|(hash, it)| Row::Retired(*hash, *it)));
-        let attempts =
-            self.attempts.iter().map(|(name, it)| Row::Attempts(name.clone(), it.clone()));
-        let seen = self.seen.iter().map(|(id, at)| Row::Seen(*id, *at));
-        single
-            .into_iter()
-            .chain(records)
-            .chain(relations)
-            .chain(sessions)
-            .chain(attempts)
-            .chain(seen)
     }
 
     fn put(&mut self, row: Row) {

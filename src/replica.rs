@@ -8,6 +8,7 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
+use crate::backup::Backups;
 use crate::feed::{Before, Feed, Notice};
 use crate::log::{AppendError, Entry, Followed, Log, Seq};
 use crate::outside::clock::{Clock, stopwatch};
@@ -67,6 +68,8 @@ pub struct Replica {
     pub feed: Feed,
     /// Sessions with sockets.
     pub presences: Presences,
+    /// The backup that goes on.
+    pub backups: Backups,
 }
 
 impl Replica {
@@ -90,6 +93,7 @@ impl Replica {
             clock,
             feed: Feed::new(seq),
             presences: Presences::default(),
+            backups: Backups::default(),
         }
     }
 
@@ -247,6 +251,7 @@ impl Replica {
         let mut state = self.state.write();
         let before = self.feed.before(&state.realm, seq, &applied.changes);
         state.realm.absorb(&applied.changes);
+        self.backups.touch(&applied.changes);
         state.seq = seq;
         before
     }

@@ -55,6 +55,16 @@ pub struct Snapshot {
     pub realm: Realm,
 }
 
+/// The realm that rows make, in the order of their keys: each must fit to those before it.
+pub fn realm_of(rows: impl IntoIterator<Item = Row>) -> Result<Realm, String> {
+    let mut realm = Realm::default();
+    for row in rows {
+        check(&realm, &row)?;
+        realm.absorb(&[Change::Put(row)]);
+    }
+    Ok(realm)
+}
+
 /// Writes the realm and gives the number of rows. Without credentials, hashes of passwords, and
 /// sessions with their tokens, are left out.
 pub fn write(

@@ -51,11 +51,12 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     duties
 }
 
-/// Subscriptions over REST that nobody asks for any more end.
+/// Subscriptions over REST and backups that nobody asks for any more end.
 async fn end_polls(node: Arc<Node>) {
     loop {
         tokio::time::sleep(POLL_DISTANCE).await;
         let timeout_ms = node.settings().server.limits.polling_timeout_secs * 1_000;
+        node.replica.backups.sweep(node.clock.now());
         node.polls.sweep(&node.replica.feed, node.clock.now(), timeout_ms);
     }
 }

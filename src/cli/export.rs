@@ -66,7 +66,10 @@ impl Export {
 }
 
 /// Writes a file that is whole or not there.
-fn whole<T>(file: &Path, write: impl FnOnce(&mut BufWriter<&File>) -> Result<T>) -> Result<T> {
+pub(super) fn whole<T>(
+    file: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> Result<T>,
+) -> Result<T> {
     let mut partial = file.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);

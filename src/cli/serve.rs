@@ -114,12 +114,7 @@ impl Serve {
             ));
         }
         servers.spawn(listener::run(gate, tls.clone(), Router::new(node.clone()), stopped));
-        servers.spawn(async move {
-            loop {
-                tokio::time::sleep(Duration::from_secs(5)).await;
-                metrics.run_upkeep();
-            }
-        });
+        servers.spawn(keep_metrics(metrics));
         let is_tls = tls.is_some();
         tracing::info!(%address, tls = is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
         first_start::tell(address, is_tls, &self.data_dir, told)?;
@@ -135,6 +130,14 @@ impl Serve {
         drop(duties);
         tracing::info!("drained");
         Ok(())
+    }
+}
+
+/// What nobody scrapes is not kept for ever.
+async fn keep_metrics(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        metrics.run_upkeep();
     }
 }
 

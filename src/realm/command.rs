@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use protocol::{Description, ProfileName, RightCode, UserName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Millis;
@@ -10,7 +11,7 @@ use super::ids::SessionNo;
 use super::outcome::EndReason;
 use super::policy::Policy;
 use super::profiles::ProfileStatus;
-use super::row::Row;
+use super::row::{Key, Row};
 use super::sessions::{SessionId, TokenHash};
 use super::users::UserStatus;
 
@@ -72,7 +73,7 @@ pub struct Noted {
 }
 
 /// A row of an export, to be put as it was. Only the command line on a new store does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct StoredRow {
     /// Its key, in hexadecimal.
@@ -84,17 +85,19 @@ pub struct StoredRow {
 impl StoredRow {
     /// The stored form of a row.
     pub fn of(row: &Row) -> Self {
-        let key = row.key().bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { key, value: serde_json::from_slice(&row.value()).unwrap_or_default() }
+        Self::new(&row.key(), &row.value())
+    }
+
+    /// The same of its key and value.
+    pub fn new(key: &Key, value: &[u8]) -> Self {
+        Self { key: key.hex(), value: serde_json::from_slice(value).unwrap_or_default() }
     }
 
     /// Reads the row.
     pub fn read(&self) -> Result<Row, String> {
-        let digits = |at| self.key.get(at..at + 2).and_then(|it| u8::from_str_radix(it, 16).ok());
-        let key: Option<Vec<u8>> = (0..self.key.len()).step_by(2).map(digits).collect();
-        let key = key.ok_or("a key that is not hexadecimal")?;
-        let row = Row::read(&key, self.value.to_string().as_bytes())?;
-        match row.key().bytes() == key && !row.is_too_long() {
+        let key = Key::from_hex(&self.key).ok_or("an unknown key")?;
+        let row = Row::read(&key.bytes(), self.value.to_string().as_bytes())?;
+        match row.key() == key && !row.is_too_long() {
             true => Ok(row),
             false => Err("a row that does not fit its key, or is too long".to_owned()),
         }

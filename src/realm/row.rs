@@ -169,6 +169,24 @@ impl Row {
 }
 
 impl Key {
+    /// The place of its kind in the order of all keys.
+    pub(super) fn kind(&self) -> u8 {
+        match self {
+            Key::Policy => 0,
+            Key::Counters => 1,
+            Key::Right(_) => 2,
+            Key::Profile(_) => 3,
+            Key::User(_) => 4,
+            Key::Member(..) => 5,
+            Key::Grant(..) => 6,
+            Key::Direct(..) => 7,
+            Key::Session(_) => 8,
+            Key::Retired(_) => 9,
+            Key::Attempts(_) => 10,
+            Key::Seen(_) => 11,
+        }
+    }
+
     /// The stored key: a letter for the kind, then the numbers so that they sort.
     pub fn bytes(&self) -> Vec<u8> {
         let pair =
@@ -188,6 +206,18 @@ impl Key {
             Key::Attempts(name) => one(b'a', name.as_str().to_ascii_lowercase().as_bytes()),
             Key::Seen(id) => one(b'z', &id.0.to_be_bytes()),
         }
+    }
+
+    /// The stored key in hexadecimal.
+    pub fn hex(&self) -> String {
+        self.bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Reads it back.
+    pub fn from_hex(text: &str) -> Option<Key> {
+        let digits = |at| text.get(at..at + 2).and_then(|it| u8::from_str_radix(it, 16).ok());
+        let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(digits).collect();
+        Key::read(&bytes?)
     }
 
     fn read(bytes: &[u8]) -> Option<Key> {

@@ -21,7 +21,7 @@ const KILLS: usize = 50;
 const FIRST_STARTS: usize = 30;
 
 /// The quick configuration without a limit on how fast one connection may speak.
-fn unlimited() -> String {
+pub fn unlimited() -> String {
     QUICK.replace("[security", "messages_per_sec_per_connection = 1000000\n[security")
 }
 

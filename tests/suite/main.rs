@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 mod audit;
+mod backup;
 mod conflation;
 mod crash;
 mod decode;

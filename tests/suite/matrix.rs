@@ -54,6 +54,7 @@ const CELLS: &[(&str, Needs)] = &[
     ("EVENT_AMEND_USER_LOGIN_ATTEMPT", Right("RESET_ATTEMPTS")),
     ("EVENT_DELETE_USER_LOGIN_ATTEMPT", Right("RESET_ATTEMPTS")),
     ("EVENT_END_SESSION", Right("LOGOUT_OTHERS")),
+    ("EVENT_BACKUP", Right("BACKUP")),
 ];
 
 /// DETAILS with which a message would do something to `plain`, a user without rights.

@@ -14,7 +14,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("log", &["realm", "store", "outside"]),
     ("feed", &["log", "realm", "store"]),
     ("presence", &["feed", "realm"]),
-    ("replica", &["feed", "log", "store", "outside", "presence", "realm", "exit"]),
+    ("backup", &["log", "realm"]),
+    ("replica", &["backup", "feed", "log", "store", "outside", "presence", "realm", "exit"]),
     ("opening", &["replica", "log", "store", "node", "settings", "outside", "realm"]),
     ("services", &["feed", "realm", "settings"]),
     ("throttle", &["outside", "realm", "settings"]),
@@ -53,6 +54,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "messages",
         &[
+            "backup",
             "call",
             "details",
             "dry_run",
@@ -100,6 +102,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "backup",
             "documents",
             "messages",
             "net",

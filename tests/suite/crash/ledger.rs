@@ -15,7 +15,7 @@ use crate::gateway::{Client, Home, PASSWORD};
 pub const WRITERS: usize = 8;
 
 /// Everything that was asked for, and what of it must be there.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Ledger {
     asked: BTreeSet<String>,
     rights: BTreeSet<String>,
@@ -24,6 +24,7 @@ pub struct Ledger {
 
 /// A profile that gives its user two rights that no other profile gives: each of them shows among
 /// the effective rights whether its part of the profile is there.
+#[derive(Clone)]
 struct Profile {
     name: String,
     codes: [String; 2],
@@ -41,6 +42,13 @@ impl Ledger {
         self.asked.extend(other.asked);
         self.rights.extend(other.rights);
         self.profiles.extend(other.profiles);
+    }
+
+    /// What another one noted may be there: it was asked for at the same time.
+    pub fn expect_part(&mut self, other: Ledger) {
+        self.asked.extend(other.asked);
+        let unsure = |profile: Profile| Profile { promised: false, ..profile };
+        self.profiles.extend(other.profiles.into_iter().map(unsure));
     }
 
     /// How many rights and profiles must be there.

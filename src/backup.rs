@@ -1,0 +1,289 @@
+//! A backup of the running gateway: all rows, step by step, as they are at its end.
+//!
+//! The rows are walked in the order of their keys while commands go on. What changes meanwhile is
+//! remembered and given again; the last step gives what is left of it under one look at the realm,
+//! so that whoever puts the rows together has the realm of that moment.
+
+use std::collections::BTreeSet;
+
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+
+use crate::log::Seq;
+use crate::realm::command::StoredRow;
+use crate::realm::row::Key;
+use crate::realm::{Change, Millis, Realm, Row, SessionNo};
+
+/// Rows of one step, at most: commands wait while it looks at them.
+const STEP_ROWS: usize = 250;
+/// Bytes of one step, about.
+const STEP_BYTES: usize = 96 * 1024;
+/// Rows that change between two steps; more end the backup.
+const TOUCHED_MAX: usize = 1_000_000;
+/// A backup that nobody goes on with ends.
+const IDLE_MS: Millis = 30_000;
+
+/// The backup that goes on, if one does: one at a time, since each remembers what changes.
+#[derive(Debug, Default)]
+pub struct Backups(Mutex<Option<Backup>>);
+
+#[derive(Debug)]
+struct Backup {
+    id: u128,
+    owner: SessionNo,
+    /// The last row of the walk.
+    at: Option<Key>,
+    walked: bool,
+    touched: BTreeSet<Key>,
+    used: Millis,
+    sum: Sum,
+}
+
+/// One step.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// Rows; later ones replace earlier ones with the same key.
+    pub rows: Vec<StoredRow>,
+    /// Keys of rows that are no longer there, in hexadecimal.
+    pub gone: Vec<String>,
+    /// With the last step.
+    pub end: Option<End>,
+}
+
+/// The end of a backup.
+#[derive(Debug, PartialEq, Eq)]
+pub struct End {
+    /// The last entry of the log that the rows reflect.
+    pub seq: Seq,
+    /// The sum over everything that was given.
+    pub sha256: String,
+}
+
+/// SHA-256 over the rows of all steps, as JSON, and the keys that are gone, a line each.
+#[derive(Debug, Default)]
+pub struct Sum(Sha256);
+
+impl Sum {
+    /// Takes in what a step gives.
+    pub fn add(&mut self, rows: &[StoredRow], gone: &[String]) {
+        for row in rows {
+            // A plain struct with text keys cannot fail to serialise.
+            self.0.update(serde_json::to_vec(row).unwrap_or_default());
+            self.0.update(b"\n");
+        }
+        for key in gone {
+            self.0.update(key);
+            self.0.update(b"\n");
+        }
+    }
+
+    /// The sum so far, in hexadecimal.
+    pub fn so_far(&self) -> String {
+        self.0.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Why there is no step.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NoStep {
+    /// Another backup goes on; it may be over after so many milliseconds.
+    Busy(Millis),
+    /// There is no such backup: it ended, nobody went on with it, or too much changed meanwhile.
+    Unknown,
+}
+
+impl Backups {
+    /// Begins a backup under this name; the owner's former one ends.
+    pub fn begin(&self, id: u128, owner: SessionNo, now: Millis) -> Result<(), NoStep> {
+        let mut current = self.0.lock();
+        if let Some(other) = current.as_ref().filter(|it| it.owner != owner && !it.is_idle(now)) {
+            return Err(NoStep::Busy((other.used + IDLE_MS).saturating_sub(now)));
+        }
+        *current = Some(Backup {
+            id,
+            owner,
+            at: None,
+            walked: false,
+            touched: BTreeSet::new(),
+            used: now,
+            sum: Sum::default(),
+        });
+        Ok(())
+    }
+
+    /// The next step. The realm does not change while this looks at it.
+    pub fn step(
+        &self,
+        id: u128,
+        owner: SessionNo,
+        now: Millis,
+        (realm, seq): (&Realm, Seq),
+    ) -> Result<Step, NoStep> {
+        let mut current = self.0.lock();
+        let backup = current.as_mut().filter(|it| (it.id, it.owner) == (id, owner));
+        let backup = backup.ok_or(NoStep::Unknown)?;
+        backup.used = now;
+        let step = backup.step(realm, seq);
+        if step.end.is_some() {
+            *current = None;
+        }
+        Ok(step)
+    }
+
+    /// These rows change now. Called while nobody else looks at the realm.
+    pub fn touch(&self, changes: &[Change]) {
+        let mut current = self.0.lock();
+        let Some(backup) = current.as_mut() else { return };
+        let keys = changes.iter().map(|change| match change {
+            Change::Put(row) => row.key(),
+            Change::Delete(key) => key.clone(),
+        });
+        backup.touched.extend(keys.filter(|key| !matches!(key, Key::Seen(_))));
+        if backup.touched.len() > TOUCHED_MAX {
+            tracing::warn!("a backup was given up: too much changed meanwhile");
+            *current = None;
+        }
+    }
+
+    /// Forgets a backup that nobody goes on with.
+    pub fn sweep(&self, now: Millis) {
+        let mut current = self.0.lock();
+        current.take_if(|backup| backup.is_idle(now));
+    }
+}
+
+impl Backup {
+    fn is_idle(&self, now: Millis) -> bool {
+        now >= self.used.saturating_add(IDLE_MS)
+    }
+
+    fn step(&mut self, realm: &Realm, seq: Seq) -> Step {
+        let (mut step, mut room) = (Step::default(), Room::default());
+        if !self.walked {
+            let mut rows = realm.rows_after(self.at.as_ref());
+            while room.is_left() {
+                // Which entries were applied a moment ago means nothing elsewhere.
+                let row = rows.next().filter(|row| !matches!(row, Row::Seen(..)));
+                let Some(row) = row else {
+                    self.walked = true;
+                    break;
+                };
+                let (key, value) = (row.key(), row.value());
+                room.take(value.len());
+                step.rows.push(StoredRow::new(&key, &value));
+                self.at = Some(key);
+            }
+        }
+        while self.walked && room.is_left() {
+            let Some(key) = self.touched.pop_first() else { break };
+            match realm.row(&key) {
+                Some(row) => {
+                    let value = row.value();
+                    room.take(value.len());
+                    step.rows.push(StoredRow::new(&key, &value));
+                }
+                None => {
+                    room.take(0);
+                    step.gone.push(key.hex());
+                }
+            }
+        }
+        self.sum.add(&step.rows, &step.gone);
+        // What was given before and did not change since is still so.
+        let is_last = self.walked && self.touched.is_empty();
+        step.end = is_last.then(|| End { seq, sha256: self.sum.so_far() });
+        step
+    }
+}
+
+/// What one step may still hold.
+struct Room {
+    rows: usize,
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { rows: STEP_ROWS, bytes: STEP_BYTES }
+    }
+}
+
+impl Room {
+    fn is_left(&self) -> bool {
+        self.rows > 0 && self.bytes > 0
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.rows -= 1;
+        self.bytes = self.bytes.saturating_sub(bytes + KEY_BYTES);
+    }
+}
+
+/// About what a row takes beside its value.
+const KEY_BYTES: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::realm::{ProfileNo, UserNo};
+
+    const OWNER: SessionNo = SessionNo(1);
+
+    fn member(user: u32) -> Row {
+        Row::Member(ProfileNo(1), UserNo(user))
+    }
+
+    /// Puts the steps together, as a client does.
+    fn put_together(rows: &mut std::collections::BTreeMap<Key, Row>, step: &Step) {
+        for row in &step.rows {
+            let row = row.read().unwrap();
+            rows.insert(row.key(), row);
+        }
+        for key in &step.gone {
+            rows.remove(&Key::from_hex(key).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_changes_between_steps_is_given_again() {
+        let (backups, mut realm) = (Backups::default(), Realm::default());
+        realm.absorb(&(0..2_000).map(|user| Change::Put(member(user))).collect::<Vec<_>>());
+        backups.begin(7, OWNER, 0).unwrap();
+        let (mut rows, mut sum, mut seq) = (std::collections::BTreeMap::new(), Sum::default(), 0);
+        let end = loop {
+            let step = backups.step(7, OWNER, 0, (&realm, seq)).unwrap();
+            put_together(&mut rows, &step);
+            sum.add(&step.rows, &step.gone);
+            if let Some(end) = step.end {
+                break end;
+            }
+            if seq < 6 {
+                // One that was given goes, one that was not goes, a new one comes behind the walk.
+                let seq = seq as u32;
+                let gone = [seq, 1_999 - seq].map(|user| Change::Delete(member(user).key()));
+                let new = Row::Member(ProfileNo(0), UserNo(seq));
+                let changes = [&gone[..], &[Change::Put(new)]].concat();
+                realm.absorb(&changes);
+                backups.touch(&changes);
+            }
+            seq += 1;
+        };
+        assert_eq!(end, End { seq, sha256: sum.so_far() });
+        assert!(seq >= 4, "several steps");
+        assert!(rows.into_values().eq(realm.rows()));
+        assert_eq!(backups.step(7, OWNER, 0, (&realm, 0)).unwrap_err(), NoStep::Unknown);
+    }
+
+    #[test]
+    fn one_backup_goes_on_at_a_time_and_an_idle_one_gives_way() {
+        let (backups, realm) = (Backups::default(), Realm::default());
+        backups.begin(1, OWNER, 0).unwrap();
+        let other = SessionNo(2);
+        assert_eq!(backups.begin(2, other, 1_000), Err(NoStep::Busy(IDLE_MS - 1_000)));
+        assert_eq!(backups.step(1, other, 0, (&realm, 0)).unwrap_err(), NoStep::Unknown);
+        backups.begin(2, other, IDLE_MS).unwrap();
+        assert_eq!(backups.step(1, OWNER, 0, (&realm, 0)).unwrap_err(), NoStep::Unknown);
+        backups.sweep(2 * IDLE_MS);
+        assert_eq!(backups.step(2, other, 0, (&realm, 0)).unwrap_err(), NoStep::Unknown);
+    }
+}

@@ -1,0 +1,142 @@
+//! `backup`: everything of a running gateway in one file, as `export` writes it of a stopped one.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::export::whole;
+use super::reach::{self, Reach};
+use crate::backup::Sum;
+use crate::net::client::Client;
+use crate::outside::clock::Clock;
+use crate::realm::command::StoredRow;
+use crate::realm::row::Key;
+use crate::realm::{Realm, Row};
+use crate::snapshot;
+
+/// Where from, where to.
+#[derive(Args)]
+pub(super) struct Backup {
+    /// The file to write; it must not be there yet and only its owner may read it
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    reach: Reach,
+    /// Log in as this user, who has the right BACKUP; the password is the first line of standard
+    /// input
+    #[arg(long, value_name = "USER")]
+    login: String,
+    /// Leave out password hashes, sessions and tokens: users then need a password reset
+    #[arg(long)]
+    without_credentials: bool,
+}
+
+/// A gateway that asks for more patience than this is busy with something else.
+const PATIENCE_MS: u64 = 2_000;
+
+/// DETAILS of an answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Step {
+    backup_id: String,
+    rows_count: u64,
+    row: Vec<StoredRow>,
+    #[serde(default)]
+    gone: Vec<String>,
+    sha256: Option<String>,
+    log_sequence: Option<u64>,
+}
+
+impl Backup {
+    pub(super) fn run(self) -> Result<()> {
+        if self.file.exists() {
+            bail!("{} is there already; nothing was written", self.file.display());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (realm, sequence) = runtime.block_on(self.fetch())?;
+        let now = Clock::system().now();
+        let credentials = !self.without_credentials;
+        let rows = whole(&self.file, |out| Ok(snapshot::write(&realm, now, credentials, out)?))?;
+        // What is on the disk is what counts.
+        let file = File::open(&self.file).context("what was written cannot be read")?;
+        let written = snapshot::read(&mut BufReader::new(file)).context("what was written")?;
+        if written.rows.len() as u64 != rows {
+            bail!("what was written has {} rows instead of {rows}", written.rows.len());
+        }
+        let (users, file) = (realm.users_after(None).count(), self.file.display());
+        println!("{rows} rows, {users} users, as of log entry {sequence}, are in {file}");
+        Ok(())
+    }
+
+    /// The realm as it is at the end, and the last entry of the log in it.
+    async fn fetch(&self) -> Result<(Realm, u64)> {
+        let login = reach::login(&self.login)?;
+        let mut client = self.reach.connect().await?;
+        ask(&mut client, login).await?;
+        let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} rows, {eta} left")?;
+        let progress = ProgressBar::new(0).with_style(style);
+        let (mut rows, mut sum, mut id) = (BTreeMap::<Key, Row>::new(), Sum::default(), None);
+        loop {
+            let details = json!({ "BACKUP_ID": id });
+            let message = json!({
+                "MESSAGE_TYPE": "EVENT_BACKUP", "SOURCE_REF": "backup", "DETAILS": details,
+            });
+            let answer = ask(&mut client, message.to_string()).await?;
+            let step: Step = serde_json::from_value(answer).context("an answer that is none")?;
+            sum.add(&step.row, &step.gone);
+            for row in &step.row {
+                let row = row.read().map_err(|why| anyhow::anyhow!("a row that is none: {why}"))?;
+                rows.insert(row.key(), row);
+            }
+            for key in &step.gone {
+                rows.remove(&Key::from_hex(key).context("a key that is none")?);
+            }
+            progress.set_length(step.rows_count.max(rows.len() as u64));
+            progress.set_position(rows.len() as u64);
+            let Some(sha256) = step.sha256 else {
+                id = Some(step.backup_id);
+                continue;
+            };
+            progress.finish_and_clear();
+            if sha256 != sum.so_far() {
+                bail!("what came is not what was sent: the sums differ");
+            }
+            let realm = snapshot::realm_of(rows.into_values())
+                .map_err(|why| anyhow::anyhow!("the rows do not fit together: {why}"))?;
+            return Ok((realm, step.log_sequence.unwrap_or_default()));
+        }
+    }
+}
+
+/// Sends a message and gives the DETAILS of its answer; waits where the gateway says so.
+async fn ask(client: &mut Client, message: String) -> Result<Value> {
+    loop {
+        client.send(message.clone()).await?;
+        let mut answer: Value = serde_json::from_str(&client.answer().await?)?;
+        while answer.get("SOURCE_REF").is_none() {
+            // A push is not for us.
+            answer = serde_json::from_str(&client.answer().await?)?;
+        }
+        let kind = answer["MESSAGE_TYPE"].as_str().unwrap_or_default();
+        if !kind.ends_with("_NACK") {
+            return Ok(answer["DETAILS"].take());
+        }
+        match answer["DETAILS"]["RETRY_AFTER_MS"].as_u64() {
+            Some(wait) if wait <= PATIENCE_MS => {
+                tokio::time::sleep(Duration::from_millis(wait.max(10))).await;
+            }
+            _ => {
+                let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+                bail!("the gateway refused: {} ({})", field("TEXT"), field("CODE"));
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! All rows of the realm in the order of their keys, from any place on: exports, and backups that
+//! go step by step.
+
+use std::ops::Bound;
+
+use super::Realm;
+use super::row::{Key, Row};
+
+impl Realm {
+    /// All rows: what `absorb` would need to make this realm.
+    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+        self.rows_after(None)
+    }
+
+    /// The rows whose keys come after this one.
+    pub fn rows_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
+        let policy = after.is_none().then(|| Row::Policy(self.policy.clone()));
+        let before_counters = matches!(after, None | Some(Key::Policy));
+        let counters = before_counters.then(|| Row::Counters(self.counters.clone()));
+        let rights = part(after, 2, |key| if let Key::Right(no) = key { Some(*no) } else { None });
+        let rights = rights.into_iter().flat_map(|it| self.rights.range(it));
+        let profiles =
+            part(after, 3, |key| if let Key::Profile(no) = key { Some(*no) } else { None });
+        let profiles = profiles.into_iter().flat_map(|it| self.profiles.range(it));
+        let users = part(after, 4, |key| if let Key::User(no) = key { Some(*no) } else { None });
+        let users = users.into_iter().flat_map(|it| self.users.range(it));
+        let members =
+            part(after, 5, |key| if let Key::Member(a, b) = key { Some((*a, *b)) } else { None });
+        let members = members.into_iter().flat_map(|it| self.members.range(it));
+        let grants =
+            part(after, 6, |key| if let Key::Grant(a, b) = key { Some((*a, *b)) } else { None });
+        let grants = grants.into_iter().flat_map(|it| self.grants.range(it));
+        let direct =
+            part(after, 7, |key| if let Key::Direct(a, b) = key { Some((*a, *b)) } else { None });
+        let direct = direct.into_iter().flat_map(|it| self.direct.range(it));
+        policy
+            .into_iter()
+            .chain(counters)
+            .chain(rights.map(|(_, it)| Row::Right(it.clone())))
+            .chain(profiles.map(|(_, it)| Row::Profile(it.clone())))
+            .chain(users.map(|(_, it)| Row::User(it.clone())))
+            .chain(members.map(|(profile, user)| Row::Member(*profile, *user)))
+            .chain(grants.map(|(profile, right)| Row::Grant(*profile, *right)))
+            .chain(direct.map(|(user, right)| Row::Direct(*user, *right)))
+            .chain(self.passing_after(after))
+    }
+
+    /// Rows that come and go by themselves.
+    fn passing_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
+        let sessions =
+            part(after, 8, |key| if let Key::Session(no) = key { Some(*no) } else { None });
+        let sessions = sessions.into_iter().flat_map(|it| self.sessions.range(it));
+        let retired =
+            part(after, 9, |key| if let Key::Retired(hash) = key { Some(*hash) } else { None });
+        let retired = retired.into_iter().flat_map(|it| self.retired.range(it));
+        let attempts = part(after, 10, |key| match key {
+            Key::Attempts(name) => Some(name.clone()),
+            _ => None,
+        });
+        let attempts = attempts.into_iter().flat_map(|it| self.attempts.range(it));
+        let seen = part(after, 11, |key| if let Key::Seen(id) = key { Some(*id) } else { None });
+        let seen = seen.into_iter().flat_map(|it| self.seen.range(it));
+        sessions
+            .map(|(_, it)| Row::Session(it.clone()))
+            .chain(retired.map(|(hash, it)| Row::Retired(*hash, *it)))
+            .chain(attempts.map(|(name, it)| Row::Attempts(name.clone(), it.clone())))
+            .chain(seen.map(|(id, at)| Row::Seen(*id, *at)))
+    }
+
+    /// How many rows there are.
+    pub fn rows_count(&self) -> usize {
+        let records = self.rights.len() + self.profiles.len() + self.users.len();
+        let relations = self.members.len() + self.grants.len() + self.direct.len();
+        let passing = self.sessions.len() + self.retired.len() + self.attempts.len();
+        2 + records + relations + passing + self.seen.len()
+    }
+
+    /// The row with this key.
+    pub fn row(&self, key: &Key) -> Option<Row> {
+        Some(match key {
+            Key::Policy => Row::Policy(self.policy.clone()),
+            Key::Counters => Row::Counters(self.counters.clone()),
+            Key::Right(no) => Row::Right(self.rights.get(no)?.clone()),
+            Key::Profile(no) => Row::Profile(self.profiles.get(no)?.clone()),
+            Key::User(no) => Row::User(self.users.get(no)?.clone()),
+            Key::Member(a, b) => self.members.get(&(*a, *b)).map(|(a, b)| Row::Member(*a, *b))?,
+            Key::Grant(a, b) => self.grants.get(&(*a, *b)).map(|(a, b)| Row::Grant(*a, *b))?,
+            Key::Direct(a, b) => self.direct.get(&(*a, *b)).map(|(a, b)| Row::Direct(*a, *b))?,
+            Key::Session(no) => Row::Session(self.sessions.get(no)?.clone()),
+            Key::Retired(hash) => Row::Retired(*hash, *self.retired.get(hash)?),
+            Key::Attempts(name) => Row::Attempts(name.clone(), self.attempts.get(name)?.clone()),
+            Key::Seen(id) => Row::Seen(*id, *self.seen.get(id)?),
+        })
+    }
+}
+
+/// What of the keys of one kind comes after a key; none: nothing.
+fn part<K>(
+    after: Option<&Key>,
+    kind: u8,
+    own: impl FnOnce(&Key) -> Option<K>,
+) -> Option<(Bound<K>, Bound<K>)> {
+    let from = match after {
+        Some(key) if key.kind() > kind => return None,
+        Some(key) if key.kind() == kind => own(key).map_or(Bound::Unbounded, Bound::Excluded),
+        _ => Bound::Unbounded,
+    };
+    Some((from, Bound::Unbounded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::realm::{Change, EntryId, ProfileNo, UserNo};
+
+    #[test]
+    fn the_scan_goes_on_after_any_row_and_each_row_is_found_by_its_key() {
+        let mut realm = Realm::default();
+        let name = |text: &str| protocol::UserName::parse(text).unwrap();
+        let attempts = ["a", "b", "c"].map(|it| Row::Attempts(name(it), Default::default()));
+        let pairs = [(1, 2), (1, 3), (2, 1)];
+        let members = pairs.map(|(a, b)| Row::Member(ProfileNo(a), UserNo(b)));
+        let seen = [1, 2].map(|id| Row::Seen(EntryId(id), 5));
+        let rows = attempts.into_iter().chain(members).chain(seen);
+        realm.absorb(&rows.map(Change::Put).collect::<Vec<_>>());
+        let all: Vec<Row> = realm.rows().collect();
+        assert_eq!((all.len(), realm.rows_count()), (10, 10));
+        for (at, row) in all.iter().enumerate() {
+            let key = row.key();
+            assert_eq!(realm.row(&key).as_ref(), Some(row));
+            let after: Vec<Row> = realm.rows_after(Some(&key)).collect();
+            assert_eq!(after, all[at + 1..]);
+        }
+        assert!(all.is_sorted_by_key(Row::key));
+    }
+}
