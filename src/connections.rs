@@ -10,8 +10,10 @@ use crate::feed::{Notice, Outbox};
 use crate::outside::source::Source;
 
 /// All open connections.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Connections {
+    /// What the machine allows, whatever the configuration says.
+    room: usize,
     outboxes: DashMap<usize, Arc<Outbox>>,
     open: AtomicUsize,
     by_address: DashMap<Source, usize>,
@@ -24,6 +26,15 @@ pub struct Place {
     address: Source,
 }
 
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPlace {
+    /// The gateway has as many connections as it may, or ends.
+    Full,
+    /// This address has as many as it may.
+    FullHere,
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.leave(self.address);
@@ -31,19 +42,30 @@ impl Drop for Place {
 }
 
 impl Connections {
+    /// None yet; at most `room`, however many are allowed.
+    pub fn new(room: usize) -> Self {
+        Self {
+            room,
+            outboxes: DashMap::new(),
+            open: AtomicUsize::new(0),
+            by_address: DashMap::new(),
+            closing: AtomicBool::new(false),
+        }
+    }
+
     /// Takes a place for a connection from `address`, unless there are too many.
     pub fn enter(
         self: &Arc<Self>,
         address: IpAddr,
         most: usize,
         most_here: usize,
-    ) -> Option<Place> {
+    ) -> Result<Place, NoPlace> {
         if self.closing.load(Ordering::Acquire) {
-            return None;
+            return Err(NoPlace::Full);
         }
-        if self.open.fetch_add(1, Ordering::AcqRel) >= most {
+        if self.open.fetch_add(1, Ordering::AcqRel) >= most.min(self.room) {
             self.open.fetch_sub(1, Ordering::AcqRel);
-            return None;
+            return Err(NoPlace::Full);
         }
         let address = Source::from(address);
         let mut here = self.by_address.entry(address).or_insert(0);
@@ -52,9 +74,9 @@ impl Connections {
         drop(here);
         if too_many {
             self.leave(address);
-            return None;
+            return Err(NoPlace::FullHere);
         }
-        Some(Place { connections: self.clone(), address })
+        Ok(Place { connections: self.clone(), address })
     }
 
     fn leave(&self, address: Source) {

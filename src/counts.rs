@@ -23,6 +23,7 @@ pub fn describe() {
     describe_histogram!("tollgate_push_lag_seconds", Unit::Seconds, "from a command to its push");
     describe_histogram!("tollgate_commit_seconds", Unit::Seconds, "from a command to its outcome");
     describe_counter!("tollgate_closed_total", "connections closed by the gateway, by reason");
+    describe_counter!("tollgate_turned_away_total", "connections that found no place");
     describe_counter!("tollgate_reloads_total", "readings of the configuration, by result");
 }
 
@@ -41,6 +42,11 @@ pub fn refused(row: Option<&Handler>, code: NackCode) {
 /// The configuration was read again: "done" or "refused".
 pub fn reloaded(result: &'static str) {
     counter!("tollgate_reloads_total", "result" => result).increment(1);
+}
+
+/// A connection found no place.
+pub fn turned_away() {
+    counter!("tollgate_turned_away_total").increment(1);
 }
 
 /// A connection was closed by the gateway.

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use crate::connections::Connections;
 use crate::notes::Notes;
 use crate::outside::clock::Clock;
+use crate::outside::descriptors;
 use crate::outside::passwords::Passwords;
 use crate::polling::Polls;
 use crate::realm::Policy;
@@ -56,7 +57,7 @@ impl Node {
             settings.security.genesis_password.validation.password_salt.expose(),
         );
         Arc::new(Self {
-            connections: Arc::default(),
+            connections: Arc::new(Connections::new(descriptors::room())),
             polls: Polls::default(),
             notes: Notes::default(),
             reloaded: Notify::new(),

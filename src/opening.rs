@@ -51,7 +51,8 @@ pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, Ope
         Engine::Sled => {
             // The database panics on some damage: that is damage, not the end of the world.
             let read = || -> Result<_, StoreError> {
-                let store = Store::open(dir, settings.store.cache_mb)?;
+                let kept = &settings.store;
+                let store = Store::open(dir, kept.cache_mb, kept.reserve_mb)?;
                 let log = store.log()?;
                 let realm = load(&store, log.first())?;
                 Ok((store, log, realm))

@@ -2,6 +2,7 @@
 //! the realm.
 
 pub mod clock;
+pub mod descriptors;
 pub mod dice;
 pub mod passwords;
 pub mod seal;

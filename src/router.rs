@@ -1,13 +1,15 @@
 //! The router: find the row, check who asks, serve, reply. The only place that logs and counts
 //! messages; it knows no message by name.
 
-use std::panic::AssertUnwindSafe;
+mod reply;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures::FutureExt;
 use protocol::{Envelope, Nack, NackCode, UserName};
 
-use crate::call::{Answered, Call, Caller, Effect, Root, no_session};
+use crate::call::{Answered, Call, Caller, Root, no_session};
 use crate::counts;
 use crate::messages::{self, Access, Ask, Handler, Serve};
 use crate::node::Node;
@@ -18,34 +20,7 @@ use crate::realm::command::End;
 use crate::realm::sessions::TokenHash;
 use crate::realm::{Command, EndReason, Millis, Outcome};
 use crate::settings::{AckNaming, NackNaming};
-
-/// What goes back: a frame, and what it does to the connection.
-#[derive(Debug, Default)]
-pub struct Reply {
-    /// The frame; empty when the answer is the data itself.
-    pub frame: String,
-    /// The session to which the connection belongs from now on, if that is new.
-    pub bind: Option<Arc<Presence>>,
-    /// What happens once it is written.
-    pub effect: Effect,
-    /// The code of the refusal that the frame is.
-    pub refused: Option<NackCode>,
-}
-
-/// What a look at a frame came to.
-pub enum Looked {
-    /// It is answered.
-    Answered(Reply),
-    /// It is to be served in its turn.
-    InTurn,
-}
-
-/// What a connection remembers of the token it uses, so that the next message need not hash it.
-#[derive(Debug, Default)]
-pub struct KnownToken {
-    token: Box<str>,
-    epoch: u32,
-}
+pub use reply::{KnownToken, Looked, Reply};
 
 /// The longest REASON: an audit row has to hold it.
 const REASON_MAX: usize = 512;
@@ -54,12 +29,21 @@ const REASON_MAX: usize = 512;
 #[derive(Clone)]
 pub struct Router {
     node: Arc<Node>,
+    find: Find,
 }
+
+/// Finds the row of a message by its name.
+pub type Find = fn(&str) -> Option<&'static Handler>;
 
 impl Router {
     /// A router for this gateway.
     pub fn new(node: Arc<Node>) -> Self {
-        Self { node }
+        Self::with(node, messages::find)
+    }
+
+    /// The same with another table of messages.
+    pub fn with(node: Arc<Node>, find: Find) -> Self {
+        Self { node, find }
     }
 
     /// The gateway.
@@ -84,7 +68,7 @@ impl Router {
             }
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
-        let Some(row) = messages::find(&envelope.message_type) else {
+        let Some(row) = (self.find)(&envelope.message_type) else {
             let nack = unknown(&envelope.message_type);
             return Looked::Answered(self.refuse(None, source_ref, &nack, caller, None));
         };
@@ -92,7 +76,9 @@ impl Router {
         let speaker = self.speaker(caller, Some(known), &envelope, now);
         let session = speaker.as_ref().ok();
         let served = self.permit(row, &envelope, &speaker).and_then(|()| {
-            serve(&Ask { node: &self.node, caller, session, envelope: &envelope, now }, source_ref)
+            let ask = Ask { node: &self.node, caller, session, envelope: &envelope, now };
+            let served = catch_unwind(AssertUnwindSafe(|| serve(&ask, source_ref)));
+            served.unwrap_or_else(|_| Err(internal(row.name)))
         });
         let reply = match served {
             Ok(frame) => Reply { frame, ..Reply::default() },
@@ -150,7 +136,7 @@ impl Router {
             return self.refuse(None, None, &nack, caller, None);
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
-        self.refuse(messages::find(&envelope.message_type), source_ref, &nack, caller, None)
+        self.refuse((self.find)(&envelope.message_type), source_ref, &nack, caller, None)
     }
 
     /// The session that a token speaks for, for whoever asks without a message.
@@ -181,7 +167,7 @@ impl Router {
         let source_ref = || protocol::envelope::source_ref_of(frame);
         let envelope = self.decode(frame).map_err(|nack| refuse(None, source_ref(), &nack))?;
         let source_ref = envelope.source_ref.map(|it| it.json());
-        let row = messages::find(&envelope.message_type)
+        let row = (self.find)(&envelope.message_type)
             .ok_or_else(|| refuse(None, source_ref, &unknown(&envelope.message_type)))?;
         let speaker = self.speaker(caller, None, &envelope, now);
         self.permit(row, &envelope, &speaker).map_err(|nack| {

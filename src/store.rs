@@ -3,6 +3,7 @@
 
 mod format;
 mod image;
+pub mod space;
 pub mod trail;
 
 use std::io;
@@ -20,6 +21,7 @@ use crate::log::sled::SledLog;
 use crate::realm::{Audited, Row};
 use format::{FORMAT, Found};
 use image::{IMAGE, Image};
+use space::Space;
 use trail::Trail;
 
 /// Why a store cannot be used, by what its owner may do about it.
@@ -48,6 +50,7 @@ pub struct Store {
     db: sled::Db,
     rows: sled::Tree,
     dir: std::path::PathBuf,
+    space: Space,
     image: Mutex<Image>,
     /// Whether the sum of the rows could be read.
     has_sum: bool,
@@ -68,8 +71,9 @@ impl StoreError {
 }
 
 impl Store {
-    /// Opens the store in `dir`, or makes one. `cache_mb`: what sled keeps in memory.
-    pub fn open(dir: &Path, cache_mb: u64) -> Result<Self, StoreError> {
+    /// Opens the store in `dir`, or makes one. `cache_mb`: what sled keeps in memory; `reserve_mb`:
+    /// what is kept back of the disk.
+    pub fn open(dir: &Path, cache_mb: u64, reserve_mb: u64) -> Result<Self, StoreError> {
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -99,7 +103,8 @@ impl Store {
         let trail = db.open_tree("audit").map_err(StoreError::sled)?;
         let trail = Arc::new(Trail::on_disk(trail, image.trail));
         let (image, has_sum) = (Mutex::new(image), sum.is_some());
-        Ok(Self { db, rows, dir: dir.to_owned(), image, has_sum, found, trail })
+        let (dir, space) = (dir.to_owned(), Space::new(dir, reserve_mb));
+        Ok(Self { db, rows, dir, space, image, has_sum, found, trail })
     }
 
     /// Whether a folder holds what a store is made of, whole or not.
@@ -119,7 +124,7 @@ impl Store {
 
     /// The log in the same database.
     pub fn log(&self) -> Result<SledLog, StoreError> {
-        let log = SledLog::open(&self.db, &self.dir, self.is_new())?;
+        let log = SledLog::open(&self.db, &self.dir, self.space.clone(), self.is_new())?;
         if self.found != Found::Current {
             // The last step of making a store: whatever ends before it has made none. An older one
             // is from here on one that only this version reads.

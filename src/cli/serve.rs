@@ -60,6 +60,7 @@ impl Serve {
         let tls = settings.server.tls.is_on().then(|| Identity::open(&settings.server.tls));
         let tls = tls.transpose()?.map(Arc::new);
         log_to_stderr();
+        faults_to_log();
         let metrics = PrometheusBuilder::new().set_buckets(counts::BUCKETS)?;
         let metrics = metrics.install_recorder().context("metrics")?;
         counts::describe();
@@ -207,4 +208,14 @@ fn log_to_stderr() {
     };
     // A second subscriber is only possible in tests, where the first one is as good.
     let _ = done;
+}
+
+/// A fault of ours is told with its place. Its words only where they stand in the source: others may
+/// hold what was sent.
+fn faults_to_log() {
+    std::panic::set_hook(Box::new(|fault| {
+        let at = fault.location().map(ToString::to_string).unwrap_or_default();
+        let words = fault.payload().downcast_ref::<&'static str>().unwrap_or(&"");
+        tracing::error!(at, words, "a fault in the gateway");
+    }));
 }

@@ -21,6 +21,7 @@ use super::mark::Mark;
 use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed};
 use crate::realm::Millis;
 use crate::store::StoreError;
+use crate::store::space::Space;
 use committer::{Committer, Job};
 use stored::Verified;
 use trouble::Trouble;
@@ -43,7 +44,7 @@ pub struct SledLog {
 
 impl SledLog {
     /// Opens the log of a store in `dir` and checks it: chain, order, high-water mark.
-    pub fn open(db: &sled::Db, dir: &Path, is_new: bool) -> Result<Self, StoreError> {
+    pub fn open(db: &sled::Db, dir: &Path, space: Space, is_new: bool) -> Result<Self, StoreError> {
         let tree = db.open_tree("log").map_err(StoreError::sled)?;
         let mut mark = Mark::open(dir).map_err(StoreError::Io)?;
         let Verified { first, last, link } = stored::verify(&tree, &mark, is_new)?;
@@ -54,7 +55,7 @@ impl SledLog {
         let data = File::open(dir.join("sled").join("db")).map_err(StoreError::Io)?;
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let (follow, follower) = sync_channel(FOLLOWING_MAX);
-        let trouble = Arc::new(Trouble::default());
+        let trouble = Arc::new(Trouble::new(space));
         let committer = Committer {
             db: db.clone(),
             tree: tree.clone(),

@@ -11,13 +11,17 @@ use tokio::sync::watch;
 use super::http;
 use super::stream::Stream;
 use super::tls::Identity;
+use crate::connections::NoPlace;
+use crate::counts;
 use crate::router::Router;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
-/// What a connection beyond the limits gets.
+/// What a connection beyond the limits gets: of its address, and of the gateway.
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 /// The longest pause after a failed accept.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Unacknowledged data for this long: the peer is gone.
@@ -69,13 +73,16 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, rou
     let limits = &settings.server.limits;
     let here =
         if limits.is_exempt(peer.ip()) { usize::MAX } else { limits.connections_per_address_max };
-    let Some(place) = node.connections.enter(peer.ip(), limits.connections_max, here) else {
-        tracing::debug!(address = %peer.ip(), "too many connections");
-        // A word for whoever listens; nobody waits for it to be heard.
-        if tls.is_none() {
-            let _ = stream.try_write(TOO_MANY);
+    let place = match node.connections.enter(peer.ip(), limits.connections_max, here) {
+        Ok(place) => place,
+        Err(why) => {
+            tracing::debug!(address = %peer.ip(), ?why, "too many connections");
+            counts::turned_away();
+            // A word for whoever listens; nobody waits for it to be heard.
+            let word = if why == NoPlace::Full { FULL } else { TOO_MANY };
+            let _ = tls.is_none().then(|| stream.try_write(word));
+            return;
         }
-        return;
     };
     // Small frames must not wait for each other; a failure here only costs time.
     let _ = stream.set_nodelay(true);

@@ -19,7 +19,9 @@ impl Settings {
             keep("server.tls", &mut self.server.tls, &running.server.tls, &mut kept);
         }
         keep("store.engine", &mut self.store.engine, &running.store.engine, &mut kept);
-        keep("store.cache_mb", &mut self.store.cache_mb, &running.store.cache_mb, &mut kept);
+        let (new, old) = (&mut self.store, &running.store);
+        keep("store.cache_mb", &mut new.cache_mb, &old.cache_mb, &mut kept);
+        keep("store.reserve_mb", &mut new.reserve_mb, &old.reserve_mb, &mut kept);
         let (new, old) = (&mut self.security, &running.security);
         keep("security.scrypt", &mut new.scrypt, &old.scrypt, &mut kept);
         keep(

@@ -11,6 +11,8 @@ pub struct Store {
     pub engine: Engine,
     /// Megabytes that the store caches; its memory can grow to ten times of it.
     pub cache_mb: u64,
+    /// Megabytes of the disk that are kept back: with less, changes are refused. 0: none.
+    pub reserve_mb: u64,
     /// Days for which commands are kept in the log; never fewer than the records need. 0: for ever.
     pub retain_log_days: u64,
     /// Days for which the audit trail is kept. 0: for ever.
@@ -28,12 +30,21 @@ pub enum Engine {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { engine: Engine::Sled, cache_mb: 64, retain_log_days: 90, audit_retain_days: 365 }
+        Self {
+            engine: Engine::Sled,
+            cache_mb: 64,
+            reserve_mb: 64,
+            retain_log_days: 90,
+            audit_retain_days: 365,
+        }
     }
 }
 
 impl Store {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        if self.reserve_mb > 1 << 20 {
+            wrong.push("store.reserve_mb is at most 1048576".to_owned());
+        }
         if !(1..=65_536).contains(&self.cache_mb) {
             wrong.push("store.cache_mb is 1 to 65536".to_owned());
         }

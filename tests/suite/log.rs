@@ -21,7 +21,7 @@ fn entry(number: u64) -> Entry {
 }
 
 fn open(dir: &Path) -> (Store, tollgate::log::sled::SledLog) {
-    let store = Store::open(dir, 8).unwrap();
+    let store = Store::open(dir, 8, 0).unwrap();
     let log = store.log().unwrap();
     (store, log)
 }
@@ -66,7 +66,7 @@ async fn a_trimmed_log_begins_at_its_anchor() {
     store.save(900, &[], &[]).unwrap();
     log.close();
     drop((log, store));
-    let store = Store::open(home.path(), 8).unwrap();
+    let store = Store::open(home.path(), 8, 0).unwrap();
     assert!(matches!(store.log(), Err(StoreError::Damaged(_))));
 }
 

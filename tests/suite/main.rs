@@ -8,6 +8,7 @@ mod crash;
 mod decode;
 mod documents;
 mod export;
+mod faults;
 mod formats;
 mod gateway;
 mod log;

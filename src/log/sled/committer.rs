@@ -92,6 +92,10 @@ impl Committer {
             answer(group, || AppendError::NotStored(why.clone()));
             return rest;
         }
+        if let Some(why) = self.trouble.full() {
+            answer(group, || AppendError::NotStored(why.clone()));
+            return rest;
+        }
         self.trouble.begin();
         let written = self.write(batch, seq, link);
         match written {

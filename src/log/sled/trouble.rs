@@ -1,15 +1,18 @@
-//! Why nothing can be written at the moment: the last commit failed, or one does not end.
+//! Why nothing can be written at the moment: the disk is full, the last commit failed, or one does
+//! not end.
 
 use parking_lot::Mutex;
 
 use crate::outside::clock::{Stopwatch, stopwatch};
+use crate::store::space::Space;
 
 /// A commit that takes longer is told as trouble.
 const COMMIT_MAX_SECS: f64 = 5.0;
 
 /// What the committer is at, for whoever asks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Trouble {
+    space: Space,
     inside: Mutex<Inside>,
 }
 
@@ -17,9 +20,28 @@ pub(super) struct Trouble {
 struct Inside {
     failed: Option<String>,
     running: Option<Stopwatch>,
+    /// The disk was full at the last look.
+    full: bool,
 }
 
 impl Trouble {
+    /// None yet.
+    pub(super) fn new(space: Space) -> Self {
+        Self { space, inside: Mutex::default() }
+    }
+
+    /// Why a commit is not to begin, if so. What is full is told once, and so is its end.
+    pub(super) fn full(&self) -> Option<String> {
+        let short = self.space.short();
+        let was_full = std::mem::replace(&mut self.inside.lock().full, short.is_some());
+        match &short {
+            Some(why) if !was_full => tracing::error!(why, "changes are refused"),
+            None if was_full => tracing::info!("there is space again: changes are taken"),
+            _ => {}
+        }
+        short
+    }
+
     /// A commit begins.
     pub(super) fn begin(&self) {
         self.inside.lock().running = Some(stopwatch());
@@ -27,7 +49,8 @@ impl Trouble {
 
     /// It ended, or failed for this reason.
     pub(super) fn end(&self, failed: Option<String>) {
-        *self.inside.lock() = Inside { failed, running: None };
+        let mut inside = self.inside.lock();
+        (inside.failed, inside.running) = (failed, None);
     }
 
     /// The trouble in words, if there is any.
@@ -35,6 +58,8 @@ impl Trouble {
         let inside = self.inside.lock();
         let secs = inside.running.map_or(0.0, |watch| watch.elapsed_secs());
         let hangs = || format!("a commit has not ended for {secs:.0} s");
-        inside.failed.clone().or_else(|| (secs > COMMIT_MAX_SECS).then(hangs))
+        let told = inside.failed.clone().or_else(|| (secs > COMMIT_MAX_SECS).then(hangs));
+        drop(inside);
+        told.or_else(|| self.space.short())
     }
 }

@@ -1,0 +1,133 @@
+//! The wall clock jumps, or the process is stopped for a while: no session ends for it, none lives
+//! on.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::crash::ledger;
+use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::operation::get;
+
+/// A gateway whose wall clock is moved by a file.
+struct Moved {
+    home: Home,
+    gateway: Gateway,
+    offset: PathBuf,
+}
+
+impl Moved {
+    fn start(configuration: &str) -> Self {
+        let home = Home::new(configuration);
+        let offset = home.path().join("offset");
+        std::fs::write(&offset, "+0").unwrap();
+        let gateway = Self::spawn(&home, &offset);
+        Self { home, gateway, offset }
+    }
+
+    fn spawn(home: &Home, offset: &PathBuf) -> Gateway {
+        let found = ["x86_64", "aarch64"].map(|machine| {
+            PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"))
+        });
+        let library = found.iter().find(|path| path.exists()).expect("faketime is installed");
+        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", offset);
+        command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        Gateway::spawn(&mut command).expect("it starts")
+    }
+
+    fn jump(&self, seconds: i64) {
+        std::fs::write(&self.offset, format!("{seconds:+}")).unwrap();
+    }
+}
+
+async fn details(client: &mut Client) -> Value {
+    client.ask(json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "d" })).await
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ends_no_session_and_is_told() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let management = format!("management_listen = '{free}'");
+    let moved = Moved::start(&QUICK.replace("management_listen = ''", &management));
+    let mut admin = Client::login(moved.gateway.address, "admin", PASSWORD).await;
+    assert_eq!(get(free, "/health/ready").await.0, 200);
+    // Half an hour without use would end it; and 1.5 minutes without a sign of life.
+    for seconds in [3_600, -3_600] {
+        moved.jump(seconds);
+        let jumped = Instant::now();
+        while get(free, "/health/ready").await.0 != 503 {
+            assert!(jumped.elapsed() < Duration::from_secs(5), "nobody is told of the jump");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        for _ in 0..10 {
+            assert_eq!(details(&mut admin).await["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_ACK");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    moved.jump(0);
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_lets_no_session_live_on() {
+    let idle = "[security]\nsession_timeout_mins = 0.03\nrefresh_token_expiration_mins = 0.1\n";
+    let mut moved = Moved::start(&format!("{QUICK}{idle}"));
+    let mut idle = Client::login(moved.gateway.address, "admin", PASSWORD).await;
+    let began = Instant::now();
+    moved.jump(-3_600);
+    let mut last = Value::Null;
+    while let Some(message) = idle.receive().await {
+        last = message;
+    }
+    assert_eq!(last["DETAILS"]["REASON"], "IDLE", "{last}");
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(1) && took < Duration::from_secs(6), "after {took:?}");
+
+    // Nor over a restart an hour earlier.
+    let mut other = Client::connect(moved.gateway.address).await;
+    let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+        "DETAILS": { "USER_NAME": "admin", "PASSWORD": PASSWORD } });
+    let ack = other.ask(login).await;
+    ledger::run(Command::new("kill").args(["-KILL", &moved.gateway.child.id().to_string()]));
+    moved.gateway.child.wait().unwrap();
+    moved.gateway = Moved::spawn(&moved.home, &moved.offset);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let mut late = Client::connect(moved.gateway.address).await;
+    let old = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": 1,
+        "SESSION_AUTH_TOKEN": ack["SESSION_AUTH_TOKEN"] });
+    let refused = late.ask(old).await;
+    assert_eq!(refused["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_NACK", "{refused}");
+}
+
+/// What was sent while the process stood still is not served for a session that is over.
+#[tokio::test]
+async fn a_process_that_stood_still_serves_nothing_on_a_dead_session() {
+    let idle = "[security]\nsession_timeout_mins = 0.03\n";
+    let home = Home::new(&format!("{QUICK}{idle}"));
+    let gateway = home.start();
+    let signal = |name: &str| {
+        ledger::run(Command::new("kill").args([name, &*gateway.child.id().to_string()]));
+    };
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(Client::login(gateway.address, "admin", PASSWORD).await);
+    }
+    signal("-STOP");
+    let insert = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "late" });
+    for client in &mut clients {
+        client.send(insert.clone()).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    signal("-CONT");
+    for mut client in clients {
+        let mut ended = false;
+        while let Some(message) = client.receive().await {
+            assert_ne!(message["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_ACK", "{message}");
+            ended |= message["MESSAGE_TYPE"] == "SESSION_ENDED";
+        }
+        assert!(ended, "its session is over, and it is told");
+    }
+}
