@@ -240,7 +240,7 @@ mod tests {
             rows.insert(row.key(), row);
         }
         for key in &step.gone {
-            rows.remove(&Key::from_hex(key).unwrap()).unwrap();
+            rows.remove(&Key::from_hex(key).unwrap());
         }
     }
 

@@ -5,7 +5,9 @@ mod backup;
 mod configuration;
 mod export;
 mod first_start;
+mod health;
 mod offline;
+mod packaging;
 mod populate;
 mod reach;
 mod reload;
@@ -48,6 +50,12 @@ enum Sub {
     User(user::User),
     /// Log in to a running gateway, say a few messages and print the answers
     Say(say::Say),
+    /// Ask a running gateway whether it is ready
+    Health(health::Health),
+    /// Print a Grafana dashboard of the metrics
+    Dashboard,
+    /// Print what completes the command line in a shell
+    Completions(packaging::Completions),
     /// Print the schemas of the wire: OpenAPI, AsyncAPI, or those of one message
     Schema(schema::Schema),
     /// The audit trail of a stopped store
@@ -96,6 +104,9 @@ pub fn run() -> ExitCode {
         Sub::Import(import) => import.run(),
         Sub::Populate(populate) => populate.run(),
         Sub::Schema(schema) => schema.run(),
+        Sub::Health(health) => health.run(),
+        Sub::Dashboard => packaging::print_dashboard(),
+        Sub::Completions(completions) => completions.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,20 +11,84 @@ pub const BUCKETS: &[f64] = &[
     0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
+/// How a metric is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// How often something happened since the start.
+    Counter,
+    /// How much of something there is.
+    Gauge,
+    /// How long something took, in seconds.
+    Seconds,
+}
+
+/// One metric.
+#[derive(Debug)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// How it is read.
+    pub kind: Kind,
+    /// What it tells apart.
+    pub labels: &'static [&'static str],
+    /// What it is.
+    pub text: &'static str,
+}
+
+const fn metric(
+    name: &'static str,
+    kind: Kind,
+    labels: &'static [&'static str],
+    text: &'static str,
+) -> Metric {
+    Metric { name, kind, labels, text }
+}
+
+/// Every metric there is.
+pub static METRICS: [Metric; 12] = [
+    metric("tollgate_connections", Kind::Gauge, &[], "open sockets"),
+    metric("tollgate_sessions", Kind::Gauge, &[], "sessions that this node knows"),
+    metric(
+        "tollgate_message_seconds",
+        Kind::Seconds,
+        &["message_type"],
+        "serving one message, by type",
+    ),
+    metric(
+        "tollgate_refused_total",
+        Kind::Counter,
+        &["message_type", "code"],
+        "refusals, by message type and code",
+    ),
+    metric("tollgate_push_lag_seconds", Kind::Seconds, &[], "from a command to its push"),
+    metric("tollgate_commit_seconds", Kind::Seconds, &[], "from a command to its outcome"),
+    metric("tollgate_hash_queue_jobs", Kind::Gauge, &[], "passwords that wait to be hashed"),
+    metric("tollgate_hash_wait_seconds", Kind::Seconds, &[], "waiting for a hash thread"),
+    metric("tollgate_hash_seconds", Kind::Seconds, &[], "one password hash"),
+    metric(
+        "tollgate_closed_total",
+        Kind::Counter,
+        &["reason"],
+        "connections closed by the gateway, by reason",
+    ),
+    metric("tollgate_turned_away_total", Kind::Counter, &[], "connections that found no place"),
+    metric(
+        "tollgate_reloads_total",
+        Kind::Counter,
+        &["result"],
+        "readings of the configuration, by result",
+    ),
+];
+
 /// Describes every metric; once, after the recorder is in place.
 pub fn describe() {
-    describe_histogram!("tollgate_message_seconds", Unit::Seconds, "serving one message, by type");
-    describe_counter!("tollgate_refused_total", "refusals, by message type and code");
-    describe_gauge!("tollgate_connections", "open sockets");
-    describe_gauge!("tollgate_sessions", "sessions that this node knows");
-    describe_gauge!("tollgate_hash_queue_jobs", "passwords that wait to be hashed");
-    describe_histogram!("tollgate_hash_wait_seconds", Unit::Seconds, "waiting for a hash thread");
-    describe_histogram!("tollgate_hash_seconds", Unit::Seconds, "one password hash");
-    describe_histogram!("tollgate_push_lag_seconds", Unit::Seconds, "from a command to its push");
-    describe_histogram!("tollgate_commit_seconds", Unit::Seconds, "from a command to its outcome");
-    describe_counter!("tollgate_closed_total", "connections closed by the gateway, by reason");
-    describe_counter!("tollgate_turned_away_total", "connections that found no place");
-    describe_counter!("tollgate_reloads_total", "readings of the configuration, by result");
+    for metric in &METRICS {
+        match metric.kind {
+            Kind::Counter => describe_counter!(metric.name, metric.text),
+            Kind::Gauge => describe_gauge!(metric.name, metric.text),
+            Kind::Seconds => describe_histogram!(metric.name, Unit::Seconds, metric.text),
+        }
+    }
 }
 
 /// A message was served.

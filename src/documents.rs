@@ -1,7 +1,8 @@
-//! The documents of the wire, made from the handler table: OpenAPI for REST, AsyncAPI for the
-//! WebSocket. No second description of a message exists.
+//! The documents, made from the tables: OpenAPI for REST, AsyncAPI for the WebSocket, the dashboard
+//! of the metrics. No second description of a message or a metric exists.
 
 pub mod asyncapi;
+pub mod dashboard;
 pub mod openapi;
 
 use serde_json::{Map, Value, json};

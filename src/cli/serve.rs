@@ -210,8 +210,8 @@ fn log_to_stderr() {
     let _ = done;
 }
 
-/// A fault of ours is told with its place. Its words only where they stand in the source: others may
-/// hold what was sent.
+/// A fault of ours is told with its place. Its words only where they stand in the source: others
+/// may hold what was sent.
 fn faults_to_log() {
     std::panic::set_hook(Box::new(|fault| {
         let at = fault.location().map(ToString::to_string).unwrap_or_default();

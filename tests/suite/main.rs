@@ -14,6 +14,7 @@ mod gateway;
 mod log;
 mod matrix;
 mod operation;
+mod packaging;
 mod realm;
 mod reload;
 mod resets;

@@ -75,7 +75,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "realm",
         ],
     ),
-    ("documents", &["feed", "messages"]),
+    ("documents", &["counts", "feed", "messages"]),
     ("counts", &["messages"]),
     ("router", &["messages", "call", "counts", "node", "presence", "outside", "realm", "settings"]),
     ("link", &["realm"]),

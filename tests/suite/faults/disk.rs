@@ -124,8 +124,8 @@ async fn a_full_disk_refuses_writes_until_there_is_space() {
     whole(&mut admin, &acknowledged).await;
 }
 
-/// Nothing is kept back, so that the database meets the end of the disk: the one command at the edge
-/// may have any outcome, which is said; the rest is as above, until a restart.
+/// Nothing is kept back, so that the database meets the end of the disk: the one command at the
+/// edge may have any outcome, which is said; the rest is as above, until a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_fills_under_a_commit_loses_nothing() {
     let (home, disk, management) = small("0").await;

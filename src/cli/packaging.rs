@@ -1,0 +1,32 @@
+//! `dashboard` and `completions`: what packages of the gateway carry.
+
+use anyhow::Result;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Arguments;
+use crate::documents::dashboard;
+
+/// For which shell.
+#[derive(Args)]
+pub(super) struct Completions {
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(&self) -> Result<()> {
+        clap_complete::generate(
+            self.shell,
+            &mut Arguments::command(),
+            "tollgate",
+            &mut std::io::stdout(),
+        );
+        Ok(())
+    }
+}
+
+pub(super) fn print_dashboard() -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(&dashboard::document())?);
+    Ok(())
+}
