@@ -1,6 +1,9 @@
-//! Every conversation under `protocol/scripts`, through the router alone and over a real socket.
+//! Every conversation under `protocol/scripts`, through the router alone, over a real socket, and
+//! over REST.
 
-use std::collections::{HashMap, VecDeque};
+mod rest;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use tollgate::outside::clock::Clock;
 use tollgate::router::{KnownToken, Looked, Reply, Router};
 use tollgate::settings::Settings;
 
-use crate::gateway::Home;
+use crate::gateway::{Gateway, Home};
 
 const CONFIGURATION: &str = "\
 [server]
@@ -72,6 +75,14 @@ pub trait Talk {
     async fn send(&mut self, text: String);
     async fn send_binary(&mut self, bytes: Vec<u8>);
     async fn receive(&mut self) -> Frame;
+    /// Whether this transport carries a message; none: the end of a connection.
+    fn hears(&self, _: Option<&str>) -> bool {
+        true
+    }
+    /// Whether a message can be sent at all; if not, its answer is not waited for.
+    fn sends(&self, _: &serde_json::Value) -> bool {
+        true
+    }
 }
 
 async fn play<T: Transport>(transport: &T, path: &Path) {
@@ -79,6 +90,7 @@ async fn play<T: Transport>(transport: &T, path: &Path) {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let script = Script::parse(&text).unwrap_or_else(|error| panic!("{name}, {error}"));
     let (mut links, mut memory) = (HashMap::new(), Memory::default());
+    let mut unsent = BTreeSet::new();
     for step in script.steps {
         let at = format!("{name}:{}", step.line);
         if let Action::Wait(time) = step.action {
@@ -92,12 +104,34 @@ async fn play<T: Transport>(transport: &T, path: &Path) {
             links.remove(&step.link);
             continue;
         }
-        take(links.get_mut(&step.link).unwrap(), step.action, &mut memory, &at).await;
+        let link = links.get_mut(&step.link).unwrap();
+        if let Action::Send(body) = &step.action {
+            match link.sends(body) {
+                true => unsent.remove(&step.link),
+                false => unsent.insert(step.link.clone()),
+            };
+        }
+        if !unsent.contains(&step.link) {
+            take(link, step.action, &mut memory, &at).await;
+        }
     }
 }
 
 /// Takes one step on its connection.
 async fn take(link: &mut impl Talk, action: Action, memory: &mut Memory, at: &str) {
+    let heard = match &action {
+        Action::Closed(_) => link.hears(None),
+        Action::Expect(pattern) | Action::Seek(pattern) => {
+            // The end of a session ends its subscriptions.
+            let ended = pattern.get("LOGGED_OUT").is_some();
+            let kind = pattern.get("MESSAGE_TYPE").and_then(|it| it.as_str()).unwrap_or("");
+            link.hears(Some(if ended { "SESSION_ENDED" } else { kind }))
+        }
+        _ => true,
+    };
+    if !heard {
+        return;
+    }
     match action {
         Action::Send(body) => {
             let text = memory.fill(&body).unwrap_or_else(|wrong| panic!("{at}: {wrong}"));
@@ -171,15 +205,48 @@ impl Talk for WebSocketStream<TcpStream> {
 #[tokio::test]
 async fn every_script_plays_over_a_real_socket() {
     for script in scripts() {
-        let home = Home::new(CONFIGURATION);
-        for (user, password, profile) in USERS {
-            let mut words = vec!["user", "add", user, "--password-stdin"];
-            words.extend(profile.iter().flat_map(|profile| ["--profile", profile]));
-            add_user(&home, &words, password);
-        }
-        let gateway = home.start();
+        let (_home, gateway) = with_users();
         play(&Sockets(gateway.address), &script).await;
         assert_eq!(gateway.signal("-TERM").0, Some(0));
+    }
+}
+
+/// A gateway with the users of the scripts.
+fn with_users() -> (Home, Gateway) {
+    let home = Home::new(CONFIGURATION);
+    for (user, password, profile) in USERS {
+        let mut words = vec!["user", "add", user, "--password-stdin"];
+        words.extend(profile.iter().flat_map(|profile| ["--profile", profile]));
+        add_user(&home, &words, password);
+    }
+    let gateway = home.start();
+    (home, gateway)
+}
+
+/// Frames that are no messages are of sockets only; what REST makes of such bodies has its own
+/// tests.
+const OF_SOCKETS: &[&str] = &["errors.script"];
+
+#[tokio::test]
+async fn every_script_plays_over_rest() {
+    for script in scripts() {
+        if !OF_SOCKETS.iter().any(|name| script.ends_with(name)) {
+            let (_home, gateway) = with_users();
+            play(&rest::Requests(gateway.address), &script).await;
+        }
+    }
+}
+
+#[test]
+fn every_message_is_in_a_script() {
+    let texts = scripts().into_iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let texts = texts.collect::<Vec<_>>().join("\n");
+    for row in &tollgate::messages::TABLE {
+        let json = format!("\"MESSAGE_TYPE\": \"{}\"", row.name);
+        let lines = format!("MESSAGE_TYPE = {}\n", row.name);
+        let sent = texts.contains(&json) || texts.contains(&lines);
+        assert!(sent, "no script sends {}", row.name);
+        assert!(texts.contains(row.ack), "no script has {}", row.ack);
     }
 }
 
