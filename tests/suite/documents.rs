@@ -75,7 +75,16 @@ fn no_drawn_request_is_a_fault_of_the_gateway() {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/validators");
     let out = Command::new(tools.join("bin/st"))
         .args(["run", &format!("{at}/openapi.json"), "--url", &at, "--phases", "fuzzing"])
-        .args(["--checks", "not_a_server_error", "--seed", "7", "--max-examples", "20"])
+        .args([
+            "--checks",
+            "not_a_server_error",
+            "--seed",
+            "7",
+            "--max-examples",
+            "20",
+            "--max-time",
+            "60",
+        ])
         .args(["-H", &format!("Authorization: Bearer {token}")])
         .current_dir(home.path())
         .output()

@@ -1,6 +1,7 @@
 //! The suite: one test binary, one module a subject.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
+mod administrators;
 mod audit;
 mod backup;
 mod conflation;
