@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod descriptors;
 pub mod dice;
+pub mod mail;
 pub mod passwords;
 pub mod seal;
 pub mod source;

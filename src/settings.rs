@@ -6,6 +6,7 @@ mod difference;
 mod document;
 mod heartbeat;
 mod keys;
+mod mail;
 mod secret;
 mod security;
 mod server;
@@ -18,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use heartbeat::Heartbeat;
+pub use mail::{Mail, Transport};
 pub use secret::Secret;
 pub use security::{LoginErrors, ResetMode, Retry, Scrypt, Security, WhenSessionsAreFull};
 pub use server::{
@@ -44,6 +46,8 @@ pub struct Settings {
     pub store: Store,
     /// Sessions and passwords.
     pub security: Security,
+    /// How mails leave.
+    pub mail: Mail,
 }
 
 impl Settings {
@@ -56,6 +60,11 @@ impl Settings {
         self.service_list.check(&mut wrong);
         self.store.check(&mut wrong);
         self.security.check(&mut wrong);
+        self.mail.check(&mut wrong);
+        if self.security.reset_mode == ResetMode::Email && self.mail.transport == Transport::Off {
+            wrong
+                .push("security.reset_mode is email: mail.transport says how it leaves".to_owned());
+        }
         if wrong.is_empty() { Ok(()) } else { Err(SettingsError::Invalid(wrong)) }
     }
 }

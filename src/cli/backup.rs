@@ -129,7 +129,7 @@ async fn ask(client: &mut Client, message: String) -> Result<Value> {
         if !kind.ends_with("_NACK") {
             return Ok(answer["DETAILS"].take());
         }
-        match answer["DETAILS"]["RETRY_AFTER_MS"].as_u64() {
+        match answer["ERROR"][0]["DETAILS"]["RETRY_AFTER_MS"].as_u64() {
             Some(wait) if wait <= PATIENCE_MS => {
                 tokio::time::sleep(Duration::from_millis(wait.max(10))).await;
             }

@@ -29,7 +29,8 @@ pub struct Security {
     /// passwords.
     pub login_errors: LoginErrors,
     /// What EVENT_RESET_USER_PASSWORD leaves behind: "blank", a password that is empty until it is
-    /// changed (S2), or "one_time_password", one that is told once, to whoever resets.
+    /// changed (S2), "one_time_password", one that is told once, to whoever resets, or "email", one
+    /// that is mailed to the user.
     pub reset_mode: ResetMode,
     /// Minutes after a reset in which the password must be changed; decimals allowed.
     pub reset_window_mins: f64,
@@ -61,6 +62,7 @@ pub enum WhenSessionsAreFull {
 pub enum ResetMode {
     Blank,
     OneTimePassword,
+    Email,
 }
 
 /// What a failed login tells.

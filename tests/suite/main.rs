@@ -13,6 +13,7 @@ mod faults;
 mod formats;
 mod gateway;
 mod log;
+mod mail;
 mod matrix;
 mod operation;
 mod packaging;

@@ -73,6 +73,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "log",
             "outside",
             "realm",
+            "settings",
         ],
     ),
     ("documents", &["counts", "feed", "messages"]),
@@ -126,7 +127,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &["net"]),
     ("tokio_tungstenite", &["net"]),
-    ("rustls", &["net"]),
+    ("rustls::", &["net"]),
+    ("lettre", &["outside/mail.rs"]),
     ("sled::", &["store.rs", "store/trail.rs", "log/sled"]),
     ("scrypt::", &["outside/passwords"]),
     ("rand::", &["outside", "cli/populate.rs"]),

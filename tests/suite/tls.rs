@@ -16,13 +16,13 @@ use crate::crash::ledger::run;
 use crate::gateway::{Home, PASSWORD, QUICK};
 
 /// A folder with an authority of its own and a certificate for localhost.
-struct Authority {
+pub struct Authority {
     home: Home,
 }
 
 impl Authority {
     /// A gateway's home with TLS switched on.
-    fn new() -> Self {
+    pub fn new() -> Self {
         let home = Home::new("");
         let tls = "[server.tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n";
         let configuration = QUICK.replacen("[server.limits]", &format!("{tls}[server.limits]"), 1);
@@ -55,7 +55,7 @@ impl Authority {
         ));
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 

@@ -19,7 +19,8 @@ pub struct Requests(pub SocketAddr);
 pub struct Requester {
     address: SocketAddr,
     token: Option<String>,
-    /// By SOURCE_REF: the path, and how many answers without rows there were. They are numbered, too.
+    /// By SOURCE_REF: the path, and how many answers without rows there were: those have numbers,
+    /// too.
     polled: BTreeMap<String, (String, u64)>,
     frames: VecDeque<Frame>,
 }

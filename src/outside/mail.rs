@@ -1,0 +1,152 @@
+//! Mail: one letter to one person, by SMTP or into a folder. What it says may be secret: no error
+//! repeats it.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use lettre::message::header::ContentType;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls as Encryption, TlsParameters};
+use lettre::{
+    AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, transport,
+};
+
+/// A server that takes longer for one step is down.
+const STEP_WAIT: Duration = Duration::from_secs(5);
+/// And so is one that takes longer for all of them.
+const WAIT: Duration = Duration::from_secs(15);
+
+/// How letters leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Post {
+    /// Not at all.
+    Off,
+    /// Each as a file in this folder.
+    File(PathBuf),
+    /// By a mail server.
+    Smtp(Smtp),
+}
+
+/// A mail server.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Smtp {
+    /// Host name or address; with TLS, the name in its certificate.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Whether what is said can be read on the way.
+    pub tls: Tls,
+    /// User name and password, where it wants them.
+    pub login: Option<(String, String)>,
+    /// A file with the authorities to trust (PEM) instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Smtp({}:{})", self.host, self.port)
+    }
+}
+
+/// How a connection to a mail server is kept from being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all.
+    None,
+    /// After STARTTLS; a server that does not know it is not spoken to.
+    StartTls,
+    /// From its first byte.
+    Always,
+}
+
+/// One letter.
+pub struct Letter<'a> {
+    /// Whom it is from.
+    pub from: &'a str,
+    /// Whom it is for.
+    pub to: &'a str,
+    /// What it is about.
+    pub subject: &'a str,
+    /// What it says, as plain text.
+    pub body: String,
+}
+
+/// Why a letter did not leave.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "named by the text")]
+pub enum MailError {
+    #[error("no mail is configured")]
+    Off,
+    #[error("a mail address cannot be used: {0}")]
+    Address(#[from] lettre::address::AddressError),
+    #[error("the letter cannot be written: {0}")]
+    Letter(#[from] lettre::error::Error),
+    #[error("the mail server did not take it: {0}")]
+    Server(#[from] transport::smtp::Error),
+    #[error("the folder of mails cannot be written: {0}")]
+    File(String),
+    #[error("the mail server takes too long")]
+    Silence,
+}
+
+/// Whether this can be whom a mail is from or for.
+pub fn is_address(text: &str) -> bool {
+    text.parse::<Mailbox>().is_ok()
+}
+
+/// Sends a letter; when this is done, the server has taken it.
+pub async fn send(post: &Post, letter: Letter<'_>) -> Result<(), MailError> {
+    let message = Message::builder()
+        .from(letter.from.parse()?)
+        .to(letter.to.parse()?)
+        .subject(letter.subject)
+        .header(ContentType::TEXT_PLAIN)
+        .message_id(None)
+        .body(letter.body)?;
+    let sent = async {
+        match post {
+            Post::Off => Err(MailError::Off),
+            Post::File(folder) => keep(folder, message).await,
+            Post::Smtp(smtp) => smtp.transport()?.send(message).await.map(drop).map_err(Into::into),
+        }
+    };
+    tokio::time::timeout(WAIT, sent).await.unwrap_or(Err(MailError::Silence))
+}
+
+async fn keep(folder: &Path, message: Message) -> Result<(), MailError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| MailError::File(error.to_string()))?;
+    let kept = AsyncFileTransport::<Tokio1Executor>::new(folder).send(message).await;
+    kept.map(drop).map_err(|error| MailError::File(error.to_string()))
+}
+
+impl Smtp {
+    fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
+        // "Dangerous" is what it is without the next line.
+        let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host);
+        let mut builder = builder.port(self.port).tls(self.encryption()?).timeout(Some(STEP_WAIT));
+        if let Some((user, password)) = &self.login {
+            builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
+        }
+        Ok(builder.build())
+    }
+
+    fn encryption(&self) -> Result<Encryption, MailError> {
+        let parameters = || -> Result<TlsParameters, MailError> {
+            let mut builder = TlsParameters::builder(self.host.clone());
+            if let Some(path) = &self.ca_file {
+                let pem =
+                    std::fs::read(path).map_err(|error| MailError::File(error.to_string()))?;
+                builder = builder.add_root_certificate(Certificate::from_pem(&pem)?);
+            }
+            Ok(builder.build_rustls()?)
+        };
+        Ok(match self.tls {
+            Tls::None => Encryption::None,
+            Tls::StartTls => Encryption::Required(parameters()?),
+            Tls::Always => Encryption::Wrapper(parameters()?),
+        })
+    }
+}

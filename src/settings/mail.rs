@@ -1,0 +1,137 @@
+//! `[mail]`.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::secret::Secret;
+use crate::outside::mail;
+
+/// How mails leave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    /// "off", by a mail server ("smtp"), or as files in a folder ("file").
+    pub transport: Transport,
+    /// Whom mails are from.
+    pub from: String,
+    /// The mail server.
+    pub smtp: Smtp,
+    /// The folder.
+    pub file: Folder,
+}
+
+/// How a mail leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum Transport {
+    Off,
+    Smtp,
+    File,
+}
+
+/// The mail server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Smtp {
+    /// Host name or address; with TLS, the name in its certificate.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// "none", "start_tls" (refused where the server does not know it), or "tls" from the first
+    /// byte.
+    pub tls: SmtpTls,
+    /// The user name that the server wants; empty: none.
+    pub user_name: String,
+    /// The password that the server wants.
+    pub password: Secret,
+    /// A file with the authorities to trust (PEM) instead of the system's.
+    pub ca_file: String,
+}
+
+/// How a connection to the mail server is kept from being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SmtpTls {
+    None,
+    StartTls,
+    Tls,
+}
+
+/// A folder of mails.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Folder {
+    /// Where mails are written to.
+    pub folder: String,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            transport: Transport::Off,
+            from: "tollgate@localhost".to_owned(),
+            smtp: Smtp::default(),
+            file: Folder::default(),
+        }
+    }
+}
+
+impl Default for Smtp {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 25,
+            tls: SmtpTls::None,
+            user_name: String::new(),
+            password: Secret::default(),
+            ca_file: String::new(),
+        }
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self { folder: "outbox".to_owned() }
+    }
+}
+
+impl Mail {
+    /// How mails leave, as the outside takes it.
+    pub fn post(&self) -> mail::Post {
+        let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+        match self.transport {
+            Transport::Off => mail::Post::Off,
+            Transport::File => mail::Post::File(PathBuf::from(&self.file.folder)),
+            Transport::Smtp => mail::Post::Smtp(mail::Smtp {
+                host: self.smtp.host.clone(),
+                port: self.smtp.port,
+                tls: match self.smtp.tls {
+                    SmtpTls::None => mail::Tls::None,
+                    SmtpTls::StartTls => mail::Tls::StartTls,
+                    SmtpTls::Tls => mail::Tls::Always,
+                },
+                login: some(&self.smtp.user_name)
+                    .map(|user| (user, self.smtp.password.expose().to_owned())),
+                ca_file: some(&self.smtp.ca_file).map(PathBuf::from),
+            }),
+        }
+    }
+
+    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        if !mail::is_address(&self.from) {
+            wrong.push(format!("mail.from {:?} is no mail address", self.from));
+        }
+        if self.transport == Transport::Smtp && (self.smtp.host.is_empty() || self.smtp.port == 0) {
+            wrong.push("mail.smtp needs a host and a port above 0".to_owned());
+        }
+        if !self.smtp.user_name.is_empty() && self.smtp.tls == SmtpTls::None {
+            wrong.push(
+                "mail.smtp.password would travel in clear; set mail.smtp.tls to start_tls or tls"
+                    .to_owned(),
+            );
+        }
+    }
+}
