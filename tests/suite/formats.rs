@@ -9,7 +9,12 @@ use crate::gateway::{Client, Home, PASSWORD, QUICK};
 /// Packed data folders, one for each format that was ever released. Each was made by the version of
 /// its time: a right ORDEN, a user JohnWolf (password FullMoon1) who has it, a profile DESK with
 /// both, a user that was deleted again, a wrong login of JohnWolf.
-const STORES: &[(&str, &str)] = &[("tests/stores/format-1.tar.gz", "tollgate store 1")];
+const STORES: &[(&str, &str)] = &[
+    ("tests/stores/format-1.tar.gz", "tollgate store 1"),
+    ("tests/stores/format-2.tar.gz", CURRENT),
+];
+/// What this version makes of them.
+const CURRENT: &str = "tollgate store 2";
 
 #[tokio::test]
 async fn old_stores_open_with_everything() {
@@ -35,11 +40,24 @@ async fn old_stores_open_with_everything() {
             assert_eq!(codes, [&json!("ORDEN")], "{time}");
             Client::login(gateway.address, "JohnWolf", "FullMoon1").await;
             gateway.signal("-TERM");
-            assert_ne!(read().trim(), *format);
+            assert_eq!(read().trim(), CURRENT);
             let verified = home.command(&["audit", "verify"]).output().unwrap();
             assert!(verified.status.success(), "{verified:?}");
         }
     }
+}
+
+/// The audit trail began with the second format.
+#[test]
+fn the_trail_of_an_old_store_is_there() {
+    let home = Home::new(QUICK);
+    let packed = format!("{}/{}", env!("CARGO_MANIFEST_DIR"), STORES[1].0);
+    let mut unpack = std::process::Command::new("tar");
+    ledger::run(unpack.args(["-xzf", &packed, "-C"]).arg(home.path()));
+    let shown = home.command(&["audit", "show", "--user", "Gone"]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let gone = shown.lines().next().unwrap_or_default();
+    assert!(gone.contains(" EVENT_DELETE_USER OK admin -> Gone from 127.0.0.1"), "{shown}");
 }
 
 /// A store of a version to come is left as it is.
