@@ -109,6 +109,9 @@ impl Backup {
             if sha256 != sum.so_far() {
                 bail!("what came is not what was sent: the sums differ");
             }
+            // A session that nobody needs any more; whether its end is heard does not matter.
+            let logout = r#"{"MESSAGE_TYPE":"EVENT_LOGOUT","SOURCE_REF":"logout"}"#;
+            let _ = ask(&mut client, logout.to_owned()).await;
             let realm = snapshot::realm_of(rows.into_values())
                 .map_err(|why| anyhow::anyhow!("the rows do not fit together: {why}"))?;
             return Ok((realm, step.log_sequence.unwrap_or_default()));

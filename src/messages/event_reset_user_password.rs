@@ -40,6 +40,8 @@ impl Message for ResetUserPassword {
             let reset = ResetPassword { user_name: self.user_name.clone(), credential };
             Ok(Command::ResetPassword(call.by()?, reset))
         };
+        let by_mail = call.node.settings().security.reset_mode == ResetMode::Email;
+        let address = by_mail.then(|| mail_address(call, &self.user_name)).transpose()?;
         if call.root.validate {
             return user_event::run(call, reset(None)?).await;
         }
@@ -52,8 +54,6 @@ impl Message for ResetUserPassword {
             tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
             return Ok(done);
         }
-        let by_mail = call.node.settings().security.reset_mode == ResetMode::Email;
-        let address = by_mail.then(|| mail_address(call, &self.user_name)).transpose()?;
         let drawn = dice::one_time_password();
         let password = Password::new(drawn.as_str());
         let hash = call.node.passwords.hash(call.caller.address, password).await;

@@ -91,6 +91,10 @@ async fn the_restore_drill() {
     let taken = rows.iter().filter(|row| row["EVENT"] == "EVENT_BACKUP" && row["CODE"] == "OK");
     assert_eq!(taken.map(|row| &row["USER_NAME"]).collect::<Vec<_>>(), ["admin"]);
 
+    let sessions = ledger::rows(&mut admin, "ACTIVE_SESSIONS").await;
+    let admins = sessions.iter().filter(|session| session["USER_NAME"] == "admin");
+    assert_eq!(admins.count(), 1, "a backup leaves no session behind: {sessions:?}");
+
     let second = restored(&file);
     let gateway = second.start();
     Client::login(gateway.address, "jane", "Jane-Password-1").await;

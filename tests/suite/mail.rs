@@ -126,6 +126,9 @@ async fn a_password_that_is_reset_comes_by_mail_and_is_seen_nowhere_else() {
     assert_eq!(refused["CODE"], "MISSING_FIELD", "{refused}");
     assert_eq!(refused["ERROR"][0]["DETAILS"]["FIELD"], "EMAIL_ADDRESS");
     assert_eq!(login(&gateway, "joe", PASSWORD).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
+    let mut dry = message("EVENT_RESET_USER_PASSWORD", json!({ "USER_NAME": "joe" }));
+    dry["VALIDATE"] = true.into();
+    assert_eq!(admin.ask(dry).await["CODE"], "MISSING_FIELD", "a dry run says so, too");
     assert_eq!(reset(&mut admin, "nobody").await["CODE"], "RECORD_NOT_FOUND");
 
     let (_, log) = gateway.signal("-TERM");
