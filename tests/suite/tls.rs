@@ -7,6 +7,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -154,11 +156,26 @@ async fn old_versions_are_refused() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_changes_under_open_sockets() {
     let authority = Authority::new();
     let gateway = authority.home.start();
     let mut open = logged_in(&authority, gateway.address).await;
+    let mut load = tokio::task::JoinSet::new();
+    let over = Arc::new(AtomicBool::new(false));
+    for _ in 0..10 {
+        let mut client = logged_in(&authority, gateway.address).await;
+        let over = over.clone();
+        load.spawn(async move {
+            let mut beats = 0;
+            while !over.load(Ordering::Acquire) {
+                heartbeat(&mut client).await;
+                beats += 1;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            beats
+        });
+    }
     let first = authority.shown(gateway.address);
     authority.issue("cert2.pem", "key2.pem");
     // The key alone does not fit: what is there goes on.
@@ -176,6 +193,10 @@ async fn a_certificate_changes_under_open_sockets() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(authority.shown(gateway.address), second);
     heartbeat(&mut open).await;
+    over.store(true, Ordering::Release);
+    // A connection that was dropped would have ended its task with a panic.
+    let beats: Vec<i32> = load.join_all().await;
+    assert!(beats.iter().all(|beats| *beats > 20), "{beats:?}");
     let (code, log) = gateway.signal("-TERM");
     assert_eq!(code, Some(0));
     let log = log.join("\n");
