@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures::{Sink, Stream as _};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -147,6 +147,8 @@ impl Frames {
         if flushed.is_ok() && self.socket.close(Some(frame)).await.is_ok() {
             while std::future::poll_fn(|context| self.poll_read(context)).await.is_ok() {}
         }
+        // TLS tells an end from a cut.
+        let _ = self.socket.get_mut().shutdown().await;
     }
 }
 

@@ -11,7 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::{SinkExt, StreamExt};
 use serde_json::Value;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tollgate::net::client::Client;
 
 use crate::crash::ledger::run;
@@ -249,4 +256,66 @@ fn a_handshake_that_never_comes_is_not_waited_for() {
     }
     let took = began.elapsed();
     assert!(took > Duration::from_secs(4) && took < Duration::from_secs(8), "after {took:?}");
+}
+
+/// Clients with small windows that do not read for a while: what TLS held back meanwhile comes when
+/// they do. Each is sent a little more than the one before, so that for some the last bytes are
+/// those that found no room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_readers_get_everything_through_tls() {
+    let authority = Authority::new();
+    run(&mut authority.home.command(&["populate", "--users", "500", "--profiles", "5"]));
+    let configuration = authority.file("tollgate.toml");
+    let patient = std::fs::read_to_string(&configuration).unwrap();
+    let patient =
+        patient.replacen("[server.limits]", "[server.limits]\noutbox_bytes = 67108864", 1);
+    std::fs::write(configuration, patient).unwrap();
+    let gateway = authority.home.start();
+    let readers = (1..=90).map(|updates| slow_reader(&authority, gateway.address, updates));
+    let bytes: Vec<usize> = futures::future::join_all(readers).await;
+    println!("{} to {} bytes", bytes[0], bytes[bytes.len() - 1]);
+    assert!(bytes[0] < 60_000 && bytes[bytes.len() - 1] > 3_000_000, "{bytes:?}");
+}
+
+/// Asks for so many updates, waits, reads them all and gives their bytes.
+async fn slow_reader(authority: &Authority, address: SocketAddr, updates: usize) -> usize {
+    let mut socket = narrow(authority, address).await;
+    let login = Client::login("admin", &protocol::Password::new(PASSWORD));
+    socket.send(Message::text(login)).await.unwrap();
+    for at in 0..updates {
+        let logon = serde_json::json!({
+            "MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": format!("all-{at}"),
+            "DETAILS": { "DATASOURCE_NAME": "ALL_USERS", "MAX_ROWS": 160 },
+        });
+        socket.send(Message::text(logon.to_string())).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (mut came, mut bytes) = (0, 0);
+    while came < updates {
+        let frame = tokio::time::timeout(Duration::from_secs(10), socket.next()).await;
+        let frame = frame.unwrap_or_else(|_| panic!("{came} of {updates} updates, no more"));
+        let text = frame.expect("a frame").expect("no fault").into_text().unwrap();
+        came += usize::from(text.contains("QUERY_UPDATE"));
+        bytes += text.len();
+    }
+    bytes
+}
+
+/// A WebSocket through TLS over a connection with a window of a few kilobytes.
+async fn narrow(
+    authority: &Authority,
+    address: SocketAddr,
+) -> WebSocketStream<tokio_rustls::client::TlsStream<tokio::net::TcpStream>> {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let stream = socket.connect(address).await.unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(authority.file("ca.pem")).unwrap()).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    tokio_tungstenite::client_async("ws://localhost/", stream).await.unwrap().0
 }
