@@ -81,6 +81,9 @@ pub trait Log: Send + Sync {
     /// Takes no more entries, makes durable what was taken, ends the follower. Blocking.
     fn close(&self);
 
+    /// Takes no more entries until a restart: what was taken cannot be reflected on the disk.
+    fn halt(&self, why: &str);
+
     /// Why appends are refused at the moment, if they are.
     fn trouble(&self) -> Option<String>;
 }

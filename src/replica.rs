@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -62,6 +63,8 @@ pub struct Replica {
     store: Option<Store>,
     /// What was done, by whom and from where.
     pub trail: Arc<Trail>,
+    /// The rows stay behind the log until a restart.
+    unsaved: AtomicBool,
     waiting: DashMap<u128, oneshot::Sender<Outcome>>,
     clock: Clock,
     /// Open subscriptions.
@@ -89,6 +92,7 @@ impl Replica {
                 .as_ref()
                 .map_or_else(|| Arc::new(Trail::in_memory()), |store| store.trail().clone()),
             store,
+            unsaved: AtomicBool::new(false),
             waiting: DashMap::new(),
             clock,
             feed: Feed::new(seq),
@@ -224,13 +228,11 @@ impl Replica {
         let applied = self.read(|realm, _| {
             realm.step(entry.id, entry.at, &entry.command, entry.origin.as_deref())
         });
-        if let Err(error) = self.save(seq, &applied) {
-            self.stop(&format!("entry {seq} cannot be saved: {error}"));
-        }
+        let saved = self.save(seq, &applied);
         let before = self.absorb(seq, &applied);
         let ended = self.end_sessions(&applied);
         self.read(|realm, _| self.feed.publish(realm, seq, &applied.changes, &before));
-        if !applied.audit.is_empty() {
+        if saved && !applied.audit.is_empty() {
             let first = self.trail.last() + 1 - applied.audit.len() as u64;
             self.feed.publish_audit(first, &applied.audit);
         }
@@ -256,13 +258,32 @@ impl Replica {
         before
     }
 
-    fn save(&self, seq: Seq, applied: &Applied) -> Result<(), StoreError> {
+    /// Whether the rows reflect the entry. A disk that takes no more does not end the gateway: the
+    /// log has everything, and a restart makes the rows again. Until then nothing more is taken.
+    fn save(&self, seq: Seq, applied: &Applied) -> bool {
         let Some(store) = &self.store else {
             self.trail.keep(&applied.audit);
-            return Ok(());
+            return true;
         };
+        // This thread alone writes it.
+        if self.unsaved.load(Ordering::Relaxed) {
+            return false;
+        }
         let rows: Vec<_> = applied.changes.iter().map(stored).collect();
-        store.save(seq, &rows, &applied.audit)
+        // The database panics on some faults of the disk.
+        let save = AssertUnwindSafe(|| store.save(seq, &rows, &applied.audit));
+        let failed = |_| Err(StoreError::Io(std::io::Error::other("the store failed")));
+        match catch_unwind(save).unwrap_or_else(failed) {
+            Ok(()) => true,
+            Err(StoreError::Io(error)) if error.kind() != std::io::ErrorKind::InvalidData => {
+                let why = format!("entry {seq} is in the log only: {error}");
+                tracing::error!(why, "changes are refused until a restart");
+                self.log.halt(&why);
+                self.unsaved.store(true, Ordering::Relaxed);
+                false
+            }
+            Err(error) => self.stop(&format!("entry {seq} cannot be saved: {error}")),
+        }
     }
 
     /// Closes the door before anybody is told: the next message of an ended session is refused.

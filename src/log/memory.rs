@@ -57,6 +57,11 @@ impl Log for MemoryLog {
         self.inside.lock().sender = None;
     }
 
+    fn halt(&self, _: &str) {
+        // Nothing of it is on a disk.
+        self.close();
+    }
+
     fn trouble(&self) -> Option<String> {
         None
     }

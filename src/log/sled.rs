@@ -135,6 +135,10 @@ impl Log for SledLog {
         }
     }
 
+    fn halt(&self, why: &str) {
+        self.trouble.halt(why);
+    }
+
     fn trouble(&self) -> Option<String> {
         self.trouble.told()
     }

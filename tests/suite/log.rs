@@ -146,6 +146,9 @@ impl Log for Unsure {
         self.log.close();
     }
 
+    fn halt(&self, why: &str) {
+        self.log.halt(why);
+    }
     fn trouble(&self) -> Option<String> {
         None
     }

@@ -197,7 +197,7 @@ async fn a_certificate_changes_under_open_sockets() {
     let second = authority.shown(gateway.address);
     std::fs::write(authority.file("cert.pem"), "no certificate").unwrap();
     run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(authority.shown(gateway.address), second);
     heartbeat(&mut open).await;
     over.store(true, Ordering::Release);
@@ -255,7 +255,7 @@ fn a_handshake_that_never_comes_is_not_waited_for() {
         assert_eq!(stream.read(&mut byte).unwrap_or(0), 0, "the connection ends");
     }
     let took = began.elapsed();
-    assert!(took > Duration::from_secs(4) && took < Duration::from_secs(8), "after {took:?}");
+    assert!(took > Duration::from_secs(4) && took < Duration::from_secs(10), "after {took:?}");
 }
 
 /// Clients with small windows that do not read for a while: what TLS held back meanwhile comes when

@@ -92,7 +92,7 @@ impl Committer {
             answer(group, || AppendError::NotStored(why.clone()));
             return rest;
         }
-        if let Some(why) = self.trouble.full() {
+        if let Some(why) = self.trouble.refusal() {
             answer(group, || AppendError::NotStored(why.clone()));
             return rest;
         }

@@ -22,6 +22,8 @@ struct Inside {
     running: Option<Stopwatch>,
     /// The disk was full at the last look.
     full: bool,
+    /// Nothing more is taken until a restart.
+    halted: Option<String>,
 }
 
 impl Trouble {
@@ -30,8 +32,16 @@ impl Trouble {
         Self { space, inside: Mutex::default() }
     }
 
+    /// Nothing more is taken until a restart.
+    pub(super) fn halt(&self, why: &str) {
+        self.inside.lock().halted = Some(why.to_owned());
+    }
+
     /// Why a commit is not to begin, if so. What is full is told once, and so is its end.
-    pub(super) fn full(&self) -> Option<String> {
+    pub(super) fn refusal(&self) -> Option<String> {
+        if let Some(why) = &self.inside.lock().halted {
+            return Some(why.clone());
+        }
         let short = self.space.short();
         let was_full = std::mem::replace(&mut self.inside.lock().full, short.is_some());
         match &short {
@@ -58,7 +68,8 @@ impl Trouble {
         let inside = self.inside.lock();
         let secs = inside.running.map_or(0.0, |watch| watch.elapsed_secs());
         let hangs = || format!("a commit has not ended for {secs:.0} s");
-        let told = inside.failed.clone().or_else(|| (secs > COMMIT_MAX_SECS).then(hangs));
+        let failed = inside.halted.as_ref().or(inside.failed.as_ref()).cloned();
+        let told = failed.or_else(|| (secs > COMMIT_MAX_SECS).then(hangs));
         drop(inside);
         told.or_else(|| self.space.short())
     }

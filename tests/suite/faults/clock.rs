@@ -84,7 +84,7 @@ async fn a_clock_that_goes_back_lets_no_session_live_on() {
     }
     assert_eq!(last["DETAILS"]["REASON"], "IDLE", "{last}");
     let took = began.elapsed();
-    assert!(took > Duration::from_secs(1) && took < Duration::from_secs(6), "after {took:?}");
+    assert!(took > Duration::from_secs(1) && took < Duration::from_secs(10), "after {took:?}");
 
     // Nor over a restart an hour earlier.
     let mut other = Client::connect(moved.gateway.address).await;

@@ -79,7 +79,7 @@ async fn without_descriptors_the_connected_go_on() {
     drop(crowd);
     let freed = Instant::now();
     while word(address).contains("503") {
-        assert!(freed.elapsed() < Duration::from_secs(1), "it stays full");
+        assert!(freed.elapsed() < Duration::from_secs(5), "it stays full");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Client::login(address, "admin", PASSWORD).await;

@@ -136,7 +136,11 @@ async fn a_disk_that_fills_under_a_commit_loses_nothing() {
     assert!(honest.contains(&refused["CODE"].as_str().unwrap()), "{refused}");
     read_only(&mut admin, management).await;
     disk.grow("64m");
-    gateway.signal("-KILL");
+    let (_, log) = gateway.signal("-KILL");
+    let met = |words: &str| log.iter().filter(|line| line.contains(words)).count();
+    let (commits, rows) = (met("a commit failed"), met("refused until a restart"));
+    println!("{} fit; {commits} commits and {rows} saves failed: {refused}", acknowledged.len());
+    assert!(commits + rows > 0, "{log:#?}");
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     whole(&mut admin, &acknowledged).await;
