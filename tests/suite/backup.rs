@@ -22,7 +22,8 @@ fn backup(home: &Home, gateway: &Gateway, file: &Path, user: &str, password: &st
     command.current_dir(home.path());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+    // Who refuses at once reads no password.
+    let _ = writeln!(child.stdin.take().unwrap(), "{password}");
     child.wait_with_output().unwrap()
 }
 
