@@ -52,9 +52,9 @@ pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, Ope
             // The database panics on some damage: that is damage, not the end of the world.
             let read = || -> Result<_, StoreError> {
                 let kept = &settings.store;
-                let store = Store::open(dir, kept.cache_mb, kept.reserve_mb)?;
+                let mut store = Store::open(dir, kept.cache_mb, kept.reserve_mb)?;
                 let log = store.log()?;
-                let realm = load(&store, log.first())?;
+                let realm = load(&mut store, log.first())?;
                 Ok((store, log, realm))
             };
             let damaged = |_| Err(StoreError::Damaged("the database cannot be read".to_owned()));
@@ -68,7 +68,7 @@ pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, Ope
 
 /// Loads the rows. Where they are damaged but the log is whole from its first entry, the log makes
 /// them again.
-fn load(store: &Store, first: Seq) -> Result<Realm, StoreError> {
+fn load(store: &mut Store, first: Seq) -> Result<Realm, StoreError> {
     let mut realm = Realm::default();
     let put = |key: &[u8], value: &[u8]| {
         Row::read(key, value).map(|row| realm.absorb(&[Change::Put(row)]))

@@ -22,7 +22,7 @@ use crate::realm::{Audited, Row};
 use format::{FORMAT, Found};
 use image::{IMAGE, Image};
 use space::Space;
-use trail::Trail;
+use trail::{End, Trail};
 
 /// Why a store cannot be used, by what its owner may do about it.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +91,8 @@ impl Store {
             }
             opened => opened?,
         };
-        let rows = db.open_tree("rows").map_err(StoreError::sled)?;
+        let generation = generation(&db);
+        let rows = db.open_tree(named("rows", generation)).map_err(StoreError::sled)?;
         let log = db.open_tree("log").map_err(StoreError::sled)?;
         if found == Found::Nothing && !(rows.is_empty() && log.is_empty()) {
             return Err(StoreError::Damaged("the format file is gone".to_owned()));
@@ -100,7 +101,7 @@ impl Store {
         let image = rows.get(IMAGE).map_err(StoreError::sled)?;
         let sum = image.map_or(rows.is_empty().then(Image::default), |it| Image::read(&it));
         let image = sum.unwrap_or_default();
-        let trail = db.open_tree("audit").map_err(StoreError::sled)?;
+        let trail = db.open_tree(named("audit", generation)).map_err(StoreError::sled)?;
         let trail = Arc::new(Trail::on_disk(trail, image.trail));
         let (image, has_sum) = (Mutex::new(image), sum.is_some());
         let (dir, space) = (dir.to_owned(), Space::new(dir, reserve_mb));
@@ -228,11 +229,15 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the rows, so that the log can make them again.
-    pub fn clear_rows(&self) -> Result<(), StoreError> {
-        self.rows.clear().map_err(StoreError::sled)?;
-        self.trail.clear()?;
+    /// Forgets the rows, so that the log can make them again: in trees of their own, since damaged
+    /// ones may hold rows that are found by their keys only, and that the next start would not find.
+    pub fn clear_rows(&mut self) -> Result<(), StoreError> {
+        let next = generation(&self.db) + 1;
+        self.rows = self.db.open_tree(named("rows", next)).map_err(StoreError::sled)?;
+        let trail = self.db.open_tree(named("audit", next)).map_err(StoreError::sled)?;
+        self.trail = Arc::new(Trail::on_disk(trail, End::default()));
         *self.image.lock() = Image::default();
+        self.has_sum = true;
         Ok(())
     }
 
@@ -242,6 +247,18 @@ impl Store {
             tracing::warn!(%error, "the last flush failed; the log has everything");
         }
     }
+}
+
+/// Rows and trail have been made again so often.
+fn generation(db: &sled::Db) -> u64 {
+    let names = db.tree_names();
+    let names = names.iter().filter_map(|name| std::str::from_utf8(name).ok());
+    names.filter_map(|name| name.strip_prefix("rows-")?.parse().ok()).max().unwrap_or(0)
+}
+
+/// The name of a tree in a generation; the first has none.
+fn named(tree: &str, generation: u64) -> String {
+    if generation == 0 { tree.to_owned() } else { format!("{tree}-{generation}") }
 }
 
 /// Opens sled on a thread, so that neither a panic nor a hang of it takes the process along. None:

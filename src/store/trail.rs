@@ -186,15 +186,6 @@ impl Trail {
         }
         Ok(gone)
     }
-
-    /// Forgets everything, so that the log can make it again.
-    pub(super) fn clear(&self) -> Result<(), StoreError> {
-        if let Some(tree) = self.tree() {
-            tree.clear().map_err(StoreError::sled)?;
-        }
-        self.ends(End::default());
-        Ok(())
-    }
 }
 
 fn split<'a>(key: &[u8], value: &'a [u8]) -> Result<(AuditNo, Link, &'a [u8]), StoreError> {
