@@ -229,8 +229,8 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the rows, so that the log can make them again: in trees of their own, since damaged
-    /// ones may hold rows that are found by their keys only, and that the next start would not find.
+    /// Forgets the rows, so that the log can make them again: in trees of their own. Damaged ones
+    /// may hold rows that are found by their keys only, and that the next start would not find.
     pub fn clear_rows(&mut self) -> Result<(), StoreError> {
         let next = generation(&self.db) + 1;
         self.rows = self.db.open_tree(named("rows", next)).map_err(StoreError::sled)?;
