@@ -7,12 +7,12 @@
 use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
 
 use crate::log::Seq;
 use crate::realm::command::StoredRow;
 use crate::realm::row::Key;
 use crate::realm::{Change, Millis, Realm, Row, SessionNo};
+use crate::snapshot::Sum;
 
 /// Rows of one step, at most: commands wait while it looks at them.
 const STEP_ROWS: usize = 250;
@@ -59,27 +59,14 @@ pub struct End {
     pub sha256: String,
 }
 
-/// SHA-256 over the rows of all steps, as JSON, and the keys that are gone, a line each.
-#[derive(Debug, Default)]
-pub struct Sum(Sha256);
-
-impl Sum {
-    /// Takes in what a step gives.
-    pub fn add(&mut self, rows: &[StoredRow], gone: &[String]) {
-        for row in rows {
-            // A plain struct with text keys cannot fail to serialise.
-            self.0.update(serde_json::to_vec(row).unwrap_or_default());
-            self.0.update(b"\n");
-        }
-        for key in gone {
-            self.0.update(key);
-            self.0.update(b"\n");
-        }
-    }
-
-    /// The sum so far, in hexadecimal.
-    pub fn so_far(&self) -> String {
-        self.0.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+/// Takes what a step gives into the sum over a backup: rows as JSON and keys that are gone, a line
+/// each.
+pub fn sum_up(sum: &mut Sum, rows: &[StoredRow], gone: &[String]) {
+    // Plain structs with text keys cannot fail to serialise.
+    let rows = rows.iter().map(|row| serde_json::to_vec(row).unwrap_or_default());
+    for line in rows.chain(gone.iter().map(|key| key.clone().into_bytes())) {
+        sum.add(&line);
+        sum.add(b"\n");
     }
 }
 
@@ -188,7 +175,7 @@ impl Backup {
                 }
             }
         }
-        self.sum.add(&step.rows, &step.gone);
+        sum_up(&mut self.sum, &step.rows, &step.gone);
         // What was given before and did not change since is still so.
         let is_last = self.walked && self.touched.is_empty();
         step.end = is_last.then(|| End { seq, sha256: self.sum.so_far() });
@@ -253,7 +240,7 @@ mod tests {
         let end = loop {
             let step = backups.step(7, OWNER, 0, (&realm, seq)).unwrap();
             put_together(&mut rows, &step);
-            sum.add(&step.rows, &step.gone);
+            sum_up(&mut sum, &step.rows, &step.gone);
             if let Some(end) = step.end {
                 break end;
             }

@@ -47,6 +47,22 @@ pub enum SnapshotError {
     Io(#[from] io::Error),
 }
 
+/// SHA-256 over everything that was given, so that whoever got it can tell.
+#[derive(Debug, Default)]
+pub struct Sum(Sha256);
+
+impl Sum {
+    /// Takes in what comes next.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The sum so far, in hexadecimal.
+    pub fn so_far(&self) -> String {
+        self.0.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 /// What an export holds.
 pub struct Snapshot {
     /// The rows, in order.
@@ -73,10 +89,10 @@ pub fn write(
     credentials: bool,
     out: &mut impl Write,
 ) -> io::Result<u64> {
-    let mut hash = Sha256::new();
+    let mut sum = Sum::default();
     let mut line = |text: Vec<u8>, out: &mut dyn Write| {
-        hash.update(&text);
-        hash.update(b"\n");
+        sum.add(&text);
+        sum.add(b"\n");
         out.write_all(&text)?;
         out.write_all(b"\n")
     };
@@ -87,8 +103,7 @@ pub fn write(
         line(serde_json::to_vec(&StoredRow::of(&row))?, out)?;
         rows += 1;
     }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    serde_json::to_writer(&mut *out, &Tail { rows, sha256 })?;
+    serde_json::to_writer(&mut *out, &Tail { rows, sha256: sum.so_far() })?;
     out.write_all(b"\n")?;
     out.flush()?;
     Ok(rows)
@@ -107,7 +122,7 @@ fn exported(row: Row, credentials: bool) -> Option<Row> {
 
 /// Reads and checks a whole export before anything is done with it.
 pub fn read(input: &mut impl BufRead) -> Result<Snapshot, SnapshotError> {
-    let (mut hash, mut number) = (Sha256::new(), 0);
+    let (mut sum, mut number) = (Sum::default(), 0);
     let (mut rows, mut realm) = (Vec::new(), Realm::default());
     loop {
         number += 1;
@@ -129,8 +144,7 @@ pub fn read(input: &mut impl BufRead) -> Result<Snapshot, SnapshotError> {
             }
         } else if value.get("SHA256").is_some() {
             let tail: Tail = serde_json::from_value(value).map_err(json)?;
-            let sum: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-            if (tail.rows, tail.sha256) != (rows.len() as u64, sum) {
+            if (tail.rows, tail.sha256) != (rows.len() as u64, sum.so_far()) {
                 return Err(wrong("the sum does not fit: the export was changed or damaged"));
             }
             return match input.read(&mut [0])? {
@@ -144,7 +158,7 @@ pub fn read(input: &mut impl BufRead) -> Result<Snapshot, SnapshotError> {
             realm.absorb(&[Change::Put(row)]);
             rows.push(stored);
         }
-        hash.update(&text);
+        sum.add(&text);
     }
 }
 

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 
 use super::export::whole;
 use super::reach::{self, Reach};
-use crate::backup::Sum;
+use crate::backup::sum_up;
 use crate::net::client::Client;
 use crate::outside::clock::Clock;
 use crate::realm::command::StoredRow;
 use crate::realm::row::Key;
 use crate::realm::{Realm, Row};
-use crate::snapshot;
+use crate::snapshot::{self, Sum};
 
 /// Where from, where to.
 #[derive(Args)]
@@ -91,7 +91,7 @@ impl Backup {
             });
             let answer = ask(&mut client, message.to_string()).await?;
             let step: Step = serde_json::from_value(answer).context("an answer that is none")?;
-            sum.add(&step.row, &step.gone);
+            sum_up(&mut sum, &step.row, &step.gone);
             for row in &step.row {
                 let row = row.read().map_err(|why| anyhow::anyhow!("a row that is none: {why}"))?;
                 rows.insert(row.key(), row);

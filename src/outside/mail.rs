@@ -10,7 +10,8 @@ use lettre::message::header::ContentType;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls as Encryption, TlsParameters};
 use lettre::{
-    AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, transport,
+    Address, AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    transport,
 };
 
 /// A server that takes longer for one step is down.
@@ -91,8 +92,13 @@ pub enum MailError {
     Silence,
 }
 
-/// Whether this can be whom a mail is from or for.
+/// Whether a mail could be sent there: an address alone.
 pub fn is_address(text: &str) -> bool {
+    text.parse::<Address>().is_ok()
+}
+
+/// Whether this can be whom a mail is from: an address, perhaps with a name.
+pub fn is_sender(text: &str) -> bool {
     text.parse::<Mailbox>().is_ok()
 }
 

@@ -57,7 +57,9 @@ impl Realm {
         applied: &Applied,
     ) -> Vec<Audited> {
         match (command, &applied.outcome) {
-            (Command::Note(noted), _) => return noted.iter().map(|it| of_note(at, it)).collect(),
+            (Command::Note(noted), _) => {
+                return noted.iter().map(|it| of_note(at, it, origin)).collect();
+            }
             (Command::Touch(_), _)
             | (_, Outcome::Repeated | Outcome::EndedSessions(0))
             | (_, Outcome::Refused(Refusal::StaleCredential)) => return Vec::new(),
@@ -186,7 +188,7 @@ fn by_itself(command: &Command) -> &'static str {
     }
 }
 
-fn of_note(at: Millis, noted: &Noted) -> Audited {
+fn of_note(at: Millis, noted: &Noted, origin: Option<&Origin>) -> Audited {
     let row = Audited {
         at,
         event: noted.event.clone(),
@@ -194,7 +196,7 @@ fn of_note(at: Millis, noted: &Noted) -> Audited {
         target: None,
         host: Some(noted.host.clone()),
         code: noted.code.clone(),
-        reason: None,
+        reason: origin.and_then(|it| it.reason.clone()),
         before: Map::new(),
         after: Map::new(),
     };

@@ -121,7 +121,7 @@ impl Mail {
     }
 
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
-        if !mail::is_address(&self.from) {
+        if !mail::is_sender(&self.from) {
             wrong.push(format!("mail.from {:?} is no mail address", self.from));
         }
         if self.transport == Transport::Smtp && (self.smtp.host.is_empty() || self.smtp.port == 0) {

@@ -73,6 +73,14 @@ async fn the_restore_drill() {
     assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
 
     let file = home.path().join("tollgate.backup");
+    let reasoned = json!({ "MESSAGE_TYPE": "EVENT_BACKUP", "SOURCE_REF": 2, "REASON": "a drill" });
+    assert_eq!(admin.ask(reasoned).await["MESSAGE_TYPE"], "EVENT_BACKUP_ACK");
+    let rows = ledger::rows(&mut admin, "AUDIT_EVENTS").await;
+    assert_eq!(
+        (&rows[0]["EVENT"], &rows[0]["REASON"]),
+        (&json!("EVENT_BACKUP"), &json!("a drill"))
+    );
+    admin.ask(json!({ "MESSAGE_TYPE": "DATA_LOGOFF", "SOURCE_REF": "AUDIT_EVENTS" })).await;
     let refused = backup(&home, &gateway, &file, "jane", "Jane-Password-1");
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(!refused.status.success() && said.contains("NOT_AUTHORISED"), "{said}");
@@ -90,7 +98,7 @@ async fn the_restore_drill() {
 
     let rows = ledger::rows(&mut admin, "AUDIT_EVENTS").await;
     let taken = rows.iter().filter(|row| row["EVENT"] == "EVENT_BACKUP" && row["CODE"] == "OK");
-    assert_eq!(taken.map(|row| &row["USER_NAME"]).collect::<Vec<_>>(), ["admin"]);
+    assert_eq!(taken.map(|row| &row["USER_NAME"]).collect::<Vec<_>>(), ["admin"; 2]);
 
     let sessions = ledger::rows(&mut admin, "ACTIVE_SESSIONS").await;
     let admins = sessions.iter().filter(|session| session["USER_NAME"] == "admin");

@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("log", &["realm", "store", "outside"]),
     ("feed", &["log", "realm", "store"]),
     ("presence", &["feed", "realm"]),
-    ("backup", &["log", "realm"]),
+    ("backup", &["log", "realm", "snapshot"]),
     ("replica", &["backup", "feed", "log", "store", "outside", "presence", "realm", "exit"]),
     ("opening", &["replica", "log", "store", "node", "settings", "outside", "realm"]),
     ("services", &["feed", "realm", "settings"]),
@@ -50,7 +50,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metadata", &["feed", "messages"]),
     ("entity_event", &["call", "dry_run", "refusal", "realm"]),
     ("profile_event", &["call", "entity_event", "record_ref", "realm"]),
-    ("user_event", &["call", "entity_event", "record_ref", "realm"]),
+    ("user_event", &["call", "entity_event", "outside", "record_ref", "realm"]),
     (
         "messages",
         &[
