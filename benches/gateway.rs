@@ -43,12 +43,7 @@ fn amend(round: usize) -> Command {
 }
 
 fn realm() -> Realm {
-    let new = |number| NewUser {
-        name: user(number),
-        credential: None,
-        attributes: Box::default(),
-        profiles: Vec::new(),
-    };
+    let new = |number| NewUser::named(user(number));
     let right = |text: &str| {
         let right = RightWanted { id: None, code: code(text), description: Default::default() };
         Command::InsertRight(By::Operator, right)

@@ -26,6 +26,20 @@ pub struct Caller {
     pub bound: Option<Arc<Presence>>,
     /// When the connection was opened, epoch ms.
     pub opened: Millis,
+    /// Whether it came by a route of S1: its sessions end at a fixed time.
+    pub connector: bool,
+}
+
+impl Caller {
+    /// Over REST.
+    pub fn of_request(address: IpAddr, now: Millis) -> Self {
+        Self { address, outbox: None, bound: None, opened: now, connector: false }
+    }
+
+    /// On a socket that is bound to no session yet.
+    pub fn on_socket(address: IpAddr, outbox: Arc<Outbox>, now: Millis) -> Self {
+        Self { outbox: Some(outbox), ..Self::of_request(address, now) }
+    }
 }
 
 /// What an answer does to its connection, once it is written.
@@ -152,12 +166,7 @@ impl Call {
         self.read(|realm| {
             let session = realm.session(session).filter(|session| session.dormant.is_none())?;
             let user = realm.user(session.user)?;
-            Some(self.node.replica.presences.of(
-                session.no,
-                session.user,
-                &user.name,
-                session.accessed,
-            ))
+            Some(self.node.replica.presences.of(session, &user.name))
         })
     }
 

@@ -2,6 +2,7 @@
 
 use protocol::{Nack, NackCode};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// Reads DETAILS. Nulls mean absent unless they are kept; fields that the message does not know are
@@ -15,6 +16,13 @@ pub fn read<T: DeserializeOwned>(details: Option<&str>, keeps_nulls: bool) -> Re
         let path = error.path().to_string();
         explain(&path, &error.inner().to_string())
     })
+}
+
+/// Null is something that was said: the field is cleared.
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Checks that DETAILS has no other fields than these; for messages that hardly ever have any.

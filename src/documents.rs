@@ -64,6 +64,12 @@ impl Schemas {
                 "description": "chosen by the client and echoed to the letter",
             }),
         );
+        self.add_refusals();
+        self.add_rows();
+    }
+
+    /// The refusals of messages, and of S1's routes.
+    fn add_refusals(&mut self) {
         let fault = json!({
             "type": "object",
             "properties": {
@@ -85,6 +91,19 @@ impl Schemas {
                 "required": ["MESSAGE_TYPE", "CODE", "TEXT", "ERROR"],
             }),
         );
+        self.add(
+            "CONNECTOR_ERROR",
+            json!({
+                "type": "object",
+                "properties": {
+                    "errorCode": { "type": "string" }, "message": { "type": "string" },
+                },
+                "required": ["errorCode", "message"],
+            }),
+        );
+    }
+
+    fn add_rows(&mut self) {
         self.add(
             "QUERY_UPDATE",
             json!({

@@ -5,11 +5,13 @@
 
 mod data_logoff;
 mod data_logon;
+mod event_amend_connector_settings;
 mod event_amend_profile;
 mod event_amend_user;
 mod event_amend_user_login_attempt;
 mod event_backup;
 mod event_change_user_password;
+mod event_create_one_time_token;
 mod event_delete_profile;
 mod event_delete_right;
 mod event_delete_user;
@@ -28,10 +30,12 @@ mod event_login_prefs;
 mod event_logout;
 mod event_reset_user_password;
 mod event_user_profile_amend;
+mod event_verify_one_time_token;
 mod heartbeat_ping;
 mod json_schema_request;
 mod meta_request;
 mod more_rows;
+mod req_connector_settings;
 mod req_profile;
 mod req_right;
 mod req_user;
@@ -226,7 +230,7 @@ fn answer<P: Prompt>(ask: &Ask<'_>, source_ref: Option<&str>) -> Result<String, 
 }
 
 /// Every message, the most frequent first.
-pub static TABLE: [Handler; 33] = [
+pub static TABLE: [Handler; 37] = [
     Handler::at_once::<event_heartbeat::Heartbeat>(),
     Handler::at_once::<heartbeat_ping::HeartbeatPing>(),
     Handler::of::<event_login_auth::LoginAuth>(),
@@ -254,6 +258,10 @@ pub static TABLE: [Handler; 33] = [
     Handler::of::<event_backup::Backup>(),
     Handler::of::<event_delete_user_login_attempt::DeleteUserLoginAttempt>(),
     Handler::of::<event_end_session::EndSession>(),
+    Handler::of::<event_create_one_time_token::CreateOneTimeToken>(),
+    Handler::of::<event_verify_one_time_token::VerifyOneTimeToken>(),
+    Handler::of::<event_amend_connector_settings::AmendConnectorSettings>(),
+    Handler::of::<req_connector_settings::ReqConnectorSettings>(),
     Handler::at_once::<resources_request::ResourcesRequest>(),
     Handler::at_once::<meta_request::MetaRequest>(),
     Handler::at_once::<json_schema_request::JsonSchemaRequest>(),

@@ -1,6 +1,7 @@
 //! The shell that moves bytes: sockets in, sockets out. Nothing is decided here.
 
 pub mod client;
+mod connector;
 mod cors;
 mod frames;
 pub mod http;

@@ -11,9 +11,9 @@ use crate::outside::clock::Clock;
 use crate::outside::descriptors;
 use crate::outside::passwords::Passwords;
 use crate::polling::Polls;
-use crate::realm::Policy;
 use crate::realm::ids::Location;
-use crate::realm::policy::WhenFull;
+use crate::realm::policy::{LockScope, WhenFull};
+use crate::realm::{Millis, Policy};
 use crate::replica::Replica;
 use crate::services::ServiceBoard;
 use crate::settings::{self, LoginErrors, Settings};
@@ -94,10 +94,13 @@ impl Node {
     }
 }
 
+const DAY_MS: Millis = 86_400_000;
+
 /// What the realm needs of the settings.
 pub fn policy(settings: &Settings) -> Policy {
     let security = &settings.security;
     let retry = &security.genesis_password.retry;
+    let strength = &security.genesis_password.validation.password_strength;
     let idle_ms = security.session_timeout_ms();
     Policy {
         idle_ms,
@@ -114,6 +117,14 @@ pub fn policy(settings: &Settings) -> Policy {
         grace_ms: security.refresh_grace_secs * 1_000,
         attempts_max: retry.max_attempts,
         lock_ms: retry.wait_time_ms(),
+        lock_scope: match retry.scope {
+            settings::LockScope::User => LockScope::User,
+            settings::LockScope::UserAndAddress => LockScope::UserAndSource,
+        },
+        history: strength.history(),
+        password_age_ms: strength.expiry_days().map(|days| Millis::from(days) * DAY_MS),
+        access_ms: security.access_token_life_secs * 1_000,
+        one_time_ms: security.one_time_token_secs * 1_000,
         strict_amend: security.strict_amend,
         reset_ms: security.reset_window_ms(),
         blank_reset: security.reset_mode == settings::ResetMode::Blank,

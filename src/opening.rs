@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use crate::log::{Log, Seq, memory::MemoryLog};
 use crate::node;
 use crate::outside::clock::Clock;
+use crate::outside::passwords::Passwords;
 use crate::realm::command::{Found, NewUser};
 use crate::realm::rights::ADMINISTRATION;
 use crate::realm::{Change, Command, Outcome, Realm, Row};
@@ -108,6 +109,7 @@ impl Opened {
         administrator: Option<NewUser>,
     ) -> Result<(), OpenError> {
         self.replica.set_policy(node::policy(settings)).await?;
+        self.check_salt(settings).await?;
         let complete = self.replica.read(|realm, _| {
             ADMINISTRATION.iter().all(|(code, _)| realm.right_by_code(code).is_some())
         });
@@ -123,6 +125,38 @@ impl Opened {
             Outcome::Refused(why) => Err(OpenError::Refused(format!("{why:?}"))),
             _ => Ok(()),
         }
+    }
+
+    /// A new store remembers what its salt makes of a fixed text; with another salt no password
+    /// that was set before can match.
+    async fn check_salt(&self, settings: &Settings) -> Result<(), OpenError> {
+        if self.replica.read(|realm, _| realm.salt_check().is_none()) {
+            return self.accept_salt(settings).await;
+        }
+        if !self.has_its_salt(settings) {
+            tracing::error!(
+                key = "security.genesis_password.validation.password_salt",
+                "this is not the salt that the passwords of this store were hashed with: none of \
+                 them matches; set the former salt again, or accept this one with \
+                 `tollgate user accept-salt` and reset the passwords"
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether the passwords of the store were hashed with the salt of these settings.
+    pub fn has_its_salt(&self, settings: &Settings) -> bool {
+        let salt = settings.security.genesis_password.validation.password_salt.expose();
+        let check = self.replica.read(|realm, _| realm.salt_check().cloned());
+        check.is_none_or(|check| Passwords::is_same_salt(salt, &check))
+    }
+
+    /// From now on the salt of these settings is the store's.
+    pub async fn accept_salt(&self, settings: &Settings) -> Result<(), OpenError> {
+        let salt = settings.security.genesis_password.validation.password_salt.expose();
+        let check = Passwords::salt_check_now(settings.security.scrypt.cost(), salt);
+        self.replica.submit(Command::SetSaltCheck(check.into())).await?;
+        Ok(())
     }
 
     /// Makes everything durable and ends the thread. Blocking.

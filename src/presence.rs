@@ -10,6 +10,7 @@ use protocol::UserName;
 
 use crate::feed::{Notice, Outbox, Quota};
 use crate::realm::command::Touched;
+use crate::realm::sessions::Session;
 use crate::realm::{EndReason, Millis, SessionNo, UserNo};
 
 /// One session as this node sees it. Sockets bound to it hold an `Arc`.
@@ -34,6 +35,8 @@ pub struct Presence {
     logged: AtomicU64,
     /// The last sign of life of any of its sockets.
     alive: AtomicU64,
+    /// When it ends whatever its use; `Millis::MAX`: it idles out.
+    ends: AtomicU64,
     /// Whether a socket was ever bound to it; whether the log knows.
     watched: AtomicU8,
     outboxes: Mutex<Vec<Arc<Outbox>>>,
@@ -74,6 +77,11 @@ impl Presence {
         self.alive.load(Ordering::Relaxed)
     }
 
+    /// When it ends, however much it is used; none: it idles out.
+    pub fn ends(&self) -> Option<Millis> {
+        Some(self.ends.load(Ordering::Acquire)).filter(|ends| *ends != Millis::MAX)
+    }
+
     /// Whether missed heartbeats end it: it had a socket once.
     pub fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Relaxed) != UNWATCHED
@@ -112,18 +120,14 @@ pub struct Presences {
 }
 
 impl Presences {
-    /// The presence of a session; made at first use. `since`: its newest use as the log knows it.
-    pub fn of(
-        &self,
-        session: SessionNo,
-        user: UserNo,
-        name: &UserName,
-        since: Millis,
-    ) -> Arc<Presence> {
+    /// The presence of a session; made at first use.
+    pub fn of(&self, session: &Session, name: &UserName) -> Arc<Presence> {
+        let since = session.accessed;
         let make = || {
             Arc::new(Presence {
-                session,
-                user,
+                session: session.no,
+                user: session.user,
+                ends: AtomicU64::new(session.ends.unwrap_or(Millis::MAX)),
                 user_name: name.clone(),
                 ended: OnceLock::new(),
                 ending: AtomicBool::new(false),
@@ -136,7 +140,7 @@ impl Presences {
                 outboxes: Mutex::default(),
             })
         };
-        self.all.entry(session).or_insert_with(make).clone()
+        self.all.entry(session.no).or_insert_with(make).clone()
     }
 
     /// The presence of a session, if it has one here.
@@ -184,9 +188,10 @@ impl Presences {
     }
 
     /// The session has new tokens.
-    pub fn renew(&self, session: SessionNo, touched: Millis) {
-        if let Some(presence) = self.get(session) {
-            presence.touch(touched);
+    pub fn renew(&self, session: &Session) {
+        if let Some(presence) = self.get(session.no) {
+            presence.touch(session.accessed);
+            presence.ends.store(session.ends.unwrap_or(Millis::MAX), Ordering::Release);
             presence.epoch.fetch_add(1, Ordering::AcqRel);
         }
     }

@@ -7,6 +7,7 @@
 pub mod attempts;
 pub mod audit;
 pub mod command;
+pub mod connectors;
 mod credentials;
 mod escalation;
 pub mod fields;
@@ -14,6 +15,7 @@ mod founding;
 pub mod ids;
 mod lists;
 mod logins;
+pub mod one_time;
 pub mod outcome;
 pub mod policy;
 pub mod profiles;
@@ -24,8 +26,10 @@ mod scan;
 pub mod sessions;
 mod user_records;
 pub mod users;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use protocol::{ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
@@ -38,6 +42,8 @@ pub use policy::Policy;
 pub use row::{Change, Key, Row};
 
 use attempts::{Attempts, attempts_ref};
+use connectors::Connectors;
+use one_time::OneTime;
 use profiles::Profile;
 use rights::Right;
 use row::{Counters, Retired};
@@ -94,6 +100,11 @@ pub struct Realm {
     retired_by_session: BTreeSet<(SessionNo, Millis, TokenHash)>,
     attempts: BTreeMap<UserName, Attempts>,
     attempts_refs: BTreeMap<u64, UserName>,
+    histories: BTreeMap<UserNo, Box<[Arc<str>]>>,
+    one_time: BTreeMap<TokenHash, OneTime>,
+    one_time_by_user: BTreeSet<(UserNo, Millis, TokenHash)>,
+    connectors: Option<Connectors>,
+    salt_check: Option<Arc<str>>,
     seen: BTreeMap<EntryId, Millis>,
     seen_at: BTreeSet<(Millis, EntryId)>,
 }
@@ -102,6 +113,11 @@ impl Realm {
     /// The policy in force.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// What the salt of the system made of a fixed text.
+    pub fn salt_check(&self) -> Option<&Arc<str>> {
+        self.salt_check.as_ref()
     }
 
     /// The time of the newest entry: no later entry is applied at an earlier time.
@@ -167,6 +183,12 @@ impl Realm {
             Command::SetAttempts(by, name, left) => self.set_attempts(at, by, name, *left),
             Command::Restore(rows) => self.restore(rows),
             Command::EndAnother(by, session) => self.end_another(at, by, *session),
+            Command::CreateOneTime(by, token) => self.create_one_time(at, by, *token),
+            Command::SpendOneTime(spend) => self.spend_one_time(at, spend),
+            Command::AmendConnectors(by, wanted) => self.amend_connectors(at, by, wanted),
+            Command::SetSaltCheck(check) => {
+                Applied::done(Outcome::Done, vec![Change::Put(Row::SaltCheck(check.clone()))])
+            }
             Command::Note(_) => Applied::done(Outcome::Done, Vec::new()),
         }
     }
@@ -220,6 +242,13 @@ impl Realm {
                 self.seen.insert(id, at);
                 self.seen_at.insert((at, id));
             }
+            Row::History(no, old) => drop(self.histories.insert(no, old)),
+            Row::OneTime(hash, it) => {
+                self.one_time_by_user.insert((it.user, it.until, hash));
+                self.one_time.insert(hash, it);
+            }
+            Row::Connectors(connectors) => self.connectors = Some(connectors),
+            Row::SaltCheck(check) => self.salt_check = Some(check),
         }
     }
 
@@ -270,6 +299,14 @@ impl Realm {
                     self.seen_at.remove(&(at, *id));
                 }
             }
+            Key::History(no) => drop(self.histories.remove(no)),
+            Key::OneTime(hash) => {
+                if let Some(it) = self.one_time.remove(hash) {
+                    self.one_time_by_user.remove(&(it.user, it.until, *hash));
+                }
+            }
+            Key::Connectors => self.connectors = None,
+            Key::SaltCheck => self.salt_check = None,
         }
     }
 

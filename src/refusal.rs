@@ -38,18 +38,15 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
 
 /// TEXT and DETAILS of a refusal.
 fn words(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
-    let plain = |text: &str| (text.to_owned(), None);
+    if let Some(text) = plain(&refusal) {
+        return (text.to_owned(), None);
+    }
     match refusal {
-        Refusal::UnknownAccount => plain("no user has this name"),
-        Refusal::IncorrectCredentials => plain("the user name or the password is wrong"),
         Refusal::Locked { until } => locked(now, until),
         Refusal::MustChange(status) => {
             let text = "the password must be changed before the login".to_owned();
             (text, Some(json!({ "STATUS": status.word() })))
         }
-        Refusal::StaleCredential => plain("the password was being changed; log in again"),
-        Refusal::NoSession => plain("the session is over; log in again"),
-        Refusal::RefreshExpired => plain("the refresh token is no longer good; log in again"),
         Refusal::Escalation(right) => {
             let text = format!("only who holds the right {right} may grant it");
             (text, Some(json!({ "RIGHT": right })))
@@ -79,10 +76,29 @@ fn words(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
             let text = format!("the record has version {version} now; read it again");
             (text, Some(json!({ "RECORD_VERSION": version })))
         }
-        Refusal::LastAdministrator => plain("nobody would be left who can amend users"),
-        Refusal::TooLong => plain("the record is too long; shorten its texts"),
-        Refusal::SessionsFull(_) | Refusal::NotAuthorised(_) => plain("refused"),
+        Refusal::TokensFull(until) => {
+            let wait = until.saturating_sub(now);
+            let text = "the user has as many one-time tokens as allowed; wait until one ends";
+            (text.to_owned(), Some(json!({ "RETRY_AFTER_MS": wait })))
+        }
+        _ => ("refused".to_owned(), None),
     }
+}
+
+/// TEXT of a refusal that has no more to say.
+fn plain(refusal: &Refusal) -> Option<&'static str> {
+    Some(match refusal {
+        Refusal::UnknownAccount => "no user has this name",
+        Refusal::IncorrectCredentials => "the user name or the password is wrong",
+        Refusal::StaleCredential => "the password was being changed; log in again",
+        Refusal::NoSession => "the session is over; log in again",
+        Refusal::RefreshExpired => "the refresh token is no longer good; log in again",
+        Refusal::TokenOver => "the token is unknown, used or expired",
+        Refusal::LivesDisagree => "a refresh token must live longer than an access token",
+        Refusal::LastAdministrator => "nobody would be left who can amend users",
+        Refusal::TooLong => "the record is too long; shorten its texts",
+        _ => return None,
+    })
 }
 
 fn locked(now: Millis, until: Option<Millis>) -> (String, Option<Value>) {

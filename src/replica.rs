@@ -290,7 +290,7 @@ impl Replica {
     fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::presence::Presence>, Ended)> {
         for change in &applied.changes {
             if let Change::Put(Row::Session(session)) = change {
-                self.presences.renew(session.no, session.accessed);
+                self.presences.renew(session);
             }
         }
         let end = |ended: &Ended| Some((self.presences.end(ended.session, ended.reason)?, *ended));

@@ -263,7 +263,7 @@ impl Router {
             let user = realm.user(session.user)?;
             let current = session.token == hash;
             let presences = &self.node.replica.presences;
-            let presence = presences.of(session.no, session.user, &user.name, session.accessed);
+            let presence = presences.of(session, &user.name);
             Some((presence, current))
         });
         let (presence, current) = found.ok_or_else(no_session)?;
@@ -283,13 +283,16 @@ impl Router {
         }
         let idle_ms = self.node.settings().security.session_timeout_ms();
         let touched = session.touched();
-        if now < touched.saturating_add(idle_ms) {
+        let (until, reason, unless_after) = match session.ends() {
+            Some(ends) => (ends, EndReason::Expired, None),
+            None => (touched.saturating_add(idle_ms), EndReason::Idle, Some(touched)),
+        };
+        if now < until {
             return Ok(session);
         }
         // One command is enough, however many messages find it so.
         if session.begin_end() {
-            let (no, reason) = (session.session, EndReason::Idle);
-            let end = End { session: no, reason, unless_after: Some(touched) };
+            let end = End { session: session.session, reason, unless_after };
             let replica = self.node.replica.clone();
             tokio::spawn(async move {
                 let ended = replica.submit(Command::End(end)).await;

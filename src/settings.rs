@@ -2,11 +2,16 @@
 //!
 //! Flags win over the environment, the environment over the file, the file over the defaults.
 
+mod aliases;
 mod difference;
 mod document;
+mod genesis_password;
 mod heartbeat;
 mod keys;
+mod login_ack;
 mod mail;
+mod mode;
+mod password_strength;
 mod secret;
 mod security;
 mod server;
@@ -18,10 +23,17 @@ mod tls;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use difference::Difference;
+pub use genesis_password::{GenesisPassword, LockScope, Retry, Validation};
 pub use heartbeat::Heartbeat;
+pub use login_ack::{AckField, CustomAck, LoginAck, Preference};
 pub use mail::{Mail, Transport};
+pub use mode::Mode;
+pub use password_strength::{Class, PasswordStrength};
 pub use secret::Secret;
-pub use security::{LoginErrors, ResetMode, Retry, Scrypt, Security, WhenSessionsAreFull};
+pub use security::{
+    LoginErrors, OneTimeTokenVerify, ResetMode, Scrypt, Security, Sso, WhenSessionsAreFull,
+};
 pub use server::{
     AckNaming, AddressRange, Limits, NackNaming, Server, ShutdownClose, SystemDateFormat,
 };
@@ -34,6 +46,9 @@ pub use tls::Tls;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// Which defaults hold: "seed", those of the sources, or "hardened", stricter ones. A key that
+    /// is written wins over both.
+    pub mode: Mode,
     /// Where the gateway listens and how it speaks.
     pub server: Server,
     /// How sessions show that they live.

@@ -114,7 +114,8 @@ fn exported(row: Row, credentials: bool) -> Option<Row> {
     match row {
         Row::Seen(..) => None,
         row if credentials => Some(row),
-        Row::Session(_) | Row::Retired(..) | Row::Attempts(..) => None,
+        Row::Session(_) | Row::Retired(..) | Row::Attempts(..) | Row::OneTime(..) => None,
+        Row::History(..) | Row::SaltCheck(_) => None,
         Row::User(user) => Some(Row::User(User { credential: None, ..user })),
         row => Some(row),
     }

@@ -75,7 +75,7 @@ fn adopt(node: &Arc<Node>, alive: Millis) {
             let unknown = watched.filter(|session| presences.get(session.no).is_none());
             let unknown = unknown.filter_map(|session| {
                 let name = &realm.user(session.user)?.name;
-                Some(presences.of(session.no, session.user, name, session.accessed))
+                Some(presences.of(session, name))
             });
             (unknown.collect::<Vec<_>>(), step.last().map(|session| session.no))
         });

@@ -2,10 +2,11 @@
 
 use protocol::{Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::details::present;
 use crate::entity_event::{self, Ack};
 use crate::outside::mail;
 use crate::realm::command::{AttributeWanted, UserWanted};
@@ -108,13 +109,6 @@ impl TryFrom<String> for Attribute {
 }
 
 const ATTRIBUTE_BYTES_MAX: usize = 256;
-/// The longest password, in bytes (PROTOCOL §7).
-const PASSWORD_BYTES_MAX: usize = 1024;
-
-/// Null is something that was said: the attribute is cleared.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(d).map(Some)
-}
 
 /// The password that a new user begins with.
 pub enum First {
@@ -158,12 +152,6 @@ impl UserBody {
             (None, None, true) => First::Drawn,
             _ => return wrong("PASSWORD, ONE_TIME_PASSWORD and GENERATE_PASSWORD exclude another"),
         };
-        if let First::Lasting(password) | First::OneTime(password) = &first
-            && !(1..=PASSWORD_BYTES_MAX).contains(&password.expose().len())
-        {
-            let text = format!("a password has 1 to {PASSWORD_BYTES_MAX} bytes");
-            return Err(Nack::new(NackCode::ValidationError, text));
-        }
         if !matches!(first, First::Lasting(_)) {
             if self
                 .status

@@ -33,19 +33,28 @@ pub enum Due {
 }
 
 impl Limits {
-    /// What is due at `now`, else when to look again.
+    fn deadline(&self, touched: Millis) -> Millis {
+        touched.saturating_add(self.idle_ms)
+    }
+
+    /// What is due at `now`, else when to look again. `ends`: when it ends whatever its use.
     pub fn look(
         &self,
         alive: Millis,
         touched: Millis,
+        ends: Option<Millis>,
         warned: bool,
         now: Millis,
     ) -> Result<Due, Millis> {
         let missed = self.missed_ms.map_or(Millis::MAX, |limit| alive.saturating_add(limit));
-        let idle = touched.saturating_add(self.idle_ms);
-        let warning = idle.saturating_sub(WARNING_MS).max(touched.saturating_add(self.idle_ms / 2));
+        let idle = ends.unwrap_or_else(|| self.deadline(touched));
+        let halfway = if ends.is_some() { 0 } else { touched.saturating_add(self.idle_ms / 2) };
+        let warning = idle.saturating_sub(WARNING_MS).max(halfway);
         if now >= idle {
-            return Ok(Due::End(EndReason::Idle, touched));
+            return Ok(match ends {
+                Some(_) => Due::End(EndReason::Expired, Millis::MAX),
+                None => Due::End(EndReason::Idle, touched),
+            });
         }
         if now >= missed {
             return Ok(Due::End(EndReason::HeartbeatMissed, Millis::MAX));
@@ -66,7 +75,7 @@ struct Queue {
 #[derive(Debug)]
 struct Watched {
     presence: Arc<Presence>,
-    /// For which use the warning went out.
+    /// For which end the warning went out.
     warned: Option<Millis>,
 }
 
@@ -122,12 +131,14 @@ impl Watch {
             queue.due.pop();
             let Some(watched) = queue.watched.get_mut(&session) else { continue };
             let presence = watched.presence.clone();
-            let touched = presence.touched();
-            let look = limits.look(presence.alive(), touched, watched.warned == Some(touched), now);
+            let (touched, ends) = (presence.touched(), presence.ends());
+            let until = ends.unwrap_or_else(|| limits.deadline(touched));
+            let warned = watched.warned == Some(until);
+            let look = limits.look(presence.alive(), touched, ends, warned, now);
             let again = match look {
                 _ if presence.is_over() => None,
                 Ok(Due::Warn(left)) => {
-                    watched.warned = Some(touched);
+                    watched.warned = Some(until);
                     found.push((presence, Due::Warn(left)));
                     Some(now)
                 }
@@ -154,19 +165,29 @@ mod tests {
 
     #[test]
     fn a_session_lives_to_the_last_millisecond_of_its_misses() {
-        assert_eq!(LIMITS.look(1_000, 1_000, false, 90_999), Err(91_000));
+        assert_eq!(LIMITS.look(1_000, 1_000, None, false, 90_999), Err(91_000));
         let missed = Due::End(EndReason::HeartbeatMissed, Millis::MAX);
-        assert_eq!(LIMITS.look(1_000, 1_000, false, 91_000), Ok(missed));
+        assert_eq!(LIMITS.look(1_000, 1_000, None, false, 91_000), Ok(missed));
         let off = Limits { missed_ms: None, ..LIMITS };
-        assert_eq!(off.look(1_000, 1_000, false, 91_000), Err(1_741_000));
+        assert_eq!(off.look(1_000, 1_000, None, false, 91_000), Err(1_741_000));
     }
 
     #[test]
     fn a_session_is_warned_once_and_ends_on_time() {
         let alive = Millis::MAX / 2;
-        assert_eq!(LIMITS.look(alive, 0, false, 1_739_999), Err(1_740_000));
-        assert_eq!(LIMITS.look(alive, 0, false, 1_740_000), Ok(Due::Warn(60_000)));
-        assert_eq!(LIMITS.look(alive, 0, true, 1_799_999), Err(1_800_000));
-        assert_eq!(LIMITS.look(alive, 0, true, 1_800_000), Ok(Due::End(EndReason::Idle, 0)));
+        assert_eq!(LIMITS.look(alive, 0, None, false, 1_739_999), Err(1_740_000));
+        assert_eq!(LIMITS.look(alive, 0, None, false, 1_740_000), Ok(Due::Warn(60_000)));
+        assert_eq!(LIMITS.look(alive, 0, None, true, 1_799_999), Err(1_800_000));
+        assert_eq!(LIMITS.look(alive, 0, None, true, 1_800_000), Ok(Due::End(EndReason::Idle, 0)));
+    }
+
+    #[test]
+    fn a_fixed_end_comes_whatever_the_use() {
+        let look = |touched, warned, now| LIMITS.look(now, touched, Some(90_000), warned, now);
+        assert_eq!(look(29_000, false, 29_999), Err(30_000));
+        assert_eq!(look(30_000, false, 30_000), Ok(Due::Warn(60_000)));
+        assert_eq!(look(89_999, true, 89_999), Err(90_000));
+        let over = Due::End(EndReason::Expired, Millis::MAX);
+        assert_eq!(look(90_000, true, 90_000), Ok(over));
     }
 }

@@ -57,6 +57,30 @@ codes! {
     FeatureNotProvided = "FEATURE_NOT_PROVIDED", "400 Bad Request", "FEATURE is missing.";
     InvalidCriteria = "INVALID_CRITERIA", "400 Bad Request",
         "CRITERIA_MATCH cannot be read; TEXT names the column.";
+    InvalidToken = "INVALID_TOKEN", "400 Bad Request",
+        "The token is unknown, used or expired.";
+    TooShort = "TOO_SHORT", "400 Bad Request", "The password has too few characters.";
+    TooLong = "TOO_LONG", "400 Bad Request", "The password has too many characters.";
+    InsufficientCharacters = "INSUFFICIENT_CHARACTERS", "400 Bad Request",
+        "The password has too few characters of a class: digits, upper case and the like.";
+    InsufficientCharacteristics = "INSUFFICIENT_CHARACTERISTICS", "400 Bad Request",
+        "The password has too few classes of characters; the codes beside it say which it lacks.";
+    IllegalMatch = "ILLEGAL_MATCH", "400 Bad Request",
+        "The password repeats a character too often.";
+    IllegalWhitespace = "ILLEGAL_WHITESPACE", "400 Bad Request", "The password has white space.";
+    IllegalSequence = "ILLEGAL_SEQUENCE", "400 Bad Request",
+        "The password has a sequence of letters, numbers or keys.";
+    IllegalChar = "ILLEGAL_CHAR", "400 Bad Request",
+        "The password has a character that is not permitted.";
+    IllegalWord = "ILLEGAL_WORD", "400 Bad Request",
+        "The password is one of the worst, or holds a word of the dictionary.";
+    IllegalWordReversed = "ILLEGAL_WORD_REVERSED", "400 Bad Request",
+        "The password holds a word of the dictionary, backwards.";
+    IllegalUsername = "ILLEGAL_USERNAME", "400 Bad Request", "The password holds the user name.";
+    IllegalUsernameReversed = "ILLEGAL_USERNAME_REVERSED", "400 Bad Request",
+        "The password holds the user name, backwards.";
+    HistoryViolation = "HISTORY_VIOLATION", "400 Bad Request",
+        "The password was used before.";
     UnknownAccount = "UNKNOWN_ACCOUNT", "401 Unauthorized", "No user has this name.";
     IncorrectCredentials = "INCORRECT_CREDENTIALS", "401 Unauthorized",
         "The user name or the password is wrong.";

@@ -34,11 +34,17 @@ pub(super) fn administrator(settings: &Settings, opened: &Opened) -> Result<Opti
         return Ok(None);
     }
     let given = std::env::var("TOLLGATE_ADMIN_PASSWORD").ok().filter(|given| !given.is_empty());
+    if let Some(Err(broken)) =
+        given.as_ref().map(|given| offline::judge(settings, &name, &Password::new(given.as_str())))
+    {
+        // The operator chose it for a gateway that is not there yet: he is told, not locked out.
+        tracing::warn!(%broken, "TOLLGATE_ADMIN_PASSWORD");
+    }
     let drawn = given.is_none().then(|| Password::new(dice::session_token().expose()));
     let given = given.map(Password::new);
     let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
     let credential = Some(offline::hash(settings, chosen)?.into());
-    let user = NewUser { name, credential, attributes: Box::default(), profiles: Vec::new() };
+    let user = NewUser { credential, ..NewUser::named(name) };
     Ok(Some(First { user, drawn }))
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use protocol::Password;
+use protocol::{Password, UserName};
 
 use crate::opening::{self, Opened};
 use crate::outside::clock::Clock;
@@ -11,6 +11,7 @@ use crate::outside::passwords::Passwords;
 use crate::realm::{Command, Outcome, Refusal};
 use crate::settings::{Engine, Settings};
 use crate::store::Store;
+use crate::strength;
 
 /// Opens the store in `dir`, works, and closes it. A new store is prepared; one that a gateway made
 /// keeps that gateway's policy.
@@ -65,6 +66,14 @@ pub(super) async fn command(opened: &Opened, command: Command) -> Result<()> {
         Outcome::Refused(refused) => bail!("refused: {refused:?}"),
         _ => Ok(()),
     }
+}
+
+/// Whether a chosen password keeps the configured rules; every one that it breaks is named.
+pub(super) fn judge(settings: &Settings, name: &UserName, password: &Password) -> Result<()> {
+    let rules = &settings.security.genesis_password.validation;
+    let Err(nack) = strength::check(rules, name, password) else { return Ok(()) };
+    let texts: Vec<_> = nack.faults.iter().map(|fault| fault.text.as_ref()).collect();
+    bail!("the password breaks the rules: {}", texts.join("; "));
 }
 
 /// The hash of a password by the configured cost and salt.

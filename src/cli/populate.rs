@@ -173,6 +173,6 @@ impl Populate {
         let attributes = attributes.collect();
         let count = dice.random_range(1..=3);
         let profiles = profiles.sample(dice, count).cloned().collect();
-        Ok(NewUser { name, credential: Some(hash.clone()), attributes, profiles })
+        Ok(NewUser { credential: Some(hash.clone()), attributes, profiles, ..NewUser::named(name) })
     }
 }

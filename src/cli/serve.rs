@@ -56,10 +56,11 @@ pub(super) struct CannotListen {
 
 impl Serve {
     pub(super) fn run(self) -> Result<()> {
+        // First: the configuration may have something to say.
+        log_to_stderr();
         let settings = self.settings()?;
         let tls = settings.server.tls.is_on().then(|| Identity::open(&settings.server.tls));
         let tls = tls.transpose()?.map(Arc::new);
-        log_to_stderr();
         faults_to_log();
         let metrics = PrometheusBuilder::new().set_buckets(counts::BUCKETS)?;
         let metrics = metrics.install_recorder().context("metrics")?;

@@ -19,6 +19,9 @@ pub(super) enum User {
     Add(Add),
     /// Set a user's password; ends the user's sessions
     Passwd(Passwd),
+    /// Take the configured salt for the store's: passwords that were hashed with another one no
+    /// longer match, and are to be reset
+    AcceptSalt(Store),
     /// List users: name, status, profiles
     List(Store),
 }
@@ -62,6 +65,7 @@ impl User {
         match self {
             Self::Add(add) => add.run(),
             Self::Passwd(passwd) => passwd.run(),
+            Self::AcceptSalt(store) => store.accept_salt(),
             Self::List(store) => store.list(),
         }
     }
@@ -75,10 +79,11 @@ impl Add {
         let profiles = self.profile.iter().map(|name| ProfileName::parse(name));
         let profiles = profiles.collect::<Result<Vec<_>, _>>()?;
         let given = password(self.password_stdin)?;
+        given.as_ref().map(|given| offline::judge(&settings, &name, given)).transpose()?;
         let drawn = given.is_none().then(|| Password::new(dice::session_token().expose()));
         let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
         let credential = Some(offline::hash(&settings, chosen)?.into());
-        let new = NewUser { name, credential, attributes: Box::default(), profiles };
+        let new = NewUser { credential, profiles, ..NewUser::named(name) };
         offline::with_store(&settings, &self.store.data_dir, async |opened| {
             offline::command(opened, Command::AddUsers(vec![new])).await
         })?;
@@ -98,6 +103,7 @@ impl Passwd {
         let Some(password) = password(self.password_stdin)? else {
             bail!("give the new password on standard input with --password-stdin");
         };
+        offline::judge(&settings, &user_name, &password)?;
         let credential = offline::hash(&settings, &password)?.into();
         let set = SetCredential { user_name, credential };
         offline::with_old_store(&settings, &self.store.data_dir, async |opened| {
@@ -109,6 +115,16 @@ impl Passwd {
 }
 
 impl Store {
+    fn accept_salt(self) -> Result<()> {
+        let settings = self.config.load()?;
+        settings.validate()?;
+        offline::with_old_store(&settings, &self.data_dir, async |opened| {
+            Ok(opened.accept_salt(&settings).await?)
+        })?;
+        println!("the configured salt is the store's from now on");
+        Ok(())
+    }
+
     fn list(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;

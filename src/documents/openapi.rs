@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Schemas, reference, who};
+use crate::connector::{ROUTES, Route, Token};
 use crate::feed::Source;
 use crate::messages::{Access, Handler, TABLE};
 
@@ -18,6 +19,17 @@ pub fn document() -> Value {
             item.insert("get".to_owned(), operation(row, "get"));
         }
         paths.insert(protocol::path::path(row.name), Value::Object(item));
+    }
+    for route in &ROUTES {
+        let (asked, told) = (route.schemas)();
+        let name = |what: &str| slug(&format!("{} {} {what}", route.methods, route.path));
+        let (asked_name, told_name) = (name("asked"), name("told"));
+        schemas.add(&asked_name, asked.to_value());
+        schemas.add(&told_name, told.to_value());
+        let item = paths.entry(route.path).or_insert_with(|| json!({}));
+        for method in route.methods.split(", ") {
+            item[method.to_lowercase()] = connect(route, method, &asked_name, &told_name);
+        }
     }
     for (name, _) in Source::NAMES {
         paths.insert(protocol::path::path(name), rows(name));
@@ -66,6 +78,42 @@ fn operation(row: &Handler, method: &str) -> Value {
     }
     operation["parameters"] = parameters.into();
     operation
+}
+
+/// A route of S1.
+fn connect(route: &Route, method: &str, asked: &str, told: &str) -> Value {
+    let access = crate::messages::find(route.message).map_or(Access::Session, |row| row.access);
+    let says = format!("As {}, without SOURCE_REF and with real statuses.", route.message);
+    let content = |name| json!({ "application/json": { "schema": reference(name) } });
+    let refused = json!({ "description": "The refusal.", "content": content("CONNECTOR_ERROR") });
+    let mut responses = Map::from_iter([(
+        "200".to_owned(),
+        json!({ "description": "The answer.", "content": content(told) }),
+    )]);
+    responses.extend(REFUSALS.iter().map(|(status, _)| ((*status).to_owned(), refused.clone())));
+    let mut operation = json!({
+        "operationId": slug(&format!("{} {}", method.to_lowercase(), route.path)),
+        "summary": says,
+        "description": who(access),
+        "responses": responses,
+        "security": security(access),
+    });
+    if route.token == Token::Refresh {
+        operation["parameters"] = json!([header("token", false)]);
+    }
+    if method != "GET" {
+        operation["requestBody"] = body(reference(asked));
+        if route.token != Token::Refresh {
+            operation["requestBody"]["required"] = true.into();
+        }
+    }
+    operation
+}
+
+/// A name of the letters that names may have.
+fn slug(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("_")
 }
 
 /// The four methods of a data source.

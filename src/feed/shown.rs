@@ -123,11 +123,11 @@ pub(super) fn active_session(realm: &Realm, session: &Session, with_id: bool) ->
 }
 
 pub(super) fn login_attempt(name: &UserName, attempts: &Attempts) -> DataRow {
-    let until = attempts.locked_until;
+    let count = attempts.shown();
     DataRow::new([
         Field::text(name.shared()),
-        Field::Number(i64::from(attempts.wrong)),
-        until.map_or(Field::Null, |until| Field::Number(until as i64)),
+        Field::Number(i64::from(count.wrong)),
+        count.locked_until.map_or(Field::Null, |until| Field::Number(until as i64)),
         Field::Number(1),
     ])
 }

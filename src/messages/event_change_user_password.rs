@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::{Access, Message};
 use crate::call::Call;
 use crate::login;
+use crate::outside::passwords::New;
 use crate::realm::command::{ChangePassword, Verdict};
 use crate::realm::{Command, Millis, Outcome, Realm, Refusal};
-use crate::refusal;
+use crate::{refusal, strength};
 
 /// Whose password, the old one and the new one; USER_NAME may stand at the root.
 #[derive(Deserialize, JsonSchema)]
@@ -30,8 +31,6 @@ pub struct Ack {
     generated: [(); 0],
 }
 
-/// The longest password, in bytes (PROTOCOL §7).
-const LENGTH_MAX: usize = 1024;
 const TRIES: usize = 3;
 
 impl Message for ChangeUserPassword {
@@ -55,10 +54,6 @@ impl Message for ChangeUserPassword {
         }
         let by = of_another.map(|_| call.by()).transpose()?;
         let own = call.session.as_ref().filter(|session| session.user_name == name);
-        if self.new_password.expose().is_empty() || self.new_password.expose().len() > LENGTH_MAX {
-            let text = format!("NEW_PASSWORD has 1 to {LENGTH_MAX} bytes");
-            return Err(Nack::new(NackCode::ValidationError, text));
-        }
         for _ in 0..TRIES {
             let checked = login::check(call, &name, &self.old_password).await?;
             // Where unknown names are not counted they leave no trace in the log, either.
@@ -67,9 +62,9 @@ impl Message for ChangeUserPassword {
                 return Err(refusal::nack(&call.node, call.now, Refusal::UnknownAccount));
             }
             let credential = match checked.verdict {
-                Verdict::Matched => Some(self.new_hash(call).await?),
+                Verdict::Matched => Some(self.new_hash(call, &name).await?),
                 Verdict::Blank if call.read(|realm| opens(realm, call.now, &name)) => {
-                    Some(self.new_hash(call).await?)
+                    Some(self.new_hash(call, &name).await?)
                 }
                 Verdict::Blank | Verdict::Wrong => None,
             };
@@ -80,6 +75,7 @@ impl Message for ChangeUserPassword {
                 credential,
                 by: by.clone(),
                 keep: own.map(|session| session.session),
+                peer: checked.peer,
             };
             match call.submit(Command::ChangePassword(change)).await? {
                 Outcome::Done => return Ok(Ack { generated: [] }),
@@ -101,10 +97,22 @@ fn opens(realm: &Realm, now: Millis, name: &UserName) -> bool {
 }
 
 impl ChangeUserPassword {
-    /// The new password is only hashed for whoever knew the old one.
-    async fn new_hash(&self, call: &Call) -> Result<Arc<str>, Nack> {
-        let hash = call.node.passwords.hash(call.caller.address, self.new_password.clone());
-        Ok(hash.await.map_err(|busy| call.busy(busy))?.into())
+    /// The new password is only judged and hashed for whoever knew the old one; those before it are
+    /// compared last, since each costs a hash.
+    async fn new_hash(&self, call: &Call, name: &UserName) -> Result<Arc<str>, Nack> {
+        let rules = call.node.settings().security.genesis_password.validation.clone();
+        strength::check(&rules, name, &self.new_password)?;
+        let known = call.read(|realm| {
+            let user = realm.user_by_name(name)?;
+            Some((user.name.shared(), realm.remembered(user)))
+        });
+        let (own_name, old) = known.unwrap_or_else(|| (name.shared(), Vec::new()));
+        let (address, password) = (call.caller.address, self.new_password.clone());
+        let hash = call.node.passwords.hash_unless_used(address, password, &own_name, old);
+        match hash.await.map_err(|busy| call.busy(busy))? {
+            New::Hash(hash) => Ok(hash.into()),
+            New::UsedBefore => Err(strength::used_before(&rules)),
+        }
     }
 
     fn target(&self, call: &Call) -> Result<UserName, Nack> {

@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::entity_event::Ack;
 use crate::outside::dice;
 use crate::realm::Command;
+use crate::strength;
 use crate::user_event::{self, Done, First, UserBody};
 
 /// USER_NAME is the key; the gateway gives the id.
@@ -28,6 +29,12 @@ impl Message for InsertUser {
     async fn serve(mut self, call: &Call) -> Result<Ack<Done>, Nack> {
         let first = self.0.first()?;
         let mut wanted = self.0.wanted()?;
+        if let (First::Lasting(chosen) | First::OneTime(chosen), Some(name)) =
+            (&first, &wanted.name)
+        {
+            let settings = call.node.settings();
+            strength::check(&settings.security.genesis_password.validation, name, chosen)?;
+        }
         let (password, told) = match first {
             First::None => (None, None),
             First::Lasting(password) | First::OneTime(password) => (Some(password), None),

@@ -1,16 +1,16 @@
 //! EVENT_LOGIN_AUTH: a session by password or by refresh token (S2, "Login request"; S0,
 //! "EVENT_LOGIN_REFRESH").
 
-use protocol::{Nack, NackCode, Password, RefreshToken, SessionToken, UserName};
+use protocol::{Nack, NackCode, Password, RefreshToken, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Access, Message};
 use crate::call::Call;
-use crate::login::{self, LoginAck};
-use crate::outside::{dice, seal};
-use crate::realm::command::{Login, Pair, Refresh};
-use crate::realm::sessions::{SessionId, TokenHash};
+use crate::login::{self, LoginAck, Tokens};
+use crate::outside::dice;
+use crate::realm::command::{Login, Refresh};
+use crate::realm::sessions::TokenHash;
 use crate::realm::{Command, Outcome, Refusal, SessionNo};
 use crate::refusal;
 
@@ -66,6 +66,9 @@ impl Message for LoginAuth {
                 pair: tokens.pair(),
                 host: call.caller.address.to_string(),
                 watched: call.caller.outbox.is_some(),
+                peer: checked.peer,
+                renewed: checked.renewed,
+                connector: call.caller.connector,
             };
             match call.submit(Command::Login(login)).await? {
                 Outcome::LoggedIn(session) => return opened(call, session, &tokens),
@@ -90,41 +93,6 @@ fn failed(call: &Call, nack: Nack) -> Nack {
     nack
 }
 
-/// The secrets of a session, in clear: they go to their owner and nowhere else.
-struct Tokens {
-    id: SessionId,
-    session: SessionToken,
-    refresh: RefreshToken,
-}
-
-impl Tokens {
-    fn draw() -> Self {
-        Self {
-            id: SessionId(dice::session_id()),
-            session: dice::session_token(),
-            refresh: dice::refresh_token(),
-        }
-    }
-
-    fn pair(&self) -> Pair {
-        Pair {
-            id: self.id,
-            token: TokenHash(dice::token_hash(self.session.expose())),
-            refresh: TokenHash(dice::token_hash(self.refresh.expose())),
-        }
-    }
-
-    /// Both tokens as one text, to be sealed.
-    fn text(&self) -> String {
-        format!("{} {}", self.session.expose(), self.refresh.expose())
-    }
-
-    fn read(text: &[u8], id: SessionId) -> Option<Self> {
-        let (session, refresh) = std::str::from_utf8(text).ok()?.split_once(' ')?;
-        Some(Self { id, session: SessionToken::new(session), refresh: RefreshToken::new(refresh) })
-    }
-}
-
 /// The session is there: its socket is bound, its owner gets the secrets.
 fn opened(call: &Call, session: SessionNo, tokens: &Tokens) -> Result<LoginAck, Nack> {
     let over = || refusal::nack(&call.node, call.now, Refusal::NoSession);
@@ -145,8 +113,11 @@ async fn refresh(
         tokens.refresh = presented.clone();
     }
     let expired = || refusal::nack(&call.node, call.now, Refusal::RefreshExpired);
-    let Some(user) = call.read(|realm| realm.user_by_refresh(&hash).map(|user| user.name.clone()))
-    else {
+    let known = call.read(|realm| {
+        let user = realm.user_by_refresh(&hash)?;
+        Some((user.name.clone(), login::peer(realm, Some(user), call.caller.address)))
+    });
+    let Some((user, peer)) = known else {
         // A token that never was may be a guess; one that is over is only late.
         return Err(failed(call, expired()));
     };
@@ -155,8 +126,9 @@ async fn refresh(
         presented: hash,
         user_name: name,
         pair: tokens.pair(),
-        sealed: seal::seal(presented, user.as_str(), tokens.text().as_bytes()),
+        sealed: tokens.sealed(presented, &user),
         host: call.caller.address.to_string(),
+        peer,
         watched: call.caller.outbox.is_some(),
     };
     match call.submit(Command::Refresh(refresh)).await? {
@@ -164,8 +136,7 @@ async fn refresh(
         Outcome::Successor(session, sealed) => {
             let id =
                 call.read(|realm| realm.session(session).map(|it| it.id)).ok_or_else(expired)?;
-            let text = seal::open(presented, user.as_str(), &sealed).ok_or_else(expired)?;
-            let tokens = Tokens::read(&text, id).ok_or_else(expired)?;
+            let tokens = Tokens::unseal(&sealed, presented, &user, id).ok_or_else(expired)?;
             opened(call, session, &tokens)
         }
         Outcome::Refused(refused) => Err(refusal::nack(&call.node, call.now, refused)),

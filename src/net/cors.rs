@@ -8,10 +8,10 @@ use super::http::{Answer, plain};
 /// Response headers that scripts may read.
 const EXPOSED: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";
 /// Request headers that scripts may send: the fields, in both spellings, and the usual ones.
-const ASKED: &str = "Content-Type, Authorization, SOURCE_REF, SESSION_AUTH_TOKEN, USER_NAME, \
-                     SESSION_ID, REFRESH_AUTH_TOKEN, SUBSCRIPTION_REF, SOURCE-REF, \
-                     SESSION-AUTH-TOKEN, USER-NAME, SESSION-ID, REFRESH-AUTH-TOKEN, \
-                     SUBSCRIPTION-REF";
+const ASKED: &str = "Content-Type, Authorization, token, \
+                     SOURCE_REF, SESSION_AUTH_TOKEN, USER_NAME, SESSION_ID, \
+                     REFRESH_AUTH_TOKEN, SUBSCRIPTION_REF, SOURCE-REF, SESSION-AUTH-TOKEN, \
+                     USER-NAME, SESSION-ID, REFRESH-AUTH-TOKEN, SUBSCRIPTION-REF";
 
 /// Browsers: the same origin, or one that is configured. Programs send no Origin.
 pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
@@ -30,7 +30,7 @@ pub fn preflight() -> Answer {
     let mut answer = plain(StatusCode::NO_CONTENT, "");
     let headers = answer.headers_mut();
     let mut put = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
-    put(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE, OPTIONS");
+    put(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE, OPTIONS");
     put(header::ACCESS_CONTROL_ALLOW_HEADERS, ASKED);
     put(header::ACCESS_CONTROL_MAX_AGE, "600");
     answer

@@ -150,7 +150,7 @@ fn of_header(headers: &HeaderMap, field: &'static str) -> Result<Option<String>,
 }
 
 /// `Authorization: Bearer …`.
-fn bearer(headers: &HeaderMap) -> Result<Option<String>, Nack> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Nack> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let token = value.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;

@@ -13,8 +13,8 @@ use protocol::{Nack, NackCode};
 use serde::Deserialize;
 
 use super::http::Answer;
-use super::polled;
 use super::request::Asked;
+use super::{connector, polled};
 use crate::call::Caller;
 use crate::feed::Source;
 use crate::messages::{self, Handler};
@@ -66,10 +66,16 @@ pub async fn answer(
     pace: &Pace,
 ) -> Answer {
     let now = router.node().clock.now();
-    let caller = Caller { address, outbox: None, bound: None, opened: now };
+    let caller = Caller::of_request(address, now);
     if let Err(wait) = pace.count(now) {
         let nack = Nack::too_many("too many requests on this connection", wait);
         return refusal(Refused(StatusCode::TOO_MANY_REQUESTS, nack), None);
+    }
+    if let Some(found) = connector::find(request.uri().path(), request.method()) {
+        return match found {
+            Ok(route) => connect(request, route, caller, router).await,
+            Err(allowed) => not_allowed(&allowed, connector::refusal),
+        };
     }
     let Some(route) = Route::of(request.uri().path()) else {
         let text = "no such route; POST /<message-type> in lower case, - for _";
@@ -78,10 +84,7 @@ pub async fn answer(
     };
     let (method, allowed) = (request.method().clone(), route.methods());
     if !allowed.split(", ").any(|it| it == method.as_str()) {
-        let nack = Nack::new(NackCode::InvalidMessage, format!("this route takes {allowed}"));
-        let mut answer = refusal(Refused(StatusCode::METHOD_NOT_ALLOWED, nack), None);
-        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
-        return answer;
+        return not_allowed(allowed, |refused| refusal(refused, None));
     }
     let (head, body) = request.into_parts();
     let limits = &router.node().settings().server.limits;
@@ -104,6 +107,30 @@ pub async fn answer(
         Ok(reply) => response(reply, router),
         Err(nack) => refusal(Refused::bad(nack), asked.source_ref()),
     }
+}
+
+/// Answers a request to a route of S1.
+async fn connect(
+    request: Request<Incoming>,
+    route: &'static crate::connector::Route,
+    caller: Caller,
+    router: &Router,
+) -> Answer {
+    let (head, body) = request.into_parts();
+    let most = router.node().settings().server.limits.body_bytes;
+    match read(&head.headers, body, most).await {
+        Ok(body) => connector::answer(route, &head.headers, &body, caller, router).await,
+        Err(refused) => connector::refusal(refused),
+    }
+}
+
+fn not_allowed(allowed: &str, refusal: impl FnOnce(Refused) -> Answer) -> Answer {
+    let nack = Nack::new(NackCode::InvalidMessage, format!("this route takes {allowed}"));
+    let mut answer = refusal(Refused(StatusCode::METHOD_NOT_ALLOWED, nack));
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        answer.headers_mut().insert(header::ALLOW, allowed);
+    }
+    answer
 }
 
 /// What a path leads to.
@@ -188,7 +215,8 @@ fn response(reply: Reply, router: &Router) -> Answer {
     answer
 }
 
-fn status_of(code: NackCode) -> StatusCode {
+/// The HTTP status of a code.
+pub(super) fn status_of(code: NackCode) -> StatusCode {
     let number = code.status().split(' ').next().and_then(|number| number.parse().ok());
     number.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

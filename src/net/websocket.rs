@@ -76,7 +76,7 @@ impl Pump {
         Self {
             socket,
             link: Link::new(link_limits, now),
-            caller: Caller { address, outbox: Some(outbox.clone()), bound: None, opened: now },
+            caller: Caller::on_socket(address, outbox.clone(), now),
             outbox,
             known: KnownToken::default(),
             waiting: VecDeque::new(),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use protocol::names::Password;
-use sha2::Sha256;
+use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
+use phc::Kind;
 use pool::Pool;
 
 mod phc;
@@ -21,12 +22,33 @@ pub use phc::Cost;
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// What the check of a password said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Checked {
     /// It is the one that was hashed.
-    Matched,
+    Matched {
+        /// Its hash by the cost of today, if it was hashed otherwise.
+        renewed: Option<String>,
+    },
     /// It is not, or there is no such user.
     Wrong,
+}
+
+/// A hash as it is stored, and whose it is: former systems mixed the name in.
+#[derive(Clone)]
+pub struct Stored {
+    /// The PHC string.
+    pub phc: Arc<str>,
+    /// The user's name in its own spelling.
+    pub user_name: Arc<str>,
+}
+
+/// What became of a new password.
+#[derive(PartialEq, Eq)]
+pub enum New {
+    /// Its hash.
+    Hash(String),
+    /// It is one of those that may not be used again.
+    UsedBefore,
 }
 
 /// Too many hashes are waiting.
@@ -58,20 +80,31 @@ impl Passwords {
         }
     }
 
-    /// Checks a password. Without `phc`, for a user who does not exist, it takes the same time and
-    /// is wrong. Dropping the future takes it out of the queue.
+    /// Checks a password. Without `stored`, for a user who does not exist, it takes the same time
+    /// and is wrong. Dropping the future takes it out of the queue.
     pub async fn verify(
         &self,
         source: IpAddr,
         password: Password,
-        phc: Option<Arc<str>>,
+        stored: Option<Stored>,
     ) -> Result<Checked, Busy> {
         let fits = password.expose().len() <= PASSWORD_BYTES_MAX;
-        let phc = phc.filter(|_| fits).unwrap_or_else(|| self.dummy.clone());
-        let (dummy, input) = (self.dummy.clone(), self.pepper.with(&password));
+        let stored = stored.filter(|_| fits);
+        let name = stored.as_ref().map(|stored| stored.user_name.clone());
+        let (dummy, cost) = (self.dummy.clone(), self.cost);
+        let phc = stored.map_or_else(|| dummy.clone(), |stored| stored.phc);
+        let hashes = std::slice::from_ref(&phc);
+        let inputs = Inputs::of(&self.pepper, &password, name.as_deref(), hashes);
         drop(password);
-        let check = move || phc::check(&phc, &*input).unwrap_or_else(|| unusable(&dummy, &*input));
-        self.pool.submit(source.into(), check).await
+        let check = move || match inputs.check(&phc) {
+            Some(true) if is_outdated(&phc, cost) => {
+                Checked::Matched { renewed: Some(phc::make(cost, &*inputs.own)) }
+            }
+            Some(true) => Checked::Matched { renewed: None },
+            Some(false) => Checked::Wrong,
+            None => unusable(&dummy, &inputs),
+        };
+        self.pool.submit(source.into(), 1, check).await
     }
 
     /// Hashes a new password: a PHC string with a random salt. The caller has checked its length;
@@ -79,7 +112,26 @@ impl Passwords {
     pub async fn hash(&self, source: IpAddr, password: Password) -> Result<String, Busy> {
         let (cost, input) = (self.cost, self.pepper.with(&password));
         drop(password);
-        self.pool.submit(source.into(), move || phc::make(cost, &*input)).await
+        self.pool.submit(source.into(), 1, move || phc::make(cost, &*input)).await
+    }
+
+    /// The same unless it is one of the old ones, which are all compared in one job.
+    pub async fn hash_unless_used(
+        &self,
+        source: IpAddr,
+        password: Password,
+        user_name: &str,
+        old: Vec<Arc<str>>,
+    ) -> Result<New, Busy> {
+        let cost = self.cost;
+        let inputs = Inputs::of(&self.pepper, &password, Some(user_name), &old);
+        drop(password);
+        let hashes = old.len() as u32 + 1;
+        let job = move || match old.iter().any(|old| inputs.check(old) == Some(true)) {
+            true => New::UsedBefore,
+            false => New::Hash(phc::make(cost, &*inputs.own)),
+        };
+        self.pool.submit(source.into(), hashes, job).await
     }
 
     /// Hashes on the calling thread: for the command line.
@@ -87,9 +139,29 @@ impl Passwords {
         phc::make(cost, &*Pepper::new(salt).with(password))
     }
 
-    /// Whether a PHC string has another cost than new ones get: the next login should renew it.
-    pub fn is_outdated(&self, phc: &str) -> bool {
-        Cost::of(phc) != Some(self.cost)
+    /// Stores a hash of a former system, SHA-512(USER_NAME + password) in hexadecimal: hashed once
+    /// more, so that no fast hash lies in the store. The next login renews it.
+    pub fn hash_former_now(cost: Cost, salt: &str, sha512: &str) -> String {
+        let digest = Password::new(sha512.to_ascii_lowercase());
+        Kind::Former.mark(&phc::make(cost, &*Pepper::new(salt).with(&digest)))
+    }
+
+    /// The stored form of a hash that another system made of the password alone; none: it is no PHC
+    /// string of scrypt within the bounds.
+    pub fn foreign(phc: &str) -> Option<String> {
+        let own = Kind::of(phc) == Kind::Own && phc::is_hash(phc);
+        own.then(|| Kind::Foreign.mark(phc))
+    }
+
+    /// What this salt makes of a fixed text: see [`Passwords::is_same_salt`].
+    pub fn salt_check_now(cost: Cost, salt: &str) -> String {
+        Self::hash_now(cost, salt, &Password::new(SALT_CHECK))
+    }
+
+    /// Whether the salt is the one that made the check value.
+    pub fn is_same_salt(salt: &str, check: &str) -> bool {
+        let input = Pepper::new(salt).with(&Password::new(SALT_CHECK));
+        phc::check(check, &*input) == Some(true)
     }
 
     /// Hashes that wait for a thread.
@@ -98,10 +170,55 @@ impl Passwords {
     }
 }
 
+/// What the check value of a salt is made of.
+const SALT_CHECK: &str = "tollgate: the salt of this system";
+
 /// The user can log in no more, and nobody may see that from outside.
-fn unusable(dummy: &str, input: &[u8]) -> Checked {
+fn unusable(dummy: &str, inputs: &Inputs) -> Checked {
     tracing::warn!("a stored password hash is not one of scrypt within its bounds");
-    phc::check(dummy, input).unwrap_or(Checked::Wrong)
+    // For its time alone.
+    let _ = inputs.check(dummy);
+    Checked::Wrong
+}
+
+/// Whether a hash has another cost than new ones get, or was made elsewhere.
+fn is_outdated(phc: &str, cost: Cost) -> bool {
+    Kind::of(phc) != Kind::Own || Cost::of(phc) != Some(cost)
+}
+
+/// What of a password each kind of hash is over.
+struct Inputs {
+    own: Zeroizing<[u8; 32]>,
+    former: Zeroizing<[u8; 32]>,
+    /// The password itself waits in the queue only where another system's hash needs it.
+    foreign: Option<Zeroizing<Box<[u8]>>>,
+}
+
+impl Inputs {
+    fn of(
+        pepper: &Pepper,
+        password: &Password,
+        user_name: Option<&str>,
+        hashes: &[Arc<str>],
+    ) -> Self {
+        let needs_it = hashes.iter().any(|phc| Kind::of(phc) == Kind::Foreign);
+        let foreign = needs_it.then(|| Zeroizing::new(password.expose().as_bytes().into()));
+        let mut digest = Sha512::new();
+        digest.update(user_name.unwrap_or_default());
+        digest.update(password.expose());
+        let hex = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let former = pepper.with(&Password::new(hex));
+        Self { own: pepper.with(password), former, foreign }
+    }
+
+    /// None: this is no hash that can be checked.
+    fn check(&self, phc: &str) -> Option<bool> {
+        match Kind::of(phc) {
+            Kind::Own => phc::check(phc, &*self.own),
+            Kind::Former => phc::check(phc, &*self.former),
+            Kind::Foreign => phc::check(phc, self.foreign.as_deref()?),
+        }
+    }
 }
 
 /// The system-specific salt, as the key of an HMAC: stolen hashes are worth nothing without it.
@@ -136,26 +253,29 @@ mod tests {
     }
 
     async fn verify(passwords: &Passwords, password: &str, phc: &str) -> Checked {
-        passwords.verify(HERE, Password::new(password), Some(phc.into())).await.unwrap()
+        let stored = Stored { phc: phc.into(), user_name: "JohnWolf".into() };
+        passwords.verify(HERE, Password::new(password), Some(stored)).await.unwrap()
     }
+
+    const MATCHED: Checked = Checked::Matched { renewed: None };
 
     #[tokio::test]
     async fn a_hash_matches_its_password_only() {
         let passwords = passwords(CHEAP, "salt");
         let phc = passwords.hash(HERE, Password::new("secret")).await.unwrap();
         assert!(phc.starts_with("$scrypt$ln=4,r=8,p=1$"), "{phc}");
-        assert_eq!(verify(&passwords, "secret", &phc).await, Checked::Matched);
-        assert_eq!(verify(&passwords, "Secret", &phc).await, Checked::Wrong);
-        assert_eq!(verify(&passwords, "", &phc).await, Checked::Wrong);
+        assert!(verify(&passwords, "secret", &phc).await == MATCHED);
+        assert!(verify(&passwords, "Secret", &phc).await == Checked::Wrong);
+        assert!(verify(&passwords, "", &phc).await == Checked::Wrong);
         assert_eq!(passwords.waiting(), 0);
     }
 
     #[tokio::test]
     async fn the_salt_of_the_system_is_part_of_it() {
         let phc = Passwords::hash_now(CHEAP, "salt", &Password::new("secret"));
-        assert_eq!(verify(&passwords(CHEAP, "salt"), "secret", &phc).await, Checked::Matched);
-        assert_eq!(verify(&passwords(CHEAP, "Salt"), "secret", &phc).await, Checked::Wrong);
-        assert_eq!(verify(&passwords(CHEAP, ""), "secret", &phc).await, Checked::Wrong);
+        assert!(verify(&passwords(CHEAP, "salt"), "secret", &phc).await == MATCHED);
+        assert!(verify(&passwords(CHEAP, "Salt"), "secret", &phc).await == Checked::Wrong);
+        assert!(verify(&passwords(CHEAP, ""), "secret", &phc).await == Checked::Wrong);
     }
 
     /// RFC 4231, test case 2.
@@ -166,24 +286,83 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_older_cost_is_checked_and_called_outdated() {
+    async fn an_older_cost_is_checked_and_renewed() {
         let phc = Passwords::hash_now(CHEAP, "salt", &Password::new("secret"));
         let dearer = passwords(Cost { log_n: 5, ..CHEAP }, "salt");
-        assert_eq!(verify(&dearer, "secret", &phc).await, Checked::Matched);
-        assert!(dearer.is_outdated(&phc) && dearer.is_outdated("secret"));
-        assert!(!passwords(CHEAP, "salt").is_outdated(&phc));
+        let Checked::Matched { renewed: Some(renewed) } = verify(&dearer, "secret", &phc).await
+        else {
+            panic!("a match, renewed")
+        };
+        assert!(renewed.starts_with("$scrypt$ln=5,"), "{renewed}");
+        assert!(verify(&dearer, "secret", &renewed).await == MATCHED);
+        assert!(verify(&dearer, "Secret", &phc).await == Checked::Wrong);
+    }
+
+    /// SHA-512 of "JohnWolfFullMoon1", by coreutils.
+    const FORMER: &str = "47d1f1683f75013318aa9a10fc43bc2f1235ff1e343762364071c3907fcb22c5\
+        74e34b879822acdc274c48aec198531e5629fdb016e1d493ec0042a9cd0c3ccb";
+
+    #[tokio::test]
+    async fn a_hash_of_a_former_system_is_checked_and_renewed() {
+        let phc = Passwords::hash_former_now(CHEAP, "salt", &FORMER.to_ascii_uppercase());
+        assert!(phc.starts_with("$sha512-scrypt$") && !phc.contains(FORMER), "{phc}");
+        let passwords = passwords(CHEAP, "salt");
+        let Checked::Matched { renewed: Some(renewed) } =
+            verify(&passwords, "FullMoon1", &phc).await
+        else {
+            panic!("a match, renewed")
+        };
+        assert!(verify(&passwords, "FullMoon1", &renewed).await == MATCHED);
+        for wrong in ["FullMoon", FORMER, ""] {
+            assert!(verify(&passwords, wrong, &phc).await == Checked::Wrong);
+        }
+    }
+
+    /// Python's hashlib.scrypt(b"password", salt=b"sodium chloride!", n=256, r=4, p=3, dklen=32).
+    const FOREIGN: &str = "$scrypt$ln=8,r=4,p=3$c29kaXVtIGNobG9yaWRlIQ$\
+        qwCqFO5oUF53TUK3i6ZhHRuAjQiEkZX65pyhBKIaxZ4";
+
+    #[tokio::test]
+    async fn a_hash_of_another_system_is_checked_and_renewed() {
+        let phc = Passwords::foreign(FOREIGN).unwrap();
+        let passwords = passwords(CHEAP, "salt");
+        assert!(verify(&passwords, "password", FOREIGN).await == Checked::Wrong, "it has no salt");
+        assert!(verify(&passwords, "passwort", &phc).await == Checked::Wrong);
+        let matched = verify(&passwords, "password", &phc).await;
+        assert!(matches!(matched, Checked::Matched { renewed: Some(_) }));
+        for no in ["", "secret", "$argon2id$v=19$m=65536,t=2,p=1$c29t$aGFz", &phc] {
+            assert_eq!(Passwords::foreign(no), None, "{no}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_used_is_found_among_the_old_ones() {
+        let passwords = passwords(CHEAP, "salt");
+        let hash = |text: &str| Passwords::hash_now(CHEAP, "salt", &Password::new(text)).into();
+        let old: Vec<Arc<str>> = ["a", "b", "c"].map(hash).to_vec();
+        for (text, used) in [("a", true), ("c", true), ("d", false)] {
+            let new = passwords.hash_unless_used(HERE, Password::new(text), "x", old.clone()).await;
+            assert!(matches!(new, Ok(New::UsedBefore)) == used, "{text}");
+        }
+    }
+
+    #[test]
+    fn another_salt_is_noticed() {
+        let check = Passwords::salt_check_now(CHEAP, "salt");
+        assert!(Passwords::is_same_salt("salt", &check));
+        assert!(!Passwords::is_same_salt("Salt", &check) && !Passwords::is_same_salt("", &check));
     }
 
     #[tokio::test]
     async fn no_user_no_hash_and_no_measure_are_wrong() {
         let passwords = passwords(CHEAP, "salt");
         let nobody = passwords.verify(HERE, Password::new("secret"), None).await;
-        assert_eq!(nobody, Ok(Checked::Wrong));
-        assert_eq!(verify(&passwords, "secret", "secret").await, Checked::Wrong);
-        for (length, checked) in [(1_024, Checked::Matched), (1_025, Checked::Wrong)] {
+        assert!(nobody == Ok(Checked::Wrong));
+        assert!(verify(&passwords, "secret", "secret").await == Checked::Wrong);
+        for (length, checked) in [(1_024, MATCHED), (1_025, Checked::Wrong)] {
             let long = "x".repeat(length);
             let phc = Passwords::hash_now(CHEAP, "salt", &Password::new(long.as_str()));
-            assert_eq!(verify(&passwords, &long, &phc).await, checked);
+            assert!(verify(&passwords, &long, &phc).await == checked);
         }
     }
 
@@ -194,7 +373,8 @@ mod tests {
         let phc: Arc<str> = Passwords::hash_now(cost, "salt", &Password::new("secret")).into();
         let mut fastest = [f64::MAX; 2];
         for _ in 0..40 {
-            for (fastest, phc) in fastest.iter_mut().zip([Some(phc.clone()), None]) {
+            let stored = Stored { phc: phc.clone(), user_name: "x".into() };
+            for (fastest, phc) in fastest.iter_mut().zip([Some(stored), None]) {
                 let watch = stopwatch();
                 passwords.verify(HERE, Password::new("wrong"), phc).await.unwrap();
                 *fastest = fastest.min(watch.elapsed_secs());

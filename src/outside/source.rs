@@ -1,5 +1,6 @@
 //! Where a connection comes from, as limits count it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Who shares one limit and one place in a queue: an IPv4 address, or an IPv6 network of 64 bits,
@@ -16,6 +17,15 @@ impl From<IpAddr> for Source {
     }
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(v4) => v4.fmt(f),
+            IpAddr::V6(v6) => write!(f, "{v6}/64"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +37,6 @@ mod tests {
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
         assert_eq!(of("::ffff:127.0.0.1"), of("127.0.0.1"));
         assert_ne!(of("127.0.0.1"), of("127.0.0.2"));
+        assert_eq!(of("2001:db8::1").to_string(), "2001:db8::/64");
     }
 }

@@ -4,7 +4,9 @@ use protocol::UserName;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::command::Peer;
 use super::outcome::Refusal;
+use super::policy::{LockScope, Policy};
 use super::row::{Change, Key, Row};
 use super::{Millis, Realm};
 
@@ -12,10 +14,15 @@ use super::{Millis, Realm};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Attempts {
-    /// Wrong passwords that count for the lock.
-    pub wrong: u32,
-    /// The lock, once `wrong` reached the limit.
-    pub locked_until: Option<Millis>,
+    /// Wrong passwords that count for the lock of the user.
+    #[serde(flatten)]
+    pub all: Count,
+    /// The same by where they came from, where that is what is locked; the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_source: Vec<(Box<str>, Count)>,
+    /// Wrong passwords of one day of the log, from wherever: a cap for guesses from many places.
+    #[serde(skip_serializing_if = "Day::is_empty")]
+    pub day: Day,
     /// All wrong passwords since the last login: FAILED_LOGIN_ATTEMPTS.
     pub failed: u32,
     /// Logins refused for another reason: REJECTED_LOGIN_ATTEMPTS.
@@ -24,6 +31,81 @@ pub struct Attempts {
     pub at: Millis,
 }
 
+/// Wrong passwords, and what they led to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Count {
+    /// How many count for the lock.
+    pub wrong: u32,
+    /// The lock, once `wrong` reached the limit.
+    pub locked_until: Option<Millis>,
+}
+
+/// Wrong passwords of one day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// Which, in days of the epoch.
+    pub no: u64,
+    /// How many.
+    pub wrong: u32,
+}
+
+impl Day {
+    fn is_empty(&self) -> bool {
+        self.wrong == 0
+    }
+}
+
+impl Count {
+    fn is_locked(self, at: Millis) -> bool {
+        self.locked_until.is_some_and(|until| until > at)
+    }
+
+    /// One more, after a lock that is over was forgotten.
+    fn add(&mut self, at: Millis, policy: &Policy) {
+        if self.locked_until.is_some_and(|until| until <= at) {
+            *self = Self::default();
+        }
+        self.wrong += 1;
+        let locks = self.wrong >= policy.attempts_max;
+        self.locked_until = locks.then(|| at.saturating_add(policy.lock_ms));
+    }
+}
+
+impl Attempts {
+    /// What people see of it: the largest count, the latest lock.
+    pub fn shown(&self) -> Count {
+        self.by_source.iter().fold(self.all, |shown, (_, one)| Count {
+            wrong: shown.wrong.max(one.wrong),
+            locked_until: shown.locked_until.max(one.locked_until),
+        })
+    }
+
+    /// The same with another count wherever there is one; an administrator set it.
+    pub(super) fn set_to(&self, wrong: u32, locked_until: Option<Millis>, at: Millis) -> Self {
+        let count = Count { wrong, locked_until };
+        let by_source = self.by_source.iter().map(|(source, _)| (source.clone(), count)).collect();
+        Self { all: count, by_source, day: Day::default(), at, ..self.clone() }
+    }
+
+    fn of(&self, source: &str) -> Count {
+        let found = self.by_source.iter().find(|(it, _)| **it == *source);
+        found.map(|(_, count)| *count).unwrap_or_default()
+    }
+
+    fn put(&mut self, source: &str, count: Count) {
+        self.by_source.retain(|(it, _)| **it != *source);
+        self.by_source.push((source.into(), count));
+        let over = self.by_source.len().saturating_sub(SOURCES_MAX);
+        self.by_source.drain(..over);
+    }
+}
+
+/// Places that are remembered for one name: a row has to hold them.
+const SOURCES_MAX: usize = 24;
+/// Wrong passwords of one user in a day, after which only places that he logged in from may try.
+const DAY_MAX: u32 = 100;
+const DAY_MS: Millis = 86_400_000;
 /// Names without a user that are remembered at most; beyond, the oldest goes. Nothing else forgets
 /// them: a name that is forgotten sooner than a user's would tell that it is none.
 const UNKNOWN_MAX: usize = 10_000;
@@ -47,9 +129,17 @@ impl Realm {
         self.attempts_refs.range(from..).map(|(number, _)| *number)
     }
 
-    /// Until when logins under this name are refused because of wrong passwords.
-    pub fn locked_until(&self, at: Millis, name: &UserName) -> Option<Millis> {
-        self.attempts.get(name)?.locked_until.filter(|until| *until > at)
+    /// Until when logins under this name from there are refused because of wrong passwords.
+    pub fn locked_until(&self, at: Millis, name: &UserName, peer: &Peer) -> Option<Millis> {
+        let attempts = self.attempts.get(name)?;
+        if self.policy.lock_scope == LockScope::User {
+            return attempts.all.locked_until.filter(|_| attempts.all.is_locked(at));
+        }
+        let here = attempts.of(&peer.source);
+        let today = Day { no: at / DAY_MS, wrong: 0 };
+        let capped = !peer.familiar && attempts.day.no == today.no && attempts.day.wrong >= DAY_MAX;
+        let until = here.locked_until.filter(|_| here.is_locked(at));
+        until.max(capped.then(|| (today.no + 1).saturating_mul(DAY_MS)))
     }
 
     /// Whether wrong passwords under this name are counted: strangers only where they must look
@@ -69,21 +159,34 @@ impl Realm {
     }
 
     /// Counts one wrong password. The attempt that reaches the limit already answers "locked".
-    pub(super) fn count_wrong(&self, at: Millis, name: &UserName) -> (Refusal, Vec<Change>) {
+    pub(super) fn count_wrong(
+        &self,
+        at: Millis,
+        name: &UserName,
+        peer: &Peer,
+    ) -> (Refusal, Vec<Change>) {
         let mut attempts = self.attempts.get(name).cloned().unwrap_or_default();
-        if attempts.locked_until.is_some_and(|until| until <= at) {
-            attempts.wrong = 0;
-            attempts.locked_until = None;
-        }
-        attempts.wrong += 1;
         attempts.failed += 1;
         attempts.at = at;
-        let mut refusal = Refusal::IncorrectCredentials;
-        if attempts.wrong >= self.policy.attempts_max {
-            let until = at.saturating_add(self.policy.lock_ms);
-            attempts.locked_until = Some(until);
-            refusal = Refusal::Locked { until: Some(until) };
-        }
+        let count = match self.policy.lock_scope {
+            LockScope::User => {
+                attempts.all.add(at, &self.policy);
+                attempts.all
+            }
+            LockScope::UserAndSource => {
+                let mut here = attempts.of(&peer.source);
+                here.add(at, &self.policy);
+                attempts.put(&peer.source, here);
+                let no = at / DAY_MS;
+                let before = if attempts.day.no == no { attempts.day.wrong } else { 0 };
+                attempts.day = Day { no, wrong: before + 1 };
+                here
+            }
+        };
+        let refusal = match count.locked_until {
+            Some(until) => Refusal::Locked { until: Some(until) },
+            None => Refusal::IncorrectCredentials,
+        };
         (refusal, self.remember(name, attempts))
     }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::command::{By, Command, Noted, Origin};
+use super::command::{By, Command, Noted, Origin, ProfileWanted, SpendOneTime, UserWanted};
 use super::fields::FieldChange;
 use super::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
 use super::{Millis, Realm, SessionNo};
@@ -60,6 +60,8 @@ impl Realm {
             (Command::Note(noted), _) => {
                 return noted.iter().map(|it| of_note(at, it, origin)).collect();
             }
+            // The first one replaces nothing.
+            (Command::SetSaltCheck(_), _) if self.salt_check.is_none() => return Vec::new(),
             (Command::Touch(_), _)
             | (_, Outcome::Repeated | Outcome::EndedSessions(0))
             | (_, Outcome::Refused(Refusal::StaleCredential)) => return Vec::new(),
@@ -117,6 +119,21 @@ impl Realm {
         Some(user.name.to_string())
     }
 
+    /// Whose one-time token is spent.
+    fn spender(&self, spend: &SpendOneTime) -> Option<String> {
+        self.one_time_user(&spend.token).map(|user| user.name.to_string())
+    }
+
+    fn profile_meant(&self, wanted: &ProfileWanted) -> Option<String> {
+        let known = self.find_profile(wanted).ok().map(|it| it.name.to_string());
+        known.or_else(|| named(&wanted.name, &wanted.id))
+    }
+
+    fn user_meant(&self, wanted: &UserWanted) -> Option<String> {
+        let known = self.find_user(wanted).ok().map(|it| it.name.to_string());
+        known.or_else(|| named(&wanted.name, &wanted.id))
+    }
+
     /// Who commands, and about whom or what.
     fn subject(&self, command: &Command) -> (Option<String>, Option<String>) {
         let whose = |no| self.whose(no);
@@ -128,8 +145,8 @@ impl Realm {
         match command {
             Command::Login(it) => (name(&it.user_name), name(&it.user_name)),
             Command::Refresh(it) => {
-                let user = self.user_by_refresh(&it.presented).map(|user| user.name.to_string());
-                (user.clone(), user)
+                let user = self.user_by_refresh(&it.presented);
+                (user.and_then(|user| name(&user.name)), user.and_then(|user| name(&user.name)))
             }
             Command::End(it) => (whose(it.session), whose(it.session)),
             Command::EndAnother(who, session) => (by(who), whose(*session)),
@@ -141,17 +158,14 @@ impl Realm {
             Command::DeleteRight(who, code) => (by(who), name(code)),
             Command::InsertProfile(who, it)
             | Command::AmendProfile(who, it)
-            | Command::DeleteProfile(who, it) => {
-                let known = self.find_profile(it).ok().map(|it| it.name.to_string());
-                (by(who), known.or_else(|| named(&it.name, &it.id)))
-            }
+            | Command::DeleteProfile(who, it) => (by(who), self.profile_meant(it)),
             Command::InsertUser(who, it)
             | Command::AmendUser(who, _, it)
-            | Command::DeleteUser(who, it) => {
-                let known = self.find_user(it).ok().map(|it| it.name.to_string());
-                (by(who), known.or_else(|| named(&it.name, &it.id)))
-            }
+            | Command::DeleteUser(who, it) => (by(who), self.user_meant(it)),
             Command::ResetPassword(who, it) => (by(who), name(&it.user_name)),
+            Command::CreateOneTime(who, _) => (by(who), by(who)),
+            Command::SpendOneTime(it) => (it.by.as_ref().and_then(by), self.spender(it)),
+            Command::AmendConnectors(who, _) => (by(who), None),
             Command::ExpirePassword(who, it) | Command::SetAttempts(who, it, _) => {
                 (by(who), name(it))
             }
@@ -165,6 +179,7 @@ impl Realm {
             | Command::Touch(_)
             | Command::Sweep
             | Command::Restore(_)
+            | Command::SetSaltCheck(_)
             | Command::Note(_) => (None, None),
         }
     }
@@ -179,6 +194,7 @@ fn named(name: &Option<impl ToString>, id: &Option<String>) -> Option<String> {
 fn by_itself(command: &Command) -> &'static str {
     match command {
         Command::SetPolicy(_) => "SET_POLICY",
+        Command::SetSaltCheck(_) => "SET_PASSWORD_SALT",
         Command::Found(_) => "FIRST_START",
         Command::AddUsers(_) => "USER_ADD",
         Command::SetCredential(_) => "USER_PASSWD",

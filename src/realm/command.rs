@@ -10,10 +10,12 @@ use super::Millis;
 use super::ids::SessionNo;
 use super::outcome::EndReason;
 use super::policy::Policy;
-use super::profiles::ProfileStatus;
 use super::row::{Key, Row};
 use super::sessions::{SessionId, TokenHash};
 use super::users::UserStatus;
+pub use super::wanted::{
+    Amendment, AttributeWanted, ProfileWanted, ResetPassword, RightWanted, UserWanted, Wanted,
+};
 
 /// One step of the realm. Stored in the log as JSON: variants and fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,10 @@ pub enum Command {
     SetAttempts(By, UserName, u32),
     EndAnother(By, SessionNo),
     Restore(Vec<StoredRow>),
+    CreateOneTime(By, TokenHash),
+    SpendOneTime(SpendOneTime),
+    AmendConnectors(By, Vec<(TokenKind, Option<Millis>)>),
+    SetSaltCheck(Arc<str>),
     Note(Vec<Noted>),
 }
 
@@ -128,6 +134,12 @@ pub struct NewUser {
     /// Profiles to be in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<ProfileName>,
+    /// What the user may do at all; none: enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<UserStatus>,
+    /// Rights to hold directly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rights: Vec<RightCode>,
 }
 
 /// A password set on the command line: ends the user's sessions and locks.
@@ -162,6 +174,16 @@ impl Fingerprint {
     }
 }
 
+/// Where an attempt came from, as locks by address count it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Peer {
+    /// An address, or a network whose addresses are one.
+    pub source: Box<str>,
+    /// Whether the user has a session from there, so that strangers elsewhere cannot lock it.
+    pub familiar: bool,
+}
+
 /// The tokens of a session to open, hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
@@ -188,6 +210,15 @@ pub struct Login {
     pub host: String,
     /// Whether a socket is bound to it, so that its heartbeats are watched.
     pub watched: bool,
+    /// The same from where, as locks count it.
+    #[serde(default)]
+    pub peer: Peer,
+    /// The password's hash by the cost of today, if its old one was by another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed: Option<Arc<str>>,
+    /// Whether it ends at a fixed time, however much it is used (S1).
+    #[serde(default)]
+    pub connector: bool,
 }
 
 /// A refresh token was presented.
@@ -203,6 +234,9 @@ pub struct Refresh {
     pub sealed: Vec<u8>,
     /// From where.
     pub host: String,
+    /// The same, as locks count it.
+    #[serde(default)]
+    pub peer: Peer,
     /// Whether a socket is bound to it.
     pub watched: bool,
 }
@@ -233,6 +267,27 @@ pub struct ChangePassword {
     pub by: Option<By>,
     /// The session that lives on.
     pub keep: Option<SessionNo>,
+    /// From where.
+    #[serde(default)]
+    pub peer: Peer,
+}
+
+/// A one-time token was presented.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpendOneTime {
+    /// Its hash.
+    pub token: TokenHash,
+    /// Who verifies it, where that needs a right.
+    pub by: Option<By>,
+}
+
+/// A kind of token of S1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum TokenKind {
+    Access,
+    Refresh,
+    OneTime,
 }
 
 /// A session was used.
@@ -253,104 +308,4 @@ pub enum By {
     Operator,
     /// A session: its user's rights are looked up at commit.
     Session(SessionNo),
-}
-
-/// A right to insert.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RightWanted {
-    /// The id, if the client chose one.
-    pub id: Option<String>,
-    /// The code.
-    pub code: RightCode,
-    /// What people read.
-    pub description: Description,
-}
-
-/// How a profile should look. What is absent stays as it is; a list is the whole wanted state.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ProfileWanted {
-    /// The key of an amend if present.
-    pub id: Option<String>,
-    /// The name: key, or the new name where an id is the key.
-    pub name: Option<ProfileName>,
-    /// What people read.
-    pub description: Option<Description>,
-    /// Whether it gives its rights.
-    pub status: Option<ProfileStatus>,
-    /// All rights that it should give.
-    pub rights: Option<Vec<Wanted<RightCode>>>,
-    /// All users who should be in it.
-    pub users: Option<Vec<Wanted<UserName>>>,
-    /// The version that the client read.
-    pub record_version: Option<u32>,
-}
-
-/// Which event amends a user: each has a right of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Amendment {
-    /// EVENT_AMEND_USER: all of the record.
-    Record,
-    /// EVENT_ENABLE_USER.
-    Enable,
-    /// EVENT_DISABLE_USER.
-    Disable,
-    /// EVENT_USER_PROFILE_AMEND: the profiles alone.
-    Profiles,
-}
-
-impl Amendment {
-    /// The right that it needs.
-    pub const fn right(self) -> &'static str {
-        match self {
-            Self::Record => super::rights::AMEND_USER,
-            Self::Enable => "ENABLE_USER",
-            Self::Disable => "DISABLE_USER",
-            Self::Profiles => "USER_PROFILE_AMEND",
-        }
-    }
-}
-
-/// An attribute by its number, and its text; none: cleared.
-pub type AttributeWanted = (u8, Option<Box<str>>);
-
-/// How a user should look. What is absent stays as it is; a list is the whole wanted state.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct UserWanted {
-    /// The key, or part of it.
-    pub id: Option<String>,
-    /// The name: the key, or the name of a new user.
-    pub name: Option<UserName>,
-    /// What the user may do at all.
-    pub status: Option<UserStatus>,
-    /// The hash of a new user's password.
-    pub credential: Option<Arc<str>>,
-    /// Attributes to set or clear.
-    pub attributes: Vec<AttributeWanted>,
-    /// All rights that the user should hold directly.
-    pub rights: Option<Vec<Wanted<RightCode>>>,
-    /// All profiles that the user should be in.
-    pub profiles: Option<Vec<Wanted<ProfileName>>>,
-    /// The version that the client read.
-    pub record_version: Option<u32>,
-}
-
-/// A password is taken from its user by somebody with the right to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ResetPassword {
-    /// Whose.
-    pub user_name: UserName,
-    /// The hash of a one-time password; none: a blank one opens the change.
-    pub credential: Option<Arc<str>>,
-}
-
-/// A record named by its id, its name, or both, which must then agree.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Wanted<N> {
-    /// The id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// The name.
-    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
-    pub name: Option<N>,
 }

@@ -1,5 +1,7 @@
 //! Credentials: the hashes of passwords, changed by their owner or by the operator.
 
+use std::sync::Arc;
+
 use super::command::{ChangePassword, Fingerprint, SetCredential, Verdict};
 use super::ids::UserNo;
 use super::outcome::{Applied, EndReason, Outcome, Refusal};
@@ -18,14 +20,14 @@ impl Realm {
         {
             return Applied::refused(refusal);
         }
-        if let Some(until) = self.locked_until(at, name) {
+        if let Some(until) = self.locked_until(at, name, &change.peer) {
             return Applied::refused(Refusal::Locked { until: Some(until) });
         }
         let Some(user) = self.user_by_name(name) else {
             if !self.policy.uniform {
                 return Applied::refused(Refusal::UnknownAccount);
             }
-            let (refusal, changes) = self.count_wrong(at, name);
+            let (refusal, changes) = self.count_wrong(at, name, &change.peer);
             return Applied::done(Outcome::Refused(refusal), changes);
         };
         if user.credential.as_deref().map(Fingerprint::of) != change.checked {
@@ -37,14 +39,13 @@ impl Realm {
             Verdict::Wrong => false,
         };
         let (true, Some(credential)) = (known, &change.credential) else {
-            let (refusal, changes) = self.count_wrong(at, name);
+            let (refusal, changes) = self.count_wrong(at, name, &change.peer);
             return Applied::done(Outcome::Refused(refusal), changes);
         };
         if user.status == UserStatus::Disabled {
             return Applied::refused(Refusal::Locked { until: None });
         }
-        let user = User { credential: Some(credential.clone()), credential_at: at, ..user.clone() };
-        self.renew(user, change.keep)
+        self.renew(at, user, credential.clone(), change.keep)
     }
 
     /// The operator sets a password on a stopped store.
@@ -52,12 +53,42 @@ impl Realm {
         let Some(user) = self.user_by_name(&set.user_name) else {
             return Applied::refused(Refusal::NotFound("USER", set.user_name.to_string()));
         };
-        let user =
-            User { credential: Some(set.credential.clone()), credential_at: at, ..user.clone() };
-        self.renew(user, None)
+        self.renew(at, user, set.credential.clone(), None)
     }
 
-    fn renew(&self, mut user: User, keep: Option<super::ids::SessionNo>) -> Applied {
+    /// Whether the password must be changed because of its age. One that was never set has none.
+    pub fn is_too_old(&self, at: Millis, user: &User) -> bool {
+        let age = self.policy.password_age_ms;
+        age.is_some_and(|age| at >= user.credential_at.saturating_add(age))
+    }
+
+    /// The hashes that a new password of this user must not match: the current one and those before
+    /// it, the newest first.
+    pub fn remembered(&self, user: &User) -> Vec<Arc<str>> {
+        let old = self.histories.get(&user.no).into_iter().flatten();
+        let all = user.credential.iter().chain(old).cloned();
+        all.take(self.policy.history.into()).collect()
+    }
+
+    /// The row of old hashes once the current one is replaced; none: nothing is to be remembered.
+    /// A one-time password was nobody's choice.
+    pub(super) fn history_after(&self, user: &User) -> Option<Row> {
+        let kept = usize::from(self.policy.history).saturating_sub(1);
+        let own = user.credential.iter().filter(|_| user.status != UserStatus::PasswordReset);
+        let old = self.histories.get(&user.no).into_iter().flatten();
+        let all: Vec<_> = own.chain(old).take(kept).cloned().collect();
+        let known = self.histories.get(&user.no).map_or(&[][..], |known| known);
+        (all != known).then(|| Row::History(user.no, all.into()))
+    }
+
+    fn renew(
+        &self,
+        at: Millis,
+        old: &User,
+        credential: Arc<str>,
+        keep: Option<super::ids::SessionNo>,
+    ) -> Applied {
+        let mut user = User { credential: Some(credential), credential_at: at, ..old.clone() };
         if user.status != UserStatus::Disabled {
             user.status = UserStatus::Enabled;
         }
@@ -66,6 +97,7 @@ impl Realm {
         let name = user.name.clone();
         let mut steps = Steps::default();
         steps.put(Row::User(user));
+        self.history_after(old).into_iter().for_each(|row| steps.put(row));
         if self.attempts.contains_key(&name) {
             steps.changes.push(Change::Delete(Key::Attempts(name)));
         }

@@ -25,7 +25,7 @@ pub struct FieldChange {
 }
 
 /// Fields of records, relations and sessions that are told, beside a user's attributes.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 15] = [
     "ID",
     "NAME",
     "CODE",
@@ -38,6 +38,9 @@ const FIELDS: [&str; 12] = [
     "HOST",
     "ATTEMPTS",
     "LOCKED_UNTIL",
+    "ACCESS_TOKEN_LIFE_TIME",
+    "REFRESH_TOKEN_LIFE_TIME",
+    "ONE_TIME_TOKEN_LIFE_TIME",
 ];
 
 impl Realm {
@@ -95,7 +98,14 @@ impl Sight<'_> {
             }
             Key::Attempts(name) => ("USER_LOGIN_ATTEMPT", name.to_string()),
             Key::Right(no) => ("RIGHT", self.right(*no)?),
-            Key::Policy | Key::Counters | Key::Retired(_) | Key::Seen(_) => return None,
+            Key::Connectors => ("CONNECTOR_SETTINGS", String::new()),
+            Key::Policy
+            | Key::Counters
+            | Key::Retired(_)
+            | Key::Seen(_)
+            | Key::History(_)
+            | Key::OneTime(_)
+            | Key::SaltCheck => return None,
         })
     }
 
@@ -159,6 +169,7 @@ impl Sight<'_> {
                 .grants_of(*profile)
                 .any(|it| it == *right)
                 .then_some(Row::Grant(*profile, *right)),
+            Key::Connectors => realm.row(key),
             _ => None,
         }
     }
@@ -177,7 +188,16 @@ impl Sight<'_> {
             Row::User(user) => return shown_user(user),
             Row::Session(it) => json!({ "USER_NAME": self.user(it.user), "HOST": it.host }),
             Row::Attempts(_, it) => {
-                json!({ "ATTEMPTS": it.wrong, "LOCKED_UNTIL": it.locked_until })
+                let count = it.shown();
+                json!({ "ATTEMPTS": count.wrong, "LOCKED_UNTIL": count.locked_until })
+            }
+            Row::Connectors(it) => {
+                let secs = |life: Option<super::Millis>| life.map(|life| life / 1_000);
+                json!({
+                    "ACCESS_TOKEN_LIFE_TIME": secs(it.access_ms),
+                    "REFRESH_TOKEN_LIFE_TIME": secs(it.refresh_ms),
+                    "ONE_TIME_TOKEN_LIFE_TIME": secs(it.one_time_ms),
+                })
             }
             Row::Grant(_, right) | Row::Direct(_, right) => {
                 json!({ "RIGHT_CODE": self.right(*right) })

@@ -19,14 +19,14 @@ const PREVIOUS_MAX: usize = 4;
 impl Realm {
     pub(super) fn login(&self, at: Millis, login: &Login) -> Applied {
         let name = &login.user_name;
-        if let Some(until) = self.locked_until(at, name) {
+        if let Some(until) = self.locked_until(at, name, &login.peer) {
             return Applied::refused(Refusal::Locked { until: Some(until) });
         }
         let Some(user) = self.user_by_name(name) else {
             if !self.policy.uniform {
                 return Applied::refused(Refusal::UnknownAccount);
             }
-            let (refusal, changes) = self.count_wrong(at, name);
+            let (refusal, changes) = self.count_wrong(at, name, &login.peer);
             return Applied::done(Outcome::Refused(refusal), changes);
         };
         let credential = user.credential.as_deref().map(Fingerprint::of);
@@ -38,12 +38,12 @@ impl Realm {
             return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
         }
         if login.verdict != Verdict::Matched || credential.is_none() || self.is_stale(at, user) {
-            let (refusal, changes) = self.count_wrong(at, name);
+            let (refusal, changes) = self.count_wrong(at, name, &login.peer);
             return Applied::done(Outcome::Refused(refusal), changes);
         }
         let mut steps = Steps::default();
         let admitted =
-            self.status_admits(user).and_then(|()| self.make_room(at, user, None, &mut steps));
+            self.admits(at, user).and_then(|()| self.make_room(at, user, None, &mut steps));
         if let Err(refusal) = admitted {
             return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
         }
@@ -54,9 +54,13 @@ impl Realm {
         steps.applied(Outcome::LoggedIn(session))
     }
 
-    /// What a login and the waking of a dormant session ask of the user's status.
-    fn status_admits(&self, user: &User) -> Result<(), Refusal> {
+    /// What every way to a new session asks of the user, after the credential: a login, and the
+    /// waking of a dormant session.
+    fn admits(&self, at: Millis, user: &User) -> Result<(), Refusal> {
         match user.status {
+            UserStatus::Enabled if self.is_too_old(at, user) => {
+                Err(Refusal::MustChange(UserStatus::PasswordExpired))
+            }
             UserStatus::Enabled => Ok(()),
             UserStatus::Disabled => Err(Refusal::Locked { until: None }),
             UserStatus::PasswordExpired | UserStatus::PasswordReset => {
@@ -83,14 +87,16 @@ impl Realm {
             refresh: login.pair.refresh,
             opened: at,
             accessed: at,
-            refresh_until: at.saturating_add(self.policy.refresh_ms),
+            refresh_until: at.saturating_add(self.refresh_ms(login.connector)),
             watched: login.watched,
+            ends: login.connector.then(|| at.saturating_add(self.lives().access_ms)),
             dormant: None,
             previous: Vec::new(),
             before,
         };
         let no = session.no;
-        let user = User { last_login: Some(at), ..user.clone() };
+        let credential = login.renewed.clone().or_else(|| user.credential.clone());
+        let user = User { last_login: Some(at), credential, ..user.clone() };
         steps.put(Row::Counters(counters));
         steps.put(Row::User(user));
         steps.put(Row::Session(session));
@@ -112,7 +118,9 @@ impl Realm {
         for session in self.sessions_of(user.no).filter(awake) {
             if session.is_live(at, &self.policy) { live.push(session) } else { due.push(session) }
         }
-        due.into_iter().for_each(|session| self.end_session(session, EndReason::Idle, steps));
+        for session in due {
+            self.end_session(session, session.due_reason(), steps);
+        }
         let over = (live.len() + 1).saturating_sub(max as usize);
         if over > 0 && self.policy.when_full == WhenFull::Refuse {
             *steps = Steps::default();
@@ -140,7 +148,7 @@ impl Realm {
             return Applied::refused(Refusal::RefreshExpired);
         }
         let mut steps = Steps::default();
-        if let Err(refusal) = self.may_wake(at, session, user, &mut steps) {
+        if let Err(refusal) = self.may_wake(at, session, user, refresh, &mut steps) {
             return Applied::refused(refusal);
         }
         self.rotate(at, session, refresh, &mut steps);
@@ -154,13 +162,14 @@ impl Realm {
         at: Millis,
         session: &Session,
         user: &User,
+        refresh: &Refresh,
         steps: &mut Steps,
     ) -> Result<(), Refusal> {
         if session.dormant.is_none() && at < session.due(&self.policy) {
             return Ok(());
         }
-        self.status_admits(user)?;
-        if let Some(until) = self.locked_until(at, &user.name) {
+        self.admits(at, user)?;
+        if let Some(until) = self.locked_until(at, &user.name, &refresh.peer) {
             return Err(Refusal::Locked { until: Some(until) });
         }
         steps.left.insert(session.no);
@@ -194,7 +203,8 @@ impl Realm {
             refresh: if self.policy.rotation { next } else { session.refresh },
             host: refresh.host.as_str().into(),
             accessed: at,
-            refresh_until: at.saturating_add(self.policy.refresh_ms),
+            refresh_until: at.saturating_add(self.refresh_ms(session.ends.is_some())),
+            ends: session.ends.map(|_| at.saturating_add(self.lives().access_ms)),
             watched: session.watched || refresh.watched,
             dormant: None,
             previous: kept.chain([previous]).collect(),

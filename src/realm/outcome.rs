@@ -1,6 +1,6 @@
 //! What a command came to. A refusal is an outcome, not an error: it can change state.
 
-use protocol::NackCode;
+use protocol::{NackCode, UserName};
 use serde::{Deserialize, Serialize};
 
 use super::Millis;
@@ -94,6 +94,8 @@ pub enum Outcome {
     Refreshed(SessionNo),
     /// The refresh token had been used a moment ago: the pair it got is in here, sealed.
     Successor(SessionNo, Vec<u8>),
+    /// A one-time token was spent: whose it was.
+    Spent(UserName),
     /// Sessions were ended, that many.
     EndedSessions(usize),
     /// A right was inserted.
@@ -183,6 +185,12 @@ pub enum Refusal {
     Stale(u32),
     /// Nobody would be left who can amend users.
     LastAdministrator,
+    /// The user has as many one-time tokens as allowed; the first ends then.
+    TokensFull(Millis),
+    /// The one-time token is unknown, used or expired.
+    TokenOver,
+    /// A refresh token must outlive the access token.
+    LivesDisagree,
     /// A record would be longer than the store can keep safely.
     TooLong,
 }
@@ -207,6 +215,9 @@ impl Refusal {
             Self::NotFound(..) => NackCode::RecordNotFound,
             Self::Disagree(_) | Self::NotAnId(_) => NackCode::InvalidParameter,
             Self::Stale(_) => NackCode::OptimisticConcurrencyError,
+            Self::TokensFull(_) => NackCode::TooManyRequests,
+            Self::TokenOver => NackCode::InvalidToken,
+            Self::LivesDisagree => NackCode::InvalidParameter,
             Self::LastAdministrator => NackCode::LastAdministrator,
         }
     }

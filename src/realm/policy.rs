@@ -28,6 +28,8 @@ pub struct Policy {
     pub attempts_max: u32,
     /// For how long they lock it.
     pub lock_ms: Millis,
+    /// What they lock.
+    pub lock_scope: LockScope,
     /// Whether unknown names are counted and locked like known ones.
     pub uniform: bool,
     /// Whether an absent list of an amend means an empty one (S2 to the letter).
@@ -36,6 +38,14 @@ pub struct Policy {
     pub reset_ms: Millis,
     /// Whether a blank old password opens that change (S2); false: only a one-time password does.
     pub blank_reset: bool,
+    /// How many of the last passwords are remembered, the current one included.
+    pub history: u8,
+    /// A password that is older must be changed; none: it never grows old.
+    pub password_age_ms: Option<Millis>,
+    /// An access token of a connector is good for this time, however much it is used.
+    pub access_ms: Millis,
+    /// A one-time token is good for this time.
+    pub one_time_ms: Millis,
     /// The last part of new ids.
     pub location: Location,
 }
@@ -47,6 +57,15 @@ pub enum WhenFull {
     Refuse,
     /// The oldest session ends.
     EvictOldest,
+}
+
+/// What wrong passwords lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LockScope {
+    /// The user, wherever he comes from.
+    User,
+    /// The user where the wrong passwords came from.
+    UserAndSource,
 }
 
 impl Default for Policy {
@@ -61,10 +80,15 @@ impl Default for Policy {
             grace_ms: 10_000,
             attempts_max: 3,
             lock_ms: 5 * 60_000,
+            lock_scope: LockScope::User,
             uniform: false,
             strict_amend: false,
             reset_ms: 15 * 60_000,
             blank_reset: true,
+            history: 0,
+            password_age_ms: None,
+            access_ms: 30 * 60_000,
+            one_time_ms: 60_000,
             location: Location::default(),
         }
     }

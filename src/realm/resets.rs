@@ -41,6 +41,7 @@ impl Realm {
             self.end_all(user.no, EndReason::PasswordChanged, None, &mut steps);
             user.credential = reset.credential.clone();
             user.credential_at = at;
+            self.history_after(old).into_iter().for_each(|row| steps.put(row));
             self.administered(user, steps)
         };
         plan().unwrap_or_else(Applied::refused)
@@ -76,11 +77,9 @@ impl Realm {
             if wrong == 0 {
                 return Ok(Applied::done(Outcome::Done, vec![Change::Delete(key)]));
             }
-            let mut attempts = old.clone();
-            attempts.wrong = wrong;
             let until = at.saturating_add(self.policy.lock_ms);
-            attempts.locked_until = (wrong >= self.policy.attempts_max).then_some(until);
-            attempts.at = at;
+            let until = (wrong >= self.policy.attempts_max).then_some(until);
+            let attempts = old.set_to(wrong, until, at);
             let row = Row::Attempts(name.clone(), attempts);
             Ok(Applied::done(Outcome::Done, vec![Change::Put(row)]))
         };

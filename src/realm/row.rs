@@ -1,10 +1,14 @@
 //! Rows: the image of the realm on disk. A change puts one row or deletes one.
 
+use std::sync::Arc;
+
 use protocol::UserName;
 use serde::{Deserialize, Serialize};
 
 use super::attempts::Attempts;
+use super::connectors::Connectors;
 use super::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use super::one_time::OneTime;
 use super::policy::Policy;
 use super::profiles::Profile;
 use super::rights::Right;
@@ -65,6 +69,14 @@ pub enum Row {
     Attempts(UserName, Attempts),
     /// An entry that was applied, and when; repeats of it are dropped.
     Seen(EntryId, Millis),
+    /// Hashes of a user's former passwords, the newest first.
+    History(UserNo, Box<[Arc<str>]>),
+    /// A one-time token that nobody has spent yet.
+    OneTime(TokenHash, OneTime),
+    /// The life times of tokens that win over the policy.
+    Connectors(Connectors),
+    /// What the salt of the system made of a fixed text, by which another salt is noticed.
+    SaltCheck(Arc<str>),
 }
 
 /// Where a used refresh token belonged.
@@ -91,6 +103,10 @@ pub enum Key {
     Session(SessionNo),
     Retired(TokenHash),
     Attempts(UserName),
+    History(UserNo),
+    OneTime(TokenHash),
+    Connectors,
+    SaltCheck,
     Seen(EntryId),
 }
 
@@ -110,6 +126,10 @@ impl Row {
             Row::Retired(hash, _) => Key::Retired(*hash),
             Row::Attempts(name, _) => Key::Attempts(name.clone()),
             Row::Seen(id, _) => Key::Seen(*id),
+            Row::History(no, _) => Key::History(*no),
+            Row::OneTime(hash, _) => Key::OneTime(*hash),
+            Row::Connectors(_) => Key::Connectors,
+            Row::SaltCheck(_) => Key::SaltCheck,
         }
     }
 
@@ -120,7 +140,12 @@ impl Row {
     pub fn is_too_long(&self) -> bool {
         let of_any_size = matches!(
             self,
-            Row::Right(_) | Row::Profile(_) | Row::User(_) | Row::Session(_) | Row::Attempts(..)
+            Row::Right(_)
+                | Row::Profile(_)
+                | Row::User(_)
+                | Row::Session(_)
+                | Row::Attempts(..)
+                | Row::History(..)
         );
         of_any_size && self.value().len() > Self::VALUE_MAX
     }
@@ -138,6 +163,10 @@ impl Row {
             Row::Retired(_, row) => serde_json::to_vec(row),
             Row::Attempts(_, row) => serde_json::to_vec(row),
             Row::Seen(_, at) => return at.to_be_bytes().to_vec(),
+            Row::History(_, row) => serde_json::to_vec(row),
+            Row::OneTime(_, row) => serde_json::to_vec(row),
+            Row::Connectors(row) => serde_json::to_vec(row),
+            Row::SaltCheck(row) => serde_json::to_vec(row),
         };
         // Plain structs with text keys cannot fail to serialise.
         json.unwrap_or_default()
@@ -164,6 +193,10 @@ impl Row {
                 let at = value.try_into().map_err(|_| "a row has a value of the wrong length")?;
                 Row::Seen(id, Millis::from_be_bytes(at))
             }
+            Key::History(no) => Row::History(no, json(value)?),
+            Key::OneTime(hash) => Row::OneTime(hash, json(value)?),
+            Key::Connectors => Row::Connectors(json(value)?),
+            Key::SaltCheck => Row::SaltCheck(json(value)?),
         })
     }
 }
@@ -183,7 +216,12 @@ impl Key {
             Key::Session(_) => 8,
             Key::Retired(_) => 9,
             Key::Attempts(_) => 10,
-            Key::Seen(_) => 11,
+            Key::History(_) => 11,
+            Key::OneTime(_) => 12,
+            Key::Connectors => 13,
+            Key::SaltCheck => 14,
+            // The last: exports and backups leave it out.
+            Key::Seen(_) => 15,
         }
     }
 
@@ -205,6 +243,10 @@ impl Key {
             Key::Retired(hash) => one(b't', &hash.0),
             Key::Attempts(name) => one(b'a', name.as_str().to_ascii_lowercase().as_bytes()),
             Key::Seen(id) => one(b'z', &id.0.to_be_bytes()),
+            Key::History(no) => one(b'h', &no.0.to_be_bytes()),
+            Key::OneTime(hash) => one(b'o', &hash.0),
+            Key::Connectors => vec![b'L'],
+            Key::SaltCheck => vec![b'K'],
         }
     }
 
@@ -239,6 +281,10 @@ impl Key {
             b's' => Key::Session(SessionNo(u64::from_be_bytes(rest.try_into().ok()?))),
             b't' => Key::Retired(TokenHash(rest.try_into().ok()?)),
             b'a' => Key::Attempts(UserName::parse(std::str::from_utf8(rest).ok()?).ok()?),
+            b'h' => Key::History(UserNo(number()?)),
+            b'o' => Key::OneTime(TokenHash(rest.try_into().ok()?)),
+            b'L' => Key::Connectors,
+            b'K' => Key::SaltCheck,
             b'z' => Key::Seen(EntryId(u128::from_be_bytes(rest.try_into().ok()?))),
             _ => return None,
         })

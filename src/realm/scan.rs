@@ -58,12 +58,29 @@ impl Realm {
             _ => None,
         });
         let attempts = attempts.into_iter().flat_map(|it| self.attempts.range(it));
-        let seen = part(after, 11, |key| if let Key::Seen(id) = key { Some(*id) } else { None });
-        let seen = seen.into_iter().flat_map(|it| self.seen.range(it));
         sessions
             .map(|(_, it)| Row::Session(it.clone()))
             .chain(retired.map(|(hash, it)| Row::Retired(*hash, *it)))
             .chain(attempts.map(|(name, it)| Row::Attempts(name.clone(), it.clone())))
+            .chain(self.beside_after(after))
+    }
+
+    /// Rows beside the records.
+    fn beside_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
+        let old = part(after, 11, |key| if let Key::History(no) = key { Some(*no) } else { None });
+        let old = old.into_iter().flat_map(|it| self.histories.range(it));
+        let one_time =
+            part(after, 12, |key| if let Key::OneTime(hash) = key { Some(*hash) } else { None });
+        let one_time = one_time.into_iter().flat_map(|it| self.one_time.range(it));
+        let is_to_come = |kind| after.is_none_or(|after| after.kind() < kind);
+        let connectors = self.connectors.filter(|_| is_to_come(13)).map(Row::Connectors);
+        let salt_check = self.salt_check.clone().filter(|_| is_to_come(14)).map(Row::SaltCheck);
+        let seen = part(after, 15, |key| if let Key::Seen(id) = key { Some(*id) } else { None });
+        let seen = seen.into_iter().flat_map(|it| self.seen.range(it));
+        old.map(|(no, it)| Row::History(*no, it.clone()))
+            .chain(one_time.map(|(hash, it)| Row::OneTime(*hash, *it)))
+            .chain(connectors)
+            .chain(salt_check)
             .chain(seen.map(|(id, at)| Row::Seen(*id, *at)))
     }
 
@@ -72,7 +89,10 @@ impl Realm {
         let records = self.rights.len() + self.profiles.len() + self.users.len();
         let relations = self.members.len() + self.grants.len() + self.direct.len();
         let passing = self.sessions.len() + self.retired.len() + self.attempts.len();
-        2 + records + relations + passing + self.seen.len()
+        let single =
+            usize::from(self.connectors.is_some()) + usize::from(self.salt_check.is_some());
+        let beside = self.histories.len() + self.one_time.len() + single;
+        2 + records + relations + passing + self.seen.len() + beside
     }
 
     /// The row with this key.
@@ -90,6 +110,10 @@ impl Realm {
             Key::Retired(hash) => Row::Retired(*hash, *self.retired.get(hash)?),
             Key::Attempts(name) => Row::Attempts(name.clone(), self.attempts.get(name)?.clone()),
             Key::Seen(id) => Row::Seen(*id, *self.seen.get(id)?),
+            Key::History(no) => Row::History(*no, self.histories.get(no)?.clone()),
+            Key::OneTime(hash) => Row::OneTime(*hash, *self.one_time.get(hash)?),
+            Key::Connectors => Row::Connectors(self.connectors?),
+            Key::SaltCheck => Row::SaltCheck(self.salt_check.clone()?),
         })
     }
 }
@@ -111,7 +135,9 @@ fn part<K>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::{Change, EntryId, ProfileNo, UserNo};
+    use crate::realm::one_time::OneTime;
+    use crate::realm::sessions::TokenHash;
+    use crate::realm::{Change, EntryId, ProfileNo, SessionNo, UserNo};
 
     #[test]
     fn the_scan_goes_on_after_any_row_and_each_row_is_found_by_its_key() {
@@ -121,10 +147,17 @@ mod tests {
         let pairs = [(1, 2), (1, 3), (2, 1)];
         let members = pairs.map(|(a, b)| Row::Member(ProfileNo(a), UserNo(b)));
         let seen = [1, 2].map(|id| Row::Seen(EntryId(id), 5));
-        let rows = attempts.into_iter().chain(members).chain(seen);
+        let no = UserNo(7);
+        let beside = [
+            Row::History(no, Box::default()),
+            Row::OneTime(TokenHash([3; 32]), OneTime { user: no, session: SessionNo(1), until: 5 }),
+            Row::Connectors(Default::default()),
+            Row::SaltCheck("check".into()),
+        ];
+        let rows = attempts.into_iter().chain(members).chain(seen).chain(beside);
         realm.absorb(&rows.map(Change::Put).collect::<Vec<_>>());
         let all: Vec<Row> = realm.rows().collect();
-        assert_eq!((all.len(), realm.rows_count()), (10, 10));
+        assert_eq!((all.len(), realm.rows_count()), (14, 14));
         for (at, row) in all.iter().enumerate() {
             let key = row.key();
             assert_eq!(realm.row(&key).as_ref(), Some(row));

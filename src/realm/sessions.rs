@@ -78,6 +78,9 @@ pub struct Session {
     /// Whether a socket was ever bound to it: then its heartbeats are watched.
     #[serde(default)]
     pub watched: bool,
+    /// When it ends, however much it is used (S1); none: it idles out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Millis>,
     /// Ended, but its refresh token can wake it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dormant: Option<EndReason>,
@@ -116,11 +119,20 @@ impl Session {
         self.dormant.is_none() && at < self.due(policy)
     }
 
-    /// When the sweep may end it: idle plus two batches of touches that may be on their way.
+    /// When the sweep may end it: at its fixed time, else idle plus two batches of touches that may
+    /// be on their way.
     pub(super) fn due(&self, policy: &Policy) -> Millis {
-        self.accessed
-            .saturating_add(policy.idle_ms)
-            .saturating_add(policy.touch_ms.saturating_mul(2))
+        let idle = || {
+            self.accessed
+                .saturating_add(policy.idle_ms)
+                .saturating_add(policy.touch_ms.saturating_mul(2))
+        };
+        self.ends.unwrap_or_else(idle)
+    }
+
+    /// Why it ends once it is due.
+    pub fn due_reason(&self) -> EndReason {
+        if self.ends.is_some() { EndReason::Expired } else { EndReason::Idle }
     }
 }
 
@@ -261,16 +273,18 @@ impl Realm {
         for session in self.sessions.values().filter(due).take(SWEEP_MAX) {
             ended += 1;
             match session.dormant {
-                None => self.end_session(session, EndReason::Idle, &mut steps),
+                None => self.end_session(session, session.due_reason(), &mut steps),
                 Some(_) => self.forget_session(session, &mut steps),
             }
         }
         let retired = self.retired.iter().filter(|(_, retired)| retired.until <= at);
         let retired = retired.map(|(hash, _)| Change::Delete(Key::Retired(*hash)));
         let retired: Vec<_> = retired.take(SWEEP_MAX).collect();
+        let one_time: Vec<_> = self.one_time_over(at).take(SWEEP_MAX).collect();
         // What is left for the next one counts, whatever it is.
-        ended += retired.len();
+        ended += retired.len() + one_time.len();
         steps.changes.extend(retired);
+        steps.changes.extend(one_time);
         steps.changes.dedup();
         steps.applied(Outcome::EndedSessions(ended))
     }

@@ -89,6 +89,12 @@ impl Realm {
             if self.attempts.contains_key(&user.name) {
                 steps.changes.push(Change::Delete(Key::Attempts(user.name.clone())));
             }
+            if self.histories.contains_key(&user.no) {
+                steps.changes.push(Change::Delete(Key::History(user.no)));
+            }
+            steps.changes.extend(
+                self.one_time_of(user.no).map(|(hash, _)| Change::Delete(Key::OneTime(hash))),
+            );
             steps.changes.push(Change::Delete(Key::User(user.no)));
             if !self.administrator_remains(&steps.changes) {
                 return Err(Refusal::LastAdministrator);
@@ -129,6 +135,7 @@ impl Realm {
         match user.status {
             UserStatus::Disabled => self.end_all(user.no, EndReason::Disabled, None, steps),
             UserStatus::PasswordReset => {
+                self.history_after(old).into_iter().for_each(|row| steps.put(row));
                 user.credential = None;
                 user.credential_at = at;
                 self.end_all(user.no, EndReason::PasswordChanged, None, steps);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::command::NewUser;
 use super::ids::{Location, ProfileNo, UserNo};
 use super::outcome::{Applied, Outcome, Refusal};
-use super::row::{Change, Row};
+use super::row::{Change, Key, Row};
 use super::{Millis, Realm};
 
 /// A user's record.
@@ -130,11 +130,20 @@ impl Realm {
         let mut changes = Vec::with_capacity(wanted.len() * 2 + 1);
         let mut names = std::collections::BTreeSet::new();
         for new in wanted {
+            if self.attempts.contains_key(&new.name) {
+                changes.push(Change::Delete(Key::Attempts(new.name.clone())));
+            }
             if self.user_names.contains_key(&new.name) || !names.insert(&new.name) {
                 return Applied::refused(Refusal::Duplicate("USER_NAME", new.name.to_string()));
             }
             counters.users += 1;
             let user = new.user(UserNo(counters.users), self.policy.location, at);
+            for code in &new.rights {
+                let Some(right) = self.right_by_code(code.as_str()) else {
+                    return Applied::refused(Refusal::NotFound("RIGHT", code.to_string()));
+                };
+                changes.push(Change::Put(Row::Direct(user.no, right.no)));
+            }
             for name in &new.profiles {
                 let Some(profile) = self.profile_by_name(name) else {
                     return Applied::refused(Refusal::NotFound("PROFILE", name.to_string()));
@@ -154,12 +163,24 @@ impl Realm {
 }
 
 impl NewUser {
+    /// An enabled user of this name, with nothing else.
+    pub fn named(name: UserName) -> Self {
+        Self {
+            name,
+            credential: None,
+            attributes: Box::default(),
+            profiles: Vec::new(),
+            status: None,
+            rights: Vec::new(),
+        }
+    }
+
     pub(super) fn user(&self, no: UserNo, location: Location, at: Millis) -> User {
         User {
             no,
             location,
             name: self.name.clone(),
-            status: UserStatus::Enabled,
+            status: self.status.unwrap_or(UserStatus::Enabled),
             credential: self.credential.clone(),
             credential_at: at,
             attributes: self.attributes.clone(),

@@ -73,7 +73,8 @@ fn collect(schema: &Json, root: &Json, path: &str, known: &mut Vec<(String, Stri
     }
 }
 
-fn join(path: &str, key: &str) -> String {
+/// A key with its section.
+pub(super) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
@@ -89,9 +90,9 @@ mod tests {
         };
         assert_eq!(nearest("[server]\ninterval_secs = 3"), "heartbeat.interval_secs");
         assert_eq!(nearest("[security]\nsessionTimeoutMins = 3"), "security.session_timeout_mins");
-        assert_eq!(nearest("[security.retry]"), "security.genesis_password.retry");
+        assert_eq!(nearest("[security.retri]"), "security.genesis_password.retry");
         assert_eq!(nearest("[server]\nserve = 3"), "server");
         assert_eq!(nearest("[[services]]\nname='a'\nhosts=[{prt=1}]"), "services.hosts.port");
-        assert_eq!(nearest("mode = 'seed'"), "");
+        assert_eq!(nearest("xyzzy = 1"), "");
     }
 }

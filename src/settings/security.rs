@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::secret::Secret;
+use super::{GenesisPassword, LoginAck};
 use crate::outside::passwords::Cost;
 use crate::realm::Millis;
 
@@ -11,13 +11,17 @@ use crate::realm::Millis;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Security {
-    /// Minutes without use that end a session; decimals allowed (S2: sessionTimeoutMins).
+    /// Minutes without use that end a session; decimals allowed.
+    #[schemars(extend("x-s2" = "sessionTimeoutMins"))]
     pub session_timeout_mins: f64,
-    /// Minutes for which a refresh token is good (S2: refreshTokenExpirationMins).
+    /// Minutes for which a refresh token is good.
+    #[schemars(extend("x-s2" = "refreshTokenExpirationMins"))]
     pub refresh_token_expiration_mins: f64,
-    /// Minutes between two sweeps for idle sessions (S2: expiryCheckMins).
+    /// Minutes between two sweeps for idle sessions.
+    #[schemars(extend("x-s2" = "expiryCheckMins"))]
     pub expiry_check_mins: f64,
-    /// Live sessions of one user; not positive: any number (S2: maxSimultaneousUserLogins).
+    /// Live sessions of one user; not positive: any number.
+    #[schemars(extend("x-s2" = "maxSimultaneousUserLogins"))]
     pub max_simultaneous_user_logins: i64,
     /// At that limit a login is refused ("refuse") or ends the oldest session ("evict_oldest").
     pub when_sessions_are_full: WhenSessionsAreFull,
@@ -38,12 +42,43 @@ pub struct Security {
     pub hide_versions: bool,
     /// Whether MAX_ACTIVE_SESSIONS_REACHED keeps the hosts of sessions to itself.
     pub hide_hosts: bool,
+    /// Seconds for which an access token of /auth/token is good, however much it is used.
+    pub access_token_life_secs: u64,
+    /// Seconds for which a one-time token can be verified.
+    pub one_time_token_secs: u64,
+    /// Who may verify one-time tokens: "right", whoever has VERIFY_OTT, or "open", everybody.
+    pub one_time_token_verify: OneTimeTokenVerify,
     /// Whether an absent list of an amend means an empty one (S2 to the letter); false: it stays.
     pub strict_amend: bool,
     /// What one password hash costs.
     pub scrypt: Scrypt,
-    /// Users whose passwords are kept here (S2: genesisPassword).
+    /// Users whose passwords are kept here.
+    #[schemars(extend("x-s2" = "genesisPassword"))]
     pub genesis_password: GenesisPassword,
+    /// What the login ack tells beside the protocol's fields.
+    #[schemars(extend("x-s2" = "loginAck"))]
+    pub login_ack: LoginAck,
+    /// Single sign-on.
+    #[schemars(extend("x-s2" = "sso"))]
+    pub sso: Sso,
+}
+
+/// Single sign-on: not built in yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sso {
+    /// True stops the start: single sign-on is not built in yet.
+    #[schemars(extend("x-s2" = "enabled"))]
+    pub enabled: bool,
+}
+
+/// Who may verify one-time tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum OneTimeTokenVerify {
+    Right,
+    Open,
 }
 
 /// What a login finds at the session limit.
@@ -89,9 +124,14 @@ impl Default for Security {
             reset_window_mins: 15.0,
             hide_versions: false,
             hide_hosts: false,
+            access_token_life_secs: 1_800,
+            one_time_token_secs: 60,
+            one_time_token_verify: OneTimeTokenVerify::Right,
             strict_amend: false,
             scrypt: Scrypt::default(),
             genesis_password: GenesisPassword::default(),
+            login_ack: LoginAck::default(),
+            sso: Sso::default(),
         }
     }
 }
@@ -122,47 +162,6 @@ impl Scrypt {
     /// The cost of new hashes.
     pub fn cost(&self) -> Cost {
         Cost { log_n: self.log_n, r: self.r, p: self.p }
-    }
-}
-
-/// Users whose passwords are kept here.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct GenesisPassword {
-    /// What passwords must be like.
-    pub validation: Validation,
-    /// What happens after wrong passwords.
-    pub retry: Retry,
-}
-
-/// What passwords must be like.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Validation {
-    /// A secret of this system that goes into every hash (S2: passwordSalt); empty: none.
-    pub password_salt: Secret,
-}
-
-/// What happens after wrong passwords (S2, "retry").
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Retry {
-    /// Wrong passwords that lock the account (S2: maxAttempts).
-    pub max_attempts: u32,
-    /// Minutes for which it stays locked; decimals allowed (S2: waitTimeMins).
-    pub wait_time_mins: f64,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { max_attempts: 3, wait_time_mins: 5.0 }
-    }
-}
-
-impl Retry {
-    /// The lock in milliseconds.
-    pub fn wait_time_ms(&self) -> Millis {
-        millis(self.wait_time_mins)
     }
 }
 
@@ -206,9 +205,6 @@ impl Security {
             let text = "security.refresh_token_expiration_mins is above session_timeout_mins";
             wrong.push(text.to_owned());
         }
-        if retry.max_attempts == 0 {
-            wrong.push("security.genesis_password.retry.max_attempts is above 0".to_owned());
-        }
         if !self.scrypt.cost().is_possible() {
             let bounds = "log_n is 1 to 22, r and p are above 0; with N = 2^log_n a hash takes \
                           128 N r bytes, at most 1 GiB, and N r p is at most 2^26";
@@ -220,17 +216,35 @@ impl Security {
         if !(1..=DAY_SECS * 1_000).contains(&self.scrypt.queue_wait_max_ms) {
             wrong.push("security.scrypt.queue_wait_max_ms is 1 to 86400000".to_owned());
         }
+        let lives = [
+            ("access_token_life_secs", self.access_token_life_secs, DAY_SECS),
+            ("one_time_token_secs", self.one_time_token_secs, HOUR_SECS),
+        ];
+        for (key, secs, most) in lives {
+            if !(1..=most).contains(&secs) {
+                wrong.push(format!("security.{key} is 1 to {most}"));
+            }
+        }
+        if self.sso.enabled {
+            wrong.push(
+                "security.sso.enabled is false: single sign-on is not built in yet".to_owned(),
+            );
+        }
+        self.genesis_password.check(wrong);
+        self.login_ack.check(wrong);
         if self.refresh_grace_secs > DAY_SECS {
             wrong.push(format!("security.refresh_grace_secs is 0 to {DAY_SECS}"));
         }
     }
 }
 
+const HOUR_SECS: u64 = 3_600;
 const DAY_SECS: u64 = 86_400;
 const THREADS_MAX: usize = 1_024;
 /// Ten years.
 const MINUTES_MAX: f64 = 5_256_000.0;
 
-fn millis(minutes: f64) -> Millis {
+/// Minutes in milliseconds.
+pub(super) fn millis(minutes: f64) -> Millis {
     (minutes * 60_000.0).round() as Millis
 }

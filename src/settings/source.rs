@@ -67,6 +67,9 @@ impl Settings {
             SettingsError::Syntax(format!("{}{}", at.unwrap_or_default(), error.message()))
         })?;
         let schema = super::document::schema();
+        for (alias, key) in super::aliases::resolve(&mut table) {
+            tracing::warn!(alias, key, "the configuration uses another name of a key");
+        }
         keys::check(&table, &schema)?;
         // In order, so that a variable of a whole section does not undo one of its keys.
         let variables: BTreeMap<String, String> = environment
@@ -76,6 +79,7 @@ impl Settings {
             set(&mut table, &schema, name, value)
                 .map_err(|reason| SettingsError::Environment { variable: name.clone(), reason })?;
         }
+        let table = super::mode::under(table);
         serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             let (key, reason) = (error.path().to_string(), error.inner().message());
             let reason = format!("{key}: {reason}");
@@ -123,7 +127,8 @@ fn read(schema: Option<&Json>, text: &str) -> Value {
     value.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-fn merge(table: &mut Table, over: Table) {
+/// Puts one table over another, key by key.
+pub(super) fn merge(table: &mut Table, over: Table) {
     for (key, value) in over {
         match (table.get_mut(&key), value) {
             (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over),

@@ -7,9 +7,10 @@ use super::StoreError;
 use crate::log::mark::Mark;
 
 /// What the format file says.
-pub(super) const FORMAT: &str = "tollgate store 2";
-/// Formats that this version reads, too. 1: without an audit trail.
-const OLDER: [&str; 1] = ["tollgate store 1"];
+pub(super) const FORMAT: &str = "tollgate store 3";
+/// Formats that this version reads, too. 1: without an audit trail. 2: without former passwords,
+/// one-time tokens, life times of tokens and the check of the salt.
+const OLDER: [&str; 2] = ["tollgate store 1", "tollgate store 2"];
 
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

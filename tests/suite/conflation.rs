@@ -96,7 +96,7 @@ fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
 
 #[tokio::test]
 async fn what_waits_for_a_row_is_its_newest_state() {
-    let routers = Routers::start().await;
+    let routers = Routers::start(std::path::Path::new("none")).await;
     let (mut desk, mut reader) = (login(&routers).await, login(&routers).await);
     let wish = json!({"DATASOURCE_NAME": "ALL_PROFILES", "CRITERIA_MATCH":
         "NAME.startsWith('Q') && DESCRIPTION != 'hidden'"});

@@ -11,10 +11,11 @@ use crate::gateway::{Client, Home, PASSWORD, QUICK};
 /// both, a user that was deleted again, a wrong login of JohnWolf.
 const STORES: &[(&str, &str)] = &[
     ("tests/stores/format-1.tar.gz", "tollgate store 1"),
-    ("tests/stores/format-2.tar.gz", CURRENT),
+    ("tests/stores/format-2.tar.gz", "tollgate store 2"),
+    ("tests/stores/format-3.tar.gz", CURRENT),
 ];
 /// What this version makes of them.
-const CURRENT: &str = "tollgate store 2";
+const CURRENT: &str = "tollgate store 3";
 
 #[tokio::test]
 async fn old_stores_open_with_everything() {

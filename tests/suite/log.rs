@@ -92,7 +92,7 @@ fn start(dir: &Path) -> Result<Opened, OpenError> {
 
 fn add(name: &str) -> Command {
     let name = user(name);
-    let new = NewUser { name, credential: None, attributes: Box::default(), profiles: Vec::new() };
+    let new = NewUser::named(name);
     Command::AddUsers(vec![new])
 }
 

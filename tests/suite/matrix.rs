@@ -55,6 +55,10 @@ const CELLS: &[(&str, Needs)] = &[
     ("EVENT_DELETE_USER_LOGIN_ATTEMPT", Right("RESET_ATTEMPTS")),
     ("EVENT_END_SESSION", Right("LOGOUT_OTHERS")),
     ("EVENT_BACKUP", Right("BACKUP")),
+    ("EVENT_CREATE_ONE_TIME_TOKEN", Session),
+    ("EVENT_VERIFY_ONE_TIME_TOKEN", Right("VERIFY_OTT")),
+    ("EVENT_AMEND_CONNECTOR_SETTINGS", Right("CONNECTOR_SETTINGS")),
+    ("REQ_CONNECTOR_SETTINGS", Right("CONNECTOR_SETTINGS")),
 ];
 
 /// DETAILS with which a message would do something to `plain`, a user without rights.
@@ -68,6 +72,7 @@ fn details(message: &str) -> Value {
         "EVENT_DELETE_RIGHT" => json!({ "CODE": "SPARE" }),
         "EVENT_INSERT_USER" => json!({ "USER_NAME": "new" }),
         "EVENT_USER_PROFILE_AMEND" => json!({ "USER_NAME": "plain", "USER_PROFILES": [] }),
+        "EVENT_VERIFY_ONE_TIME_TOKEN" => json!({ "TOKEN": "none" }),
         "EVENT_END_SESSION" => json!({ "SESSION_ID": "none" }),
         it if it.contains("_USER") && it != "EVENT_CHANGE_USER_PASSWORD" => {
             json!({ "USER_NAME": "plain" })

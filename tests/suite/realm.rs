@@ -18,5 +18,8 @@ fn login(realm: &Realm, name: &str, pair: u64) -> Command {
         pair: commands::pair(pair),
         host: "203.0.113.7".to_owned(),
         watched: false,
+        peer: Default::default(),
+        renewed: None,
+        connector: false,
     })
 }

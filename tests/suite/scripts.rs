@@ -45,6 +45,23 @@ name = 'SBL_DATA_SERVER'
 hosts = [{ name = 'genesisserv1', port = 9002 }, { name = 'genesisserv2', port = 9002 }]
 ";
 
+/// The configuration of all scripts, under that of this one: the file of its name.
+fn configuration(script: &Path) -> toml::Table {
+    let own = std::fs::read_to_string(script.with_extension("toml")).unwrap_or_default();
+    let mut all: toml::Table = CONFIGURATION.parse().unwrap();
+    put_over(&mut all, own.parse().unwrap());
+    all
+}
+
+fn put_over(all: &mut toml::Table, own: toml::Table) {
+    for (key, value) in own {
+        match (all.get_mut(&key), value) {
+            (Some(toml::Value::Table(all)), toml::Value::Table(own)) => put_over(all, own),
+            (_, value) => drop(all.insert(key, value)),
+        }
+    }
+}
+
 /// How long an answer may take before the script has failed.
 const ANSWER: Duration = Duration::from_secs(20);
 
@@ -205,15 +222,15 @@ impl Talk for WebSocketStream<TcpStream> {
 #[tokio::test]
 async fn every_script_plays_over_a_real_socket() {
     for script in scripts() {
-        let (_home, gateway) = with_users();
+        let (_home, gateway) = with_users(&script);
         play(&Sockets(gateway.address), &script).await;
         assert_eq!(gateway.signal("-TERM").0, Some(0));
     }
 }
 
 /// A gateway with the users of the scripts.
-fn with_users() -> (Home, Gateway) {
-    let home = Home::new(CONFIGURATION);
+fn with_users(script: &Path) -> (Home, Gateway) {
+    let home = Home::new(&configuration(script).to_string());
     for (user, password, profile) in USERS {
         let mut words = vec!["user", "add", user, "--password-stdin"];
         words.extend(profile.iter().flat_map(|profile| ["--profile", profile]));
@@ -231,7 +248,7 @@ const OF_SOCKETS: &[&str] = &["errors.script"];
 async fn every_script_plays_over_rest() {
     for script in scripts() {
         if !OF_SOCKETS.iter().any(|name| script.ends_with(name)) {
-            let (_home, gateway) = with_users();
+            let (_home, gateway) = with_users(&script);
             play(&rest::Requests(gateway.address), &script).await;
         }
     }
@@ -277,12 +294,13 @@ pub struct Routed {
 }
 
 impl Routers {
-    pub async fn start() -> Self {
+    pub async fn start(script: &Path) -> Self {
         use tollgate::outside::passwords::Passwords;
         use tollgate::realm::Command;
         use tollgate::realm::command::NewUser;
-        let text = format!("{CONFIGURATION}\n[store]\nengine = 'memory'");
-        let settings = Settings::parse(&text, std::iter::empty()).unwrap();
+        let mut text = configuration(script);
+        text.insert("store".to_owned(), toml::toml! { engine = "memory" }.into());
+        let settings = Settings::parse(&text.to_string(), std::iter::empty()).unwrap();
         let clock = Clock::system();
         let opened = opening::open(&settings, Path::new("unused"), clock.clone()).unwrap();
         opened.prepare(&settings, None).await.unwrap();
@@ -291,10 +309,9 @@ impl Routers {
             let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &password);
             let profiles = profile.iter().map(|name| protocol::ProfileName::parse(name).unwrap());
             let new = NewUser {
-                name: protocol::UserName::parse(user).unwrap(),
                 credential: Some(hash.into()),
-                attributes: Box::default(),
                 profiles: profiles.collect(),
+                ..NewUser::named(protocol::UserName::parse(user).unwrap())
             };
             opened.replica.submit(Command::AddUsers(vec![new])).await.unwrap();
         }
@@ -311,7 +328,7 @@ impl Transport for Routers {
         let address = IpAddr::from([127, 0, 0, 1]);
         Routed {
             router: self.router.clone(),
-            caller: Caller { address, outbox, bound: None, opened: now },
+            caller: Caller { address, outbox, bound: None, opened: now, connector: false },
             known: KnownToken::default(),
             frames: VecDeque::new(),
         }
@@ -396,6 +413,6 @@ impl Talk for Routed {
 #[tokio::test]
 async fn every_script_plays_through_the_router() {
     for script in scripts() {
-        play(&Routers::start().await, &script).await;
+        play(&Routers::start(&script).await, &script).await;
     }
 }

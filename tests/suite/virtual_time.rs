@@ -74,10 +74,8 @@ impl Desk {
         replica.submit(Command::SetPolicy(node::policy(&settings))).await.unwrap();
         let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &Password::new("p"));
         let user = |number| NewUser {
-            name: UserName::parse(&format!("u{number}")).unwrap(),
             credential: Some(hash.clone().into()),
-            attributes: Box::default(),
-            profiles: Vec::new(),
+            ..NewUser::named(UserName::parse(&format!("u{number}")).unwrap())
         };
         let users = (0..USERS).map(user).collect();
         replica.submit(Command::AddUsers(users)).await.unwrap();
@@ -115,7 +113,7 @@ impl Desk {
         let address = IpAddr::from([127, 0, 0, 1]);
         Gui {
             router: self.router.clone(),
-            caller: Caller { address, outbox, bound: None, opened: self.now() },
+            caller: Caller { address, outbox, bound: None, opened: self.now(), connector: false },
             known: KnownToken::default(),
             token: Value::Null,
         }

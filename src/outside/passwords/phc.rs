@@ -1,11 +1,12 @@
 //! scrypt hashes as PHC strings, and bounds to the work that a string may ask for.
 
+use std::borrow::Cow;
+
 use scrypt::password_hash::PasswordVerifier;
 use scrypt::password_hash::phc::ParamsString;
 use scrypt::phc::{ALG_ID, Output, PasswordHash, Salt};
 use scrypt::{Params, Scrypt};
 
-use super::Checked;
 use crate::outside::dice;
 
 const LOG_N_MAX: u8 = 22;
@@ -75,16 +76,60 @@ pub(super) fn dummy(cost: Cost) -> String {
 }
 
 /// Compares in constant time; none: this is no PHC string of scrypt within the bounds.
-pub(super) fn check(phc: &str, input: &[u8]) -> Option<Checked> {
+pub(super) fn check(phc: &str, input: &[u8]) -> Option<bool> {
+    let text = own(phc);
+    let hash = read(&text)?;
+    Some(Scrypt::default().verify_password(input, &hash).is_ok())
+}
+
+/// Whether it is a hash that can be checked.
+pub(super) fn is_hash(phc: &str) -> bool {
+    read(&own(phc)).is_some()
+}
+
+fn read(phc: &str) -> Option<PasswordHash> {
     let hash = PasswordHash::new(phc).ok()?;
     Cost::named_by(&hash)?;
-    if hash.salt.is_none() || hash.hash.is_none() {
-        return None;
+    (hash.salt.is_some() && hash.hash.is_some()).then_some(hash)
+}
+
+/// What of a password a hash is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The password with the salt of the system.
+    Own,
+    /// The same of SHA-512(USER_NAME + password), which a former system had stored.
+    Former,
+    /// The password alone: another system hashed it.
+    Foreign,
+}
+
+/// How each kind begins in the store.
+const KINDS: [(Kind, &str); 3] = [
+    (Kind::Own, "$scrypt$"),
+    (Kind::Former, "$sha512-scrypt$"),
+    (Kind::Foreign, "$foreign-scrypt$"),
+];
+
+impl Kind {
+    /// The kind of a stored hash.
+    pub(super) fn of(phc: &str) -> Self {
+        KINDS.iter().find(|(_, start)| phc.starts_with(start)).map_or(Self::Own, |(kind, _)| *kind)
     }
-    Some(match Scrypt::default().verify_password(input, &hash) {
-        Ok(()) => Checked::Matched,
-        Err(_) => Checked::Wrong,
-    })
+
+    /// A PHC string of scrypt as one of this kind.
+    pub(super) fn mark(self, phc: &str) -> String {
+        let start = KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, start)| start);
+        phc.replacen(KINDS[0].1, start, 1)
+    }
+}
+
+/// The hash as the standard writes it.
+fn own(phc: &str) -> Cow<'_, str> {
+    match KINDS[1..].iter().find_map(|(_, start)| phc.strip_prefix(start)) {
+        Some(rest) => format!("{}{rest}", KINDS[0].1).into(),
+        None => phc.into(),
+    }
 }
 
 fn encode(cost: Cost, salt: &[u8], output: &[u8]) -> Option<String> {
@@ -110,9 +155,9 @@ mod tests {
         assert!(one.starts_with("$scrypt$ln=4,r=8,p=2$"), "{one}");
         assert_ne!(one, two);
         assert_eq!(Cost::of(&one), Some(CHEAP));
-        assert_eq!(check(&one, b"secret"), Some(Checked::Matched));
-        assert_eq!(check(&two, b"Secret"), Some(Checked::Wrong));
-        assert_eq!(check(&dummy(CHEAP), b"secret"), Some(Checked::Wrong));
+        assert_eq!(check(&one, b"secret"), Some(true));
+        assert_eq!(check(&two, b"Secret"), Some(false));
+        assert_eq!(check(&dummy(CHEAP), b"secret"), Some(false));
     }
 
     /// RFC 7914, section 12: P "password", S "NaCl", N 1024, r 8, p 16; 64 bytes.
@@ -128,8 +173,8 @@ mod tests {
     #[test]
     fn hashes_of_other_implementations_are_checked() {
         for phc in OTHERS {
-            assert_eq!(check(phc, b"password"), Some(Checked::Matched), "{phc}");
-            assert_eq!(check(phc, b"passwore"), Some(Checked::Wrong), "{phc}");
+            assert_eq!(check(phc, b"password"), Some(true), "{phc}");
+            assert_eq!(check(phc, b"passwore"), Some(false), "{phc}");
         }
     }
     const OTHERS: [&str; 2] = [

@@ -22,7 +22,11 @@ const LAST_SHARE: f64 = 0.125;
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
-type Work = Box<dyn FnOnce() + Send>;
+struct Work {
+    /// How many hashes it takes.
+    hashes: u32,
+    job: Box<dyn FnOnce() + Send>,
+}
 
 /// Threads that do jobs, fairly by source; dropping it ends them after the job they are at.
 pub struct Pool {
@@ -113,18 +117,21 @@ impl Pool {
         self.shared.state.lock().queue.len()
     }
 
-    /// Does `job` on one of the threads; not at all if the future is dropped before its turn.
+    /// Does `job`, which takes so many `hashes`, on one of the threads; not at all if the future is
+    /// dropped before its turn.
     /// [`Busy`]: it would have to wait too long, or it did.
     pub async fn submit<T: Send + 'static>(
         &self,
         source: Source,
+        hashes: u32,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
         let (sender, answer) = oneshot::channel();
-        let work = Box::new(move || {
+        let job = Box::new(move || {
             // Whoever asked left while it was done: nobody needs it.
             let _ = sender.send(job());
         });
+        let work = Work { hashes, job };
         let _place = self.admit(source, work)?;
         answer.await.map_err(|_| busy(0.0))
     }
@@ -159,10 +166,12 @@ impl Shared {
             let wait_secs = self.watch.elapsed_secs() - waited.since_secs;
             metrics::histogram!("tollgate_hash_wait_seconds").record(wait_secs);
             // A fault in one job must not cost the thread; its caller sees that no answer comes.
-            let _ = catch_unwind(AssertUnwindSafe(waited.job));
-            metrics::histogram!("tollgate_hash_seconds").record(watch.elapsed_secs());
+            let Work { hashes, job } = waited.job;
+            let _ = catch_unwind(AssertUnwindSafe(job));
+            let hash_secs = watch.elapsed_secs() / f64::from(hashes.max(1));
+            metrics::histogram!("tollgate_hash_seconds").record(hash_secs);
             let mut state = self.state.lock();
-            state.pace = state.pace.with(watch.elapsed_secs());
+            state.pace = state.pace.with(hash_secs);
         }
     }
 
@@ -232,7 +241,7 @@ mod tests {
                 sender.send(()).unwrap();
                 closed.recv().unwrap();
             };
-            let job = tokio::spawn(async move { keeper.submit(source(0), hold).await });
+            let job = tokio::spawn(async move { keeper.submit(source(0), 1, hold).await });
             held.await.unwrap();
             Self { pool, gate, done: Arc::default(), jobs: vec![job] }
         }
@@ -241,7 +250,7 @@ mod tests {
         async fn submit(&mut self, last: u8, name: &str) -> bool {
             let (pool, done, name) = (self.pool.clone(), self.done.clone(), name.to_owned());
             let (before, job) = (self.pool.waiting(), move || done.lock().push(name));
-            let job = tokio::spawn(async move { pool.submit(source(last), job).await });
+            let job = tokio::spawn(async move { pool.submit(source(last), 1, job).await });
             while self.pool.waiting() == before && !job.is_finished() {
                 tokio::task::yield_now().await;
             }
@@ -316,24 +325,24 @@ mod tests {
     #[tokio::test]
     async fn who_waited_too_long_is_refused() {
         let pool = Arc::new(Pool::start(1, 0, 1.0));
-        pool.submit(source(1), || ()).await.unwrap();
+        pool.submit(source(1), 1, || ()).await.unwrap();
         let (sender, begun) = oneshot::channel();
         let slow = move || {
             sender.send(()).unwrap();
             thread::sleep(Duration::from_millis(50));
         };
         let keeper = pool.clone();
-        let slow = tokio::spawn(async move { keeper.submit(source(1), slow).await });
+        let slow = tokio::spawn(async move { keeper.submit(source(1), 1, slow).await });
         begun.await.unwrap();
-        assert!(matches!(pool.submit(source(2), || ()).await, Err(Busy { .. })));
+        assert!(matches!(pool.submit(source(2), 1, || ()).await, Err(Busy { .. })));
         assert_eq!(slow.await.unwrap(), Ok(()));
     }
 
     #[tokio::test]
     async fn a_fault_costs_its_own_caller_only() {
         let pool = Pool::start(1, 60_000, 0.001);
-        assert!(pool.submit(source(1), || panic!("a fault, on purpose")).await.is_err());
-        assert_eq!(pool.submit(source(1), || 7).await, Ok(7));
+        assert!(pool.submit(source(1), 1, || panic!("a fault, on purpose")).await.is_err());
+        assert_eq!(pool.submit(source(1), 1, || 7).await, Ok(7));
     }
 
     #[tokio::test]
@@ -342,7 +351,7 @@ mod tests {
         let pool = Pool::start(2, 60_000, 0.001);
         let before = priority();
         let name = move || (thread::current().name().map(str::to_owned), priority());
-        let (name, after) = pool.submit(source(1), name).await.unwrap();
+        let (name, after) = pool.submit(source(1), 1, name).await.unwrap();
         assert!(name.unwrap().starts_with("hash-"));
         assert_eq!((after, priority()), ((before + NICE).min(19), before));
 

@@ -51,10 +51,8 @@ async fn gateway() -> Arc<Node> {
     let cost = settings.security.scrypt.cost();
     let hash = Passwords::hash_now(cost, "", &protocol::Password::new(PASSWORD));
     let administrator = Some(NewUser {
-        name: protocol::UserName::parse("admin").unwrap(),
         credential: Some(hash.into()),
-        attributes: Box::default(),
-        profiles: Vec::new(),
+        ..NewUser::named(protocol::UserName::parse("admin").unwrap())
     });
     let right = |(code, text): &(&str, &str)| {
         let code = protocol::RightCode::parse(code).unwrap();

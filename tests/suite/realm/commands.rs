@@ -7,10 +7,11 @@ use protocol::{Description, ProfileName, RightCode, UserName};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tollgate::realm::command::{
-    Amendment, By, ChangePassword, End, Fingerprint, Found, Login, NewUser, Pair, ProfileWanted,
-    Refresh, ResetPassword, RightWanted, SetCredential, Touched, UserWanted, Verdict, Wanted,
+    Amendment, By, ChangePassword, End, Fingerprint, Found, Login, NewUser, Pair, Peer,
+    ProfileWanted, Refresh, ResetPassword, RightWanted, SetCredential, SpendOneTime, TokenKind,
+    Touched, UserWanted, Verdict, Wanted,
 };
-use tollgate::realm::policy::WhenFull;
+use tollgate::realm::policy::{LockScope, WhenFull};
 use tollgate::realm::profiles::ProfileStatus;
 use tollgate::realm::rights::ADMINISTRATION;
 use tollgate::realm::sessions::{SessionId, TokenHash};
@@ -65,10 +66,10 @@ pub fn named<N>(name: N) -> Wanted<N> {
 }
 pub fn new_user(name: &str, profiles: &[&str]) -> NewUser {
     NewUser {
-        name: user(name),
         credential: Some("$first".into()),
         attributes: [(0, "Jane".into()), (2, "jane@example.org".into())].into(),
         profiles: profiles.iter().map(|name| profile(name)).collect(),
+        ..NewUser::named(user(name))
     }
 }
 pub fn found() -> Command {
@@ -157,7 +158,8 @@ impl Commands {
             50..56 => Command::End(self.end(realm)),
             56..60 => Command::ChangePassword(self.change(realm)),
             60..64 => self.touch(realm),
-            64..70 => Command::Sweep,
+            64..68 => Command::Sweep,
+            68..70 => self.one_time(realm),
             _ => {
                 let by = self.by(realm);
                 self.administration(realm, by)
@@ -192,7 +194,12 @@ impl Commands {
                     credential: self.chance(50).then(|| self.credential()),
                 },
             ),
-            _ => match self.rng.random_range(0..3) {
+            _ => match self.rng.random_range(0..4) {
+                3 => {
+                    let kinds = [TokenKind::Access, TokenKind::Refresh, TokenKind::OneTime];
+                    let life = self.pick(&[None, Some(MINUTE), Some(60 * MINUTE)]);
+                    Command::AmendConnectors(by, vec![(self.pick(&kinds), life)])
+                }
                 0 => Command::ExpirePassword(by, self.user_name()),
                 1 => Command::SetAttempts(by, self.user_name(), self.pick(&[0, 1, 3])),
                 _ => Command::EndAnother(by, self.session(realm)),
@@ -232,6 +239,9 @@ impl Commands {
             rotation: self.chance(75),
             uniform: self.chance(50),
             idle_ms: self.pick(&[5 * MINUTE, 30 * MINUTE]),
+            lock_scope: self.pick(&[LockScope::User, LockScope::UserAndSource]),
+            history: self.pick(&[0, 2, 24]),
+            password_age_ms: self.pick(&[None, Some(600 * MINUTE)]),
             ..Policy::default()
         }
     }
@@ -254,10 +264,10 @@ impl Commands {
     fn new_user(&mut self, realm: &Realm) -> NewUser {
         let known: Vec<_> = realm.profiles_after(None).map(|it| it.name.clone()).collect();
         NewUser {
-            name: self.user_name(),
             credential: self.chance(90).then(|| self.credential()),
             attributes: (0..21).map(|no| (no, "é".repeat(60).into())).collect(),
             profiles: known.into_iter().filter(|_| self.chance(25)).collect(),
+            ..NewUser::named(self.user_name())
         }
     }
 
@@ -289,6 +299,9 @@ impl Commands {
             pair: self.pair(),
             host: "203.0.113.7".to_owned(),
             watched: self.chance(50),
+            peer: self.peer(),
+            renewed: self.chance(10).then(|| self.credential()),
+            connector: self.chance(20),
         }
     }
 
@@ -311,6 +324,7 @@ impl Commands {
             pair: self.pair(),
             sealed: vec![200; 160],
             host: "2001:db8::7".to_owned(),
+            peer: self.peer(),
             watched: self.chance(50),
         }
     }
@@ -348,6 +362,24 @@ impl Commands {
             credential: self.chance(90).then(|| self.credential()),
             by: self.chance(40).then(|| self.by(realm)),
             keep: self.chance(70).then(|| self.session(realm)),
+            peer: self.peer(),
+        }
+    }
+
+    fn peer(&mut self) -> Peer {
+        let source = self.pick(&["203.0.113.7", "198.51.100.9", "2001:db8::/64"]);
+        Peer { source: source.into(), familiar: self.chance(20) }
+    }
+
+    /// Tokens are few, so that they meet again.
+    fn one_time(&mut self, realm: &Realm) -> Command {
+        let token = hash(900_000 + self.rng.random_range(0..30));
+        match self.chance(60) {
+            true => Command::CreateOneTime(By::Session(self.session(realm)), token),
+            false => {
+                let by = self.chance(30).then(|| self.by(realm));
+                Command::SpendOneTime(SpendOneTime { token, by })
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use protocol::UserName;
 use tollgate::realm::command::{
-    By, ChangePassword, End, Fingerprint, Found, Login, Refresh, RightWanted, SetCredential,
+    By, ChangePassword, End, Fingerprint, Found, Login, Peer, Refresh, RightWanted, SetCredential,
     Touched, Verdict,
 };
 use tollgate::realm::policy::WhenFull;
@@ -80,6 +80,7 @@ impl Script {
             sealed: new.to_be_bytes().to_vec(),
             host: String::new(),
             watched: false,
+            peer: Peer::default(),
         }))
     }
 
@@ -100,6 +101,7 @@ impl Script {
             credential: Some("$changed".into()),
             by: None,
             keep,
+            peer: Peer::default(),
         }))
     }
 
@@ -234,6 +236,7 @@ fn a_refresh_under_another_name_or_too_late_is_refused() {
         sealed: Vec::new(),
         host: String::new(),
         watched: false,
+        peer: Peer::default(),
     };
     assert_eq!(it.outcome(Command::Refresh(refresh.clone())), expired());
     it.wait(60 * MINUTE);
@@ -392,7 +395,7 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
     let mut it = Script::new(|policy| policy.uniform = true);
     it.wrong("Ada");
     let attempt = |name: &str, at: u64| {
-        let attempts = tollgate::realm::attempts::Attempts { wrong: 1, at, ..Default::default() };
+        let attempts = tollgate::realm::attempts::Attempts { at, ..Default::default() };
         Change::Put(Row::Attempts(UserName::parse(name).unwrap(), attempts))
     };
     let strangers: Vec<_> =
@@ -489,6 +492,9 @@ fn a_login_is_checked_again_when_it_is_applied() {
         pair: pair(1),
         host: String::new(),
         watched: false,
+        peer: Peer::default(),
+        renewed: None,
+        connector: false,
     };
     assert_eq!(it.outcome(Command::Login(login)), Outcome::Refused(Refusal::StaleCredential));
     assert!(it.realm.session_by_token(it.at, &hash(2)).is_none());

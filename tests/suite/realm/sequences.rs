@@ -38,9 +38,15 @@ impl Model {
     fn fold(&self, changes: &[Change]) -> Option<Self> {
         let concerns = |change: &Change| match change {
             Change::Put(Row::User(it)) => self.users.get(&it.no) != Some(&it.status),
-            Change::Put(Row::Seen(..) | Row::Session(_) | Row::Attempts(..) | Row::Retired(..)) => {
-                false
-            }
+            Change::Put(
+                Row::Seen(..)
+                | Row::Session(_)
+                | Row::Attempts(..)
+                | Row::Retired(..)
+                | Row::History(..)
+                | Row::OneTime(..)
+                | Row::Connectors(_),
+            ) => false,
             _ => true,
         };
         if !changes.iter().any(concerns) {
@@ -248,6 +254,7 @@ fn by(command: &Command) -> Option<SessionNo> {
         | Command::ResetPassword(By::Session(no), _)
         | Command::ExpirePassword(By::Session(no), _)
         | Command::SetAttempts(By::Session(no), ..)
+        | Command::AmendConnectors(By::Session(no), _)
         | Command::EndAnother(By::Session(no), _) => Some(*no),
         _ => None,
     }

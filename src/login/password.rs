@@ -1,0 +1,63 @@
+//! The check of a password outside the realm.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use protocol::{Nack, Password, UserName};
+
+use crate::call::Call;
+use crate::outside::passwords::{Checked, Stored};
+use crate::outside::source::Source;
+use crate::realm::command::{Fingerprint, Peer, Verdict};
+use crate::realm::users::User;
+use crate::realm::{Realm, Refusal};
+use crate::refusal;
+
+/// A password that was checked outside the realm, and against what.
+pub struct CheckedPassword {
+    /// What the check said.
+    pub verdict: Verdict,
+    /// The credential it was checked against; none: there is none, and the work was done for show.
+    pub checked: Option<Fingerprint>,
+    /// Its hash by the cost of today, if it matched one by another.
+    pub renewed: Option<Arc<str>>,
+    /// From where, as locks count it.
+    pub peer: Peer,
+}
+
+/// Checks a password. An unknown name costs what a known one costs; a locked one costs nothing.
+pub async fn check(
+    call: &Call,
+    name: &UserName,
+    password: &Password,
+) -> Result<CheckedPassword, Nack> {
+    let (locked, stored, peer) = call.read(|realm| {
+        let user = realm.user_by_name(name);
+        let peer = peer(realm, user, call.caller.address);
+        let stored = user.and_then(|user| {
+            Some(Stored { phc: user.credential.clone()?, user_name: user.name.shared() })
+        });
+        (realm.locked_until(call.now, name, &peer), stored, peer)
+    });
+    if let Some(until) = locked {
+        return Err(refusal::nack(&call.node, call.now, Refusal::Locked { until: Some(until) }));
+    }
+    let checked = stored.as_ref().map(|stored| Fingerprint::of(&stored.phc));
+    let verify = call.node.passwords.verify(call.caller.address, password.clone(), stored);
+    let (verdict, renewed) = match verify.await.map_err(|busy| call.busy(busy))? {
+        // A hash of the empty text is none that a password has: the realm knows what it may open.
+        _ if password.expose().is_empty() => (Verdict::Blank, None),
+        Checked::Matched { renewed } => (Verdict::Matched, renewed.map(Into::into)),
+        Checked::Wrong => (Verdict::Wrong, None),
+    };
+    Ok(CheckedPassword { verdict, checked, renewed, peer })
+}
+
+/// Where somebody comes from who says to be this user.
+pub(super) fn peer(realm: &Realm, user: Option<&User>, address: IpAddr) -> Peer {
+    let source = Source::from(address);
+    let here = |host: &str| host.parse().is_ok_and(|host: IpAddr| Source::from(host) == source);
+    let familiar =
+        user.is_some_and(|user| realm.sessions_of(user.no).any(|session| here(&session.host)));
+    Peer { source: source.to_string().into(), familiar }
+}

@@ -1,0 +1,62 @@
+//! The secrets of a session.
+
+use protocol::{RefreshToken, SessionToken, UserName};
+
+use crate::outside::{dice, seal};
+use crate::realm::command::Pair;
+use crate::realm::sessions::{SessionId, TokenHash};
+
+/// The secrets of a session, in clear: they go to their owner and nowhere else.
+pub struct Tokens {
+    /// SESSION_ID.
+    pub id: SessionId,
+    /// SESSION_AUTH_TOKEN.
+    pub session: SessionToken,
+    /// REFRESH_AUTH_TOKEN.
+    pub refresh: RefreshToken,
+}
+
+impl Tokens {
+    /// A new pair.
+    pub fn draw() -> Self {
+        Self {
+            id: SessionId(dice::session_id()),
+            session: dice::session_token(),
+            refresh: dice::refresh_token(),
+        }
+    }
+
+    /// The same as the log may know it.
+    pub fn pair(&self) -> Pair {
+        Pair {
+            id: self.id,
+            token: TokenHash(dice::token_hash(self.session.expose())),
+            refresh: TokenHash(dice::token_hash(self.refresh.expose())),
+        }
+    }
+
+    /// Both tokens as one text, to be sealed.
+    fn text(&self) -> String {
+        format!("{} {}", self.session.expose(), self.refresh.expose())
+    }
+
+    /// The pair, sealed under the refresh token that it replaces.
+    pub fn sealed(&self, under: &RefreshToken, user: &UserName) -> Vec<u8> {
+        seal::seal(under, user.as_str(), self.text().as_bytes())
+    }
+
+    /// What [`Tokens::sealed`] made; none: by another token, or for another user.
+    pub fn unseal(
+        sealed: &[u8],
+        under: &RefreshToken,
+        user: &UserName,
+        id: SessionId,
+    ) -> Option<Self> {
+        Self::read(&seal::open(under, user.as_str(), sealed)?, id)
+    }
+
+    fn read(text: &[u8], id: SessionId) -> Option<Self> {
+        let (session, refresh) = std::str::from_utf8(text).ok()?.split_once(' ')?;
+        Some(Self { id, session: SessionToken::new(session), refresh: RefreshToken::new(refresh) })
+    }
+}

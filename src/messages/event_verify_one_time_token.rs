@@ -1,0 +1,88 @@
+//! EVENT_VERIFY_ONE_TIME_TOKEN: whose a one-time token is; it is spent by the question (S1, "OTT
+//! verification").
+
+use protocol::{Nack, SessionToken, UserName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Access, Message};
+use crate::call::{Call, no_session};
+use crate::outside::dice;
+use crate::realm::command::{By, SpendOneTime};
+use crate::realm::sessions::TokenHash;
+use crate::realm::{Command, Outcome, Refusal};
+use crate::refusal;
+use crate::settings::OneTimeTokenVerify;
+
+/// The token.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
+pub struct VerifyOneTimeToken {
+    token: SessionToken,
+}
+
+/// Whether it was good; used, expired and unknown look alike.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    details: Details,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Details {
+    valid: bool,
+    is_expired: bool,
+    /// Whose it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_name: Option<String>,
+}
+
+impl Message for VerifyOneTimeToken {
+    const TYPE: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN";
+    const ACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_ACK";
+    const NACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_NACK";
+    // The right VERIFY_OTT, unless `security.one_time_token_verify` is open.
+    const ACCESS: Access = Access::Anyone;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        call.admit()?;
+        let by = verifier(call)?;
+        let token = TokenHash(dice::token_hash(self.token.expose()));
+        if !call.read(|realm| realm.one_time_is_good(call.now, &token)) {
+            return Ok(over(call));
+        }
+        match call.submit(Command::SpendOneTime(SpendOneTime { token, by })).await? {
+            Outcome::Spent(user) => Ok(Ack::of(Some(&user))),
+            Outcome::Refused(Refusal::TokenOver) => Ok(over(call)),
+            Outcome::Refused(refused) => Err(refusal::nack(&call.node, call.now, refused)),
+            _ => Err(refusal::unexpected()),
+        }
+    }
+}
+
+/// Who verifies; none: everybody may.
+fn verifier(call: &Call) -> Result<Option<By>, Nack> {
+    if call.node.settings().security.one_time_token_verify == OneTimeTokenVerify::Open {
+        return Ok(None);
+    }
+    let session = call.session.as_ref().ok_or_else(no_session)?;
+    match call.read(|realm| realm.holds_code(session.user, "VERIFY_OTT")) {
+        true => Ok(Some(call.by()?)),
+        false => Err(Nack::not_authorised("VERIFY_OTT")),
+    }
+}
+
+/// Guessing tokens is as slow as guessing passwords.
+fn over(call: &Call) -> Ack {
+    call.count_failure();
+    Ack::of(None)
+}
+
+impl Ack {
+    fn of(user: Option<&UserName>) -> Self {
+        let user_name = user.map(ToString::to_string);
+        Self { details: Details { valid: user.is_some(), is_expired: user.is_none(), user_name } }
+    }
+}

@@ -1,0 +1,76 @@
+//! The routes of S1 over HTTP: no SOURCE_REF, always real statuses, refusals as `{errorCode,
+//! message}`.
+
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, StatusCode};
+use protocol::{Envelope, Nack, NackCode};
+use serde_json::Value;
+
+use super::http::Answer;
+use super::request::bearer;
+use super::rest::{self, Refused};
+use crate::call::Caller;
+use crate::connector::Route;
+use crate::router::Router;
+
+/// The route of a request; the methods that the path knows instead.
+pub(super) fn find(path: &str, method: &Method) -> Option<Result<&'static Route, String>> {
+    let mut known = Vec::new();
+    for route in Route::at(path) {
+        if route.methods.split(", ").any(|it| it == method.as_str()) {
+            return Some(Ok(route));
+        }
+        known.push(route.methods);
+    }
+    (!known.is_empty()).then(|| Err(format!("{}, OPTIONS", known.join(", "))))
+}
+
+/// Answers a request whose body was read.
+pub(super) async fn answer(
+    route: &'static Route,
+    headers: &HeaderMap,
+    body: &[u8],
+    mut caller: Caller,
+    router: &Router,
+) -> Answer {
+    let frame = match frame(route, headers, body, router) {
+        Ok(frame) => frame,
+        Err(nack) => return refusal(Refused::bad(nack)),
+    };
+    caller.connector = true;
+    let reply = rest::serve(router, caller, frame).await;
+    let ack: Value = serde_json::from_str(&reply.frame).unwrap_or_default();
+    match reply.refused {
+        None => rest::json(StatusCode::OK, (route.tell)(&ack).to_string()),
+        Some(code) => {
+            let text = |field: &str| ack[field].as_str().unwrap_or_default();
+            let body = Route::refusal(text("CODE"), text("TEXT"));
+            let mut answer = rest::json(rest::status_of(code), body.to_string());
+            let wait = ack["ERROR"][0]["DETAILS"]["RETRY_AFTER_MS"].as_u64();
+            if let Some(wait) = wait {
+                let secs = HeaderValue::from(wait.div_ceil(1_000));
+                answer.headers_mut().insert(header::RETRY_AFTER, secs);
+            }
+            answer
+        }
+    }
+}
+
+/// What never became a message, in S1's words.
+pub(super) fn refusal(Refused(status, nack): Refused) -> Answer {
+    let text = nack.faults.first().map_or("", |fault| &fault.text);
+    rest::json(status, Route::refusal(nack.code().code(), text).to_string())
+}
+
+fn frame(route: &Route, headers: &HeaderMap, body: &[u8], router: &Router) -> Result<String, Nack> {
+    let wrong = |text| Nack::new(NackCode::InvalidMessage, text);
+    let body = std::str::from_utf8(body).map_err(|_| wrong("the body is not UTF-8"))?;
+    let body = if body.trim().is_empty() { "{}" } else { body };
+    // For its checks alone: depth, duplicate keys, an object at the root.
+    let depth = router.node().settings().server.limits.json_depth;
+    Envelope::decode(body, depth).map_err(|malformed| malformed.nack())?;
+    let token = headers.get("token").map(|value| value.to_str().map(str::to_owned));
+    let token = token.transpose().map_err(|_| wrong("the header token is not plain text"))?;
+    let envelope = route.envelope(body, token, bearer(headers)?)?;
+    Ok(protocol::envelope::encode(route.message, None, &envelope))
+}

@@ -1,0 +1,93 @@
+//! One-time tokens: made by a session, good for a moment, spent once (S1, "OTT verification").
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{By, SpendOneTime};
+use super::ids::{SessionNo, UserNo};
+use super::outcome::{Applied, Outcome, Refusal};
+use super::row::{Change, Key, Row};
+use super::sessions::TokenHash;
+use super::users::UserStatus;
+use super::{Millis, Realm};
+
+/// A token that nobody has spent yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneTime {
+    /// Whose.
+    pub user: UserNo,
+    /// The session that made it: it ends with all tokens of that session.
+    pub session: SessionNo,
+    /// Until when it is good.
+    pub until: Millis,
+}
+
+/// Live tokens of one user.
+const TOKENS_MAX: usize = 10;
+
+impl Realm {
+    /// Whether a token is good now; who holds it is told to nobody before it is spent.
+    pub fn one_time_is_good(&self, at: Millis, token: &TokenHash) -> bool {
+        self.good(at, token).is_some()
+    }
+
+    /// Whose a token is, good or not.
+    pub(super) fn one_time_user(&self, token: &TokenHash) -> Option<&super::users::User> {
+        self.users.get(&self.one_time.get(token)?.user)
+    }
+
+    fn good(&self, at: Millis, token: &TokenHash) -> Option<&super::users::User> {
+        let it = self.one_time.get(token).filter(|it| at < it.until)?;
+        // A session that was put to sleep can be woken; one that was ended takes its tokens along.
+        self.sessions.get(&it.session)?;
+        let stands = |status| matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired);
+        self.users.get(&it.user).filter(|user| stands(user.status))
+    }
+
+    pub(super) fn one_time_of(
+        &self,
+        user: UserNo,
+    ) -> impl Iterator<Item = (TokenHash, Millis)> + '_ {
+        let range =
+            (user, Millis::MIN, TokenHash([0; 32]))..=(user, Millis::MAX, TokenHash([255; 32]));
+        self.one_time_by_user.range(range).map(|(_, until, hash)| (*hash, *until))
+    }
+
+    /// Tokens that are over and can be forgotten.
+    pub(super) fn one_time_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
+        let over = self.one_time.iter().filter(move |(_, it)| it.until <= at);
+        over.map(|(hash, _)| Change::Delete(Key::OneTime(*hash)))
+    }
+
+    pub(super) fn create_one_time(&self, at: Millis, by: &By, token: TokenHash) -> Applied {
+        let By::Session(no) = by else { return Applied::refused(Refusal::NoSession) };
+        let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
+        let Some(session) = session else { return Applied::refused(Refusal::NoSession) };
+        let user = session.user;
+        let (over, live): (Vec<_>, Vec<_>) =
+            self.one_time_of(user).partition(|(_, until)| *until <= at);
+        if let (Some((_, first)), true) = (live.first(), live.len() >= TOKENS_MAX) {
+            return Applied::refused(Refusal::TokensFull(*first));
+        }
+        let mut changes: Vec<_> =
+            over.into_iter().map(|(hash, _)| Change::Delete(Key::OneTime(hash))).collect();
+        let until = at.saturating_add(self.lives().one_time_ms);
+        changes.push(Change::Put(Row::OneTime(token, OneTime { user, session: *no, until })));
+        Applied::done(Outcome::Done, changes)
+    }
+
+    /// Takes a token: of all who present it at once, one gets its user.
+    pub(super) fn spend_one_time(&self, at: Millis, spend: &SpendOneTime) -> Applied {
+        if let Some(by) = &spend.by
+            && let Err(refusal) = self.permit(at, by, "VERIFY_OTT")
+        {
+            return Applied::refused(refusal);
+        }
+        match self.good(at, &spend.token) {
+            Some(user) => {
+                let changes = vec![Change::Delete(Key::OneTime(spend.token))];
+                Applied::done(Outcome::Spent(user.name.clone()), changes)
+            }
+            None => Applied::refused(Refusal::TokenOver),
+        }
+    }
+}

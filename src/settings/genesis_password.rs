@@ -1,0 +1,81 @@
+//! `[security.genesis_password]`: users whose passwords are kept here (S2, "genesisPassword").
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::PasswordStrength;
+use super::secret::Secret;
+use super::security::millis;
+use crate::realm::Millis;
+
+/// Users whose passwords are kept here.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct GenesisPassword {
+    /// What passwords must be like.
+    #[schemars(extend("x-s2" = "validation"))]
+    pub validation: Validation,
+    /// What happens after wrong passwords.
+    #[schemars(extend("x-s2" = "retry"))]
+    pub retry: Retry,
+}
+
+/// What passwords must be like.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Validation {
+    /// A secret of this system that goes into every hash; empty: none.
+    #[schemars(extend("x-s2" = "passwordSalt"))]
+    pub password_salt: Secret,
+    /// Whether codes that S2 does not list are sent as ILLEGAL_MATCH.
+    pub legacy_codes_only: bool,
+    /// The rules.
+    #[schemars(extend("x-s2" = "passwordStrength"))]
+    pub password_strength: PasswordStrength,
+}
+
+/// What happens after wrong passwords (S2, "retry").
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// Wrong passwords that lock the account.
+    #[schemars(extend("x-s2" = "maxAttempts"))]
+    pub max_attempts: u32,
+    /// Minutes for which it stays locked; decimals allowed.
+    #[schemars(extend("x-s2" = "waitTimeMins"))]
+    pub wait_time_mins: f64,
+    /// What is locked: "user" (S2), from wherever he comes, or "user_and_address": only where the
+    /// wrong passwords came from, so that an attacker elsewhere cannot lock the owner out.
+    pub scope: LockScope,
+}
+
+/// What is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
+pub enum LockScope {
+    User,
+    UserAndAddress,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { max_attempts: 3, wait_time_mins: 5.0, scope: LockScope::User }
+    }
+}
+
+impl Retry {
+    /// The lock in milliseconds.
+    pub fn wait_time_ms(&self) -> Millis {
+        millis(self.wait_time_mins)
+    }
+}
+
+impl GenesisPassword {
+    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+        if self.retry.max_attempts == 0 {
+            wrong.push("security.genesis_password.retry.max_attempts is above 0".to_owned());
+        }
+        self.validation.password_strength.check(wrong);
+    }
+}

@@ -1,0 +1,98 @@
+//! `mode`: which defaults hold where a key is not written.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+/// Which defaults hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Those of the sources.
+    #[default]
+    Seed,
+    /// Stricter ones.
+    Hardened,
+}
+
+/// What is another default with `mode = "hardened"`, as a configuration.
+pub const HARDENED: &str = r#"
+[server]
+allow_plain = false
+
+[security]
+login_errors = "uniform"
+reset_mode = "one_time_password"
+hide_versions = true
+hide_hosts = true
+
+[security.genesis_password.retry]
+scope = "user_and_address"
+"#;
+
+/// Puts the defaults of the mode under what is written.
+pub(super) fn under(written: Table) -> Table {
+    if written.get("mode").and_then(Value::as_str) != Some("hardened") {
+        return written;
+    }
+    // The text is ours; a test reads it.
+    let mut all: Table = HARDENED.parse().unwrap_or_default();
+    super::source::merge(&mut all, written);
+    all
+}
+
+impl super::Settings {
+    /// What of hardened mode is written otherwise, and wins: key, hardened value, value.
+    pub fn softened(&self) -> Vec<super::Difference> {
+        let mut found = Vec::new();
+        let hard: Table = HARDENED.parse().unwrap_or_default();
+        if let (Mode::Hardened, Ok(own)) = (self.mode, Table::try_from(self)) {
+            compare("", &hard, &own, &mut found);
+        }
+        found
+    }
+}
+
+fn compare(path: &str, hard: &Table, own: &Table, found: &mut Vec<super::Difference>) {
+    for (key, hard) in hard {
+        let full = super::keys::join(path, key);
+        match (hard, own.get(key)) {
+            (Value::Table(hard), Some(Value::Table(own))) => compare(&full, hard, own, found),
+            (hard, Some(own)) if hard != own => {
+                found.push((full, hard.to_string(), own.to_string()));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    fn parse(text: &str) -> Settings {
+        Settings::parse(text, std::iter::empty()).unwrap()
+    }
+
+    #[test]
+    fn hardened_sets_defaults_and_what_is_written_wins() {
+        let hard = parse("mode = 'hardened'");
+        hard.validate().unwrap();
+        let mut wanted = Settings { mode: Mode::Hardened, ..Settings::default() };
+        wanted.security.login_errors = super::super::LoginErrors::Uniform;
+        wanted.security.reset_mode = super::super::ResetMode::OneTimePassword;
+        (wanted.security.hide_versions, wanted.security.hide_hosts) = (true, true);
+        wanted.security.genesis_password.retry.scope = super::super::LockScope::UserAndAddress;
+        assert_eq!(hard, wanted);
+        assert!(hard.softened().is_empty());
+
+        let softer = parse(
+            "mode = 'hardened'\n[security]\nhide_hosts = false\n[server]\nallow_plain = true",
+        );
+        assert!(!softer.security.hide_hosts && softer.security.hide_versions);
+        let keys: Vec<_> = softer.softened().into_iter().map(|(key, ..)| key).collect();
+        assert_eq!(keys, ["security.hide_hosts", "server.allow_plain"]);
+        assert!(parse("[security]\nhide_hosts = true").softened().is_empty());
+    }
+}
