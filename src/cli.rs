@@ -2,10 +2,14 @@
 
 mod audit;
 mod backup;
+mod calibrate;
 mod configuration;
+mod doctor;
 mod export;
 mod first_start;
 mod health;
+mod import_preferences;
+mod import_users;
 mod offline;
 mod packaging;
 mod populate;
@@ -45,6 +49,18 @@ enum Sub {
     CheckConfig(Config),
     /// Print the configuration with its defaults and what each key means
     DefaultConfig,
+    /// Print every key of the configuration, what S2 calls it, its default and meaning (Markdown)
+    ConfigReference,
+    /// Print the JSON Schema of the configuration, for editors
+    ConfigSchema,
+    /// Import users of another system, with their passwords or hashes, into a stopped store
+    ImportUsers(import_users::ImportUsers),
+    /// Turn an auth-preferences.kts into a configuration
+    ImportPreferences(import_preferences::ImportPreferences),
+    /// Read configuration, machine and store, and say what should be different and why
+    Doctor(doctor::Doctor),
+    /// Measure what a password hash costs on this machine, and propose log_n, r and p
+    Calibrate(calibrate::Calibrate),
     /// Users of a stopped store
     #[command(subcommand)]
     User(user::User),
@@ -96,6 +112,12 @@ pub fn run() -> ExitCode {
         Sub::Serve(serve) => serve.run(),
         Sub::CheckConfig(config) => configuration::check(&config),
         Sub::DefaultConfig => configuration::print_default(),
+        Sub::ConfigReference => configuration::print_reference(),
+        Sub::ImportPreferences(import) => import.run(),
+        Sub::ImportUsers(import) => import.run(),
+        Sub::Doctor(doctor) => doctor.run(),
+        Sub::Calibrate(calibrate) => calibrate.run(),
+        Sub::ConfigSchema => configuration::print_schema(),
         Sub::User(user) => user.run(),
         Sub::Say(say) => say.run(),
         Sub::Audit(audit) => audit.run(),

@@ -23,7 +23,9 @@ mod tls;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use aliases::resolve as resolve_aliases;
 pub use difference::Difference;
+pub use document::Entry;
 pub use genesis_password::{GenesisPassword, LockScope, Retry, Validation};
 pub use heartbeat::Heartbeat;
 pub use login_ack::{AckField, CustomAck, LoginAck, Preference};
@@ -38,7 +40,7 @@ pub use server::{
     AckNaming, AddressRange, Limits, NackNaming, Server, ShutdownClose, SystemDateFormat,
 };
 pub use services::{Host, Order, PushServices, Service, ServiceList};
-pub use source::SettingsError;
+pub use source::{SettingsError, merge};
 pub use store::{Engine, Store};
 pub use tls::Tls;
 

@@ -108,7 +108,8 @@ impl TryFrom<String> for Attribute {
     }
 }
 
-const ATTRIBUTE_BYTES_MAX: usize = 256;
+/// The longest attribute.
+pub const ATTRIBUTE_BYTES_MAX: usize = 256;
 
 /// The password that a new user begins with.
 pub enum First {

@@ -16,6 +16,16 @@ pub(super) fn check(config: &Config) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn print_reference() -> Result<()> {
+    print!("{}", Settings::reference());
+    Ok(())
+}
+
+pub(super) fn print_schema() -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(&Settings::schema())?);
+    Ok(())
+}
+
 pub(super) fn print_default() -> Result<()> {
     print!("{}", Settings::default_toml());
     Ok(())

@@ -20,7 +20,17 @@ pub(super) fn with_store<T>(
     dir: &Path,
     work: impl AsyncFnOnce(&Opened) -> Result<T>,
 ) -> Result<T> {
-    with_bare_store(settings, dir, async |opened| {
+    lasting(settings)?;
+    with_trial(settings, dir, work)
+}
+
+/// The same, also where nothing is kept.
+pub(super) fn with_trial<T>(
+    settings: &Settings,
+    dir: &Path,
+    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+) -> Result<T> {
+    opened(settings, dir, async |opened| {
         if opened.is_new {
             opened.prepare(settings, None).await?;
         }
@@ -34,9 +44,22 @@ pub(super) fn with_bare_store<T>(
     dir: &Path,
     work: impl AsyncFnOnce(&Opened) -> Result<T>,
 ) -> Result<T> {
+    lasting(settings)?;
+    opened(settings, dir, work)
+}
+
+fn lasting(settings: &Settings) -> Result<()> {
     if settings.store.engine == Engine::Memory {
         bail!("store.engine is \"memory\": there is no store that would keep what is done");
     }
+    Ok(())
+}
+
+fn opened<T>(
+    settings: &Settings,
+    dir: &Path,
+    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+) -> Result<T> {
     let opened = opening::open(settings, dir, Clock::system())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(work(&opened));

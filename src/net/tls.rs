@@ -57,13 +57,14 @@ type Stamp = (u64, u64, u64, i64, i64);
 /// Files that were read and fit together.
 pub struct Checked {
     config: ServerConfig,
+    good_until: Option<i64>,
     files: Files,
 }
 
 impl Identity {
     /// Reads the files.
     pub fn open(settings: &settings::Tls) -> Result<Self, TlsError> {
-        let Checked { config, files } = check(settings)?;
+        let Checked { config, files, .. } = check(settings)?;
         Ok(Self { current: ArcSwap::from_pointee(config), files: Mutex::new(files) })
     }
 
@@ -122,6 +123,19 @@ impl Identity {
     }
 }
 
+impl Checked {
+    /// The first end of a certificate in the chain, in seconds of the epoch; none: it is not told.
+    pub fn good_until(&self) -> Option<i64> {
+        self.good_until
+    }
+}
+
+/// The end of a certificate, in seconds of the epoch.
+fn end_of(certificate: &CertificateDer<'_>) -> Option<i64> {
+    let (_, read) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Some(read.validity().not_after.timestamp())
+}
+
 /// Reads certificate and key and checks that they can be used together. Blocking.
 pub fn check(settings: &settings::Tls) -> Result<Checked, TlsError> {
     let stamp = stamp(settings);
@@ -138,6 +152,7 @@ pub fn check(settings: &settings::Tls) -> Result<Checked, TlsError> {
     });
     let pem = |path: &Path, what, source| TlsError::Pem { path: path.to_owned(), what, source };
     let chain = chain.map_err(|source| pem(certificate, "certificate", source))?;
+    let good_until = chain.iter().filter_map(end_of).min();
     let text = std::fs::read(key).map_err(|source| unreadable(key, source))?;
     let text = zeroize::Zeroizing::new(text);
     let secret = PrivateKeyDer::from_pem_slice(&text).map_err(|it| pem(key, "private key", it))?;
@@ -150,7 +165,7 @@ pub fn check(settings: &settings::Tls) -> Result<Checked, TlsError> {
         source,
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Checked { config, files: Files { settings: settings.clone(), stamp } })
+    Ok(Checked { config, good_until, files: Files { settings: settings.clone(), stamp } })
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> TlsError {

@@ -2,8 +2,9 @@
 
 use toml::{Table, Value};
 
+// Keys of second factors and directories are named here before they exist: their samples do.
 /// Another name, and the key that it means. Every name is also known in camel case.
-const ALIASES: &[(&str, &str)] = &[
+pub(super) const ALIASES: &[(&str, &str)] = &[
     (
         "security.genesis_password.validation.password_strength.restrict_white_space",
         "security.genesis_password.validation.password_strength.restrict_whitespace",
@@ -38,7 +39,7 @@ const ALIASES: &[(&str, &str)] = &[
 
 /// Renames the aliases; gives what was renamed: the name that was used, and the key. Both sent: the
 /// alias is left where it is, to be refused as the unknown key that it is.
-pub(super) fn resolve(table: &mut Table) -> Vec<(String, &'static str)> {
+pub fn resolve(table: &mut Table) -> Vec<(String, &'static str)> {
     let mut renamed = Vec::new();
     for (alias, key) in ALIASES {
         let (section, name) = alias.rsplit_once('.').unwrap_or(("", alias));

@@ -24,44 +24,160 @@ fn follow<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
     target.unwrap_or(schema)
 }
 
+/// One key, in the order of the structs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The section with its dots; empty: the root. Elements of a list stand in `section[]`.
+    pub section: String,
+    /// The key.
+    pub key: String,
+    /// Its default as TOML; none: it is not set.
+    pub default: Option<String>,
+    /// What it means, in one line.
+    pub meaning: String,
+    /// What S2 calls it.
+    pub s2: Option<String>,
+}
+
 impl Settings {
+    /// Every key there is. A section comes before its keys, with an empty key.
+    pub fn entries() -> Vec<Entry> {
+        let schema = schema();
+        let mut all = Vec::new();
+        let mut section = String::new();
+        // Written from the structs, so that the keys stand in the order of the structs.
+        for line in toml::to_string(&Settings::default()).unwrap_or_default().lines() {
+            if let Some(path) = line.strip_prefix('[') {
+                add_unset(&mut all, &section, &schema);
+                section = path.trim_end_matches(']').to_owned();
+                all.push(entry(&section, "", None, &schema));
+            } else if let Some((key, default)) = line.split_once(" = ") {
+                all.push(entry(&section, key, Some(default.to_owned()), &schema));
+            }
+        }
+        add_unset(&mut all, &section, &schema);
+        all
+    }
+
     /// The default configuration with a comment above each key; it reads back as the default.
     pub fn default_toml() -> String {
         let mut out = String::from(
             "# tollgate: the defaults. A flag wins over TOLLGATE_SECTION__KEY in the environment,\n\
              # that over this file. Unknown keys stop the start.\n",
         );
-        let schema = schema();
-        let mut section = String::new();
-        // Written from the structs, so that the keys stand in the order of the structs.
-        for line in toml::to_string(&Settings::default()).unwrap_or_default().lines() {
-            if let Some(path) = line.strip_prefix('[') {
-                section = path.trim_end_matches(']').to_owned();
-                out.push_str(&format!("# {}\n{line}\n", comment(&section, &schema)));
-            } else if line == "services = []" {
-                out.push_str(&format!(
-                    "\n# {}\n{}",
-                    comment("services", &schema),
-                    services_example()
-                ));
-            } else if let Some((key, _)) = line.split_once(" = ") {
-                out.push_str(&format!("# {}\n", comment(&format!("{section}.{key}"), &schema)));
-                out.push_str(&format!("{line}\n"));
-            } else {
-                out.push_str(&format!("{line}\n"));
+        for Entry { section, key, default, meaning, .. } in Self::entries() {
+            if section.contains('[') {
+                continue;
             }
+            let line = match (key.as_str(), default) {
+                ("", _) => format!("\n# {meaning}\n[{section}]\n"),
+                ("services", _) => format!("\n# {meaning}\n{}", services_example()),
+                (key, Some(default)) => format!("# {meaning}\n{key} = {default}\n"),
+                (key, None) => format!("# {meaning}\n# {key} is not set\n"),
+            };
+            out.push_str(&line);
         }
         out
     }
+
+    /// The same as a document for people: a table a section.
+    pub fn reference() -> String {
+        let mut out = String::from(
+            "# Configuration\n\nMade by `tollgate config-reference`. One TOML file; a flag wins over \
+             `TOLLGATE_SECTION__KEY` in the\nenvironment, that over the file, the file over the \
+             defaults. Unknown keys stop the start and name\nthe nearest key. The same for programs: \
+             [configuration.schema.json](configuration.schema.json).\n\n\
+             `mode = \"hardened\"` has other defaults; a key that is written wins over them:\n\n\
+             ```toml",
+        );
+        out.push_str(super::mode::HARDENED);
+        out.push_str("```\n\n## Root\n\n");
+        out.push_str(HEAD);
+        let mut section = String::new();
+        for Entry { section: own, key, default, meaning, s2 } in Self::entries() {
+            if own != section {
+                let title = if key.is_empty() { meaning.as_str() } else { "Each of them:" };
+                out.push_str(&format!("\n## `{own}`\n\n{title}\n\n{HEAD}"));
+                section = own;
+            }
+            if key.is_empty() {
+                continue;
+            }
+            let default = default.map(|it| format!("`{it}`")).unwrap_or_default();
+            let (s2, meaning) = (s2.unwrap_or_default(), meaning.replace('|', "\\|"));
+            out.push_str(&format!("| `{key}` | {s2} | {default} | {meaning} |\n"));
+        }
+        out.push_str(
+            "\n## Other names\n\nEach is taken for its key, also in camel case, and warned of.\n",
+        );
+        out.push_str("\n| name | key |\n|---|---|\n");
+        for (alias, key) in super::aliases::ALIASES {
+            out.push_str(&format!("| `{alias}` | `{key}` |\n"));
+        }
+        out
+    }
+
+    /// The JSON Schema of the configuration, for editors.
+    pub fn schema() -> Json {
+        schema()
+    }
 }
 
-/// The doc comment of a key's field, in one line.
-fn comment(path: &str, root: &Json) -> String {
-    let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let section = if section.is_empty() { Some(root) } else { schema_of(section, root) };
-    let field = section.and_then(|section| section.get("properties")?.get(key));
-    let text = field.and_then(|field| field.get("description")?.as_str()).unwrap_or_default();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// The head of a table.
+const HEAD: &str = "| key | S2 | default | meaning |\n|---|---|---|---|\n";
+
+/// Keys of a section that have no default, and those of the elements of its lists.
+fn add_unset(all: &mut Vec<Entry>, section: &str, root: &Json) {
+    let Some(schema) = (if section.is_empty() { Some(root) } else { schema_of(section, root) })
+    else {
+        return;
+    };
+    for (key, inner) in properties(schema, root) {
+        let is_known = all.iter().any(|it| it.section == section && it.key == key);
+        // A table is a section of its own.
+        let is_table = !properties(inner, root).is_empty();
+        if !is_known && !is_table {
+            all.push(entry(section, &key, None, root));
+        }
+        let items = inner.get("items").map(|items| properties(items, root)).unwrap_or_default();
+        let list = format!("{}[]", super::keys::join(section, &key));
+        let mut deeper = Vec::new();
+        for (item, inner) in items {
+            all.push(of_field(&list, &item, None, field(follow_items(schema, &key, root), &item)));
+            let holder = inner.get("items").map(|it| follow(it, root));
+            let list = format!("{list}.{item}[]");
+            for (name, _) in holder.map(|it| properties(it, root)).unwrap_or_default() {
+                deeper.push(of_field(&list, &name, None, holder.and_then(|it| field(it, &name))));
+            }
+        }
+        all.append(&mut deeper);
+    }
+}
+
+fn follow_items<'a>(schema: &'a Json, key: &str, root: &'a Json) -> &'a Json {
+    let found = properties(schema, root).into_iter().find(|(name, _)| name == key);
+    let items = found.and_then(|(_, inner)| inner.get("items"));
+    items.map_or(&Json::Null, |items| follow(items, root))
+}
+
+/// The field of a key as its struct describes it: what it refers to is described elsewhere.
+fn field<'a>(schema: &'a Json, key: &str) -> Option<&'a Json> {
+    schema.get("properties")?.get(key)
+}
+
+fn entry(section: &str, key: &str, default: Option<String>, root: &Json) -> Entry {
+    let path = if key.is_empty() { section } else { &super::keys::join(section, key) };
+    let (holder, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let holder = if holder.is_empty() { Some(root) } else { schema_of(holder, root) };
+    of_field(section, key, default, holder.and_then(|holder| field(holder, name)))
+}
+
+fn of_field(section: &str, key: &str, default: Option<String>, field: Option<&Json>) -> Entry {
+    let text = |name: &str| field.and_then(|field| field.get(name)?.as_str()).unwrap_or_default();
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let s2 = Some(text("x-s2")).filter(|it| !it.is_empty()).map(str::to_owned);
+    let (section, key) = (section.to_owned(), key.to_owned());
+    Entry { section, key, default, meaning: one_line(text("description")), s2 }
 }
 
 /// Services have no default: an example, commented out.
@@ -85,8 +201,10 @@ mod tests {
     fn the_document_reads_back_as_the_defaults_and_explains_every_key() {
         let text = Settings::default_toml();
         assert_eq!(Settings::parse(&text, std::iter::empty()).unwrap(), Settings::default());
-        let unexplained: Vec<_> = text.lines().filter(|line| line.trim() == "#").collect();
-        assert!(unexplained.is_empty(), "{text}");
+        for Entry { section, key, meaning, .. } in Settings::entries() {
+            assert!(meaning.len() > 3, "{section}.{key} is not explained");
+        }
+        assert!(text.contains("# minimum_length is not set"), "{text}");
         assert!(text.contains("[security.genesis_password.retry]"), "{text}");
         let example = text.lines().filter(|line| line.starts_with("# [[") || line.contains(" = "));
         let example: String =

@@ -28,8 +28,8 @@ pub struct PasswordStrength {
     /// The fewest characters that are neither letter nor digit.
     #[schemars(extend("x-s2" = "minNonAlphaNumericCharacters"))]
     pub min_non_alpha_numeric_characters: Option<u32>,
-    /// How many of the four class rules above (digits, upper case, lower case, others) must hold;
-    /// absent: all.
+    /// How many of the class rules (min_digits, min_uppercase_characters, min_lowercase_characters,
+    /// min_non_alpha_numeric_characters) must hold; not set: all.
     pub min_characteristics: Option<u32>,
     /// Whether white space is refused.
     #[schemars(extend("x-s2" = "restrictWhitespace"))]

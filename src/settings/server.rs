@@ -278,6 +278,11 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
+    /// Whether every address of its kind is in it.
+    pub fn is_everybody(&self) -> bool {
+        self.bits == 0
+    }
+
     /// Whether the address is in the range; `::ffff:10.0.0.1`, as a socket on `[::]` sees it, is
     /// 10.0.0.1.
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -128,7 +128,7 @@ fn read(schema: Option<&Json>, text: &str) -> Value {
 }
 
 /// Puts one table over another, key by key.
-pub(super) fn merge(table: &mut Table, over: Table) {
+pub fn merge(table: &mut Table, over: Table) {
     for (key, value) in over {
         match (table.get_mut(&key), value) {
             (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over),

@@ -1,0 +1,106 @@
+//! `doctor`: reads configuration, machine and store, says what to change and why.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::Config;
+use crate::doctor::{self, Finding, Held, Weight, machine};
+use crate::net::tls;
+use crate::opening::{self, OpenError};
+use crate::outside::clock::Clock;
+use crate::outside::descriptors;
+use crate::realm::users::UserStatus;
+use crate::settings::{Engine, Settings};
+use crate::store::space::Space;
+use crate::store::{Store, StoreError};
+
+/// What to look at.
+#[derive(Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    config: Config,
+    /// The data folder; a stopped one is opened and checked
+    #[arg(long, value_name = "DIR", default_value = "tollgate-data")]
+    data_dir: PathBuf,
+}
+
+impl Doctor {
+    /// Fails if anything is a problem or weak.
+    pub(super) fn run(&self) -> Result<()> {
+        let settings = self.config.load()?;
+        settings.validate()?;
+        let mut found = doctor::settings(&settings);
+        let certificate_days = certificate_days(&settings)?;
+        let seen = machine::Seen {
+            room: descriptors::room(),
+            cores: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
+            memory_free: machine::memory_free(),
+            certificate_days,
+        };
+        found.extend(machine::examine(&settings, &seen));
+        if settings.store.engine == Engine::Sled {
+            let held = look(&settings, &self.data_dir);
+            println!("store: {}", in_words(&held));
+            let short = Space::new(&self.data_dir, settings.store.reserve_mb).short();
+            found.extend(doctor::store(&self.data_dir, &held, short));
+        }
+        tell(found)
+    }
+}
+
+/// Days until the certificate ends; none: no TLS.
+fn certificate_days(settings: &Settings) -> Result<Option<i64>> {
+    if !settings.server.tls.is_on() {
+        return Ok(None);
+    }
+    let now = (Clock::system().now() / 1_000) as i64;
+    let until = tls::check(&settings.server.tls)?.good_until();
+    Ok(until.map(|until| (until - now).div_euclid(86_400)))
+}
+
+fn in_words(held: &Held) -> &'static str {
+    match held {
+        Held::Nothing => "there is none yet",
+        Held::InUse => "a gateway has it open; ask it with `tollgate health`",
+        Held::Unusable(_) => "it cannot be used",
+        Held::Whole { .. } => "whole",
+    }
+}
+
+/// Opens the store as a start would: everything in it is read and checked.
+fn look(settings: &Settings, dir: &Path) -> Held {
+    if !Store::is_in(dir) {
+        return Held::Nothing;
+    }
+    match opening::open(settings, dir, Clock::system()) {
+        Ok(opened) => {
+            let has_its_salt = opened.has_its_salt(settings);
+            let (has_administrator, open_resets) = opened.replica.read(|realm, _| {
+                let blank = |user: &&crate::realm::users::User| {
+                    user.status == UserStatus::PasswordReset && user.credential.is_none()
+                };
+                (realm.has_administrator(), realm.users_after(None).filter(blank).count())
+            });
+            opened.close();
+            Held::Whole { has_its_salt, has_administrator, open_resets }
+        }
+        Err(OpenError::Store(StoreError::Locked)) => Held::InUse,
+        Err(error) => Held::Unusable(error.to_string()),
+    }
+}
+
+/// The heaviest first.
+fn tell(mut found: Vec<Finding>) -> Result<()> {
+    found.sort_by_key(|finding| finding.weight);
+    for Finding { weight, about, why, change } in &found {
+        println!("{}: {about}\n    {why}\n    -> {change}", weight.word());
+    }
+    let heavy = found.iter().filter(|finding| finding.weight != Weight::Advice).count();
+    if heavy > 0 {
+        bail!("{heavy} things should be different");
+    }
+    println!("nothing has to be different");
+    Ok(())
+}

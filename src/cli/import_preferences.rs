@@ -1,0 +1,52 @@
+//! `import-preferences`: an `auth-preferences.kts` as a configuration.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::preferences::{self, Turned};
+
+/// The file.
+#[derive(Args)]
+pub(super) struct ImportPreferences {
+    /// The auth-preferences.kts, in the literal form of the original documentation's sample
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Where the configuration goes; standard output if it is not given
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// A file of preferences is not longer.
+const BYTES_MAX: u64 = 1 << 20;
+
+impl ImportPreferences {
+    pub(super) fn run(&self) -> Result<()> {
+        use std::io::Read;
+        let cannot = || format!("cannot read {}", self.file.display());
+        let mut text = String::new();
+        let file = std::fs::File::open(&self.file).with_context(cannot)?;
+        file.take(BYTES_MAX).read_to_string(&mut text).with_context(cannot)?;
+        let Turned { table, left } = preferences::turn(&text).with_context(cannot)?;
+        let mut written = String::from("# Made of an auth-preferences.kts.\n");
+        for (line, what) in &left {
+            eprintln!("line {line}: {what} could not be turned");
+            written.push_str(&format!("# line {line}: {what} could not be turned\n"));
+        }
+        written.push_str(&toml::to_string(&table)?);
+        match &self.out {
+            Some(out) => super::export::whole(out, |file| {
+                use std::io::Write;
+                Ok(file.write_all(written.as_bytes())?)
+            })?,
+            None => print!("{written}"),
+        }
+        eprintln!("{} keys turned, {} lines not", count(&table), left.len());
+        Ok(())
+    }
+}
+
+fn count(table: &toml::Table) -> usize {
+    table.values().map(|value| value.as_table().map_or(1, count)).sum()
+}

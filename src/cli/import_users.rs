@@ -1,0 +1,179 @@
+//! `import-users`: users of another system, with their passwords, into a stopped store.
+
+mod record;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
+
+use super::{Config, offline};
+use crate::opening::Opened;
+use crate::outside::passwords::Passwords;
+use crate::realm::command::NewUser;
+use crate::realm::{Command, Realm};
+use crate::settings::{Engine, Settings};
+use crate::store::Store;
+use record::{Record, Secret};
+
+/// A CSV file with a header, or JSON lines: USER_NAME, the fields of a user, STATUS, USER_PROFILES,
+/// RIGHT_CODES, and PASSWORD or PASSWORD_HASH
+#[derive(Args)]
+pub(super) struct ImportUsers {
+    /// The file; JSON lines if its name ends in .jsonl, .ndjson or .json, else CSV
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Read and check everything, change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Import the good ones and leave out the bad; without it nothing is imported if one is wrong
+    #[arg(long)]
+    skip_bad: bool,
+    /// The data folder of the stopped gateway; made where there is none
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Users of one command.
+const BATCH: usize = 200;
+/// Errors that are told one by one.
+const ERRORS_MAX: usize = 50;
+
+/// What is wrong with a line.
+pub(super) type Wrong = (u64, String);
+
+impl ImportUsers {
+    pub(super) fn run(self) -> Result<()> {
+        let settings = self.config.load()?;
+        settings.validate()?;
+        let (records, mut wrong) = record::read(&self.file)?;
+        let count = records.len() + wrong.len();
+        let mut settings = settings;
+        if self.dry_run && !Store::is_in(&self.data_dir) {
+            // Nothing is made by looking.
+            settings.store.engine = Engine::Memory;
+        }
+        let work = async |opened: &Opened| {
+            let (good, more) = opened.replica.read(|realm, _| check(realm, &settings, records));
+            wrong.extend(more);
+            tell(&self.file, &mut wrong);
+            if !wrong.is_empty() && !self.skip_bad {
+                bail!("{} of {count} lines are wrong; nothing was imported", wrong.len());
+            }
+            let imported = good.len();
+            if !self.dry_run {
+                import(opened, &settings, good).await?;
+            }
+            Ok(imported)
+        };
+        let imported = match self.dry_run {
+            true => offline::with_trial(&settings, &self.data_dir, work)?,
+            false => offline::with_store(&settings, &self.data_dir, work)?,
+        };
+        let verb = if self.dry_run { "would be imported" } else { "imported" };
+        println!("{imported} users {verb}, {} left out", count - imported);
+        Ok(())
+    }
+}
+
+/// Tells what is wrong, by line; never a value.
+fn tell(file: &Path, wrong: &mut [Wrong]) {
+    wrong.sort();
+    for (line, what) in wrong.iter().take(ERRORS_MAX) {
+        eprintln!("{}:{line}: {what}", file.display());
+    }
+    if wrong.len() > ERRORS_MAX {
+        eprintln!("… and {} more", wrong.len() - ERRORS_MAX);
+    }
+}
+
+/// What the realm and the rules have to say of each record.
+fn check(realm: &Realm, settings: &Settings, records: Vec<Record>) -> (Vec<Record>, Vec<Wrong>) {
+    let (mut good, mut wrong, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for record in records {
+        let user = &record.user;
+        let profile = |name: &&protocol::ProfileName| realm.profile_by_name(name).is_none();
+        let right = |code: &&protocol::RightCode| realm.right_by_code(code.as_str()).is_none();
+        let fault = if realm.user_by_name(&user.name).is_some() {
+            Some(format!("a user {} is there already", user.name))
+        } else if !names.insert(user.name.clone()) {
+            Some(format!("the file has {} twice", user.name))
+        } else if let Some(name) = user.profiles.iter().find(profile) {
+            Some(format!("there is no profile {name}"))
+        } else if let Some(code) = user.rights.iter().find(right) {
+            Some(format!("there is no right {code}"))
+        } else if let Secret::Plain(password) = &record.secret {
+            offline::judge(settings, &user.name, password).err().map(|error| error.to_string())
+        } else {
+            None
+        };
+        match fault {
+            Some(fault) => wrong.push((record.line, fault)),
+            None => good.push(record),
+        }
+    }
+    (good, wrong)
+}
+
+/// Hashes on all cores, then inserts in the order of the file, batch by batch.
+async fn import(opened: &Opened, settings: &Settings, records: Vec<Record>) -> Result<()> {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} users, {per_sec}, {eta} left")?;
+    let bar = ProgressBar::new(records.len() as u64).with_style(style);
+    let mut records = records.into_iter().peekable();
+    while records.peek().is_some() {
+        let batch: Vec<_> = records.by_ref().take(BATCH).collect();
+        let users = hash_all(settings, batch, &bar)?;
+        offline::command(opened, Command::AddUsers(users)).await?;
+    }
+    bar.finish();
+    Ok(())
+}
+
+/// The users with the hashes of their passwords.
+fn hash_all(settings: &Settings, batch: Vec<Record>, bar: &ProgressBar) -> Result<Vec<NewUser>> {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(batch.len())));
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(record) = batch.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let hash = hash(settings, &record.secret);
+                    done.lock().push((
+                        record.line,
+                        NewUser { credential: hash.map(Into::into), ..record.user.clone() },
+                    ));
+                    bar.inc(1);
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner();
+    done.sort_by_key(|(line, _)| *line);
+    if done.len() < batch.len() {
+        bail!("a password could not be hashed");
+    }
+    Ok(done.into_iter().map(|(_, user)| user).collect())
+}
+
+/// What is stored of a password.
+fn hash(settings: &Settings, secret: &Secret) -> Option<String> {
+    let salt = settings.security.genesis_password.validation.password_salt.expose();
+    let cost = settings.security.scrypt.cost();
+    match secret {
+        Secret::None => None,
+        Secret::Plain(password) => Some(Passwords::hash_now(cost, salt, password)),
+        Secret::Stored(hash) => Some(hash.clone()),
+        Secret::Former(digest) => Some(Passwords::hash_former_now(cost, salt, digest.expose())),
+    }
+}
+
+/// Opens the file to be read.
+pub(super) fn open(file: &Path) -> Result<std::fs::File> {
+    std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))
+}

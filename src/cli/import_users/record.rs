@@ -1,0 +1,193 @@
+//! One user of a file: the fields by their names in S2's record, however the file is written.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use protocol::{Password, ProfileName, RightCode, UserName};
+use serde_json::{Map, Value};
+
+use super::Wrong;
+use crate::outside::mail;
+use crate::outside::passwords::Passwords;
+use crate::realm::command::NewUser;
+use crate::realm::users::{ATTRIBUTES, UserStatus};
+use crate::user_event::ATTRIBUTE_BYTES_MAX;
+
+/// A user and where it stands in the file.
+pub(super) struct Record {
+    pub(super) line: u64,
+    pub(super) user: NewUser,
+    pub(super) secret: Secret,
+}
+
+/// What the file has of the password.
+pub(super) enum Secret {
+    None,
+    Plain(Password),
+    /// A hash in its stored form.
+    Stored(String),
+    /// SHA-512(USER_NAME + password) in hexadecimal.
+    Former(Password),
+}
+
+/// Columns beside the attributes.
+const COLUMNS: [&str; 6] =
+    ["USER_NAME", "STATUS", "PASSWORD", "PASSWORD_HASH", "USER_PROFILES", "RIGHT_CODES"];
+/// A longer line is nobody's user.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Reads a whole file: users, and what is wrong with the others.
+pub(super) fn read(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
+    let extension = file.extension().and_then(|it| it.to_str()).unwrap_or_default();
+    match ["jsonl", "ndjson", "json"].contains(&extension.to_ascii_lowercase().as_str()) {
+        true => read_json(file),
+        false => read_csv(file),
+    }
+}
+
+fn read_csv(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(super::open(file)?);
+    let header = reader.headers()?.clone();
+    let known = |name: &&str| COLUMNS.contains(name) || ATTRIBUTES.contains(name);
+    if let Some(unknown) = header.iter().map(str::trim).find(|name| !known(name)) {
+        bail!("the column {unknown:?} is not a field of a user; the first line names the fields");
+    }
+    if !header.iter().any(|name| name.trim() == "USER_NAME") {
+        bail!("the column USER_NAME is missing; the first line names the fields");
+    }
+    let (mut good, mut wrong) = (Vec::new(), Vec::new());
+    for row in reader.records() {
+        let row = match row {
+            Ok(row) => row,
+            // The message of the error could quote the line.
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                wrong.push((line, "this line is no CSV in UTF-8".to_owned()));
+                continue;
+            }
+        };
+        let line = row.position().map_or(0, csv::Position::line);
+        if row.len() != header.len() {
+            let what = format!("{} columns, the first line has {}", row.len(), header.len());
+            wrong.push((line, what));
+            continue;
+        }
+        let text = |(name, value): (&str, &str)| (name.trim().to_owned(), value.into());
+        let fields = header.iter().zip(row.iter()).filter(|(_, value)| !value.is_empty());
+        match record(line, fields.map(text).collect()) {
+            Ok(record) => good.push(record),
+            Err(what) => wrong.push((line, what)),
+        }
+    }
+    Ok((good, wrong))
+}
+
+fn read_json(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
+    use std::io::Read;
+    let mut reader = BufReader::new(super::open(file)?);
+    let (mut good, mut wrong) = (Vec::new(), Vec::new());
+    for line in 1.. {
+        let mut text = Vec::new();
+        if reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut text)? == 0 {
+            break;
+        }
+        if text.len() as u64 == LINE_BYTES_MAX {
+            bail!("line {line} is longer than {LINE_BYTES_MAX} bytes");
+        }
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let fields = serde_json::from_slice::<Map<String, Value>>(&text);
+        let read = fields.map_err(|_| "this line is no JSON object".to_owned());
+        match read.and_then(|fields| record(line, fields)) {
+            Ok(record) => good.push(record),
+            Err(what) => wrong.push((line, what)),
+        }
+    }
+    Ok((good, wrong))
+}
+
+/// Reads the fields of a user; an error names the field and never its value.
+fn record(line: u64, mut fields: Map<String, Value>) -> Result<Record, String> {
+    fields.retain(|_, value| !value.is_null());
+    let name = text(&mut fields, "USER_NAME")?.ok_or("USER_NAME is missing")?;
+    let name = UserName::parse(&name).map_err(|error| error.to_string())?;
+    let secret = secret(&mut fields)?;
+    let status = text(&mut fields, "STATUS")?.map(|text| status(&text)).transpose()?;
+    let profiles = list(&mut fields, "USER_PROFILES", |name| ProfileName::parse(name).ok())?;
+    let rights = list(&mut fields, "RIGHT_CODES", |code| RightCode::parse(code).ok())?;
+    let mut attributes = Vec::new();
+    for (number, attribute) in (0u8..).zip(ATTRIBUTES) {
+        let Some(text) = text(&mut fields, attribute)? else { continue };
+        if text.len() > ATTRIBUTE_BYTES_MAX || text.chars().any(char::is_control) {
+            return Err(format!("{attribute} is a text of at most {ATTRIBUTE_BYTES_MAX} bytes"));
+        }
+        if *attribute == "EMAIL_ADDRESS" && !mail::is_address(&text) {
+            return Err("EMAIL_ADDRESS is no mail address".to_owned());
+        }
+        attributes.push((number, text.into()));
+    }
+    if let Some((unknown, _)) = fields.iter().next() {
+        return Err(format!("a user has no field {unknown:?}"));
+    }
+    let attributes = attributes.into();
+    let user = NewUser { attributes, profiles, rights, status, ..NewUser::named(name) };
+    Ok(Record { line, user, secret })
+}
+
+/// Takes a field out; an empty text is none.
+fn text(fields: &mut Map<String, Value>, field: &str) -> Result<Option<String>, String> {
+    match fields.remove(field) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Some(_) => Err(format!("{field} is a text")),
+    }
+}
+
+/// A list of JSON, or names with `;` between them.
+fn list<T>(
+    fields: &mut Map<String, Value>,
+    field: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, String> {
+    let wrong =
+        || format!("{field} has something that is no name; in CSV names stand with ; between");
+    let names: Vec<String> = match fields.remove(field) {
+        None => return Ok(Vec::new()),
+        Some(Value::String(text)) => text.split(';').map(|it| it.trim().to_owned()).collect(),
+        Some(Value::Array(list)) => {
+            let texts = list.iter().map(|it| it.as_str().map(str::to_owned));
+            texts.collect::<Option<_>>().ok_or_else(wrong)?
+        }
+        Some(_) => return Err(wrong()),
+    };
+    let names = names.iter().filter(|name| !name.is_empty());
+    names.map(|name| parse(name).ok_or_else(wrong)).collect()
+}
+
+fn status(text: &str) -> Result<UserStatus, String> {
+    let all = [UserStatus::Enabled, UserStatus::Disabled, UserStatus::PasswordExpired];
+    let found = all.into_iter().find(|status| status.word() == text);
+    found.ok_or_else(|| "STATUS is ENABLED, DISABLED or PASSWORD_EXPIRED".to_owned())
+}
+
+fn secret(fields: &mut Map<String, Value>) -> Result<Secret, String> {
+    match (text(fields, "PASSWORD")?, text(fields, "PASSWORD_HASH")?) {
+        (None, None) => Ok(Secret::None),
+        (Some(password), None) => Ok(Secret::Plain(Password::new(password))),
+        (None, Some(hash)) => stored(&hash),
+        (Some(_), Some(_)) => Err("PASSWORD and PASSWORD_HASH exclude another".to_owned()),
+    }
+}
+
+fn stored(hash: &str) -> Result<Secret, String> {
+    if hash.len() == 128 && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(Secret::Former(Password::new(hash)));
+    }
+    Passwords::foreign(hash).map(Secret::Stored).ok_or_else(|| {
+        "PASSWORD_HASH is neither a PHC string of scrypt nor SHA-512(USER_NAME + password) in \
+         hexadecimal"
+            .to_owned()
+    })
+}

@@ -1,0 +1,55 @@
+//! The doctor: what of a configuration, its machine and its store should be different, and why.
+
+pub mod machine;
+mod settings;
+mod store;
+
+pub use settings::examine as settings;
+pub use store::{Held, examine as store};
+
+/// How much it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// It does not work, or is about to stop.
+    Problem,
+    /// It weakens what the gateway promises.
+    Weak,
+    /// Worth a thought.
+    Advice,
+}
+
+impl Weight {
+    /// The word for people.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Problem => "problem",
+            Self::Weak => "weak",
+            Self::Advice => "advice",
+        }
+    }
+}
+
+/// Something that should be different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub weight: Weight,
+    /// What it is about: a key, or a part of the machine.
+    pub about: String,
+    /// What is so, and why that matters.
+    pub why: String,
+    /// What to do.
+    pub change: String,
+}
+
+impl Finding {
+    /// A finding of this weight.
+    pub fn new(
+        weight: Weight,
+        about: impl Into<String>,
+        why: impl Into<String>,
+        change: impl Into<String>,
+    ) -> Self {
+        Self { weight, about: about.into(), why: why.into(), change: change.into() }
+    }
+}

@@ -1,0 +1,151 @@
+//! Preferences: an `auth-preferences.kts` in the literal form of S2's sample becomes a
+//! configuration. Pure; what cannot be turned is told with its line, never with its value.
+
+mod acks;
+mod items;
+
+use toml::{Table, Value};
+
+use crate::settings::{self, Settings};
+pub use items::Unreadable;
+use items::{Item, Word};
+
+/// What became of a file.
+#[derive(Debug, Default)]
+pub struct Turned {
+    /// The configuration.
+    pub table: Table,
+    /// What could not be turned: the line, and what stands there.
+    pub left: Vec<(usize, String)>,
+}
+
+/// Blocks that are called otherwise here, by their path in snake case.
+const BLOCKS: &[(&str, &str)] = &[
+    ("security.authentication.genesis_password", "security.genesis_password"),
+    ("security.self_service_reset", "security.genesis_password.self_service_reset"),
+];
+
+/// Turns a file.
+pub fn turn(text: &str) -> Result<Turned, Unreadable> {
+    let mut turned = Turned::default();
+    for item in items::read(text)? {
+        match (item.name(), &item.block) {
+            (Some("import" | "package"), None) => {}
+            (Some("security"), Some(block)) => turned.section("security", block),
+            _ => turned.leave(&item, ""),
+        }
+    }
+    Ok(turned)
+}
+
+impl Turned {
+    fn section(&mut self, path: &str, items: &[Item]) {
+        for item in items {
+            let name = item.name().map(snake).unwrap_or_default();
+            let inner = format!("{path}.{name}");
+            match (&item.words[..], &item.block) {
+                (_, Some(block)) if inner == "security.login_ack" => self.login_ack(item, block),
+                (_, Some(block)) if inner == "security.custom_login_ack" => {
+                    self.custom_login_ack(item, block);
+                }
+                ([Word::Name(_)], Some(block)) => {
+                    let known = BLOCKS.iter().find(|(block, _)| *block == inner);
+                    self.section(known.map_or(&inner, |(_, key)| *key), block);
+                }
+                ([Word::Name(_), Word::Sign(sign), value @ ..], None) if sign == "=" => {
+                    self.assign(item, path, &name, value);
+                }
+                _ => self.leave(item, path),
+            }
+        }
+    }
+
+    fn assign(&mut self, item: &Item, path: &str, name: &str, value: &[Word]) {
+        let value = match value {
+            [Word::Name(null)] if null == "null" => return,
+            [value] => literal(value),
+            _ => None,
+        };
+        if !value.is_some_and(|value| self.set(path, name, value)) {
+            self.leave(item, path);
+        }
+    }
+
+    /// Sets a key, by its own or another name; false: there is no such key, or not with this value.
+    fn set(&mut self, path: &str, name: &str, value: Value) -> bool {
+        let mut one = Value::Table(Table::from_iter([(key_of(path, name), value)]));
+        for section in path.rsplit('.') {
+            one = Value::Table(Table::from_iter([(section.to_owned(), one)]));
+        }
+        let Value::Table(mut one) = one else { return false };
+        settings::resolve_aliases(&mut one);
+        let mut both = self.table.clone();
+        settings::merge(&mut both, one);
+        // The rest was read before: what is wrong now is this key.
+        let fits = Settings::parse(&both.to_string(), std::iter::empty()).is_ok();
+        if fits {
+            self.table = both;
+        }
+        fits
+    }
+
+    /// Tells of an item that is not turned, and of all that stands in its block.
+    fn leave(&mut self, item: &Item, path: &str) {
+        let what = match (item.name(), path) {
+            (Some(name), "") => name.to_owned(),
+            (Some(name), path) => format!("{path}.{}", snake(name)),
+            (None, path) => format!("a statement in {path}"),
+        };
+        self.left.push((item.line, what));
+    }
+}
+
+/// S2's name of a key where ours is not the same in snake case.
+fn key_of(path: &str, name: &str) -> String {
+    let entries = Settings::entries();
+    let known = |entry: &&settings::Entry| {
+        entry.section == path && entry.s2.as_deref().map(snake).as_deref() == Some(name)
+    };
+    entries.iter().find(known).map_or_else(|| name.to_owned(), |entry| entry.key.clone())
+}
+
+/// A text, a number, a flag, or the last word of a constant (`HashingFunction.SHA1`).
+fn literal(word: &Word) -> Option<Value> {
+    Some(match word {
+        Word::Text(text) => Value::String(text.clone()),
+        Word::Number(number) => match (number.parse::<i64>(), number.parse::<f64>()) {
+            (Ok(whole), _) => Value::Integer(whole),
+            (_, Ok(decimal)) => Value::Float(decimal),
+            _ => return None,
+        },
+        Word::Name(name) => match name.as_str() {
+            "true" => Value::Boolean(true),
+            "false" => Value::Boolean(false),
+            name => Value::String(name.rsplit_once('.')?.1.to_owned()),
+        },
+        Word::Sign(_) => return None,
+    })
+}
+
+/// `session_timeout_mins` for `sessionTimeoutMins`, `restrict_qwerty` for `restrictQWERTY`.
+fn snake(camel: &str) -> String {
+    let mut out = String::new();
+    let mut last_is_upper = true;
+    for c in camel.chars() {
+        if c.is_ascii_uppercase() && !last_is_upper {
+            out.push('_');
+        }
+        last_is_upper = c.is_ascii_uppercase();
+        out.push(c.to_ascii_lowercase());
+    }
+    out
+}
+
+impl Item {
+    fn name(&self) -> Option<&str> {
+        match self.words.first() {
+            Some(Word::Name(name)) => Some(name),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `loginAck` and `customLoginAck` in the form of S2's sample.
+
+use toml::{Table, Value};
+
+use super::items::{Item, Word};
+use super::{Turned, literal};
+
+impl Turned {
+    /// `loginAck(TABLE) { loadRecord { … } fields { FIELD withPrefix "X" } }`.
+    pub(super) fn login_ack(&mut self, item: &Item, block: &[Item]) {
+        // Fields come from the user's record, which is S2's table.
+        let is_ours =
+            matches!(item.words.get(2), Some(Word::Name(table)) if table == "USER_ATTRIBUTES");
+        if !is_ours {
+            return self.leave(item, "security");
+        }
+        for inner in block {
+            match (inner.name(), &inner.block) {
+                (Some("loadRecord"), Some(load)) if loads_the_user(load) => {}
+                (Some("fields"), Some(fields)) => {
+                    for field in fields {
+                        self.field(field);
+                    }
+                }
+                _ => self.leave(inner, "security.login_ack"),
+            }
+        }
+    }
+
+    fn field(&mut self, item: &Item) {
+        let mut field = Table::new();
+        match &item.words[..] {
+            [Word::Name(name)] => field.insert("field".to_owned(), last(name).into()),
+            [Word::Name(name), Word::Name(with), Word::Text(prefix)] if with == "withPrefix" => {
+                field.insert("prefix".to_owned(), prefix.as_str().into());
+                field.insert("field".to_owned(), last(name).into())
+            }
+            _ => return self.leave(item, "security.login_ack.fields"),
+        };
+        let mut fields = self.list("fields");
+        fields.push(Value::Table(field));
+        if !self.set("security.login_ack", "fields", Value::Array(fields)) {
+            self.leave(item, "security.login_ack.fields");
+        }
+    }
+
+    /// `customLoginAck { user -> if(user.userName == "X") { … } }`.
+    pub(super) fn custom_login_ack(&mut self, item: &Item, block: &[Item]) {
+        let mut everybody = Table::new();
+        for inner in block {
+            // `user ->` stands in front of the first statement, or alone.
+            let (user, words) = match &inner.words[..] {
+                [Word::Name(user), Word::Sign(arrow), rest @ ..] if arrow == "->" => {
+                    (Some(user.clone()), rest)
+                }
+                words => (None, words),
+            };
+            let statement =
+                Item { words: words.to_vec(), line: inner.line, block: inner.block.clone() };
+            match (words, &inner.block) {
+                ([], None) => {}
+                (
+                    [
+                        Word::Name(check),
+                        Word::Sign(_),
+                        Word::Name(asked),
+                        Word::Sign(is),
+                        Word::Text(name),
+                        Word::Sign(_),
+                    ],
+                    Some(then),
+                ) if check == "if" && is == "==" && asked.ends_with(".userName") => {
+                    let mut rule = Table::new();
+                    rule.insert("users".to_owned(), Value::Array(vec![name.as_str().into()]));
+                    for one in then {
+                        self.amend(&mut rule, one);
+                    }
+                    self.add_rule(rule, item);
+                }
+                _ if user.is_some() && words.is_empty() => {}
+                _ => self.amend(&mut everybody, &statement),
+            }
+        }
+        if !everybody.is_empty() {
+            self.add_rule(everybody, item);
+        }
+    }
+
+    fn add_rule(&mut self, rule: Table, item: &Item) {
+        let mut rules = self.list("custom");
+        rules.push(Value::Table(rule));
+        if !self.set("security.login_ack", "custom", Value::Array(rules)) {
+            self.leave(item, "security");
+        }
+    }
+
+    /// One statement of a rule: what it adds, takes away or sets.
+    fn amend(&mut self, rule: &mut Table, item: &Item) {
+        let key = match (item.name(), item.words.get(1)) {
+            (Some("permissions"), Some(Word::Sign(sign))) if sign == "+=" => "add_permissions",
+            (Some("permissions"), Some(Word::Sign(sign))) if sign == "-=" => "remove_permissions",
+            (Some("profiles"), Some(Word::Sign(sign))) if sign == "+=" => "add_profiles",
+            (Some("profiles"), Some(Word::Sign(sign))) if sign == "-=" => "remove_profiles",
+            (Some("userPreferences" | "userPreferences.apply"), _) if item.block.is_some() => {
+                return self.preferences(rule, item);
+            }
+            _ => return self.leave(item, "security.custom_login_ack"),
+        };
+        let texts = item.words.iter().filter_map(|word| match word {
+            Word::Text(text) => Some(Value::from(text.as_str())),
+            _ => None,
+        });
+        let texts: Vec<_> = texts.collect();
+        if texts.is_empty() || item.block.is_some() {
+            return self.leave(item, "security.custom_login_ack");
+        }
+        match rule.entry(key).or_insert_with(|| Value::Array(Vec::new())) {
+            Value::Array(list) => list.extend(texts),
+            _ => self.leave(item, "security.custom_login_ack"),
+        }
+    }
+
+    /// `userPreferences = userPreferences.apply { setString("NAME", "VALUE") }`.
+    fn preferences(&mut self, rule: &mut Table, item: &Item) {
+        for set in item.block.iter().flatten() {
+            let value = match &set.words[..] {
+                [
+                    Word::Name(set),
+                    Word::Sign(_),
+                    Word::Text(name),
+                    Word::Sign(_),
+                    value,
+                    Word::Sign(_),
+                ] if set.starts_with("set") => literal(value).map(|value| (name.clone(), value)),
+                _ => None,
+            };
+            let preferences =
+                rule.entry("set_preferences").or_insert_with(|| Value::Table(Table::new()));
+            match (value, preferences) {
+                (Some((name, value)), Value::Table(all)) => drop(all.insert(name, value)),
+                _ => self.leave(set, "security.custom_login_ack"),
+            }
+        }
+    }
+
+    fn list(&self, key: &str) -> Vec<Value> {
+        let section = self.table.get("security").and_then(|it| it.get("login_ack"));
+        section.and_then(|it| it.get(key)?.as_array()).cloned().unwrap_or_default()
+    }
+}
+
+/// The column of a constant: `USER_ATTRIBUTES.CITY` is CITY.
+fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+/// `UserAttributes.byUserName(userName)`: the record of who logs in.
+fn loads_the_user(load: &[Item]) -> bool {
+    matches!(load, [one] if one.name() == Some("UserAttributes.byUserName"))
+}
