@@ -135,7 +135,7 @@ fn snake(camel: &str) -> String {
         if c.is_ascii_uppercase() && !last_is_upper {
             out.push('_');
         }
-        last_is_upper = c.is_ascii_uppercase();
+        last_is_upper = c.is_ascii_uppercase() || c == '_';
         out.push(c.to_ascii_lowercase());
     }
     out

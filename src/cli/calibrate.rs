@@ -1,4 +1,5 @@
-//! `calibrate`: what a password hash costs on this machine, and what to configure for a wanted time.
+//! `calibrate`: what a password hash costs on this machine, and what to configure for a wanted
+//! time.
 
 use anyhow::Result;
 use clap::Args;

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::preferences::{self, Turned};
+use crate::settings::Settings;
 
 /// The file.
 #[derive(Args)]
@@ -41,6 +42,11 @@ impl ImportPreferences {
                 Ok(file.write_all(written.as_bytes())?)
             })?,
             None => print!("{written}"),
+        }
+        if let Err(wrong) =
+            Settings::parse(&written, std::iter::empty()).and_then(|it| it.validate())
+        {
+            eprintln!("{wrong}");
         }
         eprintln!("{} keys turned, {} lines not", count(&table), left.len());
         Ok(())

@@ -183,7 +183,7 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
         (&settings.security.scrypt, &settings.security.genesis_password.validation);
     let rules = &validation.password_strength;
     let work = |log_n: u8, r: u32, p: u32| f64::from(log_n).exp2() * f64::from(r) * f64::from(p);
-    let least = OWASP.iter().filter(|(log_n, _)| *log_n <= scrypt.log_n).next_back();
+    let least = OWASP.iter().rfind(|(log_n, _)| *log_n <= scrypt.log_n);
     let enough = least
         .is_some_and(|(log_n, p)| work(scrypt.log_n, scrypt.r, scrypt.p) >= work(*log_n, 8, *p));
     when(

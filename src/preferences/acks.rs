@@ -2,6 +2,8 @@
 
 use toml::{Table, Value};
 
+use crate::realm::users::ATTRIBUTES;
+
 use super::items::{Item, Word};
 use super::{Turned, literal};
 
@@ -37,6 +39,10 @@ impl Turned {
             }
             _ => return self.leave(item, "security.login_ack.fields"),
         };
+        let known = field.get("field").and_then(Value::as_str);
+        if !known.is_some_and(|name| ATTRIBUTES.contains(&name)) {
+            return self.leave(item, "security.login_ack.fields");
+        }
         let mut fields = self.list("fields");
         fields.push(Value::Table(field));
         if !self.set("security.login_ack", "fields", Value::Array(fields)) {

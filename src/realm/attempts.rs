@@ -142,12 +142,6 @@ impl Realm {
         until.max(capped.then(|| (today.no + 1).saturating_mul(DAY_MS)))
     }
 
-    /// Whether wrong passwords under this name are counted: strangers only where they must look
-    /// like users.
-    pub fn counts(&self, name: &UserName) -> bool {
-        self.policy.uniform || self.user_names.contains_key(name)
-    }
-
     /// What happened under this name.
     pub fn attempts_of(&self, name: &UserName) -> Option<&Attempts> {
         self.attempts.get(name)
@@ -188,6 +182,23 @@ impl Realm {
             None => Refusal::IncorrectCredentials,
         };
         (refusal, self.remember(name, attempts))
+    }
+
+    /// What a right password from there leaves of the attempts: nothing, but for locks of other
+    /// places where those are what is locked. Else its owner would open the way to whoever guesses.
+    pub(super) fn forgive(&self, name: &UserName, peer: &Peer) -> Option<Change> {
+        let mut attempts = self.attempts.get(name)?.clone();
+        attempts.by_source.retain(|(source, _)| **source != *peer.source);
+        if self.policy.lock_scope == LockScope::User || attempts.by_source.is_empty() {
+            return Some(Change::Delete(Key::Attempts(name.clone())));
+        }
+        let kept = Attempts {
+            by_source: attempts.by_source,
+            day: attempts.day,
+            at: attempts.at,
+            ..Attempts::default()
+        };
+        Some(Change::Put(Row::Attempts(name.clone(), kept)))
     }
 
     /// Counts a login that was refused although the password was right.

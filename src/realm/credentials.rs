@@ -45,7 +45,8 @@ impl Realm {
         if user.status == UserStatus::Disabled {
             return Applied::refused(Refusal::Locked { until: None });
         }
-        self.renew(at, user, credential.clone(), change.keep)
+        let forgiven = self.forgive(name, &change.peer);
+        self.renew(at, user, credential.clone(), change.keep, forgiven)
     }
 
     /// The operator sets a password on a stopped store.
@@ -53,7 +54,9 @@ impl Realm {
         let Some(user) = self.user_by_name(&set.user_name) else {
             return Applied::refused(Refusal::NotFound("USER", set.user_name.to_string()));
         };
-        self.renew(at, user, set.credential.clone(), None)
+        let known = self.attempts.contains_key(&user.name);
+        let forgiven = known.then(|| Change::Delete(Key::Attempts(user.name.clone())));
+        self.renew(at, user, set.credential.clone(), None, forgiven)
     }
 
     /// Whether the password must be changed because of its age. One that was never set has none.
@@ -87,6 +90,7 @@ impl Realm {
         old: &User,
         credential: Arc<str>,
         keep: Option<super::ids::SessionNo>,
+        forgiven: Option<Change>,
     ) -> Applied {
         let mut user = User { credential: Some(credential), credential_at: at, ..old.clone() };
         if user.status != UserStatus::Disabled {
@@ -94,13 +98,10 @@ impl Realm {
         }
         user.version += 1;
         let no: UserNo = user.no;
-        let name = user.name.clone();
         let mut steps = Steps::default();
         steps.put(Row::User(user));
         self.history_after(old).into_iter().for_each(|row| steps.put(row));
-        if self.attempts.contains_key(&name) {
-            steps.changes.push(Change::Delete(Key::Attempts(name)));
-        }
+        steps.changes.extend(forgiven);
         self.end_all(no, EndReason::PasswordChanged, keep, &mut steps);
         steps.applied(Outcome::Done)
     }

@@ -48,9 +48,7 @@ impl Realm {
             return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
         }
         let session = self.open(at, user, login, &mut steps);
-        if self.attempts.contains_key(name) {
-            steps.changes.push(Change::Delete(Key::Attempts(name.clone())));
-        }
+        steps.changes.extend(self.forgive(name, &login.peer));
         steps.applied(Outcome::LoggedIn(session))
     }
 

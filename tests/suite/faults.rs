@@ -2,7 +2,7 @@
 //! stopped for a while; and faults of our own.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
-mod clock;
+pub mod clock;
 mod descriptors;
 mod disk;
 mod handlers;

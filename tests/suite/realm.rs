@@ -1,8 +1,10 @@
 //! The realm: random sequences of commands, and its rules one by one.
 
 pub mod commands;
+mod credentials;
 mod rules;
 mod sequences;
+mod tokens;
 
 use tollgate::realm::command::{Fingerprint, Login, Verdict};
 use tollgate::realm::{Command, Realm};

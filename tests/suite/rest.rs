@@ -10,26 +10,26 @@ use serde_json::{Value, json};
 use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};
 
 /// What curl got.
-struct Response {
-    status: u16,
+pub struct Response {
+    pub status: u16,
     head: String,
-    body: Value,
+    pub body: Value,
 }
 
 impl Response {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     }
 
-    fn text(&self, field: &str) -> &str {
+    pub fn text(&self, field: &str) -> &str {
         self.body[field].as_str().unwrap_or_else(|| panic!("{field} in {}", self.body))
     }
 }
 
-fn curl(gateway: &Gateway, path: &str, words: &[&str]) -> Response {
+pub fn curl(gateway: &Gateway, path: &str, words: &[&str]) -> Response {
     let url = format!("http://{}{path}", gateway.address);
     let out = Command::new("curl")
         .args(["-s", "-i", "-g", "--max-time", "20", &url])
@@ -44,7 +44,7 @@ fn curl(gateway: &Gateway, path: &str, words: &[&str]) -> Response {
     Response { status, head: head.to_owned(), body }
 }
 
-fn post(gateway: &Gateway, path: &str, headers: &[&str], body: Value) -> Response {
+pub fn post(gateway: &Gateway, path: &str, headers: &[&str], body: Value) -> Response {
     let text = body.to_string();
     let mut words = vec!["-X", "POST", "-H", "Content-Type: application/json", "-d", &text];
     words.extend(headers.iter().flat_map(|header| ["-H", header]));

@@ -13,7 +13,7 @@ use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};
 use crate::operation::get;
 
 /// A gateway whose wall clock is moved by a file.
-struct Moved {
+pub struct Moved {
     home: Home,
     gateway: Gateway,
     offset: PathBuf,
@@ -28,7 +28,8 @@ impl Moved {
         Self { home, gateway, offset }
     }
 
-    fn spawn(home: &Home, offset: &PathBuf) -> Gateway {
+    /// Starts the gateway of a home by the clock that a file says.
+    pub fn spawn(home: &Home, offset: &PathBuf) -> Gateway {
         let found = ["x86_64", "aarch64"].map(|machine| {
             PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"))
         });

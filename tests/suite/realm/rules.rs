@@ -19,15 +19,15 @@ use super::commands::{
 const MINUTE: u64 = 60_000;
 
 /// A realm, its clock, and commands in the order in which they are written down.
-struct Script {
-    realm: Realm,
-    at: u64,
+pub struct Script {
+    pub realm: Realm,
+    pub at: u64,
     next: u64,
 }
 
 impl Script {
     /// ADMIN, Ada and Bob exist; the policy is the default one but for what `change` does.
-    fn new(change: impl FnOnce(&mut Policy)) -> Self {
+    pub fn new(change: impl FnOnce(&mut Policy)) -> Self {
         let mut policy = Policy { grace_ms: 10_000, attempts_max: 3, ..Policy::default() };
         change(&mut policy);
         let mut script = Self { realm: Realm::default(), at: 1_000_000, next: 1 };
@@ -37,42 +37,42 @@ impl Script {
         script
     }
 
-    fn apply(&mut self, command: Command) -> Applied {
+    pub fn apply(&mut self, command: Command) -> Applied {
         self.next += 1;
         let applied = self.realm.step(EntryId(self.next.into()), self.at, &command, None);
         self.realm.absorb(&applied.changes);
         applied
     }
 
-    fn outcome(&mut self, command: Command) -> Outcome {
+    pub fn outcome(&mut self, command: Command) -> Outcome {
         self.apply(command).outcome
     }
 
-    fn wait(&mut self, ms: u64) {
+    pub fn wait(&mut self, ms: u64) {
         self.at += ms;
     }
 
     /// Logs in; the session's tokens are those of `pair`.
-    fn login(&mut self, name: &str, pair: u64) -> Outcome {
+    pub fn login(&mut self, name: &str, pair: u64) -> Outcome {
         let command = super::login(&self.realm, name, pair);
         self.outcome(command)
     }
 
-    fn session(&mut self, name: &str, pair: u64) -> SessionNo {
+    pub fn session(&mut self, name: &str, pair: u64) -> SessionNo {
         match self.login(name, pair) {
             Outcome::LoggedIn(session) => session,
             other => panic!("{other:?}"),
         }
     }
 
-    fn wrong(&mut self, name: &str) -> Outcome {
+    pub fn wrong(&mut self, name: &str) -> Outcome {
         let Command::Login(mut login) = super::login(&self.realm, name, 0) else { unreachable!() };
         login.verdict = Verdict::Wrong;
         self.outcome(Command::Login(login))
     }
 
     /// Presents the refresh token of pair `old`; pair `new` is what it would get.
-    fn refresh(&mut self, old: u64, new: u64) -> Applied {
+    pub fn refresh(&mut self, old: u64, new: u64) -> Applied {
         self.apply(Command::Refresh(Refresh {
             presented: pair(old).refresh,
             user_name: None,
@@ -84,15 +84,15 @@ impl Script {
         }))
     }
 
-    fn end(&mut self, session: SessionNo, reason: EndReason) -> Outcome {
+    pub fn end(&mut self, session: SessionNo, reason: EndReason) -> Outcome {
         self.outcome(Command::End(End { session, reason, unless_after: None }))
     }
 
-    fn sleep(&mut self, session: SessionNo) {
+    pub fn sleep(&mut self, session: SessionNo) {
         assert_eq!(self.end(session, EndReason::HeartbeatMissed), Outcome::EndedSessions(1));
     }
 
-    fn change(&mut self, name: &str, verdict: Verdict, keep: Option<SessionNo>) -> Applied {
+    pub fn change(&mut self, name: &str, verdict: Verdict, keep: Option<SessionNo>) -> Applied {
         let user = self.realm.user_by_name(&user(name)).unwrap();
         self.apply(Command::ChangePassword(ChangePassword {
             user_name: user.name.clone(),
@@ -106,21 +106,21 @@ impl Script {
     }
 
     /// Whether the session token of a pair speaks for a session.
-    fn speaks(&self, number: u64) -> bool {
+    pub fn speaks(&self, number: u64) -> bool {
         self.realm.session_by_token(self.at, &pair(number).token).is_some()
     }
 
-    fn live(&self, name: &str) -> usize {
+    pub fn live(&self, name: &str) -> usize {
         let user = self.realm.user_by_name(&user(name)).unwrap();
         let live = |it: &&Session| it.is_live(self.at, self.realm.policy());
         self.realm.sessions_of(user.no).filter(live).count()
     }
 }
 
-fn incorrect() -> Outcome {
+pub fn incorrect() -> Outcome {
     Outcome::Refused(Refusal::IncorrectCredentials)
 }
-fn locked(until: u64) -> Outcome {
+pub fn locked(until: u64) -> Outcome {
     Outcome::Refused(Refusal::Locked { until: Some(until) })
 }
 fn expired() -> Outcome {

@@ -1,0 +1,164 @@
+//! Passwords that grow old, those before them, and what wrong ones lock.
+
+use tollgate::realm::command::{ChangePassword, Fingerprint, Login, Peer, ResetPassword, Verdict};
+use tollgate::realm::policy::LockScope;
+use tollgate::realm::users::UserStatus;
+use tollgate::realm::{Applied, Command, EndReason, Outcome, Refusal};
+
+use super::commands::user;
+use super::rules::{Script, incorrect, locked};
+
+const DAY: u64 = 86_400_000;
+
+fn must_change() -> Outcome {
+    Outcome::Refused(Refusal::MustChange(UserStatus::PasswordExpired))
+}
+
+#[test]
+fn a_password_is_too_old_at_its_age_and_not_before() {
+    let mut script = Script::new(|policy| policy.password_age_ms = Some(30 * DAY));
+    let live = script.session("Ada", 1);
+    script.wait(30 * DAY - 1);
+    assert!(matches!(script.login("Ada", 2), Outcome::LoggedIn(_)));
+    let asleep = script.session("Ada", 3);
+    script.end(asleep, EndReason::Idle);
+    script.wait(1);
+    assert_eq!(script.login("Ada", 4), must_change());
+    assert_eq!(script.wrong("Ada"), incorrect(), "only after a correct password");
+    // A live session goes on and is refreshed; one that sleeps is not woken.
+    assert_ne!(script.live("Ada"), 0);
+    assert!(matches!(script.refresh(2, 5).outcome, Outcome::Refreshed(_)));
+    assert_eq!(script.refresh(3, 6).outcome, must_change());
+    // The change begins a new age.
+    assert_eq!(script.change("Ada", Verdict::Matched, Some(live)).outcome, Outcome::Done);
+    assert!(matches!(script.login("Ada", 7), Outcome::LoggedIn(_)));
+}
+
+/// Changes the password to a hash.
+fn change(script: &mut Script, name: &str, to: &str) -> Applied {
+    let known = script.realm.user_by_name(&user(name)).unwrap();
+    let change = ChangePassword {
+        user_name: known.name.clone(),
+        verdict: Verdict::Matched,
+        checked: known.credential.as_deref().map(Fingerprint::of),
+        credential: Some(to.into()),
+        by: None,
+        keep: None,
+        peer: Peer::default(),
+    };
+    script.apply(Command::ChangePassword(change))
+}
+
+fn remembered(script: &Script, name: &str) -> Vec<String> {
+    let known = script.realm.user_by_name(&user(name)).unwrap();
+    script.realm.remembered(known).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn as_many_former_passwords_are_remembered_as_the_policy_says() {
+    let mut script = Script::new(|policy| policy.history = 3);
+    assert_eq!(remembered(&script, "Ada"), ["$first"]);
+    for to in ["$b", "$c", "$d"] {
+        assert_eq!(change(&mut script, "Ada", to).outcome, Outcome::Done);
+    }
+    assert_eq!(remembered(&script, "Ada"), ["$d", "$c", "$b"]);
+    // A reset takes the password away, and what it was is not forgotten; the one-time password is
+    // nobody's choice.
+    let reset = |credential: Option<&str>| {
+        let credential = credential.map(Into::into);
+        let reset = ResetPassword { user_name: user("Ada"), credential };
+        Command::ResetPassword(tollgate::realm::command::By::Operator, reset)
+    };
+    script.apply(reset(Some("$once")));
+    assert_eq!(remembered(&script, "Ada"), ["$once", "$d", "$c"]);
+    change(&mut script, "Ada", "$e");
+    assert_eq!(remembered(&script, "Ada"), ["$e", "$d", "$c"]);
+    script.apply(reset(None));
+    assert_eq!(remembered(&script, "Ada"), ["$e", "$d"]);
+}
+
+#[test]
+fn twenty_four_of_the_longest_hashes_fit_into_a_row() {
+    let mut script = Script::new(|policy| policy.history = 24);
+    for number in 0..40 {
+        let to = format!("$foreign-scrypt$ln=14,r=8,p=5${number:0>22}${number:0>43}");
+        assert_eq!(change(&mut script, "Ada", &to).outcome, Outcome::Done);
+    }
+    assert_eq!(remembered(&script, "Ada").len(), 24);
+}
+
+#[test]
+fn without_a_policy_nothing_is_remembered() {
+    let mut script = Script::new(|_| {});
+    change(&mut script, "Ada", "$b");
+    assert_eq!(remembered(&script, "Ada"), Vec::<String>::new());
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::History(..))));
+}
+
+#[test]
+fn a_login_with_an_older_hash_brings_a_new_one_and_no_new_age() {
+    let mut script = Script::new(|_| {});
+    let before = script.realm.user_by_name(&user("Ada")).unwrap().credential_at;
+    script.wait(DAY);
+    let Command::Login(login) = super::login(&script.realm, "Ada", 1) else { unreachable!() };
+    let renewed = Login { renewed: Some("$renewed".into()), ..login.clone() };
+    assert!(matches!(script.outcome(Command::Login(renewed)), Outcome::LoggedIn(_)));
+    let ada = script.realm.user_by_name(&user("Ada")).unwrap();
+    assert_eq!((ada.credential.as_deref(), ada.credential_at), (Some("$renewed"), before));
+    // Another login that was checked against the old hash is checked again.
+    assert_eq!(script.outcome(Command::Login(login)), Outcome::Refused(Refusal::StaleCredential));
+}
+
+/// An attempt from somewhere.
+fn attempt(script: &mut Script, source: &str, familiar: bool, verdict: Verdict) -> Outcome {
+    let Command::Login(login) = super::login(&script.realm, "Ada", 7) else { unreachable!() };
+    let peer = Peer { source: source.into(), familiar };
+    script.outcome(Command::Login(Login { verdict, peer, ..login }))
+}
+
+#[test]
+fn wrong_passwords_elsewhere_lock_nobody_out_here() {
+    let mut script = Script::new(|policy| policy.lock_scope = LockScope::UserAndSource);
+    let until = script.at + 5 * 60_000;
+    for wanted in [incorrect(), incorrect(), locked(until), locked(until)] {
+        assert_eq!(attempt(&mut script, "127.0.0.2", false, Verdict::Wrong), wanted);
+    }
+    assert_eq!(attempt(&mut script, "127.0.0.2", true, Verdict::Matched), locked(until));
+    assert!(matches!(
+        attempt(&mut script, "127.0.0.3", false, Verdict::Matched),
+        Outcome::LoggedIn(_)
+    ));
+    // The owner's login opens no way to who guessed.
+    assert_eq!(attempt(&mut script, "127.0.0.2", false, Verdict::Matched), locked(until));
+    script.wait(5 * 60_000);
+    assert_eq!(attempt(&mut script, "127.0.0.2", false, Verdict::Wrong), incorrect());
+}
+
+#[test]
+fn after_a_hundred_wrong_passwords_a_day_only_familiar_places_may_try() {
+    let mut script = Script::new(|policy| policy.lock_scope = LockScope::UserAndSource);
+    script.at = 1_000 * DAY;
+    for number in 0..100 {
+        let source = format!("198.51.100.{number}");
+        assert_eq!(attempt(&mut script, &source, false, Verdict::Wrong), incorrect());
+    }
+    let tomorrow = locked(1_001 * DAY);
+    assert_eq!(attempt(&mut script, "203.0.113.1", false, Verdict::Matched), tomorrow);
+    assert!(matches!(
+        attempt(&mut script, "203.0.113.2", true, Verdict::Matched),
+        Outcome::LoggedIn(_)
+    ));
+}
+
+#[test]
+fn the_day_ends_and_the_lock_with_it() {
+    let mut script = Script::new(|policy| policy.lock_scope = LockScope::UserAndSource);
+    script.at = 1_000 * DAY;
+    for number in 0..100 {
+        attempt(&mut script, &format!("198.51.100.{number}"), false, Verdict::Wrong);
+    }
+    script.wait(DAY - 1);
+    assert_eq!(attempt(&mut script, "x", false, Verdict::Matched), locked(1_001 * DAY));
+    script.wait(1);
+    assert!(matches!(attempt(&mut script, "x", false, Verdict::Matched), Outcome::LoggedIn(_)));
+}

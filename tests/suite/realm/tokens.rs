@@ -1,0 +1,126 @@
+//! Access tokens that end at a fixed time, one-time tokens, and their life times.
+
+use tollgate::realm::command::{By, Login, SpendOneTime, TokenKind};
+use tollgate::realm::sessions::TokenHash;
+use tollgate::realm::{Command, EndReason, Outcome, Refusal, SessionNo};
+
+use super::commands::{hash, user};
+use super::rules::Script;
+
+const MINUTE: u64 = 60_000;
+
+/// A session of S1.
+fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
+    let Command::Login(login) = super::login(&script.realm, name, pair) else { unreachable!() };
+    match script.outcome(Command::Login(Login { connector: true, ..login })) {
+        Outcome::LoggedIn(session) => session,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn touch(script: &mut Script, session: SessionNo) {
+    let touched = tollgate::realm::command::Touched { session, at: script.at, watched: false };
+    script.apply(Command::Touch(vec![touched]));
+}
+
+#[test]
+fn an_access_token_ends_whatever_its_use_and_a_refresh_begins_another() {
+    let mut script = Script::new(|policy| policy.access_ms = 10 * MINUTE);
+    let session = connect(&mut script, "Ada", 1);
+    script.wait(10 * MINUTE - 1);
+    touch(&mut script, session);
+    assert!(script.live("Ada") == 1);
+    script.wait(1);
+    assert_eq!(script.live("Ada"), 0);
+    let swept = script.apply(Command::Sweep);
+    assert_eq!(swept.ended[0].reason, EndReason::Expired);
+    assert!(matches!(script.refresh(1, 2).outcome, Outcome::Refreshed(_)));
+    script.wait(10 * MINUTE - 1);
+    assert_eq!(script.live("Ada"), 1);
+    script.wait(1);
+    assert_eq!(script.live("Ada"), 0);
+}
+
+/// Idle time is nothing to it: an hour without use is within a life of two.
+#[test]
+fn an_access_token_does_not_idle_out() {
+    let mut script = Script::new(|policy| policy.access_ms = 120 * MINUTE);
+    connect(&mut script, "Ada", 1);
+    let other = script.session("Ada", 2);
+    script.wait(60 * MINUTE);
+    assert_eq!(script.apply(Command::Sweep).ended.len(), 1);
+    assert!(script.realm.session(other).unwrap().dormant.is_some());
+    assert_eq!(script.live("Ada"), 1);
+}
+
+fn create(script: &mut Script, session: SessionNo, token: TokenHash) -> Outcome {
+    script.outcome(Command::CreateOneTime(By::Session(session), token))
+}
+
+fn spend(script: &mut Script, token: TokenHash) -> Outcome {
+    script.outcome(Command::SpendOneTime(SpendOneTime { token, by: None }))
+}
+
+fn over() -> Outcome {
+    Outcome::Refused(Refusal::TokenOver)
+}
+
+#[test]
+fn a_one_time_token_is_spent_once_and_ends_on_time() {
+    let mut script = Script::new(|policy| policy.one_time_ms = 1_000);
+    let ada = script.session("Ada", 1);
+    let [first, second, third] = [11, 12, 13].map(hash);
+    for token in [first, second, third] {
+        assert_eq!(create(&mut script, ada, token), Outcome::Done);
+    }
+    assert_eq!(spend(&mut script, first), Outcome::Spent(user("Ada")));
+    assert_eq!(spend(&mut script, first), over());
+    script.wait(999);
+    assert_eq!(spend(&mut script, second), Outcome::Spent(user("Ada")));
+    script.wait(1);
+    assert_eq!(spend(&mut script, third), over());
+    script.apply(Command::Sweep);
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));
+}
+
+#[test]
+fn one_time_tokens_end_with_their_session_and_their_user() {
+    let mut script = Script::new(|_| {});
+    let session = script.session("Ada", 1);
+    create(&mut script, session, hash(11));
+    script.end(session, EndReason::Logout);
+    assert_eq!(spend(&mut script, hash(11)), over());
+    let session = script.session("Ada", 2);
+    create(&mut script, session, hash(12));
+    let wanted =
+        tollgate::realm::command::UserWanted { name: Some(user("Ada")), ..Default::default() };
+    script.outcome(Command::DeleteUser(By::Operator, wanted));
+    assert_eq!(spend(&mut script, hash(12)), over());
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));
+}
+
+#[test]
+fn only_who_may_verify_spends() {
+    let mut script = Script::new(|_| {});
+    let ada = script.session("Ada", 1);
+    create(&mut script, ada, hash(11));
+    let by = |by| Command::SpendOneTime(SpendOneTime { token: hash(11), by: Some(by) });
+    let refused = script.outcome(by(By::Session(ada)));
+    assert_eq!(refused, Outcome::Refused(Refusal::NotAuthorised("VERIFY_OTT".to_owned())));
+    let admin = script.session("ADMIN", 2);
+    assert_eq!(script.outcome(by(By::Session(admin))), Outcome::Spent(user("Ada")));
+}
+
+#[test]
+fn life_times_are_those_that_were_set_else_the_policys() {
+    let mut script = Script::new(|policy| policy.access_ms = 5 * MINUTE);
+    let amend = |kind, life| Command::AmendConnectors(By::Operator, vec![(kind, life)]);
+    assert_eq!(script.realm.lives().access_ms, 5 * MINUTE);
+    script.outcome(amend(TokenKind::Access, Some(7 * MINUTE)));
+    assert_eq!(script.realm.lives().access_ms, 7 * MINUTE);
+    let refused = script.outcome(amend(TokenKind::Refresh, Some(7 * MINUTE)));
+    assert_eq!(refused, Outcome::Refused(Refusal::LivesDisagree));
+    script.outcome(amend(TokenKind::Access, None));
+    assert_eq!(script.realm.lives().access_ms, 5 * MINUTE);
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::Connectors(_))));
+}
