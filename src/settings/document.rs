@@ -83,9 +83,10 @@ impl Settings {
     /// The same as a document for people: a table a section.
     pub fn reference() -> String {
         let mut out = String::from(
-            "# Configuration\n\nMade by `tollgate config-reference`. One TOML file; a flag wins over\n\
+            "# Configuration\n\n\
+             Made by `tollgate config-reference`. One TOML file; a flag wins over\n\
              `TOLLGATE_SECTION__KEY` in the environment, that over the file, the file over the\n\
-             defaults. Unknown keys stop the start and name the nearest key. The same for programs:\n\
+             defaults. Unknown keys stop the start and name the nearest key. For programs:\n\
              [configuration.schema.json](configuration.schema.json).\n\n\
              `mode = \"hardened\"` has other defaults; a key that is written wins over them:\n\n\
              ```toml",

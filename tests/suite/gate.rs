@@ -15,7 +15,7 @@ use crate::rest::{self, Response};
 const STATES: [&str; 6] = ["ENABLED", "DISABLED", "LOCKED", "EXPIRED", "RESET", "DELETED"];
 
 const OK: &str = "OK";
-const SERVED: &str = "-";
+const NONE: &str = "-";
 const LOCKED: &str = "LOCKED_ACCOUNT";
 const OLD: &str = "PASSWORD_EXPIRED";
 const OVER: &str = "SESSION_EXPIRED";
@@ -29,7 +29,7 @@ const CELLS: &[(Path, &str, [&str; 6])] = &[
     (Path::Login,         "EVENT_LOGIN_AUTH",            [OK, LOCKED, LOCKED, OLD, WRONG, NOBODY]),
     (Path::Refresh,       "EVENT_LOGIN_AUTH",            [OK, OVER, OK, OK, OVER, OVER]),
     (Path::Wake,          "EVENT_LOGIN_AUTH",            [OK, OVER, LOCKED, OLD, OVER, OVER]),
-    (Path::Details,       "EVENT_LOGIN_DETAILS",         [SERVED, GONE, SERVED, SERVED, GONE, GONE]),
+    (Path::Details,       "EVENT_LOGIN_DETAILS",         [NONE, GONE, NONE, NONE, GONE, GONE]),
     (Path::OneTime,       "EVENT_CREATE_ONE_TIME_TOKEN", [OK, GONE, OK, OK, GONE, GONE]),
     (Path::AuthToken,     "/auth/token",                 [OK, LOCKED, LOCKED, OLD, WRONG, WRONG]),
     (Path::AuthRefresh,   "/auth/token/refresh",         [OK, OVER, LOCKED, OLD, OVER, OVER]),
@@ -138,7 +138,10 @@ async fn walk(gateway: &Gateway, path: Path, user: &User) -> String {
         json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
             "DETAILS": { "REFRESH_AUTH_TOKEN": token } })
     };
-    let with_session = |name: &str| json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1, "SESSION_AUTH_TOKEN": user.token });
+    let with_session = |name: &str| {
+        let token = &user.token;
+        json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1, "SESSION_AUTH_TOKEN": token })
+    };
     let mut client = Client::connect(gateway.address).await;
     let s1 = |answer: Response| answer.body;
     let answer = match path {

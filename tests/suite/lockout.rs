@@ -1,4 +1,5 @@
 //! Locks by user and address: an attacker elsewhere cannot lock the owner out.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
