@@ -54,6 +54,7 @@ enum Sub {
     /// Print the JSON Schema of the configuration, for editors
     ConfigSchema,
     /// Import users of another system, with their passwords or hashes, into a stopped store
+    #[command(after_help = import_users::format())]
     ImportUsers(import_users::ImportUsers),
     /// Turn an auth-preferences.kts into a configuration
     ImportPreferences(import_preferences::ImportPreferences),

@@ -31,6 +31,17 @@ pub fn judge(rules: &PasswordStrength, user: &UserName, password: &str) -> Vec<B
     broken
 }
 
+/// The refusal of a password that is too long to be looked at at all; it comes before anything that
+/// costs.
+pub fn bound(password: &Password) -> Result<(), Nack> {
+    let mut broken = Vec::new();
+    length::bound(password.expose(), &mut broken);
+    match broken.pop() {
+        Some((code, text)) => Err(Nack::new(code, text)),
+        None => Ok(()),
+    }
+}
+
 /// The refusal of a password that somebody chose, if it breaks any rule.
 pub fn check(rules: &Validation, user: &UserName, password: &Password) -> Result<(), Nack> {
     let broken = judge(&rules.password_strength, user, password.expose());
@@ -231,6 +242,7 @@ mod tests {
     }
 
     proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(20_000))]
         /// Whatever is in it: no panic, and no text repeats it.
         #[test]
         fn any_password_is_judged(password in "\\PC{0,40}", least in 0_u32..12, row in 0_u32..4) {

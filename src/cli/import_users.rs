@@ -15,13 +15,29 @@ use super::{Config, offline};
 use crate::opening::Opened;
 use crate::outside::passwords::Passwords;
 use crate::realm::command::NewUser;
+use crate::realm::users::ATTRIBUTES;
 use crate::realm::{Command, Realm};
 use crate::settings::{Engine, Settings};
 use crate::store::Store;
 use record::{Record, Secret};
 
-/// A CSV file with a header, or JSON lines: USER_NAME, the fields of a user, STATUS, USER_PROFILES,
-/// RIGHT_CODES, and PASSWORD or PASSWORD_HASH
+/// What a file looks like.
+pub(super) fn format() -> String {
+    format!("{FORMAT}  and {}", ATTRIBUTES.join(", "))
+}
+
+const FORMAT: &str = "\
+Fields (the first line of CSV names them, an object a line in JSON):
+  USER_NAME        1 to 64 of A-Z a-z 0-9 . _ @ -
+  STATUS           ENABLED (the default), DISABLED or PASSWORD_EXPIRED
+  PASSWORD         in clear; the configured rules judge it
+  PASSWORD_HASH    a PHC string of scrypt, or SHA-512(USER_NAME + password) in hexadecimal;
+                   the next login hashes the password as new ones are
+  USER_PROFILES    names, in CSV with ; between them
+  RIGHT_CODES      codes held directly, likewise
+";
+
+/// Where from, where to.
 #[derive(Args)]
 pub(super) struct ImportUsers {
     /// The file; JSON lines if its name ends in .jsonl, .ndjson or .json, else CSV

@@ -54,6 +54,7 @@ impl Message for ChangeUserPassword {
         }
         let by = of_another.map(|_| call.by()).transpose()?;
         let own = call.session.as_ref().filter(|session| session.user_name == name);
+        strength::bound(&self.new_password)?;
         for _ in 0..TRIES {
             let checked = login::check(call, &name, &self.old_password).await?;
             let credential = match checked.verdict {

@@ -47,15 +47,25 @@ impl Message for VerifyOneTimeToken {
     type Ack = Ack;
 
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        call.admit()?;
         let by = verifier(call)?;
+        // Where everybody may ask, guessing tokens is as slow as guessing passwords.
+        let by_anybody = by.is_none();
+        if by_anybody {
+            call.admit()?;
+        }
+        let over = || {
+            if by_anybody {
+                call.count_failure();
+            }
+            Ok(Ack::of(None))
+        };
         let token = TokenHash(dice::token_hash(self.token.expose()));
         if !call.read(|realm| realm.one_time_is_good(call.now, &token)) {
-            return Ok(over(call));
+            return over();
         }
         match call.submit(Command::SpendOneTime(SpendOneTime { token, by })).await? {
             Outcome::Spent(user) => Ok(Ack::of(Some(&user))),
-            Outcome::Refused(Refusal::TokenOver) => Ok(over(call)),
+            Outcome::Refused(Refusal::TokenOver) => over(),
             Outcome::Refused(refused) => Err(refusal::nack(&call.node, call.now, refused)),
             _ => Err(refusal::unexpected()),
         }
@@ -72,12 +82,6 @@ fn verifier(call: &Call) -> Result<Option<By>, Nack> {
         true => Ok(Some(call.by()?)),
         false => Err(Nack::not_authorised("VERIFY_OTT")),
     }
-}
-
-/// Guessing tokens is as slow as guessing passwords.
-fn over(call: &Call) -> Ack {
-    call.count_failure();
-    Ack::of(None)
 }
 
 impl Ack {

@@ -6,11 +6,19 @@ use super::Broken;
 use crate::outside::passwords::PASSWORD_BYTES_MAX;
 use crate::settings::PasswordStrength;
 
-/// Whether it is so long that the other rules need not look.
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) -> bool {
-    if password.len() > PASSWORD_BYTES_MAX {
+/// Whether it is so long that nobody looks further.
+pub(super) fn bound(password: &str, broken: &mut Vec<Broken>) -> bool {
+    let is_over = password.len() > PASSWORD_BYTES_MAX;
+    if is_over {
         let text = format!("maximumLength: at most {PASSWORD_BYTES_MAX} bytes in any case");
         broken.push((NackCode::TooLong, text));
+    }
+    is_over
+}
+
+/// Whether it is so long that the other rules need not look.
+pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) -> bool {
+    if bound(password, broken) {
         return true;
     }
     let (count, least) = (password.chars().count(), rules.minimum_length.unwrap_or(0).max(1));

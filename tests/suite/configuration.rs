@@ -208,6 +208,19 @@ fn what_is_no_preferences_is_refused_with_its_line() {
     }
 }
 
+/// The short configuration of the README is one.
+#[test]
+fn the_example_of_the_readme_is_valid() {
+    let readme = include_str!("../../README.md");
+    let lines = readme.lines().skip_while(|line| !line.starts_with("    mode ="));
+    let block: Vec<_> = lines.map_while(|line| line.strip_prefix("    ")).collect();
+    assert!(block.len() > 4, "{block:?}");
+    let settings = Settings::parse(&block.join("\n"), std::iter::empty()).unwrap();
+    settings.validate().unwrap();
+    let strength = settings.security.genesis_password.validation.password_strength;
+    assert_eq!(strength.minimum_length, Some(12));
+}
+
 fn doctor(home: &Home) -> (Option<i32>, String) {
     let out = home.command(&["doctor"]).output().unwrap();
     (out.status.code(), text(&out.stdout))

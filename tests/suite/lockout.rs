@@ -93,3 +93,50 @@ async fn a_deleted_attempt_unlocks_everywhere() {
         assert_eq!(attempt(source, "Crescent-1").await, Value::Null, "{source}");
     }
 }
+
+/// Failures of an address are limited, whoever they were for; successes are free.
+#[tokio::test]
+async fn an_address_that_fails_too_often_has_to_wait() {
+    let limits = "failed_logins_per_min_per_address = 5\nconnections_per_address_max = 6";
+    let home = Home::new(&CONFIGURATION.replace("failed_logins_per_min_per_address = 0", limits));
+    let gateway = home.start();
+    let mut owner = from("127.0.0.3", gateway.address).await;
+    for _ in 0..12 {
+        assert_eq!(owner.ask(login(PASSWORD)).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
+    }
+    let mut attacker = from("127.0.0.2", gateway.address).await;
+    let guess = |number: usize| {
+        json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": number,
+            "DETAILS": { "USER_NAME": format!("user{number}"), "PASSWORD": "Crescent-1" } })
+    };
+    for number in 0..5 {
+        assert_eq!(attacker.ask(guess(number)).await["CODE"], "UNKNOWN_ACCOUNT");
+    }
+    let refused = attacker.ask(guess(6)).await;
+    assert_eq!(refused["CODE"], "TOO_MANY_REQUESTS");
+    let wait = refused["ERROR"][0]["DETAILS"]["RETRY_AFTER_MS"].as_u64().unwrap();
+    assert!((1..=12_000).contains(&wait), "{wait}");
+    assert_eq!(attacker.ask(login(PASSWORD)).await["CODE"], "TOO_MANY_REQUESTS");
+    assert_eq!(owner.ask(login(PASSWORD)).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
+    // By S1's route the same, in HTTP's words.
+    let url = format!("http://{}/auth/token", gateway.address);
+    let out = std::process::Command::new("curl")
+        .args(["-si", "--interface", "127.0.0.2", "-H", "Content-Type: application/json"])
+        .args(["-d", r#"{"login":"admin","password":"x"}"#, &url])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(out.stdout).unwrap().to_lowercase();
+    assert!(said.starts_with("http/1.1 429 ") && said.contains("\r\nretry-after: "), "{said}");
+
+    // And an address has so many connections at once.
+    let mut open = Vec::new();
+    for _ in 0..6 {
+        open.push(from("127.0.0.5", gateway.address).await);
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.5:0".parse().unwrap()).unwrap();
+    let stream = socket.connect(gateway.address).await.unwrap();
+    let seventh = tokio_tungstenite::client_async("ws://gate/", stream).await;
+    assert!(seventh.is_err(), "a seventh connection");
+    from("127.0.0.6", gateway.address).await;
+}

@@ -159,6 +159,26 @@ fn holding(folder: &Path, words: &[String]) -> Vec<String> {
     found
 }
 
+/// The secrets that programs get and use.
+async fn of_programs(gateway: &Gateway, admin: &mut Client) -> Vec<String> {
+    let json = ["-s", "-H", "Content-Type: application/json", "-d"];
+    let s1 = |path: &str, words: &[&str]| -> Value {
+        let url = format!("http://{}{path}", gateway.address);
+        let out = Command::new("curl").args(words).arg(url).output().unwrap();
+        serde_json::from_slice(&out.stdout).unwrap()
+    };
+    let tokens = |pair: &Value| {
+        ["accessToken", "refreshToken"].map(|it| pair[it].as_str().unwrap().to_owned())
+    };
+    let body = r#"{"login":"admin","password":"Canary-New-2"}"#;
+    let [access, refresh] = tokens(&s1("/auth/token", &[&json[..], &[body]].concat()));
+    let create = json!({"MESSAGE_TYPE": "EVENT_CREATE_ONE_TIME_TOKEN", "SOURCE_REF": 3,
+        "SESSION_AUTH_TOKEN": access});
+    let link = admin.ask(create).await["DETAILS"]["TOKEN"].as_str().unwrap().to_owned();
+    let renewed = s1("/auth/token/refresh", &["-s", "-H", &format!("token: {refresh}")]);
+    [access, refresh, link].into_iter().chain(tokens(&renewed)).collect()
+}
+
 #[tokio::test]
 async fn no_secret_is_in_the_store_or_the_log() {
     let home = Home::new(QUICK);
@@ -185,6 +205,7 @@ async fn no_secret_is_in_the_store_or_the_log() {
     admin.receive().await;
     let mut secrets = vec![PASSWORD.to_owned()];
     secrets.extend(["Canary-Wrong-1", "Canary-New-2", "Canary-Broken-3"].map(str::to_owned));
+    secrets.extend(of_programs(&gateway, &mut admin).await);
     for ack in [&first, &second] {
         for token in ["SESSION_AUTH_TOKEN", "REFRESH_AUTH_TOKEN"] {
             secrets.push(ack[token].as_str().unwrap().to_owned());

@@ -143,3 +143,44 @@ async fn a_password_that_is_too_old_must_be_changed() {
     assert_eq!(changed["MESSAGE_TYPE"], "EVENT_CHANGE_USER_PASSWORD_ACK");
     assert_eq!(login(&gateway, "admin", "Crescent-1").await, None);
 }
+
+/// Each of the last 24 passwords is refused, and the one before them is not.
+#[tokio::test]
+async fn none_of_the_last_passwords_is_used_again() {
+    const COUNT: usize = 24;
+    let rules = format!(
+        "[security.genesis_password.validation.password_strength]\nhistorical_check = {COUNT}"
+    );
+    let home = Home::new(&format!("{QUICK}{rules}"));
+    let gateway = home.start();
+    let mut client = Client::connect(gateway.address).await;
+    let password = |number: usize| match number {
+        0 => PASSWORD.to_owned(),
+        number => format!("Crescent-{number}"),
+    };
+    let mut change = async |old: String, new: String| {
+        let message = json!({ "MESSAGE_TYPE": "EVENT_CHANGE_USER_PASSWORD", "SOURCE_REF": 1,
+            "DETAILS": { "USER_NAME": "admin", "OLD_PASSWORD": old, "NEW_PASSWORD": new } });
+        client.ask(message).await["CODE"].as_str().map(str::to_owned)
+    };
+    for number in 1..=COUNT {
+        assert_eq!(change(password(number - 1), password(number)).await, None, "{number}");
+    }
+    for number in 1..=COUNT {
+        let code = change(password(COUNT), password(number)).await;
+        assert_eq!(code.as_deref(), Some("HISTORY_VIOLATION"), "{number}");
+    }
+    assert_eq!(change(password(COUNT), password(0)).await, None);
+    // What is remembered is hashes.
+    gateway.signal("-TERM");
+    let file = home.path().join("all.export");
+    assert!(home.command(&["export", file.to_str().unwrap()]).output().unwrap().status.success());
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut salts: Vec<_> =
+        text.split("$scrypt$ln=4,r=8,p=1$").skip(1).map(|it| &it[..22]).collect();
+    assert!(salts.len() > COUNT && !text.contains("Crescent-"), "{}", salts.len());
+    salts.sort_unstable();
+    let all = salts.len();
+    salts.dedup();
+    assert_eq!(salts.len(), all, "each hash has a salt of its own");
+}
