@@ -23,7 +23,9 @@ impl Realm {
             return Applied::refused(Refusal::Locked { until: Some(until) });
         }
         let Some(user) = self.user_by_name(name) else {
-            if !self.policy.uniform {
+            // S1 answers alike for a wrong name and a wrong password, whatever the policy: then
+            // the lock must come alike, too.
+            if !self.policy.uniform && !login.connector {
                 return Applied::refused(Refusal::UnknownAccount);
             }
             let (refusal, changes) = self.count_wrong(at, name, &login.peer);

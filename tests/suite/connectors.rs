@@ -79,6 +79,14 @@ fn refusals_have_real_statuses_and_a_wrong_name_looks_like_a_wrong_password() {
             wrong.push(format!("{what}: {} {}", answer.status, answer.body));
         }
     };
+    // Nor does the lock tell them apart.
+    for _ in 0..3 {
+        let [name, password] =
+            [("nobody", "x"), ("admin", "x")].map(|(user, word)| log_in(&gateway, user, word));
+        assert_eq!((name.status, name.text("errorCode")), (401, password.text("errorCode")));
+    }
+    assert_eq!(log_in(&gateway, "nobody", "x").text("errorCode"), "LOCKED_ACCOUNT");
+
     let json = ["-H", "Content-Type: application/json", "-d"];
     let send = |path: &str, body: &str| curl(&gateway, path, &[&json[..], &[body]].concat());
     check("get", curl(&gateway, "/auth/token", &[]), 405, "INVALID_MESSAGE");
