@@ -1,5 +1,7 @@
 //! Hashes of passwords over a restart: the cost, the salt, and passwords that grow old.
 
+use std::process::Stdio;
+
 use serde_json::json;
 
 use crate::faults::clock::Moved;
@@ -89,7 +91,7 @@ fn a_chosen_password_is_judged_on_the_command_line_too() {
     let home = Home::new(&format!("{QUICK}{rules}"));
     let add = |password: &str| {
         let mut command = home.command(&["user", "add", "jane", "--password-stdin"]);
-        command.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
         child.wait_with_output().unwrap()
