@@ -13,7 +13,7 @@ use crate::outside::passwords::{Cost, Passwords};
 #[derive(Args)]
 pub(super) struct Calibrate {
     /// Milliseconds that one hash should take, at most
-    #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     target_ms: u32,
     /// Megabytes that one hash may take
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1_024))]

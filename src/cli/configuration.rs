@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Config;
 use crate::net::tls;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 
 pub(super) fn check(config: &Config) -> Result<()> {
     let settings = config.load()?;
@@ -12,8 +12,18 @@ pub(super) fn check(config: &Config) -> Result<()> {
     if settings.server.tls.is_on() {
         tls::check(&settings.server.tls)?;
     }
+    for (alias, key) in aliases(config) {
+        println!("{alias} is another name of {key}");
+    }
     println!("the configuration is valid");
     Ok(())
+}
+
+/// Other names of keys that the file uses.
+fn aliases(config: &Config) -> Vec<(String, &'static str)> {
+    let text = config.config.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+    let table = text.and_then(|text| text.parse().ok());
+    table.map(|mut table| settings::resolve_aliases(&mut table)).unwrap_or_default()
 }
 
 pub(super) fn print_reference() -> Result<()> {
