@@ -101,15 +101,19 @@ impl TryFrom<String> for Attribute {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.len() > ATTRIBUTE_BYTES_MAX || text.chars().any(char::is_control) {
-            true => Err("expected a text of at most 256 bytes without control characters"),
-            false => Ok(Self(text)),
+        match is_attribute(&text) {
+            true => Ok(Self(text)),
+            false => Err("expected a text of at most 256 bytes without control characters"),
         }
     }
 }
 
-/// The longest attribute.
-pub const ATTRIBUTE_BYTES_MAX: usize = 256;
+/// Whether a text can be an attribute: at most 256 bytes in one line.
+pub fn is_attribute(text: &str) -> bool {
+    text.len() <= ATTRIBUTE_BYTES_MAX && !text.chars().any(char::is_control)
+}
+
+const ATTRIBUTE_BYTES_MAX: usize = 256;
 
 /// The password that a new user begins with.
 pub enum First {

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use protocol::Password;
 
 use crate::outside::clock::stopwatch;
-use crate::outside::passwords::{Cost, Passwords};
+use crate::outside::passwords::{self, Cost, Passwords};
 
 /// How long a hash may take, and how much memory.
 #[derive(Args)]
@@ -22,9 +22,8 @@ pub(super) struct Calibrate {
 
 /// The block size that everybody recommends.
 const R: u32 = 8;
-/// log_n and the fewest repetitions that OWASP's cheat sheet calls enough (r = 8).
-const LEAST: [(u8, u32); 8] =
-    [(13, 10), (14, 5), (15, 3), (16, 2), (17, 1), (18, 1), (19, 1), (20, 1)];
+/// The costs that are measured, by their log_n.
+const LOG_N: std::ops::RangeInclusive<u8> = 13..=20;
 /// Hashes whose median is taken.
 const RUNS: usize = 5;
 
@@ -32,39 +31,40 @@ const RUNS: usize = 5;
 struct Measured {
     cost: Cost,
     ms: f64,
-    least: u32,
 }
 
 impl Calibrate {
     pub(super) fn run(&self) -> Result<()> {
-        let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        let threads = threads.saturating_sub(1).max(1);
-        let fits =
-            |log_n: u8| (1_u64 << log_n) * u64::from(R) * 128 <= u64::from(self.memory_mb) << 20;
-        let bar = ProgressBar::new(LEAST.len() as u64);
+        let threads = passwords::threads(0);
+        let bar = ProgressBar::new(LOG_N.count() as u64);
         let mut all = Vec::new();
-        for (log_n, least) in LEAST.into_iter().filter(|(log_n, _)| fits(*log_n)) {
-            let once = median_ms(Cost { log_n, r: R, p: 1 });
+        for log_n in LOG_N {
+            let once = Cost { log_n, r: R, p: 1 };
+            if once.memory_bytes() > u64::from(self.memory_mb) << 20 {
+                break;
+            }
+            let once = median_ms(once);
             if once > f64::from(self.target_ms) && !all.is_empty() {
                 break;
             }
             let p = ((f64::from(self.target_ms) / once) as u32).max(1);
             let cost = Cost { log_n, r: R, p };
             if cost.is_possible() {
-                all.push(Measured { cost, ms: once * f64::from(p), least });
+                all.push(Measured { cost, ms: once * f64::from(p) });
             }
             bar.inc(1);
         }
         bar.finish_and_clear();
         println!("log_n  r   p  memory     one hash  logins a second, {threads} threads");
-        for Measured { cost, ms, least } in &all {
-            let enough = if cost.p >= *least { "" } else { "  (below OWASP's recommendation)" };
+        for Measured { cost, ms } in &all {
+            let enough =
+                if cost.is_recommended() { "" } else { "  (below OWASP's recommendation)" };
             println!(
                 "{:>5} {:>2} {:>3} {:>4} MiB  {:>8.1} ms  {:>8.1}{enough}",
                 cost.log_n,
                 cost.r,
                 cost.p,
-                memory_mib(*cost),
+                cost.memory_bytes() >> 20,
                 ms,
                 threads as f64 * 1_000.0 / ms
             );
@@ -75,9 +75,9 @@ impl Calibrate {
 
     /// The one with the most memory that is strong enough, else the strongest.
     fn propose(&self, all: &[Measured]) {
-        let strong = all.iter().rev().find(|it| it.cost.p >= it.least);
-        let Some(Measured { cost, least, .. }) = strong.or(all.last()) else { return };
-        if cost.p < *least {
+        let strong = all.iter().rfind(|it| it.cost.is_recommended());
+        let Some(Measured { cost, .. }) = strong.or(all.last()) else { return };
+        if !cost.is_recommended() {
             println!(
                 "\n# {} ms are too few for OWASP's recommendation on this machine",
                 self.target_ms
@@ -88,10 +88,6 @@ impl Calibrate {
             "# A login with an older hash gets one of this cost; a running gateway needs a restart."
         );
     }
-}
-
-fn memory_mib(cost: Cost) -> u64 {
-    ((1_u64 << cost.log_n) * u64::from(cost.r) * 128) >> 20
 }
 
 fn median_ms(cost: Cost) -> f64 {

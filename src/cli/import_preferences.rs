@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::preferences::{self, Turned};
@@ -25,10 +25,16 @@ const BYTES_MAX: u64 = 1 << 20;
 impl ImportPreferences {
     pub(super) fn run(&self) -> Result<()> {
         use std::io::Read;
+        if let Some(out) = self.out.as_ref().filter(|out| out.exists()) {
+            bail!("{} is there already; nothing was written", out.display());
+        }
         let cannot = || format!("cannot read {}", self.file.display());
         let mut text = String::new();
         let file = std::fs::File::open(&self.file).with_context(cannot)?;
-        file.take(BYTES_MAX).read_to_string(&mut text).with_context(cannot)?;
+        file.take(BYTES_MAX + 1).read_to_string(&mut text).with_context(cannot)?;
+        if text.len() as u64 > BYTES_MAX {
+            bail!("{} is longer than {BYTES_MAX} bytes", self.file.display());
+        }
         let Turned { table, left } = preferences::turn(&text).with_context(cannot)?;
         let mut written = String::from("# Made of an auth-preferences.kts.\n");
         for (line, what) in &left {

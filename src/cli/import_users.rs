@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use parking_lot::Mutex;
 
 use super::{Config, offline};
@@ -139,8 +139,7 @@ fn check(realm: &Realm, settings: &Settings, records: Vec<Record>) -> (Vec<Recor
 
 /// Hashes on all cores, then inserts in the order of the file, batch by batch.
 async fn import(opened: &Opened, settings: &Settings, records: Vec<Record>) -> Result<()> {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} users, {per_sec}, {eta} left")?;
-    let bar = ProgressBar::new(records.len() as u64).with_style(style);
+    let bar = offline::bar(records.len() as u64)?;
     let mut records = records.into_iter().peekable();
     while records.peek().is_some() {
         let batch: Vec<_> = records.by_ref().take(BATCH).collect();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Password, UserName};
 
 use crate::opening::{self, Opened};
@@ -89,6 +90,12 @@ pub(super) async fn command(opened: &Opened, command: Command) -> Result<()> {
         Outcome::Refused(refused) => bail!("refused: {refused:?}"),
         _ => Ok(()),
     }
+}
+
+/// A bar for long work on users.
+pub(super) fn bar(users: u64) -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} users, {per_sec}, {eta} left")?;
+    Ok(ProgressBar::new(users).with_style(style))
 }
 
 /// Whether a chosen password keeps the configured rules; every one that it breaks is named.

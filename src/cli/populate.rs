@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Description, Password, ProfileName, RightCode, UserName};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -127,9 +126,7 @@ impl Populate {
         profiles: &[ProfileName],
         hash: &Arc<str>,
     ) -> Result<()> {
-        let style =
-            ProgressStyle::with_template("{bar:40} {pos}/{len} users, {per_sec}, {eta} left");
-        let bar = ProgressBar::new(self.users.into()).with_style(style?);
+        let bar = offline::bar(self.users.into())?;
         let mut next = 0;
         while next < self.users {
             let mut commands = Vec::new();

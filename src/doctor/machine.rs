@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::Weight::{Advice, Problem, Weak};
+use crate::outside::passwords;
 use crate::settings::Settings;
 
 /// A certificate is renewed in time if it is good for so many days more.
@@ -35,13 +36,13 @@ pub fn examine(settings: &Settings, seen: &Seen) -> Vec<Finding> {
         );
         found.push(Finding::new(Advice, "ulimit -n", why, change));
     }
-    let threads = if scrypt.threads == 0 { (seen.cores - 1).max(1) } else { scrypt.threads };
+    let threads = passwords::threads(scrypt.threads);
     if threads > seen.cores {
         let why =
             format!("{threads} threads hash on {} processors: they wait for another", seen.cores);
         found.push(Finding::new(Advice, "security.scrypt.threads", why, "set it to 0"));
     }
-    let hash_bytes = (1_u64 << scrypt.log_n.min(40)) * u64::from(scrypt.r) * 128 * threads as u64;
+    let hash_bytes = scrypt.cost().memory_bytes() * threads as u64;
     if let Some(free) = seen.memory_free.filter(|free| hash_bytes > free / 2) {
         let why = format!(
             "{threads} hashes at once take {} MiB, {} MiB of memory are free",

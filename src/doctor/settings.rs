@@ -7,8 +7,6 @@ use crate::settings::{
     Settings,
 };
 
-/// log_n, and the fewest repetitions that OWASP calls enough with r = 8; more memory needs fewer.
-const OWASP: [(u8, u32); 5] = [(13, 10), (14, 5), (15, 3), (16, 2), (17, 1)];
 /// A password that is the only factor should have as many characters (ASVS 6.2.1).
 const LENGTH_LEAST: u32 = 8;
 
@@ -182,12 +180,8 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
     let (scrypt, validation) =
         (&settings.security.scrypt, &settings.security.genesis_password.validation);
     let rules = &validation.password_strength;
-    let work = |log_n: u8, r: u32, p: u32| f64::from(log_n).exp2() * f64::from(r) * f64::from(p);
-    let least = OWASP.iter().rfind(|(log_n, _)| *log_n <= scrypt.log_n);
-    let enough = least
-        .is_some_and(|(log_n, p)| work(scrypt.log_n, scrypt.r, scrypt.p) >= work(*log_n, 8, *p));
     when(
-        !enough,
+        !scrypt.cost().is_recommended(),
         found,
         Weak,
         "security.scrypt",

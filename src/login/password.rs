@@ -54,7 +54,7 @@ pub async fn check(
 }
 
 /// Where somebody comes from who says to be this user.
-pub(super) fn peer(realm: &Realm, user: Option<&User>, address: IpAddr) -> Peer {
+pub fn peer(realm: &Realm, user: Option<&User>, address: IpAddr) -> Peer {
     let source = Source::from(address);
     let here = |host: &str| host.parse().is_ok_and(|host: IpAddr| Source::from(host) == source);
     let familiar =

@@ -17,6 +17,7 @@ mod pool;
 mod queue;
 
 pub use phc::Cost;
+pub use pool::count as threads;
 
 /// A longer password is nobody's.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;

@@ -2,7 +2,7 @@
 
 use protocol::UserName;
 
-use super::command::{Fingerprint, Login, Pair, Refresh, Verdict};
+use super::command::{Fingerprint, Login, Pair, Peer, Refresh, Verdict};
 use super::ids::SessionNo;
 use super::outcome::{Applied, EndReason, Outcome, Refusal, SessionShown};
 use super::policy::WhenFull;
@@ -44,9 +44,7 @@ impl Realm {
             return Applied::done(Outcome::Refused(refusal), changes);
         }
         let mut steps = Steps::default();
-        let admitted =
-            self.admits(at, user).and_then(|()| self.make_room(at, user, None, &mut steps));
-        if let Err(refusal) = admitted {
+        if let Err(refusal) = self.gate(at, user, &login.peer, None, &mut steps) {
             return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
         }
         let session = self.open(at, user, login, &mut steps);
@@ -54,8 +52,24 @@ impl Realm {
         steps.applied(Outcome::LoggedIn(session))
     }
 
-    /// What every way to a new session asks of the user, after the credential: a login, and the
-    /// waking of a dormant session.
+    /// The one gate to a live session, after the credential was proved: for a login, and for the
+    /// waking of a session that sleeps.
+    fn gate(
+        &self,
+        at: Millis,
+        user: &User,
+        peer: &Peer,
+        woken: Option<SessionNo>,
+        steps: &mut Steps,
+    ) -> Result<(), Refusal> {
+        self.admits(at, user)?;
+        if let Some(until) = self.locked_until(at, &user.name, peer) {
+            return Err(Refusal::Locked { until: Some(until) });
+        }
+        self.make_room(at, user, woken, steps)
+    }
+
+    /// Whether the user's status and the age of the password let him in.
     fn admits(&self, at: Millis, user: &User) -> Result<(), Refusal> {
         match user.status {
             UserStatus::Enabled if self.is_too_old(at, user) => {
@@ -168,12 +182,8 @@ impl Realm {
         if session.dormant.is_none() && at < session.due(&self.policy) {
             return Ok(());
         }
-        self.admits(at, user)?;
-        if let Some(until) = self.locked_until(at, &user.name, &refresh.peer) {
-            return Err(Refusal::Locked { until: Some(until) });
-        }
         steps.left.insert(session.no);
-        self.make_room(at, user, Some(session.no), steps)
+        self.gate(at, user, &refresh.peer, Some(session.no), steps)
     }
 
     fn rotate(&self, at: Millis, session: &Session, refresh: &Refresh, steps: &mut Steps) {

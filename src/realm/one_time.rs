@@ -7,7 +7,6 @@ use super::ids::{SessionNo, UserNo};
 use super::outcome::{Applied, Outcome, Refusal};
 use super::row::{Change, Key, Row};
 use super::sessions::TokenHash;
-use super::users::UserStatus;
 use super::{Millis, Realm};
 
 /// A token that nobody has spent yet.
@@ -39,8 +38,7 @@ impl Realm {
         let it = self.one_time.get(token).filter(|it| at < it.until)?;
         // A session that was put to sleep can be woken; one that was ended takes its tokens along.
         self.sessions.get(&it.session)?;
-        let stands = |status| matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired);
-        self.users.get(&it.user).filter(|user| stands(user.status))
+        self.users.get(&it.user).filter(|user| Self::rights_count(user.status))
     }
 
     pub(super) fn one_time_of(

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use tollgate::settings::Settings;
 
 use crate::gateway::{Home, QUICK};
+use crate::operation::block;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -179,6 +180,13 @@ fn preferences_become_a_configuration_and_what_could_not_is_named() {
         written.to_str().unwrap(),
     ]);
     assert!(out.status.success(), "{out:?}");
+    let again = tollgate(&[
+        "import-preferences",
+        file.to_str().unwrap(),
+        "--out",
+        written.to_str().unwrap(),
+    ]);
+    assert!(text(&again.stderr).contains("is there already; nothing was written"));
     let told: Vec<_> = text(&out.stderr).lines().map(str::to_owned).collect();
     let left = [
         "line 10: security.token_cache could not be turned",
@@ -218,10 +226,8 @@ fn what_is_no_preferences_is_refused_with_its_line() {
 #[test]
 fn the_example_of_the_readme_is_valid() {
     let readme = include_str!("../../README.md");
-    let lines = readme.lines().skip_while(|line| !line.starts_with("    mode ="));
-    let block: Vec<_> = lines.map_while(|line| line.strip_prefix("    ")).collect();
-    assert!(block.len() > 4, "{block:?}");
-    let settings = Settings::parse(&block.join("\n"), std::iter::empty()).unwrap();
+    let block = block(readme, "a flag over both. A short one");
+    let settings = Settings::parse(&block, std::iter::empty()).unwrap();
     settings.validate().unwrap();
     let strength = settings.security.genesis_password.validation.password_strength;
     assert_eq!(strength.minimum_length, Some(12));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::operation::block;
 use crate::rest::{Response, curl, post};
 
 fn log_in(gateway: &Gateway, user: &str, password: &str) -> Response {
@@ -23,13 +24,11 @@ fn the_example_of_the_readme_works() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let readme = include_str!("../../README.md");
-    let after = readme.split_once("### Tokens for programs").unwrap().1;
-    let lines = after.lines().skip_while(|line| !line.starts_with("    "));
-    let block: Vec<_> = lines.take_while(|line| line.starts_with("    ")).collect();
-    let told = after.split_once("The last one answers `").unwrap().1.split('`').next().unwrap();
+    let block = block(readme, "### Tokens for programs");
+    let told = readme.split_once("The last one answers `").unwrap().1.split('`').next().unwrap();
     let address = gateway.address.to_string();
     let out = Command::new("sh")
-        .args(["-ec", &block.join("\n").replace("127.0.0.1:9064", &address)])
+        .args(["-ec", &block.replace("127.0.0.1:9064", &address)])
         .env("PASSWORD", PASSWORD)
         .current_dir(home.path())
         .output()

@@ -51,7 +51,7 @@ fn the_printed_command_logs_in() {
 }
 
 /// The indented block of the README after a line that holds `words`.
-fn block(readme: &str, words: &str) -> String {
+pub fn block(readme: &str, words: &str) -> String {
     let after = readme.lines().skip_while(|line| !line.contains(words)).skip(1);
     let block = after.skip_while(|line| !line.starts_with("    "));
     let lines = block.take_while(|line| line.starts_with("    "));

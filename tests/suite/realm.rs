@@ -3,6 +3,7 @@
 pub mod commands;
 mod credentials;
 mod rules;
+mod script;
 mod sequences;
 mod tokens;
 

@@ -8,6 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::operation::block;
 
 /// What curl got.
 pub struct Response {
@@ -283,12 +284,10 @@ fn the_example_of_the_readme_works() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let readme = include_str!("../../README.md");
-    let after = readme.split_once("Over REST every message").unwrap().1;
-    let lines = after.lines().skip_while(|line| !line.starts_with("    "));
-    let block: Vec<_> = lines.take_while(|line| line.starts_with("    ")).collect();
+    let block = block(readme, "Over REST every message");
     let address = gateway.address.to_string();
     let out = Command::new("sh")
-        .args(["-ec", &block.join("\n").replace("127.0.0.1:9064", &address)])
+        .args(["-ec", &block.replace("127.0.0.1:9064", &address)])
         .env("PASSWORD", PASSWORD)
         .current_dir(home.path())
         .output()

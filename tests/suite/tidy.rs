@@ -1,174 +1,11 @@
 //! Tidiness: layers, purity, sizes, the table against the folder. Each failure says what to do.
 
+mod layers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Every module of the crate and the modules that it may import.
-const LAYERS: &[(&str, &[&str])] = &[
-    ("exit", &[]),
-    ("realm", &[]),
-    ("settings", &["realm", "outside"]),
-    ("outside", &[]),
-    ("store", &["log", "realm"]),
-    ("snapshot", &["realm"]),
-    ("log", &["realm", "store", "outside"]),
-    ("feed", &["log", "realm", "store"]),
-    ("presence", &["feed", "realm"]),
-    ("backup", &["log", "realm", "snapshot"]),
-    ("replica", &["backup", "feed", "log", "store", "outside", "presence", "realm", "exit"]),
-    ("opening", &["replica", "log", "store", "node", "settings", "outside", "realm"]),
-    ("services", &["feed", "realm", "settings"]),
-    ("throttle", &["outside", "realm", "settings"]),
-    ("notes", &["outside", "realm"]),
-    ("polling", &["feed", "presence", "realm"]),
-    ("watch", &["presence", "realm"]),
-    ("connections", &["feed", "outside"]),
-    (
-        "node",
-        &[
-            "connections",
-            "notes",
-            "polling",
-            "services",
-            "throttle",
-            "watch",
-            "replica",
-            "outside",
-            "realm",
-            "settings",
-        ],
-    ),
-    ("call", &["node", "replica", "feed", "presence", "outside", "realm", "messages"]),
-    ("reading", &["call", "feed", "log"]),
-    ("reload", &["node", "replica", "settings", "upkeep"]),
-    ("refusal", &["node", "realm", "settings"]),
-    ("details", &[]),
-    ("dry_run", &["call", "refusal", "realm"]),
-    ("login", &["call", "refusal", "outside", "realm", "settings"]),
-    ("strength", &["outside", "settings"]),
-    ("connector", &["details", "realm"]),
-    ("doctor", &["settings"]),
-    ("preferences", &["realm", "settings"]),
-    ("record_ref", &["realm"]),
-    ("record_request", &["call", "feed", "realm"]),
-    ("metadata", &["feed", "messages"]),
-    ("entity_event", &["call", "dry_run", "refusal", "realm"]),
-    ("profile_event", &["call", "entity_event", "record_ref", "realm"]),
-    ("user_event", &["call", "details", "entity_event", "outside", "record_ref", "realm"]),
-    (
-        "messages",
-        &[
-            "backup",
-            "call",
-            "connector",
-            "details",
-            "dry_run",
-            "login",
-            "entity_event",
-            "profile_event",
-            "metadata",
-            "record_ref",
-            "reading",
-            "record_request",
-            "strength",
-            "user_event",
-            "refusal",
-            "node",
-            "presence",
-            "feed",
-            "log",
-            "outside",
-            "realm",
-            "settings",
-        ],
-    ),
-    ("documents", &["connector", "counts", "feed", "messages"]),
-    ("counts", &["messages"]),
-    ("router", &["messages", "call", "counts", "node", "presence", "outside", "realm", "settings"]),
-    ("link", &["realm"]),
-    (
-        "net",
-        &[
-            "router",
-            "link",
-            "call",
-            "connector",
-            "messages",
-            "polling",
-            "connections",
-            "counts",
-            "documents",
-            "feed",
-            "node",
-            "outside",
-            "presence",
-            "realm",
-            "settings",
-        ],
-    ),
-    ("upkeep", &["node", "feed", "realm", "services", "settings", "watch", "presence"]),
-    (
-        "cli",
-        &[
-            "backup",
-            "doctor",
-            "documents",
-            "messages",
-            "net",
-            "reload",
-            "router",
-            "upkeep",
-            "opening",
-            "node",
-            "counts",
-            "outside",
-            "realm",
-            "settings",
-            "preferences",
-            "snapshot",
-            "store",
-            "strength",
-            "user_event",
-            "exit",
-        ],
-    ),
-];
-
-/// Crates that belong to one place.
-const HOMES: &[(&str, &[&str])] = &[
-    ("hyper", &["net"]),
-    ("tokio_tungstenite", &["net"]),
-    ("rustls::", &["net"]),
-    ("lettre", &["outside/mail.rs"]),
-    ("x509_parser", &["net/tls.rs"]),
-    ("csv::", &["cli/import_users"]),
-    ("fst::", &["strength/words.rs"]),
-    ("sled::", &["store.rs", "store/trail.rs", "log/sled"]),
-    ("scrypt::", &["outside/passwords"]),
-    ("rand::", &["outside", "cli/populate.rs"]),
-    ("SystemTime::now", &["outside/clock.rs"]),
-    ("Instant::now", &["outside/clock.rs"]),
-];
-
-/// Words that a pure file does not have, outside its comments.
-const IMPURE: &[&str] = &[
-    "tokio",
-    "tracing",
-    "async ",
-    "HashMap",
-    "SystemTime",
-    "Instant",
-    "std::fs",
-    "std::net",
-    "std::env",
-    "std::thread",
-    "rand::",
-    "parking_lot",
-    "dashmap",
-    "HashSet",
-    "metrics::",
-    "new_v4",
-];
+use layers::{HOMES, IMPURE, LAYERS};
 
 const FILE_MAX: usize = 400;
 const FUNCTION_MAX: usize = 50;
@@ -310,7 +147,10 @@ fn modules_import_only_what_their_layer_allows() {
             continue;
         }
         let Some(allowed) = allowed.get(module.as_str()) else {
-            wrong.push(format!("src/{}: give {module} its place in LAYERS of tidy.rs", file.path));
+            wrong.push(format!(
+                "src/{}: give {module} its place in LAYERS of tidy/layers.rs",
+                file.path
+            ));
             continue;
         };
         for used in used(&file) {

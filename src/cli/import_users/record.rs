@@ -12,7 +12,7 @@ use crate::outside::mail;
 use crate::outside::passwords::Passwords;
 use crate::realm::command::NewUser;
 use crate::realm::users::{ATTRIBUTES, UserStatus};
-use crate::user_event::ATTRIBUTE_BYTES_MAX;
+use crate::user_event::is_attribute;
 
 /// A user and where it stands in the file.
 pub(super) struct Record {
@@ -120,8 +120,8 @@ fn record(line: u64, mut fields: Map<String, Value>) -> Result<Record, String> {
     let mut attributes = Vec::new();
     for (number, attribute) in (0u8..).zip(ATTRIBUTES) {
         let Some(text) = text(&mut fields, attribute)? else { continue };
-        if text.len() > ATTRIBUTE_BYTES_MAX || text.chars().any(char::is_control) {
-            return Err(format!("{attribute} is a text of at most {ATTRIBUTE_BYTES_MAX} bytes"));
+        if !is_attribute(&text) {
+            return Err(format!("{attribute} is a text of at most 256 bytes in one line"));
         }
         if *attribute == "EMAIL_ADDRESS" && !mail::is_address(&text) {
             return Err("EMAIL_ADDRESS is no mail address".to_owned());

@@ -13,6 +13,8 @@ const LOG_N_MAX: u8 = 22;
 const MEMORY_MAX: u64 = 1 << 30;
 /// N · r · p: about a quarter of a minute.
 const WORK_MAX: u64 = 1 << 26;
+/// log_n, and the fewest repetitions that are enough with r = 8.
+const OWASP: [(u8, u32); 5] = [(13, 10), (14, 5), (15, 3), (16, 2), (17, 1)];
 /// Seconds for each of N · r · p, until a hash was measured.
 const UNIT_SECS: f64 = 2e-7;
 
@@ -35,6 +37,20 @@ impl Cost {
             && (1..=MEMORY_MAX / 128).contains(&rows)
             && self.r > 0
             && (1..=WORK_MAX / rows).contains(&u64::from(self.p))
+    }
+
+    /// Bytes of memory that one hash takes.
+    pub fn memory_bytes(self) -> u64 {
+        (u64::from(self.r) << self.log_n.min(LOG_N_MAX)) * 128
+    }
+
+    /// Whether OWASP's password storage cheat sheet calls it enough: the more memory, the fewer
+    /// repetitions.
+    pub fn is_recommended(self) -> bool {
+        let least = OWASP.iter().rfind(|(log_n, _)| *log_n <= self.log_n);
+        let work =
+            |log_n: u8, r: u32, p: u32| f64::from(log_n).exp2() * f64::from(r) * f64::from(p);
+        least.is_some_and(|(log_n, p)| work(self.log_n, self.r, self.p) >= work(*log_n, 8, *p))
     }
 
     /// A first guess at the seconds that a hash takes.
@@ -209,6 +225,21 @@ mod tests {
         {
             assert_eq!(check(phc, b"password"), None, "{phc}");
         }
+    }
+
+    #[test]
+    fn the_recommended_costs_are_those_of_owasp() {
+        let cost = |log_n, r, p| Cost { log_n, r, p };
+        for (enough, less) in [
+            (cost(17, 8, 1), cost(16, 8, 1)),
+            (cost(16, 8, 2), cost(15, 8, 2)),
+            (cost(15, 8, 3), cost(14, 8, 4)),
+            (cost(14, 8, 5), cost(13, 8, 9)),
+            (cost(13, 8, 10), cost(12, 8, 100)),
+        ] {
+            assert!(enough.is_recommended() && !less.is_recommended(), "{enough:?} {less:?}");
+        }
+        assert_eq!(cost(14, 8, 5).memory_bytes(), 16 << 20);
     }
 
     #[test]

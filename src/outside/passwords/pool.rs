@@ -84,6 +84,12 @@ impl Drop for Place<'_> {
     }
 }
 
+/// How many threads are meant; 0: one less than there are cores, at least one.
+pub fn count(threads: usize) -> usize {
+    let cores = || thread::available_parallelism().map_or(1, |cores| cores.get());
+    if threads == 0 { (cores() - 1).max(1) } else { threads }
+}
+
 impl Pool {
     /// Starts `threads` threads (0: one less than there are cores, at least one) for jobs that take
     /// about `guess_secs`. A job that would wait more than `wait_max_ms` is refused.
@@ -98,8 +104,7 @@ impl Pool {
             wait_max_secs: wait_max_ms as f64 / 1_000.0,
             watch: stopwatch(),
         });
-        let cores = || thread::available_parallelism().map_or(1, |cores| cores.get());
-        let wanted = if threads == 0 { (cores() - 1).max(1) } else { threads };
+        let wanted = count(threads);
         let started = |number: &usize| {
             let shared = shared.clone();
             let hash = thread::Builder::new().name(format!("hash-{number}"));

@@ -6,7 +6,7 @@ use tollgate::realm::users::UserStatus;
 use tollgate::realm::{Applied, Command, EndReason, Outcome, Refusal};
 
 use super::commands::user;
-use super::rules::{Script, incorrect, locked};
+use super::script::{Script, incorrect, locked};
 
 const DAY: u64 = 86_400_000;
 

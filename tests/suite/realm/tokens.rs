@@ -5,7 +5,7 @@ use tollgate::realm::sessions::TokenHash;
 use tollgate::realm::{Command, EndReason, Outcome, Refusal, SessionNo};
 
 use super::commands::{hash, user};
-use super::rules::Script;
+use super::script::Script;
 
 const MINUTE: u64 = 60_000;
 
