@@ -45,7 +45,7 @@ const fn metric(
 }
 
 /// Every metric there is.
-pub static METRICS: [Metric; 12] = [
+pub static METRICS: [Metric; 15] = [
     metric("tollgate_connections", Kind::Gauge, &[], "open sockets"),
     metric("tollgate_sessions", Kind::Gauge, &[], "sessions that this node knows"),
     metric(
@@ -72,6 +72,14 @@ pub static METRICS: [Metric; 12] = [
         "connections closed by the gateway, by reason",
     ),
     metric("tollgate_turned_away_total", Kind::Counter, &[], "connections that found no place"),
+    metric("tollgate_mails_waiting", Kind::Gauge, &[], "mails that wait to be sent"),
+    metric("tollgate_mails_total", Kind::Counter, &["result"], "tries to send a mail, by result"),
+    metric(
+        "tollgate_directory_seconds",
+        Kind::Seconds,
+        &["result"],
+        "asking one server of a directory, by result",
+    ),
     metric(
         "tollgate_reloads_total",
         Kind::Counter,

@@ -150,6 +150,10 @@ fn refer(schema: &mut Value, name: &str) {
 fn who(access: Access) -> String {
     match access {
         Access::Anyone => "Everybody, also before the login.".to_owned(),
+        Access::HalfLogin => {
+            "Whoever has a session, or the REFRESH_AUTH_TOKEN of a login that must enrol."
+                .to_owned()
+        }
         Access::Session => "Whoever has a session.".to_owned(),
         Access::Right(right) => format!("Whoever has a session and the right {right}."),
         Access::RightOrSelf(right) => {

@@ -41,6 +41,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod store;
 pub mod strength;
+pub mod templates;
 pub mod throttle;
 pub mod upkeep;
 pub mod user_event;

@@ -16,7 +16,9 @@ mod event_delete_profile;
 mod event_delete_right;
 mod event_delete_user;
 mod event_delete_user_login_attempt;
+mod event_disable_mfa_for_user;
 mod event_disable_user;
+mod event_enable_mfa_for_user;
 mod event_enable_user;
 mod event_end_session;
 mod event_expire_user_password;
@@ -28,7 +30,12 @@ mod event_login_auth;
 mod event_login_details;
 mod event_login_prefs;
 mod event_logout;
+mod event_mfa_confirm_secret;
+mod event_mfa_create_secret;
+mod event_mfa_revoke_code;
+mod event_password_reset_action;
 mod event_reset_user_password;
+mod event_self_service_password_reset;
 mod event_user_profile_amend;
 mod event_verify_one_time_token;
 mod heartbeat_ping;
@@ -61,6 +68,8 @@ use crate::realm::Millis;
 pub enum Access {
     /// Everybody, also before the login.
     Anyone,
+    /// Whoever has a session, or in DETAILS the token of a login that waits for its second factor.
+    HalfLogin,
     /// Whoever has a session.
     Session,
     /// Whoever has a session and this right now.
@@ -230,7 +239,7 @@ fn answer<P: Prompt>(ask: &Ask<'_>, source_ref: Option<&str>) -> Result<String, 
 }
 
 /// Every message, the most frequent first.
-pub static TABLE: [Handler; 37] = [
+pub static TABLE: [Handler; 44] = [
     Handler::at_once::<event_heartbeat::Heartbeat>(),
     Handler::at_once::<heartbeat_ping::HeartbeatPing>(),
     Handler::of::<event_login_auth::LoginAuth>(),
@@ -260,6 +269,13 @@ pub static TABLE: [Handler; 37] = [
     Handler::of::<event_end_session::EndSession>(),
     Handler::of::<event_create_one_time_token::CreateOneTimeToken>(),
     Handler::of::<event_verify_one_time_token::VerifyOneTimeToken>(),
+    Handler::of::<event_mfa_create_secret::MfaCreateSecret>(),
+    Handler::of::<event_mfa_confirm_secret::MfaConfirmSecret>(),
+    Handler::of::<event_enable_mfa_for_user::EnableMfaForUser>(),
+    Handler::of::<event_disable_mfa_for_user::DisableMfaForUser>(),
+    Handler::of::<event_mfa_revoke_code::MfaRevokeCode>(),
+    Handler::of::<event_self_service_password_reset::SelfServicePasswordReset>(),
+    Handler::of::<event_password_reset_action::PasswordResetAction>(),
     Handler::of::<event_amend_connector_settings::AmendConnectorSettings>(),
     Handler::of::<req_connector_settings::ReqConnectorSettings>(),
     Handler::at_once::<resources_request::ResourcesRequest>(),
@@ -279,7 +295,7 @@ pub fn find(name: &str) -> Option<&'static Handler> {
 fn usable<'a>(ask: &'a Ask<'_>) -> impl Iterator<Item = &'static Handler> + 'a {
     TABLE.iter().filter(|row| match row.access {
         Access::Right(right) => holds(ask, right),
-        Access::Anyone | Access::Session | Access::RightOrSelf(_) => true,
+        Access::Anyone | Access::HalfLogin | Access::Session | Access::RightOrSelf(_) => true,
     })
 }
 

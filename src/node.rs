@@ -3,20 +3,23 @@
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::connections::Connections;
 use crate::notes::Notes;
 use crate::outside::clock::Clock;
 use crate::outside::descriptors;
+use crate::outside::keys::Keyring;
+use crate::outside::ldap::{Directory, Server};
+use crate::outside::mail::Mailer;
 use crate::outside::passwords::Passwords;
 use crate::polling::Polls;
 use crate::realm::ids::Location;
-use crate::realm::policy::{LockScope, WhenFull};
+use crate::realm::policy::{self, LockScope, WhenFull};
 use crate::realm::{Millis, Policy};
 use crate::replica::Replica;
 use crate::services::ServiceBoard;
-use crate::settings::{self, LoginErrors, Settings};
+use crate::settings::{self, AuthType, Connection, LoginErrors, Settings};
 use crate::throttle::Throttle;
 use crate::watch::{Limits, Watch};
 
@@ -40,6 +43,18 @@ pub struct Node {
     pub throttle: Throttle,
     /// Refusals for the audit trail.
     pub notes: Notes,
+    /// What secrets of second factors are sealed with; none: they are off.
+    pub keys: Option<Keyring>,
+    /// Directories, where passwords are checked by them.
+    pub directory: ArcSwap<Directory>,
+    /// Connections to the mail server.
+    pub mailer: Mailer,
+    /// Told when a mail may be due.
+    pub mail: Notify,
+    /// Resets that users asked for, by address.
+    pub asked_resets: Throttle,
+    /// Requests for resets that are being looked at.
+    pub resets: Arc<Semaphore>,
     /// The time.
     pub clock: Clock,
     /// Told when the configuration is another.
@@ -48,7 +63,12 @@ pub struct Node {
 
 impl Node {
     /// Puts a gateway together around a replica that has caught up.
-    pub fn new(settings: Settings, replica: Arc<Replica>, clock: Clock) -> Arc<Self> {
+    pub fn new(
+        settings: Settings,
+        replica: Arc<Replica>,
+        clock: Clock,
+        keys: Option<Keyring>,
+    ) -> Arc<Self> {
         let scrypt = &settings.security.scrypt;
         let passwords = Passwords::start(
             scrypt.cost(),
@@ -65,6 +85,12 @@ impl Node {
             passwords,
             services: ServiceBoard::new(settings.services.clone(), &settings.service_list),
             throttle: Throttle::default(),
+            keys,
+            directory: ArcSwap::from_pointee(Directory::new(servers(&settings))),
+            mailer: Mailer::default(),
+            mail: Notify::new(),
+            asked_resets: Throttle::default(),
+            resets: Arc::new(Semaphore::new(RESETS_AT_ONCE)),
             clock,
             replica,
             settings: ArcSwap::from_pointee(settings),
@@ -78,6 +104,12 @@ impl Node {
 
     /// Another configuration from now on. The realm has its part of it already.
     pub fn configure(&self, settings: Settings) {
+        let servers = servers(&settings);
+        // Servers that are the same keep what is known of them.
+        if !self.directory.load().is_of(&servers) {
+            self.directory.store(Arc::new(Directory::new(servers)));
+        }
+        self.mail.notify_one();
         self.settings.store(Arc::new(settings));
         self.watch.again(self.clock.now());
         self.reloaded.notify_waiters();
@@ -95,6 +127,30 @@ impl Node {
 }
 
 const DAY_MS: Millis = 86_400_000;
+/// Requests for resets that are looked at beside their answer; beyond, they are dropped.
+const RESETS_AT_ONCE: usize = 64;
+
+fn servers(settings: &Settings) -> Vec<Server> {
+    let authentication = &settings.security.authentication;
+    authentication.ldap.connection.iter().map(Connection::server).collect()
+}
+
+fn mfa(settings: &Settings) -> policy::Mfa {
+    let mfa = &settings.security.mfa;
+    let names = |list: &[String]| list.iter().map(|name| name.as_str().into()).collect();
+    let links = |it: &settings::Notify| policy::Links {
+        temporary_ms: it.temp_code_expiry_duration.millis(),
+        active_ms: it.active_code_expiry_duration.millis(),
+    };
+    policy::Mfa {
+        totp: mfa.qr_code.is_some(),
+        totp_for: names(&mfa.required_for),
+        link: mfa.notify.as_ref().map(links),
+        link_for: mfa.notify.as_ref().map(|it| names(&it.required_for)).unwrap_or_default(),
+        codes_max: mfa.max_attempts,
+        confirm_ms: mfa.qr_code.as_ref().map_or(0, |it| it.confirm_wait_period_secs * 1_000),
+    }
+}
 
 /// What the realm needs of the settings.
 pub fn policy(settings: &Settings) -> Policy {
@@ -129,6 +185,12 @@ pub fn policy(settings: &Settings) -> Policy {
         reset_ms: security.reset_window_ms(),
         blank_reset: security.reset_mode == settings::ResetMode::Blank,
         uniform: security.login_errors == LoginErrors::Uniform,
+        mfa: mfa(settings),
+        self_reset: security.genesis_password.self_service_reset.as_ref().map(|it| {
+            let (timeout_ms, cool_ms) = (it.timeout_ms(), it.cool_down_ms());
+            policy::SelfResets { timeout_ms, cool_ms }
+        }),
+        directory: security.authentication.kind == AuthType::Ldap,
         location: Location::parse(&settings.server.location).unwrap_or_default(),
     }
 }

@@ -4,7 +4,10 @@
 pub mod clock;
 pub mod descriptors;
 pub mod dice;
+pub mod keys;
+pub mod ldap;
 pub mod mail;
 pub mod passwords;
 pub mod seal;
 pub mod source;
+pub mod totp;

@@ -4,25 +4,32 @@
 //! [`Realm::plan`] decides and changes nothing; [`Realm::absorb`] takes in what was decided. Live
 //! traffic, replay of the log and loading of rows all go through `absorb`.
 
+pub mod active_codes;
 pub mod attempts;
 pub mod audit;
 pub mod command;
 pub mod connectors;
 mod credentials;
+mod directory;
 mod escalation;
 pub mod fields;
 mod founding;
+pub mod half_logins;
 pub mod ids;
 mod lists;
 mod logins;
 pub mod one_time;
+pub mod outbox;
 pub mod outcome;
+mod owned;
 pub mod policy;
 pub mod profiles;
 mod resets;
 pub mod rights;
 pub mod row;
 mod scan;
+pub mod second_factor;
+pub mod self_reset;
 pub mod sessions;
 mod user_records;
 pub mod users;
@@ -37,16 +44,22 @@ use serde::{Deserialize, Serialize};
 pub use audit::Audited;
 pub use command::{Command, Origin};
 pub use ids::{ProfileNo, RightNo, SessionNo, UserNo};
-pub use outcome::{Applied, EndReason, Ended, Outcome, Refusal};
+pub use outcome::{Applied, EndReason, Ended, MfaReason, Outcome, Refusal};
 pub use policy::Policy;
 pub use row::{Change, Key, Row};
 
+use active_codes::ActiveCode;
 use attempts::{Attempts, attempts_ref};
 use connectors::Connectors;
+use half_logins::Half;
 use one_time::OneTime;
+use outbox::Mail;
+use owned::Owneds;
 use profiles::Profile;
 use rights::Right;
 use row::{Counters, Retired};
+use second_factor::SecondFactor;
+use self_reset::SelfReset;
 use sessions::{Session, SessionId, TokenHash};
 use users::User;
 
@@ -101,10 +114,16 @@ pub struct Realm {
     attempts: BTreeMap<UserName, Attempts>,
     attempts_refs: BTreeMap<u64, UserName>,
     histories: BTreeMap<UserNo, Box<[Arc<str>]>>,
-    one_time: BTreeMap<TokenHash, OneTime>,
-    one_time_by_user: BTreeSet<(UserNo, Millis, TokenHash)>,
+    one_time: Owneds<OneTime>,
     connectors: Option<Connectors>,
     salt_check: Option<Arc<str>>,
+    second_factors: BTreeMap<UserNo, SecondFactor>,
+    halves: Owneds<Half>,
+    active_codes: BTreeMap<u64, ActiveCode>,
+    active_by_user: BTreeSet<(UserNo, u64)>,
+    self_resets: BTreeMap<UserNo, SelfReset>,
+    mails: BTreeMap<u64, Mail>,
+    mails_by_due: BTreeSet<(Millis, u64)>,
     seen: BTreeMap<EntryId, Millis>,
     seen_at: BTreeSet<(Millis, EntryId)>,
 }
@@ -189,6 +208,17 @@ impl Realm {
             Command::SetSaltCheck(check) => {
                 Applied::done(Outcome::Done, vec![Change::Put(Row::SaltCheck(check.clone()))])
             }
+            Command::FinishLogin(finish) => self.finish_login(at, finish),
+            Command::CreateSecret(create) => self.create_secret(at, create),
+            Command::ConfirmSecret(confirm) => self.confirm_secret(at, confirm),
+            Command::SetSecondFactor(by, name, on) => self.set_second_factor(at, by, name, *on),
+            Command::Reseal(resealed) => self.reseal(resealed),
+            Command::RevokeCode(by, no) => self.revoke_code(at, by, *no),
+            Command::AskReset(ask) => self.ask_reset(at, ask),
+            Command::ResetByToken(reset) => self.reset_by_token(at, reset),
+            Command::Draw(no, drawn) => self.draw(at, *no, drawn),
+            Command::Posted(no, posted) => self.posted(at, *no, *posted),
+            Command::FromDirectory(from) => self.from_directory(at, from),
             Command::Note(_) => Applied::done(Outcome::Done, Vec::new()),
         }
     }
@@ -243,12 +273,20 @@ impl Realm {
                 self.seen_at.insert((at, id));
             }
             Row::History(no, old) => drop(self.histories.insert(no, old)),
-            Row::OneTime(hash, it) => {
-                self.one_time_by_user.insert((it.user, it.until, hash));
-                self.one_time.insert(hash, it);
-            }
+            Row::OneTime(hash, it) => self.one_time.put(hash, it),
             Row::Connectors(connectors) => self.connectors = Some(connectors),
             Row::SaltCheck(check) => self.salt_check = Some(check),
+            Row::SecondFactor(no, it) => drop(self.second_factors.insert(no, it)),
+            Row::Half(hash, it) => self.halves.put(hash, it),
+            Row::ActiveCode(it) => {
+                self.active_by_user.insert((it.user, it.no));
+                self.active_codes.insert(it.no, it);
+            }
+            Row::SelfReset(no, it) => drop(self.self_resets.insert(no, it)),
+            Row::Mail(it) => {
+                self.mails_by_due.insert((it.due, it.no));
+                self.mails.insert(it.no, it);
+            }
         }
     }
 
@@ -300,13 +338,18 @@ impl Realm {
                 }
             }
             Key::History(no) => drop(self.histories.remove(no)),
-            Key::OneTime(hash) => {
-                if let Some(it) = self.one_time.remove(hash) {
-                    self.one_time_by_user.remove(&(it.user, it.until, *hash));
-                }
-            }
+            Key::OneTime(hash) => self.one_time.remove(hash),
             Key::Connectors => self.connectors = None,
             Key::SaltCheck => self.salt_check = None,
+            Key::SecondFactor(no) => drop(self.second_factors.remove(no)),
+            Key::Half(hash) => self.halves.remove(hash),
+            Key::ActiveCode(no) => {
+                self.active_codes.remove(no).map(|it| self.active_by_user.remove(&(it.user, *no)));
+            }
+            Key::SelfReset(no) => drop(self.self_resets.remove(no)),
+            Key::Mail(no) => {
+                self.mails.remove(no).map(|it| self.mails_by_due.remove(&(it.due, *no)));
+            }
         }
     }
 

@@ -4,7 +4,8 @@ use protocol::{Nack, NackCode};
 use serde_json::{Value, json};
 
 use crate::node::Node;
-use crate::realm::{Millis, Refusal};
+use crate::realm::second_factor::Demand;
+use crate::realm::{MfaReason, Millis, Refusal};
 use crate::settings::LoginErrors;
 
 /// The NACK for a refusal.
@@ -27,6 +28,7 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
             (text.to_owned(), Some(json!({ "SESSION": sessions })))
         }
         Refusal::NotAuthorised(right) => return Nack::not_authorised(&right),
+        Refusal::SecondFactor(reason, demand) => return second_factor(reason, demand),
         refusal => words(now, refusal),
     };
     let nack = Nack::new(code, text);
@@ -76,6 +78,11 @@ fn words(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
             let text = format!("the record has version {version} now; read it again");
             (text, Some(json!({ "RECORD_VERSION": version })))
         }
+        Refusal::TooSoon(until) => {
+            let wait = until.saturating_sub(now);
+            let text = "the next reset has to wait".to_owned();
+            (text, Some(json!({ "RETRY_AFTER_MS": wait })))
+        }
         Refusal::TokensFull(until) => {
             let wait = until.saturating_sub(now);
             let text = "the user has as many one-time tokens as allowed; wait until one ends";
@@ -96,6 +103,9 @@ fn plain(refusal: &Refusal) -> Option<&'static str> {
         Refusal::TokenOver => "the token is unknown, used or expired",
         Refusal::LivesDisagree => "a refresh token must live longer than an access token",
         Refusal::LastAdministrator => "nobody would be left who can amend users",
+        Refusal::OfDirectory => "the directory keeps this user's password; change it there",
+        Refusal::LocalUser => "the user name or the password is wrong",
+        Refusal::OutboxFull => "too many mails wait to be sent; try again later",
         Refusal::TooLong => "the record is too long; shorten its texts",
         _ => return None,
     })
@@ -108,6 +118,27 @@ fn locked(now: Millis, until: Option<Millis>) -> (String, Option<Value>) {
     let secs = until.saturating_sub(now).div_ceil(1_000);
     let text = format!("too many wrong passwords; try again in {secs} s");
     (text, Some(json!({ "RETRY_AFTER_SECS": secs })))
+}
+
+/// MFA_FAILED: what is missing, and which factor it is.
+pub fn second_factor(reason: MfaReason, demand: Demand) -> Nack {
+    let text = match (reason, demand) {
+        (MfaReason::Required, Demand::Link) => {
+            "a link was mailed; open it, or send its code as MFA_CODE"
+        }
+        (MfaReason::Required, _) => "send the code of your authenticator app as MFA_CODE",
+        (MfaReason::Invalid, Demand::Link) => {
+            "the code is wrong, used or over; another link was mailed"
+        }
+        (MfaReason::Invalid, _) => "the code is wrong or was used; wait for the next one",
+        (MfaReason::Enrol, _) => {
+            "a second factor is needed first: EVENT_MFA_CREATE_SECRET, EVENT_MFA_CONFIRM_SECRET"
+        }
+        (MfaReason::Expired, _) => "no secret waits to be confirmed; create another one",
+    };
+    let kind = if demand == Demand::Link { "NOTIFY" } else { "QR_CODE" };
+    let details = json!({ "REASON": reason.word(), "MFA": kind });
+    Nack::new(NackCode::MfaFailed, text).with(details)
 }
 
 /// An outcome that the command cannot have: a fault of the gateway.

@@ -3,46 +3,65 @@
 //! Flags win over the environment, the environment over the file, the file over the defaults.
 
 mod aliases;
+mod authentication;
 mod difference;
 mod document;
+mod duration;
 mod genesis_password;
 mod heartbeat;
 mod keys;
+mod ldap;
 mod login_ack;
 mod mail;
+mod mfa;
 mod mode;
 mod password_strength;
 mod secret;
 mod security;
+mod self_service_reset;
 mod server;
 mod services;
 mod source;
 mod store;
+mod templates;
 mod tls;
+
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::outside::keys::{KeyError, Keyring};
+
 pub use aliases::resolve as resolve_aliases;
+pub use authentication::{AuthType, Authentication};
 pub use difference::Difference;
 pub use document::Entry;
+pub use duration::Duration;
 pub use genesis_password::{GenesisPassword, LockScope, Retry, Validation};
 pub use heartbeat::Heartbeat;
+pub use ldap::{Connection, Ldap, LdapTls, OnFirstLogin, OnLoginSuccess};
 pub use login_ack::{AckField, CustomAck, LoginAck, Preference};
 pub use mail::{Mail, Transport};
+pub use mfa::{HashingAlgorithm, Mfa, Notify, QrCode};
 pub use mode::Mode;
 pub use password_strength::{Class, PasswordStrength};
 pub use secret::Secret;
 pub use security::{
     LoginErrors, OneTimeTokenVerify, ResetMode, Scrypt, Security, Sso, WhenSessionsAreFull,
 };
+pub use self_service_reset::{ResetMessage, SelfServiceReset};
 pub use server::{
     AckNaming, AddressRange, Limits, NackNaming, Server, ShutdownClose, SystemDateFormat,
 };
 pub use services::{Host, Order, PushServices, Service, ServiceList};
 pub use source::{SettingsError, merge};
 pub use store::{Engine, Store};
+pub use templates::Templates;
 pub use tls::Tls;
+
+/// The topic of the passwords that an administrator's reset mails.
+pub const RESET_TOPIC: &str = "PASSWORD_RESET";
 
 /// The whole configuration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +82,8 @@ pub struct Settings {
     pub store: Store,
     /// Sessions and passwords.
     pub security: Security,
+    /// What mails may say beside what they are about.
+    pub templates: Templates,
     /// How mails leave.
     pub mail: Mail,
 }
@@ -78,10 +99,37 @@ impl Settings {
         self.store.check(&mut wrong);
         self.security.check(&mut wrong);
         self.mail.check(&mut wrong);
-        if self.security.reset_mode == ResetMode::Email && self.mail.transport == Transport::Off {
+        templates::check(self, &mut wrong);
+        self.check_mails(&mut wrong);
+        if wrong.is_empty() { Ok(()) } else { Err(SettingsError::Invalid(wrong)) }
+    }
+
+    /// The keys that secrets of second factors are sealed with; none: they are off.
+    pub fn keyring(&self, dir: &Path) -> Result<Option<Keyring>, KeyError> {
+        let dir = (self.store.engine != Engine::Memory).then_some(dir);
+        self.security.mfa.qr_code.as_ref().map(|it| it.keyring(dir)).transpose()
+    }
+
+    /// Whoever is to get a mail must be able to.
+    fn check_mails(&self, wrong: &mut Vec<String>) {
+        let off = |topic: &str| self.mail.transport_of(topic) == Transport::Off;
+        if self.security.reset_mode == ResetMode::Email && off(RESET_TOPIC) {
             wrong
                 .push("security.reset_mode is email: mail.transport says how it leaves".to_owned());
         }
-        if wrong.is_empty() { Ok(()) } else { Err(SettingsError::Invalid(wrong)) }
+        if self.security.mfa.notify.as_ref().is_some_and(|it| off(&it.notify_topic)) {
+            wrong.push("security.mfa.notify: mail.transport says how its mails leave".to_owned());
+        }
+        let Some(reset) = &self.security.genesis_password.self_service_reset else { return };
+        let key = "security.genesis_password.self_service_reset";
+        if off(&reset.notify_topic) {
+            wrong.push(format!("{key}: mail.transport says how its mails leave"));
+        }
+        if reset.accept_client_url && self.mode == Mode::Hardened && !self.server.is_on_loopback() {
+            wrong.push(format!(
+                "{key}.accept_client_url lets strangers choose where tokens go; with mode = \
+                 \"hardened\" it is false off loopback"
+            ));
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What a gateway does by itself: ends sessions on time, tells the log of uses, checks services,
 //! keeps its clock.
 
+mod mail;
+pub mod secrets;
 pub mod services;
 
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     duties.spawn(trim_audit(node.clone()));
     duties.spawn(trim(node.clone()));
     duties.spawn(services::check(node.clone()));
+    duties.spawn(mail::deliver(node.clone()));
     duties
 }
 

@@ -14,5 +14,6 @@ pub use criteria::Criteria;
 pub use envelope::{Envelope, Malformed, SourceRef};
 pub use nack::{Fault, Nack, NackCode};
 pub use names::{
-    Description, Password, ProfileName, RefreshToken, RightCode, SessionToken, UserName,
+    Description, MfaCode, Password, ProfileName, RefreshToken, ResetToken, RightCode, SessionToken,
+    UserName,
 };

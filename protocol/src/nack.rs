@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::names::RefreshToken;
+
 macro_rules! codes {
     ($($variant:ident = $code:literal, $status:literal, $meaning:literal;)*) => {
         /// What is wrong, as a word that programs can act on (PROTOCOL, "Errors").
@@ -88,6 +90,8 @@ codes! {
         "The account is locked, for a time or by an administrator.";
     PasswordExpired = "PASSWORD_EXPIRED", "401 Unauthorized",
         "The password is right and must be changed first.";
+    MfaFailed = "MFA_FAILED", "401 Unauthorized",
+        "The second factor is missing or wrong; DETAILS.REASON says which.";
     SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized",
         "No session belongs to this message.";
     SessionExpired = "SESSION_EXPIRED", "401 Unauthorized",
@@ -146,10 +150,12 @@ pub struct Fault {
 }
 
 /// A refusal: at least one [`Fault`]; the first is mirrored at the root of the reply.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Nack {
     /// All that is wrong.
     pub faults: Vec<Fault>,
+    /// The token that is good only to finish a login whose first factor was right.
+    pub half: Option<RefreshToken>,
 }
 
 impl Nack {
@@ -157,6 +163,7 @@ impl Nack {
     pub fn new(code: NackCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
             faults: vec![Fault { code, text: text.into(), status: code.status(), details: None }],
+            half: None,
         }
     }
 
@@ -187,7 +194,13 @@ impl Nack {
         Self::new(NackCode::TooManyRequests, text).with(json!({ "RETRY_AFTER_MS": wait_ms }))
     }
 
-    /// The members of a NACK's root: CODE, TEXT, ERROR.
+    /// The same with the token of a half login: REFRESH_AUTH_TOKEN at the root.
+    pub fn half(mut self, token: &RefreshToken) -> Self {
+        self.half = Some(token.clone());
+        self
+    }
+
+    /// The members of a NACK's root: CODE, TEXT, ERROR, and the token of a half login.
     pub fn body(&self) -> impl Serialize + '_ {
         #[derive(Serialize)]
         #[serde(rename_all = "UPPERCASE")]
@@ -195,9 +208,16 @@ impl Nack {
             code: NackCode,
             text: &'a str,
             error: &'a [Fault],
+            #[serde(rename = "REFRESH_AUTH_TOKEN", skip_serializing_if = "Option::is_none")]
+            half: Option<&'a str>,
         }
         let text = self.faults.first().map_or("", |fault| &*fault.text);
-        Body { code: self.code(), text, error: &self.faults }
+        Body {
+            code: self.code(),
+            text,
+            error: &self.faults,
+            half: self.half.as_ref().map(RefreshToken::expose),
+        }
     }
 }
 

@@ -245,6 +245,14 @@ secret!(
     /// A password as a person typed it.
     Password
 );
+secret!(
+    /// MFA_CODE: of an app, a recovery code, of a mailed link, or an active code.
+    MfaCode
+);
+secret!(
+    /// RESET_TOKEN: of a mailed link. Good for one new password.
+    ResetToken
+);
 
 #[cfg(test)]
 mod tests {

@@ -96,10 +96,12 @@ impl Serve {
         let address = gate.local_addr()?;
         let management = &settings.server.management_listen;
         let management = (!management.is_empty()).then(|| bind(management)).transpose()?;
+        let keys = settings.keyring(&self.data_dir)?;
         let first = first_start::administrator(&settings, opened)?;
         let told = first.as_ref().map(|first| first.tell(&self.data_dir)).transpose()?;
         opened.prepare(&settings, first.map(|first| first.user)).await?;
-        let node = Node::new(settings, opened.replica.clone(), clock);
+        let node = Node::new(settings, opened.replica.clone(), clock, keys);
+        upkeep::secrets::look(&node);
         let (stop, stopped) = watch::channel(false);
         let mut duties = upkeep::start(&node);
         if let Some(tls) = &tls {

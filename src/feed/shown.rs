@@ -4,6 +4,7 @@ use protocol::UserName;
 use protocol::criteria::{Column, Kind, Value};
 
 use super::row::{DataRow, Field};
+use crate::realm::active_codes::ActiveCode;
 use crate::realm::attempts::Attempts;
 use crate::realm::profiles::Profile;
 use crate::realm::rights::Right;
@@ -46,6 +47,8 @@ pub(super) const SESSION_ID: usize = 4;
 pub(super) const LOGOUT_OTHERS: &str = "LOGOUT_OTHERS";
 pub(super) static LOGIN_ATTEMPTS: [Column; 4] =
     [name("USER_NAME"), number("ATTEMPTS"), number("LOCKED_UNTIL"), VERSION];
+pub(super) static ACTIVE_CODES: [Column; 5] =
+    [text("ID"), name("USER_NAME"), number("ISSUED_AT"), number("EXPIRES_AT"), VERSION];
 pub(super) static AUDIT_EVENTS: [Column; 11] = [
     number("SEQUENCE"),
     number("AT"),
@@ -130,6 +133,16 @@ pub(super) fn login_attempt(name: &UserName, attempts: &Attempts) -> DataRow {
         count.locked_until.map_or(Field::Null, |until| Field::Number(until as i64)),
         Field::Number(1),
     ])
+}
+
+pub(super) fn active_code(realm: &Realm, code: &ActiveCode) -> Option<DataRow> {
+    Some(DataRow::new([
+        Field::text(code.no.to_string()),
+        Field::text(realm.user(code.user)?.name.shared()),
+        Field::Number(code.issued as i64),
+        Field::Number(code.until as i64),
+        Field::Number(1),
+    ]))
 }
 
 pub(super) fn profile(profile: &Profile) -> DataRow {

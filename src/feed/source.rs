@@ -23,6 +23,8 @@ pub enum Source {
     ActiveSessions,
     /// Names with wrong passwords.
     LoginAttempts,
+    /// Codes that stand for second factors.
+    ActiveCodes,
     /// The audit trail, newest first.
     AuditEvents,
     /// Services to connect to, one row a host.
@@ -53,6 +55,7 @@ impl Source {
         ("ALL_RIGHTS", Source::AllRights),
         ("ACTIVE_SESSIONS", Source::ActiveSessions),
         ("USER_LOGIN_ATTEMPT", Source::LoginAttempts),
+        ("MFA_ACTIVE_CODES", Source::ActiveCodes),
         ("AUDIT_EVENTS", Source::AuditEvents),
         ("SERVICES", Source::Services),
     ];
@@ -71,6 +74,7 @@ impl Source {
             Source::AllRights => &shown::ALL_RIGHTS,
             Source::ActiveSessions => &shown::ACTIVE_SESSIONS,
             Source::LoginAttempts => &shown::LOGIN_ATTEMPTS,
+            Source::ActiveCodes => &shown::ACTIVE_CODES,
             Source::AuditEvents => &shown::AUDIT_EVENTS,
             Source::Services => &shown::SERVICES,
         }
@@ -105,14 +109,14 @@ impl Source {
     pub fn user_column(self) -> Option<usize> {
         match self {
             Source::UserRights | Source::ActiveSessions => Some(0),
-            Source::AllUsers => Some(1),
+            Source::AllUsers | Source::ActiveCodes => Some(1),
             _ => None,
         }
     }
 
     /// Sources whose rows belong to users.
-    pub(super) const OF_USERS: [Source; 3] =
-        [Source::UserRights, Source::AllUsers, Source::ActiveSessions];
+    pub(super) const OF_USERS: [Source; 4] =
+        [Source::UserRights, Source::AllUsers, Source::ActiveSessions, Source::ActiveCodes];
 
     /// The columns that hold the word by which rows are found: a right's code, a profile's name.
     pub(super) fn word_columns(self) -> &'static [usize] {
@@ -162,6 +166,7 @@ impl Source {
             Source::ActiveSessions => {
                 realm.session(SessionNo(row)).is_some_and(|session| session.user == viewer)
             }
+            Source::ActiveCodes => realm.active_code_at(row).is_some_and(|it| it.user == viewer),
             Source::LoginAttempts | Source::AuditEvents => false,
             Source::Services => true,
         }
@@ -186,6 +191,7 @@ impl Source {
                 let with_id = session.user == viewer || realm.holds_code(viewer, LOGOUT_OTHERS);
                 shown::active_session(realm, session, with_id)
             }
+            Source::ActiveCodes => shown::active_code(realm, realm.active_code_at(row)?),
             // These rows are not the realm's.
             Source::AuditEvents | Source::Services => None,
         }
@@ -230,6 +236,13 @@ impl Source {
             (Source::ActiveSessions, None) => {
                 step(realm.sessions_after(after.map(SessionNo)).map(|session| session.no.0))
             }
+            (Source::ActiveCodes, Some(users)) => {
+                let rows = users.iter().flat_map(|user| realm.active_codes_of(*user));
+                let rows: BTreeSet<_> =
+                    rows.filter(|row| after.is_none_or(|at| *row > at)).collect();
+                step(rows.into_iter())
+            }
+            (Source::ActiveCodes, None) => step(realm.active_codes_after(after)),
             (Source::LoginAttempts, _) => step(realm.attempts_after(after)),
             (Source::AuditEvents | Source::Services, _) => Scanned { rows: Vec::new(), next: None },
         }

@@ -9,11 +9,12 @@ use crate::realm::profiles::ProfileStatus;
 use crate::realm::{Change, Key, ProfileNo, Realm, RightNo, Row, SessionNo, UserNo};
 
 /// The sources whose rows are records, one row each.
-pub(super) const ENTITIES: [Source; 5] = [
+pub(super) const ENTITIES: [Source; 6] = [
     Source::AllUsers,
     Source::AllProfiles,
     Source::AllRights,
     Source::ActiveSessions,
+    Source::ActiveCodes,
     Source::LoginAttempts,
 ];
 
@@ -59,6 +60,13 @@ impl Before {
                     (Source::ActiveSessions, row, user)
                 }
                 Some((Source::AllUsers, row)) => (Source::AllUsers, row, Some(UserNo(row as u32))),
+                Some((Source::ActiveCodes, row)) => {
+                    let user = match change {
+                        Change::Put(Row::ActiveCode(code)) => Some(code.user),
+                        _ => realm.active_code_at(row).map(|code| code.user),
+                    };
+                    (Source::ActiveCodes, row, user)
+                }
                 Some((source, row)) => (source, row, None),
                 None => continue,
             };
@@ -116,6 +124,8 @@ fn record(change: &Change) -> Option<(Source, RowRef)> {
         Change::Delete(Key::Right(no)) => (Source::AllRights, no.0.into()),
         Change::Put(Row::Session(session)) => (Source::ActiveSessions, session.no.0),
         Change::Delete(Key::Session(no)) => (Source::ActiveSessions, no.0),
+        Change::Put(Row::ActiveCode(code)) => (Source::ActiveCodes, code.no),
+        Change::Delete(Key::ActiveCode(no)) => (Source::ActiveCodes, *no),
         Change::Put(Row::Attempts(name, _)) | Change::Delete(Key::Attempts(name)) => {
             (Source::LoginAttempts, attempts_ref(name))
         }

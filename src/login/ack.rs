@@ -1,6 +1,6 @@
 //! The login ack: what a GUI is told of its session (PROTOCOL §5).
 
-use protocol::{RefreshToken, SessionToken};
+use protocol::{MfaCode, RefreshToken, SessionToken};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -51,6 +51,12 @@ struct Details {
     /// Whether that is soon.
     #[serde(skip_serializing_if = "Option::is_none")]
     notify_expiry: Option<bool>,
+    /// After a login by a mailed link: what stands for the second factor from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_code: Option<String>,
+    /// For how many minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_code_expiry_mins: Option<u64>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -83,6 +89,13 @@ impl LoginAck {
         self.refresh_auth_token = Some(refresh.expose().to_owned());
         self
     }
+
+    /// Adds the active code, and for how long it is good.
+    pub fn remembering(mut self, code: &MfaCode, millis: Millis) -> Self {
+        self.details.mfa_code = Some(code.expose().to_owned());
+        self.details.mfa_code_expiry_mins = Some(millis / 60_000);
+        self
+    }
 }
 
 /// The ack for a session as it is now, without secrets; none if it has just ended.
@@ -112,6 +125,8 @@ pub fn ack(call: &Call, session: SessionNo) -> Option<LoginAck> {
             last_login_datetime: session.before.last_login,
             days_to_password_expiry: left,
             notify_expiry: left.map(|days| days <= u64::from(notice)),
+            mfa_code: None,
+            mfa_code_expiry_mins: None,
         };
         let code = |right| Some(realm.right(right)?.code.to_string());
         let name = |profile| Some(realm.profile(profile)?.name.to_string());

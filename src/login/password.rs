@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use protocol::{Nack, Password, UserName};
 
+use super::directory;
 use crate::call::Call;
 use crate::outside::passwords::{Checked, Stored};
 use crate::outside::source::Source;
@@ -12,6 +13,7 @@ use crate::realm::command::{Fingerprint, Peer, Verdict};
 use crate::realm::users::User;
 use crate::realm::{Realm, Refusal};
 use crate::refusal;
+use crate::settings::AuthType;
 
 /// A password that was checked outside the realm, and against what.
 pub struct CheckedPassword {
@@ -23,9 +25,13 @@ pub struct CheckedPassword {
     pub renewed: Option<Arc<str>>,
     /// From where, as locks count it.
     pub peer: Peer,
+    /// Whether a directory checked it, and nothing else did.
+    pub directory: bool,
+    /// Whether that directory alone decides about locks and the age of passwords.
+    pub bypass: bool,
 }
 
-/// Checks a password. An unknown name costs what a known one costs; a locked one costs nothing.
+/// Checks a password against the hash that is kept here. An unknown name costs what a known one costs; a locked one costs nothing.
 pub async fn check(
     call: &Call,
     name: &UserName,
@@ -50,7 +56,32 @@ pub async fn check(
         Checked::Matched { renewed } => (Verdict::Matched, renewed.map(Into::into)),
         Checked::Wrong => (Verdict::Wrong, None),
     };
-    Ok(CheckedPassword { verdict, checked, renewed, peer })
+    Ok(CheckedPassword { verdict, checked, renewed, peer, directory: false, bypass: false })
+}
+
+/// Checks the password of a login by whoever checks passwords of this user.
+pub async fn authenticate(
+    call: &Call,
+    name: &UserName,
+    password: &Password,
+) -> Result<CheckedPassword, Nack> {
+    let kind = {
+        let settings = call.node.settings();
+        let authentication = &settings.security.authentication;
+        let internal = authentication.internal_users.iter().any(|it| name.is(it));
+        if internal { AuthType::Internal } else { authentication.kind }
+    };
+    match kind {
+        AuthType::Internal => check(call, name, password).await,
+        AuthType::Ldap => directory::check(call, name, password).await,
+        AuthType::Hybrid => {
+            let mut checked = check(call, name, password).await?;
+            if checked.verdict == Verdict::Matched {
+                checked.verdict = directory::confirm(call, name, password).await?;
+            }
+            Ok(checked)
+        }
+    }
 }
 
 /// Where somebody comes from who says to be this user.

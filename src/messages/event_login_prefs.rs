@@ -37,9 +37,17 @@ impl Message for LoginPrefs {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, _: &Call) -> Result<Ack, Nack> {
-        let details =
-            Details { password_reset_type: "ADMIN", mfa: Vec::new(), authentication: "INTERNAL" };
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let settings = call.node.settings();
+        let security = &settings.security;
+        let by_mail = security.genesis_password.self_service_reset.is_some();
+        let codes = security.mfa.qr_code.as_ref().map(|_| "QR_CODE");
+        let links = security.mfa.notify.as_ref().map(|_| "NOTIFY");
+        let details = Details {
+            password_reset_type: if by_mail { "EMAIL" } else { "ADMIN" },
+            mfa: codes.into_iter().chain(links).collect(),
+            authentication: security.authentication.kind.word(),
+        };
         Ok(Ack { details })
     }
 }

@@ -12,10 +12,8 @@ use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
 use crate::outside::dice;
-use crate::outside::mail::{self, Letter};
 use crate::realm::Command;
 use crate::realm::command::ResetPassword;
-use crate::realm::users::ATTRIBUTES;
 use crate::settings::ResetMode;
 use crate::user_event::{self, Done};
 
@@ -36,21 +34,27 @@ impl Message for ResetUserPassword {
 
     async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
         let policy = call.read(|realm| realm.policy().clone());
-        let reset = |credential: Option<Arc<str>>| -> Result<Command, Nack> {
-            let reset = ResetPassword { user_name: self.user_name.clone(), credential };
+        let reset = |credential: Option<Arc<str>>, mailed| -> Result<Command, Nack> {
+            let reset = ResetPassword { user_name: self.user_name.clone(), credential, mailed };
             Ok(Command::ResetPassword(call.by()?, reset))
         };
-        let by_mail = call.node.settings().security.reset_mode == ResetMode::Email;
-        let address = by_mail.then(|| mail_address(call, &self.user_name)).transpose()?;
+        if call.node.settings().security.reset_mode == ResetMode::Email {
+            reachable(call, &self.user_name)?;
+            // The password is drawn when its mail leaves; until then none logs in.
+            let done = user_event::run(call, reset(None, true)?).await?;
+            call.node.mail.notify_one();
+            return Ok(done);
+        }
         if call.root.validate {
-            return user_event::run(call, reset(None)?).await;
+            return user_event::run(call, reset(None, false)?).await;
         }
         if policy.blank_reset {
             let minutes = policy.reset_ms.div_ceil(60_000);
             let warning = format!(
                 "for {minutes} min whoever sends a blank OLD_PASSWORD first sets the password"
             );
-            let done = user_event::run_telling(call, reset(None)?, None, Some(warning)).await?;
+            let command = reset(None, false)?;
+            let done = user_event::run_telling(call, command, None, Some(warning)).await?;
             tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
             return Ok(done);
         }
@@ -58,50 +62,21 @@ impl Message for ResetUserPassword {
         let password = Password::new(drawn.as_str());
         let hash = call.node.passwords.hash(call.caller.address, password).await;
         let hash = hash.map_err(|busy| call.busy(busy))?;
-        let command = reset(Some(hash.into()))?;
-        let Some(address) = address else {
-            return user_event::run_telling(call, command, Some(drawn), None).await;
-        };
-        // The password holds before it leaves: a mail never says what is not so.
-        let done = user_event::run(call, command).await?;
-        send(call, &address, &drawn, policy.reset_ms.div_ceil(60_000)).await?;
-        Ok(done)
+        user_event::run_telling(call, reset(Some(hash.into()), false)?, Some(drawn), None).await
     }
 }
 
-/// Where a user is reached. Of a user who is not there the command has its own refusal.
-fn mail_address(call: &Call, name: &UserName) -> Result<String, Nack> {
-    let number = ATTRIBUTES.iter().position(|it| *it == "EMAIL_ADDRESS").unwrap_or_default();
-    let known = call.read(|realm| {
-        let user = realm.user_by_name(name)?;
-        Some(user.attribute(number as u8).map(str::to_owned))
+/// Whether a mail can reach a user. Of one who is not there the command has its own refusal.
+fn reachable(call: &Call, name: &UserName) -> Result<(), Nack> {
+    let unreachable = call.read(|realm| {
+        let user = realm.user_by_name(name);
+        user.is_some_and(|user| !user.directory && user.mail_address().is_none())
     });
-    match known {
-        Some(None) => {
-            let text = "the user has no EMAIL_ADDRESS to which a new password could be sent";
-            Err(Nack::new(NackCode::MissingField, text).with(json!({ "FIELD": "EMAIL_ADDRESS" })))
-        }
-        known => Ok(known.flatten().unwrap_or_default()),
+    if unreachable {
+        let text = "the user has no EMAIL_ADDRESS to which a new password could be sent";
+        return Err(
+            Nack::new(NackCode::MissingField, text).with(json!({ "FIELD": "EMAIL_ADDRESS" }))
+        );
     }
-}
-
-/// Sends the one-time password; the ACK says that the mail server took it.
-async fn send(call: &Call, address: &str, password: &str, minutes: u64) -> Result<(), Nack> {
-    let (post, from, product) = {
-        let settings = call.node.settings();
-        let product = settings.server.product_name.clone();
-        (settings.mail.post(), settings.mail.from.clone(), product)
-    };
-    let subject = format!("Your password for {product} was reset");
-    let body = format!(
-        "Your password for {product} was reset by an administrator.\n\n\
-         One-time password: {password}\n\n\
-         Log in with it within {minutes} minutes and choose a password of your own.\n"
-    );
-    let letter = Letter { from: &from, to: address, subject: &subject, body };
-    mail::send(&post, letter).await.map_err(|error| {
-        tracing::warn!(%error, "the mail of a password reset did not leave");
-        let text = "the password was reset, but its mail could not be sent; reset it again later";
-        Nack::new(NackCode::Unavailable, text)
-    })
+    Ok(())
 }

@@ -7,13 +7,18 @@ use std::time::Duration;
 
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
+use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls as Encryption, TlsParameters};
 use lettre::{
     Address, AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     transport,
 };
+use parking_lot::Mutex;
 
+/// Connections to the mail server, and how long one is kept without use.
+const CONNECTIONS: u32 = 4;
+const IDLE: Duration = Duration::from_secs(30);
 /// A server that takes longer for one step is down.
 const STEP_WAIT: Duration = Duration::from_secs(5);
 /// And so is one that takes longer for all of them.
@@ -64,6 +69,8 @@ pub enum Tls {
 
 /// One letter.
 pub struct Letter<'a> {
+    /// Its Message-ID: the same as long as it is the same letter.
+    pub id: &'a str,
     /// Whom it is from.
     pub from: &'a str,
     /// Whom it is for.
@@ -102,23 +109,52 @@ pub fn is_sender(text: &str) -> bool {
     text.parse::<Mailbox>().is_ok()
 }
 
-/// Sends a letter; when this is done, the server has taken it.
-pub async fn send(post: &Post, letter: Letter<'_>) -> Result<(), MailError> {
-    let message = Message::builder()
-        .from(letter.from.parse()?)
-        .to(letter.to.parse()?)
-        .subject(letter.subject)
-        .header(ContentType::TEXT_PLAIN)
-        .message_id(None)
-        .body(letter.body)?;
-    let sent = async {
-        match post {
-            Post::Off => Err(MailError::Off),
-            Post::File(folder) => keep(folder, message).await,
-            Post::Smtp(smtp) => smtp.transport()?.send(message).await.map(drop).map_err(Into::into),
+/// The domain of whom a mail is from: Message-IDs are made there.
+pub fn domain(from: &str) -> String {
+    let mailbox = from.parse::<Mailbox>();
+    mailbox.map_or_else(|_| "localhost".to_owned(), |it| it.email.domain().to_owned())
+}
+
+/// Sends letters; connections to a mail server are kept and used again.
+#[derive(Default)]
+pub struct Mailer {
+    pool: Mutex<Option<(Smtp, Transport)>>,
+}
+
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+impl Mailer {
+    /// Sends a letter; when this is done, the server has taken it.
+    pub async fn send(&self, post: &Post, letter: Letter<'_>) -> Result<(), MailError> {
+        let message = Message::builder()
+            .from(letter.from.parse()?)
+            .to(letter.to.parse()?)
+            .subject(letter.subject)
+            .header(ContentType::TEXT_PLAIN)
+            .message_id(Some(letter.id.to_owned()))
+            .body(letter.body)?;
+        let sent = async {
+            match post {
+                Post::Off => Err(MailError::Off),
+                Post::File(folder) => keep(folder, message).await,
+                Post::Smtp(smtp) => {
+                    self.transport(smtp)?.send(message).await.map(drop).map_err(Into::into)
+                }
+            }
+        };
+        tokio::time::timeout(WAIT, sent).await.unwrap_or(Err(MailError::Silence))
+    }
+
+    /// The connections to this server; those to another one are given up.
+    fn transport(&self, smtp: &Smtp) -> Result<Transport, MailError> {
+        let mut pool = self.pool.lock();
+        if let Some((_, transport)) = pool.as_ref().filter(|(known, _)| known == smtp) {
+            return Ok(transport.clone());
         }
-    };
-    tokio::time::timeout(WAIT, sent).await.unwrap_or(Err(MailError::Silence))
+        let transport = smtp.transport()?;
+        *pool = Some((smtp.clone(), transport.clone()));
+        Ok(transport)
+    }
 }
 
 async fn keep(folder: &Path, message: Message) -> Result<(), MailError> {
@@ -129,10 +165,12 @@ async fn keep(folder: &Path, message: Message) -> Result<(), MailError> {
 }
 
 impl Smtp {
-    fn transport(&self) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
+    fn transport(&self) -> Result<Transport, MailError> {
         // "Dangerous" is what it is without the next line.
         let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host);
-        let mut builder = builder.port(self.port).tls(self.encryption()?).timeout(Some(STEP_WAIT));
+        let pool = PoolConfig::new().max_size(CONNECTIONS).idle_timeout(IDLE);
+        let builder = builder.port(self.port).tls(self.encryption()?).timeout(Some(STEP_WAIT));
+        let mut builder = builder.pool_config(pool);
         if let Some((user, password)) = &self.login {
             builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
         }

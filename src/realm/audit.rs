@@ -1,10 +1,14 @@
 //! Audit: who did what, from where, and what it was before and after. Made of the realm before a
 //! command and of what the command came to, so that a replay makes the same.
 
+use protocol::NackCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::command::{By, Command, Noted, Origin, ProfileWanted, SpendOneTime, UserWanted};
+use super::command::{
+    By, Command, ConfirmSecret, CreateSecret, Enroller, Noted, Origin, ProfileWanted, SpendOneTime,
+    UserWanted,
+};
 use super::fields::FieldChange;
 use super::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
 use super::{Millis, Realm, SessionNo};
@@ -62,7 +66,7 @@ impl Realm {
             }
             // The first one replaces nothing.
             (Command::SetSaltCheck(_), _) if self.salt_check.is_none() => return Vec::new(),
-            (Command::Touch(_), _)
+            (Command::Touch(_) | Command::Posted(..), _)
             | (_, Outcome::Repeated | Outcome::EndedSessions(0))
             | (_, Outcome::Refused(Refusal::StaleCredential)) => return Vec::new(),
             (Command::Sweep, _) => return self.of_ended(at, applied),
@@ -74,6 +78,7 @@ impl Realm {
         let (user_name, target) = self.subject(command);
         let code = match &applied.outcome {
             Outcome::Refused(refusal) => refusal.code().code(),
+            Outcome::HalfDone(..) => NackCode::MfaFailed.code(),
             _ => "OK",
         };
         let row = Audited {
@@ -175,8 +180,37 @@ impl Realm {
                 _ => (None, None),
             },
             Command::Found(it) => (None, it.administrator.as_ref().and_then(|it| name(&it.name))),
+            Command::FinishLogin(it) => {
+                let user = self.user_by_half(&it.token).and_then(|user| name(&user.name));
+                (user.clone(), user)
+            }
+            Command::CreateSecret(CreateSecret { by: who, user_name, .. })
+            | Command::ConfirmSecret(ConfirmSecret { by: who, user_name, .. }) => {
+                let who = match who {
+                    Enroller::By(who) => by(who),
+                    Enroller::Half(half) => {
+                        self.user_by_half(half).and_then(|user| name(&user.name))
+                    }
+                };
+                (who.clone(), user_name.as_ref().map(ToString::to_string).or(who))
+            }
+            Command::SetSecondFactor(who, it, _) => (by(who), name(it)),
+            Command::RevokeCode(who, no) => {
+                let code = self.active_code_at(*no);
+                let user = code.and_then(|code| self.user(code.user));
+                (by(who), user.and_then(|user| name(&user.name)))
+            }
+            Command::AskReset(it) => (None, name(&it.user_name)),
+            Command::ResetByToken(it) => (name(&it.user_name), name(&it.user_name)),
+            Command::Draw(no, _) => {
+                let mail = self.mails.get(no).and_then(|mail| self.user(mail.user));
+                (None, mail.and_then(|user| name(&user.name)))
+            }
+            Command::FromDirectory(it) => (None, name(&it.user_name)),
             Command::SetPolicy(_)
             | Command::Touch(_)
+            | Command::Reseal(_)
+            | Command::Posted(..)
             | Command::Sweep
             | Command::Restore(_)
             | Command::SetSaltCheck(_)
@@ -200,6 +234,9 @@ fn by_itself(command: &Command) -> &'static str {
         Command::SetCredential(_) => "USER_PASSWD",
         Command::Restore(_) => "IMPORT",
         Command::End(_) | Command::Sweep => "SESSION_ENDED",
+        Command::AskReset(_) => "EVENT_SELF_SERVICE_PASSWORD_RESET",
+        Command::Draw(..) => "MAIL",
+        Command::Reseal(_) => "REKEY",
         _ => "OPERATOR",
     }
 }

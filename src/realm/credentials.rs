@@ -30,6 +30,9 @@ impl Realm {
             let (refusal, changes) = self.count_wrong(at, name, &change.peer);
             return Applied::done(Outcome::Refused(refusal), changes);
         };
+        if user.directory && !self.policy.uniform {
+            return Applied::refused(Refusal::OfDirectory);
+        }
         if user.credential.as_deref().map(Fingerprint::of) != change.checked {
             return Applied::refused(Refusal::StaleCredential);
         }
@@ -46,7 +49,7 @@ impl Realm {
             return Applied::refused(Refusal::Locked { until: None });
         }
         let forgiven = self.forgive(name, &change.peer);
-        self.renew(at, user, credential.clone(), change.keep, forgiven)
+        self.renew(at, user, credential.clone(), change.keep, true, forgiven)
     }
 
     /// The operator sets a password on a stopped store.
@@ -56,13 +59,14 @@ impl Realm {
         };
         let known = self.attempts.contains_key(&user.name);
         let forgiven = known.then(|| Change::Delete(Key::Attempts(user.name.clone())));
-        self.renew(at, user, set.credential.clone(), None, forgiven)
+        self.renew(at, user, set.credential.clone(), None, true, forgiven)
     }
 
     /// Whether the password must be changed because of its age. One that was never set has none.
     pub fn is_too_old(&self, at: Millis, user: &User) -> bool {
         let age = self.policy.password_age_ms;
-        age.is_some_and(|age| at >= user.credential_at.saturating_add(age))
+        let is_over = |age| at >= user.credential_at.saturating_add(age);
+        !user.directory && age.is_some_and(is_over)
     }
 
     /// The hashes that a new password of this user must not match: the current one and those before
@@ -84,15 +88,18 @@ impl Realm {
         (all != known).then(|| Row::History(user.no, all.into()))
     }
 
-    fn renew(
+    /// The new password holds. `ends`: the user's other sessions do not live on.
+    pub(super) fn renew(
         &self,
         at: Millis,
         old: &User,
         credential: Arc<str>,
         keep: Option<super::ids::SessionNo>,
-        forgiven: Option<Change>,
+        ends: bool,
+        also: impl IntoIterator<Item = Change>,
     ) -> Applied {
-        let mut user = User { credential: Some(credential), credential_at: at, ..old.clone() };
+        let credential = Some(credential);
+        let mut user = User { credential, credential_at: at, directory: false, ..old.clone() };
         if user.status != UserStatus::Disabled {
             user.status = UserStatus::Enabled;
         }
@@ -101,8 +108,10 @@ impl Realm {
         let mut steps = Steps::default();
         steps.put(Row::User(user));
         self.history_after(old).into_iter().for_each(|row| steps.put(row));
-        steps.changes.extend(forgiven);
-        self.end_all(no, EndReason::PasswordChanged, keep, &mut steps);
+        steps.changes.extend(also);
+        if ends {
+            self.end_all(no, EndReason::PasswordChanged, keep, &mut steps);
+        }
         steps.applied(Outcome::Done)
     }
 }

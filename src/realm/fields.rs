@@ -25,7 +25,7 @@ pub struct FieldChange {
 }
 
 /// Fields of records, relations and sessions that are told, beside a user's attributes.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 17] = [
     "ID",
     "NAME",
     "CODE",
@@ -41,6 +41,8 @@ const FIELDS: [&str; 15] = [
     "ACCESS_TOKEN_LIFE_TIME",
     "REFRESH_TOKEN_LIFE_TIME",
     "ONE_TIME_TOKEN_LIFE_TIME",
+    "PENDING",
+    "RECOVERY_CODES",
 ];
 
 impl Realm {
@@ -99,13 +101,18 @@ impl Sight<'_> {
             Key::Attempts(name) => ("USER_LOGIN_ATTEMPT", name.to_string()),
             Key::Right(no) => ("RIGHT", self.right(*no)?),
             Key::Connectors => ("CONNECTOR_SETTINGS", String::new()),
+            Key::SecondFactor(no) => ("SECOND_FACTOR", self.user(*no)?),
+            Key::ActiveCode(no) => ("MFA_ACTIVE_CODE", no.to_string()),
             Key::Policy
             | Key::Counters
             | Key::Retired(_)
             | Key::Seen(_)
             | Key::History(_)
             | Key::OneTime(_)
-            | Key::SaltCheck => return None,
+            | Key::SaltCheck
+            | Key::Half(_)
+            | Key::SelfReset(_)
+            | Key::Mail(_) => return None,
         })
     }
 
@@ -169,7 +176,7 @@ impl Sight<'_> {
                 .grants_of(*profile)
                 .any(|it| it == *right)
                 .then_some(Row::Grant(*profile, *right)),
-            Key::Connectors => realm.row(key),
+            Key::Connectors | Key::SecondFactor(_) | Key::ActiveCode(_) => realm.row(key),
             _ => None,
         }
     }
@@ -199,6 +206,12 @@ impl Sight<'_> {
                     "ONE_TIME_TOKEN_LIFE_TIME": secs(it.one_time_ms),
                 })
             }
+            Row::SecondFactor(_, it) => json!({
+                "STATUS": it.confirmed.as_ref().map(|_| on_or_off(it.enabled)),
+                "PENDING": it.pending.as_ref().map(|_| true),
+                "RECOVERY_CODES": it.confirmed.as_ref().map(|_| it.recovery.len()),
+            }),
+            Row::ActiveCode(it) => json!({ "USER_NAME": self.user(it.user) }),
             Row::Grant(_, right) | Row::Direct(_, right) => {
                 json!({ "RIGHT_CODE": self.right(*right) })
             }
@@ -206,6 +219,10 @@ impl Sight<'_> {
         };
         if let Value::Object(map) = shown { map } else { Map::new() }
     }
+}
+
+fn on_or_off(enabled: bool) -> &'static str {
+    if enabled { "ENABLED" } else { "DISABLED" }
 }
 
 /// All that may be told of a user: of the password only that there is one.

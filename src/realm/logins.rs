@@ -2,12 +2,14 @@
 
 use protocol::UserName;
 
-use super::command::{Fingerprint, Login, Pair, Peer, Refresh, Verdict};
+use super::command::{Fingerprint, Login, Pair, Peer, Refresh, Second, Verdict};
+use super::half_logins::Half;
 use super::ids::SessionNo;
 use super::outcome::{Applied, EndReason, Outcome, Refusal, SessionShown};
 use super::policy::WhenFull;
 use super::row::{Change, Key, Retired, Row};
-use super::sessions::{Before, Previous, Session, Steps};
+use super::second_factor::Proof;
+use super::sessions::{Before, Previous, Session, Steps, TokenHash};
 use super::users::{User, UserStatus};
 use super::{Millis, Realm};
 
@@ -16,10 +18,20 @@ const RETIRED_MAX: usize = 256;
 /// Pairs of one session that are in their grace at once: a row has to hold them.
 const PREVIOUS_MAX: usize = 4;
 
+/// What a session is opened with.
+pub(super) struct Opening<'a> {
+    pub(super) pair: &'a Pair,
+    pub(super) host: &'a str,
+    pub(super) watched: bool,
+    pub(super) connector: bool,
+    pub(super) renewed: Option<std::sync::Arc<str>>,
+}
+
 impl Realm {
     pub(super) fn login(&self, at: Millis, login: &Login) -> Applied {
         let name = &login.user_name;
-        if let Some(until) = self.locked_until(at, name, &login.peer) {
+        let bypass = login.bypass && login.verdict == Verdict::Matched;
+        if let Some(until) = self.locked_until(at, name, &login.peer).filter(|_| !login.bypass) {
             return Applied::refused(Refusal::Locked { until: Some(until) });
         }
         let Some(user) = self.user_by_name(name) else {
@@ -28,45 +40,74 @@ impl Realm {
             if !self.policy.uniform && !login.connector {
                 return Applied::refused(Refusal::UnknownAccount);
             }
-            let (refusal, changes) = self.count_wrong(at, name, &login.peer);
-            return Applied::done(Outcome::Refused(refusal), changes);
+            return self.wrong(at, name, &login.peer);
         };
+        if login.directory {
+            // The record was the directory's a moment ago; a password means that it is not.
+            if login.verdict != Verdict::Matched || !user.directory {
+                return match login.bypass {
+                    true => Applied::refused(Refusal::IncorrectCredentials),
+                    false => self.wrong(at, name, &login.peer),
+                };
+            }
+        } else if let Some(refused) = self.unproved(at, user, login) {
+            return refused;
+        }
+        self.enter(at, user, &login.peer, &login.second, None, bypass, |steps| {
+            steps.changes.extend(self.forgive(name, &login.peer));
+            Opening {
+                pair: &login.pair,
+                host: &login.host,
+                watched: login.watched,
+                connector: login.connector,
+                renewed: login.renewed.clone(),
+            }
+        })
+    }
+
+    fn wrong(&self, at: Millis, name: &UserName, peer: &Peer) -> Applied {
+        let (refusal, changes) = self.count_wrong(at, name, peer);
+        Applied::done(Outcome::Refused(refusal), changes)
+    }
+
+    /// What comes of a password that does not let a local user in; none: it does.
+    fn unproved(&self, at: Millis, user: &User, login: &Login) -> Option<Applied> {
         let credential = user.credential.as_deref().map(Fingerprint::of);
         if credential != login.checked {
-            return Applied::refused(Refusal::StaleCredential);
+            return Some(Applied::refused(Refusal::StaleCredential));
         }
         if login.verdict == Verdict::Blank && self.is_blank(at, user) {
             let refusal = Refusal::MustChange(user.status);
-            return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
+            let changes = self.count_rejected(at, &user.name);
+            return Some(Applied::done(Outcome::Refused(refusal), changes));
         }
-        if login.verdict != Verdict::Matched || credential.is_none() || self.is_stale(at, user) {
-            let (refusal, changes) = self.count_wrong(at, name, &login.peer);
-            return Applied::done(Outcome::Refused(refusal), changes);
-        }
-        let mut steps = Steps::default();
-        if let Err(refusal) = self.gate(at, user, &login.peer, None, &mut steps) {
-            return Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name));
-        }
-        let session = self.open(at, user, login, &mut steps);
-        steps.changes.extend(self.forgive(name, &login.peer));
-        steps.applied(Outcome::LoggedIn(session))
+        let proved = login.verdict == Verdict::Matched && credential.is_some();
+        let proved = proved && !self.is_stale(at, user);
+        (!proved).then(|| self.wrong(at, &login.user_name, &login.peer))
     }
 
-    /// The one gate to a live session, after the credential was proved: for a login, and for the
-    /// waking of a session that sleeps.
-    fn gate(
+    /// The one gate to a live session, after the first factor was proved: for a login, and for the
+    /// waking of a session that sleeps. `bypass`: a directory decides about locks and passwords.
+    pub(super) fn gate(
         &self,
         at: Millis,
         user: &User,
         peer: &Peer,
-        woken: Option<SessionNo>,
-        steps: &mut Steps,
-    ) -> Result<(), Refusal> {
-        self.admits(at, user)?;
-        if let Some(until) = self.locked_until(at, &user.name, peer) {
-            return Err(Refusal::Locked { until: Some(until) });
+        second: &Second,
+        half: Option<(TokenHash, &Half)>,
+        bypass: bool,
+    ) -> Result<Proof, Refusal> {
+        match (bypass, user.status) {
+            (true, UserStatus::Disabled) => return Err(Refusal::Locked { until: None }),
+            (true, _) => {}
+            (false, _) => {
+                self.admits(at, user)?;
+                if let Some(until) = self.locked_until(at, &user.name, peer) {
+                    return Err(Refusal::Locked { until: Some(until) });
+                }
+            }
         }
-        self.make_room(at, user, woken, steps)
+        self.prove(at, user, second.given.as_ref(), half, peer)
     }
 
     /// Whether the user's status and the age of the password let him in.
@@ -83,43 +124,49 @@ impl Realm {
         }
     }
 
-    fn open(&self, at: Millis, user: &User, login: &Login, steps: &mut Steps) -> SessionNo {
-        let mut counters = self.counters.clone();
+    pub(super) fn open(
+        &self,
+        at: Millis,
+        user: &User,
+        opening: Opening<'_>,
+        second: bool,
+        steps: &mut Steps,
+    ) -> SessionNo {
+        let counters = steps.counters(self);
         counters.sessions += 1;
+        let no = SessionNo(counters.sessions);
         let attempts = self.attempts.get(&user.name).cloned().unwrap_or_default();
         let before = Before {
             failed: attempts.failed,
             rejected: attempts.rejected,
             last_login: user.last_login,
         };
-        let session = Session {
-            no: SessionNo(counters.sessions),
-            id: login.pair.id,
+        let connector = opening.connector;
+        let credential = opening.renewed.or_else(|| user.credential.clone());
+        steps.put(Row::User(User { last_login: Some(at), credential, ..user.clone() }));
+        steps.put(Row::Session(Session {
+            no,
+            id: opening.pair.id,
             user: user.no,
-            host: login.host.as_str().into(),
-            token: login.pair.token,
-            refresh: login.pair.refresh,
+            host: opening.host.into(),
+            token: opening.pair.token,
+            refresh: opening.pair.refresh,
             opened: at,
             accessed: at,
-            refresh_until: at.saturating_add(self.refresh_ms(login.connector)),
-            watched: login.watched,
-            ends: login.connector.then(|| at.saturating_add(self.lives().access_ms)),
+            refresh_until: at.saturating_add(self.refresh_ms(connector)),
+            watched: opening.watched,
+            ends: connector.then(|| at.saturating_add(self.lives().access_ms)),
+            second,
             dormant: None,
             previous: Vec::new(),
             before,
-        };
-        let no = session.no;
-        let credential = login.renewed.clone().or_else(|| user.credential.clone());
-        let user = User { last_login: Some(at), credential, ..user.clone() };
-        steps.put(Row::Counters(counters));
-        steps.put(Row::User(user));
-        steps.put(Row::Session(session));
+        }));
         no
     }
 
     /// Makes sure that one more live session of the user is allowed, after the due ones ended; the
     /// one that is being woken does not end, due or not.
-    fn make_room(
+    pub(super) fn make_room(
         &self,
         at: Millis,
         user: &User,
@@ -162,15 +209,20 @@ impl Realm {
             return Applied::refused(Refusal::RefreshExpired);
         }
         let mut steps = Steps::default();
-        if let Err(refusal) = self.may_wake(at, session, user, refresh, &mut steps) {
-            return Applied::refused(refusal);
-        }
-        self.rotate(at, session, refresh, &mut steps);
+        let proved = match self.may_wake(at, session, user, refresh, &mut steps) {
+            Ok(proved) => proved,
+            Err(refusal @ Refusal::SecondFactor(..)) => {
+                return self.refused_second(at, user, &refresh.second, None, refusal);
+            }
+            Err(refusal) => return Applied::refused(refusal),
+        };
+        self.rotate(at, session, refresh, proved, &mut steps);
         steps.applied(Outcome::Refreshed(session.no))
     }
 
-    /// A refresh of a live session is always served; waking a dormant one passes the gate of a
-    /// login: status, lock, limit.
+    /// A refresh of a live session is served whatever its user's status; waking a dormant one passes
+    /// the gate of a login: status, lock, limit. Neither gets around a second factor. Whether one
+    /// was proved for the session.
     fn may_wake(
         &self,
         at: Millis,
@@ -178,15 +230,41 @@ impl Realm {
         user: &User,
         refresh: &Refresh,
         steps: &mut Steps,
-    ) -> Result<(), Refusal> {
-        if session.dormant.is_none() && at < session.due(&self.policy) {
-            return Ok(());
+    ) -> Result<bool, Refusal> {
+        let live = session.dormant.is_none() && at < session.due(&self.policy);
+        if live && session.second {
+            return Ok(true);
         }
-        steps.left.insert(session.no);
-        self.gate(at, user, &refresh.peer, Some(session.no), steps)
+        let (peer, second) = (&refresh.peer, &refresh.second);
+        let proof = match (live, session.second) {
+            (true, _) => self.prove(at, user, second.given.as_ref(), None, peer)?,
+            (false, true) => {
+                let none = Second::default();
+                match self.gate(at, user, peer, &none, None, false) {
+                    // It was proved when the session was opened.
+                    Err(Refusal::SecondFactor(..)) => Proof::NotAsked,
+                    proof => proof?,
+                }
+            }
+            (false, false) => self.gate(at, user, peer, second, None, false)?,
+        };
+        if !live {
+            steps.left.insert(session.no);
+            self.make_room(at, user, Some(session.no), steps)?;
+        }
+        let proved = session.second || proof != Proof::NotAsked;
+        self.use_up(at, user.no, proof, second, steps);
+        Ok(proved)
     }
 
-    fn rotate(&self, at: Millis, session: &Session, refresh: &Refresh, steps: &mut Steps) {
+    fn rotate(
+        &self,
+        at: Millis,
+        session: &Session,
+        refresh: &Refresh,
+        second: bool,
+        steps: &mut Steps,
+    ) {
         let Pair { id, token, refresh: next } = refresh.pair.clone();
         // Tabs race for a sleeping session as for a live one, but its former token stays dead.
         let awake = session.is_live(at, &self.policy);
@@ -216,6 +294,7 @@ impl Realm {
             refresh_until: at.saturating_add(self.refresh_ms(session.ends.is_some())),
             ends: session.ends.map(|_| at.saturating_add(self.lives().access_ms)),
             watched: session.watched || refresh.watched,
+            second,
             dormant: None,
             previous: kept.chain([previous]).collect(),
             ..session.clone()

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::command::{By, SpendOneTime};
 use super::ids::{SessionNo, UserNo};
 use super::outcome::{Applied, Outcome, Refusal};
+use super::owned::Owned;
 use super::row::{Change, Key, Row};
 use super::sessions::TokenHash;
 use super::{Millis, Realm};
@@ -18,6 +19,15 @@ pub struct OneTime {
     pub session: SessionNo,
     /// Until when it is good.
     pub until: Millis,
+}
+
+impl Owned for OneTime {
+    fn owner(&self) -> UserNo {
+        self.user
+    }
+    fn until(&self) -> Millis {
+        self.until
+    }
 }
 
 /// Live tokens of one user.
@@ -41,19 +51,9 @@ impl Realm {
         self.users.get(&it.user).filter(|user| Self::rights_count(user.status))
     }
 
-    pub(super) fn one_time_of(
-        &self,
-        user: UserNo,
-    ) -> impl Iterator<Item = (TokenHash, Millis)> + '_ {
-        let range =
-            (user, Millis::MIN, TokenHash([0; 32]))..=(user, Millis::MAX, TokenHash([255; 32]));
-        self.one_time_by_user.range(range).map(|(_, until, hash)| (*hash, *until))
-    }
-
     /// Tokens that are over and can be forgotten.
     pub(super) fn one_time_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
-        let over = self.one_time.iter().filter(move |(_, it)| it.until <= at);
-        over.map(|(hash, _)| Change::Delete(Key::OneTime(*hash)))
+        self.one_time.over(at).map(|hash| Change::Delete(Key::OneTime(hash)))
     }
 
     pub(super) fn create_one_time(&self, at: Millis, by: &By, token: TokenHash) -> Applied {
@@ -62,9 +62,9 @@ impl Realm {
         let Some(session) = session else { return Applied::refused(Refusal::NoSession) };
         let user = session.user;
         let (over, live): (Vec<_>, Vec<_>) =
-            self.one_time_of(user).partition(|(_, until)| *until <= at);
+            self.one_time.of(user).partition(|(_, it)| it.until <= at);
         if let (Some((_, first)), true) = (live.first(), live.len() >= TOKENS_MAX) {
-            return Applied::refused(Refusal::TokensFull(*first));
+            return Applied::refused(Refusal::TokensFull(first.until));
         }
         let mut changes: Vec<_> =
             over.into_iter().map(|(hash, _)| Change::Delete(Key::OneTime(hash))).collect();

@@ -7,6 +7,7 @@ use super::Millis;
 use super::audit::Audited;
 use super::ids::{SessionNo, UserNo};
 use super::row::Change;
+use super::second_factor::Demand;
 use super::sessions::SessionId;
 use super::users::UserStatus;
 
@@ -90,6 +91,10 @@ pub enum Outcome {
     Repeated,
     /// A session was opened.
     LoggedIn(SessionNo),
+    /// A session was opened by a mailed link; the active code that came along is good now.
+    Remembered(SessionNo),
+    /// The first factor is right, the second is not there: the half login's token is good now.
+    HalfDone(MfaReason, Demand),
     /// A session has a new pair.
     Refreshed(SessionNo),
     /// The refresh token had been used a moment ago: the pair it got is in here, sealed.
@@ -143,6 +148,31 @@ pub struct UserDone {
     pub profiles_removed: Vec<String>,
 }
 
+/// What is missing of a second factor: REASON of MFA_FAILED (PROTOCOL §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MfaReason {
+    /// None was given.
+    Required,
+    /// It is wrong, used or over.
+    Invalid,
+    /// The user has to create one.
+    Enrol,
+    /// The secret was not confirmed in time.
+    Expired,
+}
+
+impl MfaReason {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Required => "REQUIRED",
+            Self::Invalid => "INVALID",
+            Self::Enrol => "ENROL",
+            Self::Expired => "EXPIRED",
+        }
+    }
+}
+
 /// Why a command was refused. Text for people is made at the edge.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Refusal {
@@ -189,6 +219,16 @@ pub enum Refusal {
     TokensFull(Millis),
     /// The one-time token is unknown, used or expired.
     TokenOver,
+    /// The second factor is missing, wrong or too late, and which one it is.
+    SecondFactor(MfaReason, Demand),
+    /// The directory keeps this user's password.
+    OfDirectory,
+    /// The directory confirmed a name that is a local user's.
+    LocalUser,
+    /// The next reset of this user has to wait until then.
+    TooSoon(Millis),
+    /// As many mails as allowed wait already.
+    OutboxFull,
     /// A refresh token must outlive the access token.
     LivesDisagree,
     /// A record would be longer than the store can keep safely.
@@ -215,7 +255,11 @@ impl Refusal {
             Self::NotFound(..) => NackCode::RecordNotFound,
             Self::Disagree(_) | Self::NotAnId(_) => NackCode::InvalidParameter,
             Self::Stale(_) => NackCode::OptimisticConcurrencyError,
-            Self::TokensFull(_) => NackCode::TooManyRequests,
+            Self::TokensFull(_) | Self::TooSoon(_) => NackCode::TooManyRequests,
+            Self::SecondFactor(..) => NackCode::MfaFailed,
+            Self::OfDirectory => NackCode::NotAuthorised,
+            Self::LocalUser => NackCode::IncorrectCredentials,
+            Self::OutboxFull => NackCode::Unavailable,
             Self::TokenOver => NackCode::InvalidToken,
             Self::LivesDisagree => NackCode::InvalidParameter,
             Self::LastAdministrator => NackCode::LastAdministrator,

@@ -48,6 +48,48 @@ pub struct Policy {
     pub one_time_ms: Millis,
     /// The last part of new ids.
     pub location: Location,
+    /// Second factors.
+    pub mfa: Mfa,
+    /// Resets that users ask for; none: there are none.
+    pub self_reset: Option<SelfResets>,
+    /// Whether a user without a password is inserted for the directory.
+    pub directory: bool,
+}
+
+/// What decisions about second factors depend on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mfa {
+    /// Whether codes of secrets are in use.
+    pub totp: bool,
+    /// Profiles whose users must have a secret; `*`: all.
+    pub totp_for: Vec<Box<str>>,
+    /// Mailed links; none: there are none.
+    pub link: Option<Links>,
+    /// Profiles whose users are mailed a link; `*`: all.
+    pub link_for: Vec<Box<str>>,
+    /// Wrong codes that end a half login.
+    pub codes_max: u32,
+    /// A new secret can be confirmed for this time.
+    pub confirm_ms: Millis,
+}
+
+/// For how long the codes of mailed links are good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Links {
+    /// The one in the link.
+    pub temporary_ms: Millis,
+    /// The one that a login by it gives.
+    pub active_ms: Millis,
+}
+
+/// What decisions about resets that users ask for depend on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SelfResets {
+    /// A mailed token is good for this time.
+    pub timeout_ms: Millis,
+    /// The next reset of a user has to wait this long.
+    pub cool_ms: Millis,
 }
 
 /// What a login finds when the user has as many sessions as allowed.
@@ -90,6 +132,9 @@ impl Default for Policy {
             access_ms: 30 * 60_000,
             one_time_ms: 60_000,
             location: Location::default(),
+            mfa: Mfa::default(),
+            self_reset: None,
+            directory: false,
         }
     }
 }

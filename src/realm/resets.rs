@@ -4,6 +4,7 @@ use protocol::UserName;
 
 use super::command::{By, ResetPassword};
 use super::ids::SessionNo;
+use super::outbox::MailKind;
 use super::outcome::{Applied, EndReason, Outcome, Refusal, UserDone};
 use super::row::{Change, Key, Row};
 use super::sessions::Steps;
@@ -19,7 +20,8 @@ impl Realm {
 
     /// Whether an empty old password opens the change: nothing else does until it is used up.
     pub(super) fn is_blank(&self, at: Millis, user: &User) -> bool {
-        self.policy.blank_reset && user.credential.is_none() && self.reset_is_open(at, user)
+        let blank = user.credential.is_none() && !user.directory;
+        self.policy.blank_reset && blank && self.reset_is_open(at, user)
     }
 
     /// Whether a one-time password came too late: it is nobody's any more.
@@ -33,6 +35,9 @@ impl Realm {
             self.permit(at, by, "RESET_PWD")?;
             let old = self.named(&reset.user_name)?;
             self.may_amend(by, old.no)?;
+            if old.directory {
+                return Err(Refusal::OfDirectory);
+            }
             if old.status == UserStatus::Disabled {
                 return Err(Refusal::Disabled(old.name.to_string()));
             }
@@ -42,6 +47,11 @@ impl Realm {
             user.credential = reset.credential.clone();
             user.credential_at = at;
             self.history_after(old).into_iter().for_each(|row| steps.put(row));
+            if reset.mailed
+                && !self.queue_mail(at, at, user.no, MailKind::OneTimePassword, &mut steps)
+            {
+                return Err(Refusal::OutboxFull);
+            }
             self.administered(user, steps)
         };
         plan().unwrap_or_else(Applied::refused)
@@ -57,6 +67,9 @@ impl Realm {
             }
             let old = self.named(name)?;
             self.may_amend(by, old.no)?;
+            if old.directory {
+                return Err(Refusal::OfDirectory);
+            }
             // Who is disabled stays so, and an open reset asks for a new password already.
             let status = match old.status {
                 UserStatus::Enabled => UserStatus::PasswordExpired,

@@ -5,13 +5,18 @@ use std::sync::Arc;
 use protocol::UserName;
 use serde::{Deserialize, Serialize};
 
+use super::active_codes::ActiveCode;
 use super::attempts::Attempts;
 use super::connectors::Connectors;
+use super::half_logins::Half;
 use super::ids::{ProfileNo, RightNo, SessionNo, UserNo};
 use super::one_time::OneTime;
+use super::outbox::Mail;
 use super::policy::Policy;
 use super::profiles::Profile;
 use super::rights::Right;
+use super::second_factor::SecondFactor;
+use super::self_reset::SelfReset;
 use super::sessions::{Session, TokenHash};
 use super::users::User;
 use super::{EntryId, Millis};
@@ -39,6 +44,10 @@ pub struct Counters {
     pub founded: u32,
     /// Sessions opened so far.
     pub sessions: u64,
+    /// Active codes issued so far.
+    pub active_codes: u64,
+    /// Mails queued so far.
+    pub mails: u64,
 }
 
 /// A record of the realm. Relations (who is in which profile) are rows of their own, so that a
@@ -77,6 +86,16 @@ pub enum Row {
     Connectors(Connectors),
     /// What the salt of the system made of a fixed text, by which another salt is noticed.
     SaltCheck(Arc<str>),
+    /// The second factor of a user.
+    SecondFactor(UserNo, SecondFactor),
+    /// A login that waits for its second factor.
+    Half(TokenHash, Half),
+    /// A code that stands for a second factor.
+    ActiveCode(ActiveCode),
+    /// The newest reset that a user asked for.
+    SelfReset(UserNo, SelfReset),
+    /// A mail that waits.
+    Mail(Mail),
 }
 
 /// Where a used refresh token belonged.
@@ -107,6 +126,11 @@ pub enum Key {
     OneTime(TokenHash),
     Connectors,
     SaltCheck,
+    SecondFactor(UserNo),
+    Half(TokenHash),
+    ActiveCode(u64),
+    SelfReset(UserNo),
+    Mail(u64),
     Seen(EntryId),
 }
 
@@ -130,6 +154,11 @@ impl Row {
             Row::OneTime(hash, _) => Key::OneTime(*hash),
             Row::Connectors(_) => Key::Connectors,
             Row::SaltCheck(_) => Key::SaltCheck,
+            Row::SecondFactor(no, _) => Key::SecondFactor(*no),
+            Row::Half(hash, _) => Key::Half(*hash),
+            Row::ActiveCode(code) => Key::ActiveCode(code.no),
+            Row::SelfReset(no, _) => Key::SelfReset(*no),
+            Row::Mail(mail) => Key::Mail(mail.no),
         }
     }
 
@@ -146,6 +175,8 @@ impl Row {
                 | Row::Session(_)
                 | Row::Attempts(..)
                 | Row::History(..)
+                | Row::SecondFactor(..)
+                | Row::Mail(_)
         );
         of_any_size && self.value().len() > Self::VALUE_MAX
     }
@@ -167,6 +198,11 @@ impl Row {
             Row::OneTime(_, row) => serde_json::to_vec(row),
             Row::Connectors(row) => serde_json::to_vec(row),
             Row::SaltCheck(row) => serde_json::to_vec(row),
+            Row::SecondFactor(_, row) => serde_json::to_vec(row),
+            Row::Half(_, row) => serde_json::to_vec(row),
+            Row::ActiveCode(row) => serde_json::to_vec(row),
+            Row::SelfReset(_, row) => serde_json::to_vec(row),
+            Row::Mail(row) => serde_json::to_vec(row),
         };
         // Plain structs with text keys cannot fail to serialise.
         json.unwrap_or_default()
@@ -197,6 +233,11 @@ impl Row {
             Key::OneTime(hash) => Row::OneTime(hash, json(value)?),
             Key::Connectors => Row::Connectors(json(value)?),
             Key::SaltCheck => Row::SaltCheck(json(value)?),
+            Key::SecondFactor(no) => Row::SecondFactor(no, json(value)?),
+            Key::Half(hash) => Row::Half(hash, json(value)?),
+            Key::ActiveCode(_) => Row::ActiveCode(json(value)?),
+            Key::SelfReset(no) => Row::SelfReset(no, json(value)?),
+            Key::Mail(_) => Row::Mail(json(value)?),
         })
     }
 }
@@ -220,8 +261,13 @@ impl Key {
             Key::OneTime(_) => 12,
             Key::Connectors => 13,
             Key::SaltCheck => 14,
+            Key::SecondFactor(_) => 15,
+            Key::Half(_) => 16,
+            Key::ActiveCode(_) => 17,
+            Key::SelfReset(_) => 18,
+            Key::Mail(_) => 19,
             // The last: exports and backups leave it out.
-            Key::Seen(_) => 15,
+            Key::Seen(_) => 20,
         }
     }
 
@@ -247,6 +293,11 @@ impl Key {
             Key::OneTime(hash) => one(b'o', &hash.0),
             Key::Connectors => vec![b'L'],
             Key::SaltCheck => vec![b'K'],
+            Key::SecondFactor(no) => one(b'f', &no.0.to_be_bytes()),
+            Key::Half(hash) => one(b'l', &hash.0),
+            Key::ActiveCode(no) => one(b'c', &no.to_be_bytes()),
+            Key::SelfReset(no) => one(b'e', &no.0.to_be_bytes()),
+            Key::Mail(no) => one(b'x', &no.to_be_bytes()),
         }
     }
 
@@ -265,6 +316,8 @@ impl Key {
     fn read(bytes: &[u8]) -> Option<Key> {
         let (tag, rest) = bytes.split_first()?;
         let number = || Some(u32::from_be_bytes(rest.try_into().ok()?));
+        let long = || Some(u64::from_be_bytes(rest.try_into().ok()?));
+        let hash = || Some(TokenHash(rest.try_into().ok()?));
         let pair = || {
             let (a, b) = rest.split_at_checked(4)?;
             Some((u32::from_be_bytes(a.try_into().ok()?), u32::from_be_bytes(b.try_into().ok()?)))
@@ -278,11 +331,16 @@ impl Key {
             b'm' => pair().map(|(a, b)| Key::Member(ProfileNo(a), UserNo(b)))?,
             b'g' => pair().map(|(a, b)| Key::Grant(ProfileNo(a), RightNo(b)))?,
             b'd' => pair().map(|(a, b)| Key::Direct(UserNo(a), RightNo(b)))?,
-            b's' => Key::Session(SessionNo(u64::from_be_bytes(rest.try_into().ok()?))),
-            b't' => Key::Retired(TokenHash(rest.try_into().ok()?)),
+            b's' => Key::Session(SessionNo(long()?)),
+            b't' => Key::Retired(hash()?),
             b'a' => Key::Attempts(UserName::parse(std::str::from_utf8(rest).ok()?).ok()?),
             b'h' => Key::History(UserNo(number()?)),
-            b'o' => Key::OneTime(TokenHash(rest.try_into().ok()?)),
+            b'o' => Key::OneTime(hash()?),
+            b'f' => Key::SecondFactor(UserNo(number()?)),
+            b'l' => Key::Half(hash()?),
+            b'c' => Key::ActiveCode(long()?),
+            b'e' => Key::SelfReset(UserNo(number()?)),
+            b'x' => Key::Mail(long()?),
             b'L' => Key::Connectors,
             b'K' => Key::SaltCheck,
             b'z' => Key::Seen(EntryId(u128::from_be_bytes(rest.try_into().ok()?))),

@@ -75,13 +75,38 @@ impl Realm {
         let is_to_come = |kind| after.is_none_or(|after| after.kind() < kind);
         let connectors = self.connectors.filter(|_| is_to_come(13)).map(Row::Connectors);
         let salt_check = self.salt_check.clone().filter(|_| is_to_come(14)).map(Row::SaltCheck);
-        let seen = part(after, 15, |key| if let Key::Seen(id) = key { Some(*id) } else { None });
+        let seen = part(after, 20, |key| if let Key::Seen(id) = key { Some(*id) } else { None });
         let seen = seen.into_iter().flat_map(|it| self.seen.range(it));
         old.map(|(no, it)| Row::History(*no, it.clone()))
             .chain(one_time.map(|(hash, it)| Row::OneTime(*hash, *it)))
             .chain(connectors)
             .chain(salt_check)
+            .chain(self.second_after(after))
             .chain(seen.map(|(id, at)| Row::Seen(*id, *at)))
+    }
+
+    /// Rows of second factors, resets and mails.
+    fn second_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
+        let factors =
+            part(after, 15, |key| if let Key::SecondFactor(no) = key { Some(*no) } else { None });
+        let factors = factors.into_iter().flat_map(|it| self.second_factors.range(it));
+        let halves =
+            part(after, 16, |key| if let Key::Half(hash) = key { Some(*hash) } else { None });
+        let halves = halves.into_iter().flat_map(|it| self.halves.range(it));
+        let codes =
+            part(after, 17, |key| if let Key::ActiveCode(no) = key { Some(*no) } else { None });
+        let codes = codes.into_iter().flat_map(|it| self.active_codes.range(it));
+        let resets =
+            part(after, 18, |key| if let Key::SelfReset(no) = key { Some(*no) } else { None });
+        let resets = resets.into_iter().flat_map(|it| self.self_resets.range(it));
+        let mails = part(after, 19, |key| if let Key::Mail(no) = key { Some(*no) } else { None });
+        let mails = mails.into_iter().flat_map(|it| self.mails.range(it));
+        factors
+            .map(|(no, it)| Row::SecondFactor(*no, it.clone()))
+            .chain(halves.map(|(hash, it)| Row::Half(*hash, it.clone())))
+            .chain(codes.map(|(_, it)| Row::ActiveCode(*it)))
+            .chain(resets.map(|(no, it)| Row::SelfReset(*no, it.clone())))
+            .chain(mails.map(|(_, it)| Row::Mail(it.clone())))
     }
 
     /// How many rows there are.
@@ -92,7 +117,9 @@ impl Realm {
         let single =
             usize::from(self.connectors.is_some()) + usize::from(self.salt_check.is_some());
         let beside = self.histories.len() + self.one_time.len() + single;
-        2 + records + relations + passing + self.seen.len() + beside
+        let second = self.second_factors.len() + self.halves.len() + self.active_codes.len();
+        let mails = self.self_resets.len() + self.mails.len();
+        2 + records + relations + passing + self.seen.len() + beside + second + mails
     }
 
     /// The row with this key.
@@ -114,6 +141,11 @@ impl Realm {
             Key::OneTime(hash) => Row::OneTime(*hash, *self.one_time.get(hash)?),
             Key::Connectors => Row::Connectors(self.connectors?),
             Key::SaltCheck => Row::SaltCheck(self.salt_check.clone()?),
+            Key::SecondFactor(no) => Row::SecondFactor(*no, self.second_factors.get(no)?.clone()),
+            Key::Half(hash) => Row::Half(*hash, self.halves.get(hash)?.clone()),
+            Key::ActiveCode(no) => Row::ActiveCode(*self.active_codes.get(no)?),
+            Key::SelfReset(no) => Row::SelfReset(*no, self.self_resets.get(no)?.clone()),
+            Key::Mail(no) => Row::Mail(self.mails.get(no)?.clone()),
         })
     }
 }

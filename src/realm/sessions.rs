@@ -9,7 +9,7 @@ use super::command::{End, Touched};
 use super::ids::{SessionNo, UserNo};
 use super::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
 use super::policy::Policy;
-use super::row::{Change, Key, Row};
+use super::row::{Change, Counters, Key, Row};
 use super::users::User;
 use super::{Millis, Realm};
 
@@ -81,6 +81,9 @@ pub struct Session {
     /// When it ends, however much it is used (S1); none: it idles out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<Millis>,
+    /// Whether a second factor was proved for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second: bool,
     /// Ended, but its refresh token can wake it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dormant: Option<EndReason>,
@@ -280,11 +283,13 @@ impl Realm {
         let retired = self.retired.iter().filter(|(_, retired)| retired.until <= at);
         let retired = retired.map(|(hash, _)| Change::Delete(Key::Retired(*hash)));
         let retired: Vec<_> = retired.take(SWEEP_MAX).collect();
-        let one_time: Vec<_> = self.one_time_over(at).take(SWEEP_MAX).collect();
+        let passing = self.one_time_over(at).chain(self.halves_over(at));
+        let passing = passing.chain(self.active_codes_over(at)).chain(self.pending_over(at));
+        let passing: Vec<_> = passing.chain(self.resets_over(at)).take(SWEEP_MAX).collect();
         // What is left for the next one counts, whatever it is.
-        ended += retired.len() + one_time.len();
+        ended += retired.len() + passing.len();
         steps.changes.extend(retired);
-        steps.changes.extend(one_time);
+        steps.changes.extend(passing);
         steps.changes.dedup();
         steps.applied(Outcome::EndedSessions(ended))
     }
@@ -294,6 +299,8 @@ impl Realm {
 #[derive(Debug, Default)]
 pub(super) struct Steps {
     pub(super) changes: Vec<Change>,
+    /// The next numbers, if any was used.
+    counters: Option<Counters>,
     pub(super) ended: Vec<Ended>,
     /// Put to sleep by this step.
     pub(super) asleep: BTreeSet<SessionNo>,
@@ -306,7 +313,13 @@ impl Steps {
         self.changes.push(Change::Put(row));
     }
 
-    pub(super) fn applied(self, outcome: Outcome) -> Applied {
+    /// The next numbers; what is taken of them is written down with the rest.
+    pub(super) fn counters(&mut self, realm: &Realm) -> &mut Counters {
+        self.counters.get_or_insert_with(|| realm.counters.clone())
+    }
+
+    pub(super) fn applied(mut self, outcome: Outcome) -> Applied {
+        self.changes.extend(self.counters.take().map(|it| Change::Put(Row::Counters(it))));
         Applied { outcome, changes: self.changes, ended: self.ended, audit: Vec::new() }
     }
 }

@@ -19,7 +19,8 @@ impl Realm {
             if self.user_names.contains_key(&name) {
                 return Err(Refusal::Duplicate("USER_NAME", name.to_string()));
             }
-            let mut counters = self.counters.clone();
+            let mut steps = Steps::default();
+            let counters = steps.counters(self);
             counters.users += 1;
             let user = User {
                 no: UserNo(counters.users),
@@ -31,9 +32,8 @@ impl Realm {
                 attributes: amended(&[], &wanted.attributes),
                 last_login: None,
                 version: 0,
+                directory: self.policy.directory && wanted.credential.is_none(),
             };
-            let mut steps = Steps::default();
-            steps.put(Row::Counters(counters));
             // What somebody tried under the name before it was a user's is nothing of this user.
             if self.attempts.contains_key(&name) {
                 steps.changes.push(Change::Delete(Key::Attempts(name)));
@@ -69,6 +69,10 @@ impl Realm {
                 wanted.profiles.get_or_insert_default();
             }
             let mut steps = Steps::default();
+            let is_new = user.status != old.status;
+            if old.directory && is_new && user.status.asks_for_password() {
+                return Err(Refusal::OfDirectory);
+            }
             self.enter_status(at, old, &mut user, &mut steps);
             self.shape_user(by, Some(old), user, &wanted, steps)
         };
@@ -89,12 +93,7 @@ impl Realm {
             if self.attempts.contains_key(&user.name) {
                 steps.changes.push(Change::Delete(Key::Attempts(user.name.clone())));
             }
-            if self.histories.contains_key(&user.no) {
-                steps.changes.push(Change::Delete(Key::History(user.no)));
-            }
-            steps.changes.extend(
-                self.one_time_of(user.no).map(|(hash, _)| Change::Delete(Key::OneTime(hash))),
-            );
+            steps.changes.extend(self.belongings(user.no));
             steps.changes.push(Change::Delete(Key::User(user.no)));
             if !self.administrator_remains(&steps.changes) {
                 return Err(Refusal::LastAdministrator);
@@ -103,6 +102,21 @@ impl Realm {
             Ok(steps.applied(Outcome::User(done)))
         };
         plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Secrets, half logins and mails of a user: they go with him.
+    fn belongings(&self, user: UserNo) -> Vec<Change> {
+        let of_user = [
+            self.histories.contains_key(&user).then_some(Key::History(user)),
+            self.second_factors.contains_key(&user).then_some(Key::SecondFactor(user)),
+            self.self_resets.contains_key(&user).then_some(Key::SelfReset(user)),
+        ];
+        let one_time = self.one_time.of(user).map(|(hash, _)| Key::OneTime(hash));
+        let halves = self.halves.of(user).map(|(hash, _)| Key::Half(hash));
+        let codes = self.active_codes_of(user).map(Key::ActiveCode);
+        let mails = self.mails_of(user).map(|mail| Key::Mail(mail.no));
+        let all = of_user.into_iter().flatten().chain(one_time).chain(halves);
+        all.chain(codes).chain(mails).map(Change::Delete).collect()
     }
 
     /// The user whom an event means: by id, by name, or by both, which must then agree.
@@ -188,7 +202,7 @@ impl Realm {
 }
 
 /// Attributes after an event: what it names is set or cleared, the rest stays; in their order.
-fn amended(old: &[(u8, Box<str>)], wanted: &[AttributeWanted]) -> Box<[(u8, Box<str>)]> {
+pub(super) fn amended(old: &[(u8, Box<str>)], wanted: &[AttributeWanted]) -> Box<[(u8, Box<str>)]> {
     let named = |number: u8| wanted.iter().any(|(it, _)| *it == number);
     let kept = old.iter().filter(|(number, _)| !named(*number)).cloned();
     let set = wanted.iter().filter_map(|(number, text)| Some((*number, text.clone()?)));

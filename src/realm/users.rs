@@ -37,6 +37,9 @@ pub struct User {
     /// RECORD_VERSION: grows with every administration of the record.
     #[serde(default)]
     pub version: u32,
+    /// A directory checks the password: none is kept here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub directory: bool,
 }
 
 /// STATUS of a user (S2).
@@ -53,6 +56,11 @@ pub enum UserStatus {
 }
 
 impl UserStatus {
+    /// Whether it means that a new password must be chosen.
+    pub(super) const fn asks_for_password(self) -> bool {
+        matches!(self, Self::PasswordExpired | Self::PasswordReset)
+    }
+
     /// The word on the wire.
     pub const fn word(self) -> &'static str {
         match self {
@@ -93,6 +101,12 @@ impl User {
     /// The value of an attribute by its number in [`ATTRIBUTES`].
     pub fn attribute(&self, number: u8) -> Option<&str> {
         self.attributes.iter().find(|(n, _)| *n == number).map(|(_, text)| &**text)
+    }
+
+    /// Where mails go.
+    pub fn mail_address(&self) -> Option<&str> {
+        let number = ATTRIBUTES.iter().position(|it| *it == "EMAIL_ADDRESS")?;
+        self.attribute(number as u8)
     }
 
     /// The id that people see.
@@ -175,7 +189,8 @@ impl NewUser {
         }
     }
 
-    pub(super) fn user(&self, no: UserNo, location: Location, at: Millis) -> User {
+    /// Its record.
+    pub(crate) fn user(&self, no: UserNo, location: Location, at: Millis) -> User {
         User {
             no,
             location,
@@ -186,6 +201,7 @@ impl NewUser {
             attributes: self.attributes.clone(),
             last_login: None,
             version: 1,
+            directory: false,
         }
     }
 }

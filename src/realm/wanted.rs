@@ -95,6 +95,9 @@ pub struct ResetPassword {
     pub user_name: UserName,
     /// The hash of a one-time password; none: a blank one opens the change.
     pub credential: Option<Arc<str>>,
+    /// A one-time password is drawn when its mail leaves.
+    #[serde(default)]
+    pub mailed: bool,
 }
 
 /// A record named by its id, its name, or both, which must then agree.

@@ -30,6 +30,23 @@ impl Settings {
             &old.genesis_password.validation.password_salt,
             &mut kept,
         );
+        let (new, old) = (&mut self.security.mfa, &running.security.mfa);
+        match (&mut new.qr_code, &old.qr_code) {
+            (Some(new), Some(old)) => {
+                let key = "security.mfa.qr_code.secret_encrypt_key";
+                keep(key, &mut new.secret_encrypt_key, &old.secret_encrypt_key, &mut kept);
+                let key = "security.mfa.qr_code.old_secret_encrypt_keys";
+                let (earlier, old_earlier) =
+                    (&mut new.old_secret_encrypt_keys, &old.old_secret_encrypt_keys);
+                keep(key, earlier, old_earlier, &mut kept);
+                let key = "security.mfa.qr_code.username_table_look_up_salt";
+                let (salt, old_salt) =
+                    (&mut new.username_table_look_up_salt, &old.username_table_look_up_salt);
+                keep(key, salt, old_salt, &mut kept);
+            }
+            (None, None) => {}
+            (new, old) => keep("security.mfa.qr_code", new, old, &mut kept),
+        }
         (self, kept)
     }
 

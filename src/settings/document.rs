@@ -19,6 +19,9 @@ pub(super) fn properties<'a>(schema: &'a Json, root: &'a Json) -> Vec<(String, &
 }
 
 fn follow<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
+    // What may be absent is one of two: itself, or null.
+    let either = schema.get("anyOf").and_then(Json::as_array);
+    let schema = either.and_then(|both| both.first()).unwrap_or(schema);
     let target = schema.get("$ref").and_then(Json::as_str);
     let target = target.and_then(|target| root.pointer(target.strip_prefix('#')?));
     target.unwrap_or(schema)
@@ -37,6 +40,8 @@ pub struct Entry {
     pub meaning: String,
     /// What S2 calls it.
     pub s2: Option<String>,
+    /// Whether its section is off as long as it is not written.
+    pub optional: bool,
 }
 
 impl Settings {
@@ -65,11 +70,15 @@ impl Settings {
             "# tollgate: the defaults. A flag wins over TOLLGATE_SECTION__KEY in the environment,\n\
              # that over this file. Unknown keys stop the start.\n",
         );
-        for Entry { section, key, default, meaning, .. } in Self::entries() {
+        for Entry { section, key, default, meaning, optional, .. } in Self::entries() {
             if section.contains('[') {
                 continue;
             }
             let line = match (key.as_str(), default) {
+                ("", _) if optional => format!("\n# {meaning}\n# [{section}]\n"),
+                (key, Some(default)) if optional => {
+                    format!("# {meaning}\n# {key} = {default}\n")
+                }
                 ("", _) => format!("\n# {meaning}\n[{section}]\n"),
                 ("services", _) => format!("\n# {meaning}\n{}", services_example()),
                 (key, Some(default)) => format!("# {meaning}\n{key} = {default}\n"),
@@ -95,7 +104,7 @@ impl Settings {
         out.push_str("```\n\n## Root\n\n");
         out.push_str(HEAD);
         let mut section = String::new();
-        for Entry { section: own, key, default, meaning, s2 } in Self::entries() {
+        for Entry { section: own, key, default, meaning, s2, .. } in Self::entries() {
             if own != section {
                 let title = if key.is_empty() { meaning.as_str() } else { "Each of them:" };
                 out.push_str(&format!("\n## `{own}`\n\n{title}\n\n{HEAD}"));
@@ -135,30 +144,45 @@ fn add_unset(all: &mut Vec<Entry>, section: &str, root: &Json) {
     };
     for (key, inner) in properties(schema, root) {
         let is_known = all.iter().any(|it| it.section == section && it.key == key);
-        // A table is a section of its own.
+        let inside = super::keys::join(section, &key);
         let is_table = !properties(inner, root).is_empty();
-        if !is_known && !is_table {
+        if is_table && field(schema, &key).is_some_and(|it| it.get("anyOf").is_some()) {
+            describe(all, &inside, field(schema, &key), inner, root);
+        } else if !is_known && !is_table {
+            // A table is a section of its own.
             all.push(entry(section, &key, None, root));
         }
-        let items = inner.get("items").map(|items| properties(items, root)).unwrap_or_default();
-        let list = format!("{}[]", super::keys::join(section, &key));
-        let mut deeper = Vec::new();
-        for (item, inner) in items {
-            all.push(of_field(&list, &item, None, field(follow_items(schema, &key, root), &item)));
-            let holder = inner.get("items").map(|it| follow(it, root));
-            let list = format!("{list}.{item}[]");
-            for (name, _) in holder.map(|it| properties(it, root)).unwrap_or_default() {
-                deeper.push(of_field(&list, &name, None, holder.and_then(|it| field(it, &name))));
-            }
+        if let Some(items) = inner.get("items").map(|items| follow(items, root)) {
+            describe_fields(all, &format!("{inside}[]"), items, root);
         }
-        all.append(&mut deeper);
     }
 }
 
-fn follow_items<'a>(schema: &'a Json, key: &str, root: &'a Json) -> &'a Json {
-    let found = properties(schema, root).into_iter().find(|(name, _)| name == key);
-    let items = found.and_then(|(_, inner)| inner.get("items"));
-    items.map_or(&Json::Null, |items| follow(items, root))
+/// A section that the defaults do not have.
+fn describe(all: &mut Vec<Entry>, path: &str, own: Option<&Json>, schema: &Json, root: &Json) {
+    all.push(Entry { optional: true, ..of_field(path, "", None, own) });
+    describe_fields(all, path, schema, root);
+}
+
+/// Its keys, with their defaults; those of its lists and tables after them.
+fn describe_fields(all: &mut Vec<Entry>, path: &str, schema: &Json, root: &Json) {
+    let in_list = path.contains('[');
+    let mut deeper = Vec::new();
+    for (key, inner) in properties(schema, root) {
+        let (own, inside) = (field(schema, &key), format!("{path}.{key}"));
+        if !properties(inner, root).is_empty() {
+            describe(&mut deeper, &inside, own, inner, root);
+            continue;
+        }
+        let default = own.and_then(|own| own.get("default")).filter(|_| !in_list);
+        let default = default.and_then(|it| toml::Value::try_from(it).ok());
+        let default = default.map(|it| it.to_string());
+        all.push(Entry { optional: true, ..of_field(path, &key, default, own) });
+        if let Some(items) = inner.get("items").map(|items| follow(items, root)) {
+            describe_fields(&mut deeper, &format!("{inside}[]"), items, root);
+        }
+    }
+    all.append(&mut deeper);
 }
 
 /// The field of a key as its struct describes it: what it refers to is described elsewhere.
@@ -178,7 +202,8 @@ fn of_field(section: &str, key: &str, default: Option<String>, field: Option<&Js
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let s2 = Some(text("x-s2")).filter(|it| !it.is_empty()).map(str::to_owned);
     let (section, key) = (section.to_owned(), key.to_owned());
-    Entry { section, key, default, meaning: one_line(text("description")), s2 }
+    let meaning = one_line(text("description"));
+    Entry { section, key, default, meaning, s2, optional: false }
 }
 
 /// Services have no default: an example, commented out.

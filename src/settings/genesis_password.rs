@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PasswordStrength;
 use super::secret::Secret;
 use super::security::millis;
+use super::{PasswordStrength, SelfServiceReset};
 use crate::realm::Millis;
 
 /// Users whose passwords are kept here.
@@ -18,6 +18,9 @@ pub struct GenesisPassword {
     /// What happens after wrong passwords.
     #[schemars(extend("x-s2" = "retry"))]
     pub retry: Retry,
+    /// Resets that users ask for themselves, by mail; absent: off.
+    #[schemars(extend("x-s2" = "selfServiceReset"))]
+    pub self_service_reset: Option<SelfServiceReset>,
 }
 
 /// What passwords must be like.
@@ -77,5 +80,6 @@ impl GenesisPassword {
             wrong.push("security.genesis_password.retry.max_attempts is above 0".to_owned());
         }
         self.validation.password_strength.check(wrong);
+        self.self_service_reset.iter().for_each(|it| it.check(wrong));
     }
 }

@@ -1,5 +1,6 @@
 //! `[mail]`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -20,6 +21,8 @@ pub struct Mail {
     pub smtp: Smtp,
     /// The folder.
     pub file: Folder,
+    /// Topics, and how their mails leave: `{ MFA = "file" }`; others as `transport` says.
+    pub topics: BTreeMap<String, Transport>,
 }
 
 /// How a mail leaves.
@@ -75,6 +78,7 @@ impl Default for Mail {
             from: "tollgate@localhost".to_owned(),
             smtp: Smtp::default(),
             file: Folder::default(),
+            topics: BTreeMap::new(),
         }
     }
 }
@@ -99,10 +103,15 @@ impl Default for Folder {
 }
 
 impl Mail {
-    /// How mails leave, as the outside takes it.
-    pub fn post(&self) -> mail::Post {
+    /// How mails of a topic leave.
+    pub fn transport_of(&self, topic: &str) -> Transport {
+        self.topics.get(topic).copied().unwrap_or(self.transport)
+    }
+
+    /// How mails of a topic leave, as the outside takes it.
+    pub fn post(&self, topic: &str) -> mail::Post {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-        match self.transport {
+        match self.transport_of(topic) {
             Transport::Off => mail::Post::Off,
             Transport::File => mail::Post::File(PathBuf::from(&self.file.folder)),
             Transport::Smtp => mail::Post::Smtp(mail::Smtp {
@@ -124,7 +133,9 @@ impl Mail {
         if !mail::is_sender(&self.from) {
             wrong.push(format!("mail.from {:?} is no mail address", self.from));
         }
-        if self.transport == Transport::Smtp && (self.smtp.host.is_empty() || self.smtp.port == 0) {
+        let by_smtp =
+            self.topics.values().chain([&self.transport]).any(|it| *it == Transport::Smtp);
+        if by_smtp && (self.smtp.host.is_empty() || self.smtp.port == 0) {
             wrong.push("mail.smtp needs a host and a port above 0".to_owned());
         }
         if !self.smtp.user_name.is_empty() && self.smtp.tls == SmtpTls::None {

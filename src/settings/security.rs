@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{GenesisPassword, LoginAck};
+use super::{Authentication, GenesisPassword, LoginAck, Mfa};
 use crate::outside::passwords::Cost;
 use crate::realm::Millis;
 
@@ -52,9 +52,15 @@ pub struct Security {
     pub strict_amend: bool,
     /// What one password hash costs.
     pub scrypt: Scrypt,
+    /// Who checks passwords.
+    #[schemars(extend("x-s2" = "authentication"))]
+    pub authentication: Authentication,
     /// Users whose passwords are kept here.
     #[schemars(extend("x-s2" = "genesisPassword"))]
     pub genesis_password: GenesisPassword,
+    /// Second factors.
+    #[schemars(extend("x-s2" = "mfa"))]
+    pub mfa: Mfa,
     /// What the login ack tells beside the protocol's fields.
     #[schemars(extend("x-s2" = "loginAck"))]
     pub login_ack: LoginAck,
@@ -129,7 +135,9 @@ impl Default for Security {
             one_time_token_verify: OneTimeTokenVerify::Right,
             strict_amend: false,
             scrypt: Scrypt::default(),
+            authentication: Authentication::default(),
             genesis_password: GenesisPassword::default(),
+            mfa: Mfa::default(),
             login_ack: LoginAck::default(),
             sso: Sso::default(),
         }
@@ -230,7 +238,9 @@ impl Security {
                 "security.sso.enabled is false: single sign-on is not built in yet".to_owned(),
             );
         }
+        self.authentication.check(wrong);
         self.genesis_password.check(wrong);
+        self.mfa.check(wrong);
         self.login_ack.check(wrong);
         if self.refresh_grace_secs > DAY_SECS {
             wrong.push(format!("security.refresh_grace_secs is 0 to {DAY_SECS}"));

@@ -183,6 +183,12 @@ impl Server {
         self.limits.check(wrong);
     }
 
+    /// Whether only this machine can reach the gateway.
+    pub(super) fn is_on_loopback(&self) -> bool {
+        let listen = self.listen.parse::<SocketAddr>();
+        listen.is_ok_and(|at| at.ip().to_canonical().is_loopback())
+    }
+
     fn check_addresses(&self, wrong: &mut Vec<String>) {
         let listen = self.listen.parse::<SocketAddr>();
         match &listen {

@@ -1,0 +1,32 @@
+//! EVENT_ENABLE_MFA_FOR_USER: a login asks for codes of the confirmed secret again.
+
+use protocol::{Nack, UserName};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Access, Message};
+use crate::call::Call;
+use crate::entity_event::{self, Ack, Nothing};
+use crate::realm::Command;
+
+/// Whose.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct EnableMfaForUser {
+    user_name: UserName,
+}
+
+impl Message for EnableMfaForUser {
+    const TYPE: &'static str = "EVENT_ENABLE_MFA_FOR_USER";
+    const ACK: &'static str = "EVENT_ENABLE_MFA_FOR_USER_ACK";
+    const NACK: &'static str = "EVENT_ENABLE_MFA_FOR_USER_NACK";
+    const ACCESS: Access = Access::RightOrSelf("MFA_ENABLE");
+    const ENTITY: bool = true;
+    type Ack = Ack<Nothing>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+        let on = true;
+        let command = Command::SetSecondFactor(call.by()?, self.user_name, on);
+        entity_event::run(call, command, entity_event::nothing).await
+    }
+}

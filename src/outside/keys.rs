@@ -1,0 +1,222 @@
+//! The key ring of second factors: their secrets are sealed (ChaCha20-Poly1305, a fresh nonce each,
+//! bound to their user) before any command is made of them.
+
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::dice;
+
+const INFO: &[u8] = b"tollgate second factors 1";
+const ID_LENGTH: usize = 4;
+const NONCE_LENGTH: usize = 12;
+/// The file of the key that is made at first use.
+pub const KEY_FILE: &str = "mfa.key";
+
+/// The keys of today and of earlier.
+pub struct Keyring {
+    current: Key,
+    earlier: Vec<Key>,
+    salt: Zeroizing<String>,
+}
+
+struct Key {
+    /// Names the key in what it sealed.
+    id: [u8; ID_LENGTH],
+    cipher: ChaCha20Poly1305,
+}
+
+/// A secret that was opened.
+pub struct Opened {
+    /// The secret.
+    pub secret: Zeroizing<Vec<u8>>,
+    /// Whether an earlier key sealed it.
+    pub by_earlier: bool,
+}
+
+/// Why there is no key ring.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "named by the text")]
+pub enum KeyError {
+    #[error("the key file {path} cannot be used: {source}")]
+    File { path: PathBuf, source: std::io::Error },
+    #[error("the key file {path} can be read by others (mode {mode:o}); chmod 600 it")]
+    Open { path: PathBuf, mode: u32 },
+    #[error("the key file {path} holds no key of 64 hexadecimal digits")]
+    Form { path: PathBuf },
+}
+
+impl Keyring {
+    /// The key ring of configured keys; without a current one that of the key file in `dir`, which
+    /// is made if it is not there. Without a folder the key is as short-lived as the store.
+    pub fn open(
+        current: &str,
+        earlier: &[&str],
+        salt: &str,
+        dir: Option<&Path>,
+    ) -> Result<Self, KeyError> {
+        let path = dir.map(|dir| dir.join(KEY_FILE));
+        let is_there = path.as_ref().is_some_and(|path| path.exists());
+        let of_file = match &path {
+            Some(path) if current.is_empty() || is_there => Some(Key::of_file(path)?),
+            _ => None,
+        };
+        let mut earlier: Vec<_> = earlier.iter().map(|text| Key::of(text.as_bytes())).collect();
+        let current = match (current, of_file) {
+            ("", Some(key)) => key,
+            ("", None) => Key::of(&dice::bytes::<32>()),
+            (text, of_file) => {
+                // What was sealed before a key was configured can still be opened.
+                earlier.extend(of_file);
+                Key::of(text.as_bytes())
+            }
+        };
+        Ok(Self { current, earlier, salt: Zeroizing::new(salt.to_owned()) })
+    }
+
+    /// Seals a secret for a user, by his name (case does not count) and number.
+    pub fn seal(&self, name: &str, number: u32, secret: &[u8]) -> Arc<str> {
+        let nonce = dice::bytes::<NONCE_LENGTH>();
+        let bound = self.bound_to(name, number);
+        let payload = Payload { msg: secret, aad: &bound };
+        // Only beyond 256 GiB is there nothing to seal; what is empty opens for nobody.
+        let sealed = self.current.cipher.encrypt(&nonce.into(), payload).unwrap_or_default();
+        STANDARD_NO_PAD.encode([&self.current.id[..], &nonce, &sealed].concat()).into()
+    }
+
+    /// Opens what [`Keyring::seal`] made; none: no key of the ring did, or for somebody else.
+    pub fn unseal(&self, name: &str, number: u32, sealed: &str) -> Option<Opened> {
+        let bytes = STANDARD_NO_PAD.decode(sealed).ok()?;
+        let (id, rest) = bytes.split_first_chunk::<ID_LENGTH>()?;
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LENGTH>()?;
+        let bound = self.bound_to(name, number);
+        let open = |key: &Key| {
+            let payload = Payload { msg: sealed, aad: &bound };
+            key.cipher.decrypt(&Nonce::from(*nonce), payload).ok().map(Zeroizing::new)
+        };
+        let earlier = self.earlier.iter().map(|key| (key, true));
+        let mut keys = [(&self.current, false)].into_iter().chain(earlier);
+        keys.find_map(|(key, by_earlier)| {
+            let secret = (key.id == *id).then(|| open(key)).flatten()?;
+            Some(Opened { secret, by_earlier })
+        })
+    }
+
+    /// The user as a seal knows him: his name only as what the salt makes of it.
+    fn bound_to(&self, name: &str, number: u32) -> Vec<u8> {
+        let name = name.to_ascii_lowercase();
+        // Keys of any length are possible.
+        let hashed = Hmac::<Sha256>::new_from_slice(self.salt.as_bytes()).map(|mut mac| {
+            mac.update(name.as_bytes());
+            mac.finalize().into_bytes().to_vec()
+        });
+        [hashed.unwrap_or_default(), number.to_be_bytes().to_vec()].concat()
+    }
+}
+
+impl Key {
+    fn of(text: &[u8]) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        // 32 bytes are far below the limit of the expansion.
+        let _ = Hkdf::<Sha256>::new(None, text).expand(INFO, key.as_mut());
+        let digest: [u8; 32] = Sha256::digest(key.as_ref()).into();
+        let mut id = [0; ID_LENGTH];
+        id.copy_from_slice(&digest[..ID_LENGTH]);
+        Self { id, cipher: ChaCha20Poly1305::new(&(*key).into()) }
+    }
+
+    fn of_file(path: &Path) -> Result<Self, KeyError> {
+        let broken = |source| KeyError::File { path: path.to_owned(), source };
+        match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(mut file) => {
+                let drawn: Zeroizing<String> = Zeroizing::new(
+                    dice::bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect(),
+                );
+                file.write_all(format!("{}\n", *drawn).as_bytes()).map_err(broken)?;
+                // Before the first secret is sealed with it, it is on the disk, and so is its name.
+                file.sync_all().map_err(broken)?;
+                let dir = path.parent().map(std::fs::File::open).transpose().map_err(broken)?;
+                dir.map(|dir| dir.sync_all()).transpose().map_err(broken)?;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(broken(error)),
+        }
+        let mode = std::fs::metadata(path).map_err(broken)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(KeyError::Open { path: path.to_owned(), mode });
+        }
+        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(broken)?);
+        let text = text.trim();
+        match text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => Ok(Self::of(text.as_bytes())),
+            false => Err(KeyError::Form { path: path.to_owned() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(current: &str, earlier: &[&str]) -> Keyring {
+        Keyring::open(current, earlier, "salt", None).unwrap()
+    }
+
+    fn opened(ring: &Keyring, name: &str, sealed: &str) -> Option<(Vec<u8>, bool)> {
+        ring.unseal(name, 7, sealed).map(|it| (it.secret.to_vec(), it.by_earlier))
+    }
+
+    #[test]
+    fn a_secret_opens_for_its_user_only_and_never_looks_the_same_twice() {
+        let ring = ring("a key", &[]);
+        let sealed = ring.seal("Jane", 7, b"secret");
+        assert_eq!(opened(&ring, "jane", &sealed), Some((b"secret".to_vec(), false)));
+        assert_eq!(opened(&ring, "joe", &sealed), None);
+        assert!(ring.unseal("jane", 8, &sealed).is_none());
+        assert_ne!(ring.seal("jane", 7, b"secret"), sealed);
+        let other_salt = Keyring::open("a key", &[], "pepper", None).unwrap();
+        assert_eq!(opened(&other_salt, "jane", &sealed), None);
+        for place in 0..sealed.len() {
+            let mut changed = sealed.to_string().into_bytes();
+            changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            // The last sign of a text without padding has bits that mean nothing.
+            assert!(place == sealed.len() - 1 || opened(&ring, "jane", &changed).is_none());
+        }
+    }
+
+    #[test]
+    fn keys_can_be_changed_and_earlier_ones_open_what_they_sealed() {
+        let sealed = ring("old", &[]).seal("jane", 7, b"secret");
+        assert_eq!(opened(&ring("new", &[]), "jane", &sealed), None);
+        let both = ring("new", &["older", "old"]);
+        assert_eq!(opened(&both, "jane", &sealed), Some((b"secret".to_vec(), true)));
+    }
+
+    #[test]
+    fn the_key_file_is_made_once_is_private_and_stays_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = |key: &str| Keyring::open(key, &[], "", Some(dir.path()));
+        let sealed = open("").unwrap().seal("jane", 7, b"secret");
+        let path = dir.path().join(KEY_FILE);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(opened(&open("").unwrap(), "jane", &sealed).unwrap().0, b"secret");
+        let configured = open("now from the configuration").unwrap();
+        assert_eq!(opened(&configured, "jane", &sealed), Some((b"secret".to_vec(), true)));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(open(""), Err(KeyError::Open { mode: 0o644, .. })));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&path, "too short").unwrap();
+        assert!(matches!(open(""), Err(KeyError::Form { .. })));
+    }
+}

@@ -1,0 +1,244 @@
+//! One login at one server: search the user, prove the password, read groups.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use ldap3::{
+    Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, ldap_escape,
+};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::{Answer, Found, LdapError, Server, Tls, dn};
+
+/// Entries that a search for a user may give: a second one is one too many.
+const USERS_MAX: i32 = 2;
+/// Groups of one user that are looked at.
+const GROUPS_MAX: i32 = 1_000;
+
+// Result codes (RFC 4511, 4.1.9).
+const SUCCESS: u32 = 0;
+const SIZE_LIMIT_EXCEEDED: u32 = 4;
+const REFERRAL: u32 = 10;
+const NO_SUCH_OBJECT: u32 = 32;
+/// Codes of a bind that say no to this user, not to the gateway: inappropriate authentication,
+/// invalid credentials, insufficient rights, unwilling to perform; no such object.
+const SAYS_NO: [u32; 5] = [48, 49, 50, 53, NO_SUCH_OBJECT];
+
+/// Asks one server.
+pub(super) async fn hold(server: &Server, name: &str, password: &str) -> Result<Answer, LdapError> {
+    let mut ldap = connect(server).await?;
+    if let Some((bind_dn, bind_password)) = &server.bind {
+        let code = ldap.simple_bind(bind_dn, bind_password).await?.rc;
+        if code != SUCCESS {
+            return Err(LdapError::Refused(code));
+        }
+    }
+    let Some(user) = find(&mut ldap, server, name).await? else { return Ok(Answer::Unknown) };
+    let groups = groups(&mut ldap, server, &user, name).await?;
+    let code = ldap.simple_bind(&user.dn, password).await?.rc;
+    // Whoever is told that this was the last word need not wait for the server's.
+    let _ = ldap.unbind().await;
+    if SAYS_NO.contains(&code) {
+        return Ok(Answer::Wrong);
+    }
+    if code != SUCCESS {
+        return Err(LdapError::Refused(code));
+    }
+    let may = server.groups.is_empty() || server.groups.iter().any(|it| groups.contains(it));
+    if !may {
+        return Ok(Answer::NotInGroup);
+    }
+    Ok(Answer::Confirmed(Found { attributes: attributes(server, &user.attrs), groups }))
+}
+
+async fn connect(server: &Server) -> Result<Ldap, LdapError> {
+    let mut settings = LdapConnSettings::new().set_conn_timeout(server.timeout);
+    if server.tls != Tls::None {
+        settings = settings.set_config(Arc::new(trust(server)?));
+        settings = settings.set_starttls(server.tls == Tls::StartTls);
+    }
+    let scheme = if server.tls == Tls::Always { "ldaps" } else { "ldap" };
+    let url = format!("{scheme}://{}:{}", server.host, server.port);
+    let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &url).await?;
+    tokio::spawn(async move {
+        // It ends with the last handle; what goes wrong is told to whoever waits for an answer.
+        let _ = connection.drive().await;
+    });
+    ldap.with_timeout(server.timeout);
+    Ok(ldap)
+}
+
+fn trust(server: &Server) -> Result<ClientConfig, LdapError> {
+    let wrong = |error: &dyn std::fmt::Display| LdapError::Authorities(error.to_string());
+    let mut roots = RootCertStore::empty();
+    match &server.ca_file {
+        Some(path) => {
+            let read = CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))?;
+            for certificate in read {
+                let certificate = certificate.map_err(|error| wrong(&error))?;
+                roots.add(certificate).map_err(|error| wrong(&error))?;
+            }
+        }
+        None => {
+            drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs))
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(|error| wrong(&error))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Searches below one entry; a base that is not there has no entries, and neither has one that lies
+/// elsewhere.
+async fn search(
+    ldap: &mut Ldap,
+    base: &str,
+    scope: Scope,
+    filter: &str,
+    attributes: &[&str],
+    most: i32,
+) -> Result<Vec<SearchEntry>, LdapError> {
+    let timeout = ldap.timeout;
+    ldap.with_search_options(SearchOptions::new().sizelimit(most));
+    if let Some(timeout) = timeout {
+        ldap.with_timeout(timeout);
+    }
+    let found = ldap.search(base, scope, filter, attributes.to_vec()).await?;
+    match found.1.rc {
+        SUCCESS | SIZE_LIMIT_EXCEEDED => {}
+        REFERRAL | NO_SUCH_OBJECT => return Ok(Vec::new()),
+        code => return Err(LdapError::Refused(code)),
+    }
+    let entries = found.0.into_iter().filter(|entry| !entry.is_ref() && !entry.is_intermediate());
+    Ok(entries.map(SearchEntry::construct).collect())
+}
+
+/// The one entry of a user.
+async fn find(
+    ldap: &mut Ldap,
+    server: &Server,
+    name: &str,
+) -> Result<Option<SearchEntry>, LdapError> {
+    let filter = user_filter(server, name);
+    let mut wanted: Vec<_> = server.attributes.iter().map(String::as_str).collect();
+    wanted.push("memberOf");
+    let mut found: Vec<SearchEntry> = Vec::new();
+    for base in &server.bases {
+        found.extend(search(ldap, base, Scope::Subtree, &filter, &wanted, USERS_MAX).await?);
+    }
+    found.dedup_by(|a, b| dn::plain(&a.dn) == dn::plain(&b.dn));
+    if found.len() > 1 {
+        tracing::warn!(host = server.host, "more than one entry has the name of a login");
+        return Ok(None);
+    }
+    // Nobody's DN would be no login at all.
+    Ok(found.pop().filter(|entry| !entry.dn.is_empty()))
+}
+
+fn user_filter(server: &Server, name: &str) -> String {
+    let name = format!("{}{name}", server.prefix);
+    format!("({}={})", server.id_attribute, ldap_escape(name))
+}
+
+/// Which of the groups that are asked for hold the user, whether he says so (memberOf) or they do.
+async fn groups(
+    ldap: &mut Ldap,
+    server: &Server,
+    user: &SearchEntry,
+    name: &str,
+) -> Result<Vec<String>, LdapError> {
+    let asked: Vec<_> = server.groups.iter().chain(&server.other_groups).collect();
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bases: Vec<_> = server.bases.iter().chain(&server.group_bases).collect();
+    let filter = member_filter(&user.dn, &format!("{}{name}", server.prefix));
+    // Plain DN and names of each group that holds him.
+    let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for base in &bases {
+        for group in search(ldap, base, Scope::Subtree, &filter, &["cn"], GROUPS_MAX).await? {
+            add(&mut held, &group);
+        }
+    }
+    for asked in asked.iter().filter(|asked| dn::plain(asked).is_some()) {
+        for group in search(ldap, asked, Scope::Base, &filter, &["cn"], 1).await? {
+            add(&mut held, &group);
+        }
+    }
+    let bases: Vec<_> = bases.iter().filter_map(|base| dn::plain(base)).collect();
+    for group in values(&user.attrs, "memberOf").filter_map(|group| dn::plain(group)) {
+        // By name alone only a group counts that a search would have found.
+        let near = bases.iter().any(|base| dn::is_below(&group, base));
+        let name = dn::first_value(&group).filter(|_| near).map(str::to_owned);
+        held.entry(group).or_default().extend(name);
+    }
+    let holds = |asked: &&&String| match dn::plain(asked) {
+        Some(plain) => held.contains_key(&plain),
+        None => held.values().flatten().any(|name| *name == dn::plain_value(asked)),
+    };
+    Ok(asked.iter().filter(holds).map(|asked| (*asked).clone()).collect())
+}
+
+fn add(held: &mut BTreeMap<String, Vec<String>>, group: &SearchEntry) {
+    let Some(plain) = dn::plain(&group.dn) else { return };
+    let names = values(&group.attrs, "cn").map(|name| dn::plain_value(name));
+    held.entry(plain).or_default().extend(names);
+}
+
+fn member_filter(dn: &str, name: &str) -> String {
+    let (dn, name) = (ldap_escape(dn), ldap_escape(name));
+    format!("(|(member={dn})(uniqueMember={dn})(&(objectClass=posixGroup)(memberUid={name})))")
+}
+
+/// The values of an attribute; its name counts in any case.
+fn values<'a>(
+    attributes: &'a HashMap<String, Vec<String>>,
+    name: &'a str,
+) -> impl Iterator<Item = &'a String> {
+    let named = attributes.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+    named.flat_map(|(_, values)| values)
+}
+
+fn attributes(
+    server: &Server,
+    attributes: &HashMap<String, Vec<String>>,
+) -> BTreeMap<String, String> {
+    let first = |name: &String| Some((name.clone(), values(attributes, name).next()?.clone()));
+    server.attributes.iter().filter_map(first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_name_changes_what_is_searched() {
+        let server = Server {
+            host: String::new(),
+            port: 1,
+            bases: Vec::new(),
+            group_bases: Vec::new(),
+            groups: Vec::new(),
+            other_groups: Vec::new(),
+            prefix: "desk-".to_owned(),
+            bind: None,
+            id_attribute: "uid".to_owned(),
+            tls: Tls::None,
+            ca_file: None,
+            timeout: Duration::from_secs(1),
+            attributes: Vec::new(),
+        };
+        assert_eq!(user_filter(&server, "jane"), "(uid=desk-jane)");
+        assert_eq!(user_filter(&server, "*"), r"(uid=desk-\2a)");
+        assert_eq!(user_filter(&server, "a)(uid=*"), r"(uid=desk-a\29\28uid=\2a)");
+        assert_eq!(user_filter(&server, "a\0\\"), r"(uid=desk-a\00\5c)");
+        let filter = member_filter("cn=o\\,brien (x),dc=org", "*");
+        assert!(filter.contains(r"(member=cn=o\5c,brien \28x\29,dc=org)"), "{filter}");
+        assert!(filter.contains(r"(memberUid=\2a)"), "{filter}");
+    }
+}

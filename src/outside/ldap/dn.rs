@@ -1,0 +1,91 @@
+//! Distinguished names (RFC 4514), compared as directories do: without case, spaces and the many
+//! spellings of one sign.
+
+/// A DN in the one form in which two spellings of it are the same; none: it is no DN.
+pub fn plain(dn: &str) -> Option<String> {
+    let mut parts = vec![String::new()];
+    let mut bytes = dn.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        let part = parts.last_mut()?;
+        match byte {
+            b'\\' => {
+                let first = bytes.next()?;
+                let escaped = match (first as char).to_digit(16) {
+                    Some(high) if bytes.peek().is_some_and(u8::is_ascii_hexdigit) => {
+                        (high * 16 + (bytes.next()? as char).to_digit(16)?) as u8
+                    }
+                    _ => first,
+                };
+                // An escaped sign never separates, and never is a space to be left out.
+                match escaped.is_ascii_alphanumeric() {
+                    true => part.push(escaped.to_ascii_lowercase() as char),
+                    false => part.push_str(&format!("\\{escaped:02x}")),
+                }
+            }
+            b',' | b';' => parts.push(String::new()),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'=' | b' ' | b'-' => {
+                part.push(byte.to_ascii_lowercase() as char);
+            }
+            byte => part.push_str(&format!("\\{byte:02x}")),
+        }
+    }
+    let pairs = parts.iter().map(|part| {
+        let (name, value) = part.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        (!name.is_empty()).then(|| format!("{name}={value}"))
+    });
+    Some(pairs.collect::<Option<Vec<_>>>()?.join(","))
+}
+
+/// Whether an entry lies below another one, or is it; both in their plain form.
+pub fn is_below(entry: &str, base: &str) -> bool {
+    entry == base || entry.strip_suffix(base).is_some_and(|rest| rest.ends_with(','))
+}
+
+/// The value of the first part of a plain form.
+pub fn first_value(plain: &str) -> Option<&str> {
+    let first = plain.split(',').next()?;
+    first.split_once('=').map(|(_, value)| value)
+}
+
+/// A name as the value of a plain form has it.
+pub fn plain_value(name: &str) -> String {
+    plain(&format!("x={}", ldap3::dn_escape(name)))
+        .and_then(|plain| plain.strip_prefix("x=").map(str::to_owned))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_name_are_one() {
+        let one = plain("CN=O\\,Brien \\28x\\29, ou=People,dc=Example,DC=org");
+        assert_eq!(one, plain("cn=o\\2cbrien (x),ou=people,dc=example,dc=org"));
+        assert_ne!(one, plain("cn=o,ou=brien,dc=example,dc=org"));
+        for wrong in ["", "people", "cn=a,,dc=b", "=a", "cn=a\\"] {
+            assert_eq!(plain(wrong), None, "{wrong}");
+        }
+        let [entry, base, other] =
+            ["cn=a,ou=people,dc=org", "ou=people, dc=org", "ou=eople,dc=org"].map(plain);
+        assert!(is_below(entry.as_ref().unwrap(), base.as_ref().unwrap()));
+        assert!(!is_below(entry.as_ref().unwrap(), other.as_ref().unwrap()));
+        assert_eq!(first_value(entry.as_ref().unwrap()), Some("a"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_breaks_out_of_its_place(name in ".{1,40}") {
+            let dn = format!("cn={},ou=people,dc=org", ldap3::dn_escape(name.as_str()));
+            let plain = plain(&dn).unwrap();
+            prop_assert_eq!(plain.matches(',').count(), 2);
+            prop_assert_eq!(first_value(&plain), Some(plain_value(&name).as_str()));
+            let filter = format!("(cn={})", ldap3::ldap_escape(name.as_str()));
+            let inner = &filter[4..filter.len() - 1];
+            prop_assert!(!inner.contains(['(', ')', '*', '\0']));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Codes of authenticator apps (TOTP, RFC 6238): secrets, their pictures, and whether a code fits.
+
+use totp_rs::{Algorithm, Builder, Secret, Totp};
+use zeroize::Zeroizing;
+
+use super::dice;
+
+/// What codes are made with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Codes {
+    /// Seconds for which a code is shown.
+    pub period_secs: u64,
+    /// Periods before and after the current one that count, too.
+    pub discrepancy: u16,
+    /// Digits of a code: 6 to 8.
+    pub digits: u8,
+    /// The hash function.
+    pub hash: Hash,
+    /// Who issues them.
+    pub issuer: String,
+    /// Stands in front of the user name.
+    pub label: String,
+}
+
+/// The hash function of codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Hash {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// A new secret as its owner sees it, once.
+pub struct Shown {
+    /// In base32.
+    pub secret: String,
+    /// As the link that an app reads.
+    pub uri: String,
+    /// That link as a picture: a data URI with a PNG.
+    pub picture: String,
+}
+
+/// The secret cannot be shown as a link or picture.
+#[derive(Debug, thiserror::Error)]
+#[error("a secret cannot be shown: {0}")]
+pub struct Unshown(String);
+
+impl Codes {
+    /// A new secret, as long as the output of the hash function (RFC 4226, R6; RFC 6238, 5.1).
+    pub fn draw(&self) -> Zeroizing<Vec<u8>> {
+        let drawn = Zeroizing::new(dice::bytes::<64>());
+        let length = match self.hash {
+            Hash::Sha1 => 20,
+            Hash::Sha256 => 32,
+            Hash::Sha512 => 64,
+        };
+        Zeroizing::new(drawn[..length].to_vec())
+    }
+
+    /// The start of the period whose code this is, in seconds of the epoch; none: it is wrong.
+    pub fn check(&self, secret: &[u8], code: &str, now_secs: u64) -> Option<u64> {
+        let codes = self.of(secret, String::new());
+        let step = codes.check(code, now_secs)?;
+        Some(step.saturating_mul(self.period_secs.max(1)))
+    }
+
+    /// Whether a text has the form of a code.
+    pub fn is_code(&self, text: &str) -> bool {
+        text.len() == usize::from(self.digits) && text.bytes().all(|byte| byte.is_ascii_digit())
+    }
+
+    /// A secret as its owner sees it.
+    pub fn show(&self, secret: &[u8], user: &str) -> Result<Shown, Unshown> {
+        let account = match self.label.as_str() {
+            "" => user.to_owned(),
+            label => format!("{label} ({user})"),
+        };
+        let codes = self.of(secret, account);
+        let failed = |error: totp_rs::TotpError| Unshown(error.to_string());
+        let picture = codes.to_qr_base64().map_err(failed)?;
+        Ok(Shown {
+            secret: codes.secret().to_base32(),
+            uri: codes.to_url().map_err(failed)?,
+            picture: format!("data:image/png;base64,{picture}"),
+        })
+    }
+
+    fn of(&self, secret: &[u8], account: String) -> Totp {
+        // The settings keep digits and period in the range that works.
+        Builder::new()
+            .with_algorithm(match self.hash {
+                Hash::Sha1 => Algorithm::SHA1,
+                Hash::Sha256 => Algorithm::SHA256,
+                Hash::Sha512 => Algorithm::SHA512,
+            })
+            .with_digits(self.digits.clamp(6, 8))
+            .with_step_duration(self.period_secs.max(1))
+            .with_skew(self.discrepancy)
+            .with_secret(Secret::new(secret.into()))
+            .with_account_name(account)
+            .with_issuer((!self.issuer.is_empty()).then(|| self.issuer.clone()))
+            .build_noncompliant()
+    }
+}
+
+/// Letters and digits that are not taken for each other.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// Signs of a recovery code: 80 bits.
+const LENGTH: usize = 16;
+
+/// A recovery code, in groups of four.
+pub fn recovery_code() -> String {
+    let drawn = Zeroizing::new(dice::bytes::<LENGTH>());
+    let signs = drawn.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
+    let signs: Vec<_> = signs.collect();
+    signs.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
+}
+
+/// A recovery code as it is hashed: without what people write between its signs.
+pub fn plain_recovery_code(text: &str) -> Option<String> {
+    let plain: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
+    let plain = plain.to_ascii_uppercase();
+    let known = plain.len() == LENGTH && plain.bytes().all(|byte| ALPHABET.contains(&byte));
+    known.then_some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(hash: Hash, digits: u8, discrepancy: u16) -> Codes {
+        let [issuer, label] = ["Genesis", "genesis.global"].map(str::to_owned);
+        Codes { period_secs: 30, discrepancy, digits, hash, issuer, label }
+    }
+
+    /// RFC 6238, appendix B.
+    #[test]
+    fn the_vectors_of_the_standard_fit() {
+        let seed = |length: usize| b"1234567890".iter().copied().cycle().take(length).collect();
+        let table: [(u64, [&str; 3]); 6] = [
+            (59, ["94287082", "46119246", "90693936"]),
+            (1_111_111_109, ["07081804", "68084774", "25091201"]),
+            (1_111_111_111, ["14050471", "67062674", "99943326"]),
+            (1_234_567_890, ["89005924", "91819424", "93441116"]),
+            (2_000_000_000, ["69279037", "90698825", "38618901"]),
+            (20_000_000_000, ["65353130", "77737706", "47863826"]),
+        ];
+        let hashes = [(Hash::Sha1, 20), (Hash::Sha256, 32), (Hash::Sha512, 64)];
+        for (at, row) in table {
+            for ((hash, length), code) in hashes.into_iter().zip(row) {
+                let secret: Vec<u8> = seed(length);
+                let codes = codes(hash, 8, 0);
+                assert_eq!(codes.check(&secret, code, at), Some(at / 30 * 30), "{hash:?} {at}");
+                assert_eq!(codes.check(&secret, code, at + 30), None);
+            }
+        }
+    }
+
+    #[test]
+    fn the_window_is_as_wide_as_configured() {
+        let secret = b"12345678901234567890";
+        for (late, wide) in [(0, 0), (30, 1), (60, 2), (90, 3)] {
+            for discrepancy in 0..=3 {
+                let came = codes(Hash::Sha1, 8, discrepancy).check(secret, "94287082", 59 + late);
+                assert_eq!(came.is_some(), discrepancy >= wide, "{late} {discrepancy}");
+            }
+        }
+    }
+
+    #[test]
+    fn recovery_codes_are_read_as_people_write_them() {
+        let code = recovery_code();
+        assert_eq!(code.len(), 19);
+        let plain = plain_recovery_code(&code).unwrap();
+        assert_eq!(plain_recovery_code(&code.to_lowercase().replace('-', " ")), Some(plain));
+        for wrong in ["", "123456", "ABCD-EFGH-JKLM-NPQ1", "ABCD-EFGH-JKLM-NPQRS"] {
+            assert_eq!(plain_recovery_code(wrong), None, "{wrong}");
+        }
+    }
+}

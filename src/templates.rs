@@ -1,0 +1,196 @@
+//! Templates: what mails say (S2, "resetMessage", "notify"). One pass over the text: what a value
+//! holds is never expanded again, and nothing but these values is there.
+
+use std::collections::BTreeMap;
+
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+
+use crate::realm::Millis;
+use crate::realm::users::{ATTRIBUTES, User};
+
+/// What the mail of a reset may say beside USER and the configured variables.
+pub const RESET: &[&str] = &["RESET_URL", "TIMEOUT"];
+/// What the mail of a login link may say beside them.
+pub const LINK: &[&str] = &["LOGIN_URL", "MFA_CODE", "TIMEOUT"];
+
+/// Steps of one template; more are a mistake.
+const FUEL: u64 = 100_000;
+/// Bytes that a mail says at most.
+const LENGTH_MAX: usize = 65_536;
+/// Bytes of an address that a link begins with.
+const URL_MAX: usize = 1_024;
+
+/// A text with places for values: `{{ USER.firstName }}`.
+pub struct Template<'a> {
+    text: &'a str,
+}
+
+impl<'a> Template<'a> {
+    /// A template of this text.
+    pub fn of(text: &'a str) -> Self {
+        Self { text }
+    }
+
+    /// Whether it can be read, and uses only what there is.
+    pub fn check(&self, variables: &BTreeMap<String, String>, of: &[&str]) -> Result<(), String> {
+        let shown = |name: String| (name, Value::from("x"));
+        let user: BTreeMap<_, _> = field_names().map(shown).collect();
+        let mut values = all(variables, Value::from(user));
+        values.extend(of.iter().map(|name| shown((*name).to_owned())));
+        self.render(values).map(drop)
+    }
+
+    /// The text with its values.
+    pub fn fill(
+        &self,
+        variables: &BTreeMap<String, String>,
+        user: &User,
+        of: &[(&str, &str)],
+    ) -> Result<String, String> {
+        let mut values = all(variables, Value::from(fields(user)));
+        values.extend(of.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
+        self.render(values)
+    }
+
+    fn render(&self, values: BTreeMap<String, Value>) -> Result<String, String> {
+        let mut environment = Environment::empty();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_fuel(Some(FUEL));
+        // Neither the kind of a mistake nor its place repeats a value.
+        let why = |error: minijinja::Error| match (error.line(), error.detail()) {
+            (Some(line), Some(detail)) => format!("line {line}: {detail}"),
+            (Some(line), None) => format!("line {line}: {}", error.kind()),
+            (None, _) => error.kind().to_string(),
+        };
+        let text = environment.render_str(self.text, values).map_err(why)?;
+        match text.len() <= LENGTH_MAX {
+            true => Ok(text),
+            false => Err(format!("it says more than {LENGTH_MAX} bytes")),
+        }
+    }
+}
+
+fn all(variables: &BTreeMap<String, String>, user: Value) -> BTreeMap<String, Value> {
+    let own = variables.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    own.chain([("USER".to_owned(), user)]).collect()
+}
+
+/// What stands under USER: every attribute, empty where it is not set.
+fn fields(user: &User) -> BTreeMap<String, Value> {
+    let attributes = (0u8..).zip(ATTRIBUTES);
+    let attributes = attributes.map(|(number, name)| {
+        (camel(name), Value::from(user.attribute(number).unwrap_or_default()))
+    });
+    let known = [
+        ("userName".to_owned(), Value::from(user.name.as_str())),
+        ("id".to_owned(), Value::from(user.id())),
+    ];
+    attributes.chain(known).collect()
+}
+
+fn field_names() -> impl Iterator<Item = String> {
+    let known = ["userName", "id"].map(str::to_owned);
+    ATTRIBUTES.iter().map(|name| camel(name)).chain(known)
+}
+
+/// `firstName` for FIRST_NAME.
+fn camel(name: &str) -> String {
+    let mut words = name.split('_').map(str::to_lowercase);
+    let first = words.next().unwrap_or_default();
+    words.fold(first, |all, word| {
+        let (head, tail) = word.split_at(word.len().min(1));
+        format!("{all}{}{tail}", head.to_uppercase())
+    })
+}
+
+/// A subject is one line, whatever a value holds: nothing of it may become a header.
+pub fn one_line(text: &str) -> String {
+    let clean = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(clean).take(200).collect::<String>().trim().to_owned()
+}
+
+/// Whether a link can begin with it.
+pub fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let clean = |c: char| c.is_ascii_graphic() && !matches!(c, '#' | '"' | '<' | '>' | '\\');
+    rest.is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
+            && rest.chars().all(clean)
+            && text.len() <= URL_MAX
+    })
+}
+
+/// A page with two values in its query: a token, and a user name, which need no escaping.
+pub fn link(url: &str, first: (&str, &str), second: (&str, &str)) -> String {
+    let joint = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{joint}{}={}&{}={}", first.0, first.1, second.0, second.1)
+}
+
+/// A length of time in words: "10 minutes".
+pub fn spoken(millis: Millis) -> String {
+    let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)];
+    let whole = units.iter().find(|(_, length)| millis >= *length && millis % length == 0);
+    let (unit, length) = whole.copied().unwrap_or(("second", 1_000));
+    let count = millis.div_ceil(length);
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::realm::UserNo;
+    use crate::realm::command::NewUser;
+    use crate::realm::ids::Location;
+
+    fn jane(first_name: &str) -> User {
+        let name = protocol::UserName::parse("jane").unwrap();
+        let new = NewUser { attributes: [(0, first_name.into())].into(), ..NewUser::named(name) };
+        new.user(UserNo(1), Location::default(), 0)
+    }
+
+    #[test]
+    fn values_stand_where_they_are_named_and_are_never_expanded_again() {
+        let variables = BTreeMap::from([("DESK".to_owned(), "{{ SECRET }}".to_owned())]);
+        let text = "{{ USER.firstName }} of {{DESK}}{{ USER.city }}, {{ RESET_URL }}";
+        let user = jane("{{ DESK }}<b>");
+        let filled =
+            Template::of(text).fill(&variables, &user, &[("RESET_URL", "https://a/?b=c&d")]);
+        assert_eq!(filled.unwrap(), "{{ DESK }}<b> of {{ SECRET }}, https://a/?b=c&d");
+    }
+
+    #[test]
+    fn only_what_there_is_can_be_used() {
+        let check = |text: &str| Template::of(text).check(&BTreeMap::new(), RESET);
+        check("{{ USER.addressLine1 }} {{ TIMEOUT }} {{ USER.userName }}").unwrap();
+        for wrong in [
+            "{{ HOME }}",
+            "{{ USER.password }}",
+            "{{ MFA_CODE }}",
+            "{{ USER.firstName",
+            "{% for a in range(1000000000) %}{{ a }}{% endfor %}",
+            "{% include '/etc/passwd' %}",
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn links_lengths_and_lines_are_what_people_expect() {
+        assert_eq!(
+            link("https://a", ("token", "T"), ("user", "j@d")),
+            "https://a?token=T&user=j@d"
+        );
+        assert_eq!(link("https://a?b=c", ("x", "1"), ("y", "2")), "https://a?b=c&x=1&y=2");
+        let words = [600_000, 60_000, 90_000, 86_400_000, 1_500].map(spoken);
+        assert_eq!(words, ["10 minutes", "1 minute", "90 seconds", "1 day", "2 seconds"]);
+        assert_eq!(one_line("Hello\r\nBcc: eve@example.org"), "Hello  Bcc: eve@example.org");
+        assert!(is_url("https://desk.example/login") && is_url("http://127.0.0.1:8080/a?b=c"));
+        for wrong in
+            ["", "javascript:alert(1)", "https://", "https://a b", "https://a#b", "ftp://a"]
+        {
+            assert!(!is_url(wrong), "{wrong}");
+        }
+    }
+}
