@@ -14,6 +14,7 @@ mod offline;
 mod packaging;
 mod populate;
 mod reach;
+mod rekey;
 mod reload;
 mod say;
 mod schema;
@@ -62,6 +63,8 @@ enum Sub {
     Doctor(doctor::Doctor),
     /// Measure what a password hash costs on this machine, and propose log_n, r and p
     Calibrate(calibrate::Calibrate),
+    /// Seal the secrets of second factors of a stopped store with the key of today
+    Rekey(rekey::Rekey),
     /// Users of a stopped store
     #[command(subcommand)]
     User(user::User),
@@ -117,6 +120,7 @@ pub fn run() -> ExitCode {
         Sub::ImportPreferences(import) => import.run(),
         Sub::ImportUsers(import) => import.run(),
         Sub::Doctor(doctor) => doctor.run(),
+        Sub::Rekey(rekey) => rekey.run(),
         Sub::Calibrate(calibrate) => calibrate.run(),
         Sub::ConfigSchema => configuration::print_schema(),
         Sub::User(user) => user.run(),

@@ -55,6 +55,8 @@ pub enum Action {
     Quiet(Duration),
     /// `@ 90s`: time passes.
     Wait(Duration),
+    /// `= code: totp $secret`: a name gets a value from outside, as these words ask for it.
+    Ask(String, Vec<String>),
 }
 
 /// Why a text is not a script.
@@ -96,7 +98,8 @@ impl Script {
             }
             let head = Head::read(line).ok_or_else(|| ScriptError {
                 line: number,
-                what: "a step begins with >, <, <? or @, after the name of a connection".to_owned(),
+                what: "a step begins with >, <, <?, @ or =, after the name of a connection"
+                    .to_owned(),
             })?;
             let (action, used) = head
                 .action(&lines[at..])
@@ -108,7 +111,7 @@ impl Script {
     }
 }
 
-/// The beginning of a step: `name>`, `name<`, `name<?`, `@`.
+/// The beginning of a step: `name>`, `name<`, `name<?`, `@`, `=`.
 struct Head<'a> {
     link: &'a str,
     sign: &'a str,
@@ -121,7 +124,7 @@ impl<'a> Head<'a> {
     fn read(line: &'a str) -> Option<Self> {
         let end = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
         let (link, rest) = line.split_at(end);
-        let sign = ["<?", ">", "<", "@"].into_iter().find(|sign| rest.starts_with(sign))?;
+        let sign = ["<?", ">", "<", "@", "="].into_iter().find(|sign| rest.starts_with(sign))?;
         Some(Self { link, sign, rest: rest[sign.len()..].trim() })
     }
 
@@ -132,6 +135,13 @@ impl<'a> Head<'a> {
         let plain = |action| Ok((action, 1));
         match (self.sign, first) {
             ("@", _) => plain(Action::Wait(duration(self.rest).ok_or_else(no_time)?)),
+            ("=", name) => {
+                let words: Vec<_> = rest.split_whitespace().map(str::to_owned).collect();
+                match name.strip_suffix(':').filter(|name| !name.is_empty()) {
+                    Some(name) if !words.is_empty() => plain(Action::Ask(name.to_owned(), words)),
+                    _ => Err((0, "= is followed by `name: what to ask for`".to_owned())),
+                }
+            }
             (">", "connect") => plain(Action::Connect),
             (">", "close") => plain(Action::Close),
             (">", "text") => plain(Action::Text(rest.to_owned())),
@@ -232,6 +242,10 @@ mod tests {
         assert_eq!(line("\n\nhello"), 3);
         assert_eq!(line("> {\"A\":\n}"), 2);
         assert_eq!(line("@ soon"), 1);
+        assert_eq!(line("= code totp"), 1);
+        let asked = Script::parse("= code: totp $secret").unwrap();
+        let words = ["totp", "$secret"].map(str::to_owned).to_vec();
+        assert_eq!(asked.steps[0].action, Action::Ask("code".to_owned(), words));
         assert_eq!(line(">\nA.B = 1\nA = 2"), 3);
     }
 

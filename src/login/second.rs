@@ -141,6 +141,7 @@ pub fn enroller(
         call.admit()?;
         let hash = TokenHash(dice::token_hash(token.expose()));
         let user = call.read(|realm| realm.user_by_half(&hash).map(whom));
+        let user = user.filter(|user| name.is_none_or(|name| *name == user.name));
         let Some(user) = user else {
             call.count_failure();
             return Err(refusal::nack(&call.node, call.now, Refusal::RefreshExpired));

@@ -64,13 +64,12 @@ impl Realm {
         steps: &mut Steps,
     ) -> bool {
         let (Some(hash), Some(link)) = (second.active, &self.policy.mfa.link) else { return false };
-        let mut counters = self.counters.clone();
+        let counters = steps.counters(self);
         counters.active_codes += 1;
         let no = counters.active_codes;
         let over = (self.active_codes_of(user).count() + 1).saturating_sub(CODES_MAX);
         let oldest = self.active_codes_of(user).take(over);
         steps.changes.extend(oldest.map(|no| Change::Delete(Key::ActiveCode(no))));
-        steps.put(Row::Counters(counters));
         let until = at.saturating_add(link.active_ms);
         steps.put(Row::ActiveCode(ActiveCode { no, user, hash, issued: at, until }));
         true

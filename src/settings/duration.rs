@@ -11,7 +11,7 @@ use crate::realm::Millis;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duration(Millis);
 
-/// Units, the longest first.
+/// Units; `ms` comes before what it ends with.
 const UNITS: [(&str, Millis); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("ms", 1), ("m", 60_000), ("s", 1_000)];
 
@@ -45,7 +45,8 @@ impl<'de> Deserialize<'de> for Duration {
 impl Serialize for Duration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fits = |(_, length): &&(&str, Millis)| self.0 % length == 0 && self.0 > 0;
-        let (unit, length) = UNITS.iter().find(fits).unwrap_or(&("ms", 1));
+        let (unit, length) =
+            UNITS.iter().filter(fits).max_by_key(|(_, length)| length).unwrap_or(&("ms", 1));
         serializer.serialize_str(&format!("{}{unit}", self.0 / length))
     }
 }

@@ -4,6 +4,7 @@ pub mod commands;
 mod credentials;
 mod rules;
 mod script;
+mod second;
 mod sequences;
 mod tokens;
 
@@ -24,5 +25,8 @@ fn login(realm: &Realm, name: &str, pair: u64) -> Command {
         peer: Default::default(),
         renewed: None,
         connector: false,
+        second: Default::default(),
+        directory: false,
+        bypass: false,
     })
 }

@@ -1,6 +1,7 @@
 //! Every conversation under `protocol/scripts`, through the router alone, over a real socket, and
 //! over REST.
 
+mod outside;
 mod rest;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -24,6 +25,7 @@ use tollgate::router::{KnownToken, Looked, Reply, Router};
 use tollgate::settings::Settings;
 
 use crate::gateway::{Gateway, Home};
+use outside::Outside;
 
 const CONFIGURATION: &str = "\
 [server]
@@ -86,6 +88,8 @@ pub enum Frame {
 pub trait Transport {
     async fn open(&self) -> Self::Link;
     type Link: Talk;
+    /// Where mails come.
+    fn outbox(&self) -> &Path;
 }
 
 pub trait Talk {
@@ -107,12 +111,25 @@ async fn play<T: Transport>(transport: &T, path: &Path) {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let script = Script::parse(&text).unwrap_or_else(|error| panic!("{name}, {error}"));
     let (mut links, mut memory) = (HashMap::new(), Memory::default());
-    let mut unsent = BTreeSet::new();
+    let (mut unsent, mut outside) = (BTreeSet::new(), Outside::default());
     for step in script.steps {
         let at = format!("{name}:{}", step.line);
-        if let Action::Wait(time) = step.action {
-            tokio::time::sleep(time).await;
-            continue;
+        match &step.action {
+            Action::Wait(time) => {
+                tokio::time::sleep(*time).await;
+                continue;
+            }
+            Action::Ask(name, words) => {
+                let words = words.iter().map(|word| match word.strip_prefix('$') {
+                    Some(name) => memory.get(name).and_then(|it| it.as_str()).unwrap().to_owned(),
+                    None => word.clone(),
+                });
+                let words: Vec<_> = words.collect();
+                let value = outside.ask(transport.outbox(), &words).await;
+                memory.set(name, value);
+                continue;
+            }
+            _ => {}
         }
         if !links.contains_key(&step.link) {
             links.insert(step.link.clone(), transport.open().await);
@@ -156,7 +173,7 @@ async fn take(link: &mut impl Talk, action: Action, memory: &mut Memory, at: &st
         }
         Action::Text(text) => link.send(text).await,
         Action::Binary(bytes) => link.send_binary(bytes).await,
-        Action::Connect | Action::Close | Action::Wait(_) => {}
+        Action::Connect | Action::Close | Action::Wait(_) | Action::Ask(..) => {}
         Action::Quiet(time) => {
             let came = tokio::time::timeout(time, link.receive()).await;
             assert!(came.is_err(), "{at}: {came:?}");
@@ -188,13 +205,16 @@ async fn next(link: &mut impl Talk, at: &str) -> Frame {
 
 // Over a real socket.
 
-struct Sockets(SocketAddr);
+struct Sockets(SocketAddr, PathBuf);
 
 impl Transport for Sockets {
     type Link = WebSocketStream<TcpStream>;
     async fn open(&self) -> Self::Link {
         let stream = TcpStream::connect(self.0).await.unwrap();
         tokio_tungstenite::client_async(format!("ws://{}/ws", self.0), stream).await.unwrap().0
+    }
+    fn outbox(&self) -> &Path {
+        &self.1
     }
 }
 
@@ -222,8 +242,8 @@ impl Talk for WebSocketStream<TcpStream> {
 #[tokio::test]
 async fn every_script_plays_over_a_real_socket() {
     for script in scripts() {
-        let (_home, gateway) = with_users(&script);
-        play(&Sockets(gateway.address), &script).await;
+        let (home, gateway) = with_users(&script);
+        play(&Sockets(gateway.address, home.path().join("outbox")), &script).await;
         assert_eq!(gateway.signal("-TERM").0, Some(0));
     }
 }
@@ -248,8 +268,8 @@ const OF_SOCKETS: &[&str] = &["errors.script"];
 async fn every_script_plays_over_rest() {
     for script in scripts() {
         if !OF_SOCKETS.iter().any(|name| script.ends_with(name)) {
-            let (_home, gateway) = with_users(&script);
-            play(&rest::Requests(gateway.address), &script).await;
+            let (home, gateway) = with_users(&script);
+            play(&rest::Requests(gateway.address, home.path().join("outbox")), &script).await;
         }
     }
 }
@@ -283,6 +303,8 @@ fn add_user(home: &Home, words: &[&str], password: &str) {
 
 pub struct Routers {
     router: Router,
+    mails: tempfile::TempDir,
+    _duties: tokio::task::JoinSet<()>,
     _opened: Opened,
 }
 
@@ -300,7 +322,10 @@ impl Routers {
         use tollgate::realm::command::NewUser;
         let mut text = configuration(script);
         text.insert("store".to_owned(), toml::toml! { engine = "memory" }.into());
-        let settings = Settings::parse(&text.to_string(), std::iter::empty()).unwrap();
+        let mut settings = Settings::parse(&text.to_string(), std::iter::empty()).unwrap();
+        let mails = tempfile::tempdir().unwrap();
+        settings.mail.file.folder = mails.path().display().to_string();
+        settings.validate().unwrap();
         let clock = Clock::system();
         let opened = opening::open(&settings, Path::new("unused"), clock.clone()).unwrap();
         opened.prepare(&settings, None).await.unwrap();
@@ -315,8 +340,10 @@ impl Routers {
             };
             opened.replica.submit(Command::AddUsers(vec![new])).await.unwrap();
         }
-        let node = Node::new(settings, opened.replica.clone(), clock);
-        Self { router: Router::new(node), _opened: opened }
+        let keys = settings.keyring(Path::new("unused")).unwrap();
+        let node = Node::new(settings, opened.replica.clone(), clock, keys);
+        let _duties = tollgate::upkeep::start(&node);
+        Self { router: Router::new(node), mails, _duties, _opened: opened }
     }
 }
 
@@ -332,6 +359,9 @@ impl Transport for Routers {
             known: KnownToken::default(),
             frames: VecDeque::new(),
         }
+    }
+    fn outbox(&self) -> &Path {
+        self.mails.path()
     }
 }
 

@@ -79,7 +79,7 @@ impl Desk {
         };
         let users = (0..USERS).map(user).collect();
         replica.submit(Command::AddUsers(users)).await.unwrap();
-        let node = Node::new(settings, replica, clock);
+        let node = Node::new(settings, replica, clock, None);
         let duties = upkeep.then(|| upkeep::start(&node));
         Self { router: Router::new(node), _duties: duties }
     }

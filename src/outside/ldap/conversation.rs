@@ -83,7 +83,8 @@ fn trust(server: &Server) -> Result<ClientConfig, LdapError> {
             }
         }
         None => {
-            drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs))
+            let own = rustls_native_certs::load_native_certs().certs;
+            let _ = roots.add_parsable_certificates(own);
         }
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));

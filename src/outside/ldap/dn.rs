@@ -82,7 +82,8 @@ mod tests {
             let dn = format!("cn={},ou=people,dc=org", ldap3::dn_escape(name.as_str()));
             let plain = plain(&dn).unwrap();
             prop_assert_eq!(plain.matches(',').count(), 2);
-            prop_assert_eq!(first_value(&plain), Some(plain_value(&name).as_str()));
+            let value = plain_value(&name);
+            prop_assert_eq!(first_value(&plain), Some(value.as_str()));
             let filter = format!("(cn={})", ldap3::ldap_escape(name.as_str()));
             let inner = &filter[4..filter.len() - 1];
             prop_assert!(!inner.contains(['(', ')', '*', '\0']));

@@ -61,7 +61,7 @@ async fn gateway() -> Arc<Node> {
     let rights = ADMINISTRATION.iter().map(right).collect();
     let profile = protocol::ProfileName::parse("USER_ADMIN").unwrap();
     replica.submit(Command::Found(Found { rights, profile, administrator })).await.unwrap();
-    Node::new(settings, replica, clock)
+    Node::new(settings, replica, clock, None)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

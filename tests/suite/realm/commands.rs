@@ -11,14 +11,14 @@ use tollgate::realm::command::{
     ProfileWanted, Refresh, ResetPassword, RightWanted, SetCredential, SpendOneTime, TokenKind,
     Touched, UserWanted, Verdict, Wanted,
 };
-use tollgate::realm::policy::{LockScope, WhenFull};
+use tollgate::realm::policy::{LockScope, SelfResets, WhenFull};
 use tollgate::realm::profiles::ProfileStatus;
 use tollgate::realm::rights::ADMINISTRATION;
 use tollgate::realm::sessions::{SessionId, TokenHash};
 use tollgate::realm::users::UserStatus;
 use tollgate::realm::{Command, EndReason, EntryId, Policy, Realm, SessionNo};
 
-const MINUTE: u64 = 60_000;
+pub const MINUTE: u64 = 60_000;
 /// The first administrator and five others, two of whom no world inserts at first.
 pub const USERS: [&str; 6] = ["ADMIN", "Ada", "Bob", "cleo", "nobody", "Stranger.1@x-y"];
 const PROFILES: [&str; 5] = ["USER_ADMIN", "TRADER", "Operations", "EMPTY", "nowhere"];
@@ -122,7 +122,7 @@ impl Commands {
         self.rng.random_range(0..100) < percent
     }
 
-    fn pick<T: Copy>(&mut self, pool: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, pool: &[T]) -> T {
         pool[self.rng.random_range(0..pool.len())]
     }
 
@@ -160,6 +160,7 @@ impl Commands {
             60..64 => self.touch(realm),
             64..68 => Command::Sweep,
             68..70 => self.one_time(realm),
+            70..77 => self.second_command(realm),
             _ => {
                 let by = self.by(realm);
                 self.administration(realm, by)
@@ -192,6 +193,7 @@ impl Commands {
                 ResetPassword {
                     user_name: self.user_name(),
                     credential: self.chance(50).then(|| self.credential()),
+                    mailed: self.chance(30),
                 },
             ),
             _ => match self.rng.random_range(0..4) {
@@ -241,6 +243,11 @@ impl Commands {
             idle_ms: self.pick(&[5 * MINUTE, 30 * MINUTE]),
             lock_scope: self.pick(&[LockScope::User, LockScope::UserAndSource]),
             history: self.pick(&[0, 2, 24]),
+            mfa: self.mfa(),
+            self_reset: self
+                .chance(60)
+                .then_some(SelfResets { timeout_ms: 10 * MINUTE, cool_ms: 5 * MINUTE }),
+            directory: self.chance(20),
             password_age_ms: self.pick(&[None, Some(600 * MINUTE)]),
             ..Policy::default()
         }
@@ -252,12 +259,12 @@ impl Commands {
         Command::Found(it)
     }
 
-    fn user_name(&mut self) -> UserName {
+    pub(super) fn user_name(&mut self) -> UserName {
         let name = self.pick(&USERS);
         if self.chance(20) { user(&name.to_ascii_uppercase()) } else { user(name) }
     }
 
-    fn credential(&mut self) -> Arc<str> {
+    pub(super) fn credential(&mut self) -> Arc<str> {
         self.pick(&["$first", "$second", "$third"]).into()
     }
 
@@ -302,6 +309,9 @@ impl Commands {
             peer: self.peer(),
             renewed: self.chance(10).then(|| self.credential()),
             connector: self.chance(20),
+            second: self.second(realm),
+            directory: self.chance(5),
+            bypass: self.chance(5),
         }
     }
 
@@ -326,10 +336,11 @@ impl Commands {
             host: "2001:db8::7".to_owned(),
             peer: self.peer(),
             watched: self.chance(50),
+            second: self.second(realm),
         }
     }
 
-    fn session(&mut self, realm: &Realm) -> SessionNo {
+    pub(super) fn session(&mut self, realm: &Realm) -> SessionNo {
         let sessions: Vec<_> = realm.sessions_after(None).map(|it| it.no).collect();
         if sessions.is_empty() || self.chance(8) {
             SessionNo(self.rng.random_range(0..20))
@@ -366,7 +377,7 @@ impl Commands {
         }
     }
 
-    fn peer(&mut self) -> Peer {
+    pub(super) fn peer(&mut self) -> Peer {
         let source = self.pick(&["203.0.113.7", "198.51.100.9", "2001:db8::/64"]);
         Peer { source: source.into(), familiar: self.chance(20) }
     }
@@ -392,7 +403,7 @@ impl Commands {
         Command::Touch(touched.collect())
     }
 
-    fn by(&mut self, realm: &Realm) -> By {
+    pub(super) fn by(&mut self, realm: &Realm) -> By {
         if self.chance(25) { By::Operator } else { By::Session(self.session(realm)) }
     }
 

@@ -66,7 +66,7 @@ fn as_many_former_passwords_are_remembered_as_the_policy_says() {
     // nobody's choice.
     let reset = |credential: Option<&str>| {
         let credential = credential.map(Into::into);
-        let reset = ResetPassword { user_name: user("Ada"), credential };
+        let reset = ResetPassword { user_name: user("Ada"), credential, mailed: false };
         Command::ResetPassword(tollgate::realm::command::By::Operator, reset)
     };
     script.apply(reset(Some("$once")));

@@ -2,7 +2,8 @@
 
 use protocol::UserName;
 use tollgate::realm::command::{
-    By, Fingerprint, Found, Login, Peer, Refresh, RightWanted, SetCredential, Touched, Verdict,
+    By, Fingerprint, Found, Login, Peer, Refresh, RightWanted, Second, SetCredential, Touched,
+    Verdict,
 };
 use tollgate::realm::policy::WhenFull;
 use tollgate::realm::{Applied, Change, Command, EndReason, Key, Outcome, Refusal, Row, SessionNo};
@@ -123,6 +124,7 @@ fn a_refresh_under_another_name_or_too_late_is_refused() {
         host: String::new(),
         watched: false,
         peer: Peer::default(),
+        second: Second::default(),
     };
     assert_eq!(it.outcome(Command::Refresh(refresh.clone())), expired());
     it.wait(60 * MINUTE);
@@ -381,6 +383,9 @@ fn a_login_is_checked_again_when_it_is_applied() {
         peer: Peer::default(),
         renewed: None,
         connector: false,
+        second: Second::default(),
+        directory: false,
+        bypass: false,
     };
     assert_eq!(it.outcome(Command::Login(login)), Outcome::Refused(Refusal::StaleCredential));
     assert!(it.realm.session_by_token(it.at, &hash(2)).is_none());

@@ -1,6 +1,8 @@
 //! A realm, its clock, and commands in the order in which they are written down.
 
-use tollgate::realm::command::{ChangePassword, End, Fingerprint, Peer, Refresh, Verdict};
+use tollgate::realm::command::{
+    ChangePassword, End, Fingerprint, Given, Peer, Refresh, Second, Verdict,
+};
 use tollgate::realm::sessions::Session;
 use tollgate::realm::{
     Applied, Command, EndReason, EntryId, Outcome, Policy, Realm, Refusal, SessionNo,
@@ -63,6 +65,12 @@ impl Script {
 
     /// Presents the refresh token of pair `old`; pair `new` is what it would get.
     pub fn refresh(&mut self, old: u64, new: u64) -> Applied {
+        self.refresh_with(old, new, None)
+    }
+
+    /// The same with a second factor.
+    pub fn refresh_with(&mut self, old: u64, new: u64, given: Option<Given>) -> Applied {
+        let half = Some(pair(new + 1_000_000).refresh);
         self.apply(Command::Refresh(Refresh {
             presented: pair(old).refresh,
             user_name: None,
@@ -71,6 +79,7 @@ impl Script {
             host: String::new(),
             watched: false,
             peer: Peer::default(),
+            second: Second { given, half, active: None },
         }))
     }
 

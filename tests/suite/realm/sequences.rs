@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 use tollgate::realm::command::By;
+use tollgate::realm::policy::Mfa;
 use tollgate::realm::profiles::ProfileStatus;
 use tollgate::realm::rights::{ADMINISTRATION, AMEND_USER};
 use tollgate::realm::users::UserStatus;
 use tollgate::realm::{
-    Applied, Change, Command, EntryId, Key, Millis, Outcome, ProfileNo, Realm, RightNo, Row,
-    SessionNo, UserNo,
+    Applied, Change, Command, EntryId, Key, Millis, Outcome, Policy, ProfileNo, Realm, RightNo,
+    Row, SessionNo, UserNo,
 };
 
 use super::commands::{Commands, USERS, found, new_user, profile_wanted, right_wanted, user};
+use super::second::Asked;
 
 /// sled does not sync larger values (ARCHITECTURE); a little room is left for the store.
 const VALUE_MAX: usize = 3_900;
@@ -45,7 +47,12 @@ impl Model {
                 | Row::Retired(..)
                 | Row::History(..)
                 | Row::OneTime(..)
-                | Row::Connectors(_),
+                | Row::Connectors(_)
+                | Row::SecondFactor(..)
+                | Row::Half(..)
+                | Row::ActiveCode(_)
+                | Row::SelfReset(..)
+                | Row::Mail(_),
             ) => false,
             _ => true,
         };
@@ -137,10 +144,12 @@ impl Live {
     /// Applies one command and checks what must hold after any.
     fn apply(&mut self, id: EntryId, at: Millis, command: Command) -> Applied {
         let applied = self.realm.step(id, at, &command, None);
+        let asked = Asked::by(&self.realm, &command);
         let (at_before, woken) = (self.realm.at(), self.woken(at, &command));
         let actor = by(&command).and_then(|no| Some(self.realm.session(no)?.user));
         self.realm.absorb(&applied.changes);
         assert!(self.realm.at() >= at_before, "time goes back");
+        asked.into_iter().for_each(|asked| asked.check(&applied, &self.realm));
         if let Some(after) = self.model.fold(&applied.changes) {
             let before = std::mem::replace(&mut self.model, after);
             self.check_rights(&before, &command, actor, &applied);
@@ -211,7 +220,7 @@ impl Live {
             assert!(live(ended.session).is_none(), "{ended:?} is live");
         }
         let (no, opened) = match &applied.outcome {
-            Outcome::LoggedIn(session) => (*session, true),
+            Outcome::LoggedIn(session) | Outcome::Remembered(session) => (*session, true),
             Outcome::Refreshed(no) => (*no, woken),
             _ => return,
         };
@@ -255,6 +264,8 @@ fn by(command: &Command) -> Option<SessionNo> {
         | Command::ExpirePassword(By::Session(no), _)
         | Command::SetAttempts(By::Session(no), ..)
         | Command::AmendConnectors(By::Session(no), _)
+        | Command::SetSecondFactor(By::Session(no), ..)
+        | Command::RevokeCode(By::Session(no), _)
         | Command::EndAnother(By::Session(no), _) => Some(*no),
         _ => None,
     }
@@ -272,7 +283,9 @@ fn world(seed: u64) -> Live {
         return live;
     }
     let mut commands = Commands::new(seed);
-    let mut begin = vec![Command::SetPolicy(commands.policy()), found()];
+    // Sessions are opened first; second factors may be asked for later.
+    let policy = Policy { mfa: Mfa::default(), ..commands.policy() };
+    let mut begin = vec![Command::SetPolicy(policy), found()];
     begin.extend(
         ["ORDEN", "TRADE", "VIEW", "HELP"]
             .map(|it| Command::InsertRight(By::Operator, right_wanted(it))),

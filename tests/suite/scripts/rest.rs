@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -13,7 +14,7 @@ use tollgate::feed::Source;
 use super::{Frame, Talk, Transport};
 
 /// A gateway to which each connection of a script is a client of its own.
-pub struct Requests(pub SocketAddr);
+pub struct Requests(pub SocketAddr, pub PathBuf);
 
 /// One client: its token, and the subscriptions that it polls.
 pub struct Requester {
@@ -36,6 +37,9 @@ impl Transport for Requests {
     async fn open(&self) -> Requester {
         let (polled, frames) = (BTreeMap::new(), VecDeque::new());
         Requester { address: self.0, token: None, polled, frames }
+    }
+    fn outbox(&self) -> &Path {
+        &self.1
     }
 }
 

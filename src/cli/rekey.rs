@@ -1,0 +1,71 @@
+//! `rekey`: secrets of second factors, sealed with the key of today.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use super::{Config, offline};
+use crate::realm::command::Fingerprint;
+use crate::realm::{Command, UserNo};
+
+#[derive(Args)]
+pub(super) struct Rekey {
+    /// The data folder of the stopped gateway
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    #[command(flatten)]
+    config: Config,
+}
+
+/// Secrets of one command: an entry of the log has to hold them.
+const AT_ONCE: usize = 64;
+
+impl Rekey {
+    pub(super) fn run(self) -> Result<()> {
+        let settings = self.config.load()?;
+        settings.validate()?;
+        let Some(keys) = settings.keyring(&self.data_dir)? else {
+            bail!("[security.mfa.qr_code] is not configured: there is no key");
+        };
+        let (anew, closed) = offline::with_old_store(&settings, &self.data_dir, async |opened| {
+            let sealed: Vec<_> = opened.replica.read(|realm, _| {
+                let of = |(no, own): (UserNo, &crate::realm::second_factor::SecondFactor)| {
+                    Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
+                };
+                realm.second_factors().filter_map(of).collect()
+            });
+            let bar = offline::bar(sealed.len() as u64)?;
+            let (mut anew, mut closed) = (0, 0);
+            for some in sealed.chunks(AT_ONCE) {
+                let mut resealed: Vec<(UserNo, Fingerprint, Arc<str>)> = Vec::new();
+                for (no, name, sealed) in some {
+                    match keys.unseal(name.as_str(), no.0, sealed) {
+                        Some(it) if it.by_earlier => {
+                            let new = keys.seal(name.as_str(), no.0, &it.secret);
+                            resealed.push((*no, Fingerprint::of(sealed), new));
+                        }
+                        Some(_) => {}
+                        None => closed += 1,
+                    }
+                }
+                anew += resealed.len();
+                if !resealed.is_empty() {
+                    offline::command(opened, Command::Reseal(resealed)).await?;
+                }
+                bar.inc(some.len() as u64);
+            }
+            bar.finish_and_clear();
+            Ok((anew, closed))
+        })?;
+        println!("{anew} secrets are sealed with the key of today");
+        if closed > 0 {
+            bail!(
+                "{closed} secrets were sealed with a key that is not configured; they are as they were"
+            );
+        }
+        println!("the keys of security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");
+        Ok(())
+    }
+}
