@@ -2,6 +2,7 @@
 //! configuration. Pure; what cannot be turned is told with its line, never with its value.
 
 mod acks;
+mod directories;
 mod items;
 
 use toml::{Table, Value};
@@ -47,6 +48,9 @@ impl Turned {
                 (_, Some(block)) if inner == "security.login_ack" => self.login_ack(item, block),
                 (_, Some(block)) if inner == "security.custom_login_ack" => {
                     self.custom_login_ack(item, block);
+                }
+                (_, Some(block)) if inner == "security.authentication.ldap.connection" => {
+                    self.connection(block);
                 }
                 ([Word::Name(_)], Some(block)) => {
                     let known = BLOCKS.iter().find(|(block, _)| *block == inner);

@@ -22,6 +22,7 @@ pub mod one_time;
 pub mod outbox;
 pub mod outcome;
 mod owned;
+mod payloads;
 pub mod policy;
 pub mod profiles;
 mod resets;
@@ -268,6 +269,13 @@ impl Realm {
                 self.attempts_refs.insert(attempts_ref(&name), name.clone());
                 self.attempts.insert(name, attempts);
             }
+            row => self.put_beside(row),
+        }
+    }
+
+    /// What stands beside the records.
+    fn put_beside(&mut self, row: Row) {
+        match row {
             Row::Seen(id, at) => {
                 self.seen.insert(id, at);
                 self.seen_at.insert((at, id));
@@ -287,6 +295,8 @@ impl Realm {
                 self.mails_by_due.insert((it.due, it.no));
                 self.mails.insert(it.no, it);
             }
+            // Records and sessions are put by whoever calls this.
+            _ => {}
         }
     }
 

@@ -78,11 +78,6 @@ fn words(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
             let text = format!("the record has version {version} now; read it again");
             (text, Some(json!({ "RECORD_VERSION": version })))
         }
-        Refusal::TooSoon(until) => {
-            let wait = until.saturating_sub(now);
-            let text = "the next reset has to wait".to_owned();
-            (text, Some(json!({ "RETRY_AFTER_MS": wait })))
-        }
         Refusal::TokensFull(until) => {
             let wait = until.saturating_sub(now);
             let text = "the user has as many one-time tokens as allowed; wait until one ends";
@@ -105,6 +100,7 @@ fn plain(refusal: &Refusal) -> Option<&'static str> {
         Refusal::LastAdministrator => "nobody would be left who can amend users",
         Refusal::OfDirectory => "the directory keeps this user's password; change it there",
         Refusal::LocalUser => "the user name or the password is wrong",
+        Refusal::TooSoon(_) => "the next reset has to wait",
         Refusal::OutboxFull => "too many mails wait to be sent; try again later",
         Refusal::TooLong => "the record is too long; shorten its texts",
         _ => return None,

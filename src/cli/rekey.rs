@@ -62,7 +62,7 @@ impl Rekey {
         println!("{anew} secrets are sealed with the key of today");
         if closed > 0 {
             bail!(
-                "{closed} secrets were sealed with a key that is not configured; they are as they were"
+                "{closed} secrets were sealed with a key that is not configured; they stay as they are"
             );
         }
         println!("the keys of security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");

@@ -31,7 +31,8 @@ pub struct CheckedPassword {
     pub bypass: bool,
 }
 
-/// Checks a password against the hash that is kept here. An unknown name costs what a known one costs; a locked one costs nothing.
+/// Checks a password against the hash that is kept here. An unknown name costs what a known one
+/// costs; a locked one costs nothing.
 pub async fn check(
     call: &Call,
     name: &UserName,

@@ -130,11 +130,13 @@ pub struct Whom {
 }
 
 /// Who creates or confirms a secret, and for whom: by the token of a login that must enrol for its
-/// user, else by the session for whom it names, else for its own.
+/// user, else by the session for whom it names, else for its own. `right`: what it needs for
+/// others.
 pub fn enroller(
     call: &Call,
     token: Option<&RefreshToken>,
     name: Option<&UserName>,
+    right: &'static str,
 ) -> Result<(Enroller, Whom), Nack> {
     let whom = |user: &User| Whom { name: user.name.clone(), no: user.no };
     if let Some(token) = token {
@@ -155,11 +157,11 @@ pub fn enroller(
         None => realm.user(session.user).map(whom),
     });
     let none = || {
-        let right = call.read(|realm| realm.holds_code(session.user, "MFA_CREATE"));
+        let may = call.read(|realm| realm.holds_code(session.user, right));
         let name = name.map(ToString::to_string).unwrap_or_default();
-        match right {
+        match may {
             true => refusal::nack(&call.node, call.now, Refusal::NotFound("USER", name)),
-            false => Nack::not_authorised("MFA_CREATE"),
+            false => Nack::not_authorised(right),
         }
     };
     Ok((Enroller::By(call.by()?), found.ok_or_else(none)?))

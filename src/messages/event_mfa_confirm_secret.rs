@@ -51,8 +51,12 @@ impl Message for MfaConfirmSecret {
 
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
         call.admit()?;
-        let (by, whom) =
-            login::enroller(call, self.refresh_auth_token.as_ref(), self.user_name.as_ref())?;
+        let (by, whom) = login::enroller(
+            call,
+            self.refresh_auth_token.as_ref(),
+            self.user_name.as_ref(),
+            "MFA_CONFIRM",
+        )?;
         let recovery: Vec<_> = (0..RECOVERY_CODES).map(|_| totp::recovery_code()).collect();
         let hash = |code: &String| {
             let plain = totp::plain_recovery_code(code).unwrap_or_default();

@@ -47,8 +47,12 @@ impl Message for MfaCreateSecret {
     type Ack = Ack;
 
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        let (by, whom) =
-            login::enroller(call, self.refresh_auth_token.as_ref(), self.user_name.as_ref())?;
+        let (by, whom) = login::enroller(
+            call,
+            self.refresh_auth_token.as_ref(),
+            self.user_name.as_ref(),
+            "MFA_CREATE",
+        )?;
         let options = call.node.settings().security.mfa.qr_code.clone();
         let (Some(options), Some(keys)) = (options, &call.node.keys) else {
             let text = "codes are not in use here ([security.mfa.qr_code])";

@@ -180,6 +180,19 @@ impl Realm {
                 _ => (None, None),
             },
             Command::Found(it) => (None, it.administrator.as_ref().and_then(|it| name(&it.name))),
+            command => self.subject_of_second(command),
+        }
+    }
+
+    /// The same of commands about second factors, mails and directories; all others are about
+    /// nobody.
+    fn subject_of_second(&self, command: &Command) -> (Option<String>, Option<String>) {
+        let by = |by: &By| match by {
+            By::Session(no) => self.whose(*no),
+            By::Operator => None,
+        };
+        let name = |name: &dyn std::fmt::Display| Some(name.to_string());
+        match command {
             Command::FinishLogin(it) => {
                 let user = self.user_by_half(&it.token).and_then(|user| name(&user.name));
                 (user.clone(), user)
@@ -207,14 +220,7 @@ impl Realm {
                 (None, mail.and_then(|user| name(&user.name)))
             }
             Command::FromDirectory(it) => (None, name(&it.user_name)),
-            Command::SetPolicy(_)
-            | Command::Touch(_)
-            | Command::Reseal(_)
-            | Command::Posted(..)
-            | Command::Sweep
-            | Command::Restore(_)
-            | Command::SetSaltCheck(_)
-            | Command::Note(_) => (None, None),
+            _ => (None, None),
         }
     }
 }

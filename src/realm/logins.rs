@@ -220,9 +220,9 @@ impl Realm {
         steps.applied(Outcome::Refreshed(session.no))
     }
 
-    /// A refresh of a live session is served whatever its user's status; waking a dormant one passes
-    /// the gate of a login: status, lock, limit. Neither gets around a second factor. Whether one
-    /// was proved for the session.
+    /// A refresh of a live session is served whatever its user's status; waking a dormant one
+    /// passes the gate of a login: status, lock, limit. Neither gets around a second factor.
+    /// Whether one was proved for the session.
     fn may_wake(
         &self,
         at: Millis,

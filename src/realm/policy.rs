@@ -57,7 +57,7 @@ pub struct Policy {
 }
 
 /// What decisions about second factors depend on.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Mfa {
     /// Whether codes of secrets are in use.
@@ -72,6 +72,19 @@ pub struct Mfa {
     pub codes_max: u32,
     /// A new secret can be confirmed for this time.
     pub confirm_ms: Millis,
+}
+
+impl Default for Mfa {
+    fn default() -> Self {
+        Self {
+            totp: false,
+            totp_for: Vec::new(),
+            link: None,
+            link_for: Vec::new(),
+            codes_max: 5,
+            confirm_ms: 0,
+        }
+    }
 }
 
 /// For how long the codes of mailed links are good.

@@ -277,7 +277,8 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Whoever confirmed his own secret has proved it: the login that was half done, or the session.
+    /// Whoever confirmed his own secret has proved it: the login that is half done, or the
+    /// session.
     fn proved_by(&self, at: Millis, by: &Enroller, user: UserNo, steps: &mut Steps) {
         match by {
             Enroller::Half(hash) => {

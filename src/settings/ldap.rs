@@ -60,7 +60,8 @@ pub struct Connection {
     pub ca_file: String,
     /// A login that this server has not answered in this time goes to the next one; milliseconds.
     pub timeout_ms: u64,
-    /// Whether locks after wrong passwords and the age of passwords are the directory's affair alone.
+    /// Whether locks after wrong passwords and the age of passwords are the directory's affair
+    /// alone.
     #[schemars(extend("x-s2" = "bypassLoginInternalAuth"))]
     pub bypass_login_internal_auth: bool,
     /// What happens when a user logs in whom nobody knows yet.

@@ -234,9 +234,8 @@ impl Security {
             }
         }
         if self.sso.enabled {
-            wrong.push(
-                "security.sso.enabled is false: single sign-on is not built in yet".to_owned(),
-            );
+            let text = "security.sso.enabled is false: single sign-on is not built in yet";
+            wrong.push(text.to_owned());
         }
         self.authentication.check(wrong);
         self.genesis_password.check(wrong);

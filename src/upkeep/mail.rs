@@ -1,5 +1,6 @@
-//! The post office: takes what waits in the outbox, draws what is secret in it, and sends it. A mail
-//! is gone from the outbox once the server took it: at least once, and always as the same letter.
+//! The post office: takes what waits in the outbox, draws what is secret in it, and sends it. A
+//! mail is gone from the outbox once the server took it: at least once, and always as the same
+//! letter.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

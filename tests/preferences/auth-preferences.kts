@@ -44,6 +44,52 @@ security {
         }
     }
 
+    mfa {
+        qrCode {
+            codeDigits = 8
+            hashingAlgorithm = HashingFunction.SHA512
+            secretEncryptKey = null
+        }
+        notify {
+            loginUrl = "https://desk.example/login"
+            tempCodeExpiryDuration = Duration.ofMinutes(15)
+        }
+    }
+
+    selfServiceReset {
+        timeoutInMinutes = 20
+        acceptClientUrl = false
+        resetMessage {
+            subject = "Your password, {{ USER.firstName }}"
+        }
+    }
+
+    authentication {
+        ldap {
+            connection {
+                url = "ldap.desk.example"
+                port = 636
+                searchBase {
+                    searchBase("ou=people,dc=desk")
+                    searchBase("ou=staff,dc=desk")
+                }
+                userGroups {
+                    userGroup("traders")
+                }
+                bindDn = null
+                useTLS = true
+                onFirstLogin {
+                    createUser { token -> User { userName = token.name } }
+                }
+            }
+            connection {
+                url = "second.desk.example"
+                userGroups {
+                }
+            }
+        }
+    }
+
     customLoginAck { user ->
         profiles += listOf("EVERYBODY")
         if(user.userName == "Risk") {

@@ -155,6 +155,27 @@ historical_check = 5
 [security.genesis_password.retry]
 max_attempts = 4
 wait_time_mins = 1.5
+[security.genesis_password.self_service_reset]
+timeout_in_minutes = 20
+accept_client_url = false
+[security.genesis_password.self_service_reset.reset_message]
+subject = "Your password, {{ USER.firstName }}"
+[security.authentication]
+type = "INTERNAL"
+[[security.authentication.ldap.connection]]
+url = "ldap.desk.example"
+port = 636
+search_bases = ["ou=people,dc=desk", "ou=staff,dc=desk"]
+user_groups = ["traders"]
+use_tls = true
+[[security.authentication.ldap.connection]]
+url = "second.desk.example"
+user_groups = []
+[security.mfa.qr_code]
+code_digits = 8
+hashing_algorithm = "SHA512"
+[security.mfa.notify]
+login_url = "https://desk.example/login"
 [security.sso]
 enabled = false
 [security.login_ack]
@@ -190,14 +211,15 @@ fn preferences_become_a_configuration_and_what_could_not_is_named() {
     let told: Vec<_> = text(&out.stderr).lines().map(str::to_owned).collect();
     let left = [
         "line 10: security.token_cache could not be turned",
-        "line 13: security.authentication.type could not be turned",
         "line 24: security.genesis_password.validation.password_strength.password_expiry_days \
          could not be turned",
         "line 43: security.login_ack.fields.shoe_size could not be turned",
-        "line 58: security.custom_login_ack.user.send_mail could not be turned",
+        "line 55: security.mfa.notify.temp_code_expiry_duration could not be turned",
+        "line 81: security.authentication.ldap.connection.on_first_login could not be turned",
+        "line 104: security.custom_login_ack.user.send_mail could not be turned",
     ];
     assert_eq!(told[..told.len() - 1], left);
-    assert_eq!(told.last().unwrap(), "14 keys turned, 5 lines not");
+    assert_eq!(told.last().unwrap(), "21 keys turned, 6 lines not");
     let made = std::fs::read_to_string(&written).unwrap();
     assert!(left.iter().all(|line| made.contains(&format!("# {line}\n"))), "{made}");
     assert_eq!(made.parse::<toml::Table>().unwrap(), WANTED.parse::<toml::Table>().unwrap());

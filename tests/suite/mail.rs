@@ -1,4 +1,5 @@
-//! Passwords that are reset by mail, against a real mail server.
+//! Mails, against a real mail server: passwords that are reset, links that are followed to the end,
+//! servers that are gone.
 #![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
 
 use std::net::TcpStream;
@@ -10,17 +11,18 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::scripts::outside::{parameter, plain};
 use crate::tls::Authority;
 
 /// A mail server that writes what it gets into a file.
-struct Sink {
+pub struct Sink {
     child: Child,
-    port: u16,
+    pub port: u16,
     folder: tempfile::TempDir,
 }
 
 impl Sink {
-    fn start(words: &[&str]) -> Self {
+    pub fn start(words: &[&str]) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         Self::start_at(free.port(), words)
     }
@@ -41,8 +43,30 @@ impl Sink {
         Self { child, port, folder }
     }
 
-    fn mails(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("mails")).unwrap()
+    pub fn mails(&self) -> String {
+        plain(&std::fs::read_to_string(self.folder.path().join("mails")).unwrap())
+    }
+
+    /// All mails, once there are so many.
+    pub async fn wait_for(&self, count: usize) -> Vec<String> {
+        let began = Instant::now();
+        loop {
+            let all = self.mails();
+            let mails = all.split("---------- MESSAGE FOLLOWS ----------").skip(1);
+            let whole = mails.filter(|mail| mail.contains("END MESSAGE")).map(str::to_owned);
+            let whole: Vec<_> = whole.collect();
+            if whole.len() >= count {
+                return whole;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{} of {count} mails", whole.len());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Nothing more comes for a while.
+    pub async fn stays_at(&self, count: usize) {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(self.wait_for(count).await.len(), count);
     }
 }
 
@@ -105,7 +129,7 @@ async fn a_password_that_is_reset_comes_by_mail_and_is_seen_nowhere_else() {
     let mut admin = prepare(&gateway).await;
     let done = reset(&mut admin, "jane").await;
     assert_eq!(done["MESSAGE_TYPE"], "EVENT_RESET_USER_PASSWORD_ACK", "{done}");
-    let mail = sink.mails();
+    let mail = sink.wait_for(1).await.remove(0);
     for header in
         ["From: Desk <desk@tollgate.example>", "To: jane.doe@genesis.global", "Message-ID: <"]
     {
@@ -138,20 +162,175 @@ async fn a_password_that_is_reset_comes_by_mail_and_is_seen_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_mail_server_that_is_gone_is_told_and_the_reset_holds() {
+async fn no_mail_is_lost_by_a_dead_server_or_a_restart() {
     let sink = Sink::start(&[]);
     let port = sink.port;
     drop(sink);
     let home = Home::new(&by_smtp(port, ""));
     let gateway = home.start();
     let mut admin = prepare(&gateway).await;
-    let refused = reset(&mut admin, "jane").await;
-    assert_eq!(refused["CODE"], "UNAVAILABLE", "{refused}");
+    let done = reset(&mut admin, "jane").await;
+    assert_eq!(done["MESSAGE_TYPE"], "EVENT_RESET_USER_PASSWORD_ACK", "{done}");
     assert_eq!(login(&gateway, "jane", PASSWORD).await["CODE"], "INCORRECT_CREDENTIALS");
+    // It was tried in vain, and the gateway is killed before it is tried again.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    gateway.signal("-KILL");
+    let gateway = home.start();
     let sink = Sink::start_at(port, &[]);
-    assert_eq!(reset(&mut admin, "jane").await["MESSAGE_TYPE"], "EVENT_RESET_USER_PASSWORD_ACK");
-    let drawn = password_in(&sink.mails());
-    assert_eq!(login(&gateway, "jane", &drawn).await["CODE"], "PASSWORD_EXPIRED");
+    let mail = sink.wait_for(1).await.remove(0);
+    let answer = login(&gateway, "jane", &password_in(&mail)).await;
+    assert_eq!(answer["CODE"], "PASSWORD_EXPIRED");
+    sink.stays_at(1).await;
+}
+
+#[tokio::test]
+async fn the_same_letter_keeps_its_name_until_it_is_taken() {
+    let home = Home::new("");
+    let folder = home.path().join("nowhere");
+    // The folder cannot be made: a file lies in its way.
+    std::fs::write(&folder, "in the way").unwrap();
+    let mail = format!("transport = 'file'\nfile = {{ folder = '{}' }}", folder.display());
+    std::fs::write(home.path().join("tollgate.toml"), configuration(&mail)).unwrap();
+    let gateway = home.start();
+    let mut admin = prepare(&gateway).await;
+    reset(&mut admin, "jane").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    std::fs::remove_file(&folder).unwrap();
+    let began = Instant::now();
+    let file = loop {
+        let files = std::fs::read_dir(&folder).into_iter().flatten();
+        if let Some(file) = files.filter_map(Result::ok).next() {
+            break std::fs::read_to_string(file.path()).unwrap();
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "it is not tried again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let id = file.lines().find(|line| line.starts_with("Message-ID: <")).expect("a name");
+    assert!(id.ends_with(".1@tollgate.example>"), "{id}");
+    let (_, log) = gateway.signal("-TERM");
+    assert!(log.iter().any(|line| line.contains("a mail did not leave")), "{log:#?}");
+}
+
+fn by_reset(port: u16, more: &str) -> String {
+    format!(
+        "{QUICK}[mail]\ntransport = 'smtp'\nfrom = 'desk@tollgate.example'\n[mail.smtp]\n\
+         port = {port}\n[security.genesis_password.self_service_reset]\n\
+         redirect_url = 'https://desk.example/reset'\n{more}\n"
+    )
+}
+
+async fn ask_reset(client: &mut Client, details: Value) {
+    let answer = client.ask(message("EVENT_SELF_SERVICE_PASSWORD_RESET", details)).await;
+    assert_eq!(answer["MESSAGE_TYPE"], "EVENT_SELF_SERVICE_PASSWORD_RESET_ACK", "{answer}");
+}
+
+async fn choose(client: &mut Client, token: &str, password: &str) -> Value {
+    let details = json!({ "USER_NAME": "jane", "RESET_TOKEN": token, "NEW_PASSWORD": password });
+    client.ask(message("EVENT_PASSWORD_RESET_ACTION", details)).await
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_replaced_by_the_newest_link_of_the_configured_page() {
+    let sink = Sink::start(&[]);
+    let home = Home::new(&by_reset(sink.port, "cool_down_in_minutes = 0"));
+    let gateway = home.start();
+    prepare(&gateway).await;
+    let mut client = Client::connect(gateway.address).await;
+    // Whoever cannot be reached, or is nobody, is answered alike; so is who names another page.
+    let jane = json!({ "USER_NAME": "jane", "RETURN_URL": "https://evil.example/" });
+    for details in [json!({ "USER_NAME": "joe" }), json!({ "USER_NAME": "nobody" }), jane.clone()] {
+        ask_reset(&mut client, details).await;
+    }
+    let first = sink.wait_for(1).await.remove(0);
+    ask_reset(&mut client, jane).await;
+    let second = sink.wait_for(2).await.remove(1);
+    for mail in [&first, &second] {
+        assert!(mail.contains("https://desk.example/reset?token="), "{mail}");
+        assert!(!mail.contains("evil.example"), "{mail}");
+        assert!(mail.contains("&user=jane within 10 minutes."), "{mail}");
+    }
+    let [old, new] = [&first, &second].map(|mail| parameter(mail, "token"));
+    assert_eq!(choose(&mut client, &old, "Another-1").await["CODE"], "INVALID_TOKEN");
+    let done = choose(&mut client, &new, "Another-1").await;
+    assert_eq!(done["MESSAGE_TYPE"], "EVENT_PASSWORD_RESET_ACTION_ACK", "{done}");
+    assert_eq!(choose(&mut client, &new, "Another-2").await["CODE"], "INVALID_TOKEN");
+    assert_eq!(login(&gateway, "jane", "Another-1").await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
+    let (_, log) = gateway.signal("-TERM");
+    let log = log.join("\n");
+    for why in ["the user has no EMAIL_ADDRESS", "no user has the name"] {
+        assert!(log.contains(why), "{why}: {log}");
+    }
+    for token in [&old, &new] {
+        assert!(!log.contains(token.as_str()));
+        let mut grep = Command::new("grep");
+        let found = grep.args(["-r", "-a", "-l", token]).arg(home.data()).output().unwrap();
+        assert!(found.stdout.is_empty(), "a token is in the store");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_requests_is_one_mail_and_one_token_is_spent_once() {
+    let sink = Sink::start(&[]);
+    let home = Home::new(&by_reset(sink.port, ""));
+    let gateway = home.start();
+    prepare(&gateway).await;
+    let mut client = Client::connect(gateway.address).await;
+    for _ in 0..400 {
+        ask_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
+    }
+    let mail = sink.wait_for(1).await.remove(0);
+    sink.stays_at(1).await;
+    let token = parameter(&mail, "token");
+    let tries = (0..50).map(|number| {
+        let (address, token) = (gateway.address, token.clone());
+        tokio::spawn(async move {
+            let mut client = Client::connect(address).await;
+            choose(&mut client, &token, &format!("Another-{number}")).await
+        })
+    });
+    let mut done = 0;
+    for answer in tries.collect::<Vec<_>>() {
+        let answer = answer.await.unwrap();
+        done += usize::from(answer["CODE"].is_null());
+        assert!(answer["CODE"].is_null() || answer["CODE"] == "INVALID_TOKEN", "{answer}");
+    }
+    assert_eq!(done, 1);
+}
+
+#[tokio::test]
+async fn what_a_user_is_called_adds_neither_headers_nor_recipients() {
+    let sink = Sink::start(&[]);
+    let message = "cool_down_in_minutes = 0\n\
+        [security.genesis_password.self_service_reset.reset_message]\n\
+        subject = 'For {{ USER.firstName }}'\nbody = 'Dear {{ USER.firstName }}, {{ RESET_URL }}'\n\
+        [templates.variables]\nDESK = 'Rates'\n";
+    let home = Home::new(&by_reset(sink.port, message));
+    let gateway = home.start();
+    let mut admin = prepare(&gateway).await;
+    let mut client = Client::connect(gateway.address).await;
+    let names =
+        ["Jane\r\nBcc: eve@evil.example", "{{ DESK }} {{ RESET_URL }}", "Zo\u{eb} \u{2603}"];
+    let mut taken = Vec::new();
+    for name in names {
+        let amend = json!({ "USER_NAME": "jane", "FIRST_NAME": name });
+        let answer = admin.ask(self::message("EVENT_AMEND_USER", amend)).await;
+        if answer["CODE"].is_null() {
+            ask_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
+            taken.push(sink.wait_for(taken.len() + 1).await.pop().unwrap());
+        }
+    }
+    assert!(taken.len() >= 2, "{taken:#?}");
+    for mail in &taken {
+        let head = mail.trim_start().split("\n\n").next().unwrap();
+        assert!(!head.to_lowercase().contains("\nbcc:"), "{head}");
+        assert!(!mail.contains("Rates"), "a value was expanded again: {mail}");
+    }
+    // What is sent to eve would be a letter of its own.
+    for address in ["eve@evil.example\r\nBcc: a@b.example", "a@b.example, c@d.example", "a@b>"] {
+        let amend = json!({ "USER_NAME": "jane", "EMAIL_ADDRESS": address });
+        let refused = admin.ask(self::message("EVENT_AMEND_USER", amend)).await;
+        assert_eq!(refused["CODE"], "VALIDATION_ERROR", "{address}");
+    }
 }
 
 #[tokio::test]
@@ -169,8 +348,14 @@ async fn mails_leave_through_tls_to_servers_that_are_known() {
             let gateway = (gateway.start(), gateway);
             let mut admin = prepare(&gateway.0).await;
             let done = reset(&mut admin, "jane").await;
-            let acknowledged = done["MESSAGE_TYPE"] == "EVENT_RESET_USER_PASSWORD_ACK";
-            assert_eq!(acknowledged, taken, "{tls}, {ca:?}: {done}");
+            assert_eq!(done["MESSAGE_TYPE"], "EVENT_RESET_USER_PASSWORD_ACK", "{done}");
+            if taken {
+                sink.wait_for(1).await;
+            } else {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                let (_, log) = gateway.0.signal("-TERM");
+                assert!(log.join("\n").contains("a mail did not leave"), "{tls}: {log:#?}");
+            }
         }
         assert_eq!(sink.mails().matches("One-time password").count(), 1, "{tls}");
     }
@@ -180,7 +365,8 @@ async fn mails_leave_through_tls_to_servers_that_are_known() {
     let home = Home::new(&by_smtp(sink.port, &more));
     let gateway = home.start();
     let mut admin = prepare(&gateway).await;
-    assert_eq!(reset(&mut admin, "jane").await["CODE"], "UNAVAILABLE");
+    reset(&mut admin, "jane").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(sink.mails(), "");
 }
 
@@ -191,6 +377,11 @@ async fn mails_may_be_files() {
     let mut admin = prepare(&gateway).await;
     assert_eq!(reset(&mut admin, "jane").await["MESSAGE_TYPE"], "EVENT_RESET_USER_PASSWORD_ACK");
     let folder = home.path().join("outbox");
+    let began = Instant::now();
+    while std::fs::read_dir(&folder).map_or(0, Iterator::count) == 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "no mail");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
     let [file] = &files[..] else { panic!("{files:?}") };

@@ -9,6 +9,7 @@ mod conflation;
 mod connectors;
 mod crash;
 mod decode;
+mod directory;
 mod documents;
 mod export;
 mod faults;

@@ -55,6 +55,13 @@ const CELLS: &[(&str, Needs)] = &[
     ("EVENT_DELETE_USER_LOGIN_ATTEMPT", Right("RESET_ATTEMPTS")),
     ("EVENT_END_SESSION", Right("LOGOUT_OTHERS")),
     ("EVENT_BACKUP", Right("BACKUP")),
+    ("EVENT_MFA_CREATE_SECRET", ForOthers("MFA_CREATE")),
+    ("EVENT_MFA_CONFIRM_SECRET", ForOthers("MFA_CONFIRM")),
+    ("EVENT_ENABLE_MFA_FOR_USER", ForOthers("MFA_ENABLE")),
+    ("EVENT_DISABLE_MFA_FOR_USER", ForOthers("MFA_DISABLE")),
+    ("EVENT_MFA_REVOKE_CODE", ForOthers("MFA_DISABLE")),
+    ("EVENT_SELF_SERVICE_PASSWORD_RESET", Nothing),
+    ("EVENT_PASSWORD_RESET_ACTION", Nothing),
     ("EVENT_CREATE_ONE_TIME_TOKEN", Session),
     ("EVENT_VERIFY_ONE_TIME_TOKEN", Right("VERIFY_OTT")),
     ("EVENT_AMEND_CONNECTOR_SETTINGS", Right("CONNECTOR_SETTINGS")),
@@ -72,6 +79,9 @@ fn details(message: &str) -> Value {
         "EVENT_DELETE_RIGHT" => json!({ "CODE": "SPARE" }),
         "EVENT_INSERT_USER" => json!({ "USER_NAME": "new" }),
         "EVENT_USER_PROFILE_AMEND" => json!({ "USER_NAME": "plain", "USER_PROFILES": [] }),
+        "EVENT_MFA_CREATE_SECRET" => json!({ "USER_NAME": "plain" }),
+        "EVENT_MFA_CONFIRM_SECRET" => json!({ "USER_NAME": "plain", "MFA_CODE": "none" }),
+        "EVENT_MFA_REVOKE_CODE" => json!({ "ID": "1" }),
         "EVENT_VERIFY_ONE_TIME_TOKEN" => json!({ "TOKEN": "none" }),
         "EVENT_END_SESSION" => json!({ "SESSION_ID": "none" }),
         it if it.contains("_USER") && it != "EVENT_CHANGE_USER_PASSWORD" => {
@@ -150,7 +160,7 @@ async fn every_cell_of_messages_and_senders_is_right() {
     assert!(unknown.is_empty(), "say in CELLS who may send {unknown:?}");
     assert_eq!(cells.len(), names.len(), "CELLS has a message that is not there");
 
-    let home = Home::new(QUICK);
+    let home = Home::new(&format!("{QUICK}[security.mfa.qr_code]\n"));
     let gateway = home.start();
     prepare(gateway.address).await;
     let all: Vec<_> = ADMINISTRATION.iter().map(|(right, _)| *right).collect();

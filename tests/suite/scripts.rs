@@ -1,7 +1,7 @@
 //! Every conversation under `protocol/scripts`, through the router alone, over a real socket, and
 //! over REST.
 
-mod outside;
+pub mod outside;
 mod rest;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

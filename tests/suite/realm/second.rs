@@ -71,7 +71,6 @@ impl Commands {
     }
 
     pub(super) fn second_command(&mut self, realm: &Realm) -> Command {
-        let mail = self.rng.random_range(0..6);
         match self.rng.random_range(0..12) {
             0 => Command::CreateSecret(CreateSecret {
                 by: self.enroller(realm),
@@ -89,20 +88,8 @@ impl Commands {
                 })
             }
             2 => Command::SetSecondFactor(self.by(realm), self.user_name(), self.chance(50)),
-            3 => Command::RevokeCode(self.by(realm), mail),
-            4 => Command::AskReset(AskReset { user_name: self.user_name(), url: None }),
-            5 => Command::ResetByToken(ResetByToken {
-                user_name: self.user_name(),
-                token: self.any_code(),
-                credential: self.credential(),
-                keep_sessions: self.chance(50),
-            }),
-            6 => Command::Draw(mail, Drawn::Password(self.credential())),
-            7 => Command::Draw(mail, Drawn::Token(self.any_code())),
-            8 => {
-                let posted = self.pick(&[Posted::Sent, Posted::Failed, Posted::Dropped]);
-                Command::Posted(mail, posted)
-            }
+            3 => Command::RevokeCode(self.by(realm), self.rng.random_range(0..6)),
+            4..9 => self.mail_command(),
             9 => Command::FromDirectory(FromDirectory {
                 user_name: self.user_name(),
                 local: self.chance(20),
@@ -123,6 +110,25 @@ impl Commands {
                 second: self.second(realm),
                 bypass: false,
             }),
+        }
+    }
+
+    fn mail_command(&mut self) -> Command {
+        let mail = self.rng.random_range(0..6);
+        match self.rng.random_range(0..5) {
+            0 => Command::AskReset(AskReset { user_name: self.user_name(), url: None }),
+            1 => Command::ResetByToken(ResetByToken {
+                user_name: self.user_name(),
+                token: self.any_code(),
+                credential: self.credential(),
+                keep_sessions: self.chance(50),
+            }),
+            2 => Command::Draw(mail, Drawn::Password(self.credential())),
+            3 => Command::Draw(mail, Drawn::Token(self.any_code())),
+            _ => {
+                let posted = self.pick(&[Posted::Sent, Posted::Failed, Posted::Dropped]);
+                Command::Posted(mail, posted)
+            }
         }
     }
 }

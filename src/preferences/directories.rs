@@ -1,0 +1,64 @@
+//! `ldap { connection { … } }` in the form of S2's sample: one server each.
+
+use toml::{Table, Value};
+
+use super::items::{Item, Word};
+use super::{Turned, key_of, literal, snake};
+
+const PATH: &str = "security.authentication.ldap";
+const INNER: &str = "security.authentication.ldap.connection";
+
+impl Turned {
+    /// One server: what cannot be turned of it is told, the rest is kept.
+    pub(super) fn connection(&mut self, block: &[Item]) {
+        let mut known = self.servers();
+        let number = known.len();
+        known.push(Value::Table(Table::new()));
+        for item in block {
+            let name = item.name().map(snake).unwrap_or_default();
+            let value = match (&item.words[..], &item.block) {
+                ([_, Word::Sign(sign), Word::Name(null)], None)
+                    if sign == "=" && null == "null" =>
+                {
+                    continue;
+                }
+                ([_, Word::Sign(sign), value], None) if sign == "=" => literal(value),
+                ([_], Some(block)) => list(block),
+                _ => None,
+            };
+            let mut with = known.clone();
+            let fits = value.is_some_and(|value| {
+                let server = with.get_mut(number).and_then(Value::as_table_mut);
+                server.map(|server| server.insert(self.server_key(&name), value));
+                self.set(PATH, "connection", Value::Array(with.clone()))
+            });
+            match fits {
+                true => known = self.servers(),
+                false => self.leave(item, INNER),
+            }
+        }
+    }
+
+    fn servers(&self) -> Vec<Value> {
+        let section = PATH.split('.').try_fold(&self.table, |it, key| it.get(key)?.as_table());
+        let servers = section.and_then(|it| it.get("connection")?.as_array());
+        servers.cloned().unwrap_or_default()
+    }
+
+    fn server_key(&self, name: &str) -> String {
+        key_of(&format!("{INNER}[]"), name)
+    }
+}
+
+/// `searchBase { searchBase("…") }`: the texts of all calls.
+fn list(block: &[Item]) -> Option<Value> {
+    let texts = block.iter().map(|item| match (&item.words[..], &item.block) {
+        ([Word::Name(_), Word::Sign(open), Word::Text(text), Word::Sign(close)], None)
+            if open == "(" && close == ")" =>
+        {
+            Some(Value::String(text.clone()))
+        }
+        _ => None,
+    });
+    texts.collect::<Option<Vec<_>>>().map(Value::Array)
+}
