@@ -7,10 +7,11 @@ use super::StoreError;
 use crate::log::mark::Mark;
 
 /// What the format file says.
-pub(super) const FORMAT: &str = "tollgate store 3";
+pub(super) const FORMAT: &str = "tollgate store 4";
 /// Formats that this version reads, too. 1: without an audit trail. 2: without former passwords,
-/// one-time tokens, life times of tokens and the check of the salt.
-const OLDER: [&str; 2] = ["tollgate store 1", "tollgate store 2"];
+/// one-time tokens, life times of tokens and the check of the salt. 3: without second factors, half
+/// logins, active codes, resets that users asked for, and mails.
+const OLDER: [&str; 3] = ["tollgate store 1", "tollgate store 2", "tollgate store 3"];
 
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use tollgate::connector::ROUTES;
 use tollgate::messages::TABLE;
 
-use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::gateway::{Client, Gateway, Home, PASSWORD};
 use crate::rest::{self, Response};
+use crate::scripts::outside::totp;
 
 /// What a user is in, and how an administrator or a stranger brings him there.
-const STATES: [&str; 6] = ["ENABLED", "DISABLED", "LOCKED", "EXPIRED", "RESET", "DELETED"];
+const STATES: [&str; 7] =
+    ["ENABLED", "DISABLED", "LOCKED", "EXPIRED", "RESET", "DELETED", "SECOND"];
 
 const OK: &str = "OK";
 const NONE: &str = "-";
@@ -22,18 +24,19 @@ const OVER: &str = "SESSION_EXPIRED";
 const WRONG: &str = "INCORRECT_CREDENTIALS";
 const GONE: &str = "SESSION_NOT_FOUND";
 const NOBODY: &str = "UNKNOWN_ACCOUNT";
+const HALF: &str = "MFA_FAILED";
 
 /// A path, the message or route that it goes, and what comes of it in each of [`STATES`].
 #[rustfmt::skip]
-const CELLS: &[(Path, &str, [&str; 6])] = &[
-    (Path::Login,         "EVENT_LOGIN_AUTH",            [OK, LOCKED, LOCKED, OLD, WRONG, NOBODY]),
-    (Path::Refresh,       "EVENT_LOGIN_AUTH",            [OK, OVER, OK, OK, OVER, OVER]),
-    (Path::Wake,          "EVENT_LOGIN_AUTH",            [OK, OVER, LOCKED, OLD, OVER, OVER]),
-    (Path::Details,       "EVENT_LOGIN_DETAILS",         [NONE, GONE, NONE, NONE, GONE, GONE]),
-    (Path::OneTime,       "EVENT_CREATE_ONE_TIME_TOKEN", [OK, GONE, OK, OK, GONE, GONE]),
-    (Path::AuthToken,     "/auth/token",                 [OK, LOCKED, LOCKED, OLD, WRONG, WRONG]),
-    (Path::AuthRefresh,   "/auth/token/refresh",         [OK, OVER, LOCKED, OLD, OVER, OVER]),
-    (Path::ExternalToken, "/external/token",             [OK, GONE, OK, OK, GONE, GONE]),
+const CELLS: &[(Path, &str, [&str; 7])] = &[
+    (Path::Login,         "EVENT_LOGIN_AUTH",            [OK, LOCKED, LOCKED, OLD, WRONG, NOBODY, HALF]),
+    (Path::Refresh,       "EVENT_LOGIN_AUTH",            [OK, OVER, OK, OK, OVER, OVER, HALF]),
+    (Path::Wake,          "EVENT_LOGIN_AUTH",            [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
+    (Path::Details,       "EVENT_LOGIN_DETAILS",         [NONE, GONE, NONE, NONE, GONE, GONE, NONE]),
+    (Path::OneTime,       "EVENT_CREATE_ONE_TIME_TOKEN", [OK, GONE, OK, OK, GONE, GONE, OK]),
+    (Path::AuthToken,     "/auth/token",                 [OK, LOCKED, LOCKED, OLD, WRONG, WRONG, HALF]),
+    (Path::AuthRefresh,   "/auth/token/refresh",         [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
+    (Path::ExternalToken, "/external/token",             [OK, GONE, OK, OK, GONE, GONE, OK]),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -115,12 +118,28 @@ async fn event(client: &mut Client, name: &str, details: Value) {
     assert!(answer["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{answer}");
 }
 
+/// Codes of some minutes, so that a test needs not wait for the next one.
+const SECOND: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
+    exempt_addresses = ['127.0.0.0/8']\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n\
+    [security.mfa.qr_code]\ncode_period_discrepancy = 10\n";
+
+/// An administrator gives a user a second factor; its secret.
+async fn enrol(admin: &mut Client, name: &str) -> String {
+    let create = json!({ "MESSAGE_TYPE": "EVENT_MFA_CREATE_SECRET", "SOURCE_REF": 1,
+        "DETAILS": { "USER_NAME": name } });
+    let secret = admin.ask(create).await["DETAILS"]["SECRET"].as_str().unwrap().to_owned();
+    let confirm = json!({ "USER_NAME": name, "MFA_CODE": totp(&secret, -240) });
+    event(admin, "EVENT_MFA_CONFIRM_SECRET", confirm).await;
+    secret
+}
+
 async fn enter(gateway: &Gateway, admin: &mut Client, state: &str, user: &User) {
     let target = json!({ "USER_NAME": user.name });
     match state {
         "DISABLED" => event(admin, "EVENT_DISABLE_USER", target).await,
         "EXPIRED" => event(admin, "EVENT_EXPIRE_USER_PASSWORD", target).await,
         "RESET" => event(admin, "EVENT_RESET_USER_PASSWORD", target).await,
+        "SECOND" => drop(enrol(admin, &user.name).await),
         "DELETED" => event(admin, "EVENT_DELETE_USER", target).await,
         "LOCKED" => {
             let mut stranger = Client::connect(gateway.address).await;
@@ -180,13 +199,9 @@ async fn walk(gateway: &Gateway, path: Path, user: &User) -> String {
 
 #[tokio::test]
 async fn no_path_issues_a_token_where_it_should_not() {
-    let home = Home::new(QUICK);
+    let home = Home::new(SECOND);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
-    // No second factor exists: who is half way through a login is no state of a user. Once there
-    // is one, this fails until STATES has it.
-    let prefs = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_PREFS", "SOURCE_REF": 1 });
-    assert_eq!(admin.ask(prefs).await["DETAILS"]["MFA"], json!([]));
     let lives = json!({ "ACCESS_TOKEN_LIFE_TIME": 1 });
     event(&mut admin, "EVENT_AMEND_CONNECTOR_SETTINGS", lives).await;
     let mut wrong = Vec::new();
@@ -207,4 +222,29 @@ async fn no_path_issues_a_token_where_it_should_not() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A login that is half done passes the same gate at its end.
+#[tokio::test]
+async fn half_a_login_is_finished_only_where_a_whole_one_would_be() {
+    let wanted = [OK, LOCKED, LOCKED, OLD, OVER, OVER];
+    let home = Home::new(SECOND);
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    for (state, wanted) in STATES.iter().zip(wanted) {
+        let user = prepare(&gateway, &mut admin, state).await;
+        let secret = enrol(&mut admin, &user.name).await;
+        let mut client = Client::connect(gateway.address).await;
+        let half = client.ask(by_password(&user.name, "Crescent-1")).await;
+        assert_eq!(half["CODE"], HALF, "{half}");
+        enter(&gateway, &mut admin, state, &user).await;
+        let details = json!({ "REFRESH_AUTH_TOKEN": half["REFRESH_AUTH_TOKEN"],
+            "MFA_CODE": totp(&secret, -120) });
+        let mut finish = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 2 });
+        finish["DETAILS"] = details;
+        let answer = client.ask(finish).await;
+        let code = answer["CODE"].as_str().unwrap_or(OK);
+        assert_eq!(code, wanted, "{state}: {answer}");
+        assert_eq!(answer["SESSION_AUTH_TOKEN"].is_string(), wanted == OK, "{answer}");
+    }
 }

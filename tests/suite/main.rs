@@ -21,6 +21,7 @@ mod lockout;
 mod log;
 mod mail;
 mod matrix;
+mod mfa;
 mod operation;
 mod packaging;
 mod passwords;

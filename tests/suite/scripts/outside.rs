@@ -62,7 +62,7 @@ pub fn parameter(mail: &str, name: &str) -> String {
 }
 
 /// A code as a real authenticator shows it.
-fn totp(secret: &str, seconds: i64) -> String {
+pub fn totp(secret: &str, seconds: i64) -> String {
     let now = format!("now {seconds:+} seconds");
     let words = ["--totp", "--base32", "--now", &now, secret];
     let done = Command::new("oathtool").args(words).output().expect("tests/run installs oathtool");
