@@ -1,5 +1,6 @@
 //! The doctor: what of a configuration, its machine and its store should be different, and why.
 
+mod factors;
 pub mod machine;
 mod settings;
 mod store;

@@ -219,7 +219,7 @@ impl Realm {
             Command::ResetByToken(reset) => self.reset_by_token(at, reset),
             Command::Draw(no, drawn) => self.draw(at, *no, drawn),
             Command::Posted(no, posted) => self.posted(at, *no, *posted),
-            Command::FromDirectory(from) => self.from_directory(at, from),
+            Command::FromDirectory(from) => self.take_from_directory(at, from),
             Command::Note(_) => Applied::done(Outcome::Done, Vec::new()),
         }
     }

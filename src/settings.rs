@@ -42,7 +42,7 @@ pub use genesis_password::{GenesisPassword, LockScope, Retry, Validation};
 pub use heartbeat::Heartbeat;
 pub use ldap::{Connection, Ldap, LdapTls, OnFirstLogin, OnLoginSuccess};
 pub use login_ack::{AckField, CustomAck, LoginAck, Preference};
-pub use mail::{Mail, Transport};
+pub use mail::{Mail, SmtpTls, Transport};
 pub use mfa::{HashingAlgorithm, Mfa, Notify, QrCode};
 pub use mode::Mode;
 pub use password_strength::{Class, PasswordStrength};

@@ -131,7 +131,8 @@ pub fn link(url: &str, first: (&str, &str), second: (&str, &str)) -> String {
 /// A length of time in words: "10 minutes".
 pub fn spoken(millis: Millis) -> String {
     let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)];
-    let whole = units.iter().find(|(_, length)| millis >= *length && millis % length == 0);
+    let whole =
+        units.iter().find(|(_, length)| millis >= *length && millis.is_multiple_of(*length));
     let (unit, length) = whole.copied().unwrap_or(("second", 1_000));
     let count = millis.div_ceil(length);
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })

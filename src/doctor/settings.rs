@@ -21,11 +21,19 @@ pub fn examine(settings: &Settings) -> Vec<Finding> {
     sessions(settings, &mut found);
     logins(settings, &mut found);
     passwords(settings, &mut found);
+    super::factors::examine(settings, &mut found);
     found
 }
 
 /// Adds a finding if something is so.
-fn when(so: bool, found: &mut Vec<Finding>, weight: Weight, about: &str, why: &str, change: &str) {
+pub(super) fn when(
+    so: bool,
+    found: &mut Vec<Finding>,
+    weight: Weight,
+    about: &str,
+    why: &str,
+    change: &str,
+) {
     if so {
         found.push(Finding::new(weight, about, why, change));
     }

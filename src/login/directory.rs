@@ -81,7 +81,7 @@ async fn ask(
     password: &Password,
 ) -> Result<(Answer, Connection), Nack> {
     let directory = call.node.directory.load_full();
-    let asked = directory.ask(name.as_str(), password.expose()).await;
+    let asked = directory.ask(&call.node.clock, name.as_str(), password.expose()).await;
     let unreachable = || {
         let text = "the directory cannot be asked now; nothing was counted, try again";
         Nack::new(NackCode::LoginFail, text)

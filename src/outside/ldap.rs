@@ -12,7 +12,7 @@ use std::time::Duration;
 use metrics::histogram;
 use tokio::sync::Semaphore;
 
-use super::clock::stopwatch;
+use super::clock::{Clock, stopwatch};
 use breaker::Breaker;
 
 /// One server.
@@ -129,17 +129,23 @@ impl Directory {
 
     /// Asks the servers in their order until one confirms the password; says which one did. One
     /// that failed lately is left out as long as there is another.
-    pub async fn ask(&self, name: &str, password: &str) -> Result<(Answer, usize), Unreachable> {
+    pub async fn ask(
+        &self,
+        clock: &Clock,
+        name: &str,
+        password: &str,
+    ) -> Result<(Answer, usize), Unreachable> {
         // An empty password would be no login at all, and yet succeed.
         if password.is_empty() || password.contains('\0') {
             return Ok((Answer::Wrong, 0));
         }
         let (mut said, mut silent) = (Answer::Unknown, false);
-        let admitted: Vec<_> = self.servers.iter().map(|it| it.breaker.admits()).collect();
+        let admitted: Vec<_> =
+            self.servers.iter().map(|it| it.breaker.admits(clock.now())).collect();
         let nobody = !admitted.contains(&true);
         for (number, watched) in self.servers.iter().enumerate() {
             let answer = match admitted[number] || nobody {
-                true => watched.ask(name, password).await,
+                true => watched.ask(clock, name, password).await,
                 false => None,
             };
             match answer {
@@ -159,7 +165,7 @@ impl Directory {
 
 impl Watched {
     /// None: it could not be asked.
-    async fn ask(&self, name: &str, password: &str) -> Option<Answer> {
+    async fn ask(&self, clock: &Clock, name: &str, password: &str) -> Option<Answer> {
         let asked = async {
             // Whoever waits here behind a server that hangs waits no longer than anybody else.
             let _place = self.room.acquire().await;
@@ -182,7 +188,7 @@ impl Watched {
             Err(error) => {
                 let (host, port) = (self.server.host.as_str(), self.server.port);
                 tracing::warn!(host, port, %error, "a directory could not be asked");
-                self.breaker.failed();
+                self.breaker.failed(clock.now());
                 None
             }
         }

@@ -20,7 +20,7 @@ impl Realm {
     }
 
     /// A directory confirmed a password: its user is made, or his record follows what it says.
-    pub(super) fn from_directory(&self, at: Millis, from: &FromDirectory) -> Applied {
+    pub(super) fn take_from_directory(&self, at: Millis, from: &FromDirectory) -> Applied {
         let mut steps = Steps::default();
         match self.user_by_name(&from.user_name) {
             None if !from.create => return Applied::refused(Refusal::UnknownAccount),

@@ -298,7 +298,7 @@ impl Realm {
     fn wrong_at_confirm(&self, user: UserNo, own: SecondFactor, pending: Pending) -> Applied {
         let wrong = pending.wrong + 1;
         let left = wrong < self.policy.mfa.codes_max;
-        let pending = left.then(|| Pending { wrong, ..pending });
+        let pending = left.then_some(Pending { wrong, ..pending });
         let row = Row::SecondFactor(user, SecondFactor { pending, ..own });
         let refusal = Refusal::SecondFactor(MfaReason::Invalid, Demand::Enrol);
         Applied::done(Outcome::Refused(refusal), vec![Change::Put(row)])

@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for Duration {
 
 impl Serialize for Duration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fits = |(_, length): &&(&str, Millis)| self.0 % length == 0 && self.0 > 0;
+        let fits = |(_, length): &&(&str, Millis)| self.0.is_multiple_of(*length) && self.0 > 0;
         let (unit, length) =
             UNITS.iter().filter(fits).max_by_key(|(_, length)| length).unwrap_or(&("ms", 1));
         serializer.serialize_str(&format!("{}{unit}", self.0 / length))

@@ -1,15 +1,12 @@
 //! A circuit breaker: a server that failed is left alone for a while, so that not every login waits
-//! for it.
-
-use std::time::Duration;
+//! for it. Times are epoch milliseconds.
 
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
 /// After the first failure; it doubles with each that follows,
-const FIRST: Duration = Duration::from_secs(5);
+const FIRST_MS: u64 = 5_000;
 /// up to this.
-const LAST: Duration = Duration::from_secs(60);
+const LAST_MS: u64 = 60_000;
 
 /// Whether a server is worth asking.
 #[derive(Debug, Default)]
@@ -20,20 +17,20 @@ pub struct Breaker {
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
-    again: Option<Instant>,
+    /// When it may be asked again; none: at once.
+    again: Option<u64>,
 }
 
 impl Breaker {
     /// Whether it may be asked now. Once its time is over one caller tries, and the others wait for
     /// what comes of it.
-    pub fn admits(&self) -> bool {
+    pub fn admits(&self, now: u64) -> bool {
         let mut state = self.state.lock();
-        let now = Instant::now();
         match state.again {
             None => true,
             Some(again) if now < again => false,
             Some(_) => {
-                state.again = Some(now + FIRST);
+                state.again = Some(now + FIRST_MS);
                 true
             }
         }
@@ -45,12 +42,11 @@ impl Breaker {
     }
 
     /// It did not.
-    pub fn failed(&self) {
+    pub fn failed(&self, now: u64) {
         let mut state = self.state.lock();
-        let wait = FIRST.saturating_mul(1 << state.failures.min(8)).min(LAST);
+        let wait = (FIRST_MS << state.failures.min(8)).min(LAST_MS);
         // Those who asked at once failed for one reason.
-        let now = Instant::now();
-        if state.again.is_none_or(|again| again <= now + FIRST) {
+        if state.again.is_none_or(|again| again <= now + FIRST_MS) {
             state.failures += 1;
             state.again = Some(now + wait);
         }
@@ -61,21 +57,29 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_server_that_failed_is_left_alone_and_one_caller_tries_it_again() {
+    #[test]
+    fn a_server_that_failed_is_left_alone_and_one_caller_tries_it_again() {
         let breaker = Breaker::default();
-        assert!(breaker.admits());
-        breaker.failed();
-        assert!(!breaker.admits());
-        tokio::time::advance(FIRST).await;
-        assert!(breaker.admits());
-        assert!(!breaker.admits(), "one tries");
-        breaker.failed();
-        tokio::time::advance(FIRST).await;
-        assert!(!breaker.admits(), "it waits longer the second time");
-        tokio::time::advance(FIRST).await;
-        assert!(breaker.admits());
+        let failed_at = 1_000;
+        assert!(breaker.admits(failed_at));
+        breaker.failed(failed_at);
+        assert!(!breaker.admits(failed_at + FIRST_MS - 1));
+        let again_at = failed_at + FIRST_MS;
+        assert!(breaker.admits(again_at));
+        assert!(!breaker.admits(again_at), "one tries");
+        breaker.failed(again_at);
+        assert!(!breaker.admits(again_at + FIRST_MS), "it waits longer the second time");
+        assert!(breaker.admits(again_at + 2 * FIRST_MS));
         breaker.worked();
-        assert!(breaker.admits() && breaker.admits());
+        assert!(breaker.admits(again_at) && breaker.admits(again_at));
+    }
+
+    #[test]
+    fn those_who_failed_together_count_once() {
+        let breaker = Breaker::default();
+        for _ in 0..50 {
+            breaker.failed(1_000);
+        }
+        assert!(breaker.admits(1_000 + 2 * FIRST_MS));
     }
 }

@@ -163,7 +163,7 @@ pub const HOMES: &[(&str, &[&str])] = &[
     ("scrypt::", &["outside/passwords"]),
     ("rand::", &["outside", "cli/populate.rs"]),
     ("SystemTime::now", &["outside/clock.rs"]),
-    ("Instant::now", &["outside/clock.rs", "outside/ldap/breaker.rs"]),
+    ("Instant::now", &["outside/clock.rs"]),
 ];
 
 /// Words that a pure file does not have, outside its comments.
