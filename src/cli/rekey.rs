@@ -61,9 +61,7 @@ impl Rekey {
         })?;
         println!("{anew} secrets are sealed with the key of today");
         if closed > 0 {
-            bail!(
-                "{closed} secrets were sealed with a key that is not configured; they stay as they are"
-            );
+            bail!("{closed} secrets were sealed with a key that is not configured; they stay so");
         }
         println!("the keys of security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");
         Ok(())

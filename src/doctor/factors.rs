@@ -3,7 +3,7 @@
 use super::Finding;
 use super::Weight::{Advice, Weak};
 use super::settings::when;
-use crate::settings::{AuthType, HashingAlgorithm, LdapTls, Settings, SmtpTls, Transport};
+use crate::settings::{AuthType, HashingAlgorithm, LdapTls, QrCode, Settings, SmtpTls, Transport};
 
 /// A key that people can guess opens every secret.
 const KEY_LEAST: usize = 16;
@@ -32,7 +32,12 @@ fn second_factors(settings: &Settings, found: &mut Vec<Finding>) {
         "a link by mail proves no more than the mailbox, which also resets passwords",
         "add [security.mfa.qr_code] for those who can use an app",
     );
-    let Some(codes) = &mfa.qr_code else { return };
+    if let Some(codes) = &mfa.qr_code {
+        app(codes, found);
+    }
+}
+
+fn app(codes: &QrCode, found: &mut Vec<Finding>) {
     let key = codes.secret_encrypt_key.expose();
     when(
         !key.is_empty() && key.len() < KEY_LEAST,
@@ -40,7 +45,7 @@ fn second_factors(settings: &Settings, found: &mut Vec<Finding>) {
         Weak,
         "security.mfa.qr_code.secret_encrypt_key",
         "whoever has a copy of the store can guess so short a key, and then knows all codes",
-        "use a random text of 32 signs; the old key goes into old_secret_encrypt_keys, then `rekey`",
+        "use 32 random signs; the old key goes into old_secret_encrypt_keys, then `rekey`",
     );
     when(
         !codes.old_secret_encrypt_keys.is_empty(),

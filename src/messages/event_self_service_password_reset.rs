@@ -75,24 +75,30 @@ impl SelfServicePasswordReset {
             return Err("RETURN_URL is no address of a page");
         }
         let ask = AskReset { user_name, url: url.map(Into::into) };
-        let known = node.replica.read(|realm, _| realm.user_by_name(&ask.user_name).is_some());
-        if !known {
-            // Strangers write nothing into the log of commands.
-            return Err("no user has the name");
-        }
+        // What leads to no mail writes nothing into the log of commands, whoever is meant.
+        let planned = node
+            .replica
+            .read(|realm, _| realm.plan(node.clock.now(), &Command::AskReset(ask.clone())).outcome);
+        refused(planned)?;
         let host = address.to_string().into();
         let origin = Origin { event: event.into(), host, reason: None };
-        match node.replica.submit_from(Command::AskReset(ask), Some(origin)).await {
-            Ok(Outcome::Done) => {
-                node.mail.notify_one();
-                Ok(())
-            }
-            Ok(Outcome::Refused(Refusal::TooSoon(_))) => Err("the last one was a moment ago"),
-            Ok(Outcome::Refused(Refusal::NotFound(..))) => Err("the user has no EMAIL_ADDRESS"),
-            Ok(Outcome::Refused(Refusal::OfDirectory)) => Err("the directory has the password"),
-            Ok(Outcome::Refused(Refusal::Disabled(_))) => Err("the user is disabled"),
-            Ok(Outcome::Refused(Refusal::OutboxFull)) => Err("too many mails wait"),
-            _ => Err("it could not be stored"),
-        }
+        let outcome = node.replica.submit_from(Command::AskReset(ask), Some(origin)).await;
+        refused(outcome.map_err(|_| "it could not be stored")?)?;
+        node.mail.notify_one();
+        Ok(())
     }
+}
+
+/// Why there will be no mail, for the log.
+fn refused(outcome: Outcome) -> Result<(), &'static str> {
+    let Outcome::Refused(refusal) = outcome else { return Ok(()) };
+    Err(match refusal {
+        Refusal::UnknownAccount => "no user has the name",
+        Refusal::TooSoon(_) => "the last one was a moment ago",
+        Refusal::NotFound(..) => "the user has no EMAIL_ADDRESS",
+        Refusal::OfDirectory => "the directory has the password",
+        Refusal::Disabled(_) => "the user is disabled",
+        Refusal::OutboxFull => "too many mails wait",
+        _ => "it is not configured",
+    })
 }

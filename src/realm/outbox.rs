@@ -27,6 +27,9 @@ pub struct Mail {
     /// How often it was tried in vain.
     #[serde(default)]
     pub tries: u32,
+    /// What it says was drawn: it is about to leave, and takes in nothing more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drawn: bool,
 }
 
 /// What a mail is about.
@@ -81,7 +84,9 @@ impl Realm {
         steps: &mut Steps,
     ) -> bool {
         let alike = |mail: &&Mail| {
-            mail.tries == 0 && std::mem::discriminant(&mail.kind) == std::mem::discriminant(&kind)
+            mail.tries == 0
+                && !mail.drawn
+                && std::mem::discriminant(&mail.kind) == std::mem::discriminant(&kind)
         };
         if let Some(waiting) = self.mails_of(user).find(alike) {
             steps.put(Row::Mail(Mail { kind, ..waiting.clone() }));
@@ -93,7 +98,7 @@ impl Realm {
         let counters = steps.counters(self);
         counters.mails += 1;
         let no = counters.mails;
-        steps.put(Row::Mail(Mail { no, user, kind, made: at, due, tries: 0 }));
+        steps.put(Row::Mail(Mail { no, user, kind, made: at, due, tries: 0, drawn: false }));
         true
     }
 
@@ -103,7 +108,7 @@ impl Realm {
         let plan = || {
             let mail = self.mails.get(&no).ok_or(Refusal::TokenOver)?;
             let user = self.users.get(&mail.user).ok_or(Refusal::TokenOver)?;
-            let changes = match (&mail.kind, drawn) {
+            let mut changes = match (&mail.kind, drawn) {
                 (MailKind::Link(half), Drawn::Token(hash)) => self.draw_link(at, *half, *hash)?,
                 (MailKind::Reset(_), Drawn::Token(hash)) => self.draw_reset(at, user, no, *hash)?,
                 (MailKind::OneTimePassword, Drawn::Password(credential)) => {
@@ -116,6 +121,7 @@ impl Realm {
                 }
                 _ => return Err(Refusal::TokenOver),
             };
+            changes.push(Change::Put(Row::Mail(Mail { drawn: true, ..mail.clone() })));
             Ok(Applied::done(Outcome::Done, changes))
         };
         plan().unwrap_or_else(Applied::refused)

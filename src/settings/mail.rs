@@ -57,6 +57,7 @@ pub struct Smtp {
 /// How a connection to the mail server is kept from being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "described at the key")]
 pub enum SmtpTls {
     None,
     StartTls,

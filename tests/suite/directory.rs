@@ -92,8 +92,16 @@ async fn users_of_the_directory_are_made_and_follow_it() {
     assert_eq!(ack["PROFILE"], json!(["DESK", "OWN"]), "{ack}");
     let dora = user(&mut admin, "dora").await;
     assert_eq!((&dora["LAST_NAME"], &dora["EMAIL_ADDRESS"]), (&json!("Smith"), &Value::Null));
+}
 
-    // No password of hers is here.
+#[tokio::test]
+async fn no_password_of_a_user_of_the_directory_is_here() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
     let target = json!({ "USER_NAME": "dora" });
     for name in ["EVENT_RESET_USER_PASSWORD", "EVENT_EXPIRE_USER_PASSWORD"] {
         let refused = event(&mut admin, name, target.clone()).await;

@@ -29,14 +29,14 @@ const HALF: &str = "MFA_FAILED";
 /// A path, the message or route that it goes, and what comes of it in each of [`STATES`].
 #[rustfmt::skip]
 const CELLS: &[(Path, &str, [&str; 7])] = &[
-    (Path::Login,         "EVENT_LOGIN_AUTH",            [OK, LOCKED, LOCKED, OLD, WRONG, NOBODY, HALF]),
-    (Path::Refresh,       "EVENT_LOGIN_AUTH",            [OK, OVER, OK, OK, OVER, OVER, HALF]),
-    (Path::Wake,          "EVENT_LOGIN_AUTH",            [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
-    (Path::Details,       "EVENT_LOGIN_DETAILS",         [NONE, GONE, NONE, NONE, GONE, GONE, NONE]),
-    (Path::OneTime,       "EVENT_CREATE_ONE_TIME_TOKEN", [OK, GONE, OK, OK, GONE, GONE, OK]),
-    (Path::AuthToken,     "/auth/token",                 [OK, LOCKED, LOCKED, OLD, WRONG, WRONG, HALF]),
-    (Path::AuthRefresh,   "/auth/token/refresh",         [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
-    (Path::ExternalToken, "/external/token",             [OK, GONE, OK, OK, GONE, GONE, OK]),
+    (Path::Login, "EVENT_LOGIN_AUTH", [OK, LOCKED, LOCKED, OLD, WRONG, NOBODY, HALF]),
+    (Path::Refresh, "EVENT_LOGIN_AUTH", [OK, OVER, OK, OK, OVER, OVER, HALF]),
+    (Path::Wake, "EVENT_LOGIN_AUTH", [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
+    (Path::Details, "EVENT_LOGIN_DETAILS", [NONE, GONE, NONE, NONE, GONE, GONE, NONE]),
+    (Path::OneTime, "EVENT_CREATE_ONE_TIME_TOKEN", [OK, GONE, OK, OK, GONE, GONE, OK]),
+    (Path::AuthToken, "/auth/token", [OK, LOCKED, LOCKED, OLD, WRONG, WRONG, HALF]),
+    (Path::AuthRefresh, "/auth/token/refresh", [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
+    (Path::ExternalToken, "/external/token", [OK, GONE, OK, OK, GONE, GONE, OK]),
 ];
 
 #[derive(Debug, Clone, Copy)]

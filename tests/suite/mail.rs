@@ -389,3 +389,26 @@ async fn mails_may_be_files() {
     let drawn = password_in(&mail);
     assert_eq!(login(&gateway, "jane", &drawn).await["CODE"], "PASSWORD_EXPIRED");
 }
+
+/// A mailbox resets a password, and nothing else.
+#[tokio::test]
+async fn a_reset_gets_around_no_second_factor() {
+    let sink = Sink::start(&[]);
+    let configuration = by_reset(sink.port, "cool_down_in_minutes = 0");
+    let home = Home::new(&format!("{configuration}[security.mfa.qr_code]\n"));
+    let gateway = home.start();
+    let mut admin = prepare(&gateway).await;
+    let jane = json!({ "USER_NAME": "jane" });
+    let shown = admin.ask(message("EVENT_MFA_CREATE_SECRET", jane.clone())).await;
+    let secret = shown["DETAILS"]["SECRET"].as_str().unwrap();
+    let code = crate::scripts::outside::totp(secret, 0);
+    let confirm = json!({ "USER_NAME": "jane", "MFA_CODE": code });
+    let done = admin.ask(message("EVENT_MFA_CONFIRM_SECRET", confirm)).await;
+    assert!(done["CODE"].is_null(), "{done}");
+    let mut client = Client::connect(gateway.address).await;
+    ask_reset(&mut client, jane).await;
+    let token = parameter(&sink.wait_for(1).await[0], "token");
+    let chosen = choose(&mut client, &token, "Another-1").await;
+    assert!(chosen["CODE"].is_null(), "{chosen}");
+    assert_eq!(login(&gateway, "jane", "Another-1").await["CODE"], "MFA_FAILED");
+}

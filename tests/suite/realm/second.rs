@@ -423,6 +423,20 @@ fn links_leave_at_a_distance_and_for_the_newest_login() {
     assert_eq!(waiting[0].kind, MailKind::Link(code(5)));
 }
 
+/// A mail that is about to leave is not turned into another one.
+#[test]
+fn a_login_while_a_link_leaves_gets_a_link_of_its_own() {
+    let mut it = mfa(by_links);
+    it.login_with(1, None);
+    let mail = it.mail();
+    it.outcome(Command::Draw(mail, Drawn::Token(code(31))));
+    it.login_with(2, None);
+    it.outcome(Command::Posted(mail, Posted::Sent));
+    let waiting: Vec<_> = it.realm.mails_due(u64::MAX).collect();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].kind, MailKind::Link(code(2)));
+}
+
 #[test]
 fn a_mail_is_tried_again_ever_more_slowly_and_given_up_after_a_day() {
     let mut it = mfa(by_links);
