@@ -62,7 +62,7 @@ async fn post(node: Arc<Node>, mail: Mail) -> bool {
     let posted = match send(&node, &mail).await {
         Ok(()) => Posted::Sent,
         Err(Unsent::Obsolete(why)) => {
-            tracing::info!(mail = mail.no, why, "a mail is not sent any more");
+            tracing::warn!(mail = mail.no, why, "a mail is not sent any more");
             Posted::Dropped
         }
         Err(Unsent::Failed(error)) => {

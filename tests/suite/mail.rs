@@ -412,3 +412,131 @@ async fn a_reset_gets_around_no_second_factor() {
     assert!(chosen["CODE"].is_null(), "{chosen}");
     assert_eq!(login(&gateway, "jane", "Another-1").await["CODE"], "MFA_FAILED");
 }
+
+/// The mails that a server wrote down as lines of JSON.
+fn kept(folder: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(folder.join("mails")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_login_gets_it_behind_tls_only() {
+    let authority = Authority::new();
+    let [ca, certificate, key] =
+        ["ca.pem", "cert.pem", "key.pem"].map(|it| authority.file(it).display().to_string());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = tempfile::tempdir().unwrap();
+    let out = std::fs::File::create(folder.path().join("mails")).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut server = Command::new(root.join("target/validators/bin/python"));
+    server.arg(root.join("tests/mail/server.py")).arg(port.to_string());
+    server.args([&certificate, &key, "desk", "mail-Secret-1"]);
+    let server = server.stdout(out).stderr(Stdio::null()).spawn().unwrap();
+    let _server = Ended(server);
+    let began = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(20), "the mail server does not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for (password, taken) in [("wrong", 0), ("mail-Secret-1", 1)] {
+        let management = management();
+        let more = format!(
+            "host = 'localhost'\ntls = 'start_tls'\nca_file = '{ca}'\nuser_name = 'desk'\n\
+             password = '{password}'"
+        );
+        let home = Home::new(&watched(&by_smtp(port, &more), management));
+        let gateway = home.start();
+        let mut admin = prepare(&gateway).await;
+        reset(&mut admin, "jane").await;
+        let result = if taken == 1 { "sent" } else { "failed" };
+        counted(management, result).await;
+        let mails = kept(folder.path());
+        assert_eq!(mails.len(), taken, "{password}");
+        assert!(mails.iter().all(|mail| mail["to"] == json!(["jane.doe@genesis.global"])));
+        let (_, log) = gateway.signal("-TERM");
+        let log = log.join("\n");
+        assert!(!log.contains("mail-Secret-1"));
+    }
+    // In clear the password does not leave at all.
+    let clear = format!("{}user_name = 'desk'\npassword = 'mail-Secret-1'\n", by_smtp(port, ""));
+    let refused = Home::new(&clear).command(&["serve"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("would travel in clear"));
+}
+
+fn management() -> std::net::SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn watched(configuration: &str, management: std::net::SocketAddr) -> String {
+    let listen = format!("management_listen = '{management}'");
+    configuration.replace("management_listen = ''", &listen)
+}
+
+/// The metrics, once a mail had this result.
+async fn counted(management: std::net::SocketAddr, result: &str) -> String {
+    let line = format!("tollgate_mails_total{{result=\"{result}\"}} 1");
+    let began = Instant::now();
+    loop {
+        let mut curl = Command::new("curl");
+        let metrics = curl.args(["-s", &format!("http://{management}/metrics")]).output().unwrap();
+        let metrics = String::from_utf8(metrics.stdout).unwrap();
+        if metrics.contains(&line) {
+            return metrics;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "{line}: {metrics}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// A process that ends with its test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn topics_have_ways_of_their_own_and_all_mails_are_counted() {
+    let sink = Sink::start(&[]);
+    let management = management();
+    let topic = "cool_down_in_minutes = 0\nnotify_topic = 'OWN'";
+    let configuration = watched(&by_reset(sink.port, topic), management);
+    let home = Home::new(&format!("{configuration}[mail.topics]\nOWN = 'file'\n"));
+    let gateway = home.start();
+    prepare(&gateway).await;
+    let mut client = Client::connect(gateway.address).await;
+    ask_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
+    let folder = home.path().join("outbox");
+    let began = Instant::now();
+    while std::fs::read_dir(&folder).map_or(0, Iterator::count) == 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "no mail");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    sink.stays_at(0).await;
+    let metrics = counted(management, "sent").await;
+    assert!(metrics.contains("tollgate_mails_waiting"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_client_names_the_page_only_where_that_is_allowed() {
+    let sink = Sink::start(&[]);
+    let home = Home::new(&by_reset(sink.port, "accept_client_url = true"));
+    let gateway = home.start();
+    prepare(&gateway).await;
+    let mut client = Client::connect(gateway.address).await;
+    let wrong = json!({ "USER_NAME": "jane", "RETURN_URL": "javascript:alert(1)" });
+    ask_reset(&mut client, wrong).await;
+    let own = json!({ "USER_NAME": "jane", "RETURN_URL": "https://dev.example/new?a=b" });
+    ask_reset(&mut client, own).await;
+    let mail = sink.wait_for(1).await.remove(0);
+    assert!(mail.contains("https://dev.example/new?a=b&token="), "{mail}");
+    let hardened = "mode = 'hardened'\n[server]\nlisten = '0.0.0.0:0'\nallow_plain = true\n\
+        [mail]\ntransport = 'file'\n[security.genesis_password.self_service_reset]\n\
+        accept_client_url = true\n";
+    let refused = Home::new(hardened).command(&["serve"]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("accept_client_url"), "{said}");
+}

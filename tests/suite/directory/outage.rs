@@ -64,11 +64,38 @@ async fn logins_go_to_the_next_server_and_the_stopped_one_is_left_alone() {
     }
 }
 
+/// Logins that wait for the directory; each gives the code of its refusal.
+fn hanging(gateway: &Gateway, count: usize) -> Vec<tokio::task::JoinHandle<serde_json::Value>> {
+    let login = |address| async move {
+        let mut client = Client::connect(address).await;
+        let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+            "DETAILS": { "USER_NAME": "dora", "PASSWORD": "dora-Secret-1" } });
+        client.ask(login).await["CODE"].clone()
+    };
+    (0..count).map(|_| tokio::spawn(login(gateway.address))).collect()
+}
+
+/// Those who waited left no connection behind that still waits.
+async fn nothing_waits(gateway: &Gateway) {
+    let open = || {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", gateway.child.id())).unwrap();
+        let links = fds.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+    };
+    let began = Instant::now();
+    while open() > 8 {
+        assert!(began.elapsed() < Duration::from_secs(5), "{} sockets are open", open());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn nobody_else_notices_that_a_directory_hangs() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
-    let more = format!("timeout_ms = {TIMEOUT_MS}\n{CREATE}");
+    let ca = authority.file("ca.pem").display().to_string();
+    let tls = format!("use_tls = 'start_tls'\nca_file = '{ca}'\n");
+    let more = format!("timeout_ms = {TIMEOUT_MS}\n{tls}{CREATE}");
     let fast = "[server.limits]\nmessages_per_sec_per_connection = 1000000";
     let home =
         Home::new(&by_ldap(&connection(slapd.port, &more)).replacen("[server.limits]", fast, 1));
@@ -80,17 +107,7 @@ async fn nobody_else_notices_that_a_directory_hangs() {
         calm.push(heartbeats(&mut client, 400).await);
     }
     slapd.signal("-STOP");
-    let waiting: Vec<_> = (0..64)
-        .map(|_| {
-            let address = gateway.address;
-            tokio::spawn(async move {
-                let mut client = Client::connect(address).await;
-                let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
-                    "DETAILS": { "USER_NAME": "dora", "PASSWORD": "dora-Secret-1" } });
-                client.ask(login).await["CODE"].clone()
-            })
-        })
-        .collect();
+    let waiting = hanging(&gateway, 64);
     tokio::time::sleep(Duration::from_millis(200)).await;
     let began = Instant::now();
     let (mut hung, mut internal) = (Vec::new(), 0);
@@ -103,6 +120,7 @@ async fn nobody_else_notices_that_a_directory_hangs() {
     for login in waiting {
         assert_eq!(login.await.unwrap(), "LOGIN_FAIL");
     }
+    nothing_waits(&gateway).await;
     let median = |mut all: Vec<Duration>| {
         all.sort();
         all[all.len() / 2]

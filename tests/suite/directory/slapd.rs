@@ -88,6 +88,8 @@ impl Drop for Slapd {
 }
 
 fn configuration(at: &Path, authority: &Authority, options: &str) -> String {
+    // A directory that takes nobody for somebody lets him read, too.
+    let nobody = if options.contains("allow") { "read" } else { "none" };
     let schemas = ["core", "cosine", "nis", "inetorgperson"]
         .map(|name| format!("include /etc/ldap/schema/{name}.schema\n"))
         .concat();
@@ -115,7 +117,7 @@ fn configuration(at: &Path, authority: &Authority, options: &str) -> String {
          memberof-group-oc groupOfNames\n\
          access to attrs=userPassword by self write by anonymous auth by * none\n\
          access to dn.subtree=\"ou=hidden,{BASE}\" by * none\n\
-         access to * by dn.exact=\"{BIND_DN}\" read by self read by * none\n"
+         access to * by dn.exact=\"{BIND_DN}\" read by self read by * {nobody}\n"
     )
 }
 

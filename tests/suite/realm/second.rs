@@ -423,6 +423,31 @@ fn links_leave_at_a_distance_and_for_the_newest_login() {
     assert_eq!(waiting[0].kind, MailKind::Link(code(5)));
 }
 
+#[test]
+fn links_and_active_codes_end_on_time() {
+    for (wait, in_time) in [(15 * MINUTE - 1, true), (15 * MINUTE, false)] {
+        let mut it = mfa(by_links);
+        it.login_with(1, None);
+        let mail = it.mail();
+        it.outcome(Command::Draw(mail, Drawn::Token(code(31))));
+        it.wait(wait);
+        let outcome = it.login_with(2, Some(Given::Code(code(31))));
+        assert_eq!(matches!(outcome, Outcome::Remembered(_)), in_time, "{outcome:?}");
+    }
+    for (wait, in_time) in [(600 * MINUTE - 1, true), (600 * MINUTE, false)] {
+        let mut it = mfa(by_links);
+        it.login_with(1, None);
+        let mail = it.mail();
+        it.outcome(Command::Draw(mail, Drawn::Token(code(31))));
+        it.finish(1, 50, Some(Given::Code(code(31))));
+        it.wait(wait);
+        let outcome = it.login_with(2, Some(Given::Code(code(550))));
+        assert_eq!(matches!(outcome, Outcome::LoggedIn(_)), in_time, "{outcome:?}");
+        it.outcome(Command::Sweep);
+        assert_eq!(it.realm.active_codes_after(None).count(), usize::from(in_time));
+    }
+}
+
 /// A mail that is about to leave is not turned into another one.
 #[test]
 fn a_login_while_a_link_leaves_gets_a_link_of_its_own() {
