@@ -1,5 +1,8 @@
 //! Codes of authenticator apps (TOTP, RFC 6238): secrets, their pictures, and whether a code fits.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use qrcodegen::{QrCode, QrCodeEcc};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
@@ -78,12 +81,9 @@ impl Codes {
         };
         let codes = self.of(secret, account);
         let failed = |error: totp_rs::TotpError| Unshown(error.to_string());
-        let picture = codes.to_qr_base64().map_err(failed)?;
-        Ok(Shown {
-            secret: codes.secret().to_base32(),
-            uri: codes.to_url().map_err(failed)?,
-            picture: format!("data:image/png;base64,{picture}"),
-        })
+        let uri = codes.to_url().map_err(failed)?;
+        let picture = picture(&uri)?;
+        Ok(Shown { secret: codes.secret().to_base32(), uri, picture })
     }
 
     fn of(&self, secret: &[u8], account: String) -> Totp {
@@ -102,6 +102,37 @@ impl Codes {
             .with_issuer((!self.issuer.is_empty()).then(|| self.issuer.clone()))
             .build_noncompliant()
     }
+}
+
+/// Dots of the picture for one of the code, and empty ones of the code around it (ISO 18004 asks
+/// for four).
+const DOTS: i32 = 6;
+const BORDER: i32 = 4;
+
+/// A text as a QR code: a data URI with a PNG in black and white.
+fn picture(text: &str) -> Result<String, Unshown> {
+    let failed = |error: &dyn std::fmt::Display| Unshown(error.to_string());
+    let code = QrCode::encode_text(text, QrCodeEcc::Medium).map_err(|error| failed(&error))?;
+    let side = (code.size() + 2 * BORDER) * DOTS;
+    // One bit a dot, white is 1; a row fills whole bytes.
+    let byte = |left: i32, y: i32| {
+        (left..left + 8).fold(0_u8, |byte, x| byte << 1 | u8::from(!is_black(&code, x, y)))
+    };
+    let rows = (0..side).flat_map(|y| (0..side).step_by(8).map(move |left| (left, y)));
+    let bits: Vec<_> = rows.map(|(left, y)| byte(left, y)).collect();
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, side as u32, side as u32);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::One);
+    let mut writer = encoder.write_header().map_err(|error| failed(&error))?;
+    writer.write_image_data(&bits).map_err(|error| failed(&error))?;
+    writer.finish().map_err(|error| failed(&error))?;
+    Ok(format!("data:image/png;base64,{}", STANDARD.encode(bytes)))
+}
+
+/// Whether a dot of the picture is black.
+fn is_black(code: &QrCode, x: i32, y: i32) -> bool {
+    code.get_module(x.div_euclid(DOTS) - BORDER, y.div_euclid(DOTS) - BORDER)
 }
 
 /// Letters and digits that are not taken for each other.
