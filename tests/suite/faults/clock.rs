@@ -103,6 +103,18 @@ async fn a_clock_that_goes_back_lets_no_session_live_on() {
     assert_eq!(refused["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_NACK", "{refused}");
 }
 
+/// Waits until every thread of a process stands still: until then one may still serve.
+fn stopped(id: u32) {
+    let stands = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    };
+    let all = || std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten().all(stands);
+    while !all() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// What was sent while the process stood still is not served for a session that is over.
 #[tokio::test]
 async fn a_process_that_stood_still_serves_nothing_on_a_dead_session() {
@@ -117,6 +129,7 @@ async fn a_process_that_stood_still_serves_nothing_on_a_dead_session() {
         clients.push(Client::login(gateway.address, "admin", PASSWORD).await);
     }
     signal("-STOP");
+    stopped(gateway.child.id());
     let insert = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "late" });
     for client in &mut clients {
         client.send(insert.clone()).await;
