@@ -85,8 +85,6 @@ pub struct Found {
 pub enum LdapError {
     #[error("the directory cannot be reached: {0}")]
     Ldap(#[from] ldap3::LdapError),
-    #[error("the directory cannot be reached: {0}")]
-    Network(#[from] std::io::Error),
     #[error("the directory takes too long")]
     Silence,
     #[error("the directory does not serve the gateway: result code {0}")]

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use ldap3::{
-    Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, StdStream,
-    ldap_escape,
+    Ldap, LdapConnAsync, LdapConnSettings, Scope, SearchEntry, SearchOptions, ldap_escape,
 };
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -30,7 +29,7 @@ const SAYS_NO: [u32; 5] = [48, 49, 50, 53, NO_SUCH_OBJECT];
 
 /// Asks one server.
 pub(super) async fn hold(server: &Server, name: &str, password: &str) -> Result<Answer, LdapError> {
-    let (mut ldap, _hang_up) = connect(server).await?;
+    let mut ldap = connect(server).await?;
     if let Some((bind_dn, bind_password)) = &server.bind {
         let code = ldap.simple_bind(bind_dn, bind_password).await?.rc;
         if code != SUCCESS {
@@ -55,22 +54,8 @@ pub(super) async fn hold(server: &Server, name: &str, password: &str) -> Result<
     Ok(Answer::Confirmed(Found { attributes: attributes(server, &user.attrs), groups }))
 }
 
-/// Ends the connection with whoever held the conversation: a server that hangs would keep it, and
-/// the task that waits for its answer, for as long as it likes.
-struct HangUp(std::net::TcpStream);
-
-impl Drop for HangUp {
-    fn drop(&mut self) {
-        // What is closed already is closed.
-        let _ = self.0.shutdown(std::net::Shutdown::Both);
-    }
-}
-
-async fn connect(server: &Server) -> Result<(Ldap, HangUp), LdapError> {
-    let stream = tokio::net::TcpStream::connect((server.host.as_str(), server.port)).await?;
-    let stream = stream.into_std()?;
-    let hang_up = HangUp(stream.try_clone()?);
-    let mut settings = LdapConnSettings::new().set_std_stream(StdStream::Tcp(stream));
+async fn connect(server: &Server) -> Result<Ldap, LdapError> {
+    let mut settings = LdapConnSettings::new().set_conn_timeout(server.timeout);
     if server.tls != Tls::None {
         settings = settings.set_config(Arc::new(trust(server)?));
         settings = settings.set_starttls(server.tls == Tls::StartTls);
@@ -83,7 +68,7 @@ async fn connect(server: &Server) -> Result<(Ldap, HangUp), LdapError> {
         let _ = connection.drive().await;
     });
     ldap.with_timeout(server.timeout);
-    Ok((ldap, hang_up))
+    Ok(ldap)
 }
 
 fn trust(server: &Server) -> Result<ClientConfig, LdapError> {
