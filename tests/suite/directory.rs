@@ -309,3 +309,16 @@ async fn passwords_of_the_directory_are_nowhere() {
         assert!(found.stdout.is_empty(), "{secret} is in the store");
     }
 }
+
+/// The same as a conversation.
+#[tokio::test]
+async fn the_script_of_a_directory_plays_against_a_real_one() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
+    let gateway = home.start();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = root.join("protocol/scripts/directory/ldap-login.script");
+    let sockets = crate::scripts::Sockets(gateway.address, home.path().join("outbox"));
+    crate::scripts::play(&sockets, &script).await;
+}

@@ -106,7 +106,7 @@ pub trait Talk {
     }
 }
 
-async fn play<T: Transport>(transport: &T, path: &Path) {
+pub async fn play<T: Transport>(transport: &T, path: &Path) {
     let text = std::fs::read_to_string(path).unwrap();
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let script = Script::parse(&text).unwrap_or_else(|error| panic!("{name}, {error}"));
@@ -205,7 +205,7 @@ async fn next(link: &mut impl Talk, at: &str) -> Frame {
 
 // Over a real socket.
 
-struct Sockets(SocketAddr, PathBuf);
+pub struct Sockets(pub SocketAddr, pub PathBuf);
 
 impl Transport for Sockets {
     type Link = WebSocketStream<TcpStream>;
