@@ -110,11 +110,6 @@ impl LoginAuth {
         })?;
         call.about(&name);
         let given = login::given(call, Some(user), self.mfa_code.as_ref());
-        let bypass = {
-            let settings = call.node.settings();
-            let ldap = &settings.security.authentication.ldap;
-            ldap.connection.iter().any(|it| it.bypass_login_internal_auth)
-        };
         let finish = FinishLogin {
             token,
             user_name: self.user_name.clone(),
@@ -123,7 +118,6 @@ impl LoginAuth {
             peer,
             watched: call.caller.outbox.is_some(),
             second: second.second(given, call.caller.connector),
-            bypass,
         };
         // The token of the half login stays what it is.
         let again = SecondTokens::of(self.refresh_auth_token.as_ref(), second);

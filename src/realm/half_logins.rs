@@ -24,6 +24,9 @@ pub struct Half {
     pub until: Millis,
     /// The credential that the first factor was checked against: another one ends it.
     pub checked: Option<Fingerprint>,
+    /// The directory that confirmed the first factor alone decides about locks and passwords.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bypass: bool,
     /// Wrong codes so far.
     #[serde(default)]
     pub wrong: u32,
@@ -97,6 +100,7 @@ impl Realm {
         user: &User,
         second: &Second,
         half: Option<(TokenHash, Half)>,
+        bypass: bool,
         refusal: Refusal,
     ) -> Applied {
         let Refusal::SecondFactor(reason, demand) = refusal else {
@@ -109,7 +113,7 @@ impl Realm {
         }
         let (hash, mut half) = match (half, second.half) {
             (Some(half), _) => half,
-            (None, Some(new)) => (new, self.new_half(at, user, demand)),
+            (None, Some(new)) => (new, Half { bypass, ..self.new_half(at, user, demand) }),
             (None, None) => return steps.applied(Outcome::Refused(refusal)),
         };
         half.wrong += wrong;
@@ -139,6 +143,7 @@ impl Realm {
             user: user.no,
             until: at.saturating_add(TYPING_MS).saturating_add(more),
             checked: user.credential.as_deref().map(Fingerprint::of),
+            bypass: false,
             wrong: 0,
             proved: false,
             codes: Vec::new(),
@@ -187,9 +192,8 @@ impl Realm {
             return Applied::refused(Refusal::RefreshExpired);
         }
         let (peer, second) = (&finish.peer, &finish.second);
-        let bypass = user.directory && finish.bypass;
         let of = (finish.token, half);
-        self.enter(at, user, peer, second, Some(of), bypass, |steps| {
+        self.enter(at, user, peer, second, Some(of), half.bypass, |steps| {
             steps.changes.push(Change::Delete(Key::Half(finish.token)));
             steps.changes.extend(self.forgive(&user.name, peer));
             Opening {
@@ -224,7 +228,7 @@ impl Realm {
             Ok(proof) => proof,
             Err(refusal @ Refusal::SecondFactor(..)) => {
                 let half = half.map(|(hash, half)| (hash, half.clone()));
-                return self.refused_second(at, user, second, half, refusal);
+                return self.refused_second(at, user, second, half, bypass, refusal);
             }
             Err(Refusal::StaleCredential) => return Applied::refused(Refusal::StaleCredential),
             Err(refusal) => return self.rejected(at, user, refusal),

@@ -212,7 +212,7 @@ impl Realm {
         let proved = match self.may_wake(at, session, user, refresh, &mut steps) {
             Ok(proved) => proved,
             Err(refusal @ Refusal::SecondFactor(..)) => {
-                return self.refused_second(at, user, &refresh.second, None, refusal);
+                return self.refused_second(at, user, &refresh.second, None, false, refusal);
             }
             Err(refusal) => return Applied::refused(refusal),
         };

@@ -57,8 +57,6 @@ pub struct FinishLogin {
     pub watched: bool,
     /// The second factor.
     pub second: Second,
-    /// As for the login.
-    pub bypass: bool,
 }
 
 /// Who creates and confirms secrets.

@@ -108,7 +108,6 @@ impl Commands {
                 peer: self.peer(),
                 watched: false,
                 second: self.second(realm),
-                bypass: false,
             }),
         }
     }
@@ -243,7 +242,6 @@ impl Script {
             peer: Peer::default(),
             watched: false,
             second: Second { given, half: None, active: Some(code(number + 500)) },
-            bypass: false,
         }))
     }
 
@@ -564,6 +562,22 @@ fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
     };
     assert_eq!(it.outcome(Command::ResetPassword(By::Operator, reset)), refused);
     assert_eq!(it.outcome(Command::ExpirePassword(By::Operator, user("Dora"))), refused);
+}
+
+/// Whoever confirmed the first factor decides about locks, also when the second one comes.
+#[test]
+fn half_a_login_keeps_who_decides_about_its_lock() {
+    for bypass in [true, false] {
+        let mut it = mfa(|_| {});
+        it.enrol(900);
+        let Command::Login(mut login) = super::login(&it.realm, "Ada", 1) else { unreachable!() };
+        login.second.half = Some(code(1));
+        login.bypass = bypass;
+        it.outcome(Command::Login(login));
+        (0..3).for_each(|_| drop(it.wrong("Ada")));
+        let outcome = it.finish(1, 50, Some(given(Some(930))));
+        assert_eq!(matches!(outcome, Outcome::LoggedIn(_)), bypass, "{outcome:?}");
+    }
 }
 
 #[test]
