@@ -14,8 +14,10 @@ mod offline;
 mod packaging;
 mod populate;
 mod reach;
+mod record;
 mod rekey;
 mod reload;
+mod replay;
 mod say;
 mod schema;
 mod serve;
@@ -87,6 +89,9 @@ enum Sub {
     Export(export::Export),
     /// Make a store of what `backup` or `export` wrote
     Import(export::Import),
+    Replay(replay::Replay),
+    /// Write a message script of a conversation that passes through, or of a browser's recording
+    Record(record::Record),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
     Populate(populate::Populate),
 }
@@ -125,6 +130,8 @@ pub fn run() -> ExitCode {
         Sub::ConfigSchema => configuration::print_schema(),
         Sub::User(user) => user.run(),
         Sub::Say(say) => say.run(),
+        Sub::Replay(replay) => replay.run(),
+        Sub::Record(record) => record.run(),
         Sub::Audit(audit) => audit.run(),
         Sub::Backup(backup) => backup.run(),
         Sub::Export(export) => export.run(),
@@ -157,6 +164,9 @@ fn code(error: &anyhow::Error) -> i32 {
     }
     if error.is::<SettingsError>() || error.is::<TlsError>() {
         return exit::SETTINGS;
+    }
+    if error.is::<replay::Verdict>() {
+        return exit::VERDICT;
     }
     if error.is::<serve::CannotListen>() { exit::ADDRESS } else { exit::FAILURE }
 }

@@ -10,6 +10,7 @@ pub const TABLE: &[(i32, &str)] = &[
     (STORE, "the store cannot be read or written"),
     (SETTINGS, "the configuration is wrong"),
     (ADDRESS, "the address cannot be listened on"),
+    (VERDICT, "a replay differed from its scripts, or crossed a limit"),
 ];
 
 /// Done.
@@ -28,3 +29,5 @@ pub const STORE: i32 = 5;
 pub const SETTINGS: i32 = 6;
 /// The address cannot be listened on.
 pub const ADDRESS: i32 = 7;
+/// A replay differed from its scripts, or crossed a limit.
+pub const VERDICT: i32 = 8;

@@ -8,6 +8,7 @@ pub mod http;
 pub mod listener;
 pub mod management;
 mod polled;
+pub mod relay;
 mod request;
 mod rest;
 mod stream;

@@ -5,6 +5,8 @@
 
 mod dotted;
 mod memory;
+mod needs;
+mod parse;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,12 +15,40 @@ use serde_json::Value;
 
 pub use dotted::dotted;
 pub use memory::{Memory, Mismatch};
+pub use parse::duration;
 
 /// A conversation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Script {
     /// What is said and expected, in order.
     pub steps: Vec<Step>,
+    /// Fields that differ from one time to the next, and are not compared: paths such as
+    /// `DETAILS.LAST_LOGIN`, or names that stand for a field of this name anywhere.
+    pub volatile: Vec<String>,
+    /// Where names get their values from, for each client.
+    pub data: Vec<Data>,
+}
+
+/// A script taken apart (`Script::parts`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Parts<'a> {
+    /// What is said once before.
+    pub before: &'a [Step],
+    /// What is repeated.
+    pub round: &'a [Step],
+    /// What is said once at the end.
+    pub after: &'a [Step],
+    /// Whether a round is the whole script, with connections of its own.
+    pub whole: bool,
+}
+
+/// Values that differ from client to client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Data {
+    /// The rows of a CSV file beside the script; its first line names the values.
+    File(String),
+    /// A name, and the text that is made for it: `{n}` in it is the number of the client.
+    Made(String, String),
 }
 
 /// One line of a conversation.
@@ -41,22 +71,41 @@ pub enum Action {
     Close,
     /// `> {…}`: sends an envelope; `$name` in it is what was captured.
     Send(Value),
+    /// `>! {…}`: the same, and pushes that follow anywhere are taken to be its effect.
+    Cause(Value),
     /// `> text …`: sends a text frame as it stands.
     Text(String),
     /// `> binary HEX`: sends a binary frame.
     Binary(Vec<u8>),
     /// `< {…}`: the next frame has at least these fields.
     Expect(Value),
+    /// `<= {…}`: the next frame with the same SOURCE_REF does; how recordings are written.
+    Reply(Value),
     /// `<? {…}`: some next frame does; others in between are passed over.
     Seek(Value),
     /// `< closed CODE`: the gateway closes the connection.
     Closed(Option<u16>),
     /// `< nothing 200ms`: no frame comes for this long.
     Quiet(Duration),
-    /// `@ 90s`: time passes.
-    Wait(Duration),
+    /// `@ 90s`: time passes; `@ 1s..3s`: somebody thinks, evenly between the two.
+    Wait(Duration, Duration),
     /// `= code: totp $secret`: a name gets a value from outside, as these words ask for it.
     Ask(String, Vec<String>),
+    /// `* repeat 10` … `* end`: the steps between, again and again.
+    Repeat(Times, Vec<Step>),
+    /// `* choose 70` … `* or 30` … `* end`: one of these, by their weights.
+    Choose(Vec<(u32, Vec<Step>)>),
+}
+
+/// How often steps are repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// `* repeat 10`.
+    Count(u32),
+    /// `* repeat 10s`: no round begins after this time.
+    For(Duration),
+    /// `* repeat`: until whoever plays the script has enough; what a load is measured of.
+    Endless,
 }
 
 /// Why a text is not a script.
@@ -76,141 +125,31 @@ impl fmt::Display for ScriptError {
 
 impl std::error::Error for ScriptError {}
 
-/// The longest script, in lines.
-const LINES_MAX: usize = 100_000;
-
 impl Script {
     /// Parses a script.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
-        let lines: Vec<&str> = text.lines().collect();
-        if lines.len() > LINES_MAX {
-            return Err(ScriptError {
-                line: LINES_MAX,
-                what: format!("at most {LINES_MAX} lines"),
-            });
-        }
-        let (mut steps, mut at) = (Vec::new(), 0);
-        while let Some(line) = lines.get(at) {
-            let number = at + 1;
-            if line.trim().is_empty() || line.trim_start().starts_with('#') {
-                at += 1;
-                continue;
-            }
-            let head = Head::read(line).ok_or_else(|| ScriptError {
-                line: number,
-                what: "a step begins with >, <, <?, @ or =, after the name of a connection"
-                    .to_owned(),
-            })?;
-            let (action, used) = head
-                .action(&lines[at..])
-                .map_err(|(offset, what)| ScriptError { line: number + offset, what })?;
-            steps.push(Step { line: number, link: head.link.to_owned(), action });
-            at += used;
-        }
-        Ok(Self { steps })
-    }
-}
-
-/// The beginning of a step: `name>`, `name<`, `name<?`, `@`, `=`.
-struct Head<'a> {
-    link: &'a str,
-    sign: &'a str,
-    rest: &'a str,
-}
-
-type Failed = (usize, String);
-
-impl<'a> Head<'a> {
-    fn read(line: &'a str) -> Option<Self> {
-        let end = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
-        let (link, rest) = line.split_at(end);
-        let sign = ["<?", ">", "<", "@", "="].into_iter().find(|sign| rest.starts_with(sign))?;
-        Some(Self { link, sign, rest: rest[sign.len()..].trim() })
+        parse::parse(text)
     }
 
-    /// The action and how many lines it takes.
-    fn action(&self, lines: &[&str]) -> Result<(Action, usize), Failed> {
-        let mut words = self.rest.splitn(2, ' ');
-        let (first, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let plain = |action| Ok((action, 1));
-        match (self.sign, first) {
-            ("@", _) => plain(Action::Wait(duration(self.rest).ok_or_else(no_time)?)),
-            ("=", name) => {
-                let words: Vec<_> = rest.split_whitespace().map(str::to_owned).collect();
-                match name.strip_suffix(':').filter(|name| !name.is_empty()) {
-                    Some(name) if !words.is_empty() => plain(Action::Ask(name.to_owned(), words)),
-                    _ => Err((0, "= is followed by `name: what to ask for`".to_owned())),
-                }
-            }
-            (">", "connect") => plain(Action::Connect),
-            (">", "close") => plain(Action::Close),
-            (">", "text") => plain(Action::Text(rest.to_owned())),
-            (">", "binary") => plain(Action::Binary(hex(rest).ok_or((0, "not hex".to_owned()))?)),
-            ("<", "closed") if rest.is_empty() => plain(Action::Closed(None)),
-            ("<", "closed") => {
-                let code = rest.trim().parse().map_err(|_| (0, "not a close code".to_owned()))?;
-                plain(Action::Closed(Some(code)))
-            }
-            ("<", "nothing") => plain(Action::Quiet(duration(rest).ok_or_else(no_time)?)),
-            (sign, _) => {
-                let (body, used) = self.body(lines)?;
-                let action = match sign {
-                    ">" => Action::Send(body),
-                    "<" => Action::Expect(body),
-                    _ => Action::Seek(body),
-                };
-                Ok((action, used))
-            }
-        }
+    /// The script as it is played again and again: what is said once before, what is repeated, and
+    /// what is said once at the end. Without an endless repetition all of it is repeated.
+    pub fn parts(&self) -> Parts<'_> {
+        let endless = self.steps.iter().enumerate().find_map(|(at, step)| match &step.action {
+            Action::Repeat(Times::Endless, steps) => Some((at, steps.as_slice())),
+            _ => None,
+        });
+        let (before, round, after) = match endless {
+            Some((at, steps)) => (&self.steps[..at], steps, &self.steps[at + 1..]),
+            None => (&self.steps[..0], self.steps.as_slice(), &self.steps[..0]),
+        };
+        Parts { before, round, after, whole: endless.is_none() }
     }
 
-    /// JSON from the sign to where it ends, or dotted lines up to an empty one.
-    fn body(&self, lines: &[&str]) -> Result<(Value, usize), Failed> {
-        if self.rest.is_empty() {
-            let block = lines[1..].iter().take_while(|line| line.contains('=')).count();
-            let text = lines[1..=block].join("\n");
-            let body = dotted(&text).map_err(|error| (error.line, error.what))?;
-            return Ok((body, block + 1));
-        }
-        let mut text = self.rest.to_owned();
-        for used in 1..=lines.len() {
-            match serde_json::from_str::<Value>(&text) {
-                Ok(body) if body.is_object() => return Ok((body, used)),
-                Ok(_) => return Err((0, "an envelope is a JSON object".to_owned())),
-                Err(error) if error.is_eof() && used < lines.len() => {
-                    text.push('\n');
-                    text.push_str(lines[used]);
-                }
-                Err(error) => return Err((used - 1, format!("not JSON: {error}"))),
-            }
-        }
-        Err((0, "this JSON has no end".to_owned()))
+    /// Names that are sent before anything gave them a value, with the line of the first use: they
+    /// need one from outside.
+    pub fn needs(&self) -> Vec<(String, usize)> {
+        needs::of(self)
     }
-}
-
-fn no_time() -> Failed {
-    (0, "a time is a number with ms, s or m".to_owned())
-}
-
-fn duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let number: u64 = text[..digits].parse().ok()?;
-    let unit_ms = match text[digits..].trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return None,
-    };
-    number.checked_mul(unit_ms).map(Duration::from_millis)
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim();
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -229,7 +168,7 @@ mod tests {
         assert_eq!(shown[0], (2, "", &Action::Send(json!({"MESSAGE_TYPE": "X"}))));
         let body = json!({"MESSAGE_TYPE": "Y", "A": {"B": [null, {"C": 2}]}});
         assert_eq!(shown[1], (5, "b", &Action::Expect(body)));
-        assert_eq!(shown[2].2, &Action::Wait(Duration::from_secs(90)));
+        assert_eq!(shown[2].2, &Action::Wait(Duration::from_secs(90), Duration::from_secs(90)));
         assert_eq!(shown[3].2, &Action::Closed(Some(4002)));
         assert_eq!(shown[4].2, &Action::Seek(json!({"Z": 1})));
         assert_eq!(shown[5].2, &Action::Binary(vec![0, 255]));
@@ -247,6 +186,49 @@ mod tests {
         let words = ["totp", "$secret"].map(str::to_owned).to_vec();
         assert_eq!(asked.steps[0].action, Action::Ask("code".to_owned(), words));
         assert_eq!(line(">\nA.B = 1\nA = 2"), 3);
+        assert_eq!(line("* repeat 2\n> close\n"), 1);
+        assert_eq!(line("> close\n* end"), 2);
+        assert_eq!(line("* or 3"), 1);
+        assert_eq!(line("* repeat\n* repeat\n> close\n* end\n* end"), 2);
+        assert_eq!(line("@ 3s..1s"), 1);
+        let deep = "* repeat 2\n".repeat(9);
+        assert_eq!(line(&deep), 9);
+    }
+
+    #[test]
+    fn blocks_data_and_volatile_fields_are_read() {
+        let script = "~ LAST_LOGIN DETAILS.AT\n* data users.csv\n* data user=user{n} desk=d\n\
+                      > connect\n* repeat\n* choose 3\n>! {}\n* or\n@ 1s..3s\n* end\n\
+                      * repeat 5\n<= {}\n* end\n* end\n> close";
+        let script = Script::parse(script).unwrap();
+        assert_eq!(script.volatile, ["LAST_LOGIN", "DETAILS.AT"]);
+        let made = |name: &str, text: &str| Data::Made(name.to_owned(), text.to_owned());
+        let file = Data::File("users.csv".to_owned());
+        assert_eq!(script.data, [file, made("user", "user{n}"), made("desk", "d")]);
+        let step = |line, action| Step { line, link: String::new(), action };
+        let seconds = Duration::from_secs;
+        let choice = vec![
+            (3, vec![step(7, Action::Cause(json!({})))]),
+            (1, vec![step(9, Action::Wait(seconds(1), seconds(3)))]),
+        ];
+        let five = vec![step(12, Action::Reply(json!({})))];
+        let endless =
+            [step(6, Action::Choose(choice)), step(11, Action::Repeat(Times::Count(5), five))];
+        let parts = script.parts();
+        assert_eq!((parts.round, parts.whole), (&endless[..], false));
+        let said = |steps: &[Step]| steps.iter().map(|it| it.action.clone()).collect::<Vec<_>>();
+        assert_eq!(said(parts.before), [Action::Connect]);
+        assert_eq!(said(parts.after), [Action::Close]);
+        assert!(Script::parse("> close").unwrap().parts().whole);
+    }
+
+    #[test]
+    fn names_without_a_value_are_told() {
+        let script = "* data user=u{n}\n> {\"A\": \"$user\", \"B\": \"$password\"}\n< {\"T\": \"$t\"}\n\
+                      * repeat 2\n> {\"T\": \"$t\", \"N\": \"${n}/${desk}\"}\n* end\n= c: totp $secret";
+        let needs = Script::parse(script).unwrap().needs();
+        let named = |name: &str, line| (name.to_owned(), line);
+        assert_eq!(needs, [named("password", 2), named("desk", 5), named("secret", 7)]);
     }
 
     proptest! {

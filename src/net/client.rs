@@ -1,32 +1,40 @@
-//! The way to a running gateway, for the command line: `ws://`, or `wss://` with a certificate that
-//! is checked.
+//! The way to a running gateway: one WebSocket, for the command line and for whoever replays
+//! scripts.
 
+pub mod requests;
+pub mod route;
+
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
+use futures::{SinkExt, Stream as _, StreamExt};
 use protocol::Password;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::pki_types::pem;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::stream::Stream;
+pub use route::{Route, Trust};
 
 /// An answer that takes longer is not coming.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// Thousands of connections read into buffers of this size each.
+const READ_BUFFER: usize = 4 * 1024;
 
 /// Why a gateway was not reached, or did not answer.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "named by the text")]
 pub enum ClientError {
-    #[error("{0:?} is not an address like ws://127.0.0.1:9064 or wss://gateway.example:9064")]
+    #[error(
+        "{0:?} is not an address like ws://127.0.0.1:9064 or wss://gateway.example:9064 \
+         (http:// and https:// where REST is spoken)"
+    )]
     Address(String),
     #[error("{0:?} is in clear and off loopback, where a password would travel; wss:// hides it")]
     InClear(String),
@@ -38,12 +46,25 @@ pub enum ClientError {
     Trust(#[from] rustls::Error),
     #[error("the gateway did not speak WebSocket: {0}")]
     Speak(#[from] tungstenite::Error),
+    #[error("the gateway did not speak HTTP: {0}")]
+    Request(#[from] hyper::Error),
+    #[error("this makes no HTTP request: {0}")]
+    Head(#[from] hyper::http::Error),
     #[error("the gateway gave no answer in time")]
     Silence,
     #[error("the gateway closed the connection")]
     Closed,
     #[error("the gateway sent no JSON")]
     Garbled,
+}
+
+/// What a connection receives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Came {
+    /// A text frame.
+    Text(String),
+    /// The end, with its close code if there was one.
+    Closed(Option<u16>),
 }
 
 /// A connection to a gateway.
@@ -54,22 +75,17 @@ pub struct Client {
 impl Client {
     /// Connects; `authority`: a file with the certificates to trust instead of the system's.
     pub async fn connect(to: &str, authority: Option<&Path>) -> Result<Self, ClientError> {
-        let target = Target::parse(to).ok_or_else(|| ClientError::Address(to.to_owned()))?;
-        let reach = |source| ClientError::Reach { at: target.at.clone(), source };
-        let stream = TcpStream::connect(&target.at).await.map_err(reach)?;
-        let stream = if target.tls {
-            let name = ServerName::try_from(target.host.clone())
-                .map_err(|_| ClientError::Address(to.to_owned()))?;
-            let connector = TlsConnector::from(Arc::new(trust(authority)?));
-            let stream = connector.connect(name, stream).await.map_err(reach)?;
-            Stream::Tls(Box::new(stream.into()))
-        } else if stream.peer_addr().map_err(reach)?.ip().to_canonical().is_loopback() {
-            Stream::Plain(stream)
-        } else {
-            return Err(ClientError::InClear(to.to_owned()));
-        };
-        let url = format!("ws://{}/", target.at);
-        let (socket, _) = tokio_tungstenite::client_async(url, stream).await?;
+        let trust = Trust { authority: authority.map(Path::to_owned), insecure: false };
+        Self::by(&Route::parse(to, &trust)?, None).await
+    }
+
+    /// Connects by a route, from this address of the machine if one is named.
+    pub async fn by(route: &Route, from: Option<IpAddr>) -> Result<Self, ClientError> {
+        let stream = route.connect(from).await?;
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+        let url = route.url();
+        let (socket, _) =
+            tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await?;
         Ok(Self { socket })
     }
 
@@ -85,6 +101,28 @@ impl Client {
     /// Sends a frame.
     pub async fn send(&mut self, message: String) -> Result<(), ClientError> {
         Ok(self.socket.send(Message::text(message)).await?)
+    }
+
+    /// Sends a binary frame.
+    pub async fn send_binary(&mut self, bytes: Vec<u8>) -> Result<(), ClientError> {
+        Ok(self.socket.send(Message::binary(bytes)).await?)
+    }
+
+    /// What comes next, without waiting.
+    pub fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came> {
+        loop {
+            match Pin::new(&mut self.socket).poll_next(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(Message::Text(text)))) => {
+                    return Poll::Ready(Came::Text(text.as_str().to_owned()));
+                }
+                Poll::Ready(Some(Ok(Message::Close(frame)))) => {
+                    return Poll::Ready(Came::Closed(frame.map(|it| it.code.into())));
+                }
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Came::Closed(None)),
+            }
+        }
     }
 
     /// The next text frame.
@@ -103,66 +141,5 @@ impl Client {
     pub async fn answer(&mut self) -> Result<String, ClientError> {
         let answer = tokio::time::timeout(ANSWER_WAIT, self.receive()).await;
         answer.unwrap_or(Err(ClientError::Silence))
-    }
-}
-
-/// `ws://host:port`, taken apart.
-struct Target {
-    tls: bool,
-    at: String,
-    host: String,
-}
-
-impl Target {
-    fn parse(to: &str) -> Option<Self> {
-        let (tls, rest) = match to.split_once("://") {
-            Some(("ws", rest)) => (false, rest),
-            Some(("wss", rest)) => (true, rest),
-            None => (false, to),
-            Some(_) => return None,
-        };
-        let at = rest.trim_end_matches('/');
-        let (host, port) = at.rsplit_once(':')?;
-        port.parse::<u16>().ok()?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        (!host.is_empty()).then(|| Self { tls, at: at.to_owned(), host: host.to_owned() })
-    }
-}
-
-fn trust(authority: Option<&Path>) -> Result<ClientConfig, ClientError> {
-    let mut roots = RootCertStore::empty();
-    match authority {
-        Some(path) => {
-            let unread = |source| ClientError::Authority { path: path.to_owned(), source };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(unread)? {
-                roots.add(certificate.map_err(unread)?)?;
-            }
-        }
-        // What cannot be read of the system's is not trusted.
-        None => {
-            let system = rustls_native_certs::load_native_certs().certs;
-            let _ = roots.add_parsable_certificates(system);
-        }
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_taken_apart() {
-        let parse = |to| Target::parse(to).map(|it| (it.tls, it.at, it.host));
-        let plain = Some((false, "127.0.0.1:1".to_owned(), "127.0.0.1".to_owned()));
-        assert_eq!(parse("127.0.0.1:1"), plain);
-        assert_eq!(parse("ws://127.0.0.1:1/"), plain);
-        let six = Some((true, "[::1]:1".to_owned(), "::1".to_owned()));
-        assert_eq!(parse("wss://[::1]:1"), six);
-        for wrong in ["http://a:1", "a", "wss://a", "ws://:1", "a:99999"] {
-            assert_eq!(parse(wrong), None, "{wrong}");
-        }
     }
 }

@@ -6,6 +6,7 @@ use qrcodegen::{QrCode, QrCodeEcc};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
+use super::clock::Clock;
 use super::dice;
 
 /// What codes are made with.
@@ -102,6 +103,15 @@ impl Codes {
             .with_issuer((!self.issuer.is_empty()).then(|| self.issuer.clone()))
             .build_noncompliant()
     }
+}
+
+/// The code that a usual app (SHA-1, six digits, 30 seconds) shows so many seconds from now for a
+/// secret in base32; none: it is no such secret.
+pub fn code_at(secret: &str, seconds: i64) -> Option<String> {
+    let secret = totp_rs::Secret::try_from_base32(secret).ok()?;
+    let now = (Clock::system().now() / 1_000).saturating_add_signed(seconds);
+    let codes = Builder::new().with_secret(secret).with_digits(6).with_skew(0);
+    Some(codes.build_noncompliant().generate(now).to_string())
 }
 
 /// Dots of the picture for one of the code, and empty ones of the code around it (ISO 18004 asks

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 /// Captured values by name.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    values: BTreeMap<String, Value>,
+    values: Values,
+    volatile: Arc<[String]>,
     sent: u64,
 }
 
@@ -38,6 +40,11 @@ const ABSENT: &str = "$!";
 const MORE: &str = "..";
 
 impl Memory {
+    /// A memory that does not compare these fields (`Script::volatile`).
+    pub fn new(volatile: Arc<[String]>) -> Self {
+        Self { volatile, ..Self::default() }
+    }
+
     /// Gives a name a value from outside: a password, a user.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
         self.values.insert(name.to_owned(), value.into());
@@ -48,19 +55,17 @@ impl Memory {
         self.values.get(name)
     }
 
-    /// The text of an envelope to send: names are filled in; a SOURCE_REF is given if there is
-    /// none.
-    pub fn fill(&mut self, body: &Value) -> Result<String, Mismatch> {
+    /// The envelope to send: names are filled in; a SOURCE_REF is given if there is none.
+    pub fn envelope(&mut self, body: &Value) -> Result<Value, Mismatch> {
         let mut filled = self.filled(body)?;
         if let Some(root) = filled.as_object_mut() {
-            if root.get("SOURCE_REF").is_some_and(|it| it == ABSENT) {
-                root.remove("SOURCE_REF");
-            } else if !root.contains_key("SOURCE_REF") {
+            if !root.contains_key("SOURCE_REF") {
                 self.sent += 1;
                 root.insert("SOURCE_REF".to_owned(), format!("s{}", self.sent).into());
             }
+            root.retain(|_, value| value != ABSENT);
         }
-        Ok(filled.to_string())
+        Ok(filled)
     }
 
     fn filled(&self, value: &Value) -> Result<Value, Mismatch> {
@@ -111,67 +116,114 @@ impl Memory {
 
     /// Compares a frame: every expected field must be there and fit; other fields do not matter.
     /// Nothing is captured from a frame that does not fit.
-    pub fn check(&mut self, pattern: &Value, frame: &str) -> Result<(), Mismatch> {
-        let frame: Value = serde_json::from_str(frame).map_err(|error| Mismatch {
-            path: String::new(),
-            expected: "JSON".to_owned(),
-            came: error.to_string(),
-        })?;
-        let mut captured = self.values.clone();
-        fits(&mut captured, pattern, Some(&frame), "")?;
-        self.values = captured;
+    pub fn check(&mut self, pattern: &Value, frame: &Value) -> Result<(), Mismatch> {
+        let mut captured = Values::new();
+        let volatile = &self.volatile;
+        let mut fitting = Fitting { known: &self.values, captured: &mut captured, volatile };
+        fitting.fits(pattern, Some(frame), "")?;
+        self.values.extend(captured);
         Ok(())
+    }
+
+    /// Captures what a frame has at the places of a pattern's names, whatever else it is like.
+    pub fn learn(&mut self, pattern: &Value, frame: &Value) {
+        match (pattern, frame) {
+            (Value::String(text), came) => {
+                if let Some(name) = text.strip_prefix('$').filter(|name| is_name(name)) {
+                    self.values.insert(name.to_owned(), came.clone());
+                }
+            }
+            (Value::Object(fields), Value::Object(have)) => {
+                let pairs = fields.iter().filter_map(|(name, it)| Some((it, have.get(name)?)));
+                pairs.for_each(|(pattern, came)| self.learn(pattern, came));
+            }
+            (Value::Array(items), Value::Array(have)) => {
+                items.iter().zip(have).for_each(|(pattern, came)| self.learn(pattern, came));
+            }
+            _ => {}
+        }
+    }
+
+    /// A pattern with the values that are known in the place of their names.
+    pub fn known_in(&self, pattern: &Value) -> Value {
+        self.filled(pattern).unwrap_or_else(|_| pattern.clone())
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && name != "_"
 }
 
 type Values = BTreeMap<String, Value>;
 
-fn fits(
-    values: &mut Values,
-    pattern: &Value,
-    came: Option<&Value>,
-    path: &str,
-) -> Result<(), Mismatch> {
-    let differs = |expected: &Value| Mismatch {
-        path: path.trim_start_matches('.').to_owned(),
-        expected: shown(Some(expected)),
-        came: shown(came),
-    };
-    match (pattern, came) {
-        (Value::String(text), None) if text == ABSENT => Ok(()),
-        (Value::String(text), Some(_)) if text == ANYTHING => Ok(()),
-        (Value::String(text), Some(came)) if text.strip_prefix('$').is_some_and(is_name) => {
-            match values.get(&text[1..]) {
-                Some(known) if known == came => Ok(()),
-                Some(known) => Err(differs(known)),
-                None => {
-                    values.insert(text[1..].to_owned(), came.clone());
-                    Ok(())
+/// One comparison.
+struct Fitting<'a> {
+    known: &'a Values,
+    captured: &'a mut Values,
+    volatile: &'a [String],
+}
+
+impl Fitting<'_> {
+    fn fits(&mut self, pattern: &Value, came: Option<&Value>, path: &str) -> Result<(), Mismatch> {
+        let differs = |expected: &Value| Mismatch {
+            path: path.trim_start_matches('.').to_owned(),
+            expected: shown(Some(expected)),
+            came: shown(came),
+        };
+        match (pattern, came) {
+            (Value::String(text), None) if text == ABSENT => Ok(()),
+            (Value::String(text), Some(_)) if text == ANYTHING => Ok(()),
+            (Value::String(text), Some(came)) if text.strip_prefix('$').is_some_and(is_name) => {
+                let name = &text[1..];
+                match self.captured.get(name).or_else(|| self.known.get(name)) {
+                    Some(known) if known == came || is_volatile(self.volatile, path) => Ok(()),
+                    Some(known) => Err(differs(known)),
+                    None => {
+                        self.captured.insert(name.to_owned(), came.clone());
+                        Ok(())
+                    }
                 }
             }
-        }
-        (Value::Object(fields), Some(Value::Object(have))) => {
-            fields.iter().try_for_each(|(name, pattern)| {
-                fits(values, pattern, have.get(name), &format!("{path}.{name}"))
-            })
-        }
-        (Value::Array(patterns), Some(Value::Array(have))) => {
-            let open = patterns.last().is_some_and(|last| last == MORE);
-            let wanted = &patterns[..patterns.len() - usize::from(open)];
-            if have.len() < wanted.len() || (!open && have.len() > wanted.len()) {
-                return Err(differs(pattern));
+            (Value::Object(fields), Some(Value::Object(have))) => {
+                fields.iter().try_for_each(|(name, pattern)| {
+                    self.fits(pattern, have.get(name), &format!("{path}.{name}"))
+                })
             }
-            wanted.iter().zip(have).enumerate().try_for_each(|(at, (pattern, came))| {
-                fits(values, pattern, Some(came), &format!("{path}[{at}]"))
-            })
+            (Value::Array(patterns), Some(Value::Array(have))) => {
+                let open = patterns.last().is_some_and(|last| last == MORE);
+                let wanted = &patterns[..patterns.len() - usize::from(open)];
+                let fewer = have.len() < wanted.len() || (!open && have.len() > wanted.len());
+                if fewer && !is_volatile(self.volatile, path) {
+                    return Err(differs(pattern));
+                }
+                wanted.iter().zip(have).enumerate().try_for_each(|(at, (pattern, came))| {
+                    self.fits(pattern, Some(came), &format!("{path}[{at}]"))
+                })
+            }
+            (pattern, Some(came)) if pattern == came => Ok(()),
+            _ if is_volatile(self.volatile, path) => Ok(()),
+            (pattern, _) => Err(differs(pattern)),
         }
-        (pattern, Some(came)) if pattern == came => Ok(()),
-        (pattern, _) => Err(differs(pattern)),
     }
+}
+
+/// Whether a path is declared, as a whole without its indices, or by its last name.
+fn is_volatile(volatile: &[String], path: &str) -> bool {
+    if volatile.is_empty() {
+        return false;
+    }
+    let mut plain = String::with_capacity(path.len());
+    let mut inside = false;
+    for c in path.trim_start_matches('.').chars() {
+        match c {
+            '[' => inside = true,
+            ']' => inside = false,
+            c if !inside => plain.push(c),
+            _ => {}
+        }
+    }
+    let last = plain.rsplit('.').next().unwrap_or_default();
+    volatile.iter().any(|it| *it == plain || it == last)
 }
 
 /// A value for a person; long ones are cut.
@@ -191,23 +243,40 @@ mod tests {
     #[test]
     fn values_are_captured_filled_in_and_compared() {
         let mut memory = Memory::default();
-        memory
-            .check(&json!({"A": "$a", "B": "$_", "C": "$!"}), r#"{"A":7,"B":null,"D":1}"#)
-            .unwrap();
-        let sent = memory.fill(&json!({"X": "$a", "Y": "no ${a}"})).unwrap();
-        assert_eq!(sent, r#"{"X":7,"Y":"no 7","SOURCE_REF":"s1"}"#.replace(r#","SOURCE_REF":"s1""#, "").replacen('{', r#"{"SOURCE_REF":"s1","#, 1));
-        let wrong =
-            memory.check(&json!({"L": [{"A": "$a"}, ".."]}), r#"{"L":[{"A":8},1]}"#).unwrap_err();
+        let frame = json!({"A": 7, "B": null, "D": 1});
+        memory.check(&json!({"A": "$a", "B": "$_", "C": "$!"}), &frame).unwrap();
+        let sent = memory.envelope(&json!({"X": "$a", "Y": "no ${a}", "Z": "$!"})).unwrap();
+        assert_eq!(sent, json!({"X": 7, "Y": "no 7", "SOURCE_REF": "s1"}));
+        let nameless = memory.envelope(&json!({"SOURCE_REF": "$!"})).unwrap();
+        assert_eq!(nameless, json!({}));
+        let pattern = json!({"L": [{"A": "$a"}, ".."]});
+        let wrong = memory.check(&pattern, &json!({"L": [{"A": 8}, 1]})).unwrap_err();
         assert_eq!((wrong.path.as_str(), wrong.came.as_str()), ("L[0].A", "8"));
-        assert!(memory.check(&json!({"L": [1]}), r#"{"L":[1,2]}"#).is_err());
-        assert!(memory.check(&json!({"C": "$!"}), r#"{"C":1}"#).is_err());
-        assert!(memory.fill(&json!({"X": "$unknown"})).is_err());
+        assert!(memory.check(&json!({"L": [1]}), &json!({"L": [1, 2]})).is_err());
+        assert!(memory.check(&json!({"C": "$!"}), &json!({"C": 1})).is_err());
+        assert!(memory.envelope(&json!({"X": "$unknown"})).is_err());
     }
 
     #[test]
     fn a_frame_that_does_not_fit_captures_nothing() {
         let mut memory = Memory::default();
-        assert!(memory.check(&json!({"A": "$a", "B": 2}), r#"{"A":1,"B":1}"#).is_err());
+        assert!(memory.check(&json!({"A": "$a", "B": 2}), &json!({"A": 1, "B": 1})).is_err());
         assert!(memory.get("a").is_none());
+        memory.learn(&json!({"A": "$a", "B": 2}), &json!({"A": 1, "B": 1}));
+        assert_eq!(memory.get("a"), Some(&json!(1)));
+    }
+
+    #[test]
+    fn volatile_fields_are_not_compared() {
+        let declared: Arc<[String]> = ["AT", "D.ROW.ID"].map(str::to_owned).into();
+        let mut memory = Memory::new(declared);
+        let pattern = json!({"AT": 1, "D": {"ROW": [{"ID": 1, "N": 1}], "AT": 2}, "ID": 3});
+        let mut frame = json!({"AT": 9, "D": {"ROW": [{"ID": 9, "N": 1}]}, "ID": 3});
+        memory.check(&pattern, &frame).unwrap();
+        frame["D"]["ROW"][0]["N"] = json!(2);
+        assert_eq!(memory.check(&pattern, &frame).unwrap_err().path, "D.ROW[0].N");
+        frame["D"]["ROW"][0]["N"] = json!(1);
+        frame["ID"] = json!(4);
+        assert_eq!(memory.check(&pattern, &frame).unwrap_err().path, "ID");
     }
 }

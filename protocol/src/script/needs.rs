@@ -1,0 +1,86 @@
+//! Which names of a script need a value from outside.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::memory::is_name;
+use super::{Action, Data, Script, Step};
+
+/// What whoever plays a script knows by itself: the number of the client, and of the round.
+pub(super) const BUILT_IN: [&str; 2] = ["n", "round"];
+
+/// Names that are sent before anything gave them a value. Names that a CSV file may hold are told,
+/// too: only who reads it knows.
+pub(super) fn of(script: &Script) -> Vec<(String, usize)> {
+    let mut names = Names::default();
+    names.known.extend(BUILT_IN.map(str::to_owned));
+    names.known.extend(script.data.iter().filter_map(|data| match data {
+        Data::Made(name, _) => Some(name.clone()),
+        Data::File(_) => None,
+    }));
+    names.walk(&script.steps);
+    names.needed
+}
+
+#[derive(Default)]
+struct Names {
+    known: BTreeSet<String>,
+    needed: Vec<(String, usize)>,
+}
+
+impl Names {
+    fn walk(&mut self, steps: &[Step]) {
+        for step in steps {
+            match &step.action {
+                Action::Send(body) | Action::Cause(body) => self.sent(body, step.line),
+                Action::Expect(body) | Action::Reply(body) | Action::Seek(body) => {
+                    self.heard(body);
+                }
+                Action::Ask(name, words) => {
+                    words.iter().for_each(|word| self.sent(&word.as_str().into(), step.line));
+                    self.known.insert(name.clone());
+                }
+                Action::Repeat(_, steps) => self.walk(steps),
+                Action::Choose(choices) => {
+                    choices.iter().for_each(|(_, steps)| self.walk(steps));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn sent(&mut self, value: &Value, line: usize) {
+        match value {
+            Value::String(text) => match text.strip_prefix('$').filter(|name| is_name(name)) {
+                Some(name) => self.used(name, line),
+                None => {
+                    let parts = text.split("${").skip(1);
+                    let names = parts.filter_map(|part| Some(part.split_once('}')?.0));
+                    names.filter(|name| is_name(name)).for_each(|name| self.used(name, line));
+                }
+            },
+            Value::Array(items) => items.iter().for_each(|it| self.sent(it, line)),
+            Value::Object(fields) => fields.values().for_each(|it| self.sent(it, line)),
+            _ => {}
+        }
+    }
+
+    fn used(&mut self, name: &str, line: usize) {
+        if self.known.insert(name.to_owned()) {
+            self.needed.push((name.to_owned(), line));
+        }
+    }
+
+    fn heard(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => {
+                let name = text.strip_prefix('$').filter(|name| is_name(name));
+                self.known.extend(name.map(str::to_owned));
+            }
+            Value::Array(items) => items.iter().for_each(|it| self.heard(it)),
+            Value::Object(fields) => fields.values().for_each(|it| self.heard(it)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! From text to steps.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Action, Data, Script, ScriptError, Step, Times, dotted};
+
+/// The longest script, in lines.
+const LINES_MAX: usize = 100_000;
+/// How deep blocks lie in each other.
+const DEPTH_MAX: usize = 8;
+
+/// Parses a script.
+pub(super) fn parse(text: &str) -> Result<Script, ScriptError> {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() > LINES_MAX {
+        return Err(wrong(LINES_MAX, &format!("at most {LINES_MAX} lines")));
+    }
+    let (mut script, mut blocks, mut at) = (Script::default(), Blocks::default(), 0);
+    while let Some(line) = lines.get(at) {
+        let number = at + 1;
+        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            at += 1;
+            continue;
+        }
+        let head = Head::read(line).ok_or_else(|| {
+            wrong(
+                number,
+                "a step begins with >, >!, <, <=, <?, @, =, ~ or *, after the name of a connection",
+            )
+        })?;
+        match head.sign {
+            "~" => script.volatile.extend(head.rest.split_whitespace().map(str::to_owned)),
+            "*" => blocks
+                .direct(number, head.rest, &mut script)
+                .map_err(|what| wrong(number, &what))?,
+            _ => {
+                let (action, used) = head
+                    .action(&lines[at..])
+                    .map_err(|(offset, what)| wrong(number + offset, &what))?;
+                blocks.steps.push(Step { line: number, link: head.link.to_owned(), action });
+                at += used - 1;
+            }
+        }
+        at += 1;
+    }
+    if let Some(open) = blocks.open.last() {
+        return Err(wrong(open.line, "this block has no `* end`"));
+    }
+    script.steps = blocks.steps;
+    Ok(script)
+}
+
+fn wrong(line: usize, what: &str) -> ScriptError {
+    ScriptError { line, what: what.to_owned() }
+}
+
+/// The blocks around the line that is read.
+#[derive(Default)]
+struct Blocks {
+    open: Vec<Block>,
+    /// The steps of the innermost one.
+    steps: Vec<Step>,
+}
+
+struct Block {
+    line: usize,
+    kind: Kind,
+    /// The steps before it.
+    outer: Vec<Step>,
+}
+
+enum Kind {
+    Repeat(Times),
+    /// The alternatives that are complete, and the weight of the one being read.
+    Choose(Vec<(u32, Vec<Step>)>, u32),
+}
+
+impl Blocks {
+    /// Takes a line that begins with `*`.
+    fn direct(&mut self, line: usize, rest: &str, script: &mut Script) -> Result<(), String> {
+        let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        match word {
+            "repeat" => {
+                let times = times(rest.trim())?;
+                let first = self.open.is_empty()
+                    && !self
+                        .steps
+                        .iter()
+                        .any(|it| matches!(it.action, Action::Repeat(Times::Endless, _)));
+                if times == Times::Endless && !first {
+                    return Err("a script has one endless repetition, in no other block".to_owned());
+                }
+                self.begin(line, Kind::Repeat(times))
+            }
+            "choose" => self.begin(line, Kind::Choose(Vec::new(), weight(rest)?)),
+            "or" => {
+                let next = weight(rest)?;
+                let Some(Block { kind: Kind::Choose(done, current), .. }) = self.open.last_mut()
+                else {
+                    return Err("`* or` stands between `* choose` and `* end`".to_owned());
+                };
+                done.push((*current, std::mem::take(&mut self.steps)));
+                *current = next;
+                Ok(())
+            }
+            "end" => self.end(),
+            "data" => data(rest, script),
+            _ => Err("* is followed by repeat, choose, or, end or data".to_owned()),
+        }
+    }
+
+    fn begin(&mut self, line: usize, kind: Kind) -> Result<(), String> {
+        if self.open.len() == DEPTH_MAX {
+            return Err(format!("blocks lie at most {DEPTH_MAX} deep in each other"));
+        }
+        self.open.push(Block { line, kind, outer: std::mem::take(&mut self.steps) });
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        let Some(Block { line, kind, outer }) = self.open.pop() else {
+            return Err("nothing is open that this could end".to_owned());
+        };
+        let steps = std::mem::replace(&mut self.steps, outer);
+        let action = match kind {
+            Kind::Repeat(_) if steps.is_empty() => {
+                return Err("nothing is repeated".to_owned());
+            }
+            Kind::Repeat(times) => Action::Repeat(times, steps),
+            Kind::Choose(mut done, weight) => {
+                done.push((weight, steps));
+                if done.iter().all(|(weight, _)| *weight == 0) {
+                    return Err("one of the weights is more than 0".to_owned());
+                }
+                Action::Choose(done)
+            }
+        };
+        self.steps.push(Step { line, link: String::new(), action });
+        Ok(())
+    }
+}
+
+fn times(text: &str) -> Result<Times, String> {
+    if text.is_empty() {
+        return Ok(Times::Endless);
+    }
+    let count = text.parse().ok().filter(|count| *count > 0).map(Times::Count);
+    count
+        .or_else(|| duration(text).map(Times::For))
+        .ok_or_else(|| "* repeat is followed by a number above 0, a time, or nothing".to_owned())
+}
+
+fn weight(text: &str) -> Result<u32, String> {
+    match text.trim() {
+        "" => Ok(1),
+        text => text
+            .parse()
+            .ok()
+            .filter(|weight| *weight <= 1_000_000)
+            .ok_or_else(|| "a weight is a whole number up to 1000000".to_owned()),
+    }
+}
+
+/// `* data users.csv` or `* data user=user{n} password=secret`.
+fn data(rest: &str, script: &mut Script) -> Result<(), String> {
+    let words: Vec<_> = rest.split_whitespace().collect();
+    match words[..] {
+        [] => Err("* data is followed by a CSV file or by name=text".to_owned()),
+        [file] if !file.contains('=') => {
+            script.data.push(Data::File(file.to_owned()));
+            Ok(())
+        }
+        _ => words.iter().try_for_each(|word| {
+            let (name, text) = word
+                .split_once('=')
+                .filter(|(name, _)| super::memory::is_name(name))
+                .ok_or_else(|| format!("{word:?} is not name=text"))?;
+            script.data.push(Data::Made(name.to_owned(), text.to_owned()));
+            Ok(())
+        }),
+    }
+}
+
+/// The beginning of a step: the name of a connection, a sign, the rest of the line.
+struct Head<'a> {
+    link: &'a str,
+    sign: &'a str,
+    rest: &'a str,
+}
+
+type Failed = (usize, String);
+
+impl<'a> Head<'a> {
+    fn read(line: &'a str) -> Option<Self> {
+        let end = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
+        let (link, rest) = line.split_at(end);
+        let sign = [">!", "<?", "<=", ">", "<", "@", "=", "~", "*"]
+            .into_iter()
+            .find(|sign| rest.starts_with(sign))?;
+        Some(Self { link, sign, rest: rest[sign.len()..].trim() })
+    }
+
+    /// The action and how many lines it takes.
+    fn action(&self, lines: &[&str]) -> Result<(Action, usize), Failed> {
+        let mut words = self.rest.splitn(2, ' ');
+        let (first, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let plain = |action| Ok((action, 1));
+        match (self.sign, first) {
+            ("@", _) => {
+                let (least, most) = self.rest.split_once("..").unwrap_or((self.rest, self.rest));
+                let (least, most) = duration(least).zip(duration(most)).ok_or_else(no_time)?;
+                match least <= most {
+                    true => plain(Action::Wait(least, most)),
+                    false => Err((0, "the shorter time comes first".to_owned())),
+                }
+            }
+            ("=", name) => {
+                let words: Vec<_> = rest.split_whitespace().map(str::to_owned).collect();
+                match name.strip_suffix(':').filter(|name| !name.is_empty()) {
+                    Some(name) if !words.is_empty() => plain(Action::Ask(name.to_owned(), words)),
+                    _ => Err((0, "= is followed by `name: what to ask for`".to_owned())),
+                }
+            }
+            (">", "connect") => plain(Action::Connect),
+            (">", "close") => plain(Action::Close),
+            (">", "text") => plain(Action::Text(rest.to_owned())),
+            (">", "binary") => plain(Action::Binary(hex(rest).ok_or((0, "not hex".to_owned()))?)),
+            ("<", "closed") if rest.is_empty() => plain(Action::Closed(None)),
+            ("<", "closed") => {
+                let code = rest.trim().parse().map_err(|_| (0, "not a close code".to_owned()))?;
+                plain(Action::Closed(Some(code)))
+            }
+            ("<", "nothing") => plain(Action::Quiet(duration(rest).ok_or_else(no_time)?)),
+            (sign, _) => {
+                let (body, used) = self.body(lines)?;
+                let action = match sign {
+                    ">" => Action::Send(body),
+                    ">!" => Action::Cause(body),
+                    "<" => Action::Expect(body),
+                    "<=" => Action::Reply(body),
+                    _ => Action::Seek(body),
+                };
+                Ok((action, used))
+            }
+        }
+    }
+
+    /// JSON from the sign to where it ends, or dotted lines up to an empty one.
+    fn body(&self, lines: &[&str]) -> Result<(Value, usize), Failed> {
+        if self.rest.is_empty() {
+            let block = lines[1..].iter().take_while(|line| line.contains('=')).count();
+            let text = lines[1..=block].join("\n");
+            let body = dotted(&text).map_err(|error| (error.line, error.what))?;
+            return Ok((body, block + 1));
+        }
+        let mut text = self.rest.to_owned();
+        for used in 1..=lines.len() {
+            match serde_json::from_str::<Value>(&text) {
+                Ok(body) if body.is_object() => return Ok((body, used)),
+                Ok(_) => return Err((0, "an envelope is a JSON object".to_owned())),
+                Err(error) if error.is_eof() && used < lines.len() => {
+                    text.push('\n');
+                    text.push_str(lines[used]);
+                }
+                Err(error) => return Err((used - 1, format!("not JSON: {error}"))),
+            }
+        }
+        Err((0, "this JSON has no end".to_owned()))
+    }
+}
+
+fn no_time() -> Failed {
+    (0, "a time is a number with ms, s or m, or two of them with .. between".to_owned())
+}
+
+/// A time as scripts write it: `200ms`, `30s`, `5m`.
+pub fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit_ms = match text[digits..].trim() {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return None,
+    };
+    number.checked_mul(unit_ms).map(Duration::from_millis)
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}

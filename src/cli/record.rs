@@ -1,0 +1,143 @@
+//! `record`: a message script of what passes between a client and a gateway.
+
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+
+use crate::net::client::{Route, Trust};
+use crate::net::relay::{Passed, relay};
+use crate::outside::clock::{Stopwatch, stopwatch};
+use crate::record::{Direction, Transcript, har};
+
+/// Write a message script of what passes between a client and a gateway, or of a browser's
+/// recording. Passwords, tokens and codes become names before anything is written.
+#[derive(Args)]
+#[command(arg_required_else_help = true)]
+pub(super) struct Record {
+    /// Listen here, and let the client connect to it instead of the gateway
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "har", required_unless_present = "har")]
+    listen: Option<SocketAddr>,
+    /// The gateway to pass everything on to
+    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9064")]
+    to: String,
+    /// A file with the certificates to trust (PEM) instead of the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Believe any certificate, and talk in clear to other machines, too
+    #[arg(long)]
+    insecure: bool,
+    /// Turn a HAR file (Chrome: Network, Export HAR with content) into a script
+    #[arg(long, value_name = "FILE")]
+    har: Option<PathBuf>,
+    /// Where to write the script
+    #[arg(long, value_name = "SCRIPT")]
+    out: PathBuf,
+}
+
+impl Record {
+    pub(super) fn run(self) -> Result<()> {
+        if let Some(path) = &self.har {
+            let name = || path.display().to_string();
+            let text = std::fs::read_to_string(path).with_context(name)?;
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            let script = har::script(&text, &file).with_context(name)?;
+            self.create()?.write_all(script.as_bytes()).with_context(|| self.named())?;
+            return Ok(());
+        }
+        let Some(listen) = self.listen else { bail!("--listen or --har is needed") };
+        let trust = Trust { authority: self.ca.clone(), insecure: self.insecure };
+        let route = Route::parse(&self.to, &trust)?;
+        if route.is_rest() {
+            bail!(
+                "{} is not ws:// or wss://: conversations over a WebSocket are recorded",
+                self.to
+            );
+        }
+        let script = Arc::new(Mutex::new(Script::begin(self.create()?, &self.to)?));
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let listener = TcpListener::bind(listen).await;
+            let listener = listener.with_context(|| format!("{listen} cannot be listened on"))?;
+            let at = listener.local_addr()?;
+            eprintln!("recording ws://{at} to {}, into {}; Ctrl-C ends it", self.to, self.named());
+            let writing = script.clone();
+            let tell = Arc::new(move |passed| writing.lock().take(passed));
+            tokio::select! {
+                ended = relay(listener, route, tell) => ended.context("listening failed"),
+                stopped = tokio::signal::ctrl_c() => stopped.context("no signal can be heard"),
+            }
+        })?;
+        runtime.shutdown_background();
+        script.lock().end(&self.named())
+    }
+
+    fn named(&self) -> String {
+        self.out.display().to_string()
+    }
+
+    /// A recording never replaces another one.
+    fn create(&self) -> Result<File> {
+        File::create_new(&self.out).with_context(|| format!("{} cannot be made", self.named()))
+    }
+}
+
+/// The script that is being written.
+struct Script {
+    file: File,
+    transcript: Transcript,
+    watch: Stopwatch,
+    frames: u64,
+    failed: Option<std::io::Error>,
+}
+
+impl Script {
+    fn begin(mut file: File, from: &str) -> Result<Self> {
+        let transcript = Transcript::default();
+        file.write_all(transcript.head(from).as_bytes())?;
+        Ok(Self { file, transcript, watch: stopwatch(), frames: 0, failed: None })
+    }
+
+    fn take(&mut self, passed: Passed) {
+        let (at, told) = (self.watch.elapsed(), std::io::stderr().is_terminal());
+        let transcript = &mut self.transcript;
+        let step = match passed {
+            Passed::Sent { link, text } => {
+                self.frames += 1;
+                transcript.frame(&har::link(link), Direction::Sent, at, &text)
+            }
+            Passed::Received { link, text } => {
+                self.frames += 1;
+                transcript.frame(&har::link(link), Direction::Received, at, &text)
+            }
+            Passed::Left { link } => transcript.closed(&har::link(link), Direction::Sent, None),
+            Passed::Closed { link, code } => {
+                transcript.closed(&har::link(link), Direction::Received, code)
+            }
+            Passed::Failed { link, why } => {
+                eprintln!("\rconnection {}: {why}", link + 1);
+                return;
+            }
+        };
+        if let Err(error) = self.file.write_all(step.as_bytes()) {
+            self.failed.get_or_insert(error);
+        }
+        if told {
+            eprint!("\r{} frames", self.frames);
+        }
+    }
+
+    fn end(&mut self, name: &str) -> Result<()> {
+        if let Some(error) = self.failed.take() {
+            return Err(error).with_context(|| format!("{name} is not whole"));
+        }
+        eprintln!("\r{} frames in {name}", self.frames);
+        Ok(())
+    }
+}

@@ -1,0 +1,230 @@
+//! `replay`: plays message scripts against a gateway, once to compare, by thousands to measure.
+
+mod output;
+mod progress;
+mod scripts;
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use protocol::script;
+use tokio::sync::watch;
+
+use crate::net::client::{Route, Trust};
+use crate::outside::clock::Clock;
+use crate::outside::descriptors;
+use crate::replay::report::{Occasion, Played, Results};
+use crate::replay::rest::Rest;
+use crate::replay::threshold::Threshold;
+use crate::replay::transport::{Sockets, Transport};
+use crate::replay::{Cast, Extent, Manner, Stage, Tally, load};
+use output::Output;
+use progress::Progress;
+use scripts::Read;
+
+/// Play message scripts against a gateway: once to compare, by thousands to measure.
+///
+/// A script is a conversation (protocol/README.md). What stands before its `* repeat` is said once
+/// by each client, what is repeated is measured until the end of the time, what follows is said
+/// last; a script without it is repeated as a whole.
+#[derive(Args)]
+pub(super) struct Replay {
+    /// Scripts; SCRIPT:N is played by N clients at its own pace, the others share --clients
+    #[arg(required = true, value_name = "SCRIPT[:N]")]
+    scripts: Vec<String>,
+    /// Where the gateway listens: ws:// or wss://, or http:// or https:// to speak REST
+    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9064")]
+    to: String,
+    /// A file with the certificates to trust (PEM) instead of the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Believe any certificate, and talk in clear to other machines, too
+    #[arg(long)]
+    insecure: bool,
+    /// Only say what is wrong with the scripts, and which values they need
+    #[arg(long)]
+    check: bool,
+    /// Compare every frame that the scripts expect, but for what they declare volatile
+    #[arg(long)]
+    verify: bool,
+    /// A field that differs from time to time, beside those that the scripts declare
+    #[arg(long, value_name = "FIELD")]
+    volatile: Vec<String>,
+    /// How many clients play at the same time
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    clients: usize,
+    /// Begin so many rounds a second, of all clients together, however late answers come (an open
+    /// loop); without it the next round begins when the last is through
+    #[arg(long, value_name = "N/s", value_parser = rate)]
+    rate: Option<f64>,
+    /// Let the clients begin one after another over this time
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
+    ramp: Duration,
+    /// Begin rounds for this long, the ramp included; without it every client plays --rounds
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    duration: Option<Duration>,
+    /// Rounds of each client; without --duration one
+    #[arg(long, value_name = "N")]
+    rounds: Option<u64>,
+    /// Pass time (@) so many times as fast as the scripts say; 0: not at all
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    pace: f64,
+    /// How long an answer may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    timeout: Duration,
+    /// Connect from these addresses of this machine in turn
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    from: Vec<IpAddr>,
+    /// A CSV file with values, one row a client; its first line names them. The place for secrets
+    #[arg(long, value_name = "FILE")]
+    data: Vec<PathBuf>,
+    /// A value; {n} in it is the number of the client, from 0
+    #[arg(long, value_name = "NAME=TEXT", value_parser = setting)]
+    set: Vec<(String, String)>,
+    /// The folder where mails come, for scripts that ask for them
+    #[arg(long, value_name = "FOLDER")]
+    outbox: Option<PathBuf>,
+    /// Fail if a figure crosses a limit, such as 'EVENT_HEARTBEAT.p99>5ms' or 'all.errors>0'
+    #[arg(long, value_name = "LIMIT")]
+    fail_if: Vec<Threshold>,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The run went through, and did not come to what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Verdict {
+    #[error("{0} frames differ from the scripts")]
+    Differs(u64),
+    #[error("{0} limits were crossed")]
+    Crossed(usize),
+    #[error("a round was not played to its end")]
+    Broken,
+}
+
+impl Replay {
+    pub(super) fn run(self) -> Result<()> {
+        let read = Read::all(&self.scripts, &self.data, &self.set)?;
+        if self.check {
+            read.iter().for_each(Read::tell);
+            return Ok(());
+        }
+        read.iter().try_for_each(Read::complete)?;
+        let room = descriptors::room();
+        if self.clients > room {
+            bail!("{} clients need more descriptors than ulimit -n allows ({room})", self.clients);
+        }
+        let trust = Trust { authority: self.ca.clone(), insecure: self.insecure };
+        let route = Route::parse(&self.to, &trust)?;
+        let sockets = Sockets { route, from: self.from.clone() };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let results = runtime.block_on(async {
+            match sockets.route.is_rest() {
+                true => self.play(read, Rest(sockets)).await,
+                false => self.play(read, sockets).await,
+            }
+        });
+        runtime.shutdown_background();
+        self.conclude(results?)
+    }
+
+    async fn play<T: Transport>(&self, read: Vec<Read>, transport: T) -> Result<Results> {
+        let started_ms = Clock::system().now();
+        let casts = self.casts(read, Arc::new(transport));
+        let scripts: Vec<_> = casts
+            .iter()
+            .map(|cast| {
+                let script = cast.stage.name.clone();
+                Played { script, clients: cast.clients }
+            })
+            .collect();
+        let extent = Extent {
+            rate: self.rate,
+            ramp: self.ramp,
+            duration: self.duration,
+            rounds: self.rounds,
+        };
+        let tally = Arc::new(Tally::default());
+        let (stop, stopped) = watch::channel(false);
+        let progress = Progress::new(tally.clone(), self.duration, self.rate.is_some());
+        let running = load::run(&casts, &extent, &tally, stopped);
+        let (series, interrupted) = progress.watch(running, stop).await;
+        let occasion = Occasion {
+            started_ms,
+            to: self.to.clone(),
+            scripts,
+            rate: self.rate,
+            verify: self.verify,
+            interrupted,
+        };
+        Ok(Results::of(&tally, occasion, series))
+    }
+
+    /// Scripts with a number of their own get it, the others share all clients.
+    fn casts<T>(&self, read: Vec<Read>, transport: Arc<T>) -> Vec<Cast<T>> {
+        let sharing = read.iter().filter(|it| it.clients.is_none()).count().max(1);
+        let mut shared = 0;
+        let cast = |it: Read| {
+            let clients = it.clients.unwrap_or_else(|| {
+                shared += 1;
+                self.clients / sharing + usize::from(shared <= self.clients % sharing)
+            });
+            let paced = it.clients.is_none();
+            let mut script = it.script;
+            script.volatile.extend(self.volatile.iter().cloned());
+            let manner = Manner {
+                verify: self.verify,
+                pace: self.pace.max(0.0),
+                patience: self.timeout,
+                outbox: self.outbox.clone(),
+            };
+            let (transport, script) = (transport.clone(), Arc::new(script));
+            let stage = Stage { name: it.name, script, values: it.values, transport, manner };
+            Cast { stage: Arc::new(stage), clients, paced }
+        };
+        read.into_iter().map(cast).collect()
+    }
+
+    /// Writes what was asked for, and says whether the run came to what was expected.
+    fn conclude(&self, mut results: Results) -> Result<()> {
+        let judged = self.fail_if.iter().map(|limit| limit.judge(&results.report)).collect();
+        results.report.thresholds = judged;
+        self.output.write(&results)?;
+        let report = &results.report;
+        if let Some(it) = report.verification.as_ref().filter(|it| it.different > 0) {
+            return Err(Verdict::Differs(it.different).into());
+        }
+        match report.thresholds.iter().filter(|it| it.crossed).count() {
+            0 if self.verify && report.rounds.broken > 0 => Err(Verdict::Broken.into()),
+            0 => Ok(()),
+            crossed => Err(Verdict::Crossed(crossed).into()),
+        }
+    }
+}
+
+fn time(text: &str) -> Result<Duration> {
+    script::duration(text).context("a time is a number with ms, s or m, such as 30s")
+}
+
+fn rate(text: &str) -> Result<f64> {
+    let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let rate: f64 = number.trim().parse().context("a rate is a number, such as 2000/s")?;
+    let rate = match unit.trim() {
+        "s" => rate,
+        "m" | "min" => rate / 60.0,
+        _ => bail!("a rate is given per s or per m"),
+    };
+    if !(rate.is_finite() && rate > 0.0) {
+        bail!("a rate is above 0");
+    }
+    Ok(rate)
+}
+
+fn setting(text: &str) -> Result<(String, String)> {
+    let (name, text) = text.split_once('=').context("a value is set as NAME=TEXT")?;
+    Ok((name.to_owned(), text.to_owned()))
+}

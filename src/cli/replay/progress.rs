@@ -1,0 +1,121 @@
+//! What a run looks like while it goes on: a bar and a table on a terminal, a line now and then
+//! elsewhere; and its series, second by second.
+
+use std::future::Future;
+use std::io::IsTerminal;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::replay::Tally;
+use crate::replay::report::text::time;
+use crate::replay::report::{Occasion, Point, Results, table};
+
+/// The longest series, in seconds; what follows is in the totals only.
+const SERIES_MAX: usize = 7 * 24 * 3_600;
+/// Without a terminal a line is written at this distance.
+const LINE_DISTANCE: Duration = Duration::from_secs(10);
+
+/// Watches one run.
+pub(super) struct Progress {
+    tally: Arc<Tally>,
+    bar: Option<ProgressBar>,
+    open: bool,
+}
+
+impl Progress {
+    pub(super) fn new(tally: Arc<Tally>, duration: Option<Duration>, open: bool) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = match duration {
+                Some(duration) => ProgressBar::new(duration.as_secs()),
+                None => ProgressBar::new_spinner(),
+            };
+            let template = match duration {
+                Some(_) => "{bar:40} {elapsed} of {len} s\n{msg}",
+                None => "{spinner} {elapsed}\n{msg}",
+            };
+            // A constant that is right; without it the bar only looks different.
+            let style = ProgressStyle::with_template(template);
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { tally, bar, open }
+    }
+
+    /// Waits for the end of the run; Ctrl-C brings it about. Gives the series, and whether it was
+    /// interrupted.
+    pub(super) async fn watch(
+        self,
+        running: impl Future<Output = ()>,
+        stop: watch::Sender<bool>,
+    ) -> (Vec<Point>, bool) {
+        let mut running = pin!(running);
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tick.tick().await;
+        let (mut series, mut last, mut told) = (Vec::new(), Duration::ZERO, Duration::ZERO);
+        let mut interrupted = false;
+        loop {
+            tokio::select! {
+                () = &mut running => break,
+                _ = tick.tick() => {}
+                Ok(()) = tokio::signal::ctrl_c(), if !interrupted => {
+                    interrupted = true;
+                    stop.send_replace(true);
+                    continue;
+                }
+            }
+            let point = Point::next(&self.tally, last);
+            last = self.tally.now();
+            if self.bar.is_some() || last >= told + LINE_DISTANCE {
+                told = last;
+                self.tell(&point);
+            }
+            if series.len() < SERIES_MAX {
+                series.push(point);
+            }
+        }
+        series.push(Point::next(&self.tally, last));
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        (series, interrupted)
+    }
+
+    fn tell(&self, point: &Point) {
+        let rate = |count: u64| count as f64 / point.seconds.max(1e-9);
+        let Some(bar) = &self.bar else {
+            eprintln!(
+                "{:.0} s: {:.0} answers a second, p50 {}, p99 {}, {} errors, {} pushes",
+                point.at,
+                rate(point.replies),
+                time(point.latency.p50 as f64),
+                time(point.latency.p99 as f64),
+                point.errors,
+                point.pushes
+            );
+            return;
+        };
+        let occasion = Occasion {
+            started_ms: 0,
+            to: String::new(),
+            scripts: Vec::new(),
+            rate: self.open.then_some(0.0),
+            verify: false,
+            interrupted: false,
+        };
+        let report = Results::of(&self.tally, occasion, Vec::new()).report;
+        let now = format!(
+            "this second: {:.0} answers, p99 {}, {} errors, {} pushes",
+            rate(point.replies),
+            time(point.latency.p99 as f64),
+            point.errors,
+            point.pushes
+        );
+        bar.set_position(point.at as u64);
+        bar.set_message(format!("{now}\n{}", table::messages(&report)));
+    }
+}

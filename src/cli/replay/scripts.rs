@@ -1,0 +1,93 @@
+//! The scripts of a run: read, checked, with their values.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use protocol::script::Script;
+
+use crate::replay::values::Values;
+
+/// One script.
+pub(super) struct Read {
+    /// As it was named.
+    pub name: String,
+    pub script: Script,
+    pub values: Values,
+    /// How many clients play it, if that was said.
+    pub clients: Option<usize>,
+}
+
+impl Read {
+    /// Reads all scripts; says everything that is wrong with any of them.
+    pub(super) fn all(
+        names: &[String],
+        data: &[PathBuf],
+        set: &[(String, String)],
+    ) -> Result<Vec<Self>> {
+        let (mut read, mut wrong) = (Vec::new(), Vec::new());
+        for name in names {
+            match Self::one(name, data, set) {
+                Ok(one) => read.push(one),
+                Err(error) => wrong.push(format!("{error:#}")),
+            }
+        }
+        match wrong.is_empty() {
+            true => Ok(read),
+            false => bail!("{}", wrong.join("\n")),
+        }
+    }
+
+    fn one(name: &str, data: &[PathBuf], set: &[(String, String)]) -> Result<Self> {
+        let (name, clients) = match name.rsplit_once(':') {
+            Some((path, count)) if count.bytes().all(|b| b.is_ascii_digit()) => {
+                let clients =
+                    count.parse().with_context(|| format!("{name}: how many clients?"))?;
+                (path, Some(clients))
+            }
+            _ => (name, None),
+        };
+        let path = Path::new(name);
+        let text = std::fs::read_to_string(path).with_context(|| name.to_owned())?;
+        let script = Script::parse(&text)
+            .map_err(|error| anyhow!("{name}:{}: {}", error.line, error.what))?;
+        let values = Values::of(&script, path, data, set)?;
+        Ok(Self { name: name.to_owned(), script, values, clients })
+    }
+
+    /// Names without a value, with their lines.
+    fn lacking(&self) -> Vec<(String, usize)> {
+        let mut needs = self.script.needs();
+        needs.retain(|(name, _)| !self.values.has(name));
+        needs
+    }
+
+    /// Refuses a script that lacks a value.
+    pub(super) fn complete(&self) -> Result<()> {
+        match self.lacking().first() {
+            None => Ok(()),
+            Some((name, line)) => bail!(
+                "{}:{line}: ${name} has no value: --set {name}=TEXT gives it one, or a column of \
+                 --data FILE",
+                self.name
+            ),
+        }
+    }
+
+    /// Prints what the script is.
+    pub(super) fn tell(&self) {
+        let parts = self.script.parts();
+        let shape = match parts.whole {
+            true => "repeated as a whole".to_owned(),
+            false => format!(
+                "{} steps before, {} repeated, {} after",
+                parts.before.len(),
+                parts.round.len(),
+                parts.after.len()
+            ),
+        };
+        println!("{}: {} steps, {shape}", self.name, self.script.steps.len());
+        for (name, line) in self.lacking() {
+            println!("{}:{line}: ${name} needs a value", self.name);
+        }
+    }
+}

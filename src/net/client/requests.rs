@@ -1,0 +1,74 @@
+//! REST requests to a gateway, one connection kept open for them.
+
+use std::net::IpAddr;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+
+use super::{ClientError, Route};
+
+/// The longest body that is taken.
+const BODY_MAX: usize = 64 << 20;
+
+/// A client that speaks REST.
+pub struct Requests {
+    route: Route,
+    from: Option<IpAddr>,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Requests {
+    /// A client of the gateway at the end of this route; it connects when it asks first.
+    pub fn new(route: Route, from: Option<IpAddr>) -> Self {
+        Self { route, from, sender: None }
+    }
+
+    /// Sends a request with a JSON body (none: empty) and gives the JSON of its response.
+    pub async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<Value, ClientError> {
+        let path = format!("{}{path}", self.route.path().trim_end_matches('/'));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.route.at())
+            .header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from(body)))?;
+        let sender = self.sender().await?;
+        let response = match sender.send_request(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                self.sender = None;
+                return Err(error.into());
+            }
+        };
+        let body = Limited::new(response.into_body(), BODY_MAX).collect().await;
+        let body = body.map_err(|_| ClientError::Garbled)?.to_bytes();
+        serde_json::from_slice(&body).map_err(|_| ClientError::Garbled)
+    }
+
+    async fn sender(&mut self) -> Result<&mut SendRequest<Full<Bytes>>, ClientError> {
+        let usable = match &mut self.sender {
+            Some(sender) => sender.ready().await.is_ok(),
+            None => false,
+        };
+        if !usable {
+            let stream = TokioIo::new(self.route.connect(self.from).await?);
+            let (sender, connection) = http1::handshake(stream).await?;
+            tokio::spawn(connection);
+            self.sender = Some(sender);
+        }
+        self.sender.as_mut().ok_or(ClientError::Closed)
+    }
+}

@@ -1,0 +1,221 @@
+//! Where a gateway is, and whom to trust on the way: read once, used for every connection.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+
+use super::ClientError;
+use crate::net::stream::Stream;
+
+/// Whom to trust.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// A file with the certificates to trust (PEM) instead of the system's.
+    pub authority: Option<PathBuf>,
+    /// Believe any certificate, and talk in clear to other machines, too.
+    pub insecure: bool,
+}
+
+/// The way to one gateway.
+#[derive(Clone)]
+pub struct Route {
+    target: Target,
+    connector: Option<TlsConnector>,
+    insecure: bool,
+}
+
+impl Route {
+    /// Reads an address and whom to trust.
+    pub fn parse(to: &str, trust: &Trust) -> Result<Self, ClientError> {
+        let target = Target::parse(to).ok_or_else(|| ClientError::Address(to.to_owned()))?;
+        let connector = match target.tls {
+            true => Some(TlsConnector::from(Arc::new(config(trust)?))),
+            false => None,
+        };
+        Ok(Self { target, connector, insecure: trust.insecure })
+    }
+
+    /// Whether REST is spoken there.
+    pub fn is_rest(&self) -> bool {
+        self.target.rest
+    }
+
+    /// `host:port`.
+    pub fn at(&self) -> &str {
+        &self.target.at
+    }
+
+    /// The path, `/` at least.
+    pub fn path(&self) -> &str {
+        &self.target.path
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("ws://{}{}", self.target.at, self.target.path)
+    }
+
+    /// Opens a connection, from this address of the machine if one is named.
+    pub(in crate::net) async fn connect(
+        &self,
+        from: Option<IpAddr>,
+    ) -> Result<Stream, ClientError> {
+        let Target { at, host, .. } = &self.target;
+        let reach = |source| ClientError::Reach { at: at.clone(), source };
+        let stream = match from {
+            None => TcpStream::connect(at).await,
+            Some(from) => connect_from(from, at).await,
+        };
+        let stream = stream.map_err(reach)?;
+        stream.set_nodelay(true).map_err(reach)?;
+        if let Some(connector) = &self.connector {
+            let name = ServerName::try_from(host.clone())
+                .map_err(|_| ClientError::Address(host.clone()))?;
+            let stream = connector.connect(name, stream).await.map_err(reach)?;
+            return Ok(Stream::Tls(Box::new(stream.into())));
+        }
+        let near = stream.peer_addr().map_err(reach)?.ip().to_canonical().is_loopback();
+        match near || self.insecure {
+            true => Ok(Stream::Plain(stream)),
+            false => Err(ClientError::InClear(at.clone())),
+        }
+    }
+}
+
+async fn connect_from(from: IpAddr, at: &str) -> std::io::Result<TcpStream> {
+    let same = |to: &SocketAddr| to.is_ipv4() == from.is_ipv4();
+    let to = lookup_host(at).await?.find(same).ok_or(std::io::ErrorKind::AddrNotAvailable)?;
+    let socket = match from {
+        IpAddr::V4(_) => TcpSocket::new_v4()?,
+        IpAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.bind(SocketAddr::new(from, 0))?;
+    socket.connect(to).await
+}
+
+/// `ws://host:port/path`, taken apart.
+#[derive(Debug, Clone)]
+struct Target {
+    tls: bool,
+    rest: bool,
+    at: String,
+    host: String,
+    path: String,
+}
+
+impl Target {
+    fn parse(to: &str) -> Option<Self> {
+        let (scheme, rest) = to.split_once("://").unwrap_or(("ws", to));
+        let (tls, is_rest) = match scheme {
+            "ws" => (false, false),
+            "wss" => (true, false),
+            "http" => (false, true),
+            "https" => (true, true),
+            _ => return None,
+        };
+        let (at, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (host, port) = at.rsplit_once(':')?;
+        port.parse::<u16>().ok()?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let (at, path) = (at.to_owned(), format!("/{path}"));
+        (!host.is_empty()).then(|| Self { tls, rest: is_rest, at, host: host.to_owned(), path })
+    }
+}
+
+fn config(trust: &Trust) -> Result<ClientConfig, ClientError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?;
+    if trust.insecure {
+        let anyone = Arc::new(Anyone(provider));
+        let builder = builder.dangerous().with_custom_certificate_verifier(anyone);
+        return Ok(builder.with_no_client_auth());
+    }
+    let mut roots = RootCertStore::empty();
+    match &trust.authority {
+        Some(path) => {
+            let unread = |source| ClientError::Authority { path: path.clone(), source };
+            for certificate in CertificateDer::pem_file_iter(path).map_err(unread)? {
+                roots.add(certificate.map_err(unread)?)?;
+            }
+        }
+        // What cannot be read of the system's is not trusted.
+        None => {
+            let system = rustls_native_certs::load_native_certs().certs;
+            let _ = roots.add_parsable_certificates(system);
+        }
+    }
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Believes any certificate: for load on machines whose certificates nobody signed.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let parse = |to| Target::parse(to).map(|it| (it.tls, it.rest, it.at, it.host, it.path));
+        let target = |tls, rest, at: &str, host: &str, path: &str| {
+            Some((tls, rest, at.to_owned(), host.to_owned(), path.to_owned()))
+        };
+        assert_eq!(parse("127.0.0.1:1"), target(false, false, "127.0.0.1:1", "127.0.0.1", "/"));
+        assert_eq!(parse("ws://a:1/b/c"), target(false, false, "a:1", "a", "/b/c"));
+        assert_eq!(parse("wss://[::1]:1/"), target(true, false, "[::1]:1", "::1", "/"));
+        assert_eq!(parse("https://a:1"), target(true, true, "a:1", "a", "/"));
+        for wrong in ["ftp://a:1", "a", "wss://a", "ws://:1", "a:99999"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}

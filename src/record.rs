@@ -1,0 +1,7 @@
+//! Recordings: a conversation that was listened to, as a message script without its secrets.
+
+pub mod har;
+mod secret;
+pub mod transcript;
+
+pub use transcript::{Direction, Transcript};

@@ -1,0 +1,102 @@
+//! PURE: the WebSocket frames of a browser's recording (HAR with Chrome's `_webSocketMessages`).
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::transcript::{Direction, Transcript};
+
+/// Why a file is not such a recording.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "named by the text")]
+pub enum HarError {
+    #[error("this is no HAR file: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error(
+        "this recording holds no WebSocket frames; Chrome keeps those that came after the \
+             developer tools were opened"
+    )]
+    Empty,
+}
+
+#[derive(Deserialize)]
+struct Har {
+    log: Log,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "_webSocketMessages", default)]
+    messages: Vec<Message>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    r#type: String,
+    /// Seconds since 1970.
+    time: f64,
+    opcode: u8,
+    data: String,
+}
+
+/// A text frame; its opcode in RFC 6455.
+const TEXT: u8 = 1;
+
+/// The script of a recording; `from` is what it is called.
+pub fn script(text: &str, from: &str) -> Result<String, HarError> {
+    let har: Har = serde_json::from_str(text)?;
+    let sockets = har.log.entries.into_iter().map(|it| it.messages).filter(|it| !it.is_empty());
+    let mut frames: Vec<(String, Message)> = Vec::new();
+    for (number, messages) in sockets.enumerate() {
+        let link = link(number);
+        let texts = messages.into_iter().filter(|it| it.opcode == TEXT);
+        frames.extend(texts.map(|message| (link.clone(), message)));
+    }
+    // The frames of one connection keep their order.
+    frames.sort_by(|a, b| a.1.time.total_cmp(&b.1.time));
+    let first = frames.first().ok_or(HarError::Empty)?.1.time;
+    let mut transcript = Transcript::default();
+    let mut script = transcript.head(from);
+    for (link, message) in &frames {
+        let direction =
+            if message.r#type == "send" { Direction::Sent } else { Direction::Received };
+        let at = Duration::try_from_secs_f64(message.time - first).unwrap_or_default();
+        script += &transcript.frame(link, direction, at, &message.data);
+    }
+    Ok(script)
+}
+
+/// What the connections of a recording are called: nothing, then `c2`, `c3`.
+pub fn link(number: usize) -> String {
+    if number == 0 { String::new() } else { format!("c{}", number + 1) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::script::Script;
+
+    #[test]
+    fn frames_of_all_sockets_are_in_order() {
+        let har = r#"{"log": {"entries": [{"request": {}}, {"_webSocketMessages": [
+            {"type": "send", "time": 10.0, "opcode": 1, "data": "{\"PASSWORD\":\"Hidden-1\"}"},
+            {"type": "receive", "time": 10.5, "opcode": 1, "data": "{\"A\":1}"},
+            {"type": "receive", "time": 10.6, "opcode": 2, "data": "AAEC"}]},
+            {"_webSocketMessages": [
+            {"type": "send", "time": 10.25, "opcode": 1, "data": "{\"B\":1}"}]}]}}"#;
+        let script = script(har, "desk.har").unwrap();
+        assert!(!script.contains("Hidden-1"), "{script}");
+        let steps = Script::parse(&script).unwrap().steps;
+        let links: Vec<_> = steps.iter().map(|step| step.link.as_str()).collect();
+        // The pause of 250 ms before the second socket's frame is a step, too.
+        assert_eq!(links, ["", "", "c2", ""]);
+        assert!(matches!(super::script("{}", ""), Err(HarError::Json(_))));
+        let nothing = r#"{"log": {"entries": []}}"#;
+        assert!(matches!(super::script(nothing, ""), Err(HarError::Empty)));
+    }
+}

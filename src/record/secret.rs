@@ -1,0 +1,108 @@
+//! PURE: what of a frame must not reach a disk, by the names of its fields.
+
+/// Parts of names whose values are secrets.
+const SECRET: [&str; 13] = [
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "SECRET",
+    "TOKEN",
+    "CREDENTIAL",
+    "RECOVERY",
+    "MFA_CODE",
+    "OTP",
+    "QR_CODE",
+    "ACTIVE_CODE",
+    "API_KEY",
+    "PRIVATE_KEY",
+];
+/// Names of secrets as a whole: a link to enrol a second factor; a session's capability.
+const SECRET_NAMES: [&str; 2] = ["URI", "SESSION_ID"];
+/// Parts of names that are about secrets and hold none.
+const ABOUT: [&str; 8] =
+    ["LIFE_TIME", "LIFETIME", "EXPIR", "DAYS_TO", "_TYPE", "_MINS", "_SECS", "GENERATE_"];
+
+/// Whether the value of a field is a secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = plain(name);
+    let of = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+    SECRET_NAMES.contains(&name.as_str()) || (of(&SECRET) && !of(&ABOUT))
+}
+
+/// `accessToken` and `access-token` are ACCESS_TOKEN.
+fn plain(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    let mut lower = false;
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && lower {
+            out.push('_');
+        }
+        lower = c.is_ascii_lowercase();
+        out.push(if c == '-' { '_' } else { c.to_ascii_uppercase() });
+    }
+    out
+}
+
+/// What the store makes up: it differs from one store to the next, and comes back in questions.
+pub(super) fn is_made_up(text: &str) -> bool {
+    let letters = |text: &str| text.bytes().take_while(u8::is_ascii_uppercase).count();
+    let id = text.get(..14).is_some_and(|head| head.bytes().all(|b| b.is_ascii_digit()))
+        && (2..=4).contains(&letters(&text[14..]))
+        && text[14 + letters(&text[14..])..].bytes().all(|b| b.is_ascii_digit());
+    let parts: Vec<_> = text.split('-').map(str::len).collect();
+    let uuid =
+        parts == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit());
+    id || uuid
+}
+
+/// Whether a number is a time of this age in milliseconds since 1970, which differs every time.
+pub(super) fn is_time(number: u64) -> bool {
+    (1_500_000_000_000..4_000_000_000_000).contains(&number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        for name in [
+            "PASSWORD",
+            "OLD_PASSWORD",
+            "newPassword",
+            "SESSION_AUTH_TOKEN",
+            "accessToken",
+            "SECRET",
+            "RECOVERY_CODE",
+            "MFA_CODE",
+            "QR_CODE",
+            "URI",
+            "SESSION_ID",
+            "refresh-token",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in [
+            "USER_NAME",
+            "CODE",
+            "ACCESS_TOKEN_LIFE_TIME",
+            "DAYS_TO_PASSWORD_EXPIRY",
+            "PASSWORD_RESET_TYPE",
+            "SOURCE_REF",
+            "MFA_CODE_EXPIRY_MINS",
+            "RETURN_URL",
+        ] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn ids_that_a_store_makes_up_are_known_by_their_form() {
+        for text in ["00000000000001RISP0", "8e2b0a1c-5f7d-4a39-9c1e-000000000001"] {
+            assert!(is_made_up(text), "{text}");
+        }
+        for text in ["ORDEN", "00000000000001", "0000000000000a", "a-b", "00000000000001éSP0"] {
+            assert!(!is_made_up(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! PURE: frames that passed, as the steps of a message script. What is secret becomes a name before
+//! anything is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::secret;
+
+/// Pauses that are shorter are not written.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// Shorter secrets are replaced where they stand alone, not inside other texts.
+const INSIDE_MIN: usize = 8;
+/// Longer lines are written as blocks.
+const LINE_MAX: usize = 100;
+/// What differs from one time to the next in tollgate's own messages.
+const VOLATILE: &str = "LAST_LOGIN LAST_LOGIN_DATETIME RECORD_VERSION RIGHTS_VERSION ROW_REF \
+                        RETRY_AFTER_MS IN_SECS DAYS_TO_PASSWORD_EXPIRY";
+
+/// Which way a frame went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the gateway.
+    Sent,
+    /// From the gateway to the client.
+    Received,
+}
+
+/// A script in the making.
+#[derive(Debug, Default)]
+pub struct Transcript {
+    /// Names by what they stand for.
+    names: BTreeMap<String, String>,
+    taken: BTreeSet<String>,
+    volatile: BTreeSet<String>,
+    last: Option<Duration>,
+}
+
+impl Transcript {
+    /// The first lines of the script.
+    pub fn head(&self, from: &str) -> String {
+        let from: String = from.chars().filter(|c| !c.is_control()).collect();
+        format!(
+            "# Recorded from {from}. Passwords and tokens are names: `tollgate replay --check` says\n\
+             # which of them need a value from outside.\n~ {VOLATILE}\n"
+        )
+    }
+
+    /// One frame of a connection, `at` since the recording began: the lines of its step.
+    pub fn frame(&mut self, link: &str, direction: Direction, at: Duration, text: &str) -> String {
+        let mut out = self.pause(direction, at);
+        let Ok(Value::Object(root)) = serde_json::from_str(text) else {
+            // It may hold anything, a password among others.
+            let way = if direction == Direction::Sent { "sent" } else { "received" };
+            let _ = writeln!(out, "\n# {link} {way} {} bytes that are no JSON object", text.len());
+            return out;
+        };
+        let mut hiding = Hiding { transcript: self, direction, notes: Vec::new() };
+        let hidden = Value::Object(hiding.fields(root));
+        let notes = hiding.notes;
+        out.push('\n');
+        for note in notes {
+            let _ = writeln!(out, "{note}");
+        }
+        let sign = if direction == Direction::Sent { ">" } else { "<=" };
+        let line = hidden.to_string();
+        let body = match line.len() > LINE_MAX {
+            true => serde_json::to_string_pretty(&hidden).unwrap_or(line),
+            false => line,
+        };
+        let _ = writeln!(out, "{link}{sign} {body}");
+        out
+    }
+
+    /// The end of a connection.
+    pub fn closed(&mut self, link: &str, direction: Direction, code: Option<u16>) -> String {
+        match (direction, code) {
+            (Direction::Sent, _) => format!("\n{link}> close\n"),
+            (Direction::Received, None) => format!("\n{link}< closed\n"),
+            (Direction::Received, Some(code)) => format!("\n{link}< closed {code}\n"),
+        }
+    }
+
+    fn pause(&mut self, direction: Direction, at: Duration) -> String {
+        let pause = at.saturating_sub(self.last.unwrap_or(at));
+        self.last = Some(at);
+        match direction == Direction::Sent && pause >= PAUSE_MIN {
+            true => format!("\n@ {}ms\n", pause.as_millis()),
+            false => String::new(),
+        }
+    }
+
+    /// A new name for a value, after the field that it stood in.
+    fn name(&mut self, value: &str, field: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+        let base: String = field.chars().map(plain).collect();
+        let base = if base.is_empty() { "value".to_owned() } else { base };
+        let mut name = base.clone();
+        for number in 2.. {
+            if self.taken.insert(name.clone()) {
+                break;
+            }
+            name = format!("{base}_{number}");
+        }
+        self.names.insert(value.to_owned(), name.clone());
+        name
+    }
+}
+
+/// Takes the secrets out of one frame.
+struct Hiding<'a> {
+    transcript: &'a mut Transcript,
+    direction: Direction,
+    /// Lines to write before it.
+    notes: Vec<String>,
+}
+
+impl Hiding<'_> {
+    fn fields(&mut self, fields: Map<String, Value>) -> Map<String, Value> {
+        let user = fields.get("USER_NAME").and_then(Value::as_str).map(str::to_owned);
+        let hide = |(name, value): (String, Value)| {
+            let value = self.value(&name, value, user.as_deref());
+            (name, value)
+        };
+        fields.into_iter().map(hide).collect()
+    }
+
+    fn value(&mut self, field: &str, value: Value, user: Option<&str>) -> Value {
+        match value {
+            Value::Object(fields) => Value::Object(self.fields(fields)),
+            Value::Array(items) => {
+                items.into_iter().map(|item| self.value(field, item, user)).collect()
+            }
+            Value::String(text) => self.text(field, text, user).into(),
+            Value::Number(number) if secret::is_secret(field) => {
+                // A code may be sent as a number: as a text it is the same to a gateway.
+                self.text(field, number.to_string(), user).into()
+            }
+            Value::Number(number) => {
+                let time = number.as_u64().is_some_and(secret::is_time);
+                if time && self.direction == Direction::Received {
+                    self.declare(field);
+                }
+                Value::Number(number)
+            }
+            other => other,
+        }
+    }
+
+    fn declare(&mut self, field: &str) {
+        let word = !field.is_empty() && !field.contains(char::is_whitespace);
+        let known = VOLATILE.split(' ').any(|it| it == field);
+        if word && !known && self.transcript.volatile.insert(field.to_owned()) {
+            self.notes.push(format!("~ {field}"));
+        }
+    }
+
+    fn text(&mut self, field: &str, text: String, user: Option<&str>) -> String {
+        if text.is_empty() || field == "SOURCE_REF" || field == "MESSAGE_TYPE" {
+            return self.inside(text);
+        }
+        if let Some(name) = self.transcript.names.get(&text) {
+            return format!("${name}");
+        }
+        let made_up = self.direction == Direction::Received && secret::is_made_up(&text);
+        // What looks like a name of the script cannot be written as it is.
+        let confusing = text.starts_with('$') || text == "..";
+        if !(secret::is_secret(field) || made_up || confusing) {
+            return self.inside(text);
+        }
+        let name = self.transcript.name(&text, field);
+        if self.direction == Direction::Sent {
+            let field: String = field.chars().filter(|c| !c.is_control()).collect();
+            let whose = user.filter(|user| !user.contains(char::is_control));
+            let whose = whose.map_or(String::new(), |user| format!(" of {user}"));
+            self.notes.push(format!("# ${name}: {field}{whose}"));
+        }
+        format!("${name}")
+    }
+
+    /// A text in which secrets may stand.
+    fn inside(&self, text: String) -> String {
+        let secrets = self.transcript.names.iter().filter(|(it, _)| it.len() >= INSIDE_MIN);
+        secrets.fold(text, |text, (value, name)| match text.contains(value.as_str()) {
+            true => text.replace(value.as_str(), &format!("${{{name}}}")),
+            false => text,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Direction::{Received, Sent};
+    use protocol::script::{Action, Script};
+    use serde_json::json;
+
+    fn recorded(frames: &[(Direction, u64, Value)]) -> String {
+        let mut transcript = Transcript::default();
+        let mut script = transcript.head("ws://gateway:9064");
+        for (direction, ms, frame) in frames {
+            let at = Duration::from_millis(*ms);
+            script += &transcript.frame("", *direction, at, &frame.to_string());
+        }
+        script
+    }
+
+    #[test]
+    fn a_recording_is_a_script_without_secrets() {
+        let script = recorded(&[
+            (
+                Sent,
+                0,
+                json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+                "DETAILS": {"USER_NAME": "jane", "PASSWORD": "Hidden-1-word"}}),
+            ),
+            (
+                Received,
+                20,
+                json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH_ACK", "SOURCE_REF": 1,
+                "SESSION_AUTH_TOKEN": "tttttttt1", "USER_ID": "00000000000001USSP0",
+                "EXPIRES": 1_790_000_000_000_u64}),
+            ),
+            (
+                Sent,
+                1_520,
+                json!({"MESSAGE_TYPE": "X", "SESSION_AUTH_TOKEN": "tttttttt1",
+                "DETAILS": {"ID": "00000000000001USSP0", "NOTE": "of tttttttt1, as Hidden-1-word",
+                "NEW_PASSWORD": "Hidden-2-word", "CODES": ["a"], "MFA_CODE": 123_456}}),
+            ),
+        ]);
+        for secret in ["Hidden", "tttttttt1", "123456"] {
+            assert!(!script.contains(secret), "{script}");
+        }
+        let parsed = Script::parse(&script).unwrap();
+        let needs: Vec<_> = parsed.needs().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(needs, ["password", "mfa_code", "new_password"]);
+        assert!(parsed.volatile.contains(&"EXPIRES".to_owned()));
+        let actions: Vec<_> = parsed.steps.iter().map(|step| &step.action).collect();
+        let pause = Duration::from_millis(1_500);
+        assert_eq!(actions[2], &Action::Wait(pause, pause));
+        let Action::Send(last) = actions[3] else { panic!("{script}") };
+        assert_eq!(last["SESSION_AUTH_TOKEN"], "$session_auth_token");
+        assert_eq!(last["DETAILS"]["ID"], "$user_id");
+        assert_eq!(last["DETAILS"]["NOTE"], "of ${session_auth_token}, as ${password}");
+    }
+
+    #[test]
+    fn frames_that_are_no_messages_leave_only_their_length() {
+        let mut transcript = Transcript::default();
+        let step = transcript.frame("b", Sent, Duration::ZERO, "PASSWORD=Hidden-1");
+        assert_eq!(step, "\n# b sent 17 bytes that are no JSON object\n");
+        let step = transcript.frame("", Received, Duration::ZERO, r#"{"A": "$x", "B": ".."}"#);
+        let parsed = Script::parse(&step).unwrap();
+        assert_eq!(parsed.steps[0].action, Action::Reply(json!({"A": "$a", "B": "$b"})));
+        assert_eq!(transcript.closed("b", Received, Some(4001)), "\nb< closed 4001\n");
+    }
+}

@@ -1,0 +1,84 @@
+//! What scripts ask of the world (`= name: …`): codes of an authenticator, and what stands in mails.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::outside::totp;
+
+/// Looks for a new mail at this distance.
+const DISTANCE: Duration = Duration::from_millis(20);
+
+/// The world as one client sees it.
+#[derive(Default)]
+pub(super) struct World {
+    /// Mails that were read.
+    read: BTreeSet<PathBuf>,
+}
+
+impl World {
+    /// `totp SECRET [SECONDS]`: the code of a secret, so many seconds from now; `mail NAME`: the
+    /// value of a parameter of the link in the next mail in this folder.
+    pub async fn ask(&mut self, outbox: Option<&Path>, words: &[String]) -> Result<String, String> {
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        match (&words[..], outbox) {
+            (["totp", secret], _) => code(secret, 0),
+            (["totp", secret, seconds], _) => {
+                let seconds = seconds.parse().map_err(|_| "seconds are a whole number")?;
+                code(secret, seconds)
+            }
+            (["mail", name], Some(outbox)) => {
+                let mail = self.mail(outbox).await;
+                parameter(&mail, name).ok_or_else(|| format!("the mail has no link with {name}"))
+            }
+            (["mail", _], None) => Err("--outbox says into which folder mails come".to_owned()),
+            _ => Err("what can be asked for: totp SECRET [SECONDS], mail PARAMETER".to_owned()),
+        }
+    }
+
+    async fn mail(&mut self, outbox: &Path) -> String {
+        loop {
+            let files = std::fs::read_dir(outbox).into_iter().flatten();
+            let files = files.filter_map(|file| Some(file.ok()?.path()));
+            let mut new = files.filter(|it| it.extension().is_some_and(|it| it == "eml"));
+            if let Some(path) = new.find(|path| !self.read.contains(path)) {
+                let mail = plain(&std::fs::read_to_string(&path).unwrap_or_default());
+                // It is written in one go; a link ends with its user.
+                if mail.contains("USER_NAME") || mail.contains("user=") {
+                    self.read.insert(path);
+                    return mail;
+                }
+            }
+            tokio::time::sleep(DISTANCE).await;
+        }
+    }
+}
+
+fn code(secret: &str, seconds: i64) -> Result<String, String> {
+    totp::code_at(secret, seconds).ok_or_else(|| "this is no secret in base32".to_owned())
+}
+
+/// A mail without its transfer encoding.
+fn plain(mail: &str) -> String {
+    mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
+}
+
+/// The value of a parameter of the link in a mail.
+fn parameter(mail: &str, name: &str) -> Option<String> {
+    let value = mail.split(['?', '&']).find_map(|it| it.strip_prefix(&format!("{name}=")))?;
+    let end = value.find(|c: char| !c.is_ascii_alphanumeric() && !"._@-".contains(c));
+    Some(value[..end.unwrap_or(value.len())].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_mails_are_read() {
+        let mail = plain("go to https://desk/login?token=3DAb=\r\nC1&USER_NAME=3Djane\r\n");
+        assert_eq!(parameter(&mail, "token").as_deref(), Some("AbC1"));
+        assert_eq!(parameter(&mail, "USER_NAME").as_deref(), Some("jane"));
+        assert_eq!(parameter(&mail, "code"), None);
+    }
+}

@@ -1,0 +1,420 @@
+//! One client that plays one script: it says what the script says and waits for what it expects.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use protocol::script::{Action, Memory, Mismatch, Script, Step, Times};
+use serde_json::Value;
+
+use super::asked::World;
+use super::frame::Heard;
+use super::line::Line;
+use super::tally::Scribe;
+use super::transport::{Talk, Transport};
+use super::values::Values;
+use crate::outside::dice;
+
+/// How a script is played.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// Compare every frame that the script expects.
+    pub verify: bool,
+    /// How many times as fast as the script time passes; 0: pauses are left out.
+    pub pace: f64,
+    /// How long an answer may take.
+    pub patience: Duration,
+    /// Where mails come.
+    pub outbox: Option<PathBuf>,
+}
+
+/// A script, and all that every client needs to play it.
+pub struct Stage<T> {
+    /// The name of the script, for people.
+    pub name: String,
+    /// The script.
+    pub script: Arc<Script>,
+    /// The values of its clients.
+    pub values: Values,
+    /// The way to the gateway.
+    pub transport: Arc<T>,
+    /// How it is played.
+    pub manner: Manner,
+}
+
+/// Why a client did not come to the end of its steps.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// What came differs from what the script expects.
+    Differs(usize, Mismatch),
+    /// The gateway refused a message that the script needs.
+    Refused,
+    /// The connection was lost, or could not be opened.
+    Lost,
+    /// No answer came in time.
+    Silence,
+}
+
+/// One client.
+pub(super) struct Player<'a, T: Transport> {
+    stage: &'a Stage<T>,
+    scribe: Scribe,
+    lines: BTreeMap<String, Line<T::Link>>,
+    memory: Memory,
+    world: World,
+    /// How late this round began.
+    late: Duration,
+}
+
+type Played<'b> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'b>>;
+
+impl<'a, T: Transport> Player<'a, T> {
+    pub(super) fn new(stage: &'a Stage<T>, scribe: Scribe) -> Self {
+        let mut memory = Memory::new(stage.script.volatile.clone().into());
+        stage.values.give(&mut memory, scribe.client);
+        let (lines, world, late) = (BTreeMap::new(), World::default(), Duration::ZERO);
+        Self { stage, scribe, lines, memory, world, late }
+    }
+
+    /// Begins a round, so late.
+    pub(super) fn begin(&mut self, round: u64, late: Duration) {
+        self.memory.set("round", round);
+        self.late = late;
+        self.scribe.count(|counts| counts.rounds += 1);
+    }
+
+    /// Closes everything and forgets what was captured.
+    pub(super) fn start_over(&mut self) {
+        for line in self.lines.values_mut() {
+            self.scribe.unanswered(&line.give_up());
+        }
+        *self = Self::new(self.stage, self.scribe.clone());
+    }
+
+    /// Plays steps, and counts why it stopped if it did.
+    pub(super) async fn play(&mut self, steps: &[Step]) -> Result<(), Stop> {
+        let played = self.steps(steps).await;
+        match &played {
+            Ok(()) => {}
+            Err(stop) => {
+                self.scribe.count(|counts| counts.broken += 1);
+                if let Stop::Differs(line, what) = stop {
+                    self.differs(*line, what.clone());
+                }
+                if let Stop::Lost = stop {
+                    self.scribe.failed(|counts| counts.lost += 1);
+                }
+            }
+        }
+        played
+    }
+
+    fn differs(&self, line: usize, what: Mismatch) {
+        self.scribe.tally.differences.lock().add(&self.stage.name, line, what);
+    }
+
+    /// Waits, and takes in what comes meanwhile.
+    pub(super) async fn rest(&mut self, time: Duration) {
+        self.wait(time, |_| None::<()>).await;
+    }
+
+    fn steps<'b>(&'b mut self, steps: &'b [Step]) -> Played<'b> {
+        Box::pin(async move {
+            for step in steps {
+                self.step(step).await?;
+            }
+            Ok(())
+        })
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), Stop> {
+        match &step.action {
+            Action::Wait(least, most) => self.think(*least, *most).await,
+            Action::Ask(name, words) => self.look_up(step.line, name, words).await?,
+            Action::Repeat(times, steps) => self.repeat(*times, steps).await?,
+            Action::Choose(choices) => self.choose(choices).await?,
+            Action::Close => drop(self.lines.remove(&step.link)),
+            _ => {
+                self.open(&step.link).await?;
+                self.talk(step).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn think(&mut self, least: Duration, most: Duration) {
+        let pace = self.stage.manner.pace;
+        if pace > 0.0 {
+            let spread = u64::try_from((most - least).as_millis()).unwrap_or(u64::MAX);
+            let time = least + Duration::from_millis(dice::spread(spread));
+            self.rest(time.div_f64(pace)).await;
+        }
+    }
+
+    async fn look_up(&mut self, line: usize, name: &str, words: &[String]) -> Result<(), Stop> {
+        let unknown = |path: String, came: String| {
+            let expected = "a value".to_owned();
+            Stop::Differs(line, Mismatch { path, expected, came })
+        };
+        let mut asked = Vec::new();
+        for word in words {
+            let value = word.strip_prefix('$').map(|name| self.memory.get(name));
+            asked.push(match value {
+                None => word.clone(),
+                Some(Some(Value::String(text))) => text.clone(),
+                Some(_) => return Err(unknown(word.clone(), "nothing".to_owned())),
+            });
+        }
+        let Manner { outbox, patience, .. } = &self.stage.manner;
+        let asking = self.world.ask(outbox.as_deref(), &asked);
+        let value = tokio::time::timeout(*patience, asking).await;
+        let value = value.unwrap_or_else(|_| Err("nothing in time".to_owned()));
+        let value = value.map_err(|error| unknown(format!("${name}"), error))?;
+        self.memory.set(name, value);
+        Ok(())
+    }
+
+    async fn repeat(&mut self, times: Times, steps: &[Step]) -> Result<(), Stop> {
+        let began = self.scribe.tally.now();
+        let mut round = 0;
+        loop {
+            let more = match times {
+                Times::Count(count) => round < count,
+                Times::For(time) => self.scribe.tally.now() < began + time,
+                // Whoever plays the script repeats this part; as a part of another it is said once.
+                Times::Endless => round < 1,
+            };
+            if !more {
+                return Ok(());
+            }
+            self.steps(steps).await?;
+            round += 1;
+        }
+    }
+
+    async fn choose(&mut self, choices: &[(u32, Vec<Step>)]) -> Result<(), Stop> {
+        let all: u64 = choices.iter().map(|(weight, _)| u64::from(*weight)).sum();
+        let mut drawn = dice::spread(all.saturating_sub(1));
+        for (weight, steps) in choices {
+            match drawn.checked_sub(u64::from(*weight)) {
+                Some(rest) => drawn = rest,
+                None => return self.steps(steps).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(&mut self, name: &str) -> Result<(), Stop> {
+        if self.lines.contains_key(name) {
+            return Ok(());
+        }
+        let began = self.scribe.tally.now();
+        let opening = self.stage.transport.open(self.scribe.client);
+        let opened = tokio::time::timeout(self.stage.manner.patience, opening).await;
+        let Ok(Ok(talk)) = opened else {
+            self.scribe.failed(|counts| counts.unopened += 1);
+            if let (Ok(Err(error)), true) = (opened, self.stage.manner.verify) {
+                let (path, came) = (String::new(), error.to_string());
+                let expected = "a connection".to_owned();
+                self.differs(0, Mismatch { path, expected, came });
+            }
+            return Err(Stop::Lost);
+        };
+        self.scribe.opened(self.scribe.tally.now().saturating_sub(began));
+        self.lines.insert(name.to_owned(), Line::new(talk));
+        Ok(())
+    }
+
+    /// A step of an open connection.
+    async fn talk(&mut self, step: &Step) -> Result<(), Stop> {
+        let Some(line) = self.lines.get_mut(&step.link) else { return Err(Stop::Lost) };
+        if let Action::Send(body) | Action::Cause(body) = &step.action {
+            return self.say(step, body).await;
+        }
+        if line.mute || !hears(&line.talk, &step.action) {
+            return Ok(());
+        }
+        match &step.action {
+            Action::Text(text) => line.talk.send(text.clone()).await.map_err(|_| Stop::Lost),
+            Action::Binary(bytes) => {
+                line.talk.send_binary(bytes.clone()).await.map_err(|_| Stop::Lost)
+            }
+            Action::Quiet(time) => self.quiet(step, *time).await,
+            Action::Closed(code) => self.closed(step, *code).await,
+            Action::Expect(pattern) | Action::Reply(pattern) | Action::Seek(pattern) => {
+                match self.stage.manner.verify {
+                    true => self.compare(step, pattern).await,
+                    false => self.follow(step, pattern).await,
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn say(&mut self, step: &Step, body: &Value) -> Result<(), Stop> {
+        let Some(line) = self.lines.get_mut(&step.link) else { return Err(Stop::Lost) };
+        let made = self.memory.envelope(body);
+        let mut envelope = made.map_err(|what| Stop::Differs(step.line, what))?;
+        line.mute = !line.talk.takes(&envelope);
+        if line.mute {
+            return Ok(());
+        }
+        let carry = body.get("SESSION_AUTH_TOKEN").is_none();
+        line.ask(&mut envelope, carry, (self.scribe.tally.now(), self.late), &self.scribe);
+        if let Action::Cause(_) = step.action {
+            self.scribe.caused();
+        }
+        line.talk.send(envelope.to_string()).await.map_err(|_| Stop::Lost)
+    }
+
+    /// Waits until something is found on any connection, at most this long.
+    async fn wait<R>(
+        &mut self,
+        within: Duration,
+        mut found: impl FnMut(&mut Self) -> Option<R>,
+    ) -> Option<R> {
+        if let Some(it) = found(self) {
+            return Some(it);
+        }
+        let mut timer = pin!(tokio::time::sleep(within));
+        poll_fn(|context| {
+            loop {
+                let mut came = false;
+                for line in self.lines.values_mut().filter(|line| !line.is_closed()) {
+                    came |= line.poll(context, &self.scribe);
+                }
+                if came && let Some(it) = found(self) {
+                    return Poll::Ready(Some(it));
+                }
+                if !came {
+                    return timer.as_mut().poll(context).map(|()| None);
+                }
+            }
+        })
+        .await
+    }
+
+    /// The first thing on a connection's inbox that is meant.
+    async fn next(&mut self, link: &str, meant: impl Fn(&Heard) -> bool) -> Option<Heard> {
+        self.wait(self.stage.manner.patience, |player| {
+            let inbox = &mut player.lines.get_mut(link)?.inbox;
+            let at = inbox.iter().position(&meant)?;
+            inbox.remove(at)
+        })
+        .await
+    }
+
+    /// Waits for what a step expects and compares it.
+    async fn compare(&mut self, step: &Step, pattern: &Value) -> Result<(), Stop> {
+        let reply = matches!(step.action, Action::Reply(_));
+        let known = reply.then(|| self.memory.known_in(pattern));
+        let source_ref = known.map(|it| it.get("SOURCE_REF").map(Value::to_string));
+        let differs = |came: &str| {
+            let (path, came) = (String::new(), came.to_owned());
+            Stop::Differs(step.line, Mismatch { path, expected: pattern.to_string(), came })
+        };
+        loop {
+            let meant = |heard: &Heard| match (heard, &source_ref) {
+                (Heard::Frame(frame), Some(wanted)) => {
+                    frame.source_ref.as_deref() == wanted.as_deref()
+                }
+                _ => true,
+            };
+            let frame = match self.next(&step.link, meant).await {
+                None => return Err(differs("nothing in time")),
+                Some(Heard::Closed(_)) => return Err(differs("the end of the connection")),
+                Some(Heard::Frame(frame)) => frame,
+            };
+            self.scribe.count(|counts| counts.compared += 1);
+            let value = serde_json::from_str(&frame.text).unwrap_or(Value::String(frame.text));
+            match (self.memory.check(pattern, &value), &step.action) {
+                (Ok(()), _) => return Ok(()),
+                (Err(_), Action::Seek(_)) => {}
+                (Err(what), Action::Reply(_)) => {
+                    // A recording is compared to its end.
+                    self.differs(step.line, what);
+                    self.memory.learn(pattern, &value);
+                    return Ok(());
+                }
+                (Err(what), _) => return Err(Stop::Differs(step.line, what)),
+            }
+        }
+    }
+
+    /// Waits for a frame of the expected kind, or for a refusal, and learns what the script wants to
+    /// know.
+    async fn follow(&mut self, step: &Step, pattern: &Value) -> Result<(), Stop> {
+        let expected = pattern["MESSAGE_TYPE"].as_str();
+        let meant = |heard: &Heard| match heard {
+            Heard::Closed(_) => true,
+            Heard::Frame(frame) => {
+                expected.is_none_or(|it| *it == *frame.message_type) || frame.refused.is_some()
+            }
+        };
+        let frame = match self.next(&step.link, meant).await {
+            None => {
+                let given_up = self.lines.get_mut(&step.link).map(Line::give_up);
+                self.scribe.unanswered(&given_up.unwrap_or_default());
+                return Err(Stop::Silence);
+            }
+            Some(Heard::Closed(_)) => return Err(Stop::Lost),
+            Some(Heard::Frame(frame)) => frame,
+        };
+        if expected.is_some_and(|it| *it != *frame.message_type) {
+            return Err(Stop::Refused);
+        }
+        if let Ok(value) = serde_json::from_str(&frame.text) {
+            self.memory.learn(pattern, &value);
+        }
+        Ok(())
+    }
+
+    async fn quiet(&mut self, step: &Step, time: Duration) -> Result<(), Stop> {
+        let verify = self.stage.manner.verify;
+        let came = self.wait(time, |player| {
+            let inbox = &player.lines.get(&step.link)?.inbox;
+            inbox.front().filter(|_| verify).map(|heard| format!("{heard:?}"))
+        });
+        match came.await {
+            None => Ok(()),
+            Some(came) => {
+                let (path, expected) = (String::new(), "nothing".to_owned());
+                Err(Stop::Differs(step.line, Mismatch { path, expected, came }))
+            }
+        }
+    }
+
+    async fn closed(&mut self, step: &Step, code: Option<u16>) -> Result<(), Stop> {
+        let verify = self.stage.manner.verify;
+        let meant = |heard: &Heard| verify || matches!(heard, Heard::Closed(_));
+        let came = match self.next(&step.link, meant).await {
+            Some(Heard::Closed(came)) if code.is_none() || code == came => return Ok(()),
+            Some(Heard::Closed(came)) => came.map_or("no code".to_owned(), |it| it.to_string()),
+            Some(Heard::Frame(frame)) => frame.text,
+            None => "nothing in time".to_owned(),
+        };
+        if !verify {
+            return Err(Stop::Lost);
+        }
+        let expected = code.map_or("the end".to_owned(), |code| format!("the end with {code}"));
+        Err(Stop::Differs(step.line, Mismatch { path: String::new(), expected, came }))
+    }
+}
+
+/// Whether this kind of connection carries what a step expects.
+fn hears(talk: &impl Talk, action: &Action) -> bool {
+    match action {
+        Action::Closed(_) => talk.carries(None),
+        Action::Expect(pattern) | Action::Reply(pattern) | Action::Seek(pattern) => {
+            // The end of a session ends its subscriptions.
+            let ended = pattern.get("LOGGED_OUT").is_some();
+            let kind = pattern.get("MESSAGE_TYPE").and_then(Value::as_str).unwrap_or_default();
+            talk.carries(Some(if ended { "SESSION_ENDED" } else { kind }))
+        }
+        _ => true,
+    }
+}

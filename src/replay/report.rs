@@ -1,0 +1,308 @@
+//! What a run came to: one value that all forms of the report are made from.
+
+pub mod html;
+mod plots;
+pub mod table;
+pub mod text;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::difference::Difference;
+use super::tally::{Kind, Lately, Latencies, Sum, Tally};
+use super::threshold::Crossing;
+
+/// A run. Times are whole microseconds unless they say otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// The program and its version.
+    pub program: String,
+    /// When the run began, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// The gateway.
+    pub to: String,
+    /// The scripts, and how many clients played each.
+    pub scripts: Vec<Played>,
+    /// Rounds a second that were asked for; none: a closed loop, as fast as answers came.
+    pub rate: Option<f64>,
+    /// Whether it was ended before its time.
+    pub interrupted: bool,
+    /// By MESSAGE_TYPE of what was sent.
+    pub messages: Vec<Message>,
+    /// Frames that nobody asked for.
+    pub pushes: Pushes,
+    /// Connections.
+    pub connections: Connections,
+    /// Rounds: how often the scripts were played.
+    pub rounds: Rounds,
+    /// What differed from the scripts; none: it was not looked for.
+    pub verification: Option<Verification>,
+    /// Limits (`--fail-if`), and whether they were crossed.
+    pub thresholds: Vec<Crossing>,
+    /// Second by second.
+    pub series: Vec<Point>,
+}
+
+/// A script and its clients.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Played {
+    /// The file.
+    pub script: String,
+    /// How many clients played it.
+    pub clients: usize,
+}
+
+/// One MESSAGE_TYPE.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Message {
+    /// The MESSAGE_TYPE that was sent.
+    pub message_type: String,
+    /// How many were sent.
+    pub sent: u64,
+    /// How many were answered, refusals among them.
+    pub replies: u64,
+    /// Refusals by their code.
+    pub refused: Vec<Count>,
+    /// No answer came in time, or none before the end of the connection.
+    pub unanswered: u64,
+    /// From when it should have been sent to its answer: what users feel. In a closed loop nothing
+    /// is late, and it is the same as `service`.
+    pub latency: Spread,
+    /// From when it was sent to its answer.
+    pub service: Spread,
+}
+
+/// How many of what.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Count {
+    /// What.
+    pub name: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Frames that nobody asked for.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Pushes {
+    /// All of them.
+    pub count: u64,
+    /// By their MESSAGE_TYPE.
+    pub kinds: Vec<Count>,
+    /// From the last message that is marked as a cause (`>!`) to the first push on each connection.
+    pub lag: Spread,
+}
+
+/// Connections.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Connections {
+    /// Opened.
+    pub opened: u64,
+    /// Could not be opened.
+    pub failed: u64,
+    /// Ended before their script did.
+    pub lost: u64,
+    /// How long opening one took.
+    pub opening: Spread,
+}
+
+/// How often the scripts were played.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Rounds {
+    /// Begun.
+    pub begun: u64,
+    /// Not played to their end.
+    pub broken: u64,
+    /// Should have begun, by the rate, and did not before the end.
+    pub missed: u64,
+}
+
+/// The comparison with the scripts.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Verification {
+    /// Frames that were compared.
+    pub compared: u64,
+    /// All that differed.
+    pub different: u64,
+    /// Where, and what.
+    pub differences: Vec<Difference>,
+}
+
+/// Times, from the smallest to the largest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spread {
+    /// How many were measured.
+    pub count: u64,
+    /// The smallest.
+    pub min: u64,
+    /// Their mean.
+    pub mean: f64,
+    /// Half are not above.
+    pub p50: u64,
+    /// 90 of 100 are not above.
+    pub p90: u64,
+    /// 99 of 100 are not above.
+    pub p99: u64,
+    /// 999 of 1,000 are not above.
+    pub p999: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+/// One second.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Point {
+    /// Its end, in seconds of the run.
+    pub at: f64,
+    /// Its length, in seconds.
+    pub seconds: f64,
+    /// Messages sent.
+    pub sent: u64,
+    /// Answers.
+    pub replies: u64,
+    /// Refusals, missing answers, lost connections.
+    pub errors: u64,
+    /// Frames that nobody asked for.
+    pub pushes: u64,
+    /// Latencies of its answers.
+    pub latency: Spread,
+    /// Lags of its pushes.
+    pub lag: Spread,
+}
+
+/// What the report cannot know from the counts.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    /// When the run began, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// The gateway.
+    pub to: String,
+    /// The scripts, and how many clients played each.
+    pub scripts: Vec<Played>,
+    /// Rounds a second that were asked for.
+    pub rate: Option<f64>,
+    /// Whether frames were compared.
+    pub verify: bool,
+    /// Whether it was ended before its time.
+    pub interrupted: bool,
+}
+
+/// A run with its histograms, for the forms of the report that show more than percentiles.
+pub struct Results {
+    /// The report.
+    pub report: Report,
+    /// By MESSAGE_TYPE: latencies, and those from the moment of sending.
+    pub histograms: Vec<(String, Latencies, Latencies)>,
+    /// Lags of pushes.
+    pub lag: Latencies,
+}
+
+impl Results {
+    /// Takes what was counted.
+    pub fn of(tally: &Tally, occasion: Occasion, series: Vec<Point>) -> Self {
+        let Sum { kinds, pushes, lag, opening, counts } = tally.sum();
+        let count =
+            |(name, count): (&Box<str>, &u64)| Count { name: name.to_string(), count: *count };
+        let verification = occasion.verify.then(|| {
+            let differences = tally.differences.lock();
+            let (different, told) = (differences.total, differences.told());
+            Verification { compared: counts.compared, different, differences: told }
+        });
+        let report = Report {
+            program: format!("tollgate {}", env!("CARGO_PKG_VERSION")),
+            started_ms: occasion.started_ms,
+            seconds: tally.now().as_secs_f64(),
+            to: occasion.to,
+            scripts: occasion.scripts,
+            rate: occasion.rate,
+            interrupted: occasion.interrupted,
+            messages: kinds.iter().map(|(name, kind)| Message::of(name, kind)).collect(),
+            pushes: Pushes {
+                count: pushes.values().sum(),
+                kinds: pushes.iter().map(count).collect(),
+                lag: Spread::of(&lag),
+            },
+            connections: Connections {
+                opened: counts.opened,
+                failed: counts.unopened,
+                lost: counts.lost,
+                opening: Spread::of(&opening),
+            },
+            rounds: Rounds { begun: counts.rounds, broken: counts.broken, missed: counts.missed },
+            verification,
+            thresholds: Vec::new(),
+            series,
+        };
+        let histograms = kinds.into_iter();
+        let histograms = histograms.map(|(name, it)| (name.to_string(), it.corrected, it.service));
+        Self { report, histograms: histograms.collect(), lag }
+    }
+}
+
+impl Report {
+    /// Whether anything was compared and differed.
+    pub fn differs(&self) -> bool {
+        self.verification.as_ref().is_some_and(|it| it.different > 0)
+    }
+
+    /// Refusals, missing answers, and connections that failed or were lost.
+    pub fn errors(&self) -> u64 {
+        let messages = self.messages.iter().map(Message::errors).sum::<u64>();
+        messages + self.connections.failed + self.connections.lost
+    }
+}
+
+impl Message {
+    fn of(name: &str, kind: &Kind) -> Self {
+        let refused = kind.refused.iter();
+        let refused = refused.map(|(name, count)| Count { name: name.to_string(), count: *count });
+        Self {
+            message_type: name.to_owned(),
+            sent: kind.sent,
+            replies: kind.replies,
+            refused: refused.collect(),
+            unanswered: kind.unanswered,
+            latency: Spread::of(&kind.corrected),
+            service: Spread::of(&kind.service),
+        }
+    }
+
+    /// Refusals and missing answers.
+    pub fn errors(&self) -> u64 {
+        self.refused.iter().map(|it| it.count).sum::<u64>() + self.unanswered
+    }
+}
+
+impl Spread {
+    /// Of a histogram.
+    pub fn of(histogram: &Latencies) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        let at = |quantile| histogram.value_at_quantile(quantile);
+        Self {
+            count: histogram.len(),
+            min: histogram.min(),
+            mean: histogram.mean(),
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            max: histogram.max(),
+        }
+    }
+}
+
+impl Point {
+    /// The next second: takes what happened since the last.
+    pub fn next(tally: &Tally, last: Duration) -> Self {
+        let now = tally.now();
+        let Lately { sent, replies, errors, pushes, latency, lag } = tally.lately();
+        let (at, seconds) = (now.as_secs_f64(), now.saturating_sub(last).as_secs_f64());
+        let (latency, lag) = (Spread::of(&latency), Spread::of(&lag));
+        Self { at, seconds, sent, replies, errors, pushes, latency, lag }
+    }
+}

@@ -1,0 +1,201 @@
+//! The plots of a report, as SVG.
+
+use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
+use plotters::prelude::*;
+
+use super::text::time;
+use super::{Point, Results};
+use crate::replay::tally::Latencies;
+
+/// Width and height of a plot, in its own units: the page scales it.
+const SIZE: (u32, u32) = (760, 260);
+/// Points of a line; more seconds are drawn together.
+const POINTS_MAX: usize = 400;
+
+const GREEN: RGBColor = RGBColor(38, 150, 132);
+const AMBER: RGBColor = RGBColor(222, 145, 36);
+const RED: RGBColor = RGBColor(206, 62, 84);
+const BLUE: RGBColor = RGBColor(54, 120, 190);
+const GREY: RGBColor = RGBColor(128, 134, 142);
+
+/// A line of a plot.
+struct Line {
+    name: &'static str,
+    colour: RGBColor,
+    points: Vec<(f64, f64)>,
+}
+
+/// A plot with its title.
+#[derive(serde::Serialize)]
+pub(super) struct Plot {
+    pub title: &'static str,
+    pub caption: &'static str,
+    pub svg: String,
+}
+
+/// All plots that a run has something to show in.
+pub(super) fn plots(results: &Results) -> Vec<Plot> {
+    let series = &results.report.series;
+    let of =
+        |name, colour, value: fn(&Point) -> f64| Line { name, colour, points: over(series, value) };
+    let (sent, got, failed): (fn(&Point) -> f64, fn(&Point) -> f64, fn(&Point) -> f64) = (
+        |it| it.sent as f64 / it.seconds.max(1e-9),
+        |it| it.replies as f64 / it.seconds.max(1e-9),
+        |it| it.errors as f64 / it.seconds.max(1e-9),
+    );
+    let pushed: fn(&Point) -> f64 = |it| it.pushes as f64 / it.seconds.max(1e-9);
+    let latency = [
+        of("max", RED, |it| it.latency.max as f64),
+        of("p99", AMBER, |it| it.latency.p99 as f64),
+        of("p50", GREEN, |it| it.latency.p50 as f64),
+    ];
+    let lag = [
+        of("max", RED, |it| it.lag.max as f64),
+        of("p99", AMBER, |it| it.lag.p99 as f64),
+        of("p50", GREEN, |it| it.lag.p50 as f64),
+    ];
+    let throughput =
+        [of("sent", GREY, sent), of("answered", BLUE, got), of("pushed", GREEN, pushed)];
+    let errors = [of("errors", RED, failed)];
+    let plot = |title, caption, svg: Option<String>| svg.map(|svg| Plot { title, caption, svg });
+    let percentiles = percentile_lines(results);
+    let all = [
+        plot("Latency", "of each second's answers, logarithmic", timeline(&latency, true)),
+        plot("Throughput", "messages a second", timeline(&throughput, false)),
+        plot("Latency by percentile", "of the whole run", distribution(&percentiles)),
+        plot(
+            "Errors",
+            "refusals, missing answers, lost connections a second",
+            timeline(&errors, false),
+        ),
+        plot("Lag of pushes", "from cause to push, logarithmic", timeline(&lag, true)),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// A value over time. Where many seconds become one point, the largest stands for them.
+fn over(series: &[Point], value: impl Fn(&Point) -> f64) -> Vec<(f64, f64)> {
+    let step = series.len().div_ceil(POINTS_MAX).max(1);
+    let point = |some: &[Point]| {
+        let at = some.last().map_or(0.0, |it| it.at);
+        (at, some.iter().map(&value).fold(0.0, f64::max))
+    };
+    series.chunks(step).map(point).collect()
+}
+
+fn timeline(lines: &[Line], times: bool) -> Option<String> {
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let until = points().map(|point| point.0).fold(0.0, f64::max);
+    let most = points().map(|point| point.1).fold(0.0, f64::max);
+    if until <= 0.0 || (times && most <= 0.0) {
+        return None;
+    }
+    let seconds = |at: &f64| format!("{at} s");
+    if !times {
+        let top = (most * 1.1).max(1.0);
+        return draw(lines, 0.0..until, 0.0..top, &seconds, &|y| format!("{y}"));
+    }
+    let least = points().map(|it| it.1).filter(|it| *it > 0.0).fold(f64::INFINITY, f64::min);
+    let range = (least * 0.7).max(1.0)..most * 1.6;
+    draw(lines, 0.0..until, range.log_scale(), &seconds, &|y| time(*y))
+}
+
+/// The percentile as the number of nines: 0 is none, 2 is 99 %, 3 is 99.9 %.
+fn percentile_lines(results: &Results) -> Vec<Line> {
+    let mut latency = super::super::tally::latencies();
+    let mut service = super::super::tally::latencies();
+    for (_, corrected, plain) in &results.histograms {
+        // All have the same bounds.
+        let _ = (latency.add(corrected), service.add(plain));
+    }
+    let open = results.report.rate.is_some();
+    let mut lines = vec![Line {
+        name: if open { "from when it was due" } else { "from send to answer" },
+        colour: RED,
+        points: nines(&latency),
+    }];
+    if open {
+        lines.push(Line { name: "from when it was sent", colour: BLUE, points: nines(&service) });
+    }
+    lines
+}
+
+fn nines(histogram: &Latencies) -> Vec<(f64, f64)> {
+    let most = (histogram.len().max(1) as f64).log10();
+    let steps = (most * 20.0) as u32;
+    let point = |step: u32| {
+        let nines = f64::from(step) / 20.0;
+        (nines, histogram.value_at_quantile(1.0 - 10f64.powf(-nines)) as f64)
+    };
+    if histogram.is_empty() { Vec::new() } else { (0..=steps).map(point).collect() }
+}
+
+fn distribution(lines: &[Line]) -> Option<String> {
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let until = points().map(|point| point.0).fold(0.0, f64::max);
+    let most = points().map(|point| point.1).fold(0.0, f64::max);
+    let least = points().map(|point| point.1).fold(f64::INFINITY, f64::min);
+    if until <= 0.0 || most <= 0.0 {
+        return None;
+    }
+    let percent = |nines: &f64| {
+        let left = 10f64.powf(-nines) * 100.0;
+        let digits = (nines.floor() as usize).saturating_sub(1);
+        format!("{:.digits$} %", 100.0 - left)
+    };
+    let range = (least * 0.7).max(1.0)..most * 1.6;
+    draw(lines, 0.0..until, range.log_scale(), &percent, &|y| time(*y))
+}
+
+fn draw<Y>(
+    lines: &[Line],
+    xs: std::ops::Range<f64>,
+    ys: Y,
+    x_label: &dyn Fn(&f64) -> String,
+    y_label: &dyn Fn(&f64) -> String,
+) -> Option<String>
+where
+    Y: AsRangedCoord<Value = f64>,
+    Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    let mut svg = String::new();
+    {
+        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let words = ("sans-serif", 13).into_font().color(&GREY);
+        let mut chart = ChartBuilder::on(&root)
+            .margin(10)
+            .x_label_area_size(26)
+            .y_label_area_size(64)
+            .build_cartesian_2d(xs, ys)
+            .ok()?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(GREY.mix(0.25))
+            .axis_style(GREY.mix(0.6))
+            .label_style(words.clone())
+            .x_labels(8)
+            .y_labels(5)
+            .x_label_formatter(&x_label)
+            .y_label_formatter(&y_label)
+            .draw()
+            .ok()?;
+        for line in lines {
+            let stroke = line.colour.stroke_width(2);
+            let drawn = chart.draw_series(LineSeries::new(line.points.iter().copied(), stroke));
+            drawn.ok()?.label(line.name).legend(move |(x, y)| {
+                PathElement::new(vec![(x, y), (x + 16, y)], line.colour.stroke_width(3))
+            });
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .label_font(words)
+            .margin(6)
+            .draw()
+            .ok()?;
+        root.present().ok()?;
+    }
+    Some(svg)
+}

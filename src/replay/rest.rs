@@ -1,0 +1,189 @@
+//! Conversations over REST: every message is a request, rows are polled for.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::transport::{Came, Sockets, Talk, Transport};
+use crate::feed::Source;
+use crate::net::client::ClientError;
+use crate::net::client::requests::Requests;
+
+/// What only a socket is told: that rows follow (over REST they are the answer), and that a session
+/// ended (over REST the next request is refused).
+const PUSHED: [&str; 3] = ["LOGON_ACK", "MORE_ROWS_ACK", "SESSION_ENDED"];
+/// A client that waits polls at this distance.
+const DISTANCE: Duration = Duration::from_millis(20);
+
+/// A gateway that is spoken to over REST.
+#[derive(Clone)]
+pub struct Rest(pub Sockets);
+
+impl Transport for Rest {
+    type Link = RestLink;
+
+    async fn open(&self, client: usize) -> Result<RestLink, ClientError> {
+        let requests = Requests::new(self.0.route.clone(), self.0.source(client));
+        let side = Side { requests, token: None, polled: BTreeMap::new(), frames: VecDeque::new() };
+        Ok(RestLink { side: Some(Box::new(side)), looking: None })
+    }
+}
+
+/// One client. While it looks for rows, its side is with whoever looks.
+pub struct RestLink {
+    side: Option<Box<Side>>,
+    looking: Option<Pin<Box<dyn Future<Output = Box<Side>> + Send>>>,
+}
+
+/// What one client knows: its token, and the subscriptions that it polls.
+struct Side {
+    requests: Requests,
+    token: Option<String>,
+    /// By SOURCE_REF: the path, and how many answers without rows there were: those have numbers,
+    /// too.
+    polled: BTreeMap<String, (String, u64)>,
+    frames: VecDeque<Came>,
+}
+
+impl Talk for RestLink {
+    async fn send(&mut self, text: String) -> Result<(), ClientError> {
+        if let Some(looking) = self.looking.take() {
+            self.side = Some(looking.await);
+        }
+        match &mut self.side {
+            Some(side) => side.send(&text).await,
+            None => Err(ClientError::Closed),
+        }
+    }
+
+    async fn send_binary(&mut self, _: Vec<u8>) -> Result<(), ClientError> {
+        Err(ClientError::Garbled)
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came> {
+        loop {
+            if let Some(frame) = self.side.as_mut().and_then(|side| side.frames.pop_front()) {
+                return Poll::Ready(frame);
+            }
+            if let Some(side) = self.side.take_if(|side| !side.polled.is_empty()) {
+                self.looking = Some(Box::pin(side.look()));
+            }
+            let Some(looking) = &mut self.looking else { return Poll::Pending };
+            let Poll::Ready(side) = looking.as_mut().poll(context) else { return Poll::Pending };
+            (self.looking, self.side) = (None, Some(side));
+        }
+    }
+
+    /// A data source is a path, and its subscription has a name.
+    fn takes(&self, message: &Value) -> bool {
+        let source = message["DETAILS"]["DATASOURCE_NAME"].as_str().and_then(Source::of);
+        let named = message.get("SOURCE_REF").is_some();
+        message["MESSAGE_TYPE"] != "DATA_LOGON" || (source.is_some() && named)
+    }
+
+    fn carries(&self, message_type: Option<&str>) -> bool {
+        message_type.is_some_and(|it| !PUSHED.contains(&it))
+    }
+}
+
+impl Side {
+    async fn send(&mut self, text: &str) -> Result<(), ClientError> {
+        let body: Result<Map<String, Value>, _> = serde_json::from_str(text);
+        let mut body = body.map_err(|_| ClientError::Garbled)?;
+        let kind = body.remove("MESSAGE_TYPE").ok_or(ClientError::Garbled)?;
+        let kind = kind.as_str().ok_or(ClientError::Garbled)?;
+        if let (Some(token), None) = (&self.token, body.get("SESSION_AUTH_TOKEN")) {
+            body.insert("SESSION_AUTH_TOKEN".to_owned(), token.as_str().into());
+        }
+        let own = body.get("SESSION_AUTH_TOKEN").and_then(Value::as_str).map(str::to_owned);
+        let answer = match kind {
+            "DATA_LOGON" | "MORE_ROWS" | "DATA_LOGOFF" => self.rows(kind, body).await?,
+            _ => self.post(&path(kind), Value::Object(body).to_string()).await?,
+        };
+        match answer["MESSAGE_TYPE"].as_str() {
+            Some("EVENT_LOGIN_AUTH_ACK") => {
+                self.token = answer["SESSION_AUTH_TOKEN"].as_str().map(str::to_owned);
+            }
+            Some("LOGOUT_ACK") => self.token = None,
+            // Whoever was let in with a token goes on with it.
+            Some(kind) if kind.ends_with("_ACK") => self.token = self.token.take().or(own),
+            _ => {}
+        }
+        self.frames.push_back(Came::Text(answer.to_string()));
+        Ok(())
+    }
+
+    async fn post(&mut self, path: &str, body: String) -> Result<Value, ClientError> {
+        self.requests.ask("POST", path, &[], body).await
+    }
+
+    /// Asks about a subscription.
+    async fn about(&mut self, method: &str, path: &str, name: &str) -> Result<Value, ClientError> {
+        let token = self.token.clone().unwrap_or_default();
+        let headers = [("SOURCE_REF", name), ("SESSION_AUTH_TOKEN", token.as_str())];
+        self.requests.ask(method, path, &headers, String::new()).await
+    }
+
+    /// A data source by POST, PUT and DELETE.
+    async fn rows(
+        &mut self,
+        kind: &str,
+        mut body: Map<String, Value>,
+    ) -> Result<Value, ClientError> {
+        let source_ref = body.get("SOURCE_REF").and_then(Value::as_str).unwrap_or_default();
+        let named = body.get("DETAILS").and_then(|details| details["SOURCE_REF"].as_str());
+        let name = named.unwrap_or(source_ref).to_owned();
+        if kind == "DATA_LOGON" {
+            let details = body.get_mut("DETAILS").and_then(Value::as_object_mut);
+            let source = details.and_then(|details| details.remove("DATASOURCE_NAME"));
+            let path = path(source.as_ref().and_then(Value::as_str).unwrap_or_default());
+            let answer = self.post(&path, Value::Object(body).to_string()).await?;
+            if answer["MESSAGE_TYPE"] == "QUERY_UPDATE" {
+                self.polled.insert(name, (path, 0));
+            }
+            return Ok(answer);
+        }
+        let known = self.polled.get(&name).cloned();
+        let (path, empty) = known.unwrap_or_else(|| (path("USER_RIGHTS"), 0));
+        if kind == "MORE_ROWS" {
+            return Ok(renumbered(self.about("PUT", &path, &name).await?, empty));
+        }
+        self.polled.remove(&name);
+        self.about("DELETE", &path, &name).await
+    }
+
+    /// Asks once for what is new.
+    async fn look(mut self: Box<Self>) -> Box<Self> {
+        tokio::time::sleep(DISTANCE).await;
+        for (name, (path, empty)) in self.polled.clone() {
+            let Ok(update) = self.about("GET", &path, &name).await else {
+                self.frames.push_back(Came::Closed(None));
+                self.polled.clear();
+                break;
+            };
+            if update["ROWS_COUNT"].as_u64().is_some_and(|count| count > 0) {
+                self.frames.push_back(Came::Text(renumbered(update, empty).to_string()));
+            } else if let Some((_, empty)) = self.polled.get_mut(&name) {
+                *empty += u64::from(update["MESSAGE_TYPE"] == "QUERY_UPDATE");
+            }
+        }
+        self
+    }
+}
+
+/// An update with the number that it would have if nobody had polled in vain.
+fn renumbered(mut update: Value, empty: u64) -> Value {
+    if let Some(number) = update["SEQUENCE_ID"].as_u64() {
+        update["SEQUENCE_ID"] = number.saturating_sub(empty).into();
+    }
+    update
+}
+
+/// `/event-login-auth`.
+fn path(name: &str) -> String {
+    format!("/{}", name.to_lowercase().replace('_', "-"))
+}

@@ -1,0 +1,195 @@
+//! Limits that decide how a run ends: `EVENT_HEARTBEAT.p99>5ms`.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::report::{Message, Report, Spread};
+
+/// A limit: the run fails if it is crossed.
+#[derive(Debug, Clone)]
+pub struct Threshold {
+    text: String,
+    of: Of,
+    figure: Figure,
+    compare: Compare,
+    limit: f64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Of {
+    /// All messages together: their worst for times.
+    All,
+    Message(String),
+    /// The same, from the moment of sending.
+    Service(String),
+    Pushes,
+    Connections,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Figure {
+    Time(fn(&Spread) -> f64),
+    Count,
+    PerSecond,
+    Errors,
+    ErrorShare,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Compare {
+    Above,
+    AtLeast,
+    Below,
+    AtMost,
+}
+
+/// A limit and what was measured.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Crossing {
+    /// As it was written.
+    pub fail_if: String,
+    /// What was measured: microseconds, a count, a number a second, or a share of 1.
+    pub measured: f64,
+    /// Whether the run fails by it.
+    pub crossed: bool,
+}
+
+/// What a limit looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoThreshold(String);
+
+impl fmt::Display for NoThreshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} is no limit like EVENT_HEARTBEAT.p99>5ms: a MESSAGE_TYPE, service:MESSAGE_TYPE, \
+             all, push or connect; min, mean, p50, p90, p99, p99.9, max, count, rate, errors or \
+             error_rate; >, >=, < or <=; a number with us, ms, s or % where it has a unit",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for NoThreshold {}
+
+impl std::str::FromStr for Threshold {
+    type Err = NoThreshold;
+
+    fn from_str(text: &str) -> Result<Self, NoThreshold> {
+        Self::parse(text).ok_or_else(|| NoThreshold(text.to_owned()))
+    }
+}
+
+impl Threshold {
+    fn parse(text: &str) -> Option<Self> {
+        let at = text.find(['<', '>'])?;
+        let (left, right) = text.split_at(at);
+        let (compare, limit) = match (right.strip_prefix(">="), right.strip_prefix("<=")) {
+            (Some(limit), _) => (Compare::AtLeast, limit),
+            (_, Some(limit)) => (Compare::AtMost, limit),
+            _ => match right.strip_prefix('>') {
+                Some(limit) => (Compare::Above, limit),
+                None => (Compare::Below, right.strip_prefix('<')?),
+            },
+        };
+        let (of, figure) = left.trim().split_once('.')?;
+        let figure = figure_of(figure)?;
+        let limit = number(limit.trim(), figure)?;
+        let of = match of {
+            "" => return None,
+            "all" => Of::All,
+            "push" => Of::Pushes,
+            "connect" => Of::Connections,
+            name => match name.strip_prefix("service:") {
+                Some(name) => Of::Service(name.to_owned()),
+                None => Of::Message(name.to_owned()),
+            },
+        };
+        Some(Self { text: text.to_owned(), of, figure, compare, limit })
+    }
+
+    /// Compares it with a report. What was never measured is 0, and no time is.
+    pub fn judge(&self, report: &Report) -> Crossing {
+        let measured = self.measure(report);
+        let crossed = match self.compare {
+            Compare::Above => measured > self.limit,
+            Compare::AtLeast => measured >= self.limit,
+            Compare::Below => measured < self.limit,
+            Compare::AtMost => measured <= self.limit,
+        };
+        Crossing { fail_if: self.text.clone(), measured, crossed }
+    }
+
+    fn measure(&self, report: &Report) -> f64 {
+        let named = |name: &str| {
+            let name = name.to_owned();
+            report.messages.iter().filter(move |it| it.message_type == name).collect::<Vec<_>>()
+        };
+        let (messages, service) = match &self.of {
+            Of::All => (report.messages.iter().collect(), false),
+            Of::Message(name) => (named(name), false),
+            Of::Service(name) => (named(name), true),
+            Of::Pushes => {
+                return self.of_stream(&report.pushes.lag, report.pushes.count, 0, report);
+            }
+            Of::Connections => {
+                let it = &report.connections;
+                return self.of_stream(&it.opening, it.opened, it.failed + it.lost, report);
+            }
+        };
+        let times = |it: &Message| if service { it.service } else { it.latency };
+        let sum = |what: fn(&Message) -> u64| messages.iter().map(|it| what(it)).sum::<u64>();
+        let (replies, errors) = (sum(|it| it.replies), sum(Message::errors));
+        let errors = if self.of == Of::All { report.errors() } else { errors };
+        match self.figure {
+            Figure::Time(time) => messages.iter().map(|it| time(&times(it))).fold(0.0, f64::max),
+            _ => self.of_stream(&Spread::default(), replies, errors, report),
+        }
+    }
+
+    fn of_stream(&self, times: &Spread, count: u64, errors: u64, report: &Report) -> f64 {
+        let (count, errors) = (count as f64, errors as f64);
+        match self.figure {
+            Figure::Time(time) => time(times),
+            Figure::Count => count,
+            Figure::PerSecond => count / report.seconds.max(1e-9),
+            Figure::Errors => errors,
+            Figure::ErrorShare => errors / count.max(errors).max(1.0),
+        }
+    }
+}
+
+fn figure_of(name: &str) -> Option<Figure> {
+    Some(match name {
+        "min" => Figure::Time(|it| it.min as f64),
+        "mean" => Figure::Time(|it| it.mean),
+        "p50" => Figure::Time(|it| it.p50 as f64),
+        "p90" => Figure::Time(|it| it.p90 as f64),
+        "p99" => Figure::Time(|it| it.p99 as f64),
+        "p99.9" | "p999" => Figure::Time(|it| it.p999 as f64),
+        "max" => Figure::Time(|it| it.max as f64),
+        "count" => Figure::Count,
+        "rate" => Figure::PerSecond,
+        "errors" => Figure::Errors,
+        "error_rate" => Figure::ErrorShare,
+        _ => return None,
+    })
+}
+
+/// A limit in the unit of what is measured.
+fn number(text: &str, figure: Figure) -> Option<f64> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let number: f64 = number.parse().ok()?;
+    match (figure, unit.trim()) {
+        (Figure::Time(_), "us") => Some(number),
+        (Figure::Time(_), "ms") => Some(number * 1e3),
+        (Figure::Time(_), "s") => Some(number * 1e6),
+        (Figure::ErrorShare, "%") => Some(number / 100.0),
+        (Figure::ErrorShare | Figure::Count | Figure::Errors, "") => Some(number),
+        (Figure::PerSecond, "" | "/s") => Some(number),
+        _ => None,
+    }
+}

@@ -1,0 +1,81 @@
+//! What a conversation needs of the world: a way to open connections, and to talk over them.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::task::{Context, Poll};
+
+use serde_json::Value;
+
+pub use crate::net::client::Came;
+use crate::net::client::{Client, ClientError, Route};
+
+/// Opens connections to a gateway.
+pub trait Transport: Send + Sync + 'static {
+    /// One connection.
+    type Link: Talk;
+
+    /// Opens a connection of this client.
+    fn open(&self, client: usize) -> impl Future<Output = Result<Self::Link, ClientError>> + Send;
+}
+
+/// One connection.
+pub trait Talk: Send {
+    /// Sends a message.
+    fn send(&mut self, text: String) -> impl Future<Output = Result<(), ClientError>> + Send;
+
+    /// Sends what is no text.
+    fn send_binary(
+        &mut self,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), ClientError>> + Send;
+
+    /// What comes next.
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came>;
+
+    /// Whether frames of this MESSAGE_TYPE (none: the end of the connection) can come this way.
+    fn carries(&self, _message_type: Option<&str>) -> bool {
+        true
+    }
+
+    /// Whether this message can be said at all; if not, its answer is not waited for.
+    fn takes(&self, _message: &Value) -> bool {
+        true
+    }
+}
+
+/// Connections over WebSocket, spread over the addresses of this machine that are named.
+#[derive(Clone)]
+pub struct Sockets {
+    /// The way.
+    pub route: Route,
+    /// Addresses of this machine to connect from; none: whichever the system takes.
+    pub from: Vec<IpAddr>,
+}
+
+impl Sockets {
+    pub(super) fn source(&self, client: usize) -> Option<IpAddr> {
+        self.from.get(client % self.from.len().max(1)).copied()
+    }
+}
+
+impl Transport for Sockets {
+    type Link = Client;
+
+    async fn open(&self, client: usize) -> Result<Client, ClientError> {
+        Client::by(&self.route, self.source(client)).await
+    }
+}
+
+impl Talk for Client {
+    async fn send(&mut self, text: String) -> Result<(), ClientError> {
+        Client::send(self, text).await
+    }
+
+    async fn send_binary(&mut self, bytes: Vec<u8>) -> Result<(), ClientError> {
+        Client::send_binary(self, bytes).await
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came> {
+        Client::poll_receive(self, context)
+    }
+}
