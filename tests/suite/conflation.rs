@@ -4,7 +4,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::scripts::{Frame, Routed, Routers, Talk, Transport};
+use tollgate::replay::transport::{Came, Talk};
+
+use crate::scripts::{Routed, Routers};
 
 /// The fields of a profile's row.
 const FIELDS: [&str; 5] = ["DESCRIPTION", "ID", "NAME", "RECORD_VERSION", "STATUS"];
@@ -64,10 +66,14 @@ impl Step {
     }
 }
 
+async fn next(link: &mut Routed) -> Came {
+    std::future::poll_fn(|context| link.poll_receive(context)).await
+}
+
 async fn ask(link: &mut Routed, message: Value) -> Value {
     let expected = format!("{}_ACK", message["MESSAGE_TYPE"].as_str().unwrap());
-    link.send(message.to_string()).await;
-    let Frame::Text(text) = link.receive().await else { panic!("it is closed") };
+    link.send(message.to_string()).await.unwrap();
+    let Came::Text(text) = next(link).await else { panic!("it is closed") };
     let answer: Value = serde_json::from_str(&text).unwrap();
     let came = answer["MESSAGE_TYPE"].as_str().unwrap();
     assert!(expected == came || expected.ends_with(came), "{answer}");
@@ -75,7 +81,7 @@ async fn ask(link: &mut Routed, message: Value) -> Value {
 }
 
 async fn login(routers: &Routers) -> Routed {
-    let mut link = routers.open().await;
+    let mut link = routers.link();
     let details = json!({"USER_NAME": "JohnWolf", "PASSWORD": "FullMoon1"});
     ask(&mut link, json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "DETAILS": details})).await;
     link
@@ -102,7 +108,7 @@ async fn what_waits_for_a_row_is_its_newest_state() {
         "NAME.startsWith('Q') && DESCRIPTION != 'hidden'"});
     let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "q", "DETAILS": wish});
     ask(&mut reader, logon).await;
-    let Frame::Text(first) = reader.receive().await else { panic!("it is closed") };
+    let Came::Text(first) = next(&mut reader).await else { panic!("it is closed") };
     assert!(first.contains("\"SEQUENCE_ID\":0,\"ROWS_COUNT\":0"), "{first}");
     let mut sequence = 1;
     for (number, (known, steps, left)) in TABLE.iter().enumerate() {

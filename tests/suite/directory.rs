@@ -319,6 +319,5 @@ async fn the_script_of_a_directory_plays_against_a_real_one() {
     let gateway = home.start();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let script = root.join("protocol/scripts/directory/ldap-login.script");
-    let sockets = crate::scripts::Sockets(gateway.address, home.path().join("outbox"));
-    crate::scripts::play(&sockets, &script).await;
+    crate::scripts::replay(&home, &gateway, "ws", &script);
 }

@@ -2,30 +2,30 @@
 //! over REST.
 
 pub mod outside;
-mod rest;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
-use protocol::script::{Action, Memory, Script};
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use protocol::script::Script;
 use tollgate::call::{Caller, Effect};
 use tollgate::feed::{Notice, Outbox};
 use tollgate::link::CloseReason;
+use tollgate::net::client::ClientError;
 use tollgate::node::Node;
 use tollgate::opening::{self, Opened};
 use tollgate::outside::clock::Clock;
+use tollgate::replay::report::{Occasion, Results, table};
+use tollgate::replay::transport::{Came, Talk, Transport};
+use tollgate::replay::values::Values;
+use tollgate::replay::{Cast, Extent, Manner, Stage, Tally, load};
 use tollgate::router::{KnownToken, Looked, Reply, Router};
 use tollgate::settings::Settings;
 
 use crate::gateway::{Gateway, Home};
-use outside::Outside;
 
 const CONFIGURATION: &str = "\
 [server]
@@ -64,9 +64,6 @@ fn put_over(all: &mut toml::Table, own: toml::Table) {
     }
 }
 
-/// How long an answer may take before the script has failed.
-const ANSWER: Duration = Duration::from_secs(20);
-
 fn scripts() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/scripts");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
@@ -77,173 +74,46 @@ fn scripts() -> Vec<PathBuf> {
     scripts
 }
 
-/// What a connection receives.
-#[derive(Debug)]
-pub enum Frame {
-    Text(String),
-    Closed(Option<u16>),
-}
-
-/// One way to hold a conversation.
-pub trait Transport {
-    async fn open(&self) -> Self::Link;
-    type Link: Talk;
-    /// Where mails come.
-    fn outbox(&self) -> &Path;
-}
-
-pub trait Talk {
-    async fn send(&mut self, text: String);
-    async fn send_binary(&mut self, bytes: Vec<u8>);
-    async fn receive(&mut self) -> Frame;
-    /// Whether this transport carries a message; none: the end of a connection.
-    fn hears(&self, _: Option<&str>) -> bool {
-        true
-    }
-    /// Whether a message can be sent at all; if not, its answer is not waited for.
-    fn sends(&self, _: &serde_json::Value) -> bool {
-        true
-    }
-}
-
-pub async fn play<T: Transport>(transport: &T, path: &Path) {
-    let text = std::fs::read_to_string(path).unwrap();
+/// Plays a script once by a way of one's own, and compares everything.
+async fn play<T: Transport>(transport: T, path: &Path, outbox: &Path) {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    let script = Script::parse(&text).unwrap_or_else(|error| panic!("{name}, {error}"));
-    let (mut links, mut memory) = (HashMap::new(), Memory::default());
-    let (mut unsent, mut outside) = (BTreeSet::new(), Outside::default());
-    for step in script.steps {
-        let at = format!("{name}:{}", step.line);
-        match &step.action {
-            Action::Wait(time) => {
-                tokio::time::sleep(*time).await;
-                continue;
-            }
-            Action::Ask(name, words) => {
-                let words = words.iter().map(|word| match word.strip_prefix('$') {
-                    Some(name) => memory.get(name).and_then(|it| it.as_str()).unwrap().to_owned(),
-                    None => word.clone(),
-                });
-                let words: Vec<_> = words.collect();
-                let value = outside.ask(transport.outbox(), &words).await;
-                memory.set(name, value);
-                continue;
-            }
-            _ => {}
-        }
-        if !links.contains_key(&step.link) {
-            links.insert(step.link.clone(), transport.open().await);
-        }
-        if step.action == Action::Close {
-            links.remove(&step.link);
-            continue;
-        }
-        let link = links.get_mut(&step.link).unwrap();
-        if let Action::Send(body) = &step.action {
-            match link.sends(body) {
-                true => unsent.remove(&step.link),
-                false => unsent.insert(step.link.clone()),
-            };
-        }
-        if !unsent.contains(&step.link) {
-            take(link, step.action, &mut memory, &at).await;
-        }
-    }
-}
-
-/// Takes one step on its connection.
-async fn take(link: &mut impl Talk, action: Action, memory: &mut Memory, at: &str) {
-    let heard = match &action {
-        Action::Closed(_) => link.hears(None),
-        Action::Expect(pattern) | Action::Seek(pattern) => {
-            // The end of a session ends its subscriptions.
-            let ended = pattern.get("LOGGED_OUT").is_some();
-            let kind = pattern.get("MESSAGE_TYPE").and_then(|it| it.as_str()).unwrap_or("");
-            link.hears(Some(if ended { "SESSION_ENDED" } else { kind }))
-        }
-        _ => true,
+    let script = Script::parse(&std::fs::read_to_string(path).unwrap());
+    let script = script.unwrap_or_else(|error| panic!("{name}, {error}"));
+    let manner = Manner {
+        verify: true,
+        pace: 1.0,
+        patience: Duration::from_secs(20),
+        outbox: Some(outbox.to_owned()),
     };
-    if !heard {
-        return;
-    }
-    match action {
-        Action::Send(body) => {
-            let text = memory.fill(&body).unwrap_or_else(|wrong| panic!("{at}: {wrong}"));
-            link.send(text).await;
-        }
-        Action::Text(text) => link.send(text).await,
-        Action::Binary(bytes) => link.send_binary(bytes).await,
-        Action::Connect | Action::Close | Action::Wait(_) | Action::Ask(..) => {}
-        Action::Quiet(time) => {
-            let came = tokio::time::timeout(time, link.receive()).await;
-            assert!(came.is_err(), "{at}: {came:?}");
-        }
-        Action::Closed(code) => match next(link, at).await {
-            Frame::Closed(came) => assert!(code.is_none() || code == came, "{at}: {came:?}"),
-            frame => panic!("{at}: expected the end, came {frame:?}"),
-        },
-        Action::Expect(pattern) => match next(link, at).await {
-            Frame::Text(frame) => memory
-                .check(&pattern, &frame)
-                .unwrap_or_else(|wrong| panic!("{at}: {wrong}\n{frame}")),
-            frame => panic!("{at}: expected {pattern}, came {frame:?}"),
-        },
-        Action::Seek(pattern) => loop {
-            match next(link, at).await {
-                Frame::Text(frame) if memory.check(&pattern, &frame).is_ok() => break,
-                Frame::Text(_) => {}
-                frame => panic!("{at}: expected {pattern}, came {frame:?}"),
-            }
-        },
-    }
+    let (values, transport) = (Values::default(), Arc::new(transport));
+    let stage = Stage { name: name.clone(), script: Arc::new(script), values, transport, manner };
+    let casts = [Cast { stage: Arc::new(stage), clients: 1, paced: true }];
+    let once = Extent { rate: None, ramp: Duration::ZERO, duration: None, rounds: None };
+    let tally = Arc::new(Tally::default());
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    load::run(&casts, &once, &tally, stopped).await;
+    let (to, scripts) = (String::new(), Vec::new());
+    let occasion =
+        Occasion { started_ms: 0, to, scripts, rate: None, verify: true, interrupted: false };
+    let report = Results::of(&tally, occasion, Vec::new()).report;
+    assert!(!report.differs() && report.rounds.broken == 0, "{}", table::whole(&report));
 }
 
-async fn next(link: &mut impl Talk, at: &str) -> Frame {
-    let frame = tokio::time::timeout(ANSWER, link.receive()).await;
-    frame.unwrap_or_else(|_| panic!("{at}: nothing came"))
+/// Plays a script as its users do, and compares everything. `scheme`: ws, or http for REST.
+pub fn replay(home: &Home, gateway: &Gateway, scheme: &str, script: &Path) {
+    let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    let (to, outbox) = (format!("{scheme}://{}", gateway.address), home.path().join("outbox"));
+    replay.args(["replay", "--verify", "--timeout", "20s", "--to", &to]);
+    let done = replay.arg("--outbox").arg(outbox).arg(script).output().unwrap();
+    let told = [done.stdout, done.stderr].map(|it| String::from_utf8(it).unwrap());
+    assert!(done.status.success(), "{} over {scheme}\n{}", script.display(), told.join("\n"));
 }
 
-// Over a real socket.
-
-pub struct Sockets(pub SocketAddr, pub PathBuf);
-
-impl Transport for Sockets {
-    type Link = WebSocketStream<TcpStream>;
-    async fn open(&self) -> Self::Link {
-        let stream = TcpStream::connect(self.0).await.unwrap();
-        tokio_tungstenite::client_async(format!("ws://{}/ws", self.0), stream).await.unwrap().0
-    }
-    fn outbox(&self) -> &Path {
-        &self.1
-    }
-}
-
-impl Talk for WebSocketStream<TcpStream> {
-    async fn send(&mut self, text: String) {
-        SinkExt::send(self, Message::text(text)).await.unwrap();
-    }
-    async fn send_binary(&mut self, bytes: Vec<u8>) {
-        SinkExt::send(self, Message::binary(bytes)).await.unwrap();
-    }
-    async fn receive(&mut self) -> Frame {
-        loop {
-            match self.next().await {
-                Some(Ok(Message::Text(text))) => return Frame::Text(text.to_string()),
-                Some(Ok(Message::Close(frame))) => {
-                    return Frame::Closed(frame.map(|it| it.code.into()));
-                }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Frame::Closed(None),
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn every_script_plays_over_a_real_socket() {
+#[test]
+fn every_script_plays_over_a_real_socket() {
     for script in scripts() {
         let (home, gateway) = with_users(&script);
-        play(&Sockets(gateway.address, home.path().join("outbox")), &script).await;
+        replay(&home, &gateway, "ws", &script);
         assert_eq!(gateway.signal("-TERM").0, Some(0));
     }
 }
@@ -264,12 +134,12 @@ fn with_users(script: &Path) -> (Home, Gateway) {
 /// tests.
 const OF_SOCKETS: &[&str] = &["errors.script"];
 
-#[tokio::test]
-async fn every_script_plays_over_rest() {
+#[test]
+fn every_script_plays_over_rest() {
     for script in scripts() {
         if !OF_SOCKETS.iter().any(|name| script.ends_with(name)) {
             let (home, gateway) = with_users(&script);
-            play(&rest::Requests(gateway.address, home.path().join("outbox")), &script).await;
+            replay(&home, &gateway, "http", &script);
         }
     }
 }
@@ -312,7 +182,7 @@ pub struct Routed {
     router: Router,
     caller: Caller,
     known: KnownToken,
-    frames: VecDeque<Frame>,
+    frames: VecDeque<Came>,
 }
 
 impl Routers {
@@ -349,7 +219,14 @@ impl Routers {
 
 impl Transport for Routers {
     type Link = Routed;
-    async fn open(&self) -> Routed {
+    async fn open(&self, _: usize) -> Result<Routed, ClientError> {
+        Ok(self.link())
+    }
+}
+
+impl Routers {
+    /// A connection without a socket.
+    pub fn link(&self) -> Routed {
         let now = self.router.node().clock.now();
         let outbox = Some(Outbox::new(1 << 20));
         let address = IpAddr::from([127, 0, 0, 1]);
@@ -359,9 +236,6 @@ impl Transport for Routers {
             known: KnownToken::default(),
             frames: VecDeque::new(),
         }
-    }
-    fn outbox(&self) -> &Path {
-        self.mails.path()
     }
 }
 
@@ -378,7 +252,7 @@ impl Routed {
         }
         let notices = self.take_rows();
         if !matches!(reply.effect, Effect::Silent) {
-            self.frames.push_back(Frame::Text(reply.frame));
+            self.frames.push_back(Came::Text(reply.frame));
         }
         if let Effect::Release(id, _) = reply.effect {
             node.replica.feed.release(&self.outbox(), id);
@@ -390,7 +264,7 @@ impl Routed {
 
     fn take_rows(&mut self) -> Vec<Notice> {
         let mail = self.outbox().take();
-        self.frames.extend(mail.frames.into_iter().map(Frame::Text));
+        self.frames.extend(mail.frames.into_iter().map(Came::Text));
         mail.notices
     }
 
@@ -405,17 +279,17 @@ impl Routed {
             let logged_out = serde_json::json!({"LOGGED_OUT": true});
             for name in self.router.node().replica.feed.close_all(&self.outbox(), None) {
                 let frame = protocol::envelope::encode("LOGOFF_ACK", Some(&name), &logged_out);
-                self.frames.push_back(Frame::Text(frame));
+                self.frames.push_back(Came::Text(frame));
             }
             let ended = protocol::envelope::encode("SESSION_ENDED", None, &reason.details(0));
-            self.frames.push_back(Frame::Text(ended));
-            self.frames.push_back(Frame::Closed(Some(reason.row().1)));
+            self.frames.push_back(Came::Text(ended));
+            self.frames.push_back(Came::Closed(Some(reason.row().1)));
         }
     }
 }
 
 impl Talk for Routed {
-    async fn send(&mut self, text: String) {
+    async fn send(&mut self, text: String) -> Result<(), ClientError> {
         let now = self.router.node().clock.now();
         let looked = self.router.look(&self.caller, &mut self.known, &text, now);
         let reply = match looked {
@@ -423,17 +297,22 @@ impl Talk for Routed {
             Looked::InTurn => self.router.serve(self.caller.clone(), text).await,
         };
         self.take_reply(reply);
+        Ok(())
     }
-    async fn send_binary(&mut self, _: Vec<u8>) {
-        self.frames.push_back(Frame::Closed(Some(1003)));
+
+    async fn send_binary(&mut self, _: Vec<u8>) -> Result<(), ClientError> {
+        self.frames.push_back(Came::Closed(Some(1003)));
+        Ok(())
     }
-    async fn receive(&mut self) -> Frame {
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came> {
         loop {
             if let Some(frame) = self.frames.pop_front() {
-                return frame;
+                return Poll::Ready(frame);
             }
-            let outbox = self.outbox();
-            std::future::poll_fn(|context| outbox.poll_due(context)).await;
+            if self.outbox().poll_due(context).is_pending() {
+                return Poll::Pending;
+            }
             let notices = self.take_rows();
             self.take_notices(notices);
         }
@@ -443,6 +322,8 @@ impl Talk for Routed {
 #[tokio::test]
 async fn every_script_plays_through_the_router() {
     for script in scripts() {
-        play(&Routers::start(&script).await, &script).await;
+        let routers = Routers::start(&script).await;
+        let mails = routers.mails.path().to_owned();
+        play(routers, &script, &mails).await;
     }
 }
