@@ -1,15 +1,10 @@
 //! What is counted: names and units of all metrics, in one place.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use protocol::NackCode;
 
-use crate::messages::Handler;
-
-/// Upper bounds of the histograms' buckets, in seconds.
-pub const BUCKETS: &[f64] = &[
-    0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.005, 0.01,
-    0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+use crate::messages::{self, Handler};
+pub use crate::timings::BUCKETS;
 
 /// How a metric is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +43,7 @@ const fn metric(
 pub static METRICS: [Metric; 15] = [
     metric("tollgate_connections", Kind::Gauge, &[], "open sockets"),
     metric("tollgate_sessions", Kind::Gauge, &[], "sessions that this node knows"),
-    metric(
-        "tollgate_message_seconds",
-        Kind::Seconds,
-        &["message_type"],
-        "serving one message, by type",
-    ),
+    metric(SERVED, Kind::Seconds, &["message_type"], "serving one message, by type"),
     metric(
         "tollgate_refused_total",
         Kind::Counter,
@@ -99,11 +89,21 @@ pub fn describe() {
     }
 }
 
-/// A message was served.
-pub fn served(row: &Handler, seconds: f64) {
-    let make = || histogram!("tollgate_message_seconds", "message_type" => row.name);
-    row.seconds.get_or_init(make).record(seconds);
+/// Messages of one kind were served, so many in so many seconds together.
+pub fn served(row: &Handler, count: u32, seconds: f64) {
+    row.timings.add(count, seconds);
 }
+
+/// Writes the times of all messages, beside what the recorder has.
+pub fn write_served(out: &mut String) {
+    let Some(metric) = METRICS.iter().find(|metric| metric.name == SERVED) else { return };
+    out.push_str(&format!("# HELP {SERVED} {}\n# TYPE {SERVED} histogram\n", metric.text));
+    for row in &messages::TABLE {
+        row.timings.write(out, SERVED, "message_type", row.name);
+    }
+}
+
+const SERVED: &str = "tollgate_message_seconds";
 
 /// A message was refused.
 pub fn refused(row: Option<&Handler>, code: NackCode) {

@@ -45,6 +45,7 @@ pub mod store;
 pub mod strength;
 pub mod templates;
 pub mod throttle;
+pub mod timings;
 pub mod upkeep;
 pub mod user_event;
 pub mod watch;

@@ -50,7 +50,7 @@ mod resources_request;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use protocol::{Envelope, Nack};
 use schemars::{JsonSchema, Schema};
@@ -62,6 +62,7 @@ use crate::details;
 use crate::node::Node;
 use crate::presence::Presence;
 use crate::realm::Millis;
+use crate::timings::Timings;
 
 /// Who may send a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,8 +159,8 @@ type Served<'a> = Pin<Box<dyn Future<Output = Result<String, Nack>> + Send + 'a>
 pub enum Serve {
     /// In its turn; the answer is the root of the ack as JSON.
     InTurn(for<'a> fn(&'a Call, Option<String>) -> Served<'a>),
-    /// At once: name and SOURCE_REF of the ack go in, the whole frame comes out.
-    AtOnce(fn(&Ask<'_>, Option<&str>) -> Result<String, Nack>),
+    /// At once: the ack, with this SOURCE_REF, is written to the end of what is to be sent.
+    AtOnce(fn(&Ask<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>),
 }
 
 /// One row of the table.
@@ -178,7 +179,7 @@ pub struct Handler {
     pub told: bool,
     pub serve: Serve,
     /// The histogram of its times, looked up once.
-    pub seconds: OnceLock<metrics::Histogram>,
+    pub timings: Timings,
     /// JSON Schemas of DETAILS and of the ack.
     pub schemas: fn() -> (Schema, Schema),
 }
@@ -199,7 +200,7 @@ impl Handler {
             entity: M::ENTITY,
             told: M::TOLD,
             serve: Serve::InTurn(serve::<M>),
-            seconds: OnceLock::new(),
+            timings: Timings::new(),
             schemas: || (schemars::schema_for!(M), schemars::schema_for!(M::Ack)),
         }
     }
@@ -219,7 +220,7 @@ impl Handler {
             entity: false,
             told: false,
             serve: Serve::AtOnce(answer::<P>),
-            seconds: OnceLock::new(),
+            timings: Timings::new(),
             schemas: || (schemars::schema_for!(P), schemars::schema_for!(P::Ack)),
         }
     }
@@ -233,9 +234,14 @@ fn serve<M: Message>(call: &Call, details: Option<String>) -> Served<'_> {
     })
 }
 
-fn answer<P: Prompt>(ask: &Ask<'_>, source_ref: Option<&str>) -> Result<String, Nack> {
+fn answer<P: Prompt>(
+    ask: &Ask<'_>,
+    source_ref: Option<&str>,
+    out: &mut Vec<u8>,
+) -> Result<(), Nack> {
     details::only(ask.envelope.details.map(|details| details.get()), P::FIELDS)?;
-    Ok(protocol::envelope::encode(P::ACK, source_ref, &P::now(ask)?))
+    protocol::envelope::encode_into(out, P::ACK, source_ref, &P::now(ask)?);
+    Ok(())
 }
 
 /// Every message, the most frequent first.

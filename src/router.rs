@@ -51,16 +51,19 @@ impl Router {
         &self.node
     }
 
-    /// Answers a frame at once if it is malformed or may overtake others.
+    /// Answers a frame at once if it is malformed or may overtake others. The answer of one that
+    /// may is written to the end of `out`.
     pub fn look(
         &self,
         caller: &Caller,
         known: &mut KnownToken,
         frame: &str,
         now: Millis,
+        out: &mut Vec<u8>,
     ) -> Looked {
-        let watch = stopwatch();
-        let envelope = match self.decode(frame) {
+        let settings = self.node.settings();
+        let decoded = Envelope::decode(frame, settings.server.limits.json_depth);
+        let envelope = match decoded.map_err(|malformed| malformed.nack()) {
             Ok(envelope) => envelope,
             Err(nack) => {
                 let source_ref = protocol::envelope::source_ref_of(frame);
@@ -75,21 +78,39 @@ impl Router {
         let Serve::AtOnce(serve) = row.serve else { return Looked::InTurn };
         let speaker = self.speaker(caller, Some(known), &envelope, now);
         let session = speaker.as_ref().ok();
+        let start = out.len();
         let served = self.permit(row, &envelope, &speaker).and_then(|()| {
             let ask = Ask { node: &self.node, caller, session, envelope: &envelope, now };
-            let served = catch_unwind(AssertUnwindSafe(|| serve(&ask, source_ref)));
+            let served = catch_unwind(AssertUnwindSafe(|| serve(&ask, source_ref, out)));
             served.unwrap_or_else(|_| Err(internal(row.name)))
         });
-        let reply = match served {
-            Ok(frame) => Reply { frame, ..Reply::default() },
+        let bind = unbound(caller, session);
+        match served {
+            Ok(()) => Looked::Written(row, bind),
             Err(nack) => {
+                out.truncate(start);
                 let user = session.map(|session| &session.user_name);
                 self.note(row, caller, user, &nack);
-                self.refuse(Some(row), source_ref, &nack, caller, user)
+                let reply = self.refuse(Some(row), source_ref, &nack, caller, user);
+                counts::served(row, 1, 0.0);
+                Looked::Answered(Reply { bind, ..reply })
             }
-        };
-        counts::served(row, watch.elapsed_secs());
-        Looked::Answered(Reply { bind: unbound(caller, session), ..reply })
+        }
+    }
+
+    /// Serves a frame as [`Router::look`] and [`Router::serve`] would, for whoever has one at a
+    /// time.
+    pub async fn answer(&self, caller: Caller, known: &mut KnownToken, frame: String) -> Reply {
+        let (watch, mut out) = (stopwatch(), Vec::new());
+        match self.look(&caller, known, &frame, self.node.clock.now(), &mut out) {
+            Looked::Written(row, bind) => {
+                counts::served(row, 1, watch.elapsed_secs());
+                let frame = String::from_utf8(out).unwrap_or_default();
+                Reply { frame, bind, ..Reply::default() }
+            }
+            Looked::Answered(reply) => reply,
+            Looked::InTurn => self.serve(caller, frame).await,
+        }
     }
 
     /// Serves a frame in its turn.
@@ -107,7 +128,7 @@ impl Router {
             Call::new(self.node.clone(), caller.clone(), session.clone(), row.name, now, root);
         let served = AssertUnwindSafe(serve(&call, details)).catch_unwind().await;
         let served = served.unwrap_or_else(|_| Err(internal(row.name)));
-        counts::served(row, watch.elapsed_secs());
+        counts::served(row, 1, watch.elapsed_secs());
         let Answered { effect, bind, about, commanded } = call.into_answer();
         let bind = bind.or(binds.filter(|session| !session.is_over()));
         let user = about.as_ref().or(session.as_ref().map(|session| &session.user_name));
@@ -255,9 +276,7 @@ impl Router {
         now: Millis,
     ) -> Result<Arc<Presence>, Nack> {
         if let (Some(bound), Some(known)) = (&caller.bound, &known)
-            && known.epoch == bound.epoch()
-            && !known.token.is_empty()
-            && dice::same(&known.token, token)
+            && known.is(token, bound.epoch())
         {
             return Ok(bound.clone());
         }
@@ -274,7 +293,7 @@ impl Router {
         // The former token of a refreshed session dies with its grace: it is looked up every time.
         let mine = caller.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &presence));
         if let Some(known) = known.filter(|_| current && mine) {
-            *known = KnownToken { token: token.into(), epoch: presence.epoch() };
+            known.learn(token, presence.epoch());
         }
         Ok(presence)
     }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::feed::row::{DataRow, Field};
@@ -20,7 +20,7 @@ pub type Place = (String, u16);
 /// DETAILS of EVENT_HEARTBEAT_ACK, ready to be written: the orders in which hosts are named.
 #[derive(Debug)]
 pub struct Listing {
-    orders: [Arc<RawValue>; ORDERS],
+    orders: [Box<RawValue>; ORDERS],
     rows: Services,
 }
 
@@ -31,6 +31,26 @@ const ORDERS: usize = 16;
 pub struct ServiceBoard {
     known: Mutex<Known>,
     listing: ArcSwap<Listing>,
+}
+
+/// One order of the listing, to be written. It borrows: a count that all sockets share would go
+/// from core to core.
+pub struct Offer {
+    listing: Guard<Arc<Listing>>,
+    order: usize,
+}
+
+impl Serialize for Offer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.listing.orders[self.order].serialize(serializer)
+    }
+}
+
+impl Offer {
+    /// The text.
+    pub fn json(&self) -> &str {
+        self.listing.orders[self.order].get()
+    }
 }
 
 /// What a listing is made of.
@@ -85,9 +105,8 @@ impl ServiceBoard {
     }
 
     /// DETAILS of a heartbeat's answer; a session always gets the same order.
-    pub fn details(&self, session: SessionNo) -> Arc<RawValue> {
-        let listing = self.listing.load();
-        listing.orders[session.0 as usize % ORDERS].clone()
+    pub fn details(&self, session: SessionNo) -> Offer {
+        Offer { listing: self.listing.load(), order: session.0 as usize % ORDERS }
     }
 
     /// The rows of the data source SERVICES.
@@ -112,7 +131,7 @@ impl ServiceBoard {
         let mut known = self.known.lock();
         change(&mut known);
         let (old, new) = (self.listing.load_full(), known.listing());
-        let same = |(a, b): (&Arc<RawValue>, &Arc<RawValue>)| a.get() == b.get();
+        let same = |(a, b): (&Box<RawValue>, &Box<RawValue>)| a.get() == b.get();
         let health =
             |rows: &Services| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
         if old.orders.iter().zip(&new.orders).all(same) && health(&old.rows) == health(&new.rows) {

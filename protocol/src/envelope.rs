@@ -1,5 +1,7 @@
 //! The envelope: one JSON object a frame, decoded without copying and encoded in one pass.
 
+mod flat;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -69,6 +71,13 @@ impl<'a> Envelope<'a> {
     /// Decodes one frame. Refuses duplicate keys at any level, nesting deeper than `depth_max`,
     /// bad escapes and numbers that no double can hold.
     pub fn decode(frame: &'a str, depth_max: usize) -> Result<Self, Malformed> {
+        match flat::read(frame) {
+            Some(envelope) => Ok(envelope),
+            None => Self::decode_long(frame, depth_max),
+        }
+    }
+
+    fn decode_long(frame: &'a str, depth_max: usize) -> Result<Self, Malformed> {
         let mut json = serde_json::Deserializer::from_str(frame);
         let envelope = json
             .deserialize_map(Root { depth_max })
@@ -304,9 +313,20 @@ impl<'de> Visitor<'de> for Walk {
 /// serialise as an object.
 pub fn encode(message_type: &str, source_ref: Option<&str>, body: &impl Serialize) -> String {
     let mut out = Vec::with_capacity(192);
-    head(&mut out, message_type, source_ref);
+    encode_into(&mut out, message_type, source_ref, body);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// The same, at the end of what is there already.
+pub fn encode_into(
+    out: &mut Vec<u8>,
+    message_type: &str,
+    source_ref: Option<&str>,
+    body: &impl Serialize,
+) {
+    head(out, message_type, source_ref);
     let start = out.len();
-    if serde_json::to_writer(&mut out, body).is_err() || out.get(start) != Some(&b'{') {
+    if serde_json::to_writer(&mut *out, body).is_err() || out.get(start) != Some(&b'{') {
         out.truncate(start);
         out.extend_from_slice(b"{}");
     }
@@ -314,7 +334,6 @@ pub fn encode(message_type: &str, source_ref: Option<&str>, body: &impl Serializ
     if out.len() == start + 2 {
         out.remove(start);
     }
-    String::from_utf8(out).unwrap_or_default()
 }
 
 /// The beginning of every reply, `{"MESSAGE_TYPE":"X","SOURCE_REF":…`, to which members are added.

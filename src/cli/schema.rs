@@ -6,11 +6,13 @@ use serde_json::json;
 
 use crate::documents::{asyncapi, openapi};
 use crate::messages;
+use crate::replay::report::Report;
 
 /// Which document.
 #[derive(Args)]
 pub(super) struct Schema {
-    /// openapi (REST), asyncapi (WebSocket), or a MESSAGE_TYPE for its two JSON Schemas
+    /// openapi (REST), asyncapi (WebSocket), report (what replay --json writes), or a MESSAGE_TYPE
+    /// for its two JSON Schemas
     #[arg(value_name = "DOCUMENT")]
     document: String,
 }
@@ -20,12 +22,13 @@ impl Schema {
         let document = match self.document.as_str() {
             "openapi" => openapi::document(),
             "asyncapi" => asyncapi::document(),
+            "report" => schemars::schema_for!(Report).to_value(),
             name => match messages::find(name) {
                 Some(row) => {
                     let (request, reply) = (row.schemas)();
                     json!({ "REQUEST": request, "REPLY": reply })
                 }
-                None => bail!("{name} is neither openapi, asyncapi nor a MESSAGE_TYPE"),
+                None => bail!("{name} is neither openapi, asyncapi, report nor a MESSAGE_TYPE"),
             },
         };
         println!("{}", serde_json::to_string_pretty(&document)?);

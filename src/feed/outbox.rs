@@ -107,6 +107,11 @@ impl Outbox {
         }
     }
 
+    /// Whether there may be something to take.
+    pub fn is_due(&self) -> bool {
+        self.due.load(Ordering::Acquire)
+    }
+
     /// Ready when there may be something to take.
     pub fn poll_due(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.due.load(Ordering::Acquire) {

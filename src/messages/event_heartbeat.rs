@@ -1,14 +1,12 @@
 //! EVENT_HEARTBEAT: a sign of life, answered with the services to connect to (S2, "Heartbeat").
 
-use std::sync::Arc;
-
 use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::{Access, Ask, Prompt};
 use crate::call::no_session;
+use crate::services::Offer;
 
 /// No fields; on a bound socket USER_NAME at the root is enough.
 #[derive(JsonSchema)]
@@ -19,7 +17,7 @@ pub struct Heartbeat {}
 pub struct Ack {
     #[serde(rename = "DETAILS")]
     #[schemars(with = "Details")]
-    details: Arc<RawValue>,
+    details: Offer,
 }
 
 /// What DETAILS holds; it is kept as text, ready to be written.

@@ -22,6 +22,8 @@ use crate::settings::Limits;
 const READ_BYTES: usize = 2 * 1024;
 /// Answers to pings and to a close.
 const CONTROL_BYTES: usize = 16 * 1024;
+/// The longest head of a frame.
+const HEAD_MAX: usize = 10;
 /// The first bytes of a final text frame and the whole of a ping, unmasked as servers send.
 const TEXT: u8 = 0x81;
 const PING: [u8; 2] = [0x89, 0];
@@ -33,6 +35,8 @@ pub struct Frames {
     out: Vec<u8>,
     /// Bytes of them that are written.
     written: usize,
+    /// What the last flush came to, as room for the next.
+    usual: u16,
     out_max: usize,
     /// tungstenite may have an answer that is not flushed.
     answering: bool,
@@ -57,7 +61,15 @@ impl Frames {
             WebSocketStream::from_partially_read(stream, early.to_vec(), role, config).await
         };
         let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
-        Self { socket, out: Vec::new(), written: 0, out_max, answering: false, closing: false }
+        Self {
+            socket,
+            out: Vec::new(),
+            written: 0,
+            usual: 0,
+            out_max,
+            answering: false,
+            closing: false,
+        }
     }
 
     /// The next message. Not to be called while [`Frames::poll_flush`] is not through.
@@ -75,25 +87,41 @@ impl Frames {
 
     /// Adds a text frame to what is written with the next flush.
     pub fn text(&mut self, text: &str) -> Result<(), CloseReason> {
+        self.text_by(text.len(), |out| out.extend_from_slice(text.as_bytes()))
+    }
+
+    /// Adds a text frame that is made in its place, of about this length. It holds UTF-8; none is
+    /// sent if nothing is made.
+    pub fn text_by<R>(
+        &mut self,
+        length: usize,
+        make: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> Result<R, CloseReason> {
         // One frame is always taken, however large: its work is done.
         if self.out.len() > self.out_max {
             return Err(CloseReason::SlowConsumer);
         }
-        self.out.reserve(text.len() + 10);
-        self.out.push(TEXT);
-        match (u8::try_from(text.len()), u16::try_from(text.len())) {
-            (Ok(length @ ..126), _) => self.out.push(length),
-            (_, Ok(length)) => {
-                self.out.push(126);
-                self.out.extend_from_slice(&length.to_be_bytes());
+        let usual = if self.out.is_empty() { usize::from(self.usual) } else { 0 };
+        self.out.reserve((length + HEAD_MAX).max(usual));
+        let start = self.out.len();
+        // The head of most frames has this size; others are moved to theirs.
+        self.out.extend_from_slice(&[TEXT, 126, 0, 0]);
+        let body = self.out.len();
+        let made = make(&mut self.out);
+        let length = self.out.len() - body;
+        match (u8::try_from(length), u16::try_from(length)) {
+            (Ok(0), _) => self.out.truncate(start),
+            (Ok(short @ ..126), _) => {
+                self.out[start + 1] = short;
+                self.out.drain(start + 2..body);
             }
+            (_, Ok(usual)) => self.out[start + 2..body].copy_from_slice(&usual.to_be_bytes()),
             _ => {
-                self.out.push(127);
-                self.out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+                self.out[start + 1] = 127;
+                self.out.splice(start + 2..body, (length as u64).to_be_bytes());
             }
         }
-        self.out.extend_from_slice(text.as_bytes());
-        Ok(())
+        Ok(made)
     }
 
     /// Adds a ping.
@@ -128,6 +156,7 @@ impl Frames {
             let stream = Pin::new(self.socket.get_mut());
             ready!(stream.poll_flush(context)).map_err(|_| CloseReason::Gone)?;
         }
+        self.usual = u16::try_from(self.out.len()).unwrap_or_default();
         (self.out, self.written) = (Vec::new(), 0);
         self.poll_answer(context)
     }

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use super::http::{HEAD_BYTES, HEAD_WAIT, plain};
+use crate::counts;
 use crate::node::Node;
 
 /// Requests served at once.
@@ -72,7 +73,9 @@ fn answer(
     match request.uri().path() {
         "/metrics" => {
             metrics::gauge!("tollgate_sessions").set(node.replica.presences.len() as f64);
-            plain(StatusCode::OK, recorded.render())
+            let mut all = recorded.render();
+            counts::write_served(&mut all);
+            plain(StatusCode::OK, all)
         }
         "/health/live" => plain(StatusCode::OK, "live\n"),
         "/health/ready" => match not_ready(node) {

@@ -19,7 +19,7 @@ use crate::call::Caller;
 use crate::feed::Source;
 use crate::messages::{self, Handler};
 use crate::realm::Millis;
-use crate::router::{KnownToken, Looked, Reply, Router};
+use crate::router::{KnownToken, Reply, Router};
 
 /// A body must be there in this time.
 const BODY_WAIT: Duration = Duration::from_secs(10);
@@ -160,11 +160,7 @@ impl Route {
 
 /// Serves a frame as a socket would.
 pub(super) async fn serve(router: &Router, caller: Caller, frame: String) -> Reply {
-    let now = router.node().clock.now();
-    match router.look(&caller, &mut KnownToken::default(), &frame, now) {
-        Looked::Answered(reply) => reply,
-        Looked::InTurn => router.serve(caller, frame).await,
-    }
+    router.answer(caller, &mut KnownToken::default(), frame).await
 }
 
 async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes, Refused> {

@@ -74,10 +74,7 @@ async fn upgrade(
     let socket = Frames::new(stream, &early, &router.node().settings().server.limits).await;
     drop(early);
     // A task of its own: this one still holds the memory of the handshake.
-    tokio::spawn(async move {
-        websocket::serve(socket, router, address).await;
-        drop(place);
-    });
+    tokio::spawn(websocket::serve(socket, router, address, place));
 }
 
 fn asks_for_websocket(headers: &HeaderMap) -> bool {

@@ -4,6 +4,10 @@
 //! While a write is stuck nothing is read and nothing is taken from the outbox, so that a slow
 //! reader holds up nobody but himself.
 
+mod alarm;
+mod batch;
+mod bound;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::IpAddr;
@@ -17,6 +21,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::frames::Frames;
 use crate::call::{Caller, Effect};
+use crate::connections::Place;
 use crate::counts;
 use crate::feed::{Notice, Outbox};
 use crate::link::{CloseReason, Link, LinkLimits, OnText, OnTime};
@@ -25,6 +30,8 @@ use crate::presence::Presence;
 use crate::realm::{Millis, SessionNo};
 use crate::router::{KnownToken, Looked, Reply, Router};
 use crate::settings::ShutdownClose;
+use alarm::Alarm;
+use batch::Batch;
 
 type Busy = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
@@ -43,22 +50,47 @@ struct Pump {
     notices: VecDeque<Notice>,
     /// Sessions other than the bound one that have subscriptions here.
     heard: Vec<Arc<Presence>>,
-    timer: Pin<Box<tokio::time::Sleep>>,
+    alarm: Alarm,
+    /// The outbox wakes this task by itself.
+    listening: bool,
     stuck: bool,
+    /// The time when this turn began.
+    at: Millis,
+    batch: Batch,
+    limits: Limits,
 }
 
+/// How much may wait for its turn.
+#[derive(Clone, Copy)]
+struct Limits {
+    waiting: usize,
+    waiting_bytes: usize,
+}
+
+/// Room for the answer of a heartbeat.
+const ANSWER_ROOM: usize = 384;
 /// A peer gets this long to take the last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// GUIs come back spread over this time.
 const SPREAD_MS: u64 = 10_000;
 
-/// Serves one socket until it ends.
-pub async fn serve(socket: Frames, router: Router, address: IpAddr) {
-    metrics::gauge!("tollgate_connections").increment(1);
+/// Serves one socket until it ends, and holds its place.
+pub fn serve(
+    socket: Frames,
+    router: Router,
+    address: IpAddr,
+    place: Arc<Place>,
+) -> impl Future<Output = ()> + Send {
+    // Made here and captured: what an async function takes lies in its future twice.
     let mut pump = Pump::new(socket, router, address);
-    let reason = pump.run().await;
-    pump.end(reason).await;
-    metrics::gauge!("tollgate_connections").decrement(1);
+    async move {
+        metrics::gauge!("tollgate_connections").increment(1);
+        let reason = pump.run().await;
+        // Elsewhere: an open socket has no room for its end.
+        Box::pin(pump.end(reason)).await;
+        metrics::gauge!("tollgate_connections").decrement(1);
+        drop(place);
+    }
 }
 
 impl Pump {
@@ -84,8 +116,15 @@ impl Pump {
             busy: None,
             notices: VecDeque::new(),
             heard: Vec::new(),
-            timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            alarm: Alarm::due(),
+            listening: false,
             stuck: false,
+            at: now,
+            batch: Batch::new(),
+            limits: Limits {
+                waiting: limits.calls_in_flight_per_connection,
+                waiting_bytes: limits.message_bytes,
+            },
             router,
         }
     }
@@ -104,6 +143,9 @@ impl Pump {
 
     /// Does everything that can be done now; replies of one read leave in one flush.
     fn turn(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
+        let (now, watch) = self.router.node().clock.start();
+        self.at = now;
+        self.batch.begin(watch);
         if self.stuck && !self.flush(context)? {
             return self.keep_time(context);
         }
@@ -126,6 +168,7 @@ impl Pump {
             }
             reads += 1;
         }
+        self.batch.count();
         self.flush(context)?;
         self.keep_time(context)
     }
@@ -179,37 +222,6 @@ impl Pump {
         Ok(())
     }
 
-    /// The socket belongs to this session from now on. Its former subscriptions end; the former
-    /// session lives on.
-    fn bind(&mut self, session: Arc<Presence>) -> Result<(), CloseReason> {
-        if self.caller.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &session)) {
-            return Ok(());
-        }
-        let node = self.router.node().clone();
-        if let Some(former) = self.caller.bound.take() {
-            self.end_subscriptions(None)?;
-            node.replica.presences.unbind(&former, &self.outbox);
-            self.heard.retain(|heard| !Arc::ptr_eq(heard, &former));
-            self.known = KnownToken::default();
-        }
-        let now = node.clock.now();
-        self.link.bind();
-        if node.replica.presences.bind(&session, &self.outbox, now) {
-            node.watch.add(&session, now);
-        }
-        self.caller.bound = Some(session);
-        Ok(())
-    }
-
-    /// A subscription of another session than the bound one must hear of that session's end.
-    fn listen_to(&mut self, session: &Arc<Presence>) {
-        let knows = |known: &Arc<Presence>| Arc::ptr_eq(known, session);
-        if !self.caller.bound.iter().chain(&self.heard).any(knows) {
-            session.listen(&self.outbox);
-            self.heard.push(session.clone());
-        }
-    }
-
     /// Reacts to one notice. The end of the session waits until its last message is answered.
     fn hear(&mut self) -> Result<bool, CloseReason> {
         if self.busy.is_some() {
@@ -237,6 +249,10 @@ impl Pump {
     }
 
     fn push(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+        if self.listening && !self.outbox.is_due() {
+            return Ok(false);
+        }
+        self.listening = true;
         match self.outbox.poll_due(context) {
             Poll::Ready(()) => self.take_mail(),
             Poll::Pending => Ok(false),
@@ -251,22 +267,17 @@ impl Pump {
         for session in over {
             self.end_subscriptions(Some(session))?;
         }
+        self.listening = false;
         let mail = self.outbox.take();
         self.notices.extend(mail.notices);
         mail.frames.into_iter().try_for_each(|frame| self.socket.text(&frame))?;
         Ok(true)
     }
 
-    fn is_bound_to(&self, session: SessionNo) -> bool {
-        self.caller.bound.as_ref().is_some_and(|bound| bound.session == session)
-    }
-
     /// Reads one frame. False when there is none, or when enough messages wait already.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        let limits = &self.router.node().settings().server.limits;
-        if self.waiting.len() >= limits.calls_in_flight_per_connection
-            || self.waiting_bytes >= limits.message_bytes
-        {
+        let Limits { waiting, waiting_bytes } = self.limits;
+        if self.waiting.len() >= waiting || self.waiting_bytes >= waiting_bytes {
             return Ok(false);
         }
         let Poll::Ready(message) = self.socket.poll_read(context) else { return Ok(false) };
@@ -291,7 +302,7 @@ impl Pump {
     }
 
     fn on_text(&mut self, frame: Utf8Bytes) -> Result<(), CloseReason> {
-        let now = self.now();
+        let now = self.at;
         if let Some(bound) = &self.caller.bound {
             bound.live(now);
         }
@@ -301,14 +312,27 @@ impl Pump {
                 let reply = self.router.too_fast(&self.caller, &frame, wait_ms);
                 self.reply(reply)
             }
-            OnText::Serve => match self.router.look(&self.caller, &mut self.known, &frame, now) {
-                Looked::Answered(reply) => self.reply(reply),
-                Looked::InTurn => {
-                    self.waiting_bytes += frame.len();
-                    self.waiting.push_back(frame);
-                    Ok(())
-                }
-            },
+            OnText::Serve => self.look(frame),
+        }
+    }
+
+    /// Answers a message that may overtake others in the place where its answer is sent from; all
+    /// others wait for their turn.
+    fn look(&mut self, frame: Utf8Bytes) -> Result<(), CloseReason> {
+        let Self { router, caller, known, at, .. } = self;
+        let looked =
+            self.socket.text_by(ANSWER_ROOM, |out| router.look(caller, known, &frame, *at, out))?;
+        match looked {
+            Looked::Written(row, bind) => {
+                self.batch.add(row);
+                bind.map_or(Ok(()), |session| self.bind(session))
+            }
+            Looked::Answered(reply) => self.reply(reply),
+            Looked::InTurn => {
+                self.waiting_bytes += frame.len();
+                self.waiting.push_back(frame);
+                Ok(())
+            }
         }
     }
 
@@ -334,11 +358,11 @@ impl Pump {
 
     /// A deadline has changed: the timer looks again.
     fn wake_timer(&mut self) {
-        self.timer.set(tokio::time::sleep(Duration::ZERO));
+        self.alarm.set(self.at, 0);
     }
 
     fn keep_time(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
-        while self.timer.as_mut().poll(context).is_ready() {
+        while self.alarm.is_due(self.at, context) {
             let now = self.now();
             if self.stuck {
                 self.link.writing(true, self.outbox.overflows(), now);
@@ -346,8 +370,7 @@ impl Pump {
             match self.link.on_time(now) {
                 OnTime::Close(reason) => return Err(reason),
                 OnTime::Wait(at) => {
-                    let wait = Duration::from_millis(at.saturating_sub(now).max(1));
-                    self.timer.set(tokio::time::sleep(wait));
+                    self.alarm.set(now, at.saturating_sub(now).max(1));
                 }
                 OnTime::Ping => {
                     self.socket.ping();
@@ -356,14 +379,6 @@ impl Pump {
             }
         }
         Ok(())
-    }
-
-    fn end_subscriptions(&mut self, session: Option<SessionNo>) -> Result<(), CloseReason> {
-        let ended = self.router.node().replica.feed.close_all(&self.outbox, session);
-        let body = serde_json::json!({ "LOGGED_OUT": true });
-        ended.into_iter().try_for_each(|source_ref| {
-            self.socket.text(&protocol::envelope::encode("LOGOFF_ACK", Some(&source_ref), &body))
-        })
     }
 
     /// The last words (PROTOCOL §5, "How a session ends"), then the end of all that belonged here.

@@ -62,12 +62,22 @@ impl Clock {
 
     /// Milliseconds since 1970, never less than it said before.
     pub fn now(&self) -> u64 {
-        let now = self.reckoned_ms();
+        self.seen(self.reckoned_ms(monotonic()))
+    }
+
+    /// The time never goes back.
+    fn seen(&self, now: u64) -> u64 {
         // Most calls find the last time equal or close: reading is cheaper than writing for all.
         match self.0.last_ms.load(Ordering::Acquire) {
             last if last >= now => last,
             _ => self.0.last_ms.fetch_max(now, Ordering::AcqRel).max(now),
         }
+    }
+
+    /// The time, and a stopwatch that was started at it: one reading of the clock for both.
+    pub fn start(&self) -> (u64, Stopwatch) {
+        let instant = monotonic();
+        (self.seen(self.reckoned_ms(instant)), Stopwatch(instant.into_std()))
     }
 
     /// Reads the wall clock and moves the time by at most 5 ms towards it. To be called about once
@@ -81,7 +91,8 @@ impl Clock {
     /// The time is `at_ms` at least: what is in the log already does not lie in the future. What is
     /// added counts as skew, until the wall clock has caught up.
     pub fn begin_at(&self, at_ms: u64) {
-        let behind = at_ms.saturating_sub(self.reckoned_ms()).cast_signed();
+        let now = self.reckoned_ms(monotonic());
+        let behind = at_ms.saturating_sub(now).cast_signed();
         if behind > 0 {
             self.0.offset_ms.fetch_add(behind, Ordering::AcqRel);
             self.0.skew_ms.store(-behind, Ordering::Relaxed);
@@ -99,15 +110,16 @@ impl Clock {
     }
 
     fn approach(&self, wall_ms: u64) {
-        let skew = wall_ms.cast_signed().saturating_sub(self.reckoned_ms().cast_signed());
+        let skew =
+            wall_ms.cast_signed().saturating_sub(self.reckoned_ms(monotonic()).cast_signed());
         let step = skew.clamp(-SLEW_MAX_MS, SLEW_MAX_MS);
         self.0.offset_ms.fetch_add(step, Ordering::AcqRel);
         self.0.skew_ms.store(skew - step, Ordering::Relaxed);
     }
 
-    fn reckoned_ms(&self) -> u64 {
+    fn reckoned_ms(&self, instant: Instant) -> u64 {
         let since = match self.0.pace {
-            Pace::Wall(start) | Pace::Detached(start) => monotonic().duration_since(start),
+            Pace::Wall(start) | Pace::Detached(start) => instant.duration_since(start),
             Pace::Still => std::time::Duration::ZERO,
         };
         let since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);

@@ -60,6 +60,17 @@ pub(super) fn is_time(number: u64) -> bool {
     (1_500_000_000_000..4_000_000_000_000).contains(&number)
 }
 
+/// Whether a text tells the time of day, which differs every time.
+pub(super) fn tells_time(text: &str) -> bool {
+    let form = |it: &[u8]| {
+        it.iter().enumerate().all(|(at, byte)| match at {
+            2 | 5 => *byte == b':',
+            _ => byte.is_ascii_digit(),
+        })
+    };
+    text.as_bytes().windows("12:34:56".len()).any(form)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +105,12 @@ mod tests {
         ] {
             assert!(!is_secret(name), "{name}");
         }
+    }
+
+    #[test]
+    fn times_are_known_by_their_form() {
+        assert!(tells_time("Sat Nov 28 07:37:23 UTC 2026") && tells_time("2026-11-28T07:37:23Z"));
+        assert!(!tells_time("07:37") && !tells_time("ratio 1:2:3") && is_time(1_790_000_000_000));
     }
 
     #[test]

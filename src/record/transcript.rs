@@ -164,6 +164,9 @@ impl Hiding<'_> {
         if let Some(name) = self.transcript.names.get(&text) {
             return format!("${name}");
         }
+        if self.direction == Direction::Received && secret::tells_time(&text) {
+            self.declare(field);
+        }
         let made_up = self.direction == Direction::Received && secret::is_made_up(&text);
         // What looks like a name of the script cannot be written as it is.
         let confusing = text.starts_with('$') || text == "..";
@@ -221,7 +224,7 @@ mod tests {
                 20,
                 json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH_ACK", "SOURCE_REF": 1,
                 "SESSION_AUTH_TOKEN": "tttttttt1", "USER_ID": "00000000000001USSP0",
-                "EXPIRES": 1_790_000_000_000_u64}),
+                "EXPIRES": 1_790_000_000_000_u64, "DATE": "Sat Nov 28 07:37:23 UTC"}),
             ),
             (
                 Sent,
@@ -237,7 +240,9 @@ mod tests {
         let parsed = Script::parse(&script).unwrap();
         let needs: Vec<_> = parsed.needs().into_iter().map(|(name, _)| name).collect();
         assert_eq!(needs, ["password", "mfa_code", "new_password"]);
-        assert!(parsed.volatile.contains(&"EXPIRES".to_owned()));
+        for field in ["EXPIRES", "DATE"] {
+            assert!(parsed.volatile.contains(&field.to_owned()), "{script}");
+        }
         let actions: Vec<_> = parsed.steps.iter().map(|step| &step.action).collect();
         let pause = Duration::from_millis(1_500);
         assert_eq!(actions[2], &Action::Wait(pause, pause));

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use protocol::NackCode;
 
 use crate::call::Effect;
+use crate::messages::Handler;
+use crate::outside::dice;
 use crate::presence::Presence;
 
 /// What goes back: a frame, and what it does to the connection.
@@ -22,15 +24,33 @@ pub struct Reply {
 
 /// What a look at a frame came to.
 pub enum Looked {
-    /// It is answered.
+    /// Its answer is written; the session to which the connection belongs from now on, if new.
+    Written(&'static Handler, Option<Arc<Presence>>),
+    /// It is answered otherwise.
     Answered(Reply),
     /// It is to be served in its turn.
     InTurn,
 }
 
 /// What a connection remembers of the token it uses, so that the next message need not hash it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct KnownToken {
-    pub(super) token: Box<str>,
-    pub(super) epoch: u32,
+    /// The token lies here, not elsewhere in memory: every heartbeat compares it.
+    token: [u8; dice::TOKEN_LENGTH],
+    /// None is known before the first.
+    epoch: Option<u32>,
+}
+
+impl KnownToken {
+    /// Whether this is the token, and still that of the session.
+    pub(super) fn is(&self, token: &str, epoch: u32) -> bool {
+        self.epoch == Some(epoch) && dice::same(&self.token, token.as_bytes())
+    }
+
+    /// Remembers a token; one of another length is looked up every time.
+    pub(super) fn learn(&mut self, token: &str, epoch: u32) {
+        if let Ok(token) = token.as_bytes().try_into() {
+            *self = Self { token, epoch: Some(epoch) };
+        }
+    }
 }

@@ -54,7 +54,7 @@ pub fn tell(node: &Node, changed: &Changed) {
     }
     node.replica.presences.each(|presence| {
         let details = node.services.details(presence.session);
-        let members = details.get().strip_suffix('}').unwrap_or("{");
+        let members = details.json().strip_suffix('}').unwrap_or("{");
         let frame = format!(
             r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT_ACK","DETAILS":{members},"PUSHED":true}}}}"#
         );

@@ -19,7 +19,10 @@ fn read(path: &Path) -> Value {
 
 #[test]
 fn the_committed_documents_are_those_of_the_table() {
-    for (name, document) in [("openapi", openapi::document()), ("asyncapi", asyncapi::document())] {
+    let report = schemars::schema_for!(tollgate::replay::report::Report).to_value();
+    for (name, document) in
+        [("openapi", openapi::document()), ("asyncapi", asyncapi::document()), ("report", report)]
+    {
         let file = committed(&format!("{name}.json"));
         let fresh = "is stale: cargo run -- schema";
         assert!(

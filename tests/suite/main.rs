@@ -28,6 +28,7 @@ mod passwords;
 mod races;
 mod realm;
 mod reload;
+mod replay;
 mod resets;
 mod rest;
 mod rights;

@@ -22,7 +22,7 @@ use tollgate::replay::report::{Occasion, Results, table};
 use tollgate::replay::transport::{Came, Talk, Transport};
 use tollgate::replay::values::Values;
 use tollgate::replay::{Cast, Extent, Manner, Stage, Tally, load};
-use tollgate::router::{KnownToken, Looked, Reply, Router};
+use tollgate::router::{KnownToken, Reply, Router};
 use tollgate::settings::Settings;
 
 use crate::gateway::{Gateway, Home};
@@ -290,12 +290,8 @@ impl Routed {
 
 impl Talk for Routed {
     async fn send(&mut self, text: String) -> Result<(), ClientError> {
-        let now = self.router.node().clock.now();
-        let looked = self.router.look(&self.caller, &mut self.known, &text, now);
-        let reply = match looked {
-            Looked::Answered(reply) => reply,
-            Looked::InTurn => self.router.serve(self.caller.clone(), text).await,
-        };
+        let (router, caller) = (self.router.clone(), self.caller.clone());
+        let reply = router.answer(caller, &mut self.known, text).await;
         self.take_reply(reply);
         Ok(())
     }

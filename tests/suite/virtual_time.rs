@@ -22,7 +22,7 @@ use tollgate::outside::passwords::Passwords;
 use tollgate::realm::command::NewUser;
 use tollgate::realm::{Command, EndReason, Realm};
 use tollgate::replica::Replica;
-use tollgate::router::{KnownToken, Looked, Reply, Router};
+use tollgate::router::{KnownToken, Reply, Router};
 use tollgate::settings::Settings;
 use tollgate::upkeep;
 
@@ -159,11 +159,8 @@ impl Gui {
         if let Some(bound) = &self.caller.bound {
             bound.live(now);
         }
-        let looked = self.router.look(&self.caller, &mut self.known, &text, now);
-        let Reply { frame, bind, .. } = match looked {
-            Looked::Answered(reply) => reply,
-            Looked::InTurn => self.router.serve(self.caller.clone(), text).await,
-        };
+        let (router, caller) = (self.router.clone(), self.caller.clone());
+        let Reply { frame, bind, .. } = router.answer(caller, &mut self.known, text).await;
         if let (Some(session), Some(outbox)) = (bind, &self.caller.outbox) {
             if node.replica.presences.bind(&session, outbox, now) {
                 node.watch.add(&session, now);

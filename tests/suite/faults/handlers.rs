@@ -1,6 +1,6 @@
 //! A fault in a handler: its message is answered, the connection and the process go on.
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use tollgate::realm::rights::ADMINISTRATION;
 use tollgate::replica::Replica;
 use tollgate::router::Router;
 use tollgate::settings::Settings;
+use tollgate::timings::Timings;
 
 use crate::gateway::{Client, PASSWORD, QUICK};
 
@@ -23,10 +24,10 @@ use crate::gateway::{Client, PASSWORD, QUICK};
 static FAULTY: LazyLock<Vec<Handler>> = LazyLock::new(|| {
     let faulty = |row: &Handler| Handler {
         serve: match row.serve {
-            Serve::AtOnce(_) => Serve::AtOnce(|_, _| panic!("{}", fault())),
+            Serve::AtOnce(_) => Serve::AtOnce(|_, _, _| panic!("{}", fault())),
             Serve::InTurn(_) => Serve::InTurn(|_, _| Box::pin(async { panic!("{}", fault()) })),
         },
-        seconds: OnceLock::new(),
+        timings: Timings::new(),
         ..*row
     };
     TABLE.iter().map(faulty).collect()

@@ -1,0 +1,41 @@
+//! Messages of one kind that were answered in one turn: their time is taken and counted together.
+
+use crate::counts;
+use crate::messages::{Handler, TABLE};
+use crate::outside::clock::{Stopwatch, stopwatch};
+
+/// Messages that are not counted yet.
+pub(super) struct Batch {
+    row: &'static Handler,
+    count: u32,
+    watch: Stopwatch,
+}
+
+impl Batch {
+    /// None.
+    pub(super) fn new() -> Self {
+        Self { row: &TABLE[0], count: 0, watch: stopwatch() }
+    }
+
+    /// A turn begins.
+    pub(super) fn begin(&mut self, watch: Stopwatch) {
+        self.watch = watch;
+    }
+
+    /// A message of this kind was answered.
+    pub(super) fn add(&mut self, row: &'static Handler) {
+        if !std::ptr::eq(row, self.row) {
+            self.count();
+            *self = Self { row, ..Self::new() };
+        }
+        self.count += 1;
+    }
+
+    /// Counts them.
+    pub(super) fn count(&mut self) {
+        if self.count > 0 {
+            counts::served(self.row, self.count, self.watch.elapsed_secs());
+            self.count = 0;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Whose socket it is: the session that it is bound to, and others whose end it must hear of.
+
+use std::sync::Arc;
+
+use super::Pump;
+use crate::link::CloseReason;
+use crate::presence::Presence;
+use crate::realm::SessionNo;
+use crate::router::KnownToken;
+
+impl Pump {
+    /// The socket belongs to this session from now on. Its former subscriptions end; the former
+    /// session lives on.
+    pub(super) fn bind(&mut self, session: Arc<Presence>) -> Result<(), CloseReason> {
+        if self.caller.bound.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &session)) {
+            return Ok(());
+        }
+        let node = self.router.node().clone();
+        if let Some(former) = self.caller.bound.take() {
+            self.end_subscriptions(None)?;
+            node.replica.presences.unbind(&former, &self.outbox);
+            self.heard.retain(|heard| !Arc::ptr_eq(heard, &former));
+            self.known = KnownToken::default();
+        }
+        let now = node.clock.now();
+        self.link.bind();
+        if node.replica.presences.bind(&session, &self.outbox, now) {
+            node.watch.add(&session, now);
+        }
+        self.caller.bound = Some(session);
+        Ok(())
+    }
+
+    /// A subscription of another session than the bound one must hear of that session's end.
+    pub(super) fn listen_to(&mut self, session: &Arc<Presence>) {
+        let knows = |known: &Arc<Presence>| Arc::ptr_eq(known, session);
+        if !self.caller.bound.iter().chain(&self.heard).any(knows) {
+            session.listen(&self.outbox);
+            self.heard.push(session.clone());
+        }
+    }
+
+    pub(super) fn is_bound_to(&self, session: SessionNo) -> bool {
+        self.caller.bound.as_ref().is_some_and(|bound| bound.session == session)
+    }
+
+    pub(super) fn end_subscriptions(
+        &mut self,
+        session: Option<SessionNo>,
+    ) -> Result<(), CloseReason> {
+        let ended = self.router.node().replica.feed.close_all(&self.outbox, session);
+        let body = serde_json::json!({ "LOGGED_OUT": true });
+        ended.into_iter().try_for_each(|source_ref| {
+            self.socket.text(&protocol::envelope::encode("LOGOFF_ACK", Some(&source_ref), &body))
+        })
+    }
+}
