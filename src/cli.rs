@@ -89,7 +89,7 @@ enum Sub {
     Export(export::Export),
     /// Make a store of what `backup` or `export` wrote
     Import(export::Import),
-    Replay(replay::Replay),
+    Replay(Box<replay::Replay>),
     /// Write a message script of a conversation that passes through, or of a browser's recording
     Record(record::Record),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed

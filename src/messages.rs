@@ -155,12 +155,15 @@ pub struct Ask<'a> {
 
 type Served<'a> = Pin<Box<dyn Future<Output = Result<String, Nack>> + Send + 'a>>;
 
+/// Writes the ack of a prompt message.
+type Prompted = fn(&Ask<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
+
 /// How a row serves: typed in, erased out.
 pub enum Serve {
     /// In its turn; the answer is the root of the ack as JSON.
     InTurn(for<'a> fn(&'a Call, Option<String>) -> Served<'a>),
     /// At once: the ack, with this SOURCE_REF, is written to the end of what is to be sent.
-    AtOnce(fn(&Ask<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>),
+    AtOnce(Prompted),
 }
 
 /// One row of the table.

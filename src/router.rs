@@ -2,6 +2,7 @@
 //! messages; it knows no message by name.
 
 mod reply;
+mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::realm::sessions::TokenHash;
 use crate::realm::{Command, EndReason, Millis, Outcome};
 use crate::settings::{AckNaming, NackNaming};
 pub use reply::{KnownToken, Looked, Reply};
+use words::{internal, unknown};
 
 /// The longest REASON: an audit row has to hold it.
 const REASON_MAX: usize = 512;
@@ -384,26 +386,4 @@ fn told(row: &Handler, caller: &Caller, user: Option<&UserName>) {
         let (user, address) = (user.map(UserName::as_str), caller.address);
         tracing::info!(message_type = row.name, code = "OK", user, %address, "done");
     }
-}
-
-fn unknown(message_type: &str) -> Nack {
-    if message_type.is_empty() {
-        return Nack::new(NackCode::NoMessageType, "MESSAGE_TYPE is missing");
-    }
-    let shown: String = message_type.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
-    Nack::new(NackCode::UnknownMessageType, format!("no message is called {shown}"))
-}
-
-/// A fault of ours: the log and the client share a reference, and nothing else.
-fn internal(message_type: &'static str) -> Nack {
-    let reference = dice::reference();
-    tracing::error!(
-        message_type,
-        reference,
-        "a message could not be served: a fault of the gateway"
-    );
-    Nack::new(
-        NackCode::InternalError,
-        format!("a fault of the gateway; its log knows it as {reference}"),
-    )
 }

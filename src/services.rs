@@ -131,10 +131,10 @@ impl ServiceBoard {
         let mut known = self.known.lock();
         change(&mut known);
         let (old, new) = (self.listing.load_full(), known.listing());
-        let same = |(a, b): (&Box<RawValue>, &Box<RawValue>)| a.get() == b.get();
+        let texts = |listing: &Listing| listing.orders.each_ref().map(|it| it.get().to_owned());
         let health =
             |rows: &Services| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
-        if old.orders.iter().zip(&new.orders).all(same) && health(&old.rows) == health(&new.rows) {
+        if texts(&old) == texts(&new) && health(&old.rows) == health(&new.rows) {
             return None;
         }
         let changed = Changed { before: old.rows.clone(), now: new.rows.clone() };
@@ -187,7 +187,7 @@ impl Known {
                 rows.insert(reference(&service.name, &it.name, it.port), Arc::new(row));
             }
         }
-        Listing { orders: std::array::from_fn(|turn| self.details(turn).into()), rows }
+        Listing { orders: std::array::from_fn(|turn| self.details(turn)), rows }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -13,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::client::{ClientError, Route};
+use super::stream::Stream;
 
 /// Connections that are passed on at the same time.
 const LINKS_MAX: usize = 1_000;
@@ -66,80 +69,114 @@ pub async fn relay(listener: TcpListener, route: Route, tell: Listener) -> std::
     Ok(())
 }
 
+/// What the client asked for.
+#[derive(Default)]
+struct Wanted {
+    path: String,
+    protocol: Option<HeaderValue>,
+}
+
+type Socket<S> = WebSocketStream<S>;
+
 async fn pass(
     stream: TcpStream,
     route: &Route,
     link: usize,
     tell: &Listener,
 ) -> Result<(), ClientError> {
-    let (mut path, mut protocol) = (String::new(), None);
-    // A browser that names protocols wants one of them.
+    let mut wanted = Wanted::default();
     #[expect(clippy::result_large_err, reason = "the form that the handshake asks for")]
-    let look = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
-        path = request.uri().path_and_query().map_or("/".to_owned(), |it| it.to_string());
-        let named = request.headers().get(SEC_WEBSOCKET_PROTOCOL);
-        let first = named.and_then(|it| it.to_str().ok()).and_then(|it| it.split(',').next());
-        protocol = first.and_then(|first| HeaderValue::from_str(first.trim()).ok());
-        if let Some(protocol) = &protocol {
-            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
-        }
-        Ok(response)
+    let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        Ok(greet(&mut wanted, request, response))
     };
     let mut near = tokio_tungstenite::accept_hdr_async(stream, look).await?;
-    let path = if route.path() == "/" { path } else { route.path().to_owned() };
-    let mut request = format!("ws://{}{path}", route.at()).into_client_request()?;
-    if let Some(protocol) = protocol {
-        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-    }
-    let opened = async {
-        let stream = route.connect(None).await?;
-        Ok::<_, ClientError>(tokio_tungstenite::client_async(request, stream).await?.0)
-    };
-    let mut far = match opened.await {
-        Ok(far) => far,
+    match reach(route, wanted).await {
+        Ok(far) => forward(near, far, link, tell).await,
         Err(error) => {
             let code = CloseCode::from(BAD_GATEWAY);
             let frame = CloseFrame { code, reason: "the gateway was not reached".into() };
             near.close(Some(frame)).await?;
-            return Err(error);
+            Err(error)
         }
-    };
+    }
+}
+
+/// A browser that names protocols wants one of them.
+fn greet(wanted: &mut Wanted, request: &Request, mut response: Response) -> Response {
+    wanted.path = request.uri().path_and_query().map_or("/".to_owned(), |it| it.to_string());
+    let named = request.headers().get(SEC_WEBSOCKET_PROTOCOL);
+    let first = named.and_then(|it| it.to_str().ok()).and_then(|it| it.split(',').next());
+    wanted.protocol = first.and_then(|first| HeaderValue::from_str(first.trim()).ok());
+    if let Some(protocol) = &wanted.protocol {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+    }
+    response
+}
+
+async fn reach(route: &Route, wanted: Wanted) -> Result<Socket<Stream>, ClientError> {
+    let path = if route.path() == "/" { wanted.path } else { route.path().to_owned() };
+    let mut request = format!("ws://{}{path}", route.at()).into_client_request()?;
+    if let Some(protocol) = wanted.protocol {
+        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    let stream = route.connect(None).await?;
+    Ok(tokio_tungstenite::client_async(request, stream).await?.0)
+}
+
+/// Passes frames both ways until one side ends it, and tells the other.
+async fn forward(
+    mut near: Socket<TcpStream>,
+    mut far: Socket<Stream>,
+    link: usize,
+    tell: &Listener,
+) -> Result<(), ClientError> {
     loop {
         tokio::select! {
             message = near.next() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    tell(Passed::Sent { link, text: text.to_string() });
-                    far.send(Message::Text(text)).await?;
-                }
-                Some(Ok(Message::Binary(bytes))) => far.send(Message::Binary(bytes)).await?,
                 Some(Ok(Message::Close(frame))) => {
                     tell(Passed::Left { link });
                     return Ok(ended(far.close(frame).await)?);
                 }
-                Some(Ok(_)) => {}
+                Some(Ok(message)) => {
+                    if let Message::Text(text) = &message {
+                        tell(Passed::Sent { link, text: text.to_string() });
+                    }
+                    hand_on(&mut far, message).await?;
+                }
                 Some(Err(_)) | None => {
                     tell(Passed::Left { link });
                     return Ok(ended(far.close(None).await)?);
                 }
             },
             message = far.next() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    tell(Passed::Received { link, text: text.to_string() });
-                    near.send(Message::Text(text)).await?;
-                }
-                Some(Ok(Message::Binary(bytes))) => near.send(Message::Binary(bytes)).await?,
                 Some(Ok(Message::Close(frame))) => {
                     let code = frame.as_ref().map(|it| it.code.into());
                     tell(Passed::Closed { link, code });
                     return Ok(ended(near.close(frame).await)?);
                 }
-                Some(Ok(_)) => {}
+                Some(Ok(message)) => {
+                    if let Message::Text(text) = &message {
+                        tell(Passed::Received { link, text: text.to_string() });
+                    }
+                    hand_on(&mut near, message).await?;
+                }
                 Some(Err(_)) | None => {
                     tell(Passed::Closed { link, code: None });
                     return Ok(ended(near.close(None).await)?);
                 }
             },
         }
+    }
+}
+
+/// Pings are answered by each side for itself.
+async fn hand_on<S: AsyncRead + AsyncWrite + Unpin>(
+    to: &mut Socket<S>,
+    message: Message,
+) -> Result<(), tungstenite::Error> {
+    match message {
+        Message::Text(_) | Message::Binary(_) => to.send(message).await,
+        _ => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@
 mod alarm;
 mod batch;
 mod bound;
+mod farewell;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -14,22 +15,17 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::frames::Frames;
 use crate::call::{Caller, Effect};
 use crate::connections::Place;
-use crate::counts;
 use crate::feed::{Notice, Outbox};
 use crate::link::{CloseReason, Link, LinkLimits, OnText, OnTime};
-use crate::outside::dice;
 use crate::presence::Presence;
 use crate::realm::{Millis, SessionNo};
 use crate::router::{KnownToken, Looked, Reply, Router};
-use crate::settings::ShutdownClose;
 use alarm::Alarm;
 use batch::Batch;
 
@@ -69,10 +65,6 @@ struct Limits {
 
 /// Room for the answer of a heartbeat.
 const ANSWER_ROOM: usize = 384;
-/// A peer gets this long to take the last words.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-/// GUIs come back spread over this time.
-const SPREAD_MS: u64 = 10_000;
 
 /// Serves one socket until it ends, and holds its place.
 pub fn serve(
@@ -379,28 +371,6 @@ impl Pump {
             }
         }
         Ok(())
-    }
-
-    /// The last words (PROTOCOL §5, "How a session ends"), then the end of all that belonged here.
-    async fn end(&mut self, reason: CloseReason) {
-        let node = self.router.node().clone();
-        let (word, code, _) = reason.row();
-        counts::closed(word);
-        let silent = reason == CloseReason::Gone
-            || (reason == CloseReason::Shutdown
-                && node.settings().server.shutdown_close == ShutdownClose::Drop);
-        let _ = self.end_subscriptions(None);
-        if !silent {
-            let body = reason.details(dice::spread(SPREAD_MS));
-            let _ = self.socket.text(&protocol::envelope::encode("SESSION_ENDED", None, &body));
-            let last_words =
-                self.socket.close(CloseFrame { code: code.into(), reason: word.into() });
-            let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
-        }
-        node.connections.remove(&self.outbox);
-        for session in self.caller.bound.iter().chain(&self.heard) {
-            node.replica.presences.unbind(session, &self.outbox);
-        }
     }
 }
 

@@ -43,8 +43,8 @@ impl Transcript {
     pub fn head(&self, from: &str) -> String {
         let from: String = from.chars().filter(|c| !c.is_control()).collect();
         format!(
-            "# Recorded from {from}. Passwords and tokens are names: `tollgate replay --check` says\n\
-             # which of them need a value from outside.\n~ {VOLATILE}\n"
+            "# Recorded from {from}. Passwords and tokens are names:\n\
+             # `tollgate replay --check` says which of them need a value.\n~ {VOLATILE}\n"
         )
     }
 

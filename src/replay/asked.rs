@@ -1,4 +1,4 @@
-//! What scripts ask of the world (`= name: …`): codes of an authenticator, and what stands in mails.
+//! What scripts ask of the world (`= name: …`): codes of an authenticator, parameters of mails.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,18 +1,17 @@
 //! One client that plays one script: it says what the script says and waits for what it expects.
 
+mod hearing;
+
 use std::collections::BTreeMap;
-use std::future::poll_fn;
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use protocol::script::{Action, Memory, Mismatch, Script, Step, Times};
 use serde_json::Value;
 
 use super::asked::World;
-use super::frame::Heard;
 use super::line::Line;
 use super::tally::Scribe;
 use super::transport::{Talk, Transport};
@@ -269,139 +268,6 @@ impl<'a, T: Transport> Player<'a, T> {
             self.scribe.caused();
         }
         line.talk.send(envelope.to_string()).await.map_err(|_| Stop::Lost)
-    }
-
-    /// Waits until something is found on any connection, at most this long.
-    async fn wait<R>(
-        &mut self,
-        within: Duration,
-        mut found: impl FnMut(&mut Self) -> Option<R>,
-    ) -> Option<R> {
-        if let Some(it) = found(self) {
-            return Some(it);
-        }
-        let mut timer = pin!(tokio::time::sleep(within));
-        poll_fn(|context| {
-            loop {
-                let mut came = false;
-                for line in self.lines.values_mut().filter(|line| !line.is_closed()) {
-                    came |= line.poll(context, &self.scribe);
-                }
-                if came && let Some(it) = found(self) {
-                    return Poll::Ready(Some(it));
-                }
-                if !came {
-                    return timer.as_mut().poll(context).map(|()| None);
-                }
-            }
-        })
-        .await
-    }
-
-    /// The first thing on a connection's inbox that is meant.
-    async fn next(&mut self, link: &str, meant: impl Fn(&Heard) -> bool) -> Option<Heard> {
-        self.wait(self.stage.manner.patience, |player| {
-            let inbox = &mut player.lines.get_mut(link)?.inbox;
-            let at = inbox.iter().position(&meant)?;
-            inbox.remove(at)
-        })
-        .await
-    }
-
-    /// Waits for what a step expects and compares it.
-    async fn compare(&mut self, step: &Step, pattern: &Value) -> Result<(), Stop> {
-        let reply = matches!(step.action, Action::Reply(_));
-        let known = reply.then(|| self.memory.known_in(pattern));
-        let source_ref = known.map(|it| it.get("SOURCE_REF").map(Value::to_string));
-        let differs = |came: &str| {
-            let (path, came) = (String::new(), came.to_owned());
-            Stop::Differs(step.line, Mismatch { path, expected: pattern.to_string(), came })
-        };
-        loop {
-            let meant = |heard: &Heard| match (heard, &source_ref) {
-                (Heard::Frame(frame), Some(wanted)) => {
-                    frame.source_ref.as_deref() == wanted.as_deref()
-                }
-                _ => true,
-            };
-            let frame = match self.next(&step.link, meant).await {
-                None => return Err(differs("nothing in time")),
-                Some(Heard::Closed(_)) => return Err(differs("the end of the connection")),
-                Some(Heard::Frame(frame)) => frame,
-            };
-            self.scribe.count(|counts| counts.compared += 1);
-            let value = serde_json::from_str(&frame.text).unwrap_or(Value::String(frame.text));
-            match (self.memory.check(pattern, &value), &step.action) {
-                (Ok(()), _) => return Ok(()),
-                (Err(_), Action::Seek(_)) => {}
-                (Err(what), Action::Reply(_)) => {
-                    // A recording is compared to its end.
-                    self.differs(step.line, what);
-                    self.memory.learn(pattern, &value);
-                    return Ok(());
-                }
-                (Err(what), _) => return Err(Stop::Differs(step.line, what)),
-            }
-        }
-    }
-
-    /// Waits for a frame of the expected kind, or for a refusal, and learns what the script wants to
-    /// know.
-    async fn follow(&mut self, step: &Step, pattern: &Value) -> Result<(), Stop> {
-        let expected = pattern["MESSAGE_TYPE"].as_str();
-        let meant = |heard: &Heard| match heard {
-            Heard::Closed(_) => true,
-            Heard::Frame(frame) => {
-                expected.is_none_or(|it| *it == *frame.message_type) || frame.refused.is_some()
-            }
-        };
-        let frame = match self.next(&step.link, meant).await {
-            None => {
-                let given_up = self.lines.get_mut(&step.link).map(Line::give_up);
-                self.scribe.unanswered(&given_up.unwrap_or_default());
-                return Err(Stop::Silence);
-            }
-            Some(Heard::Closed(_)) => return Err(Stop::Lost),
-            Some(Heard::Frame(frame)) => frame,
-        };
-        if expected.is_some_and(|it| *it != *frame.message_type) {
-            return Err(Stop::Refused);
-        }
-        if let Ok(value) = serde_json::from_str(&frame.text) {
-            self.memory.learn(pattern, &value);
-        }
-        Ok(())
-    }
-
-    async fn quiet(&mut self, step: &Step, time: Duration) -> Result<(), Stop> {
-        let verify = self.stage.manner.verify;
-        let came = self.wait(time, |player| {
-            let inbox = &player.lines.get(&step.link)?.inbox;
-            inbox.front().filter(|_| verify).map(|heard| format!("{heard:?}"))
-        });
-        match came.await {
-            None => Ok(()),
-            Some(came) => {
-                let (path, expected) = (String::new(), "nothing".to_owned());
-                Err(Stop::Differs(step.line, Mismatch { path, expected, came }))
-            }
-        }
-    }
-
-    async fn closed(&mut self, step: &Step, code: Option<u16>) -> Result<(), Stop> {
-        let verify = self.stage.manner.verify;
-        let meant = |heard: &Heard| verify || matches!(heard, Heard::Closed(_));
-        let came = match self.next(&step.link, meant).await {
-            Some(Heard::Closed(came)) if code.is_none() || code == came => return Ok(()),
-            Some(Heard::Closed(came)) => came.map_or("no code".to_owned(), |it| it.to_string()),
-            Some(Heard::Frame(frame)) => frame.text,
-            None => "nothing in time".to_owned(),
-        };
-        if !verify {
-            return Err(Stop::Lost);
-        }
-        let expected = code.map_or("the end".to_owned(), |code| format!("the end with {code}"));
-        Err(Stop::Differs(step.line, Mismatch { path: String::new(), expected, came }))
     }
 }
 

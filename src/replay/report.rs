@@ -5,6 +5,7 @@ mod plots;
 pub mod table;
 pub mod text;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -204,8 +205,6 @@ impl Results {
     /// Takes what was counted.
     pub fn of(tally: &Tally, occasion: Occasion, series: Vec<Point>) -> Self {
         let Sum { kinds, pushes, lag, opening, counts } = tally.sum();
-        let count =
-            |(name, count): (&Box<str>, &u64)| Count { name: name.to_string(), count: *count };
         let verification = occasion.verify.then(|| {
             let differences = tally.differences.lock();
             let (different, told) = (differences.total, differences.told());
@@ -222,7 +221,7 @@ impl Results {
             messages: kinds.iter().map(|(name, kind)| Message::of(name, kind)).collect(),
             pushes: Pushes {
                 count: pushes.values().sum(),
-                kinds: pushes.iter().map(count).collect(),
+                kinds: Count::all(&pushes),
                 lag: Spread::of(&lag),
             },
             connections: Connections {
@@ -255,15 +254,21 @@ impl Report {
     }
 }
 
+impl Count {
+    fn all(counts: &BTreeMap<Box<str>, u64>) -> Vec<Self> {
+        let one =
+            |(name, count): (_, &u64)| Self { name: String::from(Box::clone(name)), count: *count };
+        counts.iter().map(one).collect()
+    }
+}
+
 impl Message {
     fn of(name: &str, kind: &Kind) -> Self {
-        let refused = kind.refused.iter();
-        let refused = refused.map(|(name, count)| Count { name: name.to_string(), count: *count });
         Self {
             message_type: name.to_owned(),
             sent: kind.sent,
             replies: kind.replies,
-            refused: refused.collect(),
+            refused: Count::all(&kind.refused),
             unanswered: kind.unanswered,
             latency: Spread::of(&kind.corrected),
             service: Spread::of(&kind.service),
@@ -297,6 +302,11 @@ impl Spread {
 }
 
 impl Point {
+    /// So many in it, as a number a second.
+    pub fn rate(&self, count: u64) -> f64 {
+        count as f64 / self.seconds.max(1e-9)
+    }
+
     /// The next second: takes what happened since the last.
     pub fn next(tally: &Tally, last: Duration) -> Self {
         let now = tally.now();

@@ -52,6 +52,8 @@ pub struct Crossing {
     pub fail_if: String,
     /// What was measured: microseconds, a count, a number a second, or a share of 1.
     pub measured: f64,
+    /// Its unit: us, /s, of 1, or none.
+    pub unit: String,
     /// Whether the run fails by it.
     pub crossed: bool,
 }
@@ -119,7 +121,13 @@ impl Threshold {
             Compare::Below => measured < self.limit,
             Compare::AtMost => measured <= self.limit,
         };
-        Crossing { fail_if: self.text.clone(), measured, crossed }
+        let unit = match self.figure {
+            Figure::Time(_) => "us",
+            Figure::PerSecond => "/s",
+            Figure::ErrorShare => "of 1",
+            Figure::Count | Figure::Errors => "",
+        };
+        Crossing { fail_if: self.text.clone(), measured, unit: unit.to_owned(), crossed }
     }
 
     fn measure(&self, report: &Report) -> f64 {

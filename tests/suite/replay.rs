@@ -94,7 +94,8 @@ fn a_difference_names_script_line_and_field() {
     let gateway = home.start();
     let text = format!(
         "> {{\"MESSAGE_TYPE\": \"EVENT_LOGIN_AUTH\", \"DETAILS\": {{\"USER_NAME\": \"admin\", \
-         \"PASSWORD\": \"{PASSWORD}\"}}}}\n\n< {{\"USER_NAME\": \"admin\", \"PROFILE\": [\"OTHER\"]}}\n"
+         \"PASSWORD\": \"{PASSWORD}\"}}}}\n\n\
+         < {{\"USER_NAME\": \"admin\", \"PROFILE\": [\"OTHER\"]}}\n"
     );
     let name = write(&home, "login.script", &text);
     let done = replay(&home, &gateway, &["--verify", &name]).output().unwrap();

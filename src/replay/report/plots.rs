@@ -30,20 +30,25 @@ struct Line {
 pub(super) struct Plot {
     pub title: &'static str,
     pub caption: &'static str,
+    /// The names of its lines and their colours.
+    pub legend: Vec<(&'static str, String)>,
     pub svg: String,
 }
 
 /// All plots that a run has something to show in.
 pub(super) fn plots(results: &Results) -> Vec<Plot> {
-    let series = &results.report.series;
-    let of =
-        |name, colour, value: fn(&Point) -> f64| Line { name, colour, points: over(series, value) };
-    let (sent, got, failed): (fn(&Point) -> f64, fn(&Point) -> f64, fn(&Point) -> f64) = (
-        |it| it.sent as f64 / it.seconds.max(1e-9),
-        |it| it.replies as f64 / it.seconds.max(1e-9),
-        |it| it.errors as f64 / it.seconds.max(1e-9),
-    );
-    let pushed: fn(&Point) -> f64 = |it| it.pushes as f64 / it.seconds.max(1e-9);
+    let mut series = results.report.series.as_slice();
+    if let [whole @ .., last] = series
+        && last.seconds < 0.5
+        && !whole.is_empty()
+    {
+        // The rest of the last second would look like a fall.
+        series = whole;
+    }
+    let of = |name, colour, value: fn(&Point) -> f64| {
+        let points = over(series, value);
+        Line { name, colour, points }
+    };
     let latency = [
         of("max", RED, |it| it.latency.max as f64),
         of("p99", AMBER, |it| it.latency.p99 as f64),
@@ -54,23 +59,34 @@ pub(super) fn plots(results: &Results) -> Vec<Plot> {
         of("p99", AMBER, |it| it.lag.p99 as f64),
         of("p50", GREEN, |it| it.lag.p50 as f64),
     ];
-    let throughput =
-        [of("sent", GREY, sent), of("answered", BLUE, got), of("pushed", GREEN, pushed)];
-    let errors = [of("errors", RED, failed)];
-    let plot = |title, caption, svg: Option<String>| svg.map(|svg| Plot { title, caption, svg });
+    let throughput = [
+        of("sent", GREY, |it| it.rate(it.sent)),
+        of("answered", BLUE, |it| it.rate(it.replies)),
+        of("pushed", GREEN, |it| it.rate(it.pushes)),
+    ];
+    let errors = [of("errors", RED, |it| it.rate(it.errors))];
     let percentiles = percentile_lines(results);
     let all = [
-        plot("Latency", "of each second's answers, logarithmic", timeline(&latency, true)),
-        plot("Throughput", "messages a second", timeline(&throughput, false)),
-        plot("Latency by percentile", "of the whole run", distribution(&percentiles)),
-        plot(
-            "Errors",
-            "refusals, missing answers, lost connections a second",
-            timeline(&errors, false),
-        ),
-        plot("Lag of pushes", "from cause to push, logarithmic", timeline(&lag, true)),
+        plot("Latency", "of each second's answers, logarithmic", &latency, |it| timeline(it, true)),
+        plot("Throughput", "messages a second", &throughput, |it| timeline(it, false)),
+        plot("Latency by percentile", "of the whole run", &percentiles, distribution),
+        plot("Errors", ERRORS, &errors, |it| timeline(it, false)),
+        plot("Lag of pushes", "from cause to push, logarithmic", &lag, |it| timeline(it, true)),
     ];
     all.into_iter().flatten().collect()
+}
+
+const ERRORS: &str = "refusals, missing answers, lost connections a second";
+
+fn plot(
+    title: &'static str,
+    caption: &'static str,
+    lines: &[Line],
+    draw: impl FnOnce(&[Line]) -> Option<String>,
+) -> Option<Plot> {
+    let colour = |RGBColor(red, green, blue): RGBColor| format!("rgb({red},{green},{blue})");
+    let legend = lines.iter().map(|line| (line.name, colour(line.colour))).collect();
+    Some(Plot { title, caption, legend, svg: draw(lines)? })
 }
 
 /// A value over time. Where many seconds become one point, the largest stands for them.
@@ -96,8 +112,14 @@ fn timeline(lines: &[Line], times: bool) -> Option<String> {
         return draw(lines, 0.0..until, 0.0..top, &seconds, &|y| format!("{y}"));
     }
     let least = points().map(|it| it.1).filter(|it| *it > 0.0).fold(f64::INFINITY, f64::min);
+    let shown = |line: &Line| {
+        // A second without any has no place on this axis.
+        let points = line.points.iter().copied().filter(|it| it.1 > 0.0).collect();
+        Line { points, ..*line }
+    };
+    let lines: Vec<_> = lines.iter().map(shown).collect();
     let range = (least * 0.7).max(1.0)..most * 1.6;
-    draw(lines, 0.0..until, range.log_scale(), &seconds, &|y| time(*y))
+    draw(&lines, 0.0..until, range.log_scale(), &seconds, &|y| time(*y))
 }
 
 /// The percentile as the number of nines: 0 is none, 2 is 99 %, 3 is 99.9 %.
@@ -161,11 +183,11 @@ where
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        let words = ("sans-serif", 13).into_font().color(&GREY);
+        let words = ("sans-serif", 16).into_font().color(&GREY);
         let mut chart = ChartBuilder::on(&root)
             .margin(10)
-            .x_label_area_size(26)
-            .y_label_area_size(64)
+            .x_label_area_size(30)
+            .y_label_area_size(76)
             .build_cartesian_2d(xs, ys)
             .ok()?;
         chart
@@ -183,18 +205,8 @@ where
             .ok()?;
         for line in lines {
             let stroke = line.colour.stroke_width(2);
-            let drawn = chart.draw_series(LineSeries::new(line.points.iter().copied(), stroke));
-            drawn.ok()?.label(line.name).legend(move |(x, y)| {
-                PathElement::new(vec![(x, y), (x + 16, y)], line.colour.stroke_width(3))
-            });
+            chart.draw_series(LineSeries::new(line.points.iter().copied(), stroke)).ok()?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .label_font(words)
-            .margin(6)
-            .draw()
-            .ok()?;
         root.present().ok()?;
     }
     Some(svg)

@@ -3,6 +3,7 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
 
+use super::super::threshold::Crossing;
 use super::text::time;
 use super::{Report, Spread};
 
@@ -103,11 +104,15 @@ fn trouble(report: &Report) -> Vec<String> {
     }
     for it in &report.thresholds {
         let word = if it.crossed { "FAILED" } else { "held" };
-        lines.push(format!("{word}: fail if {} (measured {})", it.fail_if, shown(it.measured)));
+        lines.push(format!("{word}: fail if {} (measured {})", it.fail_if, shown(it)));
     }
     lines
 }
 
-fn shown(measured: f64) -> String {
-    if measured.fract() == 0.0 { format!("{measured}") } else { format!("{measured:.4}") }
+fn shown(it: &Crossing) -> String {
+    match it.unit.as_str() {
+        "us" => time(it.measured),
+        "" => format!("{}", it.measured),
+        unit => format!("{:.4} {unit}", it.measured),
+    }
 }

@@ -101,10 +101,11 @@ async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
 #[test]
 fn a_recording_never_replaces_another() {
     let home = Home::new(QUICK);
-    std::fs::write(home.path().join("a.har"), r#"{"log": {"entries": [{"_webSocketMessages": [
-        {"type": "send", "time": 1.5, "opcode": 1, "data": "{\"MESSAGE_TYPE\":\"EVENT_HEARTBEAT\",\"SOURCE_REF\":1}"},
-        {"type": "receive", "time": 1.6, "opcode": 1, "data": "{\"MESSAGE_TYPE\":\"MSG_NACK\",\"SOURCE_REF\":1}"}
-        ]}]}}"#).unwrap();
+    let frame = |kind: &str, time: f64, data: Value| json!({"type": kind, "time": time, "opcode": 1, "data": data.to_string()});
+    let sent = frame("send", 1.5, json!({"MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1}));
+    let came = frame("receive", 1.6, json!({"MESSAGE_TYPE": "MSG_NACK", "SOURCE_REF": 1}));
+    let har = json!({"log": {"entries": [{"_webSocketMessages": [sent, came]}]}});
+    std::fs::write(home.path().join("a.har"), har.to_string()).unwrap();
     let run =
         || tollgate(&home, &["record", "--har", "a.har", "--out", "a.script"]).output().unwrap();
     assert!(run().status.success());

@@ -1,0 +1,28 @@
+//! What the router says by itself.
+
+use protocol::{Nack, NackCode};
+
+use crate::outside::dice;
+
+/// No message has this name.
+pub(super) fn unknown(message_type: &str) -> Nack {
+    if message_type.is_empty() {
+        return Nack::new(NackCode::NoMessageType, "MESSAGE_TYPE is missing");
+    }
+    let shown: String = message_type.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    Nack::new(NackCode::UnknownMessageType, format!("no message is called {shown}"))
+}
+
+/// A fault of ours: the log and the client share a reference, and nothing else.
+pub(super) fn internal(message_type: &'static str) -> Nack {
+    let reference = dice::reference();
+    tracing::error!(
+        message_type,
+        reference,
+        "a message could not be served: a fault of the gateway"
+    );
+    Nack::new(
+        NackCode::InternalError,
+        format!("a fault of the gateway; its log knows it as {reference}"),
+    )
+}
