@@ -1,19 +1,28 @@
-//! What one step costs: decoding, filters, plans, a commit told to many subscribers.
+//! What one step costs: decoding, filters, plans, a commit told to many subscribers, a login.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
 
 use std::hint::black_box;
+use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use protocol::criteria::Value;
-use protocol::{Criteria, Envelope, ProfileName, RightCode, UserName};
+use protocol::{Criteria, Envelope, Password, ProfileName, RightCode, UserName};
 use tokio::runtime::Runtime;
+use tollgate::call::Caller;
 use tollgate::feed::{Feed, Outbox, Quota, Source, Wish};
 use tollgate::log::memory::MemoryLog;
+use tollgate::net::client::Client;
+use tollgate::node::Node;
+use tollgate::opening;
 use tollgate::outside::clock::Clock;
+use tollgate::outside::passwords::Passwords;
 use tollgate::realm::command::{By, NewUser, ProfileWanted, RightWanted, Wanted};
 use tollgate::realm::{Command, Realm, SessionNo};
 use tollgate::replica::Replica;
+use tollgate::router::{KnownToken, Router};
+use tollgate::settings::Settings;
 
 const USERS: usize = 1_000;
 
@@ -65,11 +74,20 @@ fn realm() -> Realm {
 }
 
 fn decode(criterion: &mut Criterion) {
-    let heartbeat = r#"{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":"17","USER_NAME":"JohnWolf",
-        "SESSION_AUTH_TOKEN":"83eLYBnlqjIWt1tqtJhKwTXJj2IL2WA0"}"#;
-    criterion.bench_function("decode heartbeat", |bencher| {
-        bencher.iter(|| Envelope::decode(black_box(heartbeat), 32).map(|it| it.details.is_some()));
-    });
+    let token = "83eLYBnlqjIWt1tqtJhKwTXJj2IL2WA0";
+    let short = format!(
+        r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":17,"SESSION_AUTH_TOKEN":"{token}"}}"#
+    );
+    // White space between lines, and it takes the long way.
+    let long = short.replace(',', ",\n");
+    let details = r#"{"DATASOURCE_NAME":"USER_RIGHTS","CRITERIA_MATCH":"USER_NAME=='u1'"}"#;
+    let logon = format!(r#"{{"MESSAGE_TYPE":"DATA_LOGON","SOURCE_REF":"r","DETAILS":{details}}}"#);
+    for (name, frame) in [("heartbeat", short), ("heartbeat the long way", long), ("logon", logon)]
+    {
+        criterion.bench_function(&format!("decode {name}"), |bencher| {
+            bencher.iter(|| Envelope::decode(black_box(&frame), 32).map(|it| it.details.is_some()));
+        });
+    }
 }
 
 fn criteria(criterion: &mut Criterion) {
@@ -145,5 +163,32 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
     outbox
 }
 
-criterion_group!(gateway, decode, criteria, plan, fan_out);
+/// A whole login by password through the router, with the cheapest hash: what it costs beside it.
+fn login(criterion: &mut Criterion) {
+    let settings = "[store]\nengine = 'memory'\n[security.scrypt]\nlog_n = 1\nr = 1\np = 1\n";
+    let settings = Settings::parse(settings, std::iter::empty()).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let _inside = runtime.enter();
+    let clock = Clock::system();
+    let opened = opening::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+    runtime.block_on(opened.prepare(&settings, None)).unwrap();
+    let password = Password::new("Password-1");
+    let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &password);
+    let new = NewUser { credential: Some(hash.into()), ..NewUser::named(user(1)) };
+    runtime.block_on(opened.replica.submit(Command::AddUsers(vec![new]))).unwrap();
+    let keys = settings.keyring(Path::new("unused")).unwrap();
+    let node = Node::new(settings, opened.replica.clone(), clock.clone(), keys);
+    let (router, address) = (Router::new(node), IpAddr::from([127, 0, 0, 1]));
+    let message = Client::login("u1", &password);
+    criterion.bench_function("login by password, log_n = 1", |bencher| {
+        bencher.iter(|| {
+            let caller = Caller::of_request(address, clock.now());
+            let mut known = KnownToken::default();
+            let reply = runtime.block_on(router.answer(caller, &mut known, message.clone()));
+            assert!(reply.refused.is_none(), "{}", reply.frame);
+        });
+    });
+}
+
+criterion_group!(gateway, decode, criteria, plan, fan_out, login);
 criterion_main!(gateway);

@@ -1,36 +1,42 @@
-//! One socket as frames. Reading, answers to pings and the closing handshake are tungstenite's;
-//! texts and pings leave past its buffer, which would keep the size of the largest of them.
-//!
-//! The two writers never meet in the middle of a frame: while texts are half written nothing is
-//! read, so that tungstenite has nothing to answer; what it has to answer is flushed before texts.
+//! One socket as frames: what came is read in place, what leaves is made in place. An idle socket
+//! holds no buffer for either.
 
+mod reader;
+
+use std::cell::RefCell;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use futures::{Sink, Stream as _};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::stream::Stream;
 use crate::link::CloseReason;
 use crate::settings::Limits;
+pub use reader::Event;
+use reader::Reader;
 
-/// What an idle socket holds to read into.
-const READ_BYTES: usize = 2 * 1024;
-/// Answers to pings and to a close.
-const CONTROL_BYTES: usize = 16 * 1024;
+/// What one read takes at most. The buffer belongs to the thread: a socket uses it while it has its
+/// turn.
+const READ_BYTES: usize = 16 * 1024;
+/// The first byte of a final frame, unmasked as servers send.
+const TEXT: u8 = 0x81;
+const CLOSE: u8 = 0x88;
+const PING: [u8; 2] = [0x89, 0];
+const PONG: u8 = 0x8a;
 /// The longest head of a frame.
 const HEAD_MAX: usize = 10;
-/// The first bytes of a final text frame and the whole of a ping, unmasked as servers send.
-const TEXT: u8 = 0x81;
-const PING: [u8; 2] = [0x89, 0];
+/// The longest words beside a close code.
+const REASON_MAX: usize = 123;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+}
 
 /// One open socket.
 pub struct Frames {
-    socket: WebSocketStream<Stream>,
+    stream: Stream,
+    reader: Reader,
     /// Whole frames that wait to be written; nothing is kept once they are through.
     out: Vec<u8>,
     /// Bytes of them that are written.
@@ -38,51 +44,22 @@ pub struct Frames {
     /// What the last flush came to, as room for the next.
     usual: u16,
     out_max: usize,
-    /// tungstenite may have an answer that is not flushed.
-    answering: bool,
-    /// The peer closes: its answer is the last frame.
-    closing: bool,
+}
+
+/// Takes the frames that came, one by one: how many bytes were used is told to whoever asked.
+pub trait Taker {
+    /// The socket.
+    fn frames(&mut self) -> &mut Frames;
+    /// Takes a frame; false: the next ones have to wait.
+    fn take(&mut self, event: Event<'_>) -> Result<bool, CloseReason>;
 }
 
 impl Frames {
     /// Takes over an upgraded stream; `early` came with the request.
-    pub async fn new(stream: Stream, early: &[u8], limits: &Limits) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BYTES)
-            .write_buffer_size(0)
-            .max_write_buffer_size(CONTROL_BYTES)
-            .max_message_size(Some(limits.message_bytes))
-            .max_frame_size(Some(limits.frame_bytes));
-        let (role, config) = (Role::Server, Some(config));
-        // Early bytes would replace the small buffer: there are hardly ever any.
-        let socket = if early.is_empty() {
-            WebSocketStream::from_raw_socket(stream, role, config).await
-        } else {
-            WebSocketStream::from_partially_read(stream, early.to_vec(), role, config).await
-        };
+    pub fn new(stream: Stream, early: &[u8], limits: &Limits) -> Self {
         let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
-        Self {
-            socket,
-            out: Vec::new(),
-            written: 0,
-            usual: 0,
-            out_max,
-            answering: false,
-            closing: false,
-        }
-    }
-
-    /// The next message. Not to be called while [`Frames::poll_flush`] is not through.
-    pub fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, CloseReason>> {
-        match ready!(Pin::new(&mut self.socket).poll_next(context)) {
-            Some(Ok(message)) => {
-                self.closing |= matches!(message, Message::Close(_));
-                self.answering |= self.closing || matches!(message, Message::Ping(_));
-                Poll::Ready(Ok(message))
-            }
-            Some(Err(error)) => Poll::Ready(Err(fault(&error))),
-            None => Poll::Ready(Err(CloseReason::Gone)),
-        }
+        let reader = Reader::new(early, limits.frame_bytes, limits.message_bytes);
+        Self { stream, reader, out: Vec::new(), written: 0, usual: 0, out_max }
     }
 
     /// Adds a text frame to what is written with the next flush.
@@ -129,6 +106,26 @@ impl Frames {
         self.out.extend_from_slice(&PING);
     }
 
+    /// Adds the pong to a ping with this payload, of at most 125 bytes.
+    pub fn pong(&mut self, payload: &[u8]) {
+        self.control(PONG, payload);
+    }
+
+    fn control(&mut self, first: u8, payload: &[u8]) {
+        self.out.extend_from_slice(&[first, payload.len() as u8]);
+        self.out.extend_from_slice(payload);
+    }
+
+    /// Adds the answer to a close with this payload: its code, if it may be repeated.
+    pub fn answer_close(&mut self, payload: &[u8]) {
+        let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+        match code {
+            Some(1000..=1003 | 1007..=1014 | 3000..=4999) => self.control(CLOSE, &payload[..2]),
+            Some(_) => self.control(CLOSE, &PROTOCOL_ERROR.to_be_bytes()),
+            None => self.control(CLOSE, &[]),
+        }
+    }
+
     /// Bytes that wait to be written.
     pub fn waiting(&self) -> usize {
         self.out.len() - self.written
@@ -136,16 +133,13 @@ impl Frames {
 
     /// Whether nothing waits to be written.
     pub fn is_flushed(&self) -> bool {
-        self.out.is_empty() && !self.answering
+        self.out.is_empty()
     }
 
     /// Writes all that waits; ready when it is through.
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
-        if !self.closing && self.written == 0 {
-            ready!(self.poll_answer(context))?;
-        }
         while self.written < self.out.len() {
-            let stream = Pin::new(self.socket.get_mut());
+            let stream = Pin::new(&mut self.stream);
             match ready!(stream.poll_write(context, &self.out[self.written..])) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(CloseReason::Gone)),
                 Ok(written) => self.written += written,
@@ -153,39 +147,83 @@ impl Frames {
         }
         // TLS may hold back what the socket did not take.
         if self.written > 0 {
-            let stream = Pin::new(self.socket.get_mut());
+            let stream = Pin::new(&mut self.stream);
             ready!(stream.poll_flush(context)).map_err(|_| CloseReason::Gone)?;
         }
         self.usual = u16::try_from(self.out.len()).unwrap_or_default();
         (self.out, self.written) = (Vec::new(), 0);
-        self.poll_answer(context)
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
-        if self.answering {
-            ready!(Pin::new(&mut self.socket).poll_flush(context)).map_err(|it| fault(&it))?;
-            self.answering = false;
-        }
-        Poll::Ready(Ok(()))
+    fn poll_bytes(
+        &mut self,
+        context: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(into);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 
     /// Writes what waits, says why the socket is closed and waits for the peer's close, so that
     /// the last words are not lost to a reset.
-    pub async fn close(&mut self, frame: CloseFrame) {
+    pub async fn close(&mut self, code: u16, reason: &str) {
+        let reason = &reason.as_bytes()[..reason.len().min(REASON_MAX)];
+        self.control(CLOSE, &[&code.to_be_bytes(), reason].concat());
         let flushed = std::future::poll_fn(|context| self.poll_flush(context)).await;
-        if flushed.is_ok() && self.socket.close(Some(frame)).await.is_ok() {
-            while std::future::poll_fn(|context| self.poll_read(context)).await.is_ok() {}
+        if flushed.is_ok() {
+            // Whatever still comes: the peer ends it when it has read the close.
+            while matches!(self.read_over().await, Ok(1..)) {}
         }
         // TLS tells an end from a cut.
-        let _ = self.socket.get_mut().shutdown().await;
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Reads something that nobody wants.
+    async fn read_over(&mut self) -> io::Result<usize> {
+        std::future::poll_fn(|context| {
+            SCRATCH.with_borrow_mut(|scratch| self.poll_bytes(context, scratch))
+        })
+        .await
     }
 }
 
-/// Why a connection ends after an error of its socket.
-fn fault(error: &Error) -> CloseReason {
-    match error {
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => CloseReason::TooLarge,
-        Error::Utf8(_) => CloseReason::NotText,
-        _ => CloseReason::Gone,
+/// RFC 6455's word for a close code that makes no sense.
+const PROTOCOL_ERROR: u16 = 1002;
+
+/// Reads once and hands on what came, or what was kept before. False when there is nothing.
+pub fn poll_read(taker: &mut impl Taker, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+    if taker.frames().reader.is_waiting() {
+        let mut kept = taker.frames().reader.join(&[]).unwrap_or_default();
+        return hand_on(taker, &mut kept).map(|()| true);
     }
+    SCRATCH.with_borrow_mut(|scratch| {
+        let frames = taker.frames();
+        let read = match frames.poll_bytes(context, scratch) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Ok(0) | Err(_)) => return Err(CloseReason::Gone),
+            Poll::Ready(Ok(read)) => read,
+        };
+        if frames.reader.is_empty() {
+            hand_on(taker, &mut scratch[..read])?;
+        } else if let Some(mut joined) = frames.reader.join(&scratch[..read]) {
+            hand_on(taker, &mut joined)?;
+        }
+        Ok(true)
+    })
+}
+
+fn hand_on(taker: &mut impl Taker, bytes: &mut [u8]) -> Result<(), CloseReason> {
+    let mut at = 0;
+    while at < bytes.len() {
+        let Some((used, event)) = taker.frames().reader.next(&mut bytes[at..])? else { break };
+        at += used;
+        if !taker.take(event)? {
+            break;
+        }
+    }
+    if at < bytes.len() {
+        taker.frames().reader.keep(&bytes[at..]);
+    }
+    Ok(())
 }

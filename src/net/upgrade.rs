@@ -71,7 +71,7 @@ async fn upgrade(
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf);
-    let socket = Frames::new(stream, &early, &router.node().settings().server.limits).await;
+    let socket = Frames::new(stream, &early, &router.node().settings().server.limits);
     drop(early);
     // A task of its own: this one still holds the memory of the handshake.
     tokio::spawn(websocket::serve(socket, router, address, place));

@@ -16,9 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
-
-use super::frames::Frames;
+use super::frames::{self, Event, Frames, Taker};
 use crate::call::{Caller, Effect};
 use crate::connections::Place;
 use crate::feed::{Notice, Outbox};
@@ -40,7 +38,7 @@ struct Pump {
     outbox: Arc<Outbox>,
     known: KnownToken,
     /// Messages that wait for their turn beside the one being served, and their bytes.
-    waiting: VecDeque<Utf8Bytes>,
+    waiting: VecDeque<Box<str>>,
     waiting_bytes: usize,
     busy: Option<Busy>,
     notices: VecDeque<Notice>,
@@ -266,34 +264,25 @@ impl Pump {
         Ok(true)
     }
 
-    /// Reads one frame. False when there is none, or when enough messages wait already.
+    /// Reads. False when there is nothing, or when enough messages wait already.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        let Limits { waiting, waiting_bytes } = self.limits;
-        if self.waiting.len() >= waiting || self.waiting_bytes >= waiting_bytes {
-            return Ok(false);
-        }
-        let Poll::Ready(message) = self.socket.poll_read(context) else { return Ok(false) };
-        match message? {
-            Message::Text(frame) => self.on_text(frame)?,
-            Message::Binary(_) => return Err(CloseReason::Binary),
-            Message::Pong(_) => {
-                self.link.on_pong();
-                let counts = self.router.node().settings().heartbeat.pong_counts;
-                if let Some(bound) = self.caller.bound.as_ref().filter(|_| counts) {
-                    bound.live(self.now());
-                }
-            }
-            Message::Close(_) => {
-                // What was answered before it still leaves.
-                let _ = self.socket.poll_flush(context);
-                return Err(CloseReason::Gone);
-            }
-            Message::Ping(_) | Message::Frame(_) => {}
-        }
-        Ok(true)
+        Ok(self.has_room() && frames::poll_read(self, context)?)
     }
 
-    fn on_text(&mut self, frame: Utf8Bytes) -> Result<(), CloseReason> {
+    fn has_room(&self) -> bool {
+        let Limits { waiting, waiting_bytes } = self.limits;
+        self.waiting.len() < waiting && self.waiting_bytes < waiting_bytes
+    }
+
+    fn on_pong(&mut self) {
+        self.link.on_pong();
+        let counts = self.router.node().settings().heartbeat.pong_counts;
+        if let Some(bound) = self.caller.bound.as_ref().filter(|_| counts) {
+            bound.live(self.at);
+        }
+    }
+
+    fn on_text(&mut self, frame: &str) -> Result<(), CloseReason> {
         let now = self.at;
         if let Some(bound) = &self.caller.bound {
             bound.live(now);
@@ -301,7 +290,7 @@ impl Pump {
         match self.link.on_text(now) {
             OnText::Close(reason) => Err(reason),
             OnText::TooFast(wait_ms) => {
-                let reply = self.router.too_fast(&self.caller, &frame, wait_ms);
+                let reply = self.router.too_fast(&self.caller, frame, wait_ms);
                 self.reply(reply)
             }
             OnText::Serve => self.look(frame),
@@ -310,10 +299,10 @@ impl Pump {
 
     /// Answers a message that may overtake others in the place where its answer is sent from; all
     /// others wait for their turn.
-    fn look(&mut self, frame: Utf8Bytes) -> Result<(), CloseReason> {
+    fn look(&mut self, frame: &str) -> Result<(), CloseReason> {
         let Self { router, caller, known, at, .. } = self;
         let looked =
-            self.socket.text_by(ANSWER_ROOM, |out| router.look(caller, known, &frame, *at, out))?;
+            self.socket.text_by(ANSWER_ROOM, |out| router.look(caller, known, frame, *at, out))?;
         match looked {
             Looked::Written(row, bind) => {
                 self.batch.add(row);
@@ -322,7 +311,7 @@ impl Pump {
             Looked::Answered(reply) => self.reply(reply),
             Looked::InTurn => {
                 self.waiting_bytes += frame.len();
-                self.waiting.push_back(frame);
+                self.waiting.push_back(frame.into());
                 Ok(())
             }
         }
@@ -371,6 +360,26 @@ impl Pump {
             }
         }
         Ok(())
+    }
+}
+
+impl Taker for Pump {
+    fn frames(&mut self) -> &mut Frames {
+        &mut self.socket
+    }
+
+    fn take(&mut self, event: Event<'_>) -> Result<bool, CloseReason> {
+        match event {
+            Event::Text(text) => self.on_text(&text)?,
+            Event::Ping(payload) => self.socket.pong(payload),
+            Event::Pong => self.on_pong(),
+            Event::Close(payload) => {
+                self.socket.answer_close(payload);
+                return Err(CloseReason::Gone);
+            }
+            Event::Part => {}
+        }
+        Ok(self.has_room() && self.socket.waiting() <= FLUSH_BYTES)
     }
 }
 

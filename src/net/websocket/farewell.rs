@@ -1,8 +1,7 @@
 //! The end of a socket: its last words, and of all that belonged to it.
 
+use std::task::Poll;
 use std::time::Duration;
-
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::Pump;
 use crate::counts;
@@ -24,13 +23,19 @@ impl Pump {
         let silent = reason == CloseReason::Gone
             || (reason == CloseReason::Shutdown
                 && node.settings().server.shutdown_close == ShutdownClose::Drop);
+        if silent {
+            // What was answered still leaves, and the answer to a close after it.
+            std::future::poll_fn(|context| {
+                let _ = self.socket.poll_flush(context);
+                Poll::Ready(())
+            })
+            .await;
+        }
         let _ = self.end_subscriptions(None);
         if !silent {
             let body = reason.details(dice::spread(SPREAD_MS));
             let _ = self.socket.text(&protocol::envelope::encode("SESSION_ENDED", None, &body));
-            let last_words =
-                self.socket.close(CloseFrame { code: code.into(), reason: word.into() });
-            let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
+            let _ = tokio::time::timeout(LAST_WORDS, self.socket.close(code, word)).await;
         }
         node.connections.remove(&self.outbox);
         for session in self.caller.bound.iter().chain(&self.heard) {

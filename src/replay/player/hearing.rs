@@ -92,8 +92,8 @@ impl<T: Transport> Player<'_, T> {
         }
     }
 
-    /// Waits for a frame of the expected kind, or for a refusal, and learns what the script wants to
-    /// know.
+    /// Waits for a frame of the expected kind, or for a refusal, and learns what the script wants
+    /// to know.
     pub(super) async fn follow(&mut self, step: &Step, pattern: &Value) -> Result<(), Stop> {
         let expected = pattern["MESSAGE_TYPE"].as_str();
         let meant = |heard: &Heard| match heard {

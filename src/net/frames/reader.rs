@@ -1,0 +1,354 @@
+//! PURE: bytes of a client as frames (RFC 6455). What is not whole yet is kept, as far as it came;
+//! nothing else is: an idle connection holds no buffer.
+
+use std::borrow::Cow;
+
+use crate::link::CloseReason;
+
+/// Fragments of one message.
+const FRAGMENTS_MAX: u8 = 64;
+/// The longest payload of a control frame.
+const CONTROL_MAX: usize = 125;
+
+/// What a frame comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A whole message.
+    Text(Cow<'a, str>),
+    /// A ping with this payload, which its pong repeats.
+    Ping(&'a [u8]),
+    /// A pong.
+    Pong,
+    /// The client closes, with this payload.
+    Close(&'a [u8]),
+    /// A part of a message.
+    Part,
+}
+
+/// The state between two reads.
+#[derive(Debug)]
+pub struct Reader {
+    /// The beginning of a frame whose end has not come, or frames that nobody has taken yet.
+    rest: Vec<u8>,
+    /// So many bytes of the frame that `rest` begins with have to be there before it is looked at;
+    /// 0: nobody has looked yet.
+    needed: usize,
+    /// The parts of a message whose end has not come.
+    message: Vec<u8>,
+    fragments: u8,
+    /// So many of their bytes are known to be text.
+    checked: usize,
+    frame_max: usize,
+    message_max: usize,
+}
+
+struct Head {
+    last: bool,
+    opcode: u8,
+    /// Where the payload begins.
+    start: usize,
+    length: usize,
+    key: [u8; 4],
+}
+
+impl Reader {
+    /// A reader of frames and messages of these sizes at most, to which `early` came already.
+    pub fn new(early: &[u8], frame_max: usize, message_max: usize) -> Self {
+        let (rest, message) = (early.to_vec(), Vec::new());
+        Self { rest, needed: 0, message, fragments: 0, checked: 0, frame_max, message_max }
+    }
+
+    /// Whether a frame may be there that was not taken.
+    pub fn is_waiting(&self) -> bool {
+        !self.rest.is_empty() && self.rest.len() >= self.needed
+    }
+
+    /// Adds what was read to what is kept, and gives it all; none: it is not whole yet.
+    pub fn join(&mut self, read: &[u8]) -> Option<Vec<u8>> {
+        self.rest.extend_from_slice(read);
+        self.is_waiting().then(|| std::mem::take(&mut self.rest))
+    }
+
+    /// Whether nothing is kept: what was read can be taken where it lies.
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// Keeps what was not taken.
+    pub fn keep(&mut self, rest: &[u8]) {
+        self.rest = rest.to_vec();
+    }
+
+    /// The first frame of `bytes` and its length; none: it is not whole. Its payload is unmasked
+    /// where it lies.
+    pub fn next<'a>(
+        &mut self,
+        bytes: &'a mut [u8],
+    ) -> Result<Option<(usize, Event<'a>)>, CloseReason> {
+        self.needed = bytes.len() + 1;
+        let Some(head) = self.head(bytes)? else { return Ok(None) };
+        let end = head.start + head.length;
+        if bytes.len() < end {
+            self.needed = end;
+            return Ok(None);
+        }
+        self.needed = 0;
+        let payload = &mut bytes[head.start..end];
+        unmask(payload, head.key);
+        Ok(Some((end, self.event(&head, payload)?)))
+    }
+
+    fn head(&self, bytes: &[u8]) -> Result<Option<Head>, CloseReason> {
+        let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
+        let (last, opcode) = (first & 0x80 != 0, first & 0x0f);
+        // Extensions were not agreed on, and what a client sends is masked.
+        if first & 0x70 != 0 || second & 0x80 == 0 || !matches!(opcode, 0..=2 | 8..=10) {
+            return Err(CloseReason::Gone);
+        }
+        let (length, after) = match (second & 0x7f, rest) {
+            (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
+            (127, &[a, b, c, d, e, f, g, h, ..]) => {
+                (u64::from_be_bytes([a, b, c, d, e, f, g, h]), 10)
+            }
+            (126 | 127, _) => return Ok(None),
+            (length, _) => (u64::from(length), 2),
+        };
+        // Refused by what is announced: nothing of it need come.
+        let length = usize::try_from(length).map_err(|_| CloseReason::TooLarge)?;
+        if opcode >= 8 && (!last || length > CONTROL_MAX) {
+            return Err(CloseReason::Gone);
+        }
+        if opcode == 2 {
+            return Err(CloseReason::Binary);
+        }
+        if length > self.frame_max || length.saturating_add(self.message.len()) > self.message_max {
+            return Err(CloseReason::TooLarge);
+        }
+        let Some(&[a, b, c, d]) = bytes.get(after..after + 4) else { return Ok(None) };
+        Ok(Some(Head { last, opcode, start: after + 4, length, key: [a, b, c, d] }))
+    }
+
+    fn event<'a>(&mut self, head: &Head, payload: &'a [u8]) -> Result<Event<'a>, CloseReason> {
+        let begun = self.fragments > 0;
+        match (head.opcode, head.last) {
+            (8, _) if payload.len() == 1 => Err(CloseReason::Gone),
+            (8, _) => {
+                let words = payload.get(2..).unwrap_or_default();
+                std::str::from_utf8(words).map_err(|_| CloseReason::NotText)?;
+                Ok(Event::Close(payload))
+            }
+            (9, _) => Ok(Event::Ping(payload)),
+            (10, _) => Ok(Event::Pong),
+            (1, true) if !begun => {
+                let text = std::str::from_utf8(payload).map_err(|_| CloseReason::NotText)?;
+                Ok(Event::Text(Cow::Borrowed(text)))
+            }
+            // A message that begins within another, or goes on without a beginning.
+            (opcode, _) if (opcode == 1) == begun => Err(CloseReason::Gone),
+            (_, last) => {
+                if self.fragments == FRAGMENTS_MAX {
+                    return Err(CloseReason::TooLarge);
+                }
+                self.fragments += 1;
+                self.message.extend_from_slice(payload);
+                self.check_text()?;
+                if !last {
+                    return Ok(Event::Part);
+                }
+                (self.fragments, self.checked) = (0, 0);
+                let whole = String::from_utf8(std::mem::take(&mut self.message));
+                Ok(Event::Text(Cow::Owned(whole.map_err(|_| CloseReason::NotText)?)))
+            }
+        }
+    }
+
+    /// A message that is no text is refused with the first part that shows it.
+    fn check_text(&mut self) -> Result<(), CloseReason> {
+        match std::str::from_utf8(&self.message[self.checked..]) {
+            Ok(text) => self.checked += text.len(),
+            Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
+            Err(_) => return Err(CloseReason::NotText),
+        }
+        Ok(())
+    }
+}
+
+fn unmask(payload: &mut [u8], key: [u8; 4]) {
+    let (fours, rest) = payload.as_chunks_mut::<4>();
+    let key_word = u32::from_ne_bytes(key);
+    for four in fours {
+        *four = (u32::from_ne_bytes(*four) ^ key_word).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key) {
+        *byte ^= key;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
+    use tokio_tungstenite::tungstenite::{Error, Message};
+
+    const FRAME_MAX: usize = 300;
+    const MESSAGE_MAX: usize = 400;
+
+    fn frame(first: u8, payload: &[u8], key: [u8; 4]) -> Vec<u8> {
+        let mut out = vec![first];
+        match payload.len() {
+            length @ 0..126 => out.push(0x80 | length as u8),
+            length => {
+                out.push(0x80 | 126);
+                out.extend_from_slice(&(length as u16).to_be_bytes());
+            }
+        }
+        out.extend_from_slice(&key);
+        out.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]));
+        out
+    }
+
+    /// What comes of pieces of a stream, in words; an error ends it.
+    fn ours(pieces: &[&[u8]]) -> Vec<String> {
+        let mut reader = Reader::new(&[], FRAME_MAX, MESSAGE_MAX);
+        let mut told = Vec::new();
+        for piece in pieces {
+            let mut bytes = match reader.is_empty() {
+                true => piece.to_vec(),
+                false => match reader.join(piece) {
+                    Some(bytes) => bytes,
+                    None => continue,
+                },
+            };
+            let mut at = 0;
+            loop {
+                match reader.next(&mut bytes[at..]) {
+                    Ok(None) => break,
+                    Ok(Some((used, event))) => {
+                        at += used;
+                        match event {
+                            Event::Text(text) => told.push(format!("text {text}")),
+                            Event::Ping(payload) => told.push(format!("ping {payload:?}")),
+                            Event::Pong => told.push("pong".to_owned()),
+                            Event::Close(_) => {
+                                told.push("close".to_owned());
+                                return told;
+                            }
+                            Event::Part => {}
+                        }
+                    }
+                    Err(CloseReason::NotText) => return [told, vec!["not text".into()]].concat(),
+                    Err(_) => return [told, vec!["error".into()]].concat(),
+                }
+            }
+            reader.keep(&bytes[at..]);
+        }
+        told
+    }
+
+    /// The same by tungstenite.
+    fn theirs(stream: Vec<u8>) -> Vec<String> {
+        struct Half(std::io::Cursor<Vec<u8>>);
+        impl std::io::Read for Half {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                std::io::Read::read(&mut self.0, buffer)
+            }
+        }
+        impl std::io::Write for Half {
+            fn write(&mut self, buffer: &[u8]) -> std::io::Result<usize> {
+                Ok(buffer.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let config = WebSocketConfig::default()
+            .max_frame_size(Some(FRAME_MAX))
+            .max_message_size(Some(MESSAGE_MAX));
+        let half = Half(std::io::Cursor::new(stream));
+        let mut socket = WebSocket::from_raw_socket(half, Role::Server, Some(config));
+        let mut told = Vec::new();
+        loop {
+            match socket.read() {
+                Ok(Message::Text(text)) => told.push(format!("text {text}")),
+                Ok(Message::Ping(payload)) => told.push(format!("ping {:?}", &payload[..])),
+                Ok(Message::Pong(_)) => told.push("pong".to_owned()),
+                Ok(Message::Close(_)) => {
+                    told.push("close".to_owned());
+                    return told;
+                }
+                // We refuse it as soon as it begins.
+                Ok(Message::Binary(_) | Message::Frame(_)) => told.push("error".to_owned()),
+                Err(Error::Utf8(_)) => return [told, vec!["not text".into()]].concat(),
+                // The stream ends where it was cut.
+                Err(Error::Protocol(error)) if format!("{error:?}").contains("ResetWithout") => {
+                    return told;
+                }
+                Err(Error::ConnectionClosed | Error::Io(_)) => return told,
+                Err(_) => return [told, vec!["error".into()]].concat(),
+            }
+        }
+    }
+
+    fn payload() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            6 => "[a-zé€]{0,40}".prop_map(String::into_bytes),
+            1 => proptest::collection::vec(any::<u8>(), 0..6),
+            1 => "[a-z]{120,130}".prop_map(String::into_bytes),
+            1 => "[a-z]{290,310}".prop_map(String::into_bytes),
+        ]
+    }
+
+    fn frames() -> impl Strategy<Value = Vec<u8>> {
+        let first = prop_oneof![
+            8 => Just(0x81u8), 3 => Just(0x01), 3 => Just(0x00), 3 => Just(0x80), 2 => Just(0x89),
+            1 => Just(0x8a), 1 => Just(0x88), 1 => Just(0xc1), 1 => Just(0x09), 1 => Just(0x83),
+        ];
+        let one = (first, payload(), any::<[u8; 4]>());
+        proptest::collection::vec(one, 0..8).prop_map(|frames| {
+            frames.iter().flat_map(|(first, payload, key)| frame(*first, payload, *key)).collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+        #[test]
+        fn tungstenite_reads_the_same(stream in frames(), cuts in any::<[u16; 4]>()) {
+            let expected = theirs(stream.clone());
+            prop_assert_eq!(ours(&[&stream]), expected.clone());
+            // However the stream comes in pieces.
+            let mut cuts = cuts.map(|cut| usize::from(cut) % (stream.len() + 1));
+            cuts.sort_unstable();
+            let [a, b, c, d] = cuts;
+            let pieces =
+                [&stream[..a], &stream[a..b], &stream[b..c], &stream[c..d], &stream[d..]];
+            prop_assert_eq!(ours(&pieces), expected);
+        }
+
+        #[test]
+        fn nothing_that_comes_in_panics(stream in proptest::collection::vec(any::<u8>(), 0..200)) {
+            ours(&[&stream]);
+        }
+    }
+
+    #[test]
+    fn what_is_announced_takes_no_memory() {
+        let mut reader = Reader::new(&[], 1 << 20, 1 << 20);
+        let mut huge = vec![0x81, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 1, 2, 3, 4, b'x'];
+        assert_eq!(reader.next(&mut huge), Ok(None));
+        reader.keep(&huge);
+        assert!(reader.rest.capacity() < 64 && !reader.is_waiting());
+        let mut larger = vec![0x81, 0xff, 0, 0, 0, 0, 1, 0, 0, 0];
+        assert_eq!(reader.next(&mut larger), Err(CloseReason::TooLarge));
+    }
+
+    #[test]
+    fn a_message_has_at_most_so_many_parts() {
+        let part = frame(0x00, b"a", [1, 2, 3, 4]);
+        let mut stream = frame(0x01, b"a", [1, 2, 3, 4]);
+        (1..FRAGMENTS_MAX).for_each(|_| stream.extend_from_slice(&part));
+        let whole = [&stream[..], &frame(0x80, b"", [0; 4])].concat();
+        assert_eq!(ours(&[&stream]), Vec::<String>::new());
+        assert_eq!(ours(&[&whole]), ["error"]);
+    }
+}
