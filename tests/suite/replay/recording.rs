@@ -106,8 +106,8 @@ fn a_recording_never_replaces_another() {
     let came = frame("receive", 1.6, json!({"MESSAGE_TYPE": "MSG_NACK", "SOURCE_REF": 1}));
     let har = json!({"log": {"entries": [{"_webSocketMessages": [sent, came]}]}});
     std::fs::write(home.path().join("a.har"), har.to_string()).unwrap();
-    let run =
-        || tollgate(&home, &["record", "--har", "a.har", "--out", "a.script"]).output().unwrap();
+    let record = ["record", "--har", "a.har", "--out", "a.script"];
+    let run = || tollgate(&home, &record).output().unwrap();
     assert!(run().status.success());
     let text = std::fs::read_to_string(home.path().join("a.script")).unwrap();
     assert_eq!(protocol::script::Script::parse(&text).unwrap().steps.len(), 2, "{text}");
