@@ -101,7 +101,10 @@ async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
 #[test]
 fn a_recording_never_replaces_another() {
     let home = Home::new(QUICK);
-    let frame = |kind: &str, time: f64, data: Value| json!({"type": kind, "time": time, "opcode": 1, "data": data.to_string()});
+    let frame = |kind: &str, time: f64, data: Value| {
+        let data = data.to_string();
+        json!({"type": kind, "time": time, "opcode": 1, "data": data})
+    };
     let sent = frame("send", 1.5, json!({"MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1}));
     let came = frame("receive", 1.6, json!({"MESSAGE_TYPE": "MSG_NACK", "SOURCE_REF": 1}));
     let har = json!({"log": {"entries": [{"_webSocketMessages": [sent, came]}]}});
