@@ -69,13 +69,13 @@ impl Router {
             Ok(envelope) => envelope,
             Err(nack) => {
                 let source_ref = protocol::envelope::source_ref_of(frame);
-                return Looked::Answered(self.refuse(None, source_ref, &nack, caller, None));
+                return Looked::Answered(None, self.refuse(None, source_ref, &nack, caller, None));
             }
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
         let Some(row) = (self.find)(&envelope.message_type) else {
             let nack = unknown(&envelope.message_type);
-            return Looked::Answered(self.refuse(None, source_ref, &nack, caller, None));
+            return Looked::Answered(None, self.refuse(None, source_ref, &nack, caller, None));
         };
         let Serve::AtOnce(serve) = row.serve else { return Looked::InTurn };
         let speaker = self.speaker(caller, Some(known), &envelope, now);
@@ -94,8 +94,7 @@ impl Router {
                 let user = session.map(|session| &session.user_name);
                 self.note(row, caller, user, &nack);
                 let reply = self.refuse(Some(row), source_ref, &nack, caller, user);
-                counts::served(row, 1, 0.0);
-                Looked::Answered(Reply { bind, ..reply })
+                Looked::Answered(Some(row), Reply { bind, ..reply })
             }
         }
     }
@@ -110,7 +109,10 @@ impl Router {
                 let frame = String::from_utf8(out).unwrap_or_default();
                 Reply { frame, bind, ..Reply::default() }
             }
-            Looked::Answered(reply) => reply,
+            Looked::Answered(row, reply) => {
+                row.into_iter().for_each(|row| counts::served(row, 1, watch.elapsed_secs()));
+                reply
+            }
             Looked::InTurn => self.serve(caller, frame).await,
         }
     }

@@ -7,17 +7,40 @@ use anyhow::{Context, Result};
 use clap::Args;
 use protocol::Password;
 
-use crate::net::client::Client;
+use crate::net::client::{Client, Route, Trust};
 
 /// Where a gateway listens.
 #[derive(Args)]
 pub(super) struct Reach {
-    /// Where the gateway listens: ws://host:port, or wss://host:port through TLS
+    /// Where the gateway listens: ws://host:port, or wss://host:port through TLS;
+    /// http:// or https:// where a command speaks REST
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9064")]
     to: String,
     /// A file with the certificates to trust (PEM) instead of the system's
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+}
+
+/// Where a gateway under test listens, whose certificate nobody need have signed.
+#[derive(Args)]
+pub(super) struct Far {
+    #[command(flatten)]
+    reach: Reach,
+    /// Believe any certificate, and talk in clear to other machines, too
+    #[arg(long)]
+    insecure: bool,
+}
+
+impl Far {
+    /// The address as it was written.
+    pub(super) fn to(&self) -> &str {
+        &self.reach.to
+    }
+
+    pub(super) fn route(&self) -> Result<Route> {
+        let trust = Trust { authority: self.reach.ca.clone(), insecure: self.insecure };
+        Ok(Route::parse(&self.reach.to, &trust)?)
+    }
 }
 
 impl Reach {

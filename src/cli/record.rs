@@ -11,7 +11,7 @@ use clap::Args;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
-use crate::net::client::{Route, Trust};
+use super::reach::Far;
 use crate::net::relay::{Passed, relay};
 use crate::outside::clock::{Stopwatch, stopwatch};
 use crate::record::{Direction, Transcript, har};
@@ -24,15 +24,8 @@ pub(super) struct Record {
     /// Listen here, and let the client connect to it instead of the gateway
     #[arg(long, value_name = "ADDRESS", conflicts_with = "har", required_unless_present = "har")]
     listen: Option<SocketAddr>,
-    /// The gateway to pass everything on to
-    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9064")]
-    to: String,
-    /// A file with the certificates to trust (PEM) instead of the system's
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// Believe any certificate, and talk in clear to other machines, too
-    #[arg(long)]
-    insecure: bool,
+    #[command(flatten)]
+    far: Far,
     /// Turn a HAR file (Chrome: Network, Export HAR with content) into a script
     #[arg(long, value_name = "FILE")]
     har: Option<PathBuf>,
@@ -52,21 +45,17 @@ impl Record {
             return Ok(());
         }
         let Some(listen) = self.listen else { bail!("--listen or --har is needed") };
-        let trust = Trust { authority: self.ca.clone(), insecure: self.insecure };
-        let route = Route::parse(&self.to, &trust)?;
+        let (to, route) = (self.far.to(), self.far.route()?);
         if route.is_rest() {
-            bail!(
-                "{} is not ws:// or wss://: conversations over a WebSocket are recorded",
-                self.to
-            );
+            bail!("{} is not ws:// or wss://: conversations over a WebSocket are recorded", to);
         }
-        let script = Arc::new(Mutex::new(Script::begin(self.create()?, &self.to)?));
+        let script = Arc::new(Mutex::new(Script::begin(self.create()?, to)?));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             let listener = TcpListener::bind(listen).await;
             let listener = listener.with_context(|| format!("{listen} cannot be listened on"))?;
             let at = listener.local_addr()?;
-            eprintln!("recording ws://{at} to {}, into {}; Ctrl-C ends it", self.to, self.named());
+            eprintln!("recording ws://{at} to {}, into {}; Ctrl-C ends it", to, self.named());
             let writing = script.clone();
             let tell = Arc::new(move |passed| writing.lock().take(passed));
             tokio::select! {

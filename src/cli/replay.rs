@@ -14,7 +14,7 @@ use clap::Args;
 use protocol::script;
 use tokio::sync::watch;
 
-use crate::net::client::{Route, Trust};
+use super::reach::Far;
 use crate::outside::clock::Clock;
 use crate::outside::descriptors;
 use crate::replay::report::{Occasion, Played, Results};
@@ -36,15 +36,8 @@ pub(super) struct Replay {
     /// Scripts; SCRIPT:N is played by N clients at its own pace, the others share --clients
     #[arg(required = true, value_name = "SCRIPT[:N]")]
     scripts: Vec<String>,
-    /// Where the gateway listens: ws:// or wss://, or http:// or https:// to speak REST
-    #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9064")]
-    to: String,
-    /// A file with the certificates to trust (PEM) instead of the system's
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
-    /// Believe any certificate, and talk in clear to other machines, too
-    #[arg(long)]
-    insecure: bool,
+    #[command(flatten)]
+    far: Far,
     /// Only say what is wrong with the scripts, and which values they need
     #[arg(long)]
     check: bool,
@@ -118,9 +111,7 @@ impl Replay {
         if self.clients > room {
             bail!("{} clients need more descriptors than ulimit -n allows ({room})", self.clients);
         }
-        let trust = Trust { authority: self.ca.clone(), insecure: self.insecure };
-        let route = Route::parse(&self.to, &trust)?;
-        let sockets = Sockets { route, from: self.from.clone() };
+        let sockets = Sockets { route: self.far.route()?, from: self.from.clone() };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let results = runtime.block_on(async {
             match sockets.route.is_rest() {
@@ -155,7 +146,7 @@ impl Replay {
         let (series, interrupted) = progress.watch(running, stop).await;
         let occasion = Occasion {
             started_ms,
-            to: self.to.clone(),
+            to: self.far.to().to_owned(),
             scripts,
             rate: self.rate,
             verify: self.verify,

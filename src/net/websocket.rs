@@ -308,7 +308,10 @@ impl Pump {
                 self.batch.add(row);
                 bind.map_or(Ok(()), |session| self.bind(session))
             }
-            Looked::Answered(reply) => self.reply(reply),
+            Looked::Answered(row, reply) => {
+                row.into_iter().for_each(|row| self.batch.add(row));
+                self.reply(reply)
+            }
             Looked::InTurn => {
                 self.waiting_bytes += frame.len();
                 self.waiting.push_back(frame.into());

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio::time::{Sleep, sleep};
 
 use super::transport::{Came, Sockets, Talk, Transport};
 use crate::feed::Source;
@@ -29,7 +30,7 @@ impl Transport for Rest {
     async fn open(&self, client: usize) -> Result<RestLink, ClientError> {
         let requests = Requests::new(self.0.route.clone(), self.0.source(client));
         let side = Side { requests, token: None, polled: BTreeMap::new(), frames: VecDeque::new() };
-        Ok(RestLink { side: Some(Box::new(side)), looking: None })
+        Ok(RestLink { side: Some(Box::new(side)), looking: None, pause: None })
     }
 }
 
@@ -37,6 +38,8 @@ impl Transport for Rest {
 pub struct RestLink {
     side: Option<Box<Side>>,
     looking: Option<Pin<Box<dyn Future<Output = Box<Side>> + Send>>>,
+    /// Before it looks again. A message that is sent meanwhile does not wait for it.
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 /// What one client knows: its token, and the subscriptions that it polls.
@@ -69,8 +72,11 @@ impl Talk for RestLink {
             if let Some(frame) = self.side.as_mut().and_then(|side| side.frames.pop_front()) {
                 return Poll::Ready(frame);
             }
-            if let Some(side) = self.side.take_if(|side| !side.polled.is_empty()) {
-                self.looking = Some(Box::pin(side.look()));
+            if self.side.as_ref().is_some_and(|side| !side.polled.is_empty()) {
+                let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(DISTANCE)));
+                ready!(pause.as_mut().poll(context));
+                self.pause = None;
+                self.looking = self.side.take().map(|side| Box::pin(side.look()) as _);
             }
             let Some(looking) = &mut self.looking else { return Poll::Pending };
             let Poll::Ready(side) = looking.as_mut().poll(context) else { return Poll::Pending };
@@ -158,7 +164,6 @@ impl Side {
 
     /// Asks once for what is new.
     async fn look(mut self: Box<Self>) -> Box<Self> {
-        tokio::time::sleep(DISTANCE).await;
         for (name, (path, empty)) in self.polled.clone() {
             let Ok(update) = self.about("GET", &path, &name).await else {
                 self.frames.push_back(Came::Closed(None));

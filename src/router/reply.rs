@@ -26,8 +26,8 @@ pub struct Reply {
 pub enum Looked {
     /// Its answer is written; the session to which the connection belongs from now on, if new.
     Written(&'static Handler, Option<Arc<Presence>>),
-    /// It is answered otherwise.
-    Answered(Reply),
+    /// It is answered otherwise; the row that refused it, if one did.
+    Answered(Option<&'static Handler>, Reply),
     /// It is to be served in its turn.
     InTurn,
 }
