@@ -51,8 +51,8 @@ pub enum LogError {
 /// What a follower gets.
 #[derive(Debug)]
 pub enum Followed {
-    /// The next entry.
-    Entry(Seq, Box<Entry>),
+    /// The next entries, the first with this number: never none, a bounded number, and durable.
+    Entries(Seq, Vec<Entry>),
     /// Entries before this one are gone: load a snapshot, then follow on.
     Gap(Seq),
     /// The next entry cannot be read: this is the end.

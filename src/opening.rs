@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crate::log::{Log, Seq, memory::MemoryLog};
+use crate::log::{Entry, Log, Seq, memory::MemoryLog};
 use crate::node;
 use crate::outside::clock::Clock;
 use crate::outside::passwords::Passwords;
 use crate::realm::command::{Found, NewUser};
 use crate::realm::rights::ADMINISTRATION;
-use crate::realm::{Change, Command, Outcome, Realm, Row};
+use crate::realm::{Change, Command, Outcome, Realm, Row, SEEN_MS};
 use crate::replica::{Replica, SubmitError};
 use crate::settings::{Engine, Settings};
 use crate::store::{Store, StoreError};
@@ -55,7 +55,8 @@ pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, Ope
                 let kept = &settings.store;
                 let mut store = Store::open(dir, kept.cache_mb, kept.reserve_mb)?;
                 let log = store.log()?;
-                let realm = load(&mut store, log.first())?;
+                let mut realm = load(&mut store, log.first())?;
+                remember(&mut realm, log.back_from(store.applied()))?;
                 Ok((store, log, realm))
             };
             let damaged = |_| Err(StoreError::Damaged("the database cannot be read".to_owned()));
@@ -71,10 +72,7 @@ pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, Ope
 /// them again.
 fn load(store: &mut Store, first: Seq) -> Result<Realm, StoreError> {
     let mut realm = Realm::default();
-    let put = |key: &[u8], value: &[u8]| {
-        Row::read(key, value).map(|row| realm.absorb(&[Change::Put(row)]))
-    };
-    match store.load(put) {
+    match store.load(|row| realm.absorb(&[Change::Put(row)])) {
         Err(StoreError::Damaged(why)) if first == 1 => {
             tracing::warn!(why, "the rows are damaged; the log makes them again");
             store.clear_rows()?;
@@ -82,6 +80,29 @@ fn load(store: &mut Store, first: Seq) -> Result<Realm, StoreError> {
         }
         loaded => loaded.map(|()| realm),
     }
+}
+
+/// The rows know of the newest entry that they reflect, the log of those before it.
+fn remember(
+    realm: &mut Realm,
+    back: impl Iterator<Item = Result<Entry, String>>,
+) -> Result<(), StoreError> {
+    let (newest, mut recent) = (realm.at(), Vec::new());
+    for entry in back {
+        let entry = entry.map_err(StoreError::Damaged)?;
+        if entry.at + SEEN_MS < newest {
+            break;
+        }
+        recent.push((entry.id, entry.at));
+    }
+    let mut at = 0;
+    let seen = recent.into_iter().rev().map(|(id, made)| {
+        // No entry is applied at an earlier time than the one before it.
+        at = made.max(at).min(newest);
+        Change::Put(Row::Seen(id, at))
+    });
+    realm.absorb(&seen.collect::<Vec<_>>());
+    Ok(())
 }
 
 fn start(

@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for EntryId {
 }
 
 /// Entry ids are remembered for this long in log time.
-const SEEN_MS: Millis = 120_000;
+pub const SEEN_MS: Millis = 120_000;
 /// Old entry ids that one step forgets at most.
 const FORGET_MAX: usize = 8;
 

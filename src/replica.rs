@@ -1,8 +1,9 @@
 //! The replica: append, apply, save, publish, answer — the one place where order becomes state.
 
+mod unsaved;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -16,10 +17,11 @@ use crate::outside::clock::{Clock, stopwatch};
 use crate::outside::dice;
 use crate::presence::Presences;
 use crate::realm::{
-    Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Policy, Realm, Row,
+    Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Policy, Realm, Row, SEEN_MS,
 };
 use crate::store::trail::Trail;
 use crate::store::{Store, StoreError};
+use unsaved::{Step, Unsaved};
 
 /// The realm of this node and the last entry that it reflects.
 #[derive(Debug, Default)]
@@ -63,8 +65,7 @@ pub struct Replica {
     store: Option<Store>,
     /// What was done, by whom and from where.
     pub trail: Arc<Trail>,
-    /// The rows stay behind the log until a restart.
-    unsaved: AtomicBool,
+    unsaved: Unsaved,
     waiting: DashMap<u128, oneshot::Sender<Outcome>>,
     clock: Clock,
     /// Open subscriptions.
@@ -92,7 +93,7 @@ impl Replica {
                 .as_ref()
                 .map_or_else(|| Arc::new(Trail::in_memory()), |store| store.trail().clone()),
             store,
-            unsaved: AtomicBool::new(false),
+            unsaved: Unsaved::default(),
             waiting: DashMap::new(),
             clock,
             feed: Feed::new(seq),
@@ -172,10 +173,11 @@ impl Replica {
         }
     }
 
-    /// Forgets entries of the log that were made before `before` and that the rows reflect. Gives
-    /// the number of the last that is gone.
+    /// Forgets entries of the log that were made before `before`, that the rows reflect and that
+    /// nobody repeats any more. Gives the number of the last that is gone.
     pub async fn trim(&self, before: Millis) -> Result<Seq, String> {
         let Some(store) = &self.store else { return Ok(0) };
+        let before = before.min(self.read(|realm, _| realm.at().saturating_sub(SEEN_MS)));
         let mut gone = 0;
         loop {
             let now = self.log.trim(store.applied(), before).await?;
@@ -190,9 +192,18 @@ impl Replica {
     /// writes to the disk.
     pub fn run(&self) {
         // A fault here would leave a node that acknowledges and applies nothing.
-        if catch_unwind(AssertUnwindSafe(|| self.follow())).is_err() {
-            self.stop("the thread that applies commands failed");
-        }
+        let guarded = |work: &dyn Fn()| {
+            if catch_unwind(AssertUnwindSafe(work)).is_err() {
+                self.stop("the thread that applies commands failed");
+            }
+        };
+        std::thread::scope(|scope| {
+            if let Some(store) = &self.store {
+                scope.spawn(move || guarded(&|| self.save(store)));
+            }
+            guarded(&|| self.follow());
+            self.unsaved.end();
+        });
     }
 
     fn follow(&self) {
@@ -203,13 +214,10 @@ impl Replica {
         };
         for followed in followed {
             match followed {
-                Followed::Entry(seq, entry) => self.apply(seq, &entry),
+                Followed::Entries(first, entries) => self.take(first, &entries),
                 Followed::Gap(first) => self.stop(&format!("the log begins only at {first}")),
                 Followed::Unreadable(why) => self.stop(&format!("the log cannot be read: {why}")),
             }
-        }
-        if let Some(store) = &self.store {
-            store.flush();
         }
     }
 
@@ -223,28 +231,39 @@ impl Replica {
         }
     }
 
-    fn apply(&self, seq: Seq, entry: &Entry) {
+    /// Applies entries one by one and answers whoever waits. The log has them: the store follows.
+    fn take(&self, first: Seq, entries: &[Entry]) {
+        for (seq, entry) in (first..).zip(entries) {
+            let applied = self.apply(seq, entry);
+            if !applied.audit.is_empty() {
+                self.feed.publish_audit(self.trail.keep(&applied.audit), &applied.audit);
+            }
+            if self.store.is_some() {
+                self.unsaved.add(seq, applied.changes, self.trail.last());
+            }
+            let outcome = applied.outcome;
+            if let Some((_, waiting)) = self.waiting.remove(&entry.id.0) {
+                let lag = self.clock.now().saturating_sub(entry.at);
+                metrics::histogram!("tollgate_push_lag_seconds").record(lag as f64 / 1_000.0);
+                // Nobody waits any more: the caller is gone, the effect stays.
+                let _ = waiting.send(outcome);
+            }
+        }
+    }
+
+    /// What an entry does, in memory and to all who are to know.
+    fn apply(&self, seq: Seq, entry: &Entry) -> Applied {
         // This thread is the only writer: what it reads here is still true when it absorbs.
         let applied = self.read(|realm, _| {
             realm.step(entry.id, entry.at, &entry.command, entry.origin.as_deref())
         });
-        let saved = self.save(seq, &applied);
         let before = self.absorb(seq, &applied);
         let ended = self.end_sessions(&applied);
         self.read(|realm, _| self.feed.publish(realm, seq, &applied.changes, &before));
-        if saved && !applied.audit.is_empty() {
-            let first = self.trail.last() + 1 - applied.audit.len() as u64;
-            self.feed.publish_audit(first, &applied.audit);
-        }
         for (presence, ended) in ended {
             presence.tell(&Notice::Ended(ended.session, ended.reason));
         }
-        if let Some((_, waiting)) = self.waiting.remove(&entry.id.0) {
-            let lag = self.clock.now().saturating_sub(entry.at);
-            metrics::histogram!("tollgate_push_lag_seconds").record(lag as f64 / 1_000.0);
-            // Nobody waits any more: the caller is gone, the effect stays.
-            let _ = waiting.send(applied.outcome);
-        }
+        applied
     }
 
     /// Changes the realm. What it was before is looked at under the same guard: whoever subscribes
@@ -258,32 +277,26 @@ impl Replica {
         before
     }
 
-    /// Whether the rows reflect the entry. A disk that takes no more does not end the gateway: the
-    /// log has everything, and a restart makes the rows again. Until then nothing more is taken.
-    fn save(&self, seq: Seq, applied: &Applied) -> bool {
-        let Some(store) = &self.store else {
-            self.trail.keep(&applied.audit);
-            return true;
-        };
-        // This thread alone writes it.
-        if self.unsaved.load(Ordering::Relaxed) {
-            return false;
-        }
-        let rows: Vec<_> = applied.changes.iter().map(stored).collect();
-        // The database panics on some faults of the disk.
-        let save = AssertUnwindSafe(|| store.save(seq, &rows, &applied.audit));
-        let failed = |_| Err(StoreError::Io(std::io::Error::other("the store failed")));
-        match catch_unwind(save).unwrap_or_else(failed) {
-            Ok(()) => true,
-            Err(StoreError::Io(error)) if error.kind() != std::io::ErrorKind::InvalidData => {
-                let why = format!("entry {seq} is in the log only: {error}");
-                tracing::error!(why, "changes are refused until a restart");
-                self.log.halt(&why);
-                self.unsaved.store(true, Ordering::Relaxed);
-                false
+    /// Saves what is not saved until nothing more comes. A disk that takes no more does not end the
+    /// gateway: the log has everything, and a restart makes the rows again. Until then nothing more
+    /// is taken.
+    fn save(&self, store: &Store) {
+        while let Some(Step { seq, rows, audited, .. }) = self.unsaved.next() {
+            // The database panics on some faults of the disk.
+            let save = AssertUnwindSafe(|| store.save(seq, &rows, audited));
+            let failed = |_| Err(StoreError::Io(std::io::Error::other("the store failed")));
+            match catch_unwind(save).unwrap_or_else(failed) {
+                Ok(()) => {}
+                Err(StoreError::Io(error)) if error.kind() != std::io::ErrorKind::InvalidData => {
+                    let why = format!("entries up to {seq} are in the log only: {error}");
+                    tracing::error!(why, "changes are refused until a restart");
+                    self.log.halt(&why);
+                    self.unsaved.give_up();
+                }
+                Err(error) => self.stop(&format!("entries up to {seq} cannot be saved: {error}")),
             }
-            Err(error) => self.stop(&format!("entry {seq} cannot be saved: {error}")),
         }
+        store.flush();
     }
 
     /// Closes the door before anybody is told: the next message of an ended session is refused.
@@ -310,12 +323,5 @@ impl Replica {
     /// Stops taking commands, makes everything durable and ends [`Replica::run`]. Blocking.
     pub fn close(&self) {
         self.log.close();
-    }
-}
-
-fn stored(change: &Change) -> (Vec<u8>, Option<Vec<u8>>) {
-    match change {
-        Change::Put(row) => (row.key().bytes(), Some(row.value())),
-        Change::Delete(key) => (key.bytes(), None),
     }
 }

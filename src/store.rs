@@ -6,6 +6,7 @@ mod image;
 pub mod space;
 pub mod trail;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::panic::AssertUnwindSafe;
@@ -13,16 +14,14 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use sled::Transactional;
-
 use crate::log::Seq;
 use crate::log::sled::SledLog;
-use crate::realm::{Audited, Row};
+use crate::realm::{Key, Row};
 use format::{FORMAT, Found};
 use image::{IMAGE, Image};
+use parking_lot::Mutex;
 use space::Space;
-use trail::{End, Trail};
+use trail::{AuditNo, End, Trail};
 
 /// Why a store cannot be used, by what its owner may do about it.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +55,8 @@ pub struct Store {
     has_sum: bool,
     found: Found,
     trail: Arc<Trail>,
+    /// Rows of entries that were seen; the next save replaces them.
+    seen: Mutex<Vec<Key>>,
 }
 
 impl StoreError {
@@ -105,7 +106,7 @@ impl Store {
         let trail = Arc::new(Trail::on_disk(trail, image.trail));
         let (image, has_sum) = (Mutex::new(image), sum.is_some());
         let (dir, space) = (dir.to_owned(), Space::new(dir, reserve_mb));
-        Ok(Self { db, rows, dir, space, image, has_sum, found, trail })
+        Ok(Self { db, rows, dir, space, image, has_sum, found, trail, seen: Mutex::default() })
     }
 
     /// Whether a folder holds what a store is made of, whole or not.
@@ -149,10 +150,7 @@ impl Store {
     }
 
     /// Visits all rows and checks that none is missing or altered.
-    pub fn load(
-        &self,
-        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), String>,
-    ) -> Result<(), StoreError> {
+    pub fn load(&self, mut visit: impl FnMut(Row)) -> Result<(), StoreError> {
         if !self.has_sum {
             return Err(StoreError::Damaged("the rows have no sum".to_owned()));
         }
@@ -162,7 +160,11 @@ impl Store {
                 let (key, value) = row.map_err(StoreError::sled)?;
                 if *key != *IMAGE {
                     found.add(&key, &value);
-                    visit(&key, &value).map_err(StoreError::Damaged)?;
+                    let row = Row::read(&key, &value).map_err(StoreError::Damaged)?;
+                    if let Row::Seen(id, _) = &row {
+                        self.seen.lock().push(Key::Seen(*id));
+                    }
+                    visit(row);
                 }
             }
             Ok(())
@@ -177,54 +179,45 @@ impl Store {
         }
     }
 
-    /// Saves what an entry changed, its audit rows, and that it is reflected now, in one step.
-    /// Durable with the next commit of the log; before that a restart applies the entry again.
+    /// Saves the rows that entries up to `seq` changed (none: deleted), the audit rows up to
+    /// `audited`, and that they are reflected now, in one step. Durable with a later commit of the
+    /// log; before that a restart applies the entries again.
     pub fn save(
         &self,
         seq: Seq,
-        changes: &[(Vec<u8>, Option<Vec<u8>>)],
-        audited: &[Audited],
+        rows: &BTreeMap<Key, Option<Row>>,
+        audited: AuditNo,
     ) -> Result<(), StoreError> {
-        let mut image = self.image.lock();
-        let (trail, end) = self.trail.link(audited);
+        let (mut image, mut seen) = (self.image.lock(), self.seen.lock());
+        let end = self.trail.store(audited)?;
         let mut next = Image { applied: seq, trail: end, ..*image };
-        let mut newest = std::collections::BTreeMap::new();
-        newest.extend(changes.iter().map(|(key, value)| (key.as_slice(), value.as_deref())));
         let mut batch = sled::Batch::default();
-        for (key, value) in newest {
-            if let Some(old) = self.rows.get(key).map_err(StoreError::sled)? {
-                next.remove(key, &old);
+        let newest = rows.keys().rev().take_while(|key| matches!(key, Key::Seen(_)));
+        let newest: Vec<_> = newest.cloned().collect();
+        let former = if newest.is_empty() { &[][..] } else { &seen[..] };
+        for (key, row) in rows.iter().chain(former.iter().map(|key| (key, &None))) {
+            let key = key.bytes();
+            if let Some(old) = self.rows.get(&key).map_err(StoreError::sled)? {
+                next.remove(&key, &old);
             }
-            match value {
+            match row.as_ref().map(Row::value) {
                 Some(value) if value.len() > Row::VALUE_MAX => {
                     let why = format!("a row of {} bytes", value.len());
                     return Err(StoreError::Io(io::Error::new(io::ErrorKind::InvalidData, why)));
                 }
                 Some(value) => {
-                    next.add(key, value);
+                    next.add(&key, &value);
                     batch.insert(key, value);
                 }
                 None => batch.remove(key),
             }
         }
         batch.insert(IMAGE, next.write());
-        match self.trail.tree().filter(|_| !audited.is_empty()) {
-            None => self.rows.apply_batch(batch).map_err(StoreError::sled)?,
-            Some(tree) => {
-                let both = (&self.rows, tree).transaction(|(rows, audit)| {
-                    rows.apply_batch(&batch)?;
-                    audit.apply_batch(&trail)?;
-                    Ok::<_, sled::transaction::ConflictableTransactionError<()>>(())
-                });
-                both.map_err(|error| match error {
-                    sled::transaction::TransactionError::Storage(error) => StoreError::sled(error),
-                    sled::transaction::TransactionError::Abort(()) => {
-                        StoreError::Damaged("a save was given up".to_owned())
-                    }
-                })?;
-            }
-        }
+        self.rows.apply_batch(batch).map_err(StoreError::sled)?;
         self.trail.ends(end);
+        if !newest.is_empty() {
+            *seen = newest;
+        }
         *image = next;
         Ok(())
     }

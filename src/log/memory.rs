@@ -36,7 +36,7 @@ impl Log for MemoryLog {
         let mut inside = self.inside.lock();
         let seq = inside.last + 1;
         let closed = || AppendError::NotStored("the log is closed".to_owned());
-        let entry = Followed::Entry(seq, Box::new(entry));
+        let entry = Followed::Entries(seq, vec![entry]);
         let sent = inside.sender.as_ref().is_some_and(|sender| sender.send(entry).is_ok());
         let stored = if sent { Ok(seq) } else { Err(closed()) };
         inside.last += Seq::from(sent);

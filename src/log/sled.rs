@@ -28,8 +28,10 @@ use trouble::Trouble;
 
 /// Jobs that wait for the committer.
 const WAITING_MAX: usize = 1_024;
-/// Entries that wait for the follower.
-const FOLLOWING_MAX: usize = 4_096;
+/// Commits that wait for the follower.
+const FOLLOWING_MAX: usize = 16;
+/// Stored entries that a follower gets at once.
+const STORED_MAX: Seq = 128;
 
 /// The embedded log.
 pub struct SledLog {
@@ -85,6 +87,11 @@ impl SledLog {
         self.first
     }
 
+    /// Stored entries up to `upto`, the newest first.
+    pub fn back_from(&self, upto: Seq) -> impl Iterator<Item = Result<Entry, String>> + '_ {
+        (self.first..=upto.min(self.last)).rev().map(|seq| entry(&self.tree, seq))
+    }
+
     /// The last entry when the log was opened.
     pub fn last(&self) -> Seq {
         self.last
@@ -111,9 +118,14 @@ impl Log for SledLog {
         if after + 1 < self.first {
             return Ok(Box::new(std::iter::once(Followed::Gap(self.first))));
         }
-        let (tree, stored) = (self.tree.clone(), after + 1..=self.last);
-        let entry = move |seq| followed(&tree, seq).unwrap_or_else(Followed::Unreadable);
-        Ok(Box::new(stored.map(entry).chain(live)))
+        let (tree, last) = (self.tree.clone(), self.last);
+        let firsts = (after + 1..=last).step_by(STORED_MAX as usize);
+        let entries = move |first: Seq| {
+            let upto = last.min(first + STORED_MAX - 1);
+            let entries = (first..=upto).map(|seq| entry(&tree, seq)).collect::<Result<_, _>>();
+            entries.map_or_else(Followed::Unreadable, |it| Followed::Entries(first, it))
+        };
+        Ok(Box::new(firsts.map(entries).chain(live)))
     }
 
     fn trim(&self, upto: Seq, before: Millis) -> Trimmed<'_> {
@@ -144,7 +156,7 @@ impl Log for SledLog {
     }
 }
 
-fn followed(tree: &sled::Tree, seq: Seq) -> Result<Followed, String> {
+fn entry(tree: &sled::Tree, seq: Seq) -> Result<Entry, String> {
     let (bytes, _) = stored::read(tree, seq)?.ok_or_else(|| format!("entry {seq} is gone"))?;
-    Ok(Followed::Entry(seq, Box::new(stored::decode(&bytes)?)))
+    stored::decode(&bytes)
 }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::row::{Change, Key, Row};
 use super::users::{ATTRIBUTES, User};
@@ -24,26 +24,8 @@ pub struct FieldChange {
     pub new: Value,
 }
 
-/// Fields of records, relations and sessions that are told, beside a user's attributes.
-const FIELDS: [&str; 17] = [
-    "ID",
-    "NAME",
-    "CODE",
-    "DESCRIPTION",
-    "STATUS",
-    "RECORD_VERSION",
-    "RIGHT_CODE",
-    "USER_NAME",
-    "PASSWORD",
-    "HOST",
-    "ATTEMPTS",
-    "LOCKED_UNTIL",
-    "ACCESS_TOKEN_LIFE_TIME",
-    "REFRESH_TOKEN_LIFE_TIME",
-    "ONE_TIME_TOKEN_LIFE_TIME",
-    "PENDING",
-    "RECOVERY_CODES",
-];
+/// The fields of one row, in the order in which they are told.
+type Fields = Vec<(&'static str, Value)>;
 
 impl Realm {
     /// What changes do to each field, compared with the realm as it is. Bookkeeping rows are
@@ -71,19 +53,21 @@ impl Sight<'_> {
         let old = self.now(&key).map(|row| self.shown(&row)).unwrap_or_default();
         let new = match change {
             Change::Put(row) => self.shown(row),
-            Change::Delete(_) => Map::new(),
+            Change::Delete(_) => Fields::new(),
         };
-        let different = |field: &&&'static str| old.get(**field) != new.get(**field);
-        let value =
-            |map: &Map<String, Value>, field: &str| map.get(field).cloned().unwrap_or_default();
-        let change = |field: &&'static str| FieldChange {
-            table,
-            key: name.clone(),
-            field,
-            old: value(&old, field),
-            new: value(&new, field),
+        let gone = old.iter().filter(|(field, _)| value(&new, field).is_none());
+        let fields = new.iter().chain(gone).map(|(field, _)| *field);
+        let change = |field| {
+            let [old, new] = [&old, &new].map(|it| value(it, field).unwrap_or(&Value::Null));
+            (old != new).then(|| FieldChange {
+                table,
+                key: name.clone(),
+                field,
+                old: old.clone(),
+                new: new.clone(),
+            })
         };
-        FIELDS.iter().chain(ATTRIBUTES).filter(different).map(change).collect()
+        fields.filter_map(change).collect()
     }
 
     /// Table and key of what a change is about.
@@ -182,43 +166,53 @@ impl Sight<'_> {
     }
 
     /// The fields of a row.
-    fn shown(self, row: &Row) -> Map<String, Value> {
-        let shown = match row {
-            Row::Profile(it) => json!({
-                "ID": it.id(), "NAME": it.name, "DESCRIPTION": it.description,
-                "STATUS": it.status.word(), "RECORD_VERSION": it.version,
-            }),
-            Row::Right(it) => json!({
-                "ID": it.no.id(it.location), "CODE": it.code, "DESCRIPTION": it.description,
-            }),
-            Row::Member(_, user) => json!({ "USER_NAME": self.user(*user) }),
-            Row::User(user) => return shown_user(user),
-            Row::Session(it) => json!({ "USER_NAME": self.user(it.user), "HOST": it.host }),
+    fn shown(self, row: &Row) -> Fields {
+        match row {
+            Row::Profile(it) => vec![
+                ("ID", it.id().into()),
+                ("NAME", it.name.as_str().into()),
+                ("DESCRIPTION", it.description.as_str().into()),
+                ("STATUS", it.status.word().into()),
+                ("RECORD_VERSION", it.version.into()),
+            ],
+            Row::Right(it) => vec![
+                ("ID", it.no.id(it.location).into()),
+                ("CODE", it.code.as_str().into()),
+                ("DESCRIPTION", it.description.as_str().into()),
+            ],
+            Row::User(user) => shown_user(user),
+            Row::Session(it) => {
+                vec![("USER_NAME", self.user(it.user).into()), ("HOST", (&*it.host).into())]
+            }
             Row::Attempts(_, it) => {
                 let count = it.shown();
-                json!({ "ATTEMPTS": count.wrong, "LOCKED_UNTIL": count.locked_until })
+                vec![("ATTEMPTS", count.wrong.into()), ("LOCKED_UNTIL", count.locked_until.into())]
             }
             Row::Connectors(it) => {
-                let secs = |life: Option<super::Millis>| life.map(|life| life / 1_000);
-                json!({
-                    "ACCESS_TOKEN_LIFE_TIME": secs(it.access_ms),
-                    "REFRESH_TOKEN_LIFE_TIME": secs(it.refresh_ms),
-                    "ONE_TIME_TOKEN_LIFE_TIME": secs(it.one_time_ms),
-                })
+                let secs = |life: Option<super::Millis>| life.map(|life| life / 1_000).into();
+                vec![
+                    ("ACCESS_TOKEN_LIFE_TIME", secs(it.access_ms)),
+                    ("REFRESH_TOKEN_LIFE_TIME", secs(it.refresh_ms)),
+                    ("ONE_TIME_TOKEN_LIFE_TIME", secs(it.one_time_ms)),
+                ]
             }
-            Row::SecondFactor(_, it) => json!({
-                "STATUS": it.confirmed.as_ref().map(|_| on_or_off(it.enabled)),
-                "PENDING": it.pending.as_ref().map(|_| true),
-                "RECOVERY_CODES": it.confirmed.as_ref().map(|_| it.recovery.len()),
-            }),
-            Row::ActiveCode(it) => json!({ "USER_NAME": self.user(it.user) }),
+            Row::SecondFactor(_, it) => vec![
+                ("STATUS", it.confirmed.as_ref().map(|_| on_or_off(it.enabled)).into()),
+                ("PENDING", it.pending.as_ref().map(|_| true).into()),
+                ("RECOVERY_CODES", it.confirmed.as_ref().map(|_| it.recovery.len()).into()),
+            ],
+            Row::Member(_, user) => vec![("USER_NAME", self.user(*user).into())],
+            Row::ActiveCode(it) => vec![("USER_NAME", self.user(it.user).into())],
             Row::Grant(_, right) | Row::Direct(_, right) => {
-                json!({ "RIGHT_CODE": self.right(*right) })
+                vec![("RIGHT_CODE", self.right(*right).into())]
             }
-            _ => Value::Null,
-        };
-        if let Value::Object(map) = shown { map } else { Map::new() }
+            _ => Fields::new(),
+        }
     }
+}
+
+fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+    fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
 }
 
 fn on_or_off(enabled: bool) -> &'static str {
@@ -226,17 +220,16 @@ fn on_or_off(enabled: bool) -> &'static str {
 }
 
 /// All that may be told of a user: of the password only that there is one.
-fn shown_user(user: &User) -> Map<String, Value> {
-    let mut map = Map::new();
+fn shown_user(user: &User) -> Fields {
     let password = user.credential.as_ref().map(|_| "(set)");
-    let attributes = (0u8..).zip(ATTRIBUTES);
-    map.extend(
-        attributes.filter_map(|(n, name)| Some(((*name).to_owned(), user.attribute(n)?.into()))),
-    );
-    map.insert("ID".to_owned(), user.id().into());
-    map.insert("USER_NAME".to_owned(), user.name.as_str().into());
-    map.insert("STATUS".to_owned(), user.status.word().into());
-    map.insert("PASSWORD".to_owned(), password.into());
-    map.insert("RECORD_VERSION".to_owned(), user.version.into());
-    map
+    let mut fields = vec![
+        ("ID", user.id().into()),
+        ("STATUS", user.status.word().into()),
+        ("RECORD_VERSION", user.version.into()),
+        ("USER_NAME", user.name.as_str().into()),
+        ("PASSWORD", password.into()),
+    ];
+    let set = |(number, name): (u8, &&'static str)| Some((*name, user.attribute(number)?.into()));
+    fields.extend((0..).zip(ATTRIBUTES).filter_map(set));
+    fields
 }

@@ -30,6 +30,16 @@ pub enum Change {
     Delete(Key),
 }
 
+impl Change {
+    /// What it leaves under which key.
+    pub fn into_row(self) -> (Key, Option<Row>) {
+        match self {
+            Self::Put(row) => (row.key(), Some(row)),
+            Self::Delete(key) => (key, None),
+        }
+    }
+}
+
 /// The next number of each kind; the founding ones count on their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

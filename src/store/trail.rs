@@ -1,5 +1,6 @@
 //! The audit trail: rows in a tree of their own, numbered without a gap, each with its link of a
-//! chain. Never loaded into the realm, kept longer than the log.
+//! chain. Never loaded into the realm, kept longer than the log. New rows wait in memory until they
+//! are saved with the rows of the realm, and are shown from there.
 
 use std::collections::BTreeMap;
 
@@ -28,71 +29,69 @@ pub(super) struct End {
     pub(super) link: Link,
 }
 
-#[derive(Debug)]
-enum Kept {
-    Disk(sled::Tree),
-    Memory(Mutex<BTreeMap<AuditNo, Audited>>),
-}
-
 /// All rows that are kept.
 #[derive(Debug)]
 pub struct Trail {
-    kept: Kept,
+    /// None: a restart forgets them.
+    tree: Option<sled::Tree>,
+    /// Where the tree ends.
     end: Mutex<End>,
+    /// What comes after, in memory.
+    fresh: Mutex<BTreeMap<AuditNo, Audited>>,
 }
 
 impl Trail {
     /// A trail that a restart forgets.
     pub fn in_memory() -> Self {
-        Self { kept: Kept::Memory(Mutex::default()), end: Mutex::default() }
+        Self { tree: None, end: Mutex::default(), fresh: Mutex::default() }
     }
 
     /// The trail in a tree, which is to end here.
     pub(super) fn on_disk(tree: sled::Tree, end: End) -> Self {
-        Self { kept: Kept::Disk(tree), end: Mutex::new(end) }
+        Self { tree: Some(tree), end: Mutex::new(end), fresh: Mutex::default() }
     }
 
     /// The number of the newest row; 0: there is none.
     pub fn last(&self) -> AuditNo {
-        self.end.lock().no
+        let newest = self.fresh.lock().last_key_value().map(|(no, _)| *no);
+        newest.unwrap_or_else(|| self.end.lock().no)
     }
 
-    /// Keeps rows where there is no disk.
-    pub fn keep(&self, audited: &[Audited]) {
-        let (Kept::Memory(kept), mut end) = (&self.kept, self.end.lock()) else { return };
-        let mut kept = kept.lock();
-        for row in audited {
-            end.no += 1;
-            kept.insert(end.no, row.clone());
-            if kept.len() > MEMORY_MAX {
-                kept.pop_first();
-            }
+    /// Takes new rows, from the one thread that makes them, and gives the number of the first.
+    pub fn keep(&self, audited: &[Audited]) -> AuditNo {
+        let first = self.last() + 1;
+        let mut fresh = self.fresh.lock();
+        fresh.extend((first..).zip(audited.iter().cloned()));
+        while self.tree.is_none() && fresh.len() > MEMORY_MAX {
+            fresh.pop_first();
         }
+        first
     }
 
-    /// New rows as stored values, and where the trail ends with them; nothing changes yet.
-    pub(super) fn link(&self, audited: &[Audited]) -> (sled::Batch, End) {
-        let (mut batch, mut end) = (sled::Batch::default(), *self.end.lock());
-        for row in audited {
+    /// Stores rows up to `upto` and gives where the trail ends with them. They count once the store
+    /// knows that end: before that a restart drops them, and the log makes them again.
+    pub(super) fn store(&self, upto: AuditNo) -> Result<End, StoreError> {
+        let mut end = *self.end.lock();
+        let Some(tree) = &self.tree else { return Ok(end) };
+        // One by one: a batch of many would keep the log from committing.
+        while end.no < upto {
+            let no = end.no + 1;
+            let row = self.fresh.lock().get(&no).map(serde_json::to_vec);
             // Plain structs with text keys cannot fail to serialise.
-            let bytes = serde_json::to_vec(row).unwrap_or_default();
-            end.no += 1;
-            end.link = end.link.next(end.no, &bytes);
-            batch.insert(&end.no.to_be_bytes(), [&end.link.0[..], &bytes].concat());
+            let bytes = row.and_then(Result::ok).unwrap_or_default();
+            end = End { no, link: end.link.next(no, &bytes) };
+            let value = [&end.link.0[..], &bytes].concat();
+            tree.insert(no.to_be_bytes(), value).map_err(StoreError::sled)?;
         }
-        (batch, end)
+        Ok(end)
     }
 
-    /// The rows up to here are stored.
+    /// The store knows that the trail ends here.
     pub(super) fn ends(&self, end: End) {
+        // Whoever asks for the last finds it in the one place or in the other.
         *self.end.lock() = end;
-    }
-
-    pub(super) fn tree(&self) -> Option<&sled::Tree> {
-        match &self.kept {
-            Kept::Disk(tree) => Some(tree),
-            Kept::Memory(_) => None,
-        }
+        let mut fresh = self.fresh.lock();
+        *fresh = fresh.split_off(&(end.no + 1));
     }
 
     /// Rows before a number, or the newest ones: at most `most`, newest first. Blocking.
@@ -102,27 +101,29 @@ impl Trail {
         most: usize,
     ) -> Result<Vec<(AuditNo, Audited)>, StoreError> {
         let before = before.unwrap_or(AuditNo::MAX).max(1);
-        match &self.kept {
-            Kept::Memory(kept) => {
-                let kept = kept.lock();
-                let rows = kept.range(1..before).rev().take(most);
-                Ok(rows.map(|(no, row)| (*no, row.clone())).collect())
-            }
-            Kept::Disk(tree) => {
-                let rows = tree.range(1_u64.to_be_bytes()..before.to_be_bytes()).rev().take(most);
-                let read = |row: sled::Result<(sled::IVec, sled::IVec)>| {
-                    let (key, value) = row.map_err(StoreError::sled)?;
-                    let (no, _, bytes) = split(&key, &value)?;
-                    Ok((no, decode(no, bytes)?))
-                };
-                rows.map(read).collect()
-            }
+        let fresh = self.fresh.lock();
+        let newest = fresh.range(1..before).rev().take(most);
+        let mut found: Vec<_> = newest.map(|(no, row)| (*no, row.clone())).collect();
+        drop(fresh);
+        let Some(tree) = &self.tree else { return Ok(found) };
+        // What was in memory may be on the disk by now, too.
+        let before = found.last().map_or(before, |(no, _)| *no);
+        let stored = tree.range(1_u64.to_be_bytes()..before.to_be_bytes()).rev();
+        for row in stored.take(most - found.len()) {
+            let (key, value) = row.map_err(StoreError::sled)?;
+            let (no, _, bytes) = split(&key, &value)?;
+            found.push((no, decode(no, bytes)?));
         }
+        Ok(found)
     }
 
-    /// Checks that the newest row is the one that the store knows as the last.
+    /// Checks that the newest row is the one that the store knows as the last; what a save left
+    /// behind that did not end is dropped.
     pub(super) fn check_end(&self) -> Result<(), StoreError> {
-        let (Some(tree), end) = (self.tree(), *self.end.lock()) else { return Ok(()) };
+        let (Some(tree), end) = (&self.tree, *self.end.lock()) else { return Ok(()) };
+        for key in tree.range((end.no + 1).to_be_bytes()..).keys() {
+            tree.remove(key.map_err(StoreError::sled)?).map_err(StoreError::sled)?;
+        }
         let last = tree.last().map_err(StoreError::sled)?;
         let found = match &last {
             Some((key, value)) if **key == ANCHOR => mark::decode(value)
@@ -137,10 +138,11 @@ impl Trail {
 
     /// Walks the whole chain and gives the first and the number of its rows; `step` is told each.
     pub fn verify(&self, mut step: impl FnMut(AuditNo)) -> Result<(AuditNo, u64), StoreError> {
-        let (Some(tree), end) = (self.tree(), *self.end.lock()) else { return Ok((1, 0)) };
+        let (Some(tree), end) = (&self.tree, *self.end.lock()) else { return Ok((1, 0)) };
         let mut at = self.anchor(tree)?;
         let first = at.no + 1;
-        for row in tree.range(1_u64.to_be_bytes()..) {
+        // Rows that are saved meanwhile come after this end.
+        for row in tree.range(1_u64.to_be_bytes()..=end.no.to_be_bytes()) {
             let (key, value) = row.map_err(StoreError::sled)?;
             let (no, link, bytes) = split(&key, &value)?;
             if no != at.no + 1 {
@@ -169,7 +171,7 @@ impl Trail {
 
     /// Forgets rows from before this time, a bounded number of them; gives how many. Blocking.
     pub fn trim(&self, before: Millis) -> Result<usize, StoreError> {
-        let Some(tree) = self.tree() else { return Ok(0) };
+        let Some(tree) = &self.tree else { return Ok(0) };
         let (mut batch, mut gone, mut anchor) = (sled::Batch::default(), 0, None);
         for row in tree.range(1_u64.to_be_bytes()..).take(TRIM_MAX) {
             let (key, value) = row.map_err(StoreError::sled)?;

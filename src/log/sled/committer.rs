@@ -4,6 +4,7 @@ use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,6 +18,9 @@ use crate::realm::Millis;
 /// Entries and bytes of one commit.
 const GROUP_MAX: usize = 512;
 const GROUP_BYTES: usize = 1 << 20;
+/// Whoever was just answered is on his way with the next command: where a group is smaller
+/// than the one before, this much patience saves a commit.
+const GATHER: Duration = Duration::from_micros(150);
 /// Entries that are trimmed in one step.
 const TRIM_MAX: Seq = 512;
 
@@ -47,9 +51,10 @@ pub(super) struct Committer {
 impl Committer {
     /// Works until nobody can ask for more.
     pub(super) fn run(mut self, mut receiver: mpsc::Receiver<Job>) {
+        let mut former = 0;
         while let Some(first) = receiver.blocking_recv() {
             let (mut group, mut trim) = (Vec::new(), None);
-            let mut next = Some(first);
+            let (mut next, mut waits) = (Some(first), true);
             while let Some(job) = next {
                 match job {
                     Job::Append(entry, answer) => group.push((*entry, answer)),
@@ -57,7 +62,12 @@ impl Committer {
                 }
                 let full = group.len() == GROUP_MAX || trim.is_some();
                 next = (!full).then(|| receiver.try_recv().ok()).flatten();
+                if next.is_none() && !full && waits && group.len() < former {
+                    std::thread::sleep(GATHER);
+                    (next, waits) = (receiver.try_recv().ok(), false);
+                }
             }
+            former = group.len();
             while !group.is_empty() {
                 group = self.commit(group);
             }
@@ -101,9 +111,11 @@ impl Committer {
         match written {
             Ok(()) => {
                 self.trouble.end(None);
-                for (at, (entry, answer)) in (self.last + 1..).zip(group) {
-                    // The follower is gone only when the process ends.
-                    let _ = self.follow.send(Followed::Entry(at, Box::new(entry)));
+                let (entries, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+                // The follower is gone only when the process ends.
+                let _ = self.follow.send(Followed::Entries(self.last + 1, entries));
+                for (at, answer) in (self.last + 1..).zip(answers) {
+                    // Whoever is gone needs no answer.
                     let _ = answer.send(Ok(at));
                 }
                 (self.last, self.link) = (seq, link);

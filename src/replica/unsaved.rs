@@ -1,0 +1,154 @@
+//! What commands changed and the store does not have yet. Many changes of one row are saved once:
+//! whoever waits for a command waits for the log only.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::log::Seq;
+use crate::realm::{Change, Key, Row};
+use crate::store::trail::AuditNo;
+
+/// Rows that may wait; more make the thread that applies commands wait.
+const ROWS_MAX: usize = 4_096;
+/// Steps are at this distance, unless much waits.
+const EVERY: Duration = Duration::from_millis(20);
+
+/// One step of saving.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    /// The last entry in it.
+    pub(super) seq: Seq,
+    /// Rows as they are after it; none: deleted.
+    pub(super) rows: BTreeMap<Key, Option<Row>>,
+    /// The last audit row of it.
+    pub(super) audited: AuditNo,
+    seen: Option<Key>,
+}
+
+/// What is not saved yet.
+#[derive(Debug, Default)]
+pub(super) struct Unsaved {
+    inside: Mutex<Inside>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    waiting: Step,
+    /// Nothing more comes.
+    is_over: bool,
+    /// Nothing more is saved.
+    is_given_up: bool,
+}
+
+impl Step {
+    /// Of the entries that were seen the newest is enough: the log knows the others.
+    fn put(&mut self, key: Key, row: Option<Row>) {
+        if let Key::Seen(_) = key {
+            if row.is_none() {
+                return;
+            }
+            self.seen.replace(key.clone()).map(|former| self.rows.remove(&former));
+        }
+        self.rows.insert(key, row);
+    }
+}
+
+impl Inside {
+    fn is_full(&self) -> bool {
+        self.waiting.rows.len() >= ROWS_MAX
+    }
+}
+
+impl Unsaved {
+    /// An entry changed this. Waits while too much is not saved.
+    pub(super) fn add(&self, seq: Seq, changes: Vec<Change>, audited: AuditNo) {
+        let mut inside = self.inside.lock();
+        self.changed.wait_while(&mut inside, |it| it.is_full() && !it.is_given_up);
+        if inside.is_given_up {
+            return;
+        }
+        let is_first = inside.waiting.seq == 0;
+        for (key, row) in changes.into_iter().map(Change::into_row) {
+            inside.waiting.put(key, row);
+        }
+        (inside.waiting.seq, inside.waiting.audited) = (seq, audited);
+        if is_first || inside.is_full() {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for the next step; none: everything is saved and nothing more comes.
+    pub(super) fn next(&self) -> Option<Step> {
+        let mut inside = self.inside.lock();
+        self.changed.wait_while_for(&mut inside, |it| !it.is_full() && !it.is_over, EVERY);
+        self.changed.wait_while(&mut inside, |it| it.waiting.seq == 0 && !it.is_over);
+        let step = std::mem::take(&mut inside.waiting);
+        self.changed.notify_all();
+        (step.seq > 0).then_some(step)
+    }
+
+    /// Nothing can be saved any more.
+    pub(super) fn give_up(&self) {
+        let mut inside = self.inside.lock();
+        inside.is_given_up = true;
+        inside.waiting = Step::default();
+        self.changed.notify_all();
+    }
+
+    /// Nothing more comes.
+    pub(super) fn end(&self) {
+        self.inside.lock().is_over = true;
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::realm::{EntryId, RightNo, UserNo};
+
+    fn seen(id: u128) -> Change {
+        Change::Put(Row::Seen(EntryId(id), id as u64))
+    }
+
+    fn direct(user: u32) -> Row {
+        Row::Direct(UserNo(user), RightNo(1))
+    }
+
+    #[test]
+    fn the_last_of_many_changes_is_saved_and_of_what_was_seen_the_newest() {
+        let unsaved = Unsaved::default();
+        unsaved.add(1, vec![Change::Put(direct(1)), Change::Put(direct(2)), seen(1)], 7);
+        let forgotten = Change::Delete(Key::Seen(EntryId(1)));
+        unsaved.add(2, vec![Change::Delete(direct(1).key()), seen(2), forgotten], 9);
+        unsaved.end();
+        let step = unsaved.next().unwrap();
+        let newest = Row::Seen(EntryId(2), 2);
+        let rows = [direct(2), newest].map(|row| (row.key(), Some(row)));
+        let rows = BTreeMap::from_iter([(direct(1).key(), None)].into_iter().chain(rows));
+        assert_eq!((step.seq, step.audited, step.rows), (2, 9, rows));
+        assert!(unsaved.next().is_none());
+    }
+
+    #[test]
+    fn whoever_is_far_ahead_waits_for_the_store() {
+        let unsaved = Arc::new(Unsaved::default());
+        let many = (0..=ROWS_MAX as u32).map(|user| Change::Put(direct(user))).collect();
+        unsaved.add(1, many, 0);
+        let ahead = unsaved.clone();
+        let thread = std::thread::spawn(move || ahead.add(2, vec![Change::Put(direct(1))], 0));
+        assert_eq!(unsaved.next().unwrap().seq, 1);
+        thread.join().unwrap();
+        assert_eq!(unsaved.next().unwrap().seq, 2);
+        unsaved.give_up();
+        // Nobody saves any more: nobody waits.
+        (3..9).for_each(|seq| unsaved.add(seq, vec![Change::Put(direct(seq as u32))], 0));
+        unsaved.end();
+        assert!(unsaved.next().is_none());
+    }
+}
