@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-pub use outbox::{Mail, Notice, Outbox};
+pub use outbox::{Line, Mail, Notice, Outbox};
 pub use quota::Quota;
 pub use source::Source;
 pub use wish::{Services, Wish};
@@ -204,7 +204,8 @@ impl Feed {
         if touched.is_nothing() {
             return;
         }
-        publish::publish(&mut self.index.lock(), realm, seq, &touched, before);
+        let due = publish::publish(&mut self.index.lock(), realm, seq, &touched, before);
+        deliver(&due);
     }
 
     /// Tells new audit rows, the first with this number, after the commit that they are of.
@@ -249,4 +250,24 @@ impl Feed {
     pub fn read_services(&self, outbox: &Outbox, id: u64, now: &Services) {
         outbox.with_one(id, |one| one.see_services(now, &Services::new()));
     }
+}
+
+/// Outboxes of which one thread delivers at least so many.
+const SHARE_MIN: usize = 256;
+/// Threads that deliver one commit at most.
+const THREADS_MAX: usize = 4;
+
+/// Sends what waits, or wakes who sends it. Nobody who subscribes meanwhile waits for that. Many
+/// outboxes are shared among threads: the last one has its rows the sooner.
+fn deliver(due: &[Arc<Outbox>]) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = (due.len() / SHARE_MIN).clamp(1, cores.min(THREADS_MAX));
+    let share = due.len().div_ceil(threads).max(1);
+    let send = |share: &[Arc<Outbox>]| share.iter().for_each(|outbox| outbox.deliver());
+    std::thread::scope(|scope| {
+        let mut shares = due.chunks(share);
+        let own = shares.next();
+        shares.for_each(|share| drop(scope.spawn(move || send(share))));
+        own.into_iter().for_each(send);
+    });
 }

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
 use crate::realm::{Command, EntryId, Millis, Origin};
 
@@ -52,11 +53,35 @@ pub enum LogError {
 #[derive(Debug)]
 pub enum Followed {
     /// The next entries, the first with this number: never none, a bounded number, and durable.
-    Entries(Seq, Vec<Entry>),
+    /// Whoever appended them is told so when the last is dropped, which is when they are applied:
+    /// who waits for both wakes once.
+    Entries(Seq, Vec<Entry>, Stored),
     /// Entries before this one are gone: load a snapshot, then follow on.
     Gap(Seq),
     /// The next entry cannot be read: this is the end.
     Unreadable(String),
+}
+
+/// What appends wait for, where they wait.
+#[derive(Debug, Default)]
+pub struct Stored(Vec<(Seq, oneshot::Sender<Result<Seq, AppendError>>)>);
+
+impl Stored {
+    /// These appends came to these entries.
+    pub(crate) fn new(
+        appends: impl IntoIterator<Item = (Seq, oneshot::Sender<Result<Seq, AppendError>>)>,
+    ) -> Self {
+        Self(appends.into_iter().collect())
+    }
+}
+
+impl Drop for Stored {
+    fn drop(&mut self) {
+        for (seq, append) in self.0.drain(..) {
+            // Whoever is gone needs no answer.
+            let _ = append.send(Ok(seq));
+        }
+    }
 }
 
 /// An append on its way.
@@ -67,7 +92,7 @@ pub type Trimmed<'a> = Pin<Box<dyn Future<Output = Result<Seq, String>> + Send +
 
 /// A log: embedded, in memory, or replicated; nothing above it knows which.
 pub trait Log: Send + Sync {
-    /// Hands an entry over; durable when it resolves.
+    /// Hands an entry over; durable when it resolves, and the follower has it.
     fn append(&self, entry: Entry) -> Appended<'_>;
 
     /// All entries after `after`, then the new ones as they become durable. Blocks; for the one

@@ -11,7 +11,7 @@ use crate::outside::clock::Clock;
 use crate::outside::passwords::Passwords;
 use crate::realm::command::{Found, NewUser};
 use crate::realm::rights::ADMINISTRATION;
-use crate::realm::{Change, Command, Outcome, Realm, Row, SEEN_MS};
+use crate::realm::{Change, Command, Loading, Outcome, Realm, Row, SEEN_MS};
 use crate::replica::{Replica, SubmitError};
 use crate::settings::{Engine, Settings};
 use crate::store::{Store, StoreError};
@@ -71,14 +71,14 @@ pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, Ope
 /// Loads the rows. Where they are damaged but the log is whole from its first entry, the log makes
 /// them again.
 fn load(store: &mut Store, first: Seq) -> Result<Realm, StoreError> {
-    let mut realm = Realm::default();
-    match store.load(|row| realm.absorb(&[Change::Put(row)])) {
+    let mut loading = Loading::default();
+    match store.load(|row| loading.take(row)) {
         Err(StoreError::Damaged(why)) if first == 1 => {
             tracing::warn!(why, "the rows are damaged; the log makes them again");
             store.clear_rows()?;
             Ok(Realm::default())
         }
-        loaded => loaded.map(|()| realm),
+        loaded => loaded.map(|()| loading.done()),
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod active_codes;
 pub mod attempts;
+mod attributes;
 pub mod audit;
 pub mod command;
 pub mod connectors;
@@ -17,6 +18,7 @@ mod founding;
 pub mod half_logins;
 pub mod ids;
 mod lists;
+mod loading;
 mod logins;
 pub mod one_time;
 pub mod outbox;
@@ -45,6 +47,7 @@ use serde::{Deserialize, Serialize};
 pub use audit::Audited;
 pub use command::{Command, Origin};
 pub use ids::{ProfileNo, RightNo, SessionNo, UserNo};
+pub use loading::Loading;
 pub use outcome::{Applied, EndReason, Ended, MfaReason, Outcome, Refusal};
 pub use policy::Policy;
 pub use row::{Change, Key, Row};
@@ -94,7 +97,7 @@ const FORGET_MAX: usize = 8;
 pub struct Realm {
     policy: Policy,
     counters: Counters,
-    users: BTreeMap<UserNo, User>,
+    users: BTreeMap<UserNo, Box<User>>,
     user_names: BTreeMap<UserName, UserNo>,
     profiles: BTreeMap<ProfileNo, Profile>,
     profile_names: BTreeMap<ProfileName, ProfileNo>,
@@ -236,6 +239,11 @@ impl Realm {
 
     fn put(&mut self, row: Row) {
         self.delete(&row.key());
+        self.add(row);
+    }
+
+    /// Takes in a row of which there is none yet.
+    fn add(&mut self, row: Row) {
         match row {
             Row::Policy(policy) => self.policy = policy,
             Row::Counters(counters) => self.counters = counters,
@@ -249,7 +257,7 @@ impl Realm {
             }
             Row::User(user) => {
                 self.user_names.insert(user.name.clone(), user.no);
-                self.users.insert(user.no, user);
+                self.users.insert(user.no, Box::new(user));
             }
             Row::Member(profile, user) => {
                 self.members.insert((profile, user));

@@ -138,15 +138,19 @@ impl Replica {
         origin: Option<Origin>,
     ) -> Result<Outcome, SubmitError> {
         let id = EntryId(dice::entry_id());
-        let (sender, outcome) = oneshot::channel();
+        let (sender, mut outcome) = oneshot::channel();
         self.waiting.insert(id.0, sender);
         let _waits = Waits { replica: self, id };
         let origin = origin.map(Box::new);
         let entry = Entry { id, at: self.clock.now(), command, origin };
         let watch = stopwatch();
         let done = async {
-            self.append(entry).await?;
-            outcome.await.map_err(|_| SubmitError::Unknown)
+            let outcome = tokio::select! {
+                biased;
+                outcome = &mut outcome => outcome,
+                appended = self.append(entry) => appended.map(|()| outcome)?.await,
+            };
+            outcome.map_err(|_| SubmitError::Unknown)
         };
         let outcome =
             tokio::time::timeout(OUTCOME_WAIT, done).await.unwrap_or(Err(SubmitError::Unknown));
@@ -214,7 +218,7 @@ impl Replica {
         };
         for followed in followed {
             match followed {
-                Followed::Entries(first, entries) => self.take(first, &entries),
+                Followed::Entries(first, entries, _stored) => self.take(first, &entries),
                 Followed::Gap(first) => self.stop(&format!("the log begins only at {first}")),
                 Followed::Unreadable(why) => self.stop(&format!("the log cannot be read: {why}")),
             }

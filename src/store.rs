@@ -44,6 +44,11 @@ pub enum StoreError {
 /// these many bytes.
 const OPEN_WAIT: Duration = Duration::from_secs(4);
 const OPEN_BYTES: u64 = 64 << 20;
+/// Threads that read rows at the start; rows that one hands over at once; what may wait of that.
+const READERS_MAX: usize = 4;
+const BATCH: usize = 512;
+const BATCHES_MAX: usize = 16;
+
 /// An open store.
 pub struct Store {
     db: sled::Db,
@@ -149,34 +154,63 @@ impl Store {
         self.image.lock().applied
     }
 
-    /// Visits all rows and checks that none is missing or altered.
+    /// Visits all rows, in any order, and checks that none is missing or altered.
     pub fn load(&self, mut visit: impl FnMut(Row)) -> Result<(), StoreError> {
         if !self.has_sum {
             return Err(StoreError::Damaged("the rows have no sum".to_owned()));
         }
         let mut found = Image { applied: self.applied(), ..Image::default() };
-        let mut walk = || -> Result<(), StoreError> {
-            for row in self.rows.iter() {
-                let (key, value) = row.map_err(StoreError::sled)?;
-                if *key != *IMAGE {
-                    found.add(&key, &value);
-                    let row = Row::read(&key, &value).map_err(StoreError::Damaged)?;
-                    if let Row::Seen(id, _) = &row {
-                        self.seen.lock().push(Key::Seen(*id));
-                    }
-                    visit(row);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        // A kind of rows is one thread's; those with the most rows are among the first.
+        let kinds = Mutex::new((1..=u8::MAX).rev());
+        let (sender, batches) = mpsc::sync_channel(BATCHES_MAX);
+        std::thread::scope(|scope| {
+            let read = |_| {
+                let (kinds, sender) = (&kinds, sender.clone());
+                scope.spawn(move || self.read(|| kinds.lock().next(), sender))
+            };
+            let threads: Vec<_> = (0..threads.min(READERS_MAX)).map(read).collect();
+            drop(sender);
+            batches.into_iter().flatten().for_each(|row| {
+                if let Row::Seen(id, _) = &row {
+                    self.seen.lock().push(Key::Seen(*id));
                 }
-            }
-            Ok(())
-        };
-        let walked = std::panic::catch_unwind(AssertUnwindSafe(&mut walk));
-        walked
-            .unwrap_or_else(|_| Err(StoreError::Damaged("the rows cannot be read".to_owned())))?;
+                visit(row);
+            });
+            threads.into_iter().try_for_each(|thread| {
+                let unreadable = |_| StoreError::Damaged("the rows cannot be read".to_owned());
+                found.join(thread.join().map_err(unreadable)??);
+                Ok(())
+            })
+        })?;
         found.trail = self.image.lock().trail;
         match found == *self.image.lock() {
             true => self.trail.check_end(),
             false => Err(StoreError::Damaged("rows are missing or altered".to_owned())),
         }
+    }
+
+    /// Reads one kind of rows after the other and gives what they add up to.
+    fn read(
+        &self,
+        next: impl Fn() -> Option<u8>,
+        sender: mpsc::SyncSender<Vec<Row>>,
+    ) -> Result<Image, StoreError> {
+        let (mut part, mut batch) = (Image::default(), Vec::with_capacity(BATCH));
+        while let Some(kind) = next() {
+            for row in self.rows.scan_prefix([kind]) {
+                let (key, value) = row.map_err(StoreError::sled)?;
+                part.add(&key, &value);
+                batch.push(Row::read(&key, &value).map_err(StoreError::Damaged)?);
+                if batch.len() == BATCH {
+                    let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+                    // Whoever visits them waits for all of them.
+                    let _ = sender.send(full);
+                }
+            }
+        }
+        let _ = sender.send(batch);
+        Ok(part)
     }
 
     /// Saves the rows that entries up to `seq` changed (none: deleted), the audit rows up to

@@ -73,11 +73,11 @@ impl Index {
         self.keyed.get(&(source, key)).map_or(&[], Vec::as_slice)
     }
 
-    /// Users by whom subscriptions to a source are found, in order.
-    pub(super) fn users(&self, source: Source) -> impl Iterator<Item = UserNo> {
+    /// Users by whom subscriptions to a source are found, in order, with these.
+    pub(super) fn users(&self, source: Source) -> impl Iterator<Item = (UserNo, &[Place])> {
         let all = (source, Key::User(UserNo::MIN))..=(source, Key::User(UserNo::MAX));
-        self.keyed.range(all).filter_map(|((_, key), _)| match key {
-            Key::User(user) => Some(*user),
+        self.keyed.range(all).filter_map(|((_, key), places)| match key {
+            Key::User(user) => Some((*user, places.as_slice())),
             Key::Word(_) => None,
         })
     }
@@ -91,9 +91,9 @@ impl Index {
         })
     }
 
-    /// Whoever has subscriptions, in order.
-    pub(super) fn owners(&self) -> impl Iterator<Item = UserNo> {
-        self.owners.keys().copied()
+    /// Whoever has subscriptions, in order, with these.
+    pub(super) fn owners(&self) -> impl Iterator<Item = (UserNo, &[Place])> {
+        self.owners.iter().map(|(owner, places)| (*owner, places.as_slice()))
     }
 
     /// The subscriptions of an owner.

@@ -1,6 +1,7 @@
 //! The outbox of one connection: subscriptions with what waits for them, and notices. Bounded:
 //! rows conflate, and a reader that stays behind is closed with a reason.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
@@ -34,6 +35,13 @@ pub struct Mail {
     pub notices: Vec<Notice>,
 }
 
+/// How rows are sent without the socket's task, while it has nothing to do.
+pub trait Line: Debug + Send + Sync {
+    /// Sends the texts that `next` appends, until it has none, as far as the socket takes them, and
+    /// gives back the bytes that it did not take. None: nothing may be sent; `next` was not asked.
+    fn send(&self, next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Option<Vec<u8>>;
+}
+
 /// Shared by the socket that empties it and by everybody who fills it.
 #[derive(Debug, Default)]
 pub struct Outbox {
@@ -47,6 +55,11 @@ struct Inside {
     subscriptions: Vec<Subscription>,
     notices: Vec<Notice>,
     bytes_max: usize,
+    line: Option<Box<dyn Line>>,
+    /// Whether the line may be used.
+    is_lent: bool,
+    /// What it did not take.
+    rest: Vec<u8>,
 }
 
 /// Frames taken in one go; the rest stays and goes on conflating while they are written.
@@ -95,6 +108,59 @@ impl Outbox {
         Some(done)
     }
 
+    /// Works on one subscription, if it is still there, and says whether rows wait. Whoever made
+    /// them wait calls [`Outbox::deliver`] when he holds no other lock.
+    pub(super) fn prepare(&self, id: u64, work: impl FnOnce(&mut Subscription)) -> bool {
+        self.with(|subscriptions| {
+            let one = subscriptions.iter_mut().find(|one| one.id == id);
+            one.is_some_and(|one| {
+                work(one);
+                one.is_due()
+            })
+        })
+    }
+
+    /// Sends what waits if the line is free, or else wakes the socket.
+    pub(super) fn deliver(&self) {
+        let mut inside = self.inside.lock();
+        let Inside { subscriptions, line, is_lent, rest, .. } = &mut *inside;
+        let mut next = |out: &mut Vec<u8>| {
+            let due = subscriptions.iter_mut().find(|one| one.is_due());
+            due.map(|one| one.update(out)).is_some()
+        };
+        if let Some(line) = line.as_ref().filter(|_| *is_lent)
+            && let Some(left) = line.send(&mut next)
+        {
+            *is_lent = left.is_empty();
+            *rest = left;
+        }
+        let is_done = *is_lent && !subscriptions.iter().any(Subscription::is_due);
+        drop(inside);
+        if !is_done {
+            self.wake();
+        }
+    }
+
+    /// Rows may take this line whenever it is lent; none: the socket's task writes them.
+    pub fn connect(&self, line: Option<Box<dyn Line>>) {
+        let mut inside = self.inside.lock();
+        (inside.line, inside.is_lent) = (line, false);
+    }
+
+    /// The socket's task has nothing to write. Says whether there is a line that others may use.
+    pub fn lend(&self) -> bool {
+        let mut inside = self.inside.lock();
+        inside.is_lent = inside.line.is_some();
+        inside.is_lent
+    }
+
+    /// The socket's task writes again, first of all the rest of what others wrote.
+    pub fn reclaim(&self) -> Vec<u8> {
+        let mut inside = self.inside.lock();
+        inside.is_lent = false;
+        std::mem::take(&mut inside.rest)
+    }
+
     /// How many subscriptions the connection has.
     pub fn subscriptions(&self) -> usize {
         self.inside.lock().subscriptions.len()
@@ -131,9 +197,10 @@ impl Outbox {
         let (mut mail, mut bytes) = (Mail::default(), 0);
         for subscription in &mut inside.subscriptions {
             while subscription.is_due() && mail.frames.len() < FRAMES_MAX && bytes < BYTES_MAX {
-                let frame = subscription.update();
+                let mut frame = Vec::new();
+                subscription.update(&mut frame);
                 bytes += frame.len();
-                mail.frames.push(frame);
+                mail.frames.push(String::from_utf8(frame).unwrap_or_default());
             }
         }
         if inside.subscriptions.iter().any(Subscription::is_due) {
@@ -145,7 +212,11 @@ impl Outbox {
 
     /// What waits for the first subscription, as one frame; for whoever asks instead of listening.
     pub fn poll(&self) -> Option<String> {
-        self.inside.lock().subscriptions.first_mut().map(Subscription::update)
+        let mut inside = self.inside.lock();
+        let first = inside.subscriptions.first_mut()?;
+        let mut frame = Vec::new();
+        first.update(&mut frame);
+        String::from_utf8(frame).ok()
     }
 
     /// Whether more waits than may wait. Asked while a write is stuck.

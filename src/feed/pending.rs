@@ -1,7 +1,5 @@
 //! What waits to be sent to one subscription: the newest state of each row wins.
 
-use std::collections::BTreeMap;
-
 use super::row::Operation;
 use super::source::RowRef;
 
@@ -12,9 +10,17 @@ const UPDATE_WEIGHT: usize = 128 * 1024;
 /// Operations by row, each with its place in the order of commits.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    rows: BTreeMap<RowRef, (u64, Operation)>,
+    /// In the order of rows: few wait as a rule, and rows are read in this order.
+    rows: Vec<Waiting>,
     next: u64,
     weight: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    row: RowRef,
+    order: u64,
+    operation: Operation,
 }
 
 impl Pending {
@@ -36,45 +42,46 @@ impl Pending {
     /// Adds an operation. Conflation, by the table of PROTOCOL §6.
     pub(super) fn put(&mut self, row: RowRef, new: Operation) {
         use Operation::{Delete, Insert, Modify};
-        let (order, old) = match self.remove(row) {
-            Some((order, old)) => (order, Some(old)),
-            None => (self.next, None),
+        let at = match self.rows.binary_search_by_key(&row, |it| it.row) {
+            Ok(at) => at,
+            Err(at) => {
+                self.weight += weight(&new);
+                self.rows.insert(at, Waiting { row, order: self.next, operation: new });
+                self.next += 1;
+                return;
+            }
         };
+        let old = std::mem::replace(&mut self.rows[at].operation, Delete);
+        self.weight -= weight(&old);
         let merged = match (old, new) {
-            (None, new) => new,
-            (Some(Insert(_)), Insert(data) | Modify(_, data)) => Insert(data),
-            (Some(Insert(_)), Delete) => return,
-            (Some(Modify(a, _)), Modify(b, data)) => Modify(a | b, data),
-            (Some(Modify(..) | Delete), Delete) => Delete,
-            (Some(Modify(..) | Delete), Insert(data) | Modify(_, data)) => Modify(u64::MAX, data),
+            (Insert(_), Insert(data) | Modify(_, data)) => Insert(data),
+            (Insert(_), Delete) => {
+                self.rows.remove(at);
+                return;
+            }
+            (Modify(a, _), Modify(b, data)) => Modify(a | b, data),
+            (Modify(..) | Delete, Delete) => Delete,
+            (Modify(..) | Delete, Insert(data) | Modify(_, data)) => Modify(u64::MAX, data),
         };
-        self.next += 1;
         self.weight += weight(&merged);
-        self.rows.insert(row, (order, merged));
+        self.rows[at].operation = merged;
     }
 
     /// Takes the oldest operations: at most `most`, and no more than a frame should hold.
     pub(super) fn take(&mut self, most: usize) -> Vec<(RowRef, Operation)> {
-        let order = self.rows.iter().map(|(row, (order, _))| (*order, *row));
-        let mut order: Vec<(u64, RowRef)> = order.collect();
-        order.sort_unstable();
-        let (mut taken, mut taken_weight) = (Vec::with_capacity(order.len().min(most)), 0);
-        for (_, row) in order.into_iter().take(most) {
-            if taken_weight >= UPDATE_WEIGHT {
-                break;
-            }
-            if let Some((_, operation)) = self.remove(row) {
-                taken_weight += weight(&operation);
-                taken.push((row, operation));
-            }
-        }
-        taken
-    }
-
-    fn remove(&mut self, row: RowRef) -> Option<(u64, Operation)> {
-        let removed = self.rows.remove(&row)?;
-        self.weight -= weight(&removed.1);
-        Some(removed)
+        let mut taken = std::mem::take(&mut self.rows);
+        taken.sort_unstable_by_key(|it| it.order);
+        let mut taken_weight = 0;
+        let fits = |it: &&Waiting| {
+            let fits = taken_weight < UPDATE_WEIGHT;
+            taken_weight += if fits { weight(&it.operation) } else { 0 };
+            fits
+        };
+        let count = taken.iter().take(most).take_while(fits).count();
+        self.rows = taken.split_off(count);
+        self.rows.sort_unstable_by_key(|it| it.row);
+        self.weight -= taken_weight;
+        taken.into_iter().map(|it| (it.row, it.operation)).collect()
     }
 }
 

@@ -1,11 +1,14 @@
 //! A commit, told to the subscriptions that it matters to.
 
+use std::sync::Arc;
+
 use super::index::{Index, Key, Place};
+use super::outbox::Outbox;
 use super::source::Source;
 use super::subscription::Subscription;
 use super::touched::{Before, Touched};
 use crate::log::Seq;
-use crate::realm::{Realm, UserNo};
+use crate::realm::{Realm, RightNo, UserNo};
 
 /// A subscription that is found by other keys now than it was.
 struct Moved {
@@ -16,6 +19,18 @@ struct Moved {
     to: Vec<Key>,
 }
 
+/// The outboxes in which rows wait now.
+#[derive(Default)]
+struct Due(Vec<Arc<Outbox>>);
+
+impl Due {
+    fn work(&mut self, place: &Place, work: impl FnOnce(&mut Subscription)) {
+        if place.outbox.prepare(place.id, work) {
+            self.0.push(place.outbox.clone());
+        }
+    }
+}
+
 /// Tells every matching subscription what is different for it: what its owner no longer sees first,
 /// then records, then rights. `realm` is the realm after the commit.
 pub(super) fn publish(
@@ -24,8 +39,9 @@ pub(super) fn publish(
     seq: Seq,
     touched: &Touched,
     before: &Before,
-) {
-    for Moved { place, source, owner, from, to } in scopes(index, realm, seq, touched) {
+) -> Vec<Arc<Outbox>> {
+    let mut due = Due::default();
+    for Moved { place, source, owner, from, to } in scopes(index, realm, seq, touched, &mut due) {
         index.remove(source, &from, owner, place.id);
         index.add(source, &to, owner, &place);
     }
@@ -42,15 +58,16 @@ pub(super) fn publish(
         let keyed = keys.flat_map(|key| index.keyed(*source, key));
         for place in index.broad(*source).iter().chain(keyed) {
             let look = |one: &mut Subscription| one.look(realm, seq, *row, old.row.as_ref());
-            place.outbox.with_one(place.id, look);
+            due.work(place, look);
         }
     }
-    rights(index, realm, seq, touched);
+    rights(index, realm, seq, touched, &mut due);
+    due.0
 }
 
 /// Owners whose rights changed may see more or less than before; filters that name users who did
 /// not exist may find them now.
-fn scopes(index: &Index, realm: &Realm, seq: Seq, touched: &Touched) -> Vec<Moved> {
+fn scopes(index: &Index, realm: &Realm, seq: Seq, touched: &Touched, due: &mut Due) -> Vec<Moved> {
     let mut moved = Vec::new();
     let mut scope = |place: &Place, one: &mut Subscription| {
         let (was_open, was_unmasked, from) = (one.open, one.unmasked, one.keys());
@@ -67,25 +84,32 @@ fn scopes(index: &Index, realm: &Realm, seq: Seq, touched: &Touched) -> Vec<Move
             moved.push(Moved { place: place.clone(), source, owner, from, to });
         }
     };
+    let needed = Source::NAMES.iter().flat_map(|(_, it)| [it.right(), it.unmasking()]).flatten();
+    let needed: Vec<RightNo> =
+        needed.filter_map(|code| Some(realm.right_by_code(code)?.no)).collect();
+    let own = [Source::AllProfiles, Source::AllRights];
+    let lists_own = own.into_iter().any(|source| index.is_subscribed(source));
     touched.affected(
         realm,
+        |rights| {
+            let needs = |rights: &[RightNo]| rights.iter().any(|right| needed.contains(right));
+            lists_own || rights.is_none_or(needs)
+        },
         index.owners(),
-        |owner| !index.owned(owner).is_empty(),
-        |owner, rights| {
-            for place in index.owned(owner) {
-                place.outbox.with_one(place.id, |one| {
-                    if one.hinges_on(realm, rights) {
-                        scope(place, one);
-                    }
-                });
-            }
+        |owner| index.owned(owner),
+        |_, place, rights| {
+            due.work(place, |one| {
+                if one.hinges_on(realm, rights) {
+                    scope(place, one);
+                }
+            });
         },
     );
     for user in touched.users().filter_map(|user| realm.user(user)) {
         let name: Box<str> = user.name.as_str().to_ascii_lowercase().into();
         for source in Source::OF_USERS {
             for place in index.keyed(source, Key::Word(name.clone())) {
-                place.outbox.with_one(place.id, |one| scope(place, one));
+                due.work(place, |one| scope(place, one));
             }
         }
     }
@@ -93,27 +117,26 @@ fn scopes(index: &Index, realm: &Realm, seq: Seq, touched: &Touched) -> Vec<Move
 }
 
 /// USER_RIGHTS: who is subscribed decides which rows are looked at, not who is affected.
-fn rights(index: &Index, realm: &Realm, seq: Seq, touched: &Touched) {
+fn rights(index: &Index, realm: &Realm, seq: Seq, touched: &Touched, due: &mut Due) {
     let source = Source::UserRights;
     touched.affected(
         realm,
+        |_| true,
         index.users(source),
-        |user| !index.keyed(source, Key::User(user)).is_empty(),
-        |user, rights| {
-            for place in index.keyed(source, Key::User(user)) {
-                place.outbox.with_one(place.id, |one| {
-                    one.look_rights(realm, seq, user, rights);
-                });
-            }
+        |user| index.keyed(source, Key::User(user)),
+        |user, place, rights| {
+            due.work(place, |one| {
+                one.look_rights(realm, seq, user, rights);
+            });
         },
     );
     for (word, places) in index.words(source) {
         let right = realm.right_by_code(word).map(|right| right.no);
         for place in places.iter().filter(|_| right.is_some_and(|it| touched.concerns(it))) {
-            place.outbox.with_one(place.id, |one| one.look_many(realm, seq, touched, right));
+            due.work(place, |one| one.look_many(realm, seq, touched, right));
         }
     }
     for place in index.broad(source) {
-        place.outbox.with_one(place.id, |one| one.look_many(realm, seq, touched, None));
+        due.work(place, |one| one.look_many(realm, seq, touched, None));
     }
 }

@@ -178,7 +178,7 @@ impl Source {
             Source::UserRights => {
                 let (user, right) = right_row(row);
                 let (user, right) = (realm.user(user)?, realm.right(right)?);
-                realm.holds(user.no, right.no).then(|| shown::user_right(user, right))
+                realm.is_held_by(user, right.no).then(|| shown::user_right(user, right))
             }
             Source::AllUsers => realm.user(user_row(row)).map(|user| shown::all_users(realm, user)),
             Source::AllProfiles => realm.profile(ProfileNo(low(row))).map(shown::profile),

@@ -362,12 +362,12 @@ impl Subscription {
         !self.held && (self.owed || !self.pending.is_empty())
     }
 
-    /// Takes the next QUERY_UPDATE, at most `rows_max` rows, in the order of their commits.
-    pub(super) fn update(&mut self) -> String {
+    /// Appends the next QUERY_UPDATE, at most `rows_max` rows, in the order of their commits.
+    pub(super) fn update(&mut self, out: &mut Vec<u8>) {
         let rows = self.pending.take(self.wish.rows_max);
         let complete = self.pending.is_empty();
-        let mut out = Vec::with_capacity(160 + 160 * rows.len());
-        protocol::envelope::head(&mut out, "QUERY_UPDATE", Some(&self.wish.source_ref));
+        out.reserve(160 + 160 * rows.len());
+        protocol::envelope::head(out, "QUERY_UPDATE", Some(&self.wish.source_ref));
         let more = !complete || self.cursor != Cursor::End;
         let (sequence, count) = (self.sequence, rows.len());
         self.sequence += 1;
@@ -384,11 +384,10 @@ impl Subscription {
             if at > 0 {
                 out.push(b',');
             }
-            operation.write(&mut out, self.wish.source, row, self.wish.columns);
+            operation.write(out, self.wish.source, row, self.wish.columns);
         }
         out.extend_from_slice(b"]}");
         self.owed = self.owed && !complete;
-        String::from_utf8(out).unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::index::Place;
 use super::row::DataRow;
 use super::source::{RowRef, Source};
 use crate::realm::attempts::attempts_ref;
@@ -177,24 +178,30 @@ impl Touched {
         !self.users.is_empty() || self.grants.values().any(given)
     }
 
-    /// Visits every subscribed user whose rights may differ, with the rights in question.
-    pub(super) fn affected(
+    /// Visits the subscriptions of every user whose rights may differ, with the rights in question;
+    /// of profiles, those whose rights matter. `subscribed`: all, in the order of their users.
+    pub(super) fn affected<'a>(
         &self,
         realm: &Realm,
-        subscribed: impl Iterator<Item = UserNo>,
-        is_subscribed: impl Fn(UserNo) -> bool,
-        mut visit: impl FnMut(UserNo, Option<&[RightNo]>),
+        matters: impl Fn(Option<&[RightNo]>) -> bool,
+        subscribed: impl Iterator<Item = (UserNo, &'a [Place])>,
+        of: impl Fn(UserNo) -> &'a [Place],
+        mut visit: impl FnMut(UserNo, &Place, Option<&[RightNo]>),
     ) {
-        for user in self.users.iter().filter(|user| is_subscribed(**user)) {
-            visit(*user, None);
+        for user in &self.users {
+            of(*user).iter().for_each(|place| visit(*user, place, None));
         }
-        if self.grants.is_empty() {
+        let grants = self.grants.iter().map(|(profile, rights)| (*profile, rights.as_deref()));
+        let grants = grants.filter(|(_, rights)| matters(*rights));
+        let mut grants: Vec<_> =
+            grants.map(|(profile, rights)| (realm.membership(profile), rights)).collect();
+        if grants.is_empty() {
             return;
         }
-        for user in subscribed.filter(|user| !self.users.contains(user)) {
-            for (profile, rights) in &self.grants {
-                if realm.is_member(*profile, user) {
-                    visit(user, rights.as_deref());
+        for (user, places) in subscribed.filter(|(user, _)| !self.users.contains(user)) {
+            for (members, rights) in &mut grants {
+                if members.has(user) {
+                    places.iter().for_each(|place| visit(user, place, *rights));
                 }
             }
         }

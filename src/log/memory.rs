@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed};
+use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed};
 use crate::realm::Millis;
 
 /// A log that is "durable" at once.
@@ -36,7 +36,7 @@ impl Log for MemoryLog {
         let mut inside = self.inside.lock();
         let seq = inside.last + 1;
         let closed = || AppendError::NotStored("the log is closed".to_owned());
-        let entry = Followed::Entries(seq, vec![entry]);
+        let entry = Followed::Entries(seq, vec![entry], Stored::default());
         let sent = inside.sender.as_ref().is_some_and(|sender| sender.send(entry).is_ok());
         let stored = if sent { Ok(seq) } else { Err(closed()) };
         inside.last += Seq::from(sent);

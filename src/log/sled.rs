@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::chain::Link;
 use super::mark::Mark;
-use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed};
+use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed};
 use crate::realm::Millis;
 use crate::store::StoreError;
 use crate::store::space::Space;
@@ -123,7 +123,9 @@ impl Log for SledLog {
         let entries = move |first: Seq| {
             let upto = last.min(first + STORED_MAX - 1);
             let entries = (first..=upto).map(|seq| entry(&tree, seq)).collect::<Result<_, _>>();
-            entries.map_or_else(Followed::Unreadable, |it| Followed::Entries(first, it))
+            entries.map_or_else(Followed::Unreadable, |it| {
+                Followed::Entries(first, it, Stored::default())
+            })
         };
         Ok(Box::new(firsts.map(entries).chain(live)))
     }

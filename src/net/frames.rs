@@ -2,19 +2,21 @@
 //! holds no buffer for either.
 
 mod reader;
+mod wire;
 
 use std::cell::RefCell;
 use std::io;
-use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::tcp::OwnedWriteHalf;
 
 use super::stream::Stream;
 use crate::link::CloseReason;
 use crate::settings::Limits;
 pub use reader::Event;
 use reader::Reader;
+use wire::Wire;
 
 /// What one read takes at most. The buffer belongs to the thread: a socket uses it while it has its
 /// turn.
@@ -35,7 +37,7 @@ thread_local! {
 
 /// One open socket.
 pub struct Frames {
-    stream: Stream,
+    wire: Wire,
     reader: Reader,
     /// Whole frames that wait to be written; nothing is kept once they are through.
     out: Vec<u8>,
@@ -59,7 +61,7 @@ impl Frames {
     pub fn new(stream: Stream, early: &[u8], limits: &Limits) -> Self {
         let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
         let reader = Reader::new(early, limits.frame_bytes, limits.message_bytes);
-        Self { stream, reader, out: Vec::new(), written: 0, usual: 0, out_max }
+        Self { wire: stream.into(), reader, out: Vec::new(), written: 0, usual: 0, out_max }
     }
 
     /// Adds a text frame to what is written with the next flush.
@@ -80,25 +82,20 @@ impl Frames {
         }
         let usual = if self.out.is_empty() { usize::from(self.usual) } else { 0 };
         self.out.reserve((length + HEAD_MAX).max(usual));
-        let start = self.out.len();
-        // The head of most frames has this size; others are moved to theirs.
-        self.out.extend_from_slice(&[TEXT, 126, 0, 0]);
-        let body = self.out.len();
-        let made = make(&mut self.out);
-        let length = self.out.len() - body;
-        match (u8::try_from(length), u16::try_from(length)) {
-            (Ok(0), _) => self.out.truncate(start),
-            (Ok(short @ ..126), _) => {
-                self.out[start + 1] = short;
-                self.out.drain(start + 2..body);
-            }
-            (_, Ok(usual)) => self.out[start + 2..body].copy_from_slice(&usual.to_be_bytes()),
-            _ => {
-                self.out[start + 1] = 127;
-                self.out.splice(start + 2..body, (length as u64).to_be_bytes());
-            }
+        Ok(text_by(&mut self.out, make))
+    }
+
+    /// The direction in which somebody else may write while nothing waits here; none through TLS.
+    pub fn line(&self) -> Option<Arc<OwnedWriteHalf>> {
+        match &self.wire {
+            Wire::Plain(_, write) => Some(write.clone()),
+            Wire::Tls(_) => None,
         }
-        Ok(made)
+    }
+
+    /// Goes on with frames that somebody else began to write.
+    pub fn resume(&mut self, rest: Vec<u8>) {
+        self.out = rest;
     }
 
     /// Adds a ping.
@@ -139,30 +136,17 @@ impl Frames {
     /// Writes all that waits; ready when it is through.
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
         while self.written < self.out.len() {
-            let stream = Pin::new(&mut self.stream);
-            match ready!(stream.poll_write(context, &self.out[self.written..])) {
+            match ready!(self.wire.poll_write(context, &self.out[self.written..])) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(CloseReason::Gone)),
                 Ok(written) => self.written += written,
             }
         }
-        // TLS may hold back what the socket did not take.
         if self.written > 0 {
-            let stream = Pin::new(&mut self.stream);
-            ready!(stream.poll_flush(context)).map_err(|_| CloseReason::Gone)?;
+            ready!(self.wire.poll_flush(context)).map_err(|_| CloseReason::Gone)?;
         }
         self.usual = u16::try_from(self.out.len()).unwrap_or_default();
         (self.out, self.written) = (Vec::new(), 0);
         Poll::Ready(Ok(()))
-    }
-
-    fn poll_bytes(
-        &mut self,
-        context: &mut Context<'_>,
-        into: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(into);
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
     }
 
     /// Writes what waits, says why the socket is closed and waits for the peer's close, so that
@@ -175,17 +159,39 @@ impl Frames {
             // Whatever still comes: the peer ends it when it has read the close.
             while matches!(self.read_over().await, Ok(1..)) {}
         }
-        // TLS tells an end from a cut.
-        let _ = self.stream.shutdown().await;
+        let _ = self.wire.shutdown().await;
     }
 
     /// Reads something that nobody wants.
     async fn read_over(&mut self) -> io::Result<usize> {
         std::future::poll_fn(|context| {
-            SCRATCH.with_borrow_mut(|scratch| self.poll_bytes(context, scratch))
+            SCRATCH.with_borrow_mut(|scratch| self.wire.poll_read(context, scratch))
         })
         .await
     }
+}
+
+/// Appends a text frame that is made in its place; none if nothing is made.
+pub fn text_by<R>(out: &mut Vec<u8>, make: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    let start = out.len();
+    // The head of most frames has this size; others are moved to theirs.
+    out.extend_from_slice(&[TEXT, 126, 0, 0]);
+    let body = out.len();
+    let made = make(out);
+    let length = out.len() - body;
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(0), _) => out.truncate(start),
+        (Ok(short @ ..126), _) => {
+            out[start + 1] = short;
+            out.drain(start + 2..body);
+        }
+        (_, Ok(usual)) => out[start + 2..body].copy_from_slice(&usual.to_be_bytes()),
+        _ => {
+            out[start + 1] = 127;
+            out.splice(start + 2..body, (length as u64).to_be_bytes());
+        }
+    }
+    made
 }
 
 /// RFC 6455's word for a close code that makes no sense.
@@ -199,7 +205,7 @@ pub fn poll_read(taker: &mut impl Taker, context: &mut Context<'_>) -> Result<bo
     }
     SCRATCH.with_borrow_mut(|scratch| {
         let frames = taker.frames();
-        let read = match frames.poll_bytes(context, scratch) {
+        let read = match frames.wire.poll_read(context, scratch) {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0) | Err(_)) => return Err(CloseReason::Gone),
             Poll::Ready(Ok(read)) => read,

@@ -8,6 +8,7 @@ mod alarm;
 mod batch;
 mod bound;
 mod farewell;
+mod line;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -47,6 +48,10 @@ struct Pump {
     alarm: Alarm,
     /// The outbox wakes this task by itself.
     listening: bool,
+    /// Rows were asked for here.
+    subscribed: bool,
+    /// Whoever has rows may write them.
+    lent: bool,
     stuck: bool,
     /// The time when this turn began.
     at: Millis,
@@ -108,6 +113,8 @@ impl Pump {
             heard: Vec::new(),
             alarm: Alarm::due(),
             listening: false,
+            subscribed: false,
+            lent: false,
             stuck: false,
             at: now,
             batch: Batch::new(),
@@ -136,6 +143,7 @@ impl Pump {
         let (now, watch) = self.router.node().clock.start();
         self.at = now;
         self.batch.begin(watch);
+        self.reclaim();
         if self.stuck && !self.flush(context)? {
             return self.keep_time(context);
         }
@@ -160,7 +168,9 @@ impl Pump {
         }
         self.batch.count();
         self.flush(context)?;
-        self.keep_time(context)
+        self.keep_time(context)?;
+        self.lend();
+        Ok(())
     }
 
     /// Takes the reply of the message being served, if it is there, and starts the next one.
@@ -204,6 +214,7 @@ impl Pump {
         }
         if let Effect::Release(subscription, session) = reply.effect {
             self.listen_to(&session);
+            self.subscribed = true;
             // A session that ended meanwhile gets no rows; its notice ends the subscription.
             if !session.is_over() {
                 self.router.node().replica.feed.release(&self.outbox, subscription);
@@ -338,11 +349,6 @@ impl Pump {
             context.waker().wake_by_ref();
         }
         Ok(!self.stuck)
-    }
-
-    /// A deadline has changed: the timer looks again.
-    fn wake_timer(&mut self) {
-        self.alarm.set(self.at, 0);
     }
 
     fn keep_time(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {

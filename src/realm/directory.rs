@@ -45,7 +45,7 @@ impl Realm {
         let counters = steps.counters(self);
         counters.users += 1;
         let no = UserNo(counters.users);
-        let set = from.attributes.iter().filter_map(|(n, text)| Some((*n, text.clone()?)));
+        let set = from.attributes.iter().filter_map(|(n, text)| Some((*n, text.as_deref()?)));
         let user = User {
             no,
             location: self.policy.location,

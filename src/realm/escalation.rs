@@ -191,7 +191,7 @@ impl<'a> After<'a> {
     }
 
     fn is_enabled(&self, user: UserNo) -> bool {
-        let now = || self.realm.users.get(&user).map(|user| user.status);
+        let now = || self.realm.user(user).map(|user| user.status);
         self.users.get(&user).copied().unwrap_or_else(now) == Some(UserStatus::Enabled)
     }
 }

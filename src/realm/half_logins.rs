@@ -70,7 +70,7 @@ impl Realm {
 
     /// Whose half login a token was, over or not.
     pub fn user_by_half(&self, token: &TokenHash) -> Option<&User> {
-        self.users.get(&self.halves.get(token)?.user)
+        self.user(self.halves.get(token)?.user)
     }
 
     /// Whether a code is that of a link which was mailed to this user, for this login if one is to
@@ -182,7 +182,7 @@ impl Realm {
     /// The second factor of a login whose first one was right.
     pub(super) fn finish_login(&self, at: Millis, finish: &FinishLogin) -> Applied {
         let found = self.half(at, &finish.token).and_then(|half| {
-            let user = self.users.get(&half.user)?;
+            let user = self.user(half.user)?;
             let named = finish.user_name.as_ref().is_none_or(|name| user.name == *name);
             named.then_some((half, user))
         });

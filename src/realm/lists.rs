@@ -60,7 +60,7 @@ impl Realm {
         let find = |wanted: &Wanted<UserName>| {
             let by_id = wanted.id.as_deref().map(|id| {
                 let (no, location) = UserNo::parse(id).ok_or(Refusal::NotAnId("USER.ID"))?;
-                let found = self.users.get(&no).filter(|user| user.location == location);
+                let found = self.user(no).filter(|user| user.location == location);
                 found.map(|user| user.no).ok_or_else(|| Refusal::NotFound("USER", id.to_owned()))
             });
             let by_name = wanted.name.as_ref().map(|name| {
@@ -101,7 +101,7 @@ impl Realm {
     }
 
     pub(super) fn names(&self, users: &[UserNo]) -> Vec<String> {
-        users.iter().filter_map(|no| Some(self.users.get(no)?.name.to_string())).collect()
+        users.iter().filter_map(|no| Some(self.user(*no)?.name.to_string())).collect()
     }
 }
 

@@ -201,7 +201,7 @@ impl Realm {
         let Some((session, user)) = self
             .sessions
             .get(session)
-            .and_then(|session| Some((session, self.users.get(&session.user)?)))
+            .and_then(|session| Some((session, self.user(session.user)?)))
         else {
             return Applied::refused(Refusal::RefreshExpired);
         };
@@ -307,7 +307,7 @@ impl Realm {
         let session =
             self.retired.get(&refresh.presented).and_then(|it| self.sessions.get(&it.session));
         let Some(session) = session else { return Applied::refused(Refusal::RefreshExpired) };
-        let user = self.users.get(&session.user);
+        let user = self.user(session.user);
         let previous = session.previous.iter();
         let mut previous = previous.filter(|it| it.refresh == refresh.presented && at < it.until);
         match previous.next() {

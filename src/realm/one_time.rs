@@ -41,14 +41,14 @@ impl Realm {
 
     /// Whose a token is, good or not.
     pub(super) fn one_time_user(&self, token: &TokenHash) -> Option<&super::users::User> {
-        self.users.get(&self.one_time.get(token)?.user)
+        self.user(self.one_time.get(token)?.user)
     }
 
     fn good(&self, at: Millis, token: &TokenHash) -> Option<&super::users::User> {
         let it = self.one_time.get(token).filter(|it| at < it.until)?;
         // A session that was put to sleep can be woken; one that was ended takes its tokens along.
         self.sessions.get(&it.session)?;
-        self.users.get(&it.user).filter(|user| Self::rights_count(user.status))
+        self.user(it.user).filter(|user| Self::rights_count(user.status))
     }
 
     /// Tokens that are over and can be forgotten.

@@ -107,7 +107,7 @@ impl Realm {
     pub(super) fn draw(&self, at: Millis, no: u64, drawn: &Drawn) -> Applied {
         let plan = || {
             let mail = self.mails.get(&no).ok_or(Refusal::TokenOver)?;
-            let user = self.users.get(&mail.user).ok_or(Refusal::TokenOver)?;
+            let user = self.user(mail.user).ok_or(Refusal::TokenOver)?;
             let mut changes = match (&mail.kind, drawn) {
                 (MailKind::Link(half), Drawn::Token(hash)) => self.draw_link(at, *half, *hash)?,
                 (MailKind::Reset(_), Drawn::Token(hash)) => self.draw_reset(at, user, no, *hash)?,

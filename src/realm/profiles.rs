@@ -1,6 +1,8 @@
 //! Profiles: groups of users that share rights. An event says what a profile should look like.
 
 use std::collections::BTreeSet;
+use std::collections::btree_set::Range;
+use std::iter::Peekable;
 
 use protocol::{Description, ProfileName};
 use serde::{Deserialize, Serialize};
@@ -57,6 +59,33 @@ impl Profile {
     }
 }
 
+/// The users in a profile, walked along with others: few steps from one question to the next, or a
+/// new search where many lie between.
+pub struct Membership<'a> {
+    realm: &'a Realm,
+    profile: ProfileNo,
+    members: Peekable<Range<'a, (ProfileNo, UserNo)>>,
+}
+
+/// Members that are walked over before the next one is searched for.
+const STEPS_MAX: usize = 16;
+
+impl Membership<'_> {
+    /// Whether this user is in the profile; no earlier one than the last may be asked for.
+    pub fn has(&mut self, user: UserNo) -> bool {
+        let mut left = STEPS_MAX;
+        while self.members.next_if(|(_, member)| *member < user).is_some() {
+            left -= 1;
+            if left == 0 {
+                let rest = (self.profile, user)..=(self.profile, UserNo::MAX);
+                self.members = self.realm.members.range(rest).peekable();
+                break;
+            }
+        }
+        self.members.peek().is_some_and(|(_, member)| *member == user)
+    }
+}
+
 impl Realm {
     /// The profile of this number.
     pub fn profile(&self, no: ProfileNo) -> Option<&Profile> {
@@ -78,6 +107,12 @@ impl Realm {
     /// Whether the user is in the profile.
     pub fn is_member(&self, profile: ProfileNo, user: UserNo) -> bool {
         self.members.contains(&(profile, user))
+    }
+
+    /// Who is in a profile, for questions in the order of users.
+    pub fn membership(&self, profile: ProfileNo) -> Membership<'_> {
+        let members = self.members.range((profile, UserNo::MIN)..=(profile, UserNo::MAX));
+        Membership { realm: self, profile, members: members.peekable() }
     }
 
     pub(super) fn insert_profile(&self, at: Millis, by: &By, wanted: &ProfileWanted) -> Applied {

@@ -10,7 +10,7 @@ use super::ids::{Location, ProfileNo, RightNo, UserNo};
 use super::outcome::{Applied, Outcome, Refusal};
 use super::profiles::ProfileStatus;
 use super::row::{Change, Key, Row};
-use super::users::UserStatus;
+use super::users::{User, UserStatus};
 use super::{Millis, Realm};
 
 /// A right that can be granted.
@@ -84,11 +84,15 @@ impl Realm {
 
     /// Whether the user holds the right now, directly or through an enabled profile.
     pub fn holds(&self, user: UserNo, right: RightNo) -> bool {
-        self.users.get(&user).is_some_and(|user| Self::rights_count(user.status))
-            && (self.direct.contains(&(user, right))
-                || self
-                    .enabled_profiles_of(user)
-                    .any(|profile| self.grants.contains(&(profile, right))))
+        self.user(user).is_some_and(|user| self.is_held_by(user, right))
+    }
+
+    /// The same for a user who was found already.
+    pub fn is_held_by(&self, user: &User, right: RightNo) -> bool {
+        let given = |profile| self.grants.contains(&(profile, right));
+        Self::rights_count(user.status)
+            && (self.direct.contains(&(user.no, right))
+                || self.enabled_profiles_of(user.no).any(given))
     }
 
     /// Whether the user holds the right of this code.
@@ -99,7 +103,7 @@ impl Realm {
     /// Effective rights = direct ∪ rights of the user's enabled profiles, unless the user's status
     /// ends them (PROTOCOL §7).
     pub fn effective(&self, user: UserNo) -> BTreeSet<RightNo> {
-        match self.users.get(&user).is_some_and(|user| Self::rights_count(user.status)) {
+        match self.user(user).is_some_and(|user| Self::rights_count(user.status)) {
             true => self.potential(user),
             false => BTreeSet::new(),
         }
@@ -173,7 +177,7 @@ impl Realm {
             let right = self.right_by_code(code.as_str());
             let right = right.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))?;
             let range = (right.no, UserNo::MIN)..=(right.no, UserNo::MAX);
-            let holder = self.holders.range(range).find_map(|(_, user)| self.users.get(user));
+            let holder = self.holders.range(range).find_map(|(_, user)| self.user(*user));
             if let Some(user) = holder {
                 return Err(Refusal::Depended("USER", user.name.to_string()));
             }

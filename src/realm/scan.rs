@@ -38,7 +38,7 @@ impl Realm {
             .chain(counters)
             .chain(rights.map(|(_, it)| Row::Right(it.clone())))
             .chain(profiles.map(|(_, it)| Row::Profile(it.clone())))
-            .chain(users.map(|(_, it)| Row::User(it.clone())))
+            .chain(users.map(|(_, it)| Row::User((**it).clone())))
             .chain(members.map(|(profile, user)| Row::Member(*profile, *user)))
             .chain(grants.map(|(profile, right)| Row::Grant(*profile, *right)))
             .chain(direct.map(|(user, right)| Row::Direct(*user, *right)))
@@ -129,7 +129,7 @@ impl Realm {
             Key::Counters => Row::Counters(self.counters.clone()),
             Key::Right(no) => Row::Right(self.rights.get(no)?.clone()),
             Key::Profile(no) => Row::Profile(self.profiles.get(no)?.clone()),
-            Key::User(no) => Row::User(self.users.get(no)?.clone()),
+            Key::User(no) => Row::User(self.user(*no)?.clone()),
             Key::Member(a, b) => self.members.get(&(*a, *b)).map(|(a, b)| Row::Member(*a, *b))?,
             Key::Grant(a, b) => self.grants.get(&(*a, *b)).map(|(a, b)| Row::Grant(*a, *b))?,
             Key::Direct(a, b) => self.direct.get(&(*a, *b)).map(|(a, b)| Row::Direct(*a, *b))?,

@@ -192,7 +192,7 @@ impl Realm {
         match by {
             Enroller::Half(hash) => {
                 let half = self.half(at, hash).ok_or(Refusal::RefreshExpired)?;
-                let user = self.users.get(&half.user).ok_or(Refusal::RefreshExpired)?;
+                let user = self.user(half.user).ok_or(Refusal::RefreshExpired)?;
                 // Only who has no second factor yet: half a login must not replace one.
                 let may = self.demanded(user) == Some(Demand::Enrol);
                 match name.is_none_or(|name| user.name == *name) && may {
@@ -206,7 +206,7 @@ impl Realm {
                     By::Operator => None,
                 };
                 let user = match (found, own) {
-                    (Ok(None), Some(own)) => self.users.get(&own).ok_or(Refusal::NoSession)?,
+                    (Ok(None), Some(own)) => self.user(own).ok_or(Refusal::NoSession)?,
                     (Ok(Some(user)), _) => user,
                     (Ok(None), None) => return Err(none()),
                     (Err(missing), _) => return self.permit(at, by, right).and(Err(missing)),

@@ -162,7 +162,7 @@ impl Realm {
     pub fn user_by_refresh(&self, refresh: &TokenHash) -> Option<&User> {
         let retired = || self.retired.get(refresh).map(|retired| &retired.session);
         let session = self.sessions.get(self.refreshes.get(refresh).or_else(retired)?)?;
-        self.users.get(&session.user)
+        self.user(session.user)
     }
 
     /// The session with this SESSION_ID.

@@ -8,7 +8,7 @@ use super::lists::Difference;
 use super::outcome::{Applied, EndReason, Outcome, Refusal, UserDone};
 use super::row::{Change, Key, Row};
 use super::sessions::Steps;
-use super::users::{User, UserStatus};
+use super::users::{Attributes, User, UserStatus};
 use super::{Millis, Realm};
 
 impl Realm {
@@ -29,7 +29,7 @@ impl Realm {
                 status: wanted.status.unwrap_or(UserStatus::Enabled),
                 credential: wanted.credential.clone(),
                 credential_at: at,
-                attributes: amended(&[], &wanted.attributes),
+                attributes: amended(&Attributes::default(), &wanted.attributes),
                 last_login: None,
                 version: 0,
                 directory: self.policy.directory && wanted.credential.is_none(),
@@ -126,7 +126,7 @@ impl Realm {
         });
         let by_id = wanted.id.as_ref().map(|id| {
             let (no, location) = UserNo::parse(id).ok_or(Refusal::NotAnId("ID"))?;
-            let found = self.users.get(&no).filter(|user| user.location == location);
+            let found = self.user(no).filter(|user| user.location == location);
             found.ok_or_else(|| Refusal::NotFound("USER", id.clone()))
         });
         let user = match (by_name.transpose()?, by_id.transpose()?) {
@@ -202,11 +202,11 @@ impl Realm {
 }
 
 /// Attributes after an event: what it names is set or cleared, the rest stays; in their order.
-pub(super) fn amended(old: &[(u8, Box<str>)], wanted: &[AttributeWanted]) -> Box<[(u8, Box<str>)]> {
+pub(super) fn amended(old: &Attributes, wanted: &[AttributeWanted]) -> Attributes {
     let named = |number: u8| wanted.iter().any(|(it, _)| *it == number);
-    let kept = old.iter().filter(|(number, _)| !named(*number)).cloned();
-    let set = wanted.iter().filter_map(|(number, text)| Some((*number, text.clone()?)));
+    let kept = old.iter().filter(|(number, _)| !named(*number));
+    let set = wanted.iter().filter_map(|(number, text)| Some((*number, text.as_deref()?)));
     let mut all: Vec<_> = kept.chain(set).collect();
     all.sort_by_key(|(number, _)| *number);
-    all.into()
+    all.into_iter().collect()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::{ProfileName, UserName};
 use serde::{Deserialize, Serialize};
 
+pub use super::attributes::{ATTRIBUTES, Attributes};
 use super::command::NewUser;
 use super::ids::{Location, ProfileNo, UserNo};
 use super::outcome::{Applied, Outcome, Refusal};
@@ -28,9 +29,9 @@ pub struct User {
     /// When the password was set.
     #[serde(default)]
     pub credential_at: Millis,
-    /// Attributes that are set, by their number in [`ATTRIBUTES`], in that order.
-    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
-    pub attributes: Box<[(u8, Box<str>)]>,
+    /// Attributes that are set.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty")]
+    pub attributes: Attributes,
     /// The last login that succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login: Option<Millis>,
@@ -72,35 +73,10 @@ impl UserStatus {
     }
 }
 
-/// The attributes of S2's user record, in the order of its sample. Append only: rows hold numbers.
-pub const ATTRIBUTES: &[&str] = &[
-    "FIRST_NAME",
-    "LAST_NAME",
-    "EMAIL_ADDRESS",
-    "COMPANY_NAME",
-    "COMPANY_ID",
-    "USER_TYPE",
-    "ACCESS_TYPE",
-    "ADDRESS_LINE1",
-    "ADDRESS_LINE2",
-    "ADDRESS_LINE3",
-    "ADDRESS_LINE4",
-    "CITY",
-    "REGION",
-    "POSTAL_CODE",
-    "COUNTRY",
-    "TITLE",
-    "WEBSITE",
-    "MOBILE_NUMBER",
-    "TELEPHONE_NUMBER_DIRECT",
-    "TELEPHONE_NUMBER_OFFICE",
-    "COUNTERPARTY_ID",
-];
-
 impl User {
     /// The value of an attribute by its number in [`ATTRIBUTES`].
     pub fn attribute(&self, number: u8) -> Option<&str> {
-        self.attributes.iter().find(|(n, _)| *n == number).map(|(_, text)| &**text)
+        self.attributes.get(number)
     }
 
     /// Where mails go.
@@ -118,18 +94,18 @@ impl User {
 impl Realm {
     /// The user of this number.
     pub fn user(&self, no: UserNo) -> Option<&User> {
-        self.users.get(&no)
+        self.users.get(&no).map(|user| &**user)
     }
 
     /// The user of this name.
     pub fn user_by_name(&self, name: &UserName) -> Option<&User> {
-        self.users.get(self.user_names.get(name)?)
+        self.user(*self.user_names.get(name)?)
     }
 
     /// All users, by number, from the one after `after`.
     pub fn users_after(&self, after: Option<UserNo>) -> impl Iterator<Item = &User> {
         let from = UserNo(after.map_or(0, |no| no.0.saturating_add(1)));
-        self.users.range(from..).map(|(_, user)| user)
+        self.users.range(from..).map(|(_, user)| &**user)
     }
 
     /// The profiles that the user is in, enabled or not.
@@ -198,7 +174,7 @@ impl NewUser {
             status: self.status.unwrap_or(UserStatus::Enabled),
             credential: self.credential.clone(),
             credential_at: at,
-            attributes: self.attributes.clone(),
+            attributes: self.attributes.iter().map(|(number, text)| (*number, &**text)).collect(),
             last_login: None,
             version: 1,
             directory: false,

@@ -29,6 +29,12 @@ impl Image {
         self.digest = self.digest.wrapping_sub(digest(key, value));
     }
 
+    /// Takes in what other rows add up to.
+    pub(super) fn join(&mut self, other: Self) {
+        self.rows = self.rows.wrapping_add(other.rows);
+        self.digest = self.digest.wrapping_add(other.digest);
+    }
+
     pub(super) fn write(self) -> Vec<u8> {
         let (applied, rows) = (self.applied.to_be_bytes(), self.rows.to_be_bytes());
         let (digest_of_rows, no) = (self.digest.to_be_bytes(), self.trail.no.to_be_bytes());

@@ -57,14 +57,16 @@ impl Progress {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tick.tick().await;
         let (mut series, mut last, mut told) = (Vec::new(), Duration::ZERO, Duration::ZERO);
-        let mut interrupted = false;
+        // One for the whole run: what comes between two looks is heard, too.
+        let mut signal = pin!(tokio::signal::ctrl_c());
+        let (mut is_heard, mut interrupted) = (false, false);
         loop {
             tokio::select! {
                 () = &mut running => break,
                 _ = tick.tick() => {}
-                Ok(()) = tokio::signal::ctrl_c(), if !interrupted => {
-                    interrupted = true;
-                    stop.send_replace(true);
+                heard = &mut signal, if !is_heard => {
+                    (is_heard, interrupted) = (true, heard.is_ok());
+                    stop.send_replace(interrupted);
                     continue;
                 }
             }

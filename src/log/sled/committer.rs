@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::chain::Link;
 use super::super::mark::{self, Mark};
-use super::super::{AppendError, Entry, Followed, Seq};
+use super::super::{AppendError, Entry, Followed, Seq, Stored};
 use super::stored;
 use super::trouble::Trouble;
 use crate::realm::Millis;
@@ -112,12 +112,9 @@ impl Committer {
             Ok(()) => {
                 self.trouble.end(None);
                 let (entries, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+                let stored = Stored::new((self.last + 1..).zip(answers));
                 // The follower is gone only when the process ends.
-                let _ = self.follow.send(Followed::Entries(self.last + 1, entries));
-                for (at, answer) in (self.last + 1..).zip(answers) {
-                    // Whoever is gone needs no answer.
-                    let _ = answer.send(Ok(at));
-                }
+                let _ = self.follow.send(Followed::Entries(self.last + 1, entries, stored));
                 (self.last, self.link) = (seq, link);
             }
             Err(why) => self.refuse(group, &keys, why),

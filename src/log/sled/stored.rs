@@ -49,8 +49,15 @@ pub(super) fn chunks(seq: Seq, entry: &[u8], link: Link) -> Vec<([u8; 12], Vec<u
 
 /// The bytes and the link of an entry; none if there is no such entry.
 pub(super) fn read(tree: &sled::Tree, seq: Seq) -> Result<Option<(Vec<u8>, Link)>, String> {
-    let get = |chunk| tree.get(key(seq, chunk)).map_err(|error| error.to_string());
-    let Some(first) = get(0)? else { return Ok(None) };
+    assemble(seq, |key| tree.get(key).map_err(|error| error.to_string()))
+}
+
+/// The same from wherever `get` finds its values.
+fn assemble(
+    seq: Seq,
+    mut get: impl FnMut([u8; 12]) -> Result<Option<sled::IVec>, String>,
+) -> Result<Option<(Vec<u8>, Link)>, String> {
+    let Some(first) = get(key(seq, 0))? else { return Ok(None) };
     let short = || format!("entry {seq} is cut off");
     let (count, rest) = first.split_at_checked(4).ok_or_else(short)?;
     let (link, part) = rest.split_at_checked(32).ok_or_else(short)?;
@@ -58,7 +65,7 @@ pub(super) fn read(tree: &sled::Tree, seq: Seq) -> Result<Option<(Vec<u8>, Link)
     let link = Link::read(link).ok_or_else(short)?;
     let mut bytes = part.to_vec();
     for chunk in 1..count {
-        bytes.extend_from_slice(&get(chunk)?.ok_or_else(short)?);
+        bytes.extend_from_slice(&get(key(seq, chunk))?.ok_or_else(short)?);
     }
     Ok(Some((bytes, link)))
 }
@@ -86,30 +93,33 @@ pub(super) fn verify(tree: &sled::Tree, mark: &Mark, is_new: bool) -> Result<Ver
     }
     let marked = marked.unwrap_or((0, Link::GENESIS));
     let anchor = tree.get(ANCHOR).map_err(StoreError::sled)?;
-    let anchored = usize::from(anchor.is_some());
     let anchor = match anchor {
         None => (0, Link::GENESIS),
         Some(bytes) => mark::decode(&bytes)
             .ok_or_else(|| damaged("the beginning of the log cannot be read".to_owned()))?,
     };
-    let ((mut seq, mut link), mut expected) = (anchor, anchored);
-    let mut at_mark = anchor.0 == marked.0 && anchor.1 == marked.1;
-    while let Some((bytes, stated)) = read(tree, seq + 1).map_err(damaged)? {
+    let (mut seq, mut link) = anchor;
+    let mut at_mark = anchor == marked;
+    // One walk over all values: each has to be the next one of an entry.
+    let mut values = tree.iter().filter(|it| it.as_ref().map_or(true, |(key, _)| **key != ANCHOR));
+    let mut next = values.next().transpose().map_err(StoreError::sled)?;
+    let mut get = |wanted: [u8; 12]| match next.take_if(|(key, _)| **key == wanted) {
+        Some((_, value)) => {
+            next = values.next().transpose().map_err(|error| error.to_string())?;
+            Ok(Some(value))
+        }
+        None => Ok(None),
+    };
+    while let Some((bytes, stated)) = assemble(seq + 1, &mut get).map_err(damaged)? {
         seq += 1;
         link = link.next(seq, &bytes);
         if link != stated {
             return Err(damaged(format!("the chain breaks at entry {seq}")));
         }
-        expected += bytes.len().div_ceil(CHUNK).max(1);
         at_mark |= (seq, link) == marked;
     }
-    let mut stored = 0_usize;
-    for item in tree.iter() {
-        item.map_err(StoreError::sled)?;
-        stored += 1;
-    }
-    if stored != expected {
-        return Err(damaged(format!("the log has {stored} values where {expected} belong")));
+    if next.is_some() {
+        return Err(damaged(format!("the log has values after entry {seq} that are of none")));
     }
     if !at_mark {
         let why = format!("the log ends at {seq}, but {} entries were acknowledged", marked.0);

@@ -121,7 +121,9 @@ impl Reader {
         if opcode == 2 {
             return Err(CloseReason::Binary);
         }
-        if length > self.frame_max || length.saturating_add(self.message.len()) > self.message_max {
+        // A ping between the parts of a message is none of them.
+        let begun = if opcode >= 8 { 0 } else { self.message.len() };
+        if length > self.frame_max || length.saturating_add(begun) > self.message_max {
             return Err(CloseReason::TooLarge);
         }
         let Some(&[a, b, c, d]) = bytes.get(after..after + 4) else { return Ok(None) };
@@ -329,6 +331,16 @@ mod tests {
         fn nothing_that_comes_in_panics(stream in proptest::collection::vec(any::<u8>(), 0..200)) {
             ours(&[&stream]);
         }
+    }
+
+    #[test]
+    fn a_ping_between_the_parts_of_a_message_does_not_count() {
+        let part = |first| frame(first, &[b'a'; 290], [1, 2, 3, 4]);
+        let ping = frame(0x89, &[b'p'; 120], [1, 2, 3, 4]);
+        let rest = frame(0x80, &[b'b'; 110], [1, 2, 3, 4]);
+        let whole = [part(0x01), ping, rest].concat();
+        assert_eq!(ours(&[&whole]).len(), 2);
+        assert_eq!(ours(&[&[part(0x01), part(0x80)].concat()]), ["error"]);
     }
 
     #[test]

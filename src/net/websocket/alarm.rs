@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
+use super::Pump;
 use crate::realm::Millis;
 
 /// A timer of one task. It is polled once a setting: from then on it wakes the task by itself.
@@ -40,5 +41,12 @@ impl Alarm {
         }
         self.polled = true;
         self.timer.as_mut().poll(context).is_ready()
+    }
+}
+
+impl Pump {
+    /// A deadline has changed: the timer looks again.
+    pub(super) fn wake_timer(&mut self) {
+        self.alarm.set(self.at, 0);
     }
 }

@@ -28,6 +28,7 @@ impl Pump {
             node.watch.add(&session, now);
         }
         self.caller.bound = Some(session);
+        self.connect();
         Ok(())
     }
 

@@ -37,6 +37,7 @@ impl Pump {
             let _ = self.socket.text(&protocol::envelope::encode("SESSION_ENDED", None, &body));
             let _ = tokio::time::timeout(LAST_WORDS, self.socket.close(code, word)).await;
         }
+        self.outbox.connect(None);
         node.connections.remove(&self.outbox);
         for session in self.caller.bound.iter().chain(&self.heard) {
             node.replica.presences.unbind(session, &self.outbox);

@@ -9,8 +9,8 @@ use tollgate::realm::profiles::ProfileStatus;
 use tollgate::realm::rights::{ADMINISTRATION, AMEND_USER};
 use tollgate::realm::users::UserStatus;
 use tollgate::realm::{
-    Applied, Change, Command, EntryId, Key, Millis, Outcome, Policy, ProfileNo, Realm, RightNo,
-    Row, SessionNo, UserNo,
+    Applied, Change, Command, EntryId, Key, Loading, Millis, Outcome, Policy, ProfileNo, Realm,
+    RightNo, Row, SessionNo, UserNo,
 };
 
 use super::commands::{Commands, USERS, found, new_user, profile_wanted, right_wanted, user};
@@ -239,14 +239,16 @@ impl Live {
             replayed.absorb(&applied.changes);
         }
         assert!(replayed == self.realm, "replay differs");
-        let mut loaded = Realm::default();
+        let (mut absorbed, mut loading) = (Realm::default(), Loading::default());
         for row in self.realm.rows() {
             let value = row.value();
             assert!(value.len() <= VALUE_MAX, "{} bytes: {row:?}", value.len());
             let read = Row::read(&row.key().bytes(), &value).expect("a stored row is read");
-            loaded.absorb(&[Change::Put(read)]);
+            absorbed.absorb(&[Change::Put(read.clone())]);
+            loading.take(read);
         }
-        assert!(loaded == self.realm, "load differs");
+        assert!(absorbed == self.realm, "the rows make another realm");
+        assert!(loading.done() == self.realm, "load differs");
     }
 }
 
