@@ -270,3 +270,25 @@ impl Realm {
         Ok(Applied::done(Outcome::Profile(done), changes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn membership_is_walked_along_with_others() {
+        let mut realm = Realm::default();
+        let members = (0..400).filter(|user| user % 3 == 0).map(UserNo);
+        let rows = members.map(|user| Change::Put(Row::Member(ProfileNo(2), user)));
+        realm.absorb(&rows.collect::<Vec<_>>());
+        let strangers =
+            [1, 3].map(|profile| Change::Put(Row::Member(ProfileNo(profile), UserNo(7))));
+        realm.absorb(&strangers);
+        for asked in [1, 2, 16, 47, 100, 399] {
+            let mut membership = realm.membership(ProfileNo(2));
+            for user in (0..500).step_by(asked).map(UserNo) {
+                assert_eq!(membership.has(user), realm.is_member(ProfileNo(2), user), "{user:?}");
+            }
+        }
+    }
+}
