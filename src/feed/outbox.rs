@@ -97,12 +97,8 @@ impl Outbox {
         id: u64,
         work: impl FnOnce(&mut Subscription) -> T,
     ) -> Option<T> {
-        let mut inside = self.inside.lock();
-        let one = inside.subscriptions.iter_mut().find(|one| one.id == id)?;
-        let done = work(one);
-        let due = one.is_due();
-        drop(inside);
-        if due {
+        let (done, is_due) = self.work(id, work)?;
+        if is_due {
             self.wake();
         }
         Some(done)
@@ -111,12 +107,13 @@ impl Outbox {
     /// Works on one subscription, if it is still there, and says whether rows wait. Whoever made
     /// them wait calls [`Outbox::deliver`] when he holds no other lock.
     pub(super) fn prepare(&self, id: u64, work: impl FnOnce(&mut Subscription)) -> bool {
+        self.work(id, work).is_some_and(|((), is_due)| is_due)
+    }
+
+    fn work<T>(&self, id: u64, work: impl FnOnce(&mut Subscription) -> T) -> Option<(T, bool)> {
         self.with(|subscriptions| {
-            let one = subscriptions.iter_mut().find(|one| one.id == id);
-            one.is_some_and(|one| {
-                work(one);
-                one.is_due()
-            })
+            let one = subscriptions.iter_mut().find(|one| one.id == id)?;
+            Some((work(one), one.is_due()))
         })
     }
 
@@ -197,10 +194,9 @@ impl Outbox {
         let (mut mail, mut bytes) = (Mail::default(), 0);
         for subscription in &mut inside.subscriptions {
             while subscription.is_due() && mail.frames.len() < FRAMES_MAX && bytes < BYTES_MAX {
-                let mut frame = Vec::new();
-                subscription.update(&mut frame);
+                let frame = text(subscription);
                 bytes += frame.len();
-                mail.frames.push(String::from_utf8(frame).unwrap_or_default());
+                mail.frames.push(frame);
             }
         }
         if inside.subscriptions.iter().any(Subscription::is_due) {
@@ -212,11 +208,7 @@ impl Outbox {
 
     /// What waits for the first subscription, as one frame; for whoever asks instead of listening.
     pub fn poll(&self) -> Option<String> {
-        let mut inside = self.inside.lock();
-        let first = inside.subscriptions.first_mut()?;
-        let mut frame = Vec::new();
-        first.update(&mut frame);
-        String::from_utf8(frame).ok()
+        self.inside.lock().subscriptions.first_mut().map(text)
     }
 
     /// Whether more waits than may wait. Asked while a write is stuck.
@@ -224,4 +216,12 @@ impl Outbox {
         let inside = self.inside.lock();
         inside.subscriptions.iter().map(Subscription::weight).sum::<usize>() > inside.bytes_max
     }
+}
+
+/// The next QUERY_UPDATE as a text of its own.
+fn text(subscription: &mut Subscription) -> String {
+    let mut frame = Vec::new();
+    subscription.update(&mut frame);
+    // It is made of JSON.
+    String::from_utf8(frame).unwrap_or_default()
 }

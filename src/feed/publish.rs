@@ -84,6 +84,8 @@ fn scopes(index: &Index, realm: &Realm, seq: Seq, touched: &Touched, due: &mut D
             moved.push(Moved { place: place.clone(), source, owner, from, to });
         }
     };
+    // What `hinges_on` asks of each subscription, asked once of all: most commits change no right
+    // by which anybody sees more or less.
     let needed = Source::NAMES.iter().flat_map(|(_, it)| [it.right(), it.unmasking()]).flatten();
     let needed: Vec<RightNo> =
         needed.filter_map(|code| Some(realm.right_by_code(code)?.no)).collect();

@@ -10,8 +10,9 @@ use crate::log::Seq;
 use crate::realm::{Change, Key, Row};
 use crate::store::trail::AuditNo;
 
-/// Rows that may wait; more make the thread that applies commands wait.
-const ROWS_MAX: usize = 4_096;
+/// Changes that may wait, those of one row counted one by one, as each may have audit rows; more
+/// make the thread that applies commands wait.
+const CHANGES_MAX: usize = 4_096;
 /// Steps are at this distance, unless much waits.
 const EVERY: Duration = Duration::from_millis(20);
 
@@ -25,6 +26,7 @@ pub(super) struct Step {
     /// The last audit row of it.
     pub(super) audited: AuditNo,
     seen: Option<Key>,
+    changes: usize,
 }
 
 /// What is not saved yet.
@@ -46,6 +48,7 @@ struct Inside {
 impl Step {
     /// Of the entries that were seen the newest is enough: the log knows the others.
     fn put(&mut self, key: Key, row: Option<Row>) {
+        self.changes += 1;
         if let Key::Seen(_) = key {
             if row.is_none() {
                 return;
@@ -58,7 +61,7 @@ impl Step {
 
 impl Inside {
     fn is_full(&self) -> bool {
-        self.waiting.rows.len() >= ROWS_MAX
+        self.waiting.changes >= CHANGES_MAX
     }
 }
 
@@ -138,7 +141,7 @@ mod tests {
     #[test]
     fn whoever_is_far_ahead_waits_for_the_store() {
         let unsaved = Arc::new(Unsaved::default());
-        let many = (0..=ROWS_MAX as u32).map(|user| Change::Put(direct(user))).collect();
+        let many = (0..=CHANGES_MAX).map(|_| Change::Put(direct(1))).collect();
         unsaved.add(1, many, 0);
         let ahead = unsaved.clone();
         let thread = std::thread::spawn(move || ahead.add(2, vec![Change::Put(direct(1))], 0));
