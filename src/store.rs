@@ -86,6 +86,9 @@ impl Store {
             .create(dir)
             .map_err(StoreError::Io)?;
         let found = format::check(dir)?;
+        if found == Found::Nothing {
+            forget_unfinished(dir).map_err(StoreError::Io)?;
+        }
         let hangs = || StoreError::Damaged("the database does not open in time".to_owned());
         let db = match open_sled(dir, cache_mb).ok_or_else(hangs)? {
             Err(StoreError::Damaged(why)) => {
@@ -312,6 +315,16 @@ fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, StoreError>> 
         Ok(Ok(opened)) => Some(opened.map_err(StoreError::sled)),
         Ok(Err(_)) => Some(Err(StoreError::Damaged("the database cannot be opened".to_owned()))),
         Err(_) => None,
+    }
+}
+
+/// sled writes its settings in two steps, before it makes its file, and takes half of them for
+/// damage: those that a first start left behind are forgotten.
+fn forget_unfinished(dir: &Path) -> io::Result<()> {
+    let (settings, file) = (dir.join("sled").join("conf"), dir.join("sled").join("db"));
+    match settings.exists() && !file.exists() {
+        true => std::fs::remove_file(settings),
+        false => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod ledger;
 mod mutations;
 mod power;
+mod steps;
 mod sync;
 
 use std::process::Stdio;

@@ -27,7 +27,8 @@ async fn the_sync_stands_between_write_and_ack() {
     let home = Home::new(QUICK);
     let trace = home.path().join("trace");
     let serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let gateway = Gateway::spawn(&mut traced(&serve, &trace)).expect("the gateway starts");
+    let gateway = Gateway::spawn(&mut traced(&serve, &trace, &["-s", "100000", "-e", CALLS]))
+        .expect("the gateway starts");
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     assert!(ledger::insert(&mut admin, "RIGHT", CODE, json!({"CODE": CODE})).await);
     // The tracer holds the gateway's standard error, too: with its end the trace is complete.
@@ -56,12 +57,13 @@ async fn the_sync_stands_between_write_and_ack() {
     assert!(marked.is_some_and(|mark| mark.end < ack.begin), "the mark moves before the ack");
 }
 
-/// The command under strace. With -D the gateway is the child, so that signals reach it.
-fn traced(serve: &Command, trace: &Path) -> Command {
+/// The command under strace, with these options of it. With -D the gateway is the child, so that
+/// signals reach it.
+pub fn traced(serve: &Command, trace: &Path, options: &[&str]) -> Command {
     let there = Command::new("strace").arg("-V").output();
     assert!(there.is_ok(), "strace is missing: apt-get install -y strace");
     let mut command = Command::new("strace");
-    command.args(["-D", "-f", "-y", "-s", "100000", "-e", CALLS, "-o"]).arg(trace);
+    command.args(["-D", "-f", "-y"]).args(options).arg("-o").arg(trace);
     command.arg("--").arg(serve.get_program()).args(serve.get_args());
     command.current_dir(serve.get_current_dir().expect("a folder"));
     for (name, value) in serve.get_envs() {
