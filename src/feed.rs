@@ -28,6 +28,7 @@ use crate::realm::{Audited, Change, Realm, SessionNo};
 use crate::store::trail::AuditNo;
 use history::History;
 use index::{Index, Place};
+use publish::Due;
 use subscription::Subscription;
 pub(crate) use touched::Before;
 use touched::Touched;
@@ -84,7 +85,7 @@ impl Feed {
             subscriptions.push(subscription);
             Ok(keys)
         })?;
-        let place = Place { outbox: outbox.clone(), id };
+        let place = Place { outbox: outbox.clone(), id, alone: false };
         self.index.lock().add(source, &keys, owner, &place);
         Ok(id)
     }
@@ -178,7 +179,9 @@ impl Feed {
 
     fn close_where(&self, outbox: &Outbox, which: impl Fn(&Subscription) -> bool) -> Vec<Box<str>> {
         let closed = outbox.with(|subscriptions| {
-            subscriptions.extract_if(.., |one| which(one)).collect::<Vec<_>>()
+            let (closed, kept) = std::mem::take(subscriptions).into_iter().partition(&which);
+            *subscriptions = kept;
+            Vec::from_iter::<outbox::Subscriptions>(closed)
         });
         let mut index = self.index.lock();
         for one in &closed {
@@ -205,7 +208,7 @@ impl Feed {
             return;
         }
         let due = publish::publish(&mut self.index.lock(), realm, seq, &touched, before);
-        deliver(&due);
+        deliver(&due, realm, seq);
     }
 
     /// Tells new audit rows, the first with this number, after the commit that they are of.
@@ -257,13 +260,13 @@ const SHARE_MIN: usize = 256;
 /// Threads that deliver one commit at most.
 const THREADS_MAX: usize = 4;
 
-/// Sends what waits, or wakes who sends it. Nobody who subscribes meanwhile waits for that. Many
+/// Looks and sends, or wakes who sends. Nobody who subscribes meanwhile waits for that. Many
 /// outboxes are shared among threads: the last one has its rows the sooner.
-fn deliver(due: &[Arc<Outbox>]) {
+fn deliver(due: &[Due<'_>], realm: &Realm, seq: Seq) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (due.len() / SHARE_MIN).clamp(1, cores.min(THREADS_MAX));
     let share = due.len().div_ceil(threads).max(1);
-    let send = |share: &[Arc<Outbox>]| share.iter().for_each(|outbox| outbox.deliver());
+    let send = |share: &[Due<'_>]| share.iter().for_each(|due| due.deliver(realm, seq));
     std::thread::scope(|scope| {
         let mut shares = due.chunks(share);
         let own = shares.next();

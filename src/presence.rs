@@ -184,6 +184,8 @@ impl Presences {
         let (_, presence) = self.all.remove(&session)?;
         // It ends once; a second reason would come too late for whoever was told the first.
         let _ = presence.ended.set(reason);
+        // Rows that go round a socket's task must not come after the end of its session.
+        presence.outboxes.lock().iter().for_each(|outbox| outbox.withhold());
         Some(presence)
     }
 

@@ -184,7 +184,7 @@ impl Known {
                     Field::Flag(self.is_healthy(it)),
                     Field::Number(1),
                 ]);
-                rows.insert(reference(&service.name, &it.name, it.port), Arc::new(row));
+                rows.insert(reference(&service.name, &it.name, it.port), row);
             }
         }
         Listing { orders: std::array::from_fn(|turn| self.details(turn)), rows }

@@ -125,6 +125,12 @@ impl Criteria {
         values.dedup();
         Some(values)
     }
+
+    /// Whether every row matches in which the column has one of the values of [`Self::pinned`].
+    pub fn is_pin(&self, column: usize) -> bool {
+        let is_single = |node: &Node| matches!(node, Node::Compare(..) | Node::In(..));
+        self.root.as_deref().is_some_and(|root| is_single(root) && root.pinned(column).is_some())
+    }
 }
 
 impl Node {
@@ -317,6 +323,18 @@ mod tests {
         assert_eq!(pinned("USER_NAME=='u17' || CODE=='A'"), None);
         assert_eq!(pinned("!(USER_NAME=='u17')"), None);
         assert_eq!(pinned("USER_NAME!='u17'"), None);
+    }
+
+    #[test]
+    fn a_pin_asks_for_nothing_else() {
+        let is_pin = |text: &str| Criteria::parse(text, &COLUMNS).unwrap().is_pin(0);
+        for text in ["USER_NAME=='u17'", "'U17'==USER_NAME", "USER_NAME in ['b','A']"] {
+            assert!(is_pin(text), "{text}");
+        }
+        let more = ["", "CODE=='A'", "USER_NAME!='u17'", "CODE=='A' && USER_NAME=='u17'"];
+        for text in more {
+            assert!(!is_pin(text), "{text}");
+        }
     }
 
     proptest! {

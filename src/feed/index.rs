@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::outbox::Outbox;
 use super::source::Source;
 use crate::realm::UserNo;
@@ -13,7 +15,12 @@ use crate::realm::UserNo;
 pub(super) struct Place {
     pub(super) outbox: Arc<Outbox>,
     pub(super) id: u64,
+    /// Whether it is found by this key only.
+    pub(super) alone: bool,
 }
+
+/// A key finds one as a rule.
+type Places = SmallVec<[Place; 1]>;
 
 /// A value by which subscriptions are found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,14 +35,15 @@ pub(super) enum Key {
 /// Subscriptions by source and key; those without a key form one list a source.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    keyed: BTreeMap<(Source, Key), Vec<Place>>,
-    broad: BTreeMap<Source, Vec<Place>>,
-    owners: BTreeMap<UserNo, Vec<Place>>,
+    keyed: BTreeMap<(Source, Key), Places>,
+    broad: BTreeMap<Source, Places>,
+    owners: BTreeMap<UserNo, Places>,
 }
 
 impl Index {
     /// Adds a subscription under its keys; under none it is looked at for every row.
     pub(super) fn add(&mut self, source: Source, keys: &[Key], owner: UserNo, place: &Place) {
+        let place = Place { alone: keys.len() == 1, ..place.clone() };
         for key in keys {
             self.keyed.entry((source, key.clone())).or_default().push(place.clone());
         }
@@ -65,12 +73,12 @@ impl Index {
 
     /// Subscriptions that are looked at for every row of a source.
     pub(super) fn broad(&self, source: Source) -> &[Place] {
-        self.broad.get(&source).map_or(&[], Vec::as_slice)
+        self.broad.get(&source).map_or(&[], |it| it.as_slice())
     }
 
     /// Subscriptions under a key.
     pub(super) fn keyed(&self, source: Source, key: Key) -> &[Place] {
-        self.keyed.get(&(source, key)).map_or(&[], Vec::as_slice)
+        self.keyed.get(&(source, key)).map_or(&[], |it| it.as_slice())
     }
 
     /// Users by whom subscriptions to a source are found, in order, with these.
@@ -98,11 +106,11 @@ impl Index {
 
     /// The subscriptions of an owner.
     pub(super) fn owned(&self, owner: UserNo) -> &[Place] {
-        self.owners.get(&owner).map_or(&[], Vec::as_slice)
+        self.owners.get(&owner).map_or(&[], |it| it.as_slice())
     }
 }
 
-fn forget<K: Ord>(map: &mut BTreeMap<K, Vec<Place>>, key: &K, id: u64) {
+fn forget<K: Ord>(map: &mut BTreeMap<K, Places>, key: &K, id: u64) {
     if let Some(places) = map.get_mut(key) {
         places.retain(|place| place.id != id);
         if places.is_empty() {

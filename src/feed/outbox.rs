@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use super::subscription::Subscription;
 use crate::realm::{EndReason, SessionNo};
@@ -38,9 +39,12 @@ pub struct Mail {
 /// How rows are sent without the socket's task, while it has nothing to do.
 pub trait Line: Debug + Send + Sync {
     /// Sends the texts that `next` appends, until it has none, as far as the socket takes them, and
-    /// gives back the bytes that it did not take. None: nothing may be sent; `next` was not asked.
-    fn send(&self, next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Option<Vec<u8>>;
+    /// gives back the bytes that it did not take.
+    fn send(&self, next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Vec<u8>;
 }
+
+/// The subscriptions of one connection: one as a rule.
+pub(super) type Subscriptions = SmallVec<[Subscription; 1]>;
 
 /// Shared by the socket that empties it and by everybody who fills it.
 #[derive(Debug, Default)]
@@ -52,7 +56,7 @@ pub struct Outbox {
 
 #[derive(Debug, Default)]
 struct Inside {
-    subscriptions: Vec<Subscription>,
+    subscriptions: Subscriptions,
     notices: Vec<Notice>,
     bytes_max: usize,
     line: Option<Box<dyn Line>>,
@@ -87,7 +91,7 @@ impl Outbox {
     }
 
     /// Works on the subscriptions; whoever made rows wait calls [`Outbox::wake`] afterwards.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Vec<Subscription>) -> T) -> T {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Subscriptions) -> T) -> T {
         work(&mut self.inside.lock().subscriptions)
     }
 
@@ -97,7 +101,10 @@ impl Outbox {
         id: u64,
         work: impl FnOnce(&mut Subscription) -> T,
     ) -> Option<T> {
-        let (done, is_due) = self.work(id, work)?;
+        let mut inside = self.inside.lock();
+        let one = inside.find(id)?;
+        let (done, is_due) = (work(one), one.is_due());
+        drop(inside);
         if is_due {
             self.wake();
         }
@@ -107,32 +114,27 @@ impl Outbox {
     /// Works on one subscription, if it is still there, and says whether rows wait. Whoever made
     /// them wait calls [`Outbox::deliver`] when he holds no other lock.
     pub(super) fn prepare(&self, id: u64, work: impl FnOnce(&mut Subscription)) -> bool {
-        self.work(id, work).is_some_and(|((), is_due)| is_due)
+        let mut inside = self.inside.lock();
+        inside.find(id).is_some_and(|one| {
+            work(one);
+            one.is_due()
+        })
     }
 
-    fn work<T>(&self, id: u64, work: impl FnOnce(&mut Subscription) -> T) -> Option<(T, bool)> {
-        self.with(|subscriptions| {
-            let one = subscriptions.iter_mut().find(|one| one.id == id)?;
-            Some((work(one), one.is_due()))
-        })
+    /// Works on one subscription, if it is still there, and sends what waits.
+    pub(super) fn tell(&self, id: u64, work: impl FnOnce(&mut Subscription)) {
+        let mut inside = self.inside.lock();
+        inside.find(id).map(work);
+        let is_done = inside.send();
+        drop(inside);
+        if !is_done {
+            self.wake();
+        }
     }
 
     /// Sends what waits if the line is free, or else wakes the socket.
     pub(super) fn deliver(&self) {
-        let mut inside = self.inside.lock();
-        let Inside { subscriptions, line, is_lent, rest, .. } = &mut *inside;
-        let mut next = |out: &mut Vec<u8>| {
-            let due = subscriptions.iter_mut().find(|one| one.is_due());
-            due.map(|one| one.update(out)).is_some()
-        };
-        if let Some(line) = line.as_ref().filter(|_| *is_lent)
-            && let Some(left) = line.send(&mut next)
-        {
-            *is_lent = left.is_empty();
-            *rest = left;
-        }
-        let is_done = *is_lent && !subscriptions.iter().any(Subscription::is_due);
-        drop(inside);
+        let is_done = self.inside.lock().send();
         if !is_done {
             self.wake();
         }
@@ -144,11 +146,17 @@ impl Outbox {
         (inside.line, inside.is_lent) = (line, false);
     }
 
-    /// The socket's task has nothing to write. Says whether there is a line that others may use.
-    pub fn lend(&self) -> bool {
+    /// The socket's task has nothing to write. Says whether there is a line that others may use;
+    /// `may` is asked so that no [`Outbox::withhold`] is missed.
+    pub fn lend(&self, may: impl FnOnce() -> bool) -> bool {
         let mut inside = self.inside.lock();
-        inside.is_lent = inside.line.is_some();
+        inside.is_lent = inside.line.is_some() && may();
         inside.is_lent
+    }
+
+    /// Nobody but the socket's task may send now: it has something to hear.
+    pub fn withhold(&self) {
+        self.inside.lock().is_lent = false;
     }
 
     /// The socket's task writes again, first of all the rest of what others wrote.
@@ -215,6 +223,28 @@ impl Outbox {
     pub fn overflows(&self) -> bool {
         let inside = self.inside.lock();
         inside.subscriptions.iter().map(Subscription::weight).sum::<usize>() > inside.bytes_max
+    }
+}
+
+impl Inside {
+    fn find(&mut self, id: u64) -> Option<&mut Subscription> {
+        self.subscriptions.iter_mut().find(|one| one.id == id)
+    }
+
+    /// Sends what waits if the line is lent. False if something is left for the socket's task.
+    fn send(&mut self) -> bool {
+        let Self { subscriptions, line, is_lent, rest, .. } = self;
+        if !subscriptions.iter().any(Subscription::is_due) {
+            return true;
+        }
+        let Some(line) = line.as_ref().filter(|_| *is_lent) else { return false };
+        let mut next = |out: &mut Vec<u8>| {
+            let due = subscriptions.iter_mut().find(|one| one.is_due());
+            due.map(|one| one.update(out)).is_some()
+        };
+        *rest = line.send(&mut next);
+        *is_lent = rest.is_empty();
+        *is_lent && !subscriptions.iter().any(Subscription::is_due)
     }
 }
 

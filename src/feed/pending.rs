@@ -94,13 +94,11 @@ fn weight(operation: &Operation) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::feed::row::{DataRow, Field};
 
-    fn data(text: &str) -> Arc<DataRow> {
-        Arc::new(DataRow::new([Field::text(text)]))
+    fn data(text: &str) -> DataRow {
+        DataRow::new([Field::text(text)])
     }
 
     /// Puts operations on one row and says in words what is left of them.

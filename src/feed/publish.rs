@@ -19,28 +19,65 @@ struct Moved {
     to: Vec<Key>,
 }
 
-/// The outboxes in which rows wait now.
-#[derive(Default)]
-struct Due(Vec<Arc<Outbox>>);
+/// An outbox in which rows wait now, or of which a subscription has yet to look for them.
+pub(super) struct Due<'t> {
+    outbox: Arc<Outbox>,
+    look: Option<Look<'t>>,
+}
 
-impl Due {
+/// These rights of a user (none: all of them) may differ for a subscription.
+struct Look<'t> {
+    id: u64,
+    user: UserNo,
+    rights: Option<&'t [RightNo]>,
+}
+
+impl Due<'_> {
+    /// Sends what there is to send; `realm` is the realm after the commit.
+    pub(super) fn deliver(&self, realm: &Realm, seq: Seq) {
+        match &self.look {
+            Some(Look { id, user, rights }) => self.outbox.tell(*id, |one| {
+                one.look_rights(realm, seq, *user, *rights);
+            }),
+            None => self.outbox.deliver(),
+        }
+    }
+}
+
+/// All of them, in order.
+#[derive(Default)]
+struct Dues<'t>(Vec<Due<'t>>);
+
+impl<'t> Dues<'t> {
     fn work(&mut self, place: &Place, work: impl FnOnce(&mut Subscription)) {
         if place.outbox.prepare(place.id, work) {
-            self.0.push(place.outbox.clone());
+            self.0.push(Due { outbox: place.outbox.clone(), look: None });
+        }
+    }
+
+    fn look(&mut self, place: &Place, user: UserNo, rights: Option<&'t [RightNo]>) {
+        let last = self.0.last_mut().and_then(|due| due.look.as_mut());
+        match last.filter(|last| (last.id, last.user) == (place.id, user)) {
+            // Two of his profiles differ: one update tells of both.
+            Some(last) => last.rights = None,
+            None => {
+                let look = Some(Look { id: place.id, user, rights });
+                self.0.push(Due { outbox: place.outbox.clone(), look });
+            }
         }
     }
 }
 
 /// Tells every matching subscription what is different for it: what its owner no longer sees first,
 /// then records, then rights. `realm` is the realm after the commit.
-pub(super) fn publish(
+pub(super) fn publish<'t>(
     index: &mut Index,
     realm: &Realm,
     seq: Seq,
-    touched: &Touched,
+    touched: &'t Touched,
     before: &Before,
-) -> Vec<Arc<Outbox>> {
-    let mut due = Due::default();
+) -> Vec<Due<'t>> {
+    let mut due = Dues::default();
     for Moved { place, source, owner, from, to } in scopes(index, realm, seq, touched, &mut due) {
         index.remove(source, &from, owner, place.id);
         index.add(source, &to, owner, &place);
@@ -67,7 +104,13 @@ pub(super) fn publish(
 
 /// Owners whose rights changed may see more or less than before; filters that name users who did
 /// not exist may find them now.
-fn scopes(index: &Index, realm: &Realm, seq: Seq, touched: &Touched, due: &mut Due) -> Vec<Moved> {
+fn scopes(
+    index: &Index,
+    realm: &Realm,
+    seq: Seq,
+    touched: &Touched,
+    due: &mut Dues<'_>,
+) -> Vec<Moved> {
     let mut moved = Vec::new();
     let mut scope = |place: &Place, one: &mut Subscription| {
         let (was_open, was_unmasked, from) = (one.open, one.unmasked, one.keys());
@@ -119,17 +162,19 @@ fn scopes(index: &Index, realm: &Realm, seq: Seq, touched: &Touched, due: &mut D
 }
 
 /// USER_RIGHTS: who is subscribed decides which rows are looked at, not who is affected.
-fn rights(index: &Index, realm: &Realm, seq: Seq, touched: &Touched, due: &mut Due) {
+fn rights<'t>(index: &Index, realm: &Realm, seq: Seq, touched: &'t Touched, due: &mut Dues<'t>) {
     let source = Source::UserRights;
     touched.affected(
         realm,
         |_| true,
         index.users(source),
         |user| index.keyed(source, Key::User(user)),
-        |user, place, rights| {
-            due.work(place, |one| {
+        |user, place, rights| match place.alone {
+            true => due.look(place, user, rights),
+            // One update tells of all users that it asks for.
+            false => due.work(place, |one| {
                 one.look_rights(realm, seq, user, rights);
-            });
+            }),
         },
     );
     for (word, places) in index.words(source) {

@@ -1,6 +1,6 @@
-//! One row as it is shown: its fields, and their JSON, made once and shared.
+//! One row as it is shown: its fields, and their JSON.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::source::{RowRef, Source};
 
@@ -25,17 +25,15 @@ impl Field {
 }
 
 /// The fields of a row, in the order of its source's columns.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DataRow {
     fields: Box<[Field]>,
-    /// All set fields as JSON members, made by the first reader and shared by the others.
-    whole: OnceLock<Box<[u8]>>,
 }
 
 impl DataRow {
     /// A row of these fields.
     pub fn new(fields: impl IntoIterator<Item = Field>) -> Self {
-        Self { fields: fields.into_iter().collect(), whole: OnceLock::new() }
+        Self { fields: fields.into_iter().collect() }
     }
 
     /// A field by the number of its column.
@@ -76,9 +74,9 @@ impl DataRow {
 #[derive(Debug, Clone)]
 pub enum Operation {
     /// The row is new to the client.
-    Insert(Arc<DataRow>),
+    Insert(DataRow),
     /// These fields (one bit a column) have these values now.
-    Modify(u64, Arc<DataRow>),
+    Modify(u64, DataRow),
     /// The row is gone for the client.
     Delete,
 }
@@ -98,14 +96,6 @@ impl Operation {
         let _ = serde_json::to_writer(&mut *out, &row);
         out.push(b'"');
         match fields {
-            Some((_, row, false)) if columns == u64::MAX => {
-                let whole = row.whole.get_or_init(|| {
-                    let mut whole = Vec::with_capacity(192);
-                    members(&mut whole, row, source, u64::MAX, false);
-                    whole.into()
-                });
-                out.extend_from_slice(whole);
-            }
             Some((mask, row, nulls)) => members(out, row, source, mask & columns, nulls),
             None => {}
         }

@@ -3,9 +3,9 @@
 mod apart;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use protocol::UserName;
+use smallvec::SmallVec;
 
 use super::index::Key;
 use super::pending::Pending;
@@ -30,11 +30,13 @@ pub struct Subscription {
     pub(super) unmasked: bool,
     /// The users to whose rows it is limited, by the filter or because only own rows are seen.
     users: Option<Box<[UserNo]>>,
+    /// Whether the filter is to be asked: it may ask for more than for these users.
+    filtered: bool,
     /// Words by which it is found beside them.
     words: Vec<Box<str>>,
     pub(super) cursor: Cursor,
     /// The rows that the client has once all that waits is sent, in order.
-    view: Vec<RowRef>,
+    view: SmallVec<[RowRef; 2]>,
     pending: Pending,
     sequence: u64,
     /// The commit that the client's rows reflect once all that waits is sent.
@@ -56,9 +58,10 @@ impl Subscription {
             open: false,
             unmasked: false,
             users: None,
+            filtered: true,
             words: Vec::new(),
             cursor: Cursor::Start,
-            view: Vec::new(),
+            view: SmallVec::new(),
             pending: Pending::default(),
             sequence: 0,
             version,
@@ -89,14 +92,14 @@ impl Subscription {
     }
 
     pub(super) fn wants(&self, data: &DataRow) -> bool {
-        let criteria = self.wish.criteria.as_ref();
+        let criteria = self.wish.criteria.as_ref().filter(|_| self.filtered);
         criteria.is_none_or(|criteria| criteria.matches(|column| data.field(column).value()))
     }
 
     /// Looks at one row after a commit and notes what is different for the client. `before`: the
     /// row as it was, where a row can be modified.
     pub(super) fn look(&mut self, realm: &Realm, seq: Seq, row: RowRef, before: Option<&DataRow>) {
-        let data = self.visible(realm, row).map(Arc::new);
+        let data = self.visible(realm, row);
         self.version = self.version.max(seq);
         self.see(row, data, before);
     }
@@ -187,13 +190,14 @@ impl Subscription {
         self.unmasked = source.unmasking().is_none_or(|right| realm.holds_code(owner, right));
         let criteria = self.wish.criteria.as_ref();
         let pinned = |column| criteria.and_then(|criteria| criteria.pinned(column));
-        (self.users, self.words) = (None, Vec::new());
+        (self.users, self.words, self.filtered) = (None, Vec::new(), true);
         if let Some(column) = source.user_column() {
             match pinned(column) {
                 Some(names) => {
                     let user = |name: &str| realm.user_by_name(&UserName::parse(name).ok()?);
                     let users = names.iter().filter_map(|name| Some(user(name)?.no));
                     self.users = Some(users.collect::<BTreeSet<_>>().into_iter().collect());
+                    self.filtered = !criteria.is_some_and(|criteria| criteria.is_pin(column));
                     let strangers = names.iter().filter(|name| user(name).is_none());
                     self.words = strangers.map(|name| name.as_str().into()).collect();
                 }
@@ -229,7 +233,7 @@ impl Subscription {
         let criteria = self.wish.criteria.clone();
         if let (Some(criteria), Some(name)) = (criteria, realm.user(user)) {
             self.view.retain(|row| {
-                let right = realm.right(RightNo((row & u64::from(u32::MAX)) as u32));
+                let right = realm.right(RightNo((*row & u64::from(u32::MAX)) as u32));
                 let data = right.map(|right| super::shown::user_right(name, right));
                 data.is_none_or(|data| criteria.matches(|column| data.field(column).value()))
             });
@@ -239,12 +243,7 @@ impl Subscription {
     }
 
     /// The heart of the push: the row as it is now, against what the client has.
-    pub(super) fn see(
-        &mut self,
-        row: RowRef,
-        data: Option<Arc<DataRow>>,
-        before: Option<&DataRow>,
-    ) {
+    pub(super) fn see(&mut self, row: RowRef, data: Option<DataRow>, before: Option<&DataRow>) {
         match (self.view.binary_search(&row), data) {
             (Err(at), Some(data)) if self.cursor.covers(row) => {
                 if self.view.len() < self.wish.view_max {
@@ -289,7 +288,7 @@ impl Subscription {
                 }
                 *wanted -= 1;
                 self.cursor = Cursor::At(row);
-                self.see(row, Some(Arc::new(data)), None);
+                self.see(row, Some(data), None);
             }
             self.cursor = Cursor::At(row);
         }
@@ -304,7 +303,7 @@ impl Subscription {
     pub(super) fn compare(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
         for row in self.view.clone() {
-            let data = self.visible(realm, row).map(Arc::new);
+            let data = self.visible(realm, row);
             self.see(row, data, None);
         }
         if self.wish.source == Source::AuditEvents {
@@ -335,7 +334,7 @@ impl Subscription {
         let Wish { source, owner, .. } = self.wish;
         for row in self.view.clone() {
             let masked = columns != 0 && !source.is_own(realm, owner, row);
-            if let Some(data) = self.visible(realm, row).map(Arc::new).filter(|_| masked) {
+            if let Some(data) = self.visible(realm, row).filter(|_| masked) {
                 self.pending.put(row, Operation::Modify(columns, data));
             }
         }
@@ -369,15 +368,14 @@ impl Subscription {
         out.reserve(160 + 160 * rows.len());
         protocol::envelope::head(out, "QUERY_UPDATE", Some(&self.wish.source_ref));
         let more = !complete || self.cursor != Cursor::End;
-        let (sequence, count) = (self.sequence, rows.len());
+        member(out, "SEQUENCE_ID", self.sequence);
+        member(out, "ROWS_COUNT", rows.len());
+        member(out, "MORE_ROWS", more);
         self.sequence += 1;
-        let head =
-            format!(",\"SEQUENCE_ID\":{sequence},\"ROWS_COUNT\":{count},\"MORE_ROWS\":{more}");
-        out.extend_from_slice(head.as_bytes());
         // Only who has all rows can come back with a version.
         let is_whole = complete && self.cursor == Cursor::End;
         if self.wish.source == Source::UserRights && is_whole {
-            out.extend_from_slice(format!(",\"RIGHTS_VERSION\":{}", self.version).as_bytes());
+            member(out, "RIGHTS_VERSION", self.version);
         }
         out.extend_from_slice(b",\"ROW\":[");
         for (at, (row, operation)) in rows.into_iter().enumerate() {
@@ -389,6 +387,15 @@ impl Subscription {
         out.extend_from_slice(b"]}");
         self.owed = self.owed && !complete;
     }
+}
+
+/// Appends `,"NAME":value`.
+fn member(out: &mut Vec<u8>, name: &str, value: impl serde::Serialize) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    // Writing plain values to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *out, &value);
 }
 
 /// Users that one commit is compared for, in one subscription.

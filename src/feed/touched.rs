@@ -180,13 +180,13 @@ impl Touched {
 
     /// Visits the subscriptions of every user whose rights may differ, with the rights in question;
     /// of profiles, those whose rights matter. `subscribed`: all, in the order of their users.
-    pub(super) fn affected<'a>(
-        &self,
+    pub(super) fn affected<'a, 't>(
+        &'t self,
         realm: &Realm,
         matters: impl Fn(Option<&[RightNo]>) -> bool,
         subscribed: impl Iterator<Item = (UserNo, &'a [Place])>,
         of: impl Fn(UserNo) -> &'a [Place],
-        mut visit: impl FnMut(UserNo, &Place, Option<&[RightNo]>),
+        mut visit: impl FnMut(UserNo, &Place, Option<&'t [RightNo]>),
     ) {
         for user in &self.users {
             of(*user).iter().for_each(|place| visit(*user, place, None));

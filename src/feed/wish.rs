@@ -1,7 +1,6 @@
 //! What a subscription asks for, and how far it has come.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use protocol::Criteria;
 
@@ -10,7 +9,7 @@ use super::source::{RowRef, Source};
 use crate::realm::{SessionNo, UserNo};
 
 /// The rows of SERVICES, which are not the realm's.
-pub type Services = BTreeMap<RowRef, Arc<DataRow>>;
+pub type Services = BTreeMap<RowRef, DataRow>;
 
 /// What DATA_LOGON asks for, checked.
 #[derive(Debug, Clone)]

@@ -1,7 +1,5 @@
 //! Rows that are not the realm's: services and the audit trail.
 
-use std::sync::Arc;
-
 use super::super::shown;
 use super::super::source::{RowRef, STEP_ROWS};
 use super::super::wish::{Cursor, Services};
@@ -23,7 +21,7 @@ impl Subscription {
         }
         for (row, data) in now {
             let wanted = self.wants(data).then(|| data.clone());
-            self.see(*row, wanted, before.get(row).map(|old| &**old));
+            self.see(*row, wanted, before.get(row));
         }
     }
 
@@ -56,7 +54,7 @@ impl Subscription {
                     self.cursor = Cursor::At(self.view.last().copied().unwrap_or(row_ref(no)));
                 }
             }
-            self.see(row_ref(no), Some(Arc::new(row)), None);
+            self.see(row_ref(no), Some(row), None);
         }
     }
 
@@ -88,7 +86,7 @@ impl Subscription {
                 }
                 *wanted -= 1;
                 self.cursor = Cursor::At(row_ref);
-                self.see(row_ref, Some(Arc::new(row)), None);
+                self.see(row_ref, Some(row), None);
             }
             self.cursor = Cursor::At(row_ref);
         }

@@ -4,12 +4,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use socket2::SockRef;
+use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::super::frames;
 use super::Pump;
 use crate::feed::Line;
-use crate::presence::Presence;
 
 /// What is sent at once is made in a buffer of the thread; past this the socket's task goes on.
 const BYTES_MAX: usize = 64 * 1024;
@@ -18,25 +19,19 @@ thread_local! {
     static OUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A socket in clear that is bound to a session.
+/// A socket in clear.
 #[derive(Debug)]
-struct Direct {
-    write: Arc<OwnedWriteHalf>,
-    session: Arc<Presence>,
-}
+struct Direct(Arc<OwnedWriteHalf>);
 
 impl Line for Direct {
-    fn send(&self, next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Option<Vec<u8>> {
-        if self.session.is_over() {
-            return None;
-        }
+    fn send(&self, next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Vec<u8> {
+        let stream: &TcpStream = (*self.0).as_ref();
         OUT.with_borrow_mut(|out| {
             out.clear();
             while out.len() < BYTES_MAX && frames::text_by(out, &mut *next) {}
-            // Of a socket that is gone its task will hear.
-            let write = || self.write.try_write(out).unwrap_or(0);
-            let written = if out.is_empty() { 0 } else { write() };
-            Some(out[written..].to_vec())
+            // Of a socket that is full or gone its task will hear.
+            let written = SockRef::from(stream).send(out).unwrap_or(0);
+            out[written..].to_vec()
         })
     }
 }
@@ -44,12 +39,8 @@ impl Line for Direct {
 impl Pump {
     /// Rows of the session that the socket is bound to may take the line.
     pub(super) fn connect(&mut self) {
-        let bound = self.caller.bound.clone();
-        let line = self.socket.line().zip(bound).map(|(write, session)| {
-            let line: Box<dyn Line> = Box::new(Direct { write, session });
-            line
-        });
-        self.outbox.connect(line);
+        let line = self.socket.line().filter(|_| self.caller.bound.is_some());
+        self.outbox.connect(line.map(|write| Box::new(Direct(write)) as Box<dyn Line>));
     }
 
     /// At the end of a turn: if nothing is left to do, others may write.
@@ -59,7 +50,9 @@ impl Pump {
             && self.notices.is_empty()
             && self.heard.is_empty()
             && self.socket.is_flushed();
-        self.lent = self.subscribed && is_idle && self.outbox.lend();
+        let session = self.caller.bound.as_ref();
+        let is_live = || session.is_some_and(|session| !session.is_over());
+        self.lent = self.subscribed && is_idle && self.outbox.lend(is_live);
     }
 
     /// At the beginning of a turn: from now on only this task writes.
