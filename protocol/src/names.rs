@@ -97,11 +97,6 @@ macro_rules! word {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
-
-            /// The text itself, to be kept without a copy.
-            pub fn shared(&self) -> Arc<str> {
-                self.0.clone()
-            }
         }
 
         impl Borrow<str> for $name {
@@ -143,11 +138,6 @@ impl Description {
     /// The text itself.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The text itself, to be kept without a copy.
-    pub fn shared(&self) -> Arc<str> {
-        self.0.clone()
     }
 
     /// Whether there is nothing to read.

@@ -59,7 +59,7 @@ struct Inside {
     subscriptions: Subscriptions,
     notices: Vec<Notice>,
     bytes_max: usize,
-    line: Option<Box<dyn Line>>,
+    line: Option<Arc<dyn Line>>,
     /// Whether the line may be used.
     is_lent: bool,
     /// What it did not take.
@@ -141,7 +141,7 @@ impl Outbox {
     }
 
     /// Rows may take this line whenever it is lent; none: the socket's task writes them.
-    pub fn connect(&self, line: Option<Box<dyn Line>>) {
+    pub fn connect(&self, line: Option<Arc<dyn Line>>) {
         let mut inside = self.inside.lock();
         (inside.line, inside.is_lent) = (line, false);
     }

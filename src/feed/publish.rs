@@ -6,7 +6,7 @@ use super::index::{Index, Key, Place};
 use super::outbox::Outbox;
 use super::source::Source;
 use super::subscription::Subscription;
-use super::touched::{Before, Touched};
+use super::touched::{Before, Touched, Turned};
 use crate::log::Seq;
 use crate::realm::{Realm, RightNo, UserNo};
 
@@ -29,7 +29,7 @@ pub(super) struct Due<'t> {
 struct Look<'t> {
     id: u64,
     user: UserNo,
-    rights: Option<&'t [RightNo]>,
+    rights: Option<&'t [Turned]>,
 }
 
 impl Due<'_> {
@@ -55,7 +55,7 @@ impl<'t> Dues<'t> {
         }
     }
 
-    fn look(&mut self, place: &Place, user: UserNo, rights: Option<&'t [RightNo]>) {
+    fn look(&mut self, place: &Place, user: UserNo, rights: Option<&'t [Turned]>) {
         let last = self.0.last_mut().and_then(|due| due.look.as_mut());
         match last.filter(|last| (last.id, last.user) == (place.id, user)) {
             // Two of his profiles differ: one update tells of both.
@@ -137,7 +137,7 @@ fn scopes(
     touched.affected(
         realm,
         |rights| {
-            let needs = |rights: &[RightNo]| rights.iter().any(|right| needed.contains(right));
+            let needs = |rights: &[Turned]| rights.iter().any(|it| needed.contains(&it.right));
             lists_own || rights.is_none_or(needs)
         },
         index.owners(),

@@ -89,10 +89,10 @@ pub(super) static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {
 
 pub(super) fn user_right(user: &User, right: &Right) -> DataRow {
     DataRow::new([
-        Field::text(user.name.shared()),
-        Field::text(right.code.shared()),
-        Field::text(right.code.shared()),
-        Field::text(right.description.shared()),
+        Field::text(user.name.as_str()),
+        Field::text(right.code.as_str()),
+        Field::text(right.code.as_str()),
+        Field::text(right.description.as_str()),
         Field::Number(1),
     ])
 }
@@ -105,7 +105,7 @@ pub(super) fn all_users(realm: &Realm, user: &User) -> DataRow {
     });
     let known = [
         Field::text(user.id()),
-        Field::text(user.name.shared()),
+        Field::text(user.name.as_str()),
         Field::text(user.status.word()),
         user.last_login.map_or(Field::Null, |at| Field::Number(at as i64)),
         Field::Flag(online),
@@ -116,7 +116,7 @@ pub(super) fn all_users(realm: &Realm, user: &User) -> DataRow {
 
 pub(super) fn active_session(realm: &Realm, session: &Session, with_id: bool) -> Option<DataRow> {
     Some(DataRow::new([
-        Field::text(realm.user(session.user)?.name.shared()),
+        Field::text(realm.user(session.user)?.name.as_str()),
         Field::text(&*session.host),
         Field::Number(session.opened as i64),
         Field::Number(session.accessed as i64),
@@ -128,7 +128,7 @@ pub(super) fn active_session(realm: &Realm, session: &Session, with_id: bool) ->
 pub(super) fn login_attempt(name: &UserName, attempts: &Attempts) -> DataRow {
     let count = attempts.shown();
     DataRow::new([
-        Field::text(name.shared()),
+        Field::text(name.as_str()),
         Field::Number(i64::from(count.wrong)),
         count.locked_until.map_or(Field::Null, |until| Field::Number(until as i64)),
         Field::Number(1),
@@ -138,7 +138,7 @@ pub(super) fn login_attempt(name: &UserName, attempts: &Attempts) -> DataRow {
 pub(super) fn active_code(realm: &Realm, code: &ActiveCode) -> Option<DataRow> {
     Some(DataRow::new([
         Field::text(code.no.to_string()),
-        Field::text(realm.user(code.user)?.name.shared()),
+        Field::text(realm.user(code.user)?.name.as_str()),
         Field::Number(code.issued as i64),
         Field::Number(code.until as i64),
         Field::Number(1),
@@ -148,8 +148,8 @@ pub(super) fn active_code(realm: &Realm, code: &ActiveCode) -> Option<DataRow> {
 pub(super) fn profile(profile: &Profile) -> DataRow {
     DataRow::new([
         Field::text(profile.id()),
-        Field::text(profile.name.shared()),
-        Field::text(profile.description.shared()),
+        Field::text(profile.name.as_str()),
+        Field::text(profile.description.as_str()),
         Field::text(profile.status.word()),
         Field::Number(i64::from(profile.version)),
     ])
@@ -158,8 +158,8 @@ pub(super) fn profile(profile: &Profile) -> DataRow {
 pub(super) fn right(right: &Right) -> DataRow {
     DataRow::new([
         Field::text(right.no.id(right.location)),
-        Field::text(right.code.shared()),
-        Field::text(right.description.shared()),
+        Field::text(right.code.as_str()),
+        Field::text(right.description.as_str()),
         Field::Number(1),
     ])
 }

@@ -11,10 +11,12 @@ use super::index::Key;
 use super::pending::Pending;
 use super::quota::Taken;
 use super::row::{DataRow, Operation};
+use super::shown;
 use super::source::{RowRef, Source, right_ref};
-use super::touched::{Touched, Visit};
+use super::touched::{Touched, Turned, Visit};
 use super::wish::{Cursor, Wish};
 use crate::log::Seq;
+use crate::realm::users::User;
 use crate::realm::{Realm, RightNo, UserNo};
 use crate::store::trail::AuditNo;
 
@@ -111,30 +113,57 @@ impl Subscription {
         realm: &Realm,
         seq: Seq,
         user: UserNo,
-        rights: Option<&[RightNo]>,
+        rights: Option<&[Turned]>,
     ) -> bool {
         let (first, last) = (right_ref(user, RightNo::MIN), right_ref(user, RightNo::MAX));
-        let mut rows = match rights {
-            Some(rights) => rights.iter().map(|right| right_ref(user, *right)).collect(),
-            None => self.view_between(first, last),
-        };
-        if rights.is_none() {
+        if let Some(rights) = rights {
+            let who = realm.user(user);
+            rights.iter().for_each(|turned| self.look_right(realm, seq, user, who, *turned));
+        } else {
+            let mut rows = self.view_between(first, last);
             rows.extend(realm.effective(user).into_iter().map(|right| right_ref(user, right)));
+            rows.sort_unstable();
+            rows.dedup();
+            rows.into_iter().for_each(|row| self.look(realm, seq, row, None));
         }
-        rows.sort_unstable();
-        rows.dedup();
-        rows.into_iter().for_each(|row| self.look(realm, seq, row, None));
         // Rows of the view may lie beyond the cursor after it went back.
         self.cursor.covers(first) || self.view.last().is_some_and(|held| *held >= first)
     }
 
+    /// Looks at one right of a user, the row of which is either there or not.
+    fn look_right(
+        &mut self,
+        realm: &Realm,
+        seq: Seq,
+        user: UserNo,
+        who: Option<&User>,
+        Turned { right, is_given }: Turned,
+    ) {
+        self.version = self.version.max(seq);
+        let holds = |who: &&User| match is_given {
+            true => Realm::rights_count(who.status),
+            false => realm.is_held_by(who, right),
+        };
+        let is_shown = self.open || user == self.wish.owner;
+        let held = who.filter(|_| is_shown).filter(holds);
+        let row = right_ref(user, right);
+        if held.is_some() != self.view.binary_search(&row).is_ok() {
+            let data = held.zip(realm.right(right)).map(|(who, it)| shown::user_right(who, it));
+            let data = data.filter(|data| self.wants(data));
+            self.see(row, data, None);
+        }
+    }
+
     /// Whether a change of these rights of the owner (none: of any) may change what he sees.
-    pub(super) fn hinges_on(&self, realm: &Realm, rights: Option<&[RightNo]>) -> bool {
+    pub(super) fn hinges_on(&self, realm: &Realm, rights: Option<&[Turned]>) -> bool {
         let Some(rights) = rights else { return true };
         let source = self.wish.source;
         let mut needed = source.right().into_iter().chain(source.unmasking());
-        let is_changed =
-            |code| realm.right_by_code(code).is_some_and(|needed| rights.contains(&needed.no));
+        let is_changed = |code| {
+            realm
+                .right_by_code(code)
+                .is_some_and(|needed| rights.iter().any(|it| it.right == needed.no))
+        };
         self.lists_own() || needed.any(is_changed)
     }
 
@@ -159,10 +188,13 @@ impl Subscription {
         only: Option<RightNo>,
     ) {
         let mut left = LOOKS_MAX;
+        let only = only.map(|right| Turned { right, is_given: false });
         let only = only.as_slice();
         let done = touched.in_order(realm, |user, rights| {
             let rights = match (rights, only) {
-                (Some(rights), [only]) if !rights.contains(only) => return Visit::Skip,
+                (Some(rights), [only]) if !rights.iter().any(|it| it.right == only.right) => {
+                    return Visit::Skip;
+                }
                 (_, [_]) => Some(only),
                 (rights, _) => rights,
             };

@@ -134,29 +134,41 @@ fn record(change: &Change) -> Option<(Source, RowRef)> {
     })
 }
 
+/// A right that users may hold now, or no longer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turned {
+    pub(super) right: RightNo,
+    /// Whether their profile gives it to them now; if not, others may.
+    pub(super) is_given: bool,
+}
+
 /// Whose rights a commit touches. `None` beside a user: all of his may differ.
 #[derive(Debug)]
 pub(super) struct Touched {
     users: BTreeSet<UserNo>,
-    grants: BTreeMap<ProfileNo, Option<Vec<RightNo>>>,
+    grants: BTreeMap<ProfileNo, Option<Vec<Turned>>>,
     records: bool,
 }
 
 impl Touched {
     pub(super) fn of(realm: &Realm, changes: &[Change], before: &Before) -> Self {
-        let mut grants: BTreeMap<ProfileNo, Option<Vec<RightNo>>> = BTreeMap::new();
+        let mut grants: BTreeMap<ProfileNo, BTreeSet<RightNo>> = BTreeMap::new();
         for change in changes {
             if let Change::Put(Row::Grant(profile, right))
             | Change::Delete(Key::Grant(profile, right)) = change
             {
-                let list = grants.entry(*profile).or_insert_with(|| Some(Vec::new()));
-                list.get_or_insert_default().push(*right);
+                grants.entry(*profile).or_default().insert(*right);
             }
         }
         // A profile that gives nothing, before and after, changes nobody's rights.
         grants.retain(|profile, _| {
             realm.profile(*profile).is_some_and(|it| it.status == ProfileStatus::Enabled)
         });
+        let turned = |(profile, rights): (ProfileNo, BTreeSet<RightNo>)| {
+            let turned = |right| Turned { right, is_given: realm.is_granted(profile, right) };
+            (profile, Some(rights.into_iter().map(turned).collect()))
+        };
+        let mut grants: BTreeMap<_, _> = grants.into_iter().map(turned).collect();
         grants.extend(before.toggled.iter().map(|profile| (*profile, None)));
         Self { users: before.users.clone(), grants, records: !before.rows.is_empty() }
     }
@@ -172,8 +184,8 @@ impl Touched {
 
     /// Whether rows of this right may differ.
     pub(super) fn concerns(&self, right: RightNo) -> bool {
-        let given = |rights: &Option<Vec<RightNo>>| {
-            rights.as_ref().is_none_or(|rights| rights.contains(&right))
+        let given = |rights: &Option<Vec<Turned>>| {
+            rights.as_ref().is_none_or(|rights| rights.iter().any(|it| it.right == right))
         };
         !self.users.is_empty() || self.grants.values().any(given)
     }
@@ -183,10 +195,10 @@ impl Touched {
     pub(super) fn affected<'a, 't>(
         &'t self,
         realm: &Realm,
-        matters: impl Fn(Option<&[RightNo]>) -> bool,
+        matters: impl Fn(Option<&[Turned]>) -> bool,
         subscribed: impl Iterator<Item = (UserNo, &'a [Place])>,
         of: impl Fn(UserNo) -> &'a [Place],
-        mut visit: impl FnMut(UserNo, &Place, Option<&'t [RightNo]>),
+        mut visit: impl FnMut(UserNo, &Place, Option<&'t [Turned]>),
     ) {
         for user in &self.users {
             of(*user).iter().for_each(|place| visit(*user, place, None));
@@ -212,9 +224,9 @@ impl Touched {
     pub(super) fn in_order(
         &self,
         realm: &Realm,
-        mut visit: impl FnMut(UserNo, Option<&[RightNo]>) -> Visit,
+        mut visit: impl FnMut(UserNo, Option<&[Turned]>) -> Visit,
     ) -> bool {
-        let mut walk = |users: &mut dyn Iterator<Item = UserNo>, rights: Option<&[RightNo]>| {
+        let mut walk = |users: &mut dyn Iterator<Item = UserNo>, rights: Option<&[Turned]>| {
             for user in users {
                 match visit(user, rights) {
                     Visit::Next => {}

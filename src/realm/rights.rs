@@ -78,7 +78,7 @@ impl Realm {
     }
 
     /// Whether any right of this user counts: statuses that end sessions end rights.
-    pub(super) fn rights_count(status: UserStatus) -> bool {
+    pub fn rights_count(status: UserStatus) -> bool {
         matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired)
     }
 
@@ -89,10 +89,15 @@ impl Realm {
 
     /// The same for a user who was found already.
     pub fn is_held_by(&self, user: &User, right: RightNo) -> bool {
-        let given = |profile| self.grants.contains(&(profile, right));
+        let given = |profile| self.is_granted(profile, right);
         Self::rights_count(user.status)
             && (self.direct.contains(&(user.no, right))
                 || self.enabled_profiles_of(user.no).any(given))
+    }
+
+    /// Whether the profile gives the right, if it gives any.
+    pub fn is_granted(&self, profile: ProfileNo, right: RightNo) -> bool {
+        self.grants.contains(&(profile, right))
     }
 
     /// Whether the user holds the right of this code.
@@ -181,8 +186,7 @@ impl Realm {
             if let Some(user) = holder {
                 return Err(Refusal::Depended("USER", user.name.to_string()));
             }
-            let gives =
-                |profile: &&super::profiles::Profile| self.grants.contains(&(profile.no, right.no));
+            let gives = |profile: &&super::profiles::Profile| self.is_granted(profile.no, right.no);
             if let Some(profile) = self.profiles.values().find(gives) {
                 return Err(Refusal::Depended("PROFILE", profile.name.to_string()));
             }

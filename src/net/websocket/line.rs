@@ -20,12 +20,9 @@ thread_local! {
 }
 
 /// A socket in clear.
-#[derive(Debug)]
-struct Direct(Arc<OwnedWriteHalf>);
-
-impl Line for Direct {
+impl Line for OwnedWriteHalf {
     fn send(&self, next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Vec<u8> {
-        let stream: &TcpStream = (*self.0).as_ref();
+        let stream: &TcpStream = self.as_ref();
         OUT.with_borrow_mut(|out| {
             out.clear();
             while out.len() < BYTES_MAX && frames::text_by(out, &mut *next) {}
@@ -40,7 +37,7 @@ impl Pump {
     /// Rows of the session that the socket is bound to may take the line.
     pub(super) fn connect(&mut self) {
         let line = self.socket.line().filter(|_| self.caller.bound.is_some());
-        self.outbox.connect(line.map(|write| Box::new(Direct(write)) as Box<dyn Line>));
+        self.outbox.connect(line.map(|write| write as Arc<dyn Line>));
     }
 
     /// At the end of a turn: if nothing is left to do, others may write.
