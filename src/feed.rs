@@ -187,7 +187,7 @@ impl Feed {
         for one in &closed {
             index.remove(one.wish.source, &one.keys(), one.wish.owner, one.id);
         }
-        closed.into_iter().map(|one| one.wish.source_ref).collect()
+        closed.into_iter().map(|one| one.wish.source_ref.as_str().into()).collect()
     }
 
     /// What must be known of the realm before it absorbs `changes`. Called with the realm as it is.

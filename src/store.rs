@@ -44,6 +44,9 @@ pub enum StoreError {
 /// these many bytes.
 const OPEN_WAIT: Duration = Duration::from_secs(4);
 const OPEN_BYTES: u64 = 64 << 20;
+/// sled counts the pages that it keeps by their size on the disk; in memory they take so much more,
+/// measured with a million users.
+const CACHE_GROWTH: u64 = 3;
 /// Threads that read rows at the start; rows that one hands over at once; what may wait of that.
 const READERS_MAX: usize = 4;
 const BATCH: usize = 512;
@@ -77,7 +80,7 @@ impl StoreError {
 }
 
 impl Store {
-    /// Opens the store in `dir`, or makes one. `cache_mb`: what sled keeps in memory; `reserve_mb`:
+    /// Opens the store in `dir`, or makes one. `cache_mb`: what sled may keep in memory; `reserve_mb`:
     /// what is kept back of the disk.
     pub fn open(dir: &Path, cache_mb: u64, reserve_mb: u64) -> Result<Self, StoreError> {
         std::fs::DirBuilder::new()
@@ -296,7 +299,7 @@ fn named(tree: &str, generation: u64) -> String {
 fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, StoreError>> {
     let config = sled::Config::default()
         .path(dir.join("sled"))
-        .cache_capacity(cache_mb.max(1) << 20)
+        .cache_capacity((cache_mb << 20) / CACHE_GROWTH)
         .flush_every_ms(None);
     let (sender, receiver) = mpsc::channel();
     let open = move || {

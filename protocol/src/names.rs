@@ -3,9 +3,9 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use smol_str::SmolStr;
 
 /// Why a text is not a name: what it should have been, for the TEXT of a VALIDATION_ERROR.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl std::error::Error for InvalidName {}
 /// A user's name: 1–64 of `A–Z a–z 0–9 . _ @ -`. Two names that differ only in ASCII case are the
 /// same name; the spelling is kept.
 #[derive(Clone)]
-pub struct UserName(Arc<str>);
+pub struct UserName(SmolStr);
 
 impl UserName {
     /// The most characters a user name may have.
@@ -40,11 +40,6 @@ impl UserName {
     /// The name as it was spelled.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The name as it was spelled, to be kept without a copy.
-    pub fn shared(&self) -> Arc<str> {
-        self.0.clone()
     }
 
     /// Whether `text` is another spelling of this name.
@@ -85,7 +80,7 @@ macro_rules! word {
     ($(#[$doc:meta])* $name:ident, $max:literal, $what:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Checks `text`; the error says what is expected.
@@ -119,7 +114,7 @@ word!(
 /// What people read about a record: up to 1024 bytes in one line. Control characters are refused:
 /// they would take six times their room wherever the record is written as JSON.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Description(Arc<str>);
+pub struct Description(SmolStr);
 
 impl Description {
     /// The longest description, in bytes.

@@ -95,9 +95,8 @@ impl Operation {
         out.extend_from_slice(b"\",\"ROW_REF\":\"");
         let _ = serde_json::to_writer(&mut *out, &row);
         out.push(b'"');
-        match fields {
-            Some((mask, row, nulls)) => members(out, row, source, mask & columns, nulls),
-            None => {}
+        if let Some((mask, row, nulls)) = fields {
+            members(out, row, source, mask & columns, nulls);
         }
         out.extend_from_slice(b"}}");
     }

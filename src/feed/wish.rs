@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use protocol::Criteria;
+use smol_str::SmolStr;
 
 use super::row::DataRow;
 use super::source::{RowRef, Source};
@@ -17,7 +18,7 @@ pub struct Wish {
     /// Which rows.
     pub source: Source,
     /// SOURCE_REF as JSON text: the name of the stream.
-    pub source_ref: Box<str>,
+    pub source_ref: SmolStr,
     /// The client's filter.
     pub criteria: Option<Criteria>,
     /// The fields asked for, one bit a column; all bits: all.

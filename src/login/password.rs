@@ -42,7 +42,7 @@ pub async fn check(
         let user = realm.user_by_name(name);
         let peer = peer(realm, user, call.caller.address);
         let stored = user.and_then(|user| {
-            Some(Stored { phc: user.credential.clone()?, user_name: user.name.shared() })
+            Some(Stored { phc: user.credential.clone()?, user_name: user.name.as_str().into() })
         });
         (realm.locked_until(call.now, name, &peer), stored, peer)
     });

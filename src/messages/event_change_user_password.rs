@@ -100,11 +100,11 @@ impl ChangeUserPassword {
         strength::check(&rules, name, &self.new_password)?;
         let known = call.read(|realm| {
             let user = realm.user_by_name(name)?;
-            Some((user.name.shared(), realm.remembered(user)))
+            Some((user.name.clone(), realm.remembered(user)))
         });
-        let (own_name, old) = known.unwrap_or_else(|| (name.shared(), Vec::new()));
+        let (own_name, old) = known.unwrap_or_else(|| (name.clone(), Vec::new()));
         let (address, password) = (call.caller.address, self.new_password.clone());
-        let hash = call.node.passwords.hash_unless_used(address, password, &own_name, old);
+        let hash = call.node.passwords.hash_unless_used(address, password, own_name.as_str(), old);
         match hash.await.map_err(|busy| call.busy(busy))? {
             New::Hash(hash) => Ok(hash.into()),
             New::UsedBefore => Err(strength::used_before(&rules)),

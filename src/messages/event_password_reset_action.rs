@@ -49,7 +49,7 @@ impl Message for PasswordResetAction {
         let token = TokenHash(dice::token_hash(self.reset_token.expose()));
         let known = call.read(|realm| {
             let user = realm.user_by_reset(call.now, &self.user_name, &token)?;
-            Some((user.name.shared(), realm.remembered(user)))
+            Some((user.name.clone(), realm.remembered(user)))
         });
         let Some((name, old)) = known else { return Err(refused(call, Refusal::TokenOver)) };
         let credential = self.new_hash(call, &name, old).await?;
@@ -77,13 +77,13 @@ impl PasswordResetAction {
     async fn new_hash(
         &self,
         call: &Call,
-        name: &Arc<str>,
+        name: &UserName,
         old: Vec<Arc<str>>,
     ) -> Result<Arc<str>, Nack> {
         let rules = call.node.settings().security.genesis_password.validation.clone();
         strength::check(&rules, &self.user_name, &self.new_password)?;
         let (address, password) = (call.caller.address, self.new_password.clone());
-        let hash = call.node.passwords.hash_unless_used(address, password, name, old);
+        let hash = call.node.passwords.hash_unless_used(address, password, name.as_str(), old);
         match hash.await.map_err(|busy| call.busy(busy))? {
             New::Hash(hash) => Ok(hash.into()),
             New::UsedBefore => Err(strength::used_before(&rules)),
