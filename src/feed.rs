@@ -212,7 +212,7 @@ impl Feed {
     }
 
     /// Tells new audit rows, the first with this number, after the commit that they are of.
-    pub(crate) fn publish_audit(&self, first: AuditNo, rows: &[Audited]) {
+    pub(crate) fn publish_audit(&self, first: AuditNo, rows: &[Arc<Audited>]) {
         let index = self.index.lock();
         for place in index.broad(Source::AuditEvents) {
             place.outbox.with_one(place.id, |one| one.see_audit(first, rows));

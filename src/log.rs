@@ -7,6 +7,7 @@ pub mod sled;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -55,7 +56,7 @@ pub enum Followed {
     /// The next entries, the first with this number: never none, a bounded number, and durable.
     /// Whoever appended them is told so when the last is dropped, which is when they are applied:
     /// who waits for both wakes once.
-    Entries(Seq, Vec<Entry>, Stored),
+    Entries(Seq, Vec<Arc<Entry>>, Stored),
     /// Entries before this one are gone: load a snapshot, then follow on.
     Gap(Seq),
     /// The next entry cannot be read: this is the end.
@@ -93,7 +94,7 @@ pub type Trimmed<'a> = Pin<Box<dyn Future<Output = Result<Seq, String>> + Send +
 /// A log: embedded, in memory, or replicated; nothing above it knows which.
 pub trait Log: Send + Sync {
     /// Hands an entry over; durable when it resolves, and the follower has it.
-    fn append(&self, entry: Entry) -> Appended<'_>;
+    fn append(&self, entry: Arc<Entry>) -> Appended<'_>;
 
     /// All entries after `after`, then the new ones as they become durable. Blocks; for the one
     /// thread that applies them. Ends when the log is closed.

@@ -34,6 +34,7 @@ mod scan;
 pub mod second_factor;
 pub mod self_reset;
 pub mod sessions;
+pub mod sides;
 mod user_records;
 pub mod users;
 mod wanted;
@@ -161,7 +162,8 @@ impl Realm {
         }
         let at = at.max(self.at());
         let mut applied = self.plan(at, command);
-        applied.audit = self.audit(at, command, origin, &applied);
+        let audit = self.audit(at, command, origin, &applied);
+        applied.audit = audit.into_iter().map(Arc::new).collect();
         applied.changes.push(Change::Put(Row::Seen(id, at)));
         let old = self.seen_at.iter().take(FORGET_MAX).take_while(|(seen, _)| seen + SEEN_MS < at);
         applied.changes.extend(old.map(|(_, id)| Change::Delete(Key::Seen(*id))));

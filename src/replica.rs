@@ -142,7 +142,7 @@ impl Replica {
         self.waiting.insert(id.0, sender);
         let _waits = Waits { replica: self, id };
         let origin = origin.map(Box::new);
-        let entry = Entry { id, at: self.clock.now(), command, origin };
+        let entry = Arc::new(Entry { id, at: self.clock.now(), command, origin });
         let watch = stopwatch();
         let done = async {
             let outcome = tokio::select! {
@@ -160,7 +160,7 @@ impl Replica {
 
     /// Appends until it is known whether the entry is stored: it is repeated under its own name, so
     /// that it counts once, whichever of its copies come to life.
-    async fn append(&self, entry: Entry) -> Result<(), SubmitError> {
+    async fn append(&self, entry: Arc<Entry>) -> Result<(), SubmitError> {
         match self.log.append(entry.clone()).await {
             Ok(_) => return Ok(()),
             Err(AppendError::NotStored(why)) => return Err(SubmitError::NotStored(why)),
@@ -236,7 +236,7 @@ impl Replica {
     }
 
     /// Applies entries one by one and answers whoever waits. The log has them: the store follows.
-    fn take(&self, first: Seq, entries: &[Entry]) {
+    fn take(&self, first: Seq, entries: &[Arc<Entry>]) {
         for (seq, entry) in (first..).zip(entries) {
             let applied = self.apply(seq, entry);
             if !applied.audit.is_empty() {

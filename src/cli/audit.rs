@@ -159,8 +159,8 @@ fn line(no: AuditNo, row: &Audited) -> Result<String> {
         word(&row.host),
     );
     for (name, side) in [("before", &row.before), ("after", &row.after)] {
-        if !side.is_empty() {
-            line.push_str(&format!(" {name} {}", serde_json::to_string(side)?));
+        if let Some(side) = side.json() {
+            line.push_str(&format!(" {name} {side}"));
         }
     }
     if let Some(reason) = &row.reason {

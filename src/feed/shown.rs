@@ -9,6 +9,7 @@ use crate::realm::attempts::Attempts;
 use crate::realm::profiles::Profile;
 use crate::realm::rights::Right;
 use crate::realm::sessions::Session;
+use crate::realm::sides::Side;
 use crate::realm::users::{ATTRIBUTES, User};
 use crate::realm::{Audited, Realm};
 use crate::store::trail::AuditNo;
@@ -170,10 +171,7 @@ pub(super) fn audit_event(no: AuditNo, row: &Audited) -> DataRow {
         Some(text) => Field::text(&**text),
         None => Field::Null,
     };
-    let side = |side: &serde_json::Map<String, serde_json::Value>| match side.is_empty() {
-        true => Field::Null,
-        false => Field::text(serde_json::to_string(side).unwrap_or_default()),
-    };
+    let side = |side: &Side| side.json().map_or(Field::Null, Field::text);
     DataRow::new([
         Field::Number(no as i64),
         Field::Number(row.at as i64),

@@ -1,5 +1,6 @@
 //! The log in memory: for tests and trials; it forgets everything at the end.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
@@ -32,7 +33,7 @@ impl Default for MemoryLog {
 }
 
 impl Log for MemoryLog {
-    fn append(&self, entry: Entry) -> Appended<'_> {
+    fn append(&self, entry: Arc<Entry>) -> Appended<'_> {
         let mut inside = self.inside.lock();
         let seq = inside.last + 1;
         let closed = || AppendError::NotStored("the log is closed".to_owned());

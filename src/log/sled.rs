@@ -99,13 +99,13 @@ impl SledLog {
 }
 
 impl Log for SledLog {
-    fn append(&self, entry: Entry) -> Appended<'_> {
+    fn append(&self, entry: Arc<Entry>) -> Appended<'_> {
         let sender = self.sender.lock().clone();
         Box::pin(async move {
             let closed = || AppendError::NotStored("the log is closed".to_owned());
             let (answer, answered) = oneshot::channel();
             let sender = sender.ok_or_else(closed)?;
-            sender.send(Job::Append(Box::new(entry), answer)).await.map_err(|_| closed())?;
+            sender.send(Job::Append(entry, answer)).await.map_err(|_| closed())?;
             drop(sender);
             answered
                 .await
@@ -122,7 +122,8 @@ impl Log for SledLog {
         let firsts = (after + 1..=last).step_by(STORED_MAX as usize);
         let entries = move |first: Seq| {
             let upto = last.min(first + STORED_MAX - 1);
-            let entries = (first..=upto).map(|seq| entry(&tree, seq)).collect::<Result<_, _>>();
+            let entries = (first..=upto).map(|seq| entry(&tree, seq).map(Arc::new));
+            let entries = entries.collect::<Result<_, _>>();
             entries.map_or_else(Followed::Unreadable, |it| {
                 Followed::Entries(first, it, Stored::default())
             })

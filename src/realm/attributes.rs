@@ -45,6 +45,11 @@ impl Attributes {
         self.0.is_empty()
     }
 
+    /// Bytes of all of them, with what stands before each.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
     /// The text of this number.
     pub fn get(&self, number: u8) -> Option<&str> {
         self.iter().find(|(known, _)| *known == number).map(|(_, text)| text)

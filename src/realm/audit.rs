@@ -3,14 +3,14 @@
 
 use protocol::NackCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Map;
 
 use super::command::{
     By, Command, ConfirmSecret, CreateSecret, Enroller, Noted, Origin, ProfileWanted, SpendOneTime,
     UserWanted,
 };
-use super::fields::FieldChange;
 use super::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
+use super::sides::{Side, Sides};
 use super::{Millis, Realm, SessionNo};
 
 /// One row of the audit trail (PROTOCOL §9, AUDIT_EVENTS).
@@ -36,20 +36,12 @@ pub struct Audited {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
     /// Fields as they were, by record.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub before: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Side::is_empty")]
+    pub before: Side,
     /// Fields as they are.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub after: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Side::is_empty")]
+    pub after: Side,
 }
-
-/// Bytes of BEFORE and AFTER in one row, about: the whole has to fit into one stored value. What is
-/// more goes into further rows of the same event.
-const SIDES_BYTES: usize = 2_200;
-/// A longer text is cut.
-const TEXT_MAX: usize = 800;
-/// Field changes of one command that are told one by one; the log has all of them.
-const CHANGES_MAX: usize = 2_000;
 
 impl Realm {
     /// The audit rows of a command that was planned on this realm.
@@ -89,8 +81,8 @@ impl Realm {
             host: origin.map(|it| it.host.clone()),
             code: code.into(),
             reason: origin.and_then(|it| it.reason.clone()),
-            before: Map::new(),
-            after: Map::new(),
+            before: Side::default(),
+            after: Side::default(),
         };
         match command {
             Command::AddUsers(users) => vec![counted(row, "USERS", users.len())],
@@ -113,8 +105,8 @@ impl Realm {
             host: self.session(ended.session).map(|session| session.host.clone()),
             code: ended.reason.word().into(),
             reason: None,
-            before: Map::new(),
-            after: Map::new(),
+            before: Side::default(),
+            after: Side::default(),
         };
         applied.ended.iter().map(row).collect()
     }
@@ -256,131 +248,13 @@ fn of_note(at: Millis, noted: &Noted, origin: Option<&Origin>) -> Audited {
         host: Some(noted.host.clone()),
         code: noted.code.clone(),
         reason: origin.and_then(|it| it.reason.clone()),
-        before: Map::new(),
-        after: Map::new(),
+        before: Side::default(),
+        after: Side::default(),
     };
     if noted.count > 1 { counted(row, "TIMES", noted.count as usize) } else { row }
 }
 
 fn counted(mut row: Audited, what: &str, count: usize) -> Audited {
-    row.after.insert(what.to_owned(), count.into());
+    row.after = Side::of(&Map::from_iter([(what.to_owned(), count.into())]));
     row
-}
-
-/// BEFORE and AFTER, filled field by field into as many rows as are needed.
-struct Sides {
-    full: Vec<Audited>,
-    row: Audited,
-    bytes: usize,
-}
-
-impl Sides {
-    fn of(mut changes: impl Iterator<Item = FieldChange>, row: Audited) -> Vec<Audited> {
-        let mut sides = Self { full: Vec::new(), row, bytes: 0 };
-        changes.by_ref().take(CHANGES_MAX).for_each(|change| sides.add(change));
-        let more = changes.count();
-        if more > 0 {
-            sides.row.after.insert("MORE_CHANGES".to_owned(), more.into());
-        }
-        sides.full.push(sides.row);
-        sides.full
-    }
-
-    /// The members of two objects that differ.
-    fn of_objects(old: Option<Value>, new: Option<Value>, mut row: Audited) -> Audited {
-        let (Some(Value::Object(old)), Some(Value::Object(new))) = (old, new) else { return row };
-        for (name, value) in new {
-            if old.get(&name) != Some(&value) {
-                row.before.extend(old.get(&name).map(|it| (name.clone(), it.clone())));
-                row.after.insert(name, value);
-            }
-        }
-        row
-    }
-
-    fn add(&mut self, FieldChange { table, key, field, old, new }: FieldChange) {
-        let (old, new) = (short(old), short(new));
-        let record = format!("{table} {key}");
-        let bytes =
-            2 * record.len() + 2 * field.len() + old.to_string().len() + new.to_string().len() + 24;
-        if self.bytes > 0 && self.bytes + bytes > SIDES_BYTES {
-            let next = Audited { before: Map::new(), after: Map::new(), ..self.row.clone() };
-            self.full.push(std::mem::replace(&mut self.row, next));
-            self.bytes = 0;
-        }
-        self.bytes += bytes;
-        for (side, value) in [(&mut self.row.before, old), (&mut self.row.after, new)] {
-            if !value.is_null() {
-                let fields = side.entry(&record).or_insert_with(|| Map::new().into());
-                put(fields, field, value);
-            }
-        }
-    }
-}
-
-/// A second value of the same field makes a list of them: who is in a profile, and the like.
-fn put(fields: &mut Value, field: &str, value: Value) {
-    let Value::Object(fields) = fields else { return };
-    match fields.get_mut(field) {
-        Some(Value::Array(list)) => list.push(value),
-        Some(first) => *first = vec![first.take(), value].into(),
-        None => drop(fields.insert(field.to_owned(), value)),
-    }
-}
-
-fn short(value: Value) -> Value {
-    match value {
-        Value::String(text) if text.len() > TEXT_MAX / 6 => cut(&text).into(),
-        value => value,
-    }
-}
-
-/// As much of a text as has room, written as JSON: one control character takes six bytes there.
-fn cut(text: &str) -> String {
-    let mut bytes = 0;
-    let more = text.char_indices().find(|(_, c)| {
-        bytes += if c.is_control() { 6 } else { c.len_utf8() + usize::from("\\\"".contains(*c)) };
-        bytes > TEXT_MAX
-    });
-    match more {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::realm::row::Row;
-
-    /// The longest names and texts of the most expensive characters.
-    #[test]
-    fn the_largest_row_fits_into_one_stored_value() {
-        let name = "n".repeat(protocol::UserName::LENGTH_MAX);
-        for text in ["\u{1}".repeat(2_000), "\"".repeat(2_000), "ä".repeat(2_000), "x".repeat(9)] {
-            let row = Audited {
-                at: Millis::MAX,
-                event: "E".repeat(64).into(),
-                user_name: Some(name.as_str().into()),
-                target: Some(name.as_str().into()),
-                host: Some("f".repeat(45).into()),
-                code: "C".repeat(40).into(),
-                reason: Some("r".repeat(512).into()),
-                before: Map::new(),
-                after: Map::new(),
-            };
-            let change = |field| FieldChange {
-                table: "USER_LOGIN_ATTEMPT",
-                key: name.clone(),
-                field,
-                old: text.as_str().into(),
-                new: text.as_str().into(),
-            };
-            let fields = ["ADDRESS_LINE_1", "ADDRESS_LINE_2", "ADDRESS_LINE_3"].repeat(50);
-            for row in Sides::of(fields.into_iter().map(change), row) {
-                let length = 32 + serde_json::to_vec(&row).unwrap().len();
-                assert!(length <= Row::VALUE_MAX, "{length} bytes: {row:?}");
-            }
-        }
-    }
 }

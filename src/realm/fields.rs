@@ -1,9 +1,12 @@
 //! Fields: what a change does to each field of a record, as people are told of it.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::ids::Location;
 use super::row::{Change, Key, Row};
 use super::users::{ATTRIBUTES, User};
 use super::{ProfileNo, Realm, RightNo, SessionNo, UserNo};
@@ -25,7 +28,54 @@ pub struct FieldChange {
 }
 
 /// The fields of one row, in the order in which they are told.
-type Fields = Vec<(&'static str, Value)>;
+type Fields<'a> = Vec<(&'static str, Shown<'a>)>;
+
+/// The value of a field; its text is not copied until it is told.
+#[derive(Debug, Clone, PartialEq)]
+enum Shown<'a> {
+    Text(Cow<'a, str>),
+    UserId(UserNo, Location),
+    Other(Value),
+}
+
+impl<'a> From<&'a str> for Shown<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Shown<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl<'a, T: Into<Shown<'a>>> From<Option<T>> for Shown<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Other(Value::Null), Into::into)
+    }
+}
+
+macro_rules! shown_as_json {
+    ($($plain:ty),*) => {$(
+        impl From<$plain> for Shown<'_> {
+            fn from(value: $plain) -> Self {
+                Self::Other(value.into())
+            }
+        }
+    )*};
+}
+shown_as_json!(bool, u32, u64, usize);
+
+impl Shown<'_> {
+    fn value(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.clone().into_owned()),
+            Self::UserId(no, location) => no.id(*location).into(),
+            Self::Other(value) => value.clone(),
+        }
+    }
+}
 
 impl Realm {
     /// What changes do to each field, compared with the realm as it is. Bookkeeping rows are
@@ -50,7 +100,13 @@ impl Sight<'_> {
             Change::Delete(key) => key.clone(),
         };
         let Some((table, name)) = self.named(&key) else { return Vec::new() };
-        let old = self.now(&key).map(|row| self.shown(&row)).unwrap_or_default();
+        let (user, row) = match &key {
+            // Most changes are of users: what they have is not copied.
+            Key::User(no) => (self.realm.user(*no), None),
+            key => (None, self.now(key)),
+        };
+        let old = user.map(shown_user).or_else(|| Some(self.shown(row.as_ref()?)));
+        let old = old.unwrap_or_default();
         let new = match change {
             Change::Put(row) => self.shown(row),
             Change::Delete(_) => Fields::new(),
@@ -58,14 +114,11 @@ impl Sight<'_> {
         let gone = old.iter().filter(|(field, _)| value(&new, field).is_none());
         let fields = new.iter().chain(gone).map(|(field, _)| *field);
         let change = |field| {
-            let [old, new] = [&old, &new].map(|it| value(it, field).unwrap_or(&Value::Null));
-            (old != new).then(|| FieldChange {
-                table,
-                key: name.clone(),
-                field,
-                old: old.clone(),
-                new: new.clone(),
-            })
+            let [old, new] = [&old, &new].map(|it| value(it, field));
+            let told = |it: Option<&Shown<'_>>| it.map_or(Value::Null, Shown::value);
+            let change = || (told(old), told(new));
+            let (old, new) = (old != new).then(change).filter(|(old, new)| old != new)?;
+            Some(FieldChange { table, key: name.clone(), field, old, new })
         };
         fields.filter_map(change).collect()
     }
@@ -145,7 +198,6 @@ impl Sight<'_> {
         match key {
             Key::Profile(no) => realm.profile(*no).cloned().map(Row::Profile),
             Key::Right(no) => realm.right(*no).cloned().map(Row::Right),
-            Key::User(no) => realm.user(*no).cloned().map(Row::User),
             Key::Session(no) => realm.session(*no).cloned().map(Row::Session),
             Key::Attempts(name) => {
                 realm.attempts_of(name).cloned().map(|it| Row::Attempts(name.clone(), it))
@@ -166,7 +218,7 @@ impl Sight<'_> {
     }
 
     /// The fields of a row.
-    fn shown(self, row: &Row) -> Fields {
+    fn shown(self, row: &Row) -> Fields<'_> {
         match row {
             Row::Profile(it) => vec![
                 ("ID", it.id().into()),
@@ -211,7 +263,7 @@ impl Sight<'_> {
     }
 }
 
-fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
+fn value<'a, 'b>(fields: &'b Fields<'a>, name: &str) -> Option<&'b Shown<'a>> {
     fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
 }
 
@@ -220,10 +272,10 @@ fn on_or_off(enabled: bool) -> &'static str {
 }
 
 /// All that may be told of a user: of the password only that there is one.
-fn shown_user(user: &User) -> Fields {
+fn shown_user(user: &User) -> Fields<'_> {
     let password = user.credential.as_ref().map(|_| "(set)");
     let mut fields = vec![
-        ("ID", user.id().into()),
+        ("ID", Shown::UserId(user.no, user.location)),
         ("STATUS", user.status.word().into()),
         ("RECORD_VERSION", user.version.into()),
         ("USER_NAME", user.name.as_str().into()),

@@ -1,5 +1,7 @@
 //! What a command came to. A refusal is an outcome, not an error: it can change state.
 
+use std::sync::Arc;
+
 use protocol::{NackCode, UserName};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +23,7 @@ pub struct Applied {
     /// Sessions that no longer serve; their sockets are told.
     pub ended: Vec<Ended>,
     /// What the audit trail keeps of it.
-    pub audit: Vec<Audited>,
+    pub audit: Vec<Arc<Audited>>,
 }
 
 impl Applied {

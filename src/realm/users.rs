@@ -85,6 +85,12 @@ impl User {
         self.attribute(number as u8)
     }
 
+    /// Bytes of all its texts, about.
+    pub(super) fn text_bytes(&self) -> usize {
+        let credential = self.credential.as_ref().map_or(0, |it| it.len());
+        self.name.as_str().len() + credential + self.attributes.bytes()
+    }
+
     /// The id that people see.
     pub fn id(&self) -> String {
         self.no.id(self.location)

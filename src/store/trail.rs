@@ -3,6 +3,7 @@
 //! are saved with the rows of the realm, and are shown from there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -37,7 +38,7 @@ pub struct Trail {
     /// Where the tree ends.
     end: Mutex<End>,
     /// What comes after, in memory.
-    fresh: Mutex<BTreeMap<AuditNo, Audited>>,
+    fresh: Mutex<BTreeMap<AuditNo, Arc<Audited>>>,
 }
 
 impl Trail {
@@ -58,7 +59,7 @@ impl Trail {
     }
 
     /// Takes new rows, from the one thread that makes them, and gives the number of the first.
-    pub fn keep(&self, audited: &[Audited]) -> AuditNo {
+    pub fn keep(&self, audited: &[Arc<Audited>]) -> AuditNo {
         let first = self.last() + 1;
         let mut fresh = self.fresh.lock();
         fresh.extend((first..).zip(audited.iter().cloned()));
@@ -76,9 +77,9 @@ impl Trail {
         // One by one: a batch of many would keep the log from committing.
         while end.no < upto {
             let no = end.no + 1;
-            let row = self.fresh.lock().get(&no).map(serde_json::to_vec);
+            let row = self.fresh.lock().get(&no).cloned();
             // Plain structs with text keys cannot fail to serialise.
-            let bytes = row.and_then(Result::ok).unwrap_or_default();
+            let bytes = row.and_then(|row| serde_json::to_vec(&*row).ok()).unwrap_or_default();
             end = End { no, link: end.link.next(no, &bytes) };
             let value = [&end.link.0[..], &bytes].concat();
             tree.insert(no.to_be_bytes(), value).map_err(StoreError::sled)?;
@@ -103,7 +104,7 @@ impl Trail {
         let before = before.unwrap_or(AuditNo::MAX).max(1);
         let fresh = self.fresh.lock();
         let newest = fresh.range(1..before).rev().take(most);
-        let mut found: Vec<_> = newest.map(|(no, row)| (*no, row.clone())).collect();
+        let mut found: Vec<_> = newest.map(|(no, row)| (*no, Audited::clone(row))).collect();
         drop(fresh);
         let Some(tree) = &self.tree else { return Ok(found) };
         // What was in memory may be on the disk by now, too.

@@ -17,8 +17,9 @@ use tollgate::store::{Store, StoreError};
 
 use crate::realm::commands::user;
 
-fn entry(number: u64) -> Entry {
-    Entry { id: EntryId(number.into()), at: number, command: Command::Sweep, origin: None }
+fn entry(number: u64) -> Arc<Entry> {
+    let (id, command) = (EntryId(number.into()), Command::Sweep);
+    Arc::new(Entry { id, at: number, command, origin: None })
 }
 
 fn open(dir: &Path) -> (Store, tollgate::log::sled::SledLog) {
@@ -141,7 +142,7 @@ struct Unsure {
 }
 
 impl Log for Unsure {
-    fn append(&self, entry: Entry) -> Appended<'_> {
+    fn append(&self, entry: Arc<Entry>) -> Appended<'_> {
         let unsure = self
             .unsure
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));

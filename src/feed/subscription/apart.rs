@@ -1,5 +1,7 @@
 //! Rows that are not the realm's: services and the audit trail.
 
+use std::sync::Arc;
+
 use super::super::shown;
 use super::super::source::{RowRef, STEP_ROWS};
 use super::super::wish::{Cursor, Services};
@@ -36,7 +38,7 @@ impl Subscription {
     }
 
     /// New audit rows, the first with this number. A full view moves on: its oldest row leaves.
-    pub(in crate::feed) fn see_audit(&mut self, first: AuditNo, rows: &[Audited]) {
+    pub(in crate::feed) fn see_audit(&mut self, first: AuditNo, rows: &[Arc<Audited>]) {
         for (no, row) in (first..).zip(rows) {
             if no <= self.audited {
                 continue;

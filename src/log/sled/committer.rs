@@ -24,12 +24,12 @@ const GATHER: Duration = Duration::from_micros(150);
 /// Entries that are trimmed in one step.
 const TRIM_MAX: Seq = 512;
 
-type Waiting = (Entry, oneshot::Sender<Result<Seq, AppendError>>);
+type Waiting = (Arc<Entry>, oneshot::Sender<Result<Seq, AppendError>>);
 
 /// What the committer is asked for.
 pub(super) enum Job {
     /// Make this entry durable.
-    Append(Box<Entry>, oneshot::Sender<Result<Seq, AppendError>>),
+    Append(Arc<Entry>, oneshot::Sender<Result<Seq, AppendError>>),
     /// Forget entries up to `upto` that are older than `before`.
     Trim { upto: Seq, before: Millis, answer: oneshot::Sender<Result<Seq, String>> },
 }
@@ -57,7 +57,7 @@ impl Committer {
             let (mut next, mut waits) = (Some(first), true);
             while let Some(job) = next {
                 match job {
-                    Job::Append(entry, answer) => group.push((*entry, answer)),
+                    Job::Append(entry, answer) => group.push((entry, answer)),
                     Job::Trim { upto, before, answer } => trim = Some((upto, before, answer)),
                 }
                 let full = group.len() == GROUP_MAX || trim.is_some();
