@@ -44,9 +44,9 @@ pub enum StoreError {
 /// these many bytes.
 const OPEN_WAIT: Duration = Duration::from_secs(4);
 const OPEN_BYTES: u64 = 64 << 20;
-/// sled counts the pages that it keeps by their size on the disk; in memory they take so much more,
-/// measured with a million users.
-const CACHE_GROWTH: u64 = 3;
+/// sled counts the pages that it keeps by their size on the disk. In memory they grow to so much
+/// more, as what changes them is kept beside them.
+const CACHE_GROWTH: u64 = 10;
 /// Threads that read rows at the start; rows that one hands over at once; what may wait of that.
 const READERS_MAX: usize = 4;
 const BATCH: usize = 512;

@@ -196,6 +196,7 @@ pub struct Peer {
     /// An address, or a network whose addresses are one.
     pub source: Box<str>,
     /// Whether the user has a session from there, so that strangers elsewhere cannot lock it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub familiar: bool,
 }
 
@@ -232,16 +233,16 @@ pub struct Login {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewed: Option<Arc<str>>,
     /// Whether it ends at a fixed time, however much it is used (S1).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub connector: bool,
     /// The second factor.
     #[serde(default)]
     pub second: Second,
     /// Whether a directory checked the password, and nothing else did.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
     /// Whether that directory alone decides about locks and the age of passwords.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bypass: bool,
 }
 

@@ -73,7 +73,7 @@ pub struct Session {
     /// Until when the refresh token is good.
     pub refresh_until: Millis,
     /// What happened under the user's name before the login.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Before::is_nothing")]
     pub before: Before,
     /// Whether a socket was ever bound to it: then its heartbeats are watched.
     #[serde(default)]
@@ -101,6 +101,12 @@ pub struct Before {
     pub rejected: u32,
     /// The login before: LAST_LOGIN_DATETIME.
     pub last_login: Option<Millis>,
+}
+
+impl Before {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a refresh replaced.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Store {
     /// "sled": on this machine's disk; "memory": nowhere, for trials.
     pub engine: Engine,
-    /// Megabytes of memory for what the store caches, roughly.
+    /// Megabytes of memory to which what the store caches may grow, roughly.
     pub cache_mb: u64,
     /// Megabytes of the disk that are kept back: with less, changes are refused. 0: none.
     pub reserve_mb: u64,
