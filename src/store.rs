@@ -80,8 +80,8 @@ impl StoreError {
 }
 
 impl Store {
-    /// Opens the store in `dir`, or makes one. `cache_mb`: what sled may keep in memory; `reserve_mb`:
-    /// what is kept back of the disk.
+    /// Opens the store in `dir`, or makes one. `cache_mb`: what sled may keep in memory;
+    /// `reserve_mb`: what is kept back of the disk.
     pub fn open(dir: &Path, cache_mb: u64, reserve_mb: u64) -> Result<Self, StoreError> {
         std::fs::DirBuilder::new()
             .recursive(true)

@@ -127,19 +127,9 @@ fn scopes(
             moved.push(Moved { place: place.clone(), source, owner, from, to });
         }
     };
-    // What `hinges_on` asks of each subscription, asked once of all: most commits change no right
-    // by which anybody sees more or less.
-    let needed = Source::NAMES.iter().flat_map(|(_, it)| [it.right(), it.unmasking()]).flatten();
-    let needed: Vec<RightNo> =
-        needed.filter_map(|code| Some(realm.right_by_code(code)?.no)).collect();
-    let own = [Source::AllProfiles, Source::AllRights];
-    let lists_own = own.into_iter().any(|source| index.is_subscribed(source));
     touched.affected(
         realm,
-        |rights| {
-            let needs = |rights: &[Turned]| rights.iter().any(|it| needed.contains(&it.right));
-            lists_own || rights.is_none_or(needs)
-        },
+        counts(index, realm),
         index.owners(),
         |owner| index.owned(owner),
         |_, place, rights| {
@@ -159,6 +149,20 @@ fn scopes(
         }
     }
     moved
+}
+
+/// Whether rights that changed may change what anybody sees: what [`Subscription::hinges_on`] asks
+/// of each, asked once of all. Most commits change no such right.
+fn counts(index: &Index, realm: &Realm) -> impl Fn(Option<&[Turned]>) -> bool {
+    let needed = Source::NAMES.iter().flat_map(|(_, it)| [it.right(), it.unmasking()]).flatten();
+    let needed: Vec<RightNo> =
+        needed.filter_map(|code| Some(realm.right_by_code(code)?.no)).collect();
+    let own = [Source::AllProfiles, Source::AllRights];
+    let lists_own = own.into_iter().any(|source| index.is_subscribed(source));
+    move |rights| {
+        let needs = |rights: &[Turned]| rights.iter().any(|it| needed.contains(&it.right));
+        lists_own || rights.is_none_or(needs)
+    }
 }
 
 /// USER_RIGHTS: who is subscribed decides which rows are looked at, not who is affected.

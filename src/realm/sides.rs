@@ -1,5 +1,7 @@
 //! The sides of an audit row: what was before and what is after.
 
+use std::io;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
@@ -131,7 +133,7 @@ fn short(value: Value) -> Value {
 fn cut(text: &str) -> String {
     let mut bytes = 0;
     let more = text.char_indices().find(|(_, c)| {
-        bytes += room(*c);
+        bytes += if c.is_control() { 6 } else { c.len_utf8() + usize::from("\\\"".contains(*c)) };
         bytes > TEXT_MAX
     });
     match more {
@@ -140,18 +142,22 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Bytes of a character in JSON text.
-fn room(c: char) -> usize {
-    if c.is_control() { 6 } else { c.len_utf8() + usize::from("\\\"".contains(c)) }
-}
-
-/// Bytes of a value in JSON text, at most.
+/// Bytes of a value in JSON text.
 fn length(value: &Value) -> usize {
-    match value {
-        Value::String(text) => 2 + text.chars().map(room).sum::<usize>(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 24,
-        value => value.to_string().len(),
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
+    let mut count = Count(0);
+    // Counting cannot fail.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
 }
 
 #[cfg(test)]
