@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use socket2::SockRef;
+use rustix::net::SendFlags;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
@@ -27,7 +27,8 @@ impl Line for OwnedWriteHalf {
             out.clear();
             while out.len() < BYTES_MAX && frames::text_by(out, &mut *next) {}
             // Of a socket that is full or gone its task will hear.
-            let written = SockRef::from(stream).send(out).unwrap_or(0);
+            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+            let written = rustix::net::send(stream, out, flags).unwrap_or(0);
             out[written..].to_vec()
         })
     }
