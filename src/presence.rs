@@ -226,3 +226,40 @@ impl Presences {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::feed::Line;
+
+    #[derive(Debug)]
+    struct Open;
+
+    impl Line for Open {
+        fn send(&self, _next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Vec<u8> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn who_ended_lends_no_line() {
+        let presences = Presences::default();
+        let session: Session = serde_json::from_value(json!({
+            "no": 1, "id": "4278b0d2-ce36-44e4-97d1-774b04307d42", "user": 1, "host": "h",
+            "token": "00".repeat(32), "refresh": "11".repeat(32),
+            "opened": 0, "accessed": 0, "refresh_until": 0,
+        }))
+        .unwrap();
+        let presence = presences.of(&session, &UserName::parse("jane").unwrap());
+        let outbox = Outbox::new(1);
+        presences.bind(&presence, &outbox, 0);
+        assert!(!outbox.lend(|| true), "there is no line");
+        outbox.connect(Some(Arc::new(Open)));
+        assert!(outbox.lend(|| !presence.is_over()) && outbox.is_lent());
+        presences.end(session.no, EndReason::Logout);
+        assert!(!outbox.is_lent(), "it is withheld with the end");
+        assert!(!outbox.lend(|| !presence.is_over()), "and lent no more");
+    }
+}

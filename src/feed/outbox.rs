@@ -166,6 +166,12 @@ impl Outbox {
         std::mem::take(&mut inside.rest)
     }
 
+    /// Whether others than the socket's task may send.
+    #[cfg(test)]
+    pub fn is_lent(&self) -> bool {
+        self.inside.lock().is_lent
+    }
+
     /// How many subscriptions the connection has.
     pub fn subscriptions(&self) -> usize {
         self.inside.lock().subscriptions.len()
