@@ -1,5 +1,6 @@
 //! The feed: open subscriptions of this node, and how a commit becomes rows in their outboxes.
 
+mod delivery;
 mod history;
 mod index;
 pub mod outbox;
@@ -28,7 +29,6 @@ use crate::realm::{Audited, Change, Realm, SessionNo};
 use crate::store::trail::AuditNo;
 use history::History;
 use index::{Index, Place};
-use publish::Due;
 use subscription::Subscription;
 pub(crate) use touched::Before;
 use touched::Touched;
@@ -208,7 +208,7 @@ impl Feed {
             return;
         }
         let due = publish::publish(&mut self.index.lock(), realm, seq, &touched, before);
-        deliver(&due, realm, seq);
+        delivery::deliver(&due, realm, seq);
     }
 
     /// Tells new audit rows, the first with this number, after the commit that they are of.
@@ -253,24 +253,4 @@ impl Feed {
     pub fn read_services(&self, outbox: &Outbox, id: u64, now: &Services) {
         outbox.with_one(id, |one| one.see_services(now, &Services::new()));
     }
-}
-
-/// Outboxes of which one thread delivers at least so many.
-const SHARE_MIN: usize = 256;
-/// Threads that deliver one commit at most.
-const THREADS_MAX: usize = 4;
-
-/// Looks and sends, or wakes who sends. Nobody who subscribes meanwhile waits for that. Many
-/// outboxes are shared among threads: the last one has its rows the sooner.
-fn deliver(due: &[Due<'_>], realm: &Realm, seq: Seq) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = (due.len() / SHARE_MIN).clamp(1, cores.min(THREADS_MAX));
-    let share = due.len().div_ceil(threads).max(1);
-    let send = |share: &[Due<'_>]| share.iter().for_each(|due| due.deliver(realm, seq));
-    std::thread::scope(|scope| {
-        let mut shares = due.chunks(share);
-        let own = shares.next();
-        shares.for_each(|share| drop(scope.spawn(move || send(share))));
-        own.into_iter().for_each(send);
-    });
 }

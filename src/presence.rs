@@ -238,8 +238,12 @@ mod tests {
     struct Open;
 
     impl Line for Open {
-        fn send(&self, _next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Vec<u8> {
-            Vec::new()
+        fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool {
+            make(out)
+        }
+
+        fn send(&self, frames: &[u8]) -> usize {
+            frames.len()
         }
     }
 

@@ -93,7 +93,7 @@ impl Replica {
                 .as_ref()
                 .map_or_else(|| Arc::new(Trail::in_memory()), |store| store.trail().clone()),
             store,
-            unsaved: Unsaved::default(),
+            unsaved: Unsaved::after(seq),
             waiting: DashMap::new(),
             clock,
             feed: Feed::new(seq),
@@ -232,6 +232,13 @@ impl Replica {
             drop(state);
             std::thread::sleep(Duration::from_millis(1));
             state = self.state.read();
+        }
+    }
+
+    /// Waits until the store has what the realm reflects, for whoever reads the store itself.
+    pub fn settle(&self) {
+        if self.store.is_some() {
+            self.unsaved.wait_for(self.read(|_, seq| seq));
         }
     }
 

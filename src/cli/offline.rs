@@ -62,6 +62,8 @@ fn opened<T>(
     work: impl AsyncFnOnce(&Opened) -> Result<T>,
 ) -> Result<T> {
     let opened = opening::open(settings, dir, Clock::system())?;
+    // What a gateway that was killed left in the log only.
+    opened.replica.settle();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(work(&opened));
     opened.close();

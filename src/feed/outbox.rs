@@ -38,9 +38,11 @@ pub struct Mail {
 
 /// How rows are sent without the socket's task, while it has nothing to do.
 pub trait Line: Debug + Send + Sync {
-    /// Sends the texts that `next` appends, until it has none, as far as the socket takes them, and
-    /// gives back the bytes that it did not take.
-    fn send(&self, next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Vec<u8>;
+    /// Appends the text that `make` appends as a frame; false and nothing if it has none.
+    fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool;
+
+    /// Sends frames, as far as the socket takes them now, and gives how many bytes these are.
+    fn send(&self, frames: &[u8]) -> usize;
 }
 
 /// The subscriptions of one connection: one as a rule.
@@ -49,21 +51,21 @@ pub(super) type Subscriptions = SmallVec<[Subscription; 1]>;
 /// Shared by the socket that empties it and by everybody who fills it.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    inside: Mutex<Inside>,
+    pub(super) inside: Mutex<Inside>,
     due: AtomicBool,
     waker: AtomicWaker,
 }
 
 #[derive(Debug, Default)]
-struct Inside {
-    subscriptions: Subscriptions,
+pub(super) struct Inside {
+    pub(super) subscriptions: Subscriptions,
     notices: Vec<Notice>,
     bytes_max: usize,
-    line: Option<Arc<dyn Line>>,
+    pub(super) line: Option<Arc<dyn Line>>,
     /// Whether the line may be used.
-    is_lent: bool,
+    pub(super) is_lent: bool,
     /// What it did not take.
-    rest: Vec<u8>,
+    pub(super) rest: Vec<u8>,
 }
 
 /// Frames taken in one go; the rest stays and goes on conflating while they are written.
@@ -102,7 +104,7 @@ impl Outbox {
         work: impl FnOnce(&mut Subscription) -> T,
     ) -> Option<T> {
         let mut inside = self.inside.lock();
-        let one = inside.find(id)?;
+        let one = find(&mut inside.subscriptions, id)?;
         let (done, is_due) = (work(one), one.is_due());
         drop(inside);
         if is_due {
@@ -112,32 +114,13 @@ impl Outbox {
     }
 
     /// Works on one subscription, if it is still there, and says whether rows wait. Whoever made
-    /// them wait calls [`Outbox::deliver`] when he holds no other lock.
+    /// them wait delivers when he holds no other lock.
     pub(super) fn prepare(&self, id: u64, work: impl FnOnce(&mut Subscription)) -> bool {
         let mut inside = self.inside.lock();
-        inside.find(id).is_some_and(|one| {
+        find(&mut inside.subscriptions, id).is_some_and(|one| {
             work(one);
             one.is_due()
         })
-    }
-
-    /// Works on one subscription, if it is still there, and sends what waits.
-    pub(super) fn tell(&self, id: u64, work: impl FnOnce(&mut Subscription)) {
-        let mut inside = self.inside.lock();
-        inside.find(id).map(work);
-        let is_done = inside.send();
-        drop(inside);
-        if !is_done {
-            self.wake();
-        }
-    }
-
-    /// Sends what waits if the line is free, or else wakes the socket.
-    pub(super) fn deliver(&self) {
-        let is_done = self.inside.lock().send();
-        if !is_done {
-            self.wake();
-        }
     }
 
     /// Rows may take this line whenever it is lent; none: the socket's task writes them.
@@ -233,25 +216,14 @@ impl Outbox {
 }
 
 impl Inside {
-    fn find(&mut self, id: u64) -> Option<&mut Subscription> {
-        self.subscriptions.iter_mut().find(|one| one.id == id)
+    pub(super) fn is_due(&self) -> bool {
+        self.subscriptions.iter().any(Subscription::is_due)
     }
+}
 
-    /// Sends what waits if the line is lent. False if something is left for the socket's task.
-    fn send(&mut self) -> bool {
-        let Self { subscriptions, line, is_lent, rest, .. } = self;
-        if !subscriptions.iter().any(Subscription::is_due) {
-            return true;
-        }
-        let Some(line) = line.as_ref().filter(|_| *is_lent) else { return false };
-        let mut next = |out: &mut Vec<u8>| {
-            let due = subscriptions.iter_mut().find(|one| one.is_due());
-            due.map(|one| one.update(out)).is_some()
-        };
-        *rest = line.send(&mut next);
-        *is_lent = rest.is_empty();
-        *is_lent && !subscriptions.iter().any(Subscription::is_due)
-    }
+/// One subscription, if it is still there.
+pub(super) fn find(subscriptions: &mut Subscriptions, id: u64) -> Option<&mut Subscription> {
+    subscriptions.iter_mut().find(|one| one.id == id)
 }
 
 /// The next QUERY_UPDATE as a text of its own.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::index::{Index, Key, Place};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Subscriptions, find};
 use super::source::Source;
 use super::subscription::Subscription;
 use super::touched::{Before, Touched, Turned};
@@ -21,7 +21,7 @@ struct Moved {
 
 /// An outbox in which rows wait now, or of which a subscription has yet to look for them.
 pub(super) struct Due<'t> {
-    outbox: Arc<Outbox>,
+    pub(super) outbox: Arc<Outbox>,
     look: Option<Look<'t>>,
 }
 
@@ -33,13 +33,19 @@ struct Look<'t> {
 }
 
 impl Due<'_> {
-    /// Sends what there is to send; `realm` is the realm after the commit.
-    pub(super) fn deliver(&self, realm: &Realm, seq: Seq) {
-        match &self.look {
-            Some(Look { id, user, rights }) => self.outbox.tell(*id, |one| {
-                one.look_rights(realm, seq, *user, *rights);
-            }),
-            None => self.outbox.deliver(),
+    /// Looks for rows where that is yet to be done; `realm` is the realm after the commit. An
+    /// update that need not wait is appended to `out`, if there is one.
+    pub(super) fn look(
+        &self,
+        all: &mut Subscriptions,
+        realm: &Realm,
+        seq: Seq,
+        out: Option<&mut Vec<u8>>,
+    ) {
+        if let Some(Look { id, user, rights }) = &self.look
+            && let Some(one) = find(all, *id)
+        {
+            one.look_rights(realm, seq, *user, *rights, out);
         }
     }
 }
@@ -129,7 +135,7 @@ fn scopes(
     };
     touched.affected(
         realm,
-        counts(index, realm),
+        matters(index, realm),
         index.owners(),
         |owner| index.owned(owner),
         |_, place, rights| {
@@ -153,7 +159,7 @@ fn scopes(
 
 /// Whether rights that changed may change what anybody sees: what [`Subscription::hinges_on`] asks
 /// of each, asked once of all. Most commits change no such right.
-fn counts(index: &Index, realm: &Realm) -> impl Fn(Option<&[Turned]>) -> bool {
+fn matters(index: &Index, realm: &Realm) -> impl Fn(Option<&[Turned]>) -> bool {
     let needed = Source::NAMES.iter().flat_map(|(_, it)| [it.right(), it.unmasking()]).flatten();
     let needed: Vec<RightNo> =
         needed.filter_map(|code| Some(realm.right_by_code(code)?.no)).collect();
@@ -177,7 +183,7 @@ fn rights<'t>(index: &Index, realm: &Realm, seq: Seq, touched: &'t Touched, due:
             true => due.look(place, user, rights),
             // One update tells of all users that it asks for.
             false => due.work(place, |one| {
-                one.look_rights(realm, seq, user, rights);
+                one.look_rights(realm, seq, user, rights, None);
             }),
         },
     );

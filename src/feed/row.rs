@@ -1,5 +1,6 @@
 //! One row as it is shown: its fields, and their JSON.
 
+use protocol::criteria::Column;
 use smol_str::SmolStr;
 
 use super::source::{RowRef, Source};
@@ -63,6 +64,21 @@ impl DataRow {
         pairs.filter(|(_, (now, then))| now != then).fold(0, |mask, (at, _)| mask | 1 << at)
     }
 
+    /// Appends the members `,"NAME":value` of the fields in `mask`; a field that is not set is left
+    /// out unless `nulls` asks for it (a MODIFY must say that a field was cleared).
+    pub fn members(&self, out: &mut Vec<u8>, columns: &[Column], mask: u64, nulls: bool) {
+        for (at, (column, field)) in columns.iter().zip(self.fields.iter()).enumerate() {
+            match field {
+                _ if mask & (1 << at) == 0 => {}
+                Field::Null if !nulls => {}
+                Field::Null => member(out, column.name, ()),
+                Field::Flag(flag) => member(out, column.name, flag),
+                Field::Number(number) => member(out, column.name, number),
+                Field::Text(text) => member(out, column.name, &**text),
+            }
+        }
+    }
+
     /// Roughly how many bytes it keeps while it waits in an outbox.
     pub fn weight(&self) -> usize {
         let text = |field: &Field| if let Field::Text(text) = field { text.len() } else { 8 };
@@ -86,38 +102,49 @@ impl Operation {
     /// fields asked for, one bit each.
     pub fn write(&self, out: &mut Vec<u8>, source: Source, row: RowRef, columns: u64) {
         let (word, fields) = match self {
-            Operation::Insert(row) => ("INSERT", Some((u64::MAX, row, false))),
-            Operation::Modify(mask, row) => ("MODIFY", Some((*mask, row, true))),
+            Operation::Insert(data) => ("INSERT", Some((u64::MAX, data, false))),
+            Operation::Modify(mask, data) => ("MODIFY", Some((*mask, data, true))),
             Operation::Delete => ("DELETE", None),
         };
-        out.extend_from_slice(b"{\"DETAILS\":{\"OPERATION\":\"");
-        out.extend_from_slice(word.as_bytes());
-        out.extend_from_slice(b"\",\"ROW_REF\":\"");
-        let _ = serde_json::to_writer(&mut *out, &row);
-        out.push(b'"');
-        if let Some((mask, row, nulls)) = fields {
-            members(out, row, source, mask & columns, nulls);
+        head(out, word, row);
+        if let Some((mask, data, nulls)) = fields {
+            data.members(out, source.columns(), mask & columns, nulls);
         }
+        out.extend_from_slice(b"}}");
+    }
+
+    /// Appends the same of an INSERT: all fields of the row, the first of which is this text and
+    /// the others of which are written already.
+    pub fn write_insert(
+        out: &mut Vec<u8>,
+        source: Source,
+        row: RowRef,
+        first: &str,
+        others: &[u8],
+    ) {
+        head(out, "INSERT", row);
+        let name = source.columns().first().map_or("", |column| column.name);
+        member(out, name, first);
+        out.extend_from_slice(others);
         out.extend_from_slice(b"}}");
     }
 }
 
-/// Appends the members `,"NAME":value` of the fields in `mask`; a field that is not set is left out
-/// unless `nulls` asks for it (a MODIFY must say that a field was cleared).
-fn members(out: &mut Vec<u8>, row: &DataRow, source: Source, mask: u64, nulls: bool) {
-    for (at, (column, field)) in source.columns().iter().zip(row.fields.iter()).enumerate() {
-        if mask & (1 << at) == 0 || (*field == Field::Null && !nulls) {
-            continue;
-        }
-        out.extend_from_slice(b",\"");
-        out.extend_from_slice(column.name.as_bytes());
-        out.extend_from_slice(b"\":");
-        // Writing plain values to memory cannot fail.
-        let _ = match field {
-            Field::Null => serde_json::to_writer(&mut *out, &()),
-            Field::Flag(flag) => serde_json::to_writer(&mut *out, flag),
-            Field::Number(number) => serde_json::to_writer(&mut *out, number),
-            Field::Text(text) => serde_json::to_writer(&mut *out, &**text),
-        };
-    }
+/// Appends what all elements of ROW begin with.
+fn head(out: &mut Vec<u8>, operation: &str, row: RowRef) {
+    out.extend_from_slice(b"{\"DETAILS\":{\"OPERATION\":\"");
+    out.extend_from_slice(operation.as_bytes());
+    out.extend_from_slice(b"\",\"ROW_REF\":\"");
+    // Writing plain values to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *out, &row);
+    out.push(b'"');
+}
+
+/// Appends `,"NAME":value`.
+pub(super) fn member(out: &mut Vec<u8>, name: &str, value: impl serde::Serialize) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    // Writing plain values to memory cannot fail.
+    let _ = serde_json::to_writer(&mut *out, &value);
 }

@@ -89,8 +89,19 @@ pub(super) static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {
 };
 
 pub(super) fn user_right(user: &User, right: &Right) -> DataRow {
+    right_of(user.name.as_str(), right)
+}
+
+/// The members of a row of USER_RIGHTS after the user's name.
+pub(super) fn right_members(right: &Right) -> Vec<u8> {
+    let mut text = Vec::new();
+    right_of("", right).members(&mut text, &USER_RIGHTS, !1, false);
+    text
+}
+
+fn right_of(user_name: &str, right: &Right) -> DataRow {
     DataRow::new([
-        Field::text(user.name.as_str()),
+        Field::text(user_name),
         Field::text(right.code.as_str()),
         Field::text(right.code.as_str()),
         Field::text(right.description.as_str()),

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use super::index::Key;
 use super::pending::Pending;
 use super::quota::Taken;
-use super::row::{DataRow, Operation};
+use super::row::{DataRow, Operation, member};
 use super::source::{RowRef, Source};
 use super::touched::Turned;
 use super::wish::{Cursor, Wish};
@@ -136,7 +136,7 @@ impl Subscription {
         self.unmasked = source.unmasking().is_none_or(|right| realm.holds_code(owner, right));
         let criteria = self.wish.criteria.as_ref();
         let pinned = |column| criteria.and_then(|criteria| criteria.pinned(column));
-        (self.users, self.words, self.filtered) = (None, Vec::new(), true);
+        (self.users, self.words, self.filtered) = (None, Vec::new(), criteria.is_some());
         if let Some(column) = source.user_column() {
             match pinned(column) {
                 Some(names) => {
@@ -167,9 +167,19 @@ impl Subscription {
         users.chain(self.words.iter().cloned().map(Key::Word)).collect()
     }
 
+    /// Where a row is in the view, or would be: mostly at its end, as new rows have the highest
+    /// numbers.
+    fn place(&self, row: RowRef) -> Result<usize, usize> {
+        match self.view.last() {
+            Some(last) if *last < row => Err(self.view.len()),
+            Some(last) if *last == row => Ok(self.view.len() - 1),
+            _ => self.view.binary_search(&row),
+        }
+    }
+
     /// The heart of the push: the row as it is now, against what the client has.
     pub(super) fn see(&mut self, row: RowRef, data: Option<DataRow>, before: Option<&DataRow>) {
-        match (self.view.binary_search(&row), data) {
+        match (self.place(row), data) {
             (Err(at), Some(data)) if self.cursor.covers(row) => {
                 if self.view.len() < self.wish.view_max {
                     self.view.insert(at, row);
@@ -290,19 +300,7 @@ impl Subscription {
     pub(super) fn update(&mut self, out: &mut Vec<u8>) {
         let rows = self.pending.take(self.wish.rows_max);
         let complete = self.pending.is_empty();
-        out.reserve(160 + 160 * rows.len());
-        protocol::envelope::head(out, "QUERY_UPDATE", Some(&self.wish.source_ref));
-        let more = !complete || self.cursor != Cursor::End;
-        member(out, "SEQUENCE_ID", self.sequence);
-        member(out, "ROWS_COUNT", rows.len());
-        member(out, "MORE_ROWS", more);
-        self.sequence += 1;
-        // Only who has all rows can come back with a version.
-        let is_whole = complete && self.cursor == Cursor::End;
-        if self.wish.source == Source::UserRights && is_whole {
-            member(out, "RIGHTS_VERSION", self.version);
-        }
-        out.extend_from_slice(b",\"ROW\":[");
+        self.begin(out, rows.len(), complete && self.cursor == Cursor::End);
         for (at, (row, operation)) in rows.into_iter().enumerate() {
             if at > 0 {
                 out.push(b',');
@@ -312,15 +310,21 @@ impl Subscription {
         out.extend_from_slice(b"]}");
         self.owed = self.owed && !complete;
     }
-}
 
-/// Appends `,"NAME":value`.
-fn member(out: &mut Vec<u8>, name: &str, value: impl serde::Serialize) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-    // Writing plain values to memory cannot fail.
-    let _ = serde_json::to_writer(&mut *out, &value);
+    /// Appends a QUERY_UPDATE up to its rows. `is_whole`: the client has all there is with them.
+    fn begin(&mut self, out: &mut Vec<u8>, rows: usize, is_whole: bool) {
+        out.reserve(160 + 160 * rows);
+        protocol::envelope::head(out, "QUERY_UPDATE", Some(&self.wish.source_ref));
+        member(out, "SEQUENCE_ID", self.sequence);
+        member(out, "ROWS_COUNT", rows);
+        member(out, "MORE_ROWS", !is_whole);
+        self.sequence += 1;
+        // Only who has all rows can come back with a version.
+        if self.wish.source == Source::UserRights && is_whole {
+            member(out, "RIGHTS_VERSION", self.version);
+        }
+        out.extend_from_slice(b",\"ROW\":[");
+    }
 }
 
 /// Steps that a comparison reads at most while the feed waits for it.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::Place;
 use super::row::DataRow;
+use super::shown;
 use super::source::{RowRef, Source};
 use crate::realm::attempts::attempts_ref;
 use crate::realm::profiles::ProfileStatus;
+use crate::realm::users::User;
 use crate::realm::{Change, Key, ProfileNo, Realm, RightNo, Row, SessionNo, UserNo};
 
 /// The sources whose rows are records, one row each.
@@ -18,6 +20,10 @@ pub(super) const ENTITIES: [Source; 6] = [
     Source::ActiveCodes,
     Source::LoginAttempts,
 ];
+
+/// Rights of one profile and commit that are asked for once for all users: what most commits
+/// change at most.
+const FEW: usize = 8;
 
 /// A record's row before the commit, and whose it is.
 #[derive(Debug)]
@@ -135,11 +141,51 @@ fn record(change: &Change) -> Option<(Source, RowRef)> {
 }
 
 /// A right that users may hold now, or no longer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Turned {
     pub(super) right: RightNo,
-    /// Whether their profile gives it to them now; if not, others may.
-    pub(super) is_given: bool,
+    held: Held,
+    /// What a row says of it beside the user's name, made once for all of them.
+    pub(super) text: Vec<u8>,
+}
+
+/// Who of the users in question holds a right after a commit, as far as their status lets rights
+/// count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Their profile gives it to them.
+    All,
+    /// Nothing gives it to anybody any more.
+    Nobody,
+    /// Each of them is to be asked for.
+    Asked,
+}
+
+impl Turned {
+    /// A right for which each user is to be asked.
+    pub(super) fn asked(realm: &Realm, right: RightNo) -> Self {
+        let text = realm.right(right).map(shown::right_members).unwrap_or_default();
+        Self { right, held: Held::Asked, text }
+    }
+
+    /// Whether this user, one of those in question, holds it now.
+    pub(super) fn is_held_by(&self, realm: &Realm, user: &User) -> bool {
+        match self.held {
+            Held::All => Realm::rights_count(user.status),
+            Held::Nobody => false,
+            Held::Asked => realm.is_held_by(user, self.right),
+        }
+    }
+
+    /// A right that this profile gives now, or no longer; one of so many of this commit.
+    fn by(realm: &Realm, profile: ProfileNo, right: RightNo, many: usize) -> Self {
+        let held = match realm.is_granted(profile, right) {
+            true => Held::All,
+            false if many > FEW || realm.may_be_held(right) => Held::Asked,
+            false => Held::Nobody,
+        };
+        Self { held, ..Self::asked(realm, right) }
+    }
 }
 
 /// Whose rights a commit touches. `None` beside a user: all of his may differ.
@@ -165,7 +211,8 @@ impl Touched {
             realm.profile(*profile).is_some_and(|it| it.status == ProfileStatus::Enabled)
         });
         let turned = |(profile, rights): (ProfileNo, BTreeSet<RightNo>)| {
-            let turned = |right| Turned { right, is_given: realm.is_granted(profile, right) };
+            let many = rights.len();
+            let turned = |right| Turned::by(realm, profile, right, many);
             (profile, Some(rights.into_iter().map(turned).collect()))
         };
         let mut grants: BTreeMap<_, _> = grants.into_iter().map(turned).collect();

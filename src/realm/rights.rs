@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::command::{By, RightWanted};
 use super::ids::{Location, ProfileNo, RightNo, UserNo};
 use super::outcome::{Applied, Outcome, Refusal};
-use super::profiles::ProfileStatus;
+use super::profiles::{Profile, ProfileStatus};
 use super::row::{Change, Key, Row};
 use super::users::{User, UserStatus};
 use super::{Millis, Realm};
+
+/// Profiles that are asked for one answer.
+const ASKED_MAX: usize = 1_024;
 
 /// A right that can be granted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,6 +96,17 @@ impl Realm {
         Self::rights_count(user.status)
             && (self.direct.contains(&(user.no, right))
                 || self.enabled_profiles_of(user.no).any(given))
+    }
+
+    /// Whether anybody may hold the right, directly or through an enabled profile. Where there are
+    /// too many profiles to ask, somebody may.
+    pub fn may_be_held(&self, right: RightNo) -> bool {
+        let gives = |profile: &Profile| {
+            profile.status == ProfileStatus::Enabled && self.is_granted(profile.no, right)
+        };
+        self.holders.range((right, UserNo::MIN)..=(right, UserNo::MAX)).next().is_some()
+            || self.profiles.len() > ASKED_MAX
+            || self.profiles.values().any(gives)
     }
 
     /// Whether the profile gives the right, if it gives any.
@@ -186,7 +200,7 @@ impl Realm {
             if let Some(user) = holder {
                 return Err(Refusal::Depended("USER", user.name.to_string()));
             }
-            let gives = |profile: &&super::profiles::Profile| self.is_granted(profile.no, right.no);
+            let gives = |profile: &&Profile| self.is_granted(profile.no, right.no);
             if let Some(profile) = self.profiles.values().find(gives) {
                 return Err(Refusal::Depended("PROFILE", profile.name.to_string()));
             }

@@ -39,6 +39,10 @@ pub(super) struct Unsaved {
 #[derive(Debug, Default)]
 struct Inside {
     waiting: Step,
+    /// The last entry of the step that is being saved.
+    taken: Seq,
+    /// The last entry that is saved.
+    saved: Seq,
     /// Nothing more comes.
     is_over: bool,
     /// Nothing more is saved.
@@ -66,6 +70,12 @@ impl Inside {
 }
 
 impl Unsaved {
+    /// Nothing: the store reflects this entry.
+    pub(super) fn after(saved: Seq) -> Self {
+        let inside = Inside { taken: saved, saved, ..Inside::default() };
+        Self { inside: Mutex::new(inside), ..Self::default() }
+    }
+
     /// An entry changed this. Waits while too much is not saved.
     pub(super) fn add(&self, seq: Seq, changes: Vec<Change>, audited: AuditNo) {
         let mut inside = self.inside.lock();
@@ -83,14 +93,24 @@ impl Unsaved {
         }
     }
 
-    /// Waits for the next step; none: everything is saved and nothing more comes.
+    /// Waits for the next step, when the last one is saved; none: everything is saved and nothing
+    /// more comes.
     pub(super) fn next(&self) -> Option<Step> {
         let mut inside = self.inside.lock();
+        inside.saved = inside.taken;
+        self.changed.notify_all();
         self.changed.wait_while_for(&mut inside, |it| !it.is_full() && !it.is_over, EVERY);
         self.changed.wait_while(&mut inside, |it| it.waiting.seq == 0 && !it.is_over);
         let step = std::mem::take(&mut inside.waiting);
+        inside.taken = inside.taken.max(step.seq);
         self.changed.notify_all();
         (step.seq > 0).then_some(step)
+    }
+
+    /// Waits until the entries up to `seq` are saved, if they ever will be.
+    pub(super) fn wait_for(&self, seq: Seq) {
+        let mut inside = self.inside.lock();
+        self.changed.wait_while(&mut inside, |it| it.saved < seq && !it.is_given_up);
     }
 
     /// Nothing can be saved any more.
@@ -125,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_last_of_many_changes_is_saved_and_of_what_was_seen_the_newest() {
-        let unsaved = Unsaved::default();
+        let unsaved = Unsaved::after(0);
         unsaved.add(1, vec![Change::Put(direct(1)), Change::Put(direct(2)), seen(1)], 7);
         let forgotten = Change::Delete(Key::Seen(EntryId(1)));
         unsaved.add(2, vec![Change::Delete(direct(1).key()), seen(2), forgotten], 9);
@@ -140,7 +160,7 @@ mod tests {
 
     #[test]
     fn whoever_is_far_ahead_waits_for_the_store() {
-        let unsaved = Arc::new(Unsaved::default());
+        let unsaved = Arc::new(Unsaved::after(0));
         let many = (0..=CHANGES_MAX).map(|_| Change::Put(direct(1))).collect();
         unsaved.add(1, many, 0);
         let ahead = unsaved.clone();
@@ -148,7 +168,11 @@ mod tests {
         assert_eq!(unsaved.next().unwrap().seq, 1);
         thread.join().unwrap();
         assert_eq!(unsaved.next().unwrap().seq, 2);
+        unsaved.wait_for(1);
+        let asked = unsaved.clone();
+        let thread = std::thread::spawn(move || asked.wait_for(2));
         unsaved.give_up();
+        thread.join().unwrap();
         // Nobody saves any more: nobody waits.
         (3..9).for_each(|seq| unsaved.add(seq, vec![Change::Put(direct(seq as u32))], 0));
         unsaved.end();

@@ -179,7 +179,7 @@ fn change(dice: &mut StdRng) -> Value {
     json!({"MESSAGE_TYPE": "EVENT_AMEND_PROFILE", "SOURCE_REF": "c", "DETAILS": details})
 }
 
-fn sources() -> [(&'static str, Value); 6] {
+fn sources() -> [(&'static str, Value); 8] {
     [
         ("mine", json!({"DATASOURCE_NAME": "USER_RIGHTS"})),
         ("pages", json!({"DATASOURCE_NAME": "USER_RIGHTS", "MAX_ROWS": 2})),
@@ -193,6 +193,12 @@ fn sources() -> [(&'static str, Value); 6] {
             "two",
             json!({"DATASOURCE_NAME": "USER_RIGHTS",
                 "CRITERIA_MATCH": "USER_NAME in ['u1','U2','nobody']"}),
+        ),
+        ("pin", json!({"DATASOURCE_NAME": "USER_RIGHTS", "CRITERIA_MATCH": "USER_NAME=='u1'"})),
+        (
+            "few",
+            json!({"DATASOURCE_NAME": "USER_RIGHTS",
+                "CRITERIA_MATCH": "USER_NAME == 'u1' && CODE in ['R1','R2']"}),
         ),
     ]
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use smallvec::SmallVec;
+
+use super::super::row::Operation;
 use super::super::shown;
-use super::super::source::right_ref;
+use super::super::source::{Source, right_ref};
 use super::super::touched::{Touched, Turned, Visit};
 use super::super::wish::Cursor;
 use super::Subscription;
@@ -11,56 +14,103 @@ use crate::log::Seq;
 use crate::realm::users::User;
 use crate::realm::{Realm, RightNo, UserNo};
 
+/// Rows that are told at once.
+const TOLD_MAX: usize = 8;
 /// Users that one commit is compared for, in one subscription.
 const LOOKS_MAX: usize = 10_000;
 
 impl Subscription {
-    /// Looks at rights of one user after a commit: at these, or at all of them. False when the
-    /// view does not reach this user.
+    /// Looks at rights of one user after a commit: at these, or at all of them. An update
+    /// that need not wait is appended to `out`, if there is one. False when the view does not reach
+    /// this user.
     pub(in crate::feed) fn look_rights(
         &mut self,
         realm: &Realm,
         seq: Seq,
         user: UserNo,
         rights: Option<&[Turned]>,
+        out: Option<&mut Vec<u8>>,
     ) -> bool {
+        self.version = self.version.max(seq);
         let (first, last) = (right_ref(user, RightNo::MIN), right_ref(user, RightNo::MAX));
-        if let Some(rights) = rights {
-            let who = realm.user(user);
-            rights.iter().for_each(|turned| self.look_right(realm, seq, user, who, *turned));
-        } else {
-            let mut rows = self.view_between(first, last);
-            rows.extend(realm.effective(user).into_iter().map(|right| right_ref(user, right)));
-            rows.sort_unstable();
-            rows.dedup();
-            rows.into_iter().for_each(|row| self.look(realm, seq, row, None));
+        let who = realm.user(user).filter(|_| self.open || user == self.wish.owner);
+        match (rights, out) {
+            (Some(rights), Some(out)) if self.is_plain(rights.len()) => {
+                self.tell(realm, user, who, rights, out);
+            }
+            (Some(rights), _) => rights.iter().for_each(|turned| {
+                let row = right_ref(user, turned.right);
+                let holder = who.filter(|who| turned.is_held_by(realm, who));
+                if holder.is_some() != self.place(row).is_ok() {
+                    let held = holder.zip(realm.right(turned.right));
+                    let data = held.map(|(who, right)| shown::user_right(who, right));
+                    let data = data.filter(|data| self.wants(data));
+                    self.see(row, data, None);
+                }
+            }),
+            (None, _) => {
+                let mut rows = self.view_between(first, last);
+                rows.extend(realm.effective(user).into_iter().map(|right| right_ref(user, right)));
+                rows.sort_unstable();
+                rows.dedup();
+                rows.into_iter().for_each(|row| self.look(realm, seq, row, None));
+            }
         }
         // Rows of the view may lie beyond the cursor after it went back.
         self.cursor.covers(first) || self.view.last().is_some_and(|held| *held >= first)
     }
 
-    /// Looks at one right of a user, the row of which is either there or not.
-    fn look_right(
+    /// Whether so many rows can be told as they are, at once: nothing waits before them, and all of
+    /// them are wanted.
+    fn is_plain(&self, rows: usize) -> bool {
+        !self.held
+            && !self.owed
+            && !self.filtered
+            && self.pending.is_empty()
+            && self.cursor == Cursor::End
+            && self.wish.columns == u64::MAX
+            && rows <= self.wish.rows_max.min(TOLD_MAX)
+            && self.view.len() + rows <= self.wish.view_max
+    }
+
+    /// Appends the update that rights of a user come to, if they are news. `who`: none if his rows
+    /// are not shown.
+    fn tell(
         &mut self,
         realm: &Realm,
-        seq: Seq,
         user: UserNo,
         who: Option<&User>,
-        Turned { right, is_given }: Turned,
+        rights: &[Turned],
+        out: &mut Vec<u8>,
     ) {
-        self.version = self.version.max(seq);
-        let holds = |who: &&User| match is_given {
-            true => Realm::rights_count(who.status),
-            false => realm.is_held_by(who, right),
+        let look = |turned| {
+            let holder = who.filter(|who| Turned::is_held_by(turned, realm, who));
+            (right_ref(user, turned.right), turned, holder)
         };
-        let is_shown = self.open || user == self.wish.owner;
-        let held = who.filter(|_| is_shown).filter(holds).zip(realm.right(right));
-        let row = right_ref(user, right);
-        if held.is_some() != self.view.binary_search(&row).is_ok() {
-            let data = held.map(|(who, right)| shown::user_right(who, right));
-            let data = data.filter(|data| self.wants(data));
-            self.see(row, data, None);
+        let news = rights.iter().map(look);
+        let news = news.filter(|(row, _, holder)| holder.is_some() != self.place(*row).is_ok());
+        let news: SmallVec<[_; TOLD_MAX]> = news.collect();
+        if news.is_empty() {
+            return;
         }
+        self.begin(out, news.len(), true);
+        for (at, (row, turned, holder)) in news.into_iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            match (self.place(row), holder) {
+                (Ok(at), _) => {
+                    self.view.remove(at);
+                    Operation::Delete.write(out, Source::UserRights, row, u64::MAX);
+                }
+                (Err(at), holder) => {
+                    self.view.insert(at, row);
+                    let name = holder.map_or("", |holder| holder.name.as_str());
+                    Operation::write_insert(out, Source::UserRights, row, name, &turned.text);
+                }
+            }
+        }
+        out.extend_from_slice(b"]}");
     }
 
     /// Looks at rights of many users after a commit, at one right or at all of them, and at as many
@@ -73,7 +123,7 @@ impl Subscription {
         only: Option<RightNo>,
     ) {
         let mut left = LOOKS_MAX;
-        let only = only.map(|right| Turned { right, is_given: false });
+        let only = only.map(|right| Turned::asked(realm, right));
         let only = only.as_slice();
         let done = touched.in_order(realm, |user, rights| {
             let rights = match (rights, only) {
@@ -86,7 +136,7 @@ impl Subscription {
             left -= 1;
             match left {
                 0 => Visit::Stop,
-                _ if self.look_rights(realm, seq, user, rights) => Visit::Next,
+                _ if self.look_rights(realm, seq, user, rights, None) => Visit::Next,
                 // The view does not reach this user, nor those after it.
                 _ => Visit::Skip,
             }
@@ -118,6 +168,6 @@ impl Subscription {
             });
         }
         self.cursor = Cursor::End;
-        self.look_rights(realm, seq, user, None);
+        self.look_rights(realm, seq, user, None, None);
     }
 }

@@ -1,7 +1,6 @@
 //! The line: how rows reach a socket whose task has nothing to do. Whoever makes them wait writes
 //! them, and the task is not even woken.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustix::net::SendFlags;
@@ -12,25 +11,17 @@ use super::super::frames;
 use super::Pump;
 use crate::feed::Line;
 
-/// What is sent at once is made in a buffer of the thread; past this the socket's task goes on.
-const BYTES_MAX: usize = 64 * 1024;
-
-thread_local! {
-    static OUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
 /// A socket in clear.
 impl Line for OwnedWriteHalf {
-    fn send(&self, next: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> Vec<u8> {
+    fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool {
+        frames::text_by(out, make)
+    }
+
+    fn send(&self, frames: &[u8]) -> usize {
         let stream: &TcpStream = self.as_ref();
-        OUT.with_borrow_mut(|out| {
-            out.clear();
-            while out.len() < BYTES_MAX && frames::text_by(out, &mut *next) {}
-            // Of a socket that is full or gone its task will hear.
-            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-            let written = rustix::net::send(stream, out, flags).unwrap_or(0);
-            out[written..].to_vec()
-        })
+        // Of a socket that is full or gone its task will hear.
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        rustix::net::send(stream, frames, flags).unwrap_or(0)
     }
 }
 
