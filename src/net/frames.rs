@@ -21,6 +21,8 @@ use wire::Wire;
 /// What one read takes at most. The buffer belongs to the thread: a socket uses it while it has its
 /// turn.
 const READ_BYTES: usize = 16 * 1024;
+/// A larger buffer of what left is not kept.
+const SPARE_BYTES: usize = 64 * 1024;
 /// The first byte of a final frame, unmasked as servers send.
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
@@ -33,6 +35,8 @@ const REASON_MAX: usize = 123;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+    /// In which the next frames that leave are made.
+    static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One open socket.
@@ -43,8 +47,6 @@ pub struct Frames {
     out: Vec<u8>,
     /// Bytes of them that are written.
     written: usize,
-    /// What the last flush came to, as room for the next.
-    usual: u16,
     out_max: usize,
 }
 
@@ -61,7 +63,7 @@ impl Frames {
     pub fn new(stream: Stream, early: &[u8], limits: &Limits) -> Self {
         let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
         let reader = Reader::new(early, limits.frame_bytes, limits.message_bytes);
-        Self { wire: stream.into(), reader, out: Vec::new(), written: 0, usual: 0, out_max }
+        Self { wire: stream.into(), reader, out: Vec::new(), written: 0, out_max }
     }
 
     /// Adds a text frame to what is written with the next flush.
@@ -80,8 +82,10 @@ impl Frames {
         if self.out.len() > self.out_max {
             return Err(CloseReason::SlowConsumer);
         }
-        let usual = if self.out.is_empty() { usize::from(self.usual) } else { 0 };
-        self.out.reserve((length + HEAD_MAX).max(usual));
+        if self.out.capacity() == 0 {
+            self.out = SPARE.take();
+        }
+        self.out.reserve(length + HEAD_MAX);
         Ok(text_by(&mut self.out, make))
     }
 
@@ -144,8 +148,12 @@ impl Frames {
         if self.written > 0 {
             ready!(self.wire.poll_flush(context)).map_err(|_| CloseReason::Gone)?;
         }
-        self.usual = u16::try_from(self.out.len()).unwrap_or_default();
-        (self.out, self.written) = (Vec::new(), 0);
+        let mut out = std::mem::take(&mut self.out);
+        self.written = 0;
+        if (1..=SPARE_BYTES).contains(&out.capacity()) {
+            out.clear();
+            SPARE.set(out);
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -16,7 +16,7 @@ use crate::net::stream::Stream;
 
 /// A connection whose handshakes are over.
 pub(super) enum Wire {
-    /// In clear.
+    /// In clear; the second is for others, the task itself finds the socket behind the first.
     Plain(OwnedReadHalf, Arc<OwnedWriteHalf>),
     /// Through TLS: its state is the task's alone.
     Tls(Box<TlsStream<TcpStream>>),
@@ -53,16 +53,17 @@ impl Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let write = match self {
+        let stream: &TcpStream = match self {
             Self::Tls(stream) => return Pin::new(stream).poll_write(context, bytes),
-            Self::Plain(_, write) => write,
+            Self::Plain(read, _) => (*read).as_ref(),
         };
         loop {
-            ready!(write.as_ref().as_ref().poll_write_ready(context))?;
-            match write.try_write(bytes) {
+            // It takes them as a rule: whether it does is asked only when it did not.
+            match stream.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
             }
+            ready!(stream.poll_write_ready(context))?;
         }
     }
 
@@ -77,8 +78,8 @@ impl Wire {
     /// Says that nothing more is written; TLS tells an end from a cut.
     pub(super) async fn shutdown(&mut self) -> io::Result<()> {
         match self {
-            Self::Plain(_, write) => {
-                let stream: &TcpStream = write.as_ref().as_ref();
+            Self::Plain(read, _) => {
+                let stream: &TcpStream = read.as_ref();
                 SockRef::from(stream).shutdown(std::net::Shutdown::Write)
             }
             Self::Tls(stream) => stream.shutdown().await,
