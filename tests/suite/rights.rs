@@ -226,6 +226,10 @@ async fn subscribe_again_and_again(
         }
         me.compare(name, details).await;
     }
+    let mut few = me.models["few"].rows.values();
+    assert!(
+        few.all(|row| row["USER_NAME"] == "u1" && (row["CODE"] == "R1" || row["CODE"] == "R2"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
