@@ -86,7 +86,21 @@ impl Frames {
             self.out = SPARE.take();
         }
         self.out.reserve(length + HEAD_MAX);
-        Ok(text_by(&mut self.out, make))
+        let made = text_by(&mut self.out, make);
+        if self.out.is_empty() {
+            self.put_away();
+        }
+        Ok(made)
+    }
+
+    /// Gives the buffer of what left, or was not made, to whoever writes next.
+    fn put_away(&mut self) {
+        let mut out = std::mem::take(&mut self.out);
+        self.written = 0;
+        if (1..=SPARE_BYTES).contains(&out.capacity()) {
+            out.clear();
+            SPARE.set(out);
+        }
     }
 
     /// The direction in which somebody else may write while nothing waits here; none through TLS.
@@ -148,12 +162,7 @@ impl Frames {
         if self.written > 0 {
             ready!(self.wire.poll_flush(context)).map_err(|_| CloseReason::Gone)?;
         }
-        let mut out = std::mem::take(&mut self.out);
-        self.written = 0;
-        if (1..=SPARE_BYTES).contains(&out.capacity()) {
-            out.clear();
-            SPARE.set(out);
-        }
+        self.put_away();
         Poll::Ready(Ok(()))
     }
 

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::super::row::Operation;
 use super::super::shown;
-use super::super::source::{Source, right_ref};
+use super::super::source::{RowRef, Source, right_ref};
 use super::super::touched::{Touched, Turned, Visit};
 use super::super::wish::Cursor;
 use super::Subscription;
@@ -18,6 +18,10 @@ use crate::realm::{Realm, RightNo, UserNo};
 const TOLD_MAX: usize = 8;
 /// Users that one commit is compared for, in one subscription.
 const LOOKS_MAX: usize = 10_000;
+
+/// A row that the client does not have but should, or has but should not: the right, and the user
+/// if he holds it.
+type New<'a> = (RowRef, &'a Turned, Option<&'a User>);
 
 impl Subscription {
     /// Looks at rights of one user after a commit: at these, or at all of them. An update
@@ -34,27 +38,23 @@ impl Subscription {
         self.version = self.version.max(seq);
         let (first, last) = (right_ref(user, RightNo::MIN), right_ref(user, RightNo::MAX));
         let who = realm.user(user).filter(|_| self.open || user == self.wish.owner);
-        match (rights, out) {
-            (Some(rights), Some(out)) if self.is_plain(rights.len()) => {
-                self.tell(realm, user, who, rights, out);
+        if let Some(rights) = rights {
+            let look = |turned| {
+                let holder = who.filter(|who| Turned::is_held_by(turned, realm, who));
+                (right_ref(user, turned.right), turned, holder)
+            };
+            let is_new = |(row, _, holder): &New<'_>| holder.is_some() != self.place(*row).is_ok();
+            let news: SmallVec<[_; TOLD_MAX]> = rights.iter().map(look).filter(is_new).collect();
+            match out.filter(|_| self.is_plain(news.len())) {
+                Some(out) => self.tell(&news, out),
+                None => news.into_iter().for_each(|new| self.note(realm, new)),
             }
-            (Some(rights), _) => rights.iter().for_each(|turned| {
-                let row = right_ref(user, turned.right);
-                let holder = who.filter(|who| turned.is_held_by(realm, who));
-                if holder.is_some() != self.place(row).is_ok() {
-                    let held = holder.zip(realm.right(turned.right));
-                    let data = held.map(|(who, right)| shown::user_right(who, right));
-                    let data = data.filter(|data| self.wants(data));
-                    self.see(row, data, None);
-                }
-            }),
-            (None, _) => {
-                let mut rows = self.view_between(first, last);
-                rows.extend(realm.effective(user).into_iter().map(|right| right_ref(user, right)));
-                rows.sort_unstable();
-                rows.dedup();
-                rows.into_iter().for_each(|row| self.look(realm, seq, row, None));
-            }
+        } else {
+            let mut rows = self.view_between(first, last);
+            rows.extend(realm.effective(user).into_iter().map(|right| right_ref(user, right)));
+            rows.sort_unstable();
+            rows.dedup();
+            rows.into_iter().for_each(|row| self.look(realm, seq, row, None));
         }
         // Rows of the view may lie beyond the cursor after it went back.
         self.cursor.covers(first) || self.view.last().is_some_and(|held| *held >= first)
@@ -73,28 +73,21 @@ impl Subscription {
             && self.view.len() + rows <= self.wish.view_max
     }
 
-    /// Appends the update that rights of a user come to, if they are news. `who`: none if his rows
-    /// are not shown.
-    fn tell(
-        &mut self,
-        realm: &Realm,
-        user: UserNo,
-        who: Option<&User>,
-        rights: &[Turned],
-        out: &mut Vec<u8>,
-    ) {
-        let look = |turned| {
-            let holder = who.filter(|who| Turned::is_held_by(turned, realm, who));
-            (right_ref(user, turned.right), turned, holder)
-        };
-        let news = rights.iter().map(look);
-        let news = news.filter(|(row, _, holder)| holder.is_some() != self.place(*row).is_ok());
-        let news: SmallVec<[_; TOLD_MAX]> = news.collect();
+    /// Lets a row wait that is there now, or no longer.
+    fn note(&mut self, realm: &Realm, (row, turned, holder): New<'_>) {
+        let held = holder.zip(realm.right(turned.right));
+        let data = held.map(|(who, right)| shown::user_right(who, right));
+        let data = data.filter(|data| self.wants(data));
+        self.see(row, data, None);
+    }
+
+    /// Appends the update of these rows, if there are any.
+    fn tell(&mut self, news: &[New<'_>], out: &mut Vec<u8>) {
         if news.is_empty() {
             return;
         }
         self.begin(out, news.len(), true);
-        for (at, (row, turned, holder)) in news.into_iter().enumerate() {
+        for (at, &(row, turned, holder)) in news.iter().enumerate() {
             if at > 0 {
                 out.push(b',');
             }
