@@ -3,6 +3,7 @@
 
 mod format;
 mod image;
+pub(crate) mod ledger;
 pub mod space;
 pub mod trail;
 
@@ -19,9 +20,10 @@ use crate::log::sled::SledLog;
 use crate::realm::{Key, Row};
 use format::{FORMAT, Found};
 use image::{IMAGE, Image};
+use ledger::End;
 use parking_lot::Mutex;
 use space::Space;
-use trail::{AuditNo, End, Trail};
+use trail::{AuditNo, Trail};
 
 /// Why a store cannot be used, by what its owner may do about it.
 #[derive(Debug, thiserror::Error)]

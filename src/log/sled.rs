@@ -1,13 +1,13 @@
 //! The log in sled: one committer thread groups entries, writes, flushes, syncs, then acknowledges.
 //!
-//! sled's own `flush` is no sync on Linux, and values above 4 KiB go to files that it never syncs:
-//! so a second handle syncs the data, and longer entries are cut into chunks.
+//! sled's own `flush` is no sync on Linux: a second handle syncs the data.
 
 mod committer;
 mod stored;
 mod trouble;
 
 use std::fs::File;
+use std::iter::once;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -21,6 +21,7 @@ use super::mark::Mark;
 use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed};
 use crate::realm::Millis;
 use crate::store::StoreError;
+use crate::store::ledger::{Block, Ledger};
 use crate::store::space::Space;
 use committer::{Committer, Job};
 use stored::Verified;
@@ -30,12 +31,10 @@ use trouble::Trouble;
 const WAITING_MAX: usize = 1_024;
 /// Commits that wait for the follower.
 const FOLLOWING_MAX: usize = 16;
-/// Stored entries that a follower gets at once.
-const STORED_MAX: Seq = 128;
 
 /// The embedded log.
 pub struct SledLog {
-    tree: sled::Tree,
+    ledger: Arc<Ledger>,
     first: Seq,
     last: Seq,
     sender: Mutex<Option<mpsc::Sender<Job>>>,
@@ -48,8 +47,9 @@ impl SledLog {
     /// Opens the log of a store in `dir` and checks it: chain, order, high-water mark.
     pub fn open(db: &sled::Db, dir: &Path, space: Space, is_new: bool) -> Result<Self, StoreError> {
         let tree = db.open_tree("log").map_err(StoreError::sled)?;
+        let ledger = Arc::new(Ledger::new(tree, "entry"));
         let mut mark = Mark::open(dir).map_err(StoreError::Io)?;
-        let Verified { first, last, link } = stored::verify(&tree, &mark, is_new)?;
+        let Verified { first, end } = stored::verify(&ledger, &mark, is_new)?;
         if is_new {
             // A mark of nothing: from now on a missing mark is a loss.
             mark.write(0, Link::GENESIS).and_then(|()| mark.sync()).map_err(StoreError::Io)?;
@@ -60,11 +60,10 @@ impl SledLog {
         let trouble = Arc::new(Trouble::new(space));
         let committer = Committer {
             db: db.clone(),
-            tree: tree.clone(),
+            ledger: ledger.clone(),
             data,
             mark,
-            last,
-            link,
+            end,
             follow,
             trouble: trouble.clone(),
             is_broken: false,
@@ -72,9 +71,9 @@ impl SledLog {
         let thread = std::thread::Builder::new().name("committer".to_owned());
         let thread = thread.spawn(move || committer.run(receiver)).map_err(StoreError::Io)?;
         Ok(Self {
-            tree,
+            ledger,
             first,
-            last,
+            last: end.no,
             sender: Mutex::new(Some(sender)),
             follower: Mutex::new(Some(follower)),
             committer: Mutex::new(Some(thread)),
@@ -89,7 +88,19 @@ impl SledLog {
 
     /// Stored entries up to `upto`, the newest first.
     pub fn back_from(&self, upto: Seq) -> impl Iterator<Item = Result<Entry, String>> + '_ {
-        (self.first..=upto.min(self.last)).rev().map(|seq| entry(&self.tree, seq))
+        let mut before = upto.min(self.last) + 1;
+        let blocks = std::iter::from_fn(move || {
+            let block = self.ledger.before(before).transpose()?;
+            before = block.as_ref().map_or(0, Block::first);
+            Some(block)
+        });
+        blocks.flat_map(move |block| match block {
+            Ok(block) => {
+                let entries: Vec<_> = stored::entries(&block).collect();
+                entries.into_iter().rev().filter(|(seq, _)| *seq <= upto).map(|it| it.1).collect()
+            }
+            Err(error) => vec![Err(error.to_string())],
+        })
     }
 
     /// The last entry when the log was opened.
@@ -116,19 +127,13 @@ impl Log for SledLog {
     fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError> {
         let live = self.follower.lock().take().ok_or(LogError::Followed)?;
         if after + 1 < self.first {
-            return Ok(Box::new(std::iter::once(Followed::Gap(self.first))));
+            return Ok(Box::new(once(Followed::Gap(self.first))));
         }
-        let (tree, last) = (self.tree.clone(), self.last);
-        let firsts = (after + 1..=last).step_by(STORED_MAX as usize);
-        let entries = move |first: Seq| {
-            let upto = last.min(first + STORED_MAX - 1);
-            let entries = (first..=upto).map(|seq| entry(&tree, seq).map(Arc::new));
-            let entries = entries.collect::<Result<_, _>>();
-            entries.map_or_else(Followed::Unreadable, |it| {
-                Followed::Entries(first, it, Stored::default())
-            })
+        let stored = match self.ledger.from(after + 1, self.last) {
+            Ok(blocks) => blocks,
+            Err(error) => return Ok(Box::new(once(Followed::Unreadable(error.to_string())))),
         };
-        Ok(Box::new(firsts.map(entries).chain(live)))
+        Ok(Box::new(stored.filter_map(move |block| followed(block, after)).chain(live)))
     }
 
     fn trim(&self, upto: Seq, before: Millis) -> Trimmed<'_> {
@@ -159,7 +164,17 @@ impl Log for SledLog {
     }
 }
 
-fn entry(tree: &sled::Tree, seq: Seq) -> Result<Entry, String> {
-    let (bytes, _) = stored::read(tree, seq)?.ok_or_else(|| format!("entry {seq} is gone"))?;
-    stored::decode(&bytes)
+/// What a follower gets of a stored block: the entries after `after`, if it has any.
+fn followed(block: Result<Block, StoreError>, after: Seq) -> Option<Followed> {
+    let entries = block.map_err(|error| error.to_string()).and_then(|block| {
+        let news = stored::entries(&block).skip_while(|(seq, _)| *seq <= after);
+        let news = news.map(|(seq, entry)| Ok((seq, Arc::new(entry?))));
+        news.collect::<Result<(Vec<_>, Vec<_>), String>>()
+    });
+    match entries {
+        Ok((numbers, entries)) => {
+            numbers.first().map(|first| Followed::Entries(*first, entries, Stored::default()))
+        }
+        Err(why) => Some(Followed::Unreadable(why)),
+    }
 }

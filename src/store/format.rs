@@ -7,11 +7,13 @@ use super::StoreError;
 use crate::log::mark::Mark;
 
 /// What the format file says.
-pub(super) const FORMAT: &str = "tollgate store 4";
+pub(super) const FORMAT: &str = "tollgate store 5";
 /// Formats that this version reads, too. 1: without an audit trail. 2: without former passwords,
 /// one-time tokens, life times of tokens and the check of the salt. 3: without second factors, half
-/// logins, active codes, resets that users asked for, and mails.
-const OLDER: [&str; 3] = ["tollgate store 1", "tollgate store 2", "tollgate store 3"];
+/// logins, active codes, resets that users asked for, and mails. 4: with a value for each entry and
+/// each audit row.
+const OLDER: [&str; 4] =
+    ["tollgate store 1", "tollgate store 2", "tollgate store 3", "tollgate store 4"];
 
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

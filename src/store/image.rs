@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::trail::End;
+use super::ledger::End;
 use crate::log::Seq;
 use crate::log::chain::Link;
 

@@ -13,10 +13,11 @@ const STORES: &[(&str, &str)] = &[
     ("tests/stores/format-1.tar.gz", "tollgate store 1"),
     ("tests/stores/format-2.tar.gz", "tollgate store 2"),
     ("tests/stores/format-3.tar.gz", "tollgate store 3"),
-    ("tests/stores/format-4.tar.gz", CURRENT),
+    ("tests/stores/format-4.tar.gz", "tollgate store 4"),
+    ("tests/stores/format-5.tar.gz", CURRENT),
 ];
 /// What this version makes of them.
-const CURRENT: &str = "tollgate store 4";
+const CURRENT: &str = "tollgate store 5";
 
 #[tokio::test]
 async fn old_stores_open_with_everything() {

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::chain::Link;
-use super::super::mark::{self, Mark};
+use super::super::mark::Mark;
 use super::super::{AppendError, Entry, Followed, Seq, Stored};
 use super::stored;
 use super::trouble::Trouble;
 use crate::realm::Millis;
+use crate::store::StoreError;
+use crate::store::ledger::{Block, End, Ledger};
 
 /// Entries and bytes of one commit.
 const GROUP_MAX: usize = 512;
@@ -21,8 +22,6 @@ const GROUP_BYTES: usize = 1 << 20;
 /// Whoever was just answered is on his way with the next command: where a group is smaller
 /// than the one before, this much patience saves a commit.
 const GATHER: Duration = Duration::from_micros(150);
-/// Entries that are trimmed in one step.
-const TRIM_MAX: Seq = 512;
 
 type Waiting = (Arc<Entry>, oneshot::Sender<Result<Seq, AppendError>>);
 
@@ -37,11 +36,10 @@ pub(super) enum Job {
 /// The thread that writes.
 pub(super) struct Committer {
     pub(super) db: sled::Db,
-    pub(super) tree: sled::Tree,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) data: File,
     pub(super) mark: Mark,
-    pub(super) last: Seq,
-    pub(super) link: Link,
+    pub(super) end: End,
     pub(super) follow: SyncSender<Followed>,
     pub(super) trouble: Arc<Trouble>,
     /// A failed commit could not be taken out again.
@@ -80,23 +78,14 @@ impl Committer {
 
     /// Commits as much of a group as fits and gives back the rest.
     fn commit(&mut self, mut group: Vec<Waiting>) -> Vec<Waiting> {
-        let (mut batch, mut keys) = (sled::Batch::default(), Vec::new());
-        let (mut seq, mut link, mut bytes, mut count) = (self.last, self.link, 0, 0);
+        let mut block = Block::after(self.end.no);
         for (entry, _) in &group {
-            let encoded = stored::encode(entry);
-            if count > 0 && bytes + encoded.len() > GROUP_BYTES {
+            if block.size() > GROUP_BYTES {
                 break;
             }
-            seq += 1;
-            link = link.next(seq, &encoded);
-            for (key, value) in stored::chunks(seq, &encoded, link) {
-                keys.push(key);
-                batch.insert(&key[..], value);
-            }
-            bytes += encoded.len();
-            count += 1;
+            stored::encode(entry, &mut block);
         }
-        let rest = group.split_off(count);
+        let rest = group.split_off(block.count());
         if self.is_broken {
             let why = self.trouble.told().unwrap_or_default();
             answer(group, || AppendError::NotStored(why.clone()));
@@ -107,27 +96,28 @@ impl Committer {
             return rest;
         }
         self.trouble.begin();
-        let written = self.write(batch, seq, link);
-        match written {
-            Ok(()) => {
+        match self.write(&mut block) {
+            Ok(end) => {
                 self.trouble.end(None);
                 let (entries, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-                let stored = Stored::new((self.last + 1..).zip(answers));
+                let stored = Stored::new((block.first()..).zip(answers));
                 // The follower is gone only when the process ends.
-                let _ = self.follow.send(Followed::Entries(self.last + 1, entries, stored));
-                (self.last, self.link) = (seq, link);
+                let _ = self.follow.send(Followed::Entries(block.first(), entries, stored));
+                self.end = end;
             }
-            Err(why) => self.refuse(group, &keys, why),
+            Err(why) => self.refuse(group, &block, why),
         }
         rest
     }
 
-    fn write(&mut self, batch: sled::Batch, seq: Seq, link: Link) -> Result<(), String> {
+    fn write(&mut self, block: &mut Block) -> Result<End, String> {
+        let end = block.seal(self.end);
         guarded(|| {
-            self.tree.apply_batch(batch).map_err(words)?;
+            self.ledger.append(block).map_err(words)?;
             self.sync()
         })?;
-        self.mark.write(seq, link).map_err(words)
+        self.mark.write(end.no, end.link).map_err(words)?;
+        Ok(end)
     }
 
     fn sync(&self) -> Result<(), String> {
@@ -141,31 +131,18 @@ impl Committer {
         self.sync()?;
         // And the mark, which would otherwise lie before the chain's beginning after a power cut.
         self.mark.sync().map_err(words)?;
-        let anchor = self.tree.get(stored::ANCHOR).map_err(words)?;
-        let mut anchor = anchor.and_then(|bytes| mark::decode(&bytes)).unwrap_or_default();
-        let mut batch = sled::Batch::default();
-        for seq in anchor.0 + 1..=upto.min(anchor.0 + TRIM_MAX) {
-            let Some((bytes, link)) = stored::read(&self.tree, seq)? else { break };
-            if stored::decode(&bytes)?.at >= before {
-                break;
-            }
-            for (key, _) in stored::chunks(seq, &bytes, link) {
-                batch.remove(&key[..]);
-            }
-            anchor = (seq, link);
-        }
-        if anchor.0 > 0 {
-            batch.insert(&stored::ANCHOR, mark::encode(anchor.0, anchor.1));
-            self.tree.apply_batch(batch).map_err(words)?;
-        }
-        Ok(anchor.0)
+        let is_old = |seq, bytes: &[u8]| {
+            let at = || stored::decode(bytes).map(|entry| entry.at).map_err(StoreError::Damaged);
+            Ok(seq <= upto && at()? < before)
+        };
+        self.ledger.trim(is_old).map(|last| last.no).map_err(words)
     }
 
     /// Nothing of a failed commit may come to life later: it is taken out again, durably. Where
     /// that fails, too, its outcome is unknown, and until a restart nothing more is written.
-    fn refuse(&mut self, group: Vec<Waiting>, keys: &[[u8; 12]], why: String) {
+    fn refuse(&mut self, group: Vec<Waiting>, block: &Block, why: String) {
         let undone = guarded(|| {
-            keys.iter().try_for_each(|key| self.tree.remove(&key[..]).map(drop)).map_err(words)?;
+            self.ledger.take_out(block).map_err(words)?;
             self.sync()
         });
         self.is_broken = undone.is_err();

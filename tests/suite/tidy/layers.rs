@@ -169,7 +169,7 @@ pub const HOMES: &[(&str, &[&str])] = &[
     ("x509_parser", &["net/tls.rs"]),
     ("csv::", &["cli/import_users", "replay/values.rs", "replay/report/text.rs"]),
     ("fst::", &["strength/words.rs"]),
-    ("sled::", &["store.rs", "store/trail.rs", "log/sled"]),
+    ("sled::", &["store.rs", "store/ledger.rs", "store/trail.rs", "log/sled"]),
     ("scrypt::", &["outside/passwords"]),
     ("rand::", &["outside", "cli/populate.rs"]),
     ("SystemTime::now", &["outside/clock.rs"]),

@@ -1,0 +1,352 @@
+//! A ledger: records, numbered from 1 without a gap, in a tree of its own, each chained to all
+//! before it. The log and the audit trail are ledgers.
+//!
+//! What the database does for one more value costs far more than what it does for its bytes: so
+//! records that come together are stored together, as a block.
+
+mod block;
+
+use std::iter::Peekable;
+
+use parking_lot::RwLock;
+
+use super::StoreError;
+use crate::log::chain::Link;
+use crate::log::mark;
+pub(crate) use block::Block;
+
+/// Records that are trimmed in one step.
+const TRIM_MAX: u64 = 512;
+
+/// The number of a record, and the link over all up to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) no: u64,
+    pub(crate) link: Link,
+}
+
+impl End {
+    /// One record on.
+    fn next(self, record: &[u8]) -> Self {
+        let no = self.no + 1;
+        Self { no, link: self.link.next(no, record) }
+    }
+}
+
+/// All records that are kept.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    tree: sled::Tree,
+    /// What its records are called.
+    noun: &'static str,
+    /// Held by whoever reads several values that belong together.
+    trimmed: RwLock<()>,
+}
+
+impl Ledger {
+    /// The ledger in a tree, whose records are called so.
+    pub(crate) fn new(tree: sled::Tree, noun: &'static str) -> Self {
+        Self { tree, noun, trimmed: RwLock::new(()) }
+    }
+
+    /// Stores a sealed block, in one step.
+    pub(crate) fn append(&self, block: &Block) -> sled::Result<()> {
+        let mut batch = sled::Batch::default();
+        block.values().for_each(|(key, value)| batch.insert(&key[..], value));
+        self.tree.apply_batch(batch)
+    }
+
+    /// Takes out a block of which nothing may be left.
+    pub(crate) fn take_out(&self, block: &Block) -> sled::Result<()> {
+        self.keys(block).try_for_each(|key| self.tree.remove(key?).map(drop))
+    }
+
+    /// Forgets what comes after a record.
+    pub(crate) fn cut(&self, no: u64) -> Result<(), StoreError> {
+        let mut after = self.tree.range((no + 1).to_be_bytes()..).keys();
+        after.try_for_each(|key| self.tree.remove(key?).map(drop)).map_err(StoreError::sled)
+    }
+
+    fn keys(&self, block: &Block) -> impl Iterator<Item = sled::Result<sled::IVec>> {
+        let (from, to) = (block.first().to_be_bytes(), (block.first() + 1).to_be_bytes());
+        self.tree.range(from..to).keys()
+    }
+
+    /// The last record that was trimmed: the first that is kept is chained to it. It is stored
+    /// under the number 0.
+    pub(crate) fn anchor(&self) -> Result<End, StoreError> {
+        let anchor = self.tree.range(..1_u64.to_be_bytes()).next_back();
+        let Some((_, bytes)) = anchor.transpose().map_err(StoreError::sled)? else {
+            return Ok(End::default());
+        };
+        let (no, link) = mark::decode(&bytes)
+            .ok_or_else(|| StoreError::Damaged(format!("the first {} is unknown", self.noun)))?;
+        Ok(End { no, link })
+    }
+
+    /// The last record.
+    pub(crate) fn last(&self) -> Result<End, StoreError> {
+        match self.before(u64::MAX)? {
+            Some(block) => Ok(End { no: block.last(), link: block.link() }),
+            None => self.anchor(),
+        }
+    }
+
+    /// The newest block that begins before this number.
+    pub(crate) fn before(&self, no: u64) -> Result<Option<Block>, StoreError> {
+        let _whole = self.trimmed.read();
+        let first = self.first_before(no)?;
+        first.map_or(Ok(None), |first| self.blocks(first, first).next().transpose())
+    }
+
+    fn first_before(&self, no: u64) -> Result<Option<u64>, StoreError> {
+        let found = self.tree.get_lt(no.to_be_bytes()).map_err(StoreError::sled)?;
+        Ok(found.map(|(key, _)| number(&key)).filter(|first| *first > 0))
+    }
+
+    /// The blocks from the one with the record `no` (where there is none: from the last before it)
+    /// to the last that begins up to `upto`, in order: after the first fault there are none.
+    pub(crate) fn from(&self, no: u64, upto: u64) -> Result<Blocks, StoreError> {
+        let first = self.first_before(no.saturating_add(1))?;
+        Ok(self.blocks(first.unwrap_or(no), upto))
+    }
+
+    fn blocks(&self, first: u64, upto: u64) -> Blocks {
+        let values = self.tree.range(first.to_be_bytes()..(upto.saturating_add(1)).to_be_bytes());
+        Blocks { values: Some(values.peekable()), next: first, noun: self.noun }
+    }
+
+    /// Walks the whole chain to the record `upto`: `step` is told each block and where it ends.
+    /// Gives the last record that was trimmed, and the last that there is.
+    pub(crate) fn verify(
+        &self,
+        upto: u64,
+        mut step: impl FnMut(&Block, End) -> Result<(), StoreError>,
+    ) -> Result<(End, End), StoreError> {
+        let _whole = self.trimmed.read();
+        let anchor = self.anchor()?;
+        let mut end = anchor;
+        for block in self.blocks(anchor.no + 1, upto) {
+            let block = block?;
+            end = block.end(end);
+            if end.link != block.link() {
+                let (noun, last) = (self.noun, block.last());
+                let why = format!("{noun} {last} was altered, or one before it");
+                return Err(StoreError::Damaged(why));
+            }
+            step(&block, end)?;
+        }
+        Ok((anchor, end))
+    }
+
+    /// Forgets the oldest records while `is_old` says so, a bounded number; gives the last that is
+    /// gone.
+    pub(crate) fn trim(
+        &self,
+        mut is_old: impl FnMut(u64, &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<End, StoreError> {
+        let anchor = self.anchor()?;
+        let (mut end, mut batch) = (anchor, sled::Batch::default());
+        for block in self.blocks(anchor.no + 1, u64::MAX) {
+            let (block, begun) = (block?, end.no);
+            let mut rest = Block::after(begun);
+            for (no, record) in block.records() {
+                if rest.count() == 0 && no <= anchor.no + TRIM_MAX && is_old(no, record)? {
+                    end = end.next(record);
+                    rest = Block::after(no);
+                } else {
+                    rest.push(|to| to.extend_from_slice(record));
+                }
+            }
+            if end.no == begun {
+                break;
+            }
+            for key in self.keys(&block) {
+                batch.remove(key.map_err(StoreError::sled)?);
+            }
+            if rest.count() > 0 {
+                rest.seal_with(block.link());
+                rest.values().for_each(|(key, value)| batch.insert(&key[..], value));
+                break;
+            }
+        }
+        if end != anchor {
+            batch.insert(&block::key(0, 0), mark::encode(end.no, end.link));
+            let _whole = self.trimmed.write();
+            self.tree.apply_batch(batch).map_err(StoreError::sled)?;
+        }
+        Ok(end)
+    }
+}
+
+/// Stored blocks, one after the other.
+pub(crate) struct Blocks {
+    /// None after a fault.
+    values: Option<Peekable<sled::Iter>>,
+    next: u64,
+    noun: &'static str,
+}
+
+impl Iterator for Blocks {
+    type Item = Result<Block, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let block = self.read().transpose()?;
+        match &block {
+            Ok(block) => self.next = block.last() + 1,
+            Err(_) => self.values = None,
+        }
+        Some(block)
+    }
+}
+
+impl Blocks {
+    fn read(&mut self) -> Result<Option<Block>, StoreError> {
+        let Some(values) = &mut self.values else { return Ok(None) };
+        let Some(value) = values.next() else { return Ok(None) };
+        let (found, value) = value.map_err(StoreError::sled)?;
+        let no = self.next;
+        let damaged = |why| StoreError::Damaged(format!("{} {no} {why}", self.noun));
+        let mut bytes = match &found[..] {
+            key if *key == block::key(no, 0) => value.to_vec(),
+            // Formats up to 4 stored audit rows so, without the number of chunks.
+            key if *key == no.to_be_bytes() => [&1_u32.to_be_bytes()[..], &value].concat(),
+            key if number(key) > no => return Err(damaged("is missing")),
+            _ => return Err(damaged("is cut off, or others lie where it should be")),
+        };
+        let short = || damaged("is cut off");
+        for chunk in 1..Block::chunks(&bytes).ok_or_else(short)? {
+            let wanted = block::key(no, chunk);
+            let is_next = |value: &sled::Result<(sled::IVec, sled::IVec)>| {
+                value.as_ref().map_or(true, |(key, _)| **key == wanted)
+            };
+            let (_, value) =
+                values.next_if(is_next).ok_or_else(short)?.map_err(StoreError::sled)?;
+            bytes.extend_from_slice(&value);
+        }
+        Block::read(no, bytes).map(Some).ok_or_else(short)
+    }
+}
+
+/// The number in a key; 0 is the anchor's.
+fn number(key: &[u8]) -> u64 {
+    key.first_chunk().map_or(0, |no| u64::from_be_bytes(*no))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(no: u64) -> String {
+        format!("record {no} {}", "x".repeat(no as usize * 100))
+    }
+
+    /// A ledger with blocks that end with these records, each record with its number in it.
+    fn ledger(ends: &[u64]) -> (Ledger, End) {
+        let db = sled::Config::new().temporary(true).open().unwrap();
+        let ledger = Ledger::new(db.open_tree("ledger").unwrap(), "record");
+        let end = ends.iter().fold(End::default(), |end, last| extend(&ledger, end, *last));
+        (ledger, end)
+    }
+
+    fn extend(ledger: &Ledger, end: End, last: u64) -> End {
+        let mut block = Block::after(end.no);
+        (end.no + 1..=last).for_each(|no| block.push(|to| to.extend(record(no).bytes())));
+        let end = block.seal(end);
+        ledger.append(&block).unwrap();
+        end
+    }
+
+    fn numbers(blocks: impl Iterator<Item = Result<Block, StoreError>>) -> Vec<(u64, u64)> {
+        let whole = |block: &Block| {
+            block.records().for_each(|(no, bytes)| assert_eq!(bytes, record(no).as_bytes()));
+        };
+        let blocks = blocks.map(Result::unwrap).inspect(whole);
+        blocks.map(|it| (it.first(), it.last())).collect()
+    }
+
+    fn back(ledger: &Ledger, mut no: u64) -> Vec<(u64, u64)> {
+        numbers(std::iter::from_fn(|| {
+            let block = ledger.before(no).transpose()?;
+            no = block.as_ref().map_or(0, Block::first);
+            Some(block)
+        }))
+    }
+
+    fn verified(ledger: &Ledger) -> Result<(End, End), String> {
+        ledger.verify(u64::MAX, |_, _| Ok(())).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn blocks_are_found_by_each_record_in_them_both_ways() {
+        // The second needs many chunks.
+        let (ledger, end) = ledger(&[2, 60, 61]);
+        assert_eq!(verified(&ledger).unwrap(), (End::default(), end));
+        assert_eq!(ledger.last().unwrap(), end);
+        let from = |no, upto| numbers(ledger.from(no, upto).unwrap());
+        assert_eq!(from(1, 100), [(1, 2), (3, 60), (61, 61)]);
+        assert_eq!(from(60, 60), [(3, 60)]);
+        assert_eq!(from(62, 100), [(61, 61)], "the last before it");
+        assert_eq!(back(&ledger, u64::MAX), [(61, 61), (3, 60), (1, 2)]);
+        assert_eq!(back(&ledger, 4), [(3, 60), (1, 2)]);
+        assert_eq!(back(&ledger, 3), [(1, 2)]);
+        assert_eq!(back(&ledger, 1), []);
+    }
+
+    #[test]
+    fn what_is_trimmed_may_end_within_a_block() {
+        let (ledger, end) = ledger(&[2, 60, 61]);
+        let upto = |last| move |no, _: &[u8]| Ok(no <= last);
+        for (asked, gone, first) in [(0, 0, (1, 2)), (1, 1, (2, 2)), (40, 40, (41, 60))] {
+            assert_eq!(ledger.trim(upto(asked)).unwrap().no, gone);
+            let (anchor, last) = verified(&ledger).unwrap();
+            assert_eq!((anchor.no, last), (gone, end));
+            assert_eq!(back(&ledger, u64::MAX).last(), Some(&first));
+        }
+        assert_eq!(ledger.trim(upto(61)).unwrap(), end);
+        assert_eq!((back(&ledger, u64::MAX), ledger.last().unwrap()), (vec![], end));
+        let end = extend(&ledger, end, 2_000);
+        assert_eq!(ledger.trim(upto(u64::MAX)).unwrap().no, 61 + TRIM_MAX, "bounded");
+        assert_eq!(verified(&ledger).unwrap().1, end);
+    }
+
+    #[test]
+    fn what_is_missing_or_altered_is_named() {
+        let (ledger, end) = ledger(&[2, 60, 61]);
+        let (first, chunk) = (block::key(3, 0), block::key(3, 9));
+        let cases: [(&str, &dyn Fn()); 5] = [
+            ("record 3 is missing", &|| {
+                ledger.keys(&whole(&ledger)).for_each(|it| {
+                    ledger.tree.remove(it.unwrap()).unwrap();
+                })
+            }),
+            ("record 3 is cut off", &|| drop(ledger.tree.remove(chunk).unwrap())),
+            ("record 3 is cut off", &|| drop(ledger.tree.remove(first).unwrap())),
+            ("record 3 is cut off", &|| drop(ledger.tree.insert(first, &[0, 0]).unwrap())),
+            ("record 60 was altered", &|| {
+                let mut bytes = ledger.tree.get(chunk).unwrap().unwrap().to_vec();
+                let x = bytes.iter_mut().find(|it| **it == b'x').unwrap();
+                *x = b'y';
+                ledger.tree.insert(chunk, bytes).unwrap();
+            }),
+        ];
+        for (words, harm) in cases {
+            let kept: Vec<_> = ledger.tree.iter().map(Result::unwrap).collect();
+            harm();
+            let said = verified(&ledger).unwrap_err();
+            assert!(said.contains(words), "{words}: {said}");
+            kept.into_iter().for_each(|(key, value)| drop(ledger.tree.insert(key, value).unwrap()));
+            assert_eq!(verified(&ledger).unwrap().1, end);
+        }
+        // What is of no block is none of them, and what comes after the end is cut.
+        ledger.tree.insert(block::key(3, 4_000), &[0]).unwrap();
+        assert!(verified(&ledger).unwrap_err().contains("record 61 is cut off, or others"));
+        ledger.cut(2).unwrap();
+        assert_eq!(verified(&ledger).unwrap().1, ledger.last().unwrap());
+        assert_eq!(ledger.last().unwrap().no, 2);
+    }
+
+    fn whole(ledger: &Ledger) -> Block {
+        ledger.before(4).unwrap().unwrap()
+    }
+}
