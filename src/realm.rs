@@ -109,7 +109,7 @@ pub struct Realm {
     grants: BTreeSet<(ProfileNo, RightNo)>,
     direct: BTreeSet<(UserNo, RightNo)>,
     holders: BTreeSet<(RightNo, UserNo)>,
-    sessions: BTreeMap<SessionNo, Session>,
+    sessions: BTreeMap<SessionNo, Box<Session>>,
     user_sessions: BTreeSet<(UserNo, SessionNo)>,
     session_ids: BTreeMap<SessionId, SessionNo>,
     tokens: BTreeMap<TokenHash, SessionNo>,
@@ -318,7 +318,7 @@ impl Realm {
         for previous in &session.previous {
             self.tokens.insert(previous.token, session.no);
         }
-        self.sessions.insert(session.no, session);
+        self.sessions.insert(session.no, Box::new(session));
     }
 
     fn delete(&mut self, key: &Key) {

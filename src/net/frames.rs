@@ -250,3 +250,41 @@ fn hand_on(taker: &mut impl Taker, bytes: &mut [u8]) -> Result<(), CloseReason> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    fn spare() -> usize {
+        SPARE.with_borrow(Vec::capacity)
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_has_written_all_or_made_nothing_keeps_no_buffer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut frames = Frames::new(Stream::Plain(stream), &[], &Limits::default());
+
+        frames.text("Hello").unwrap();
+        assert!(frames.out.capacity() > 0 && spare() == 0, "the frame waits here");
+        std::future::poll_fn(|context| frames.poll_flush(context)).await.unwrap();
+        let (kept, of_thread) = (frames.out.capacity(), spare());
+        assert!(kept == 0 && of_thread > 0, "{kept}, {of_thread}");
+        let mut read = [0; 7];
+        peer.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"\x81\x05Hello");
+
+        frames.text_by(100, |_| ()).unwrap();
+        let (kept, of_thread) = (frames.out.capacity(), spare());
+        assert!(kept == 0 && of_thread > 0, "{kept}, {of_thread}");
+        assert!(frames.is_flushed() && frames.waiting() == 0);
+
+        frames.text(&"x".repeat(SPARE_BYTES + 1)).unwrap();
+        frames.put_away();
+        assert_eq!((frames.out.capacity(), spare()), (0, 0), "a large one is nobody's");
+    }
+}

@@ -59,7 +59,7 @@ impl Realm {
         });
         let attempts = attempts.into_iter().flat_map(|it| self.attempts.range(it));
         sessions
-            .map(|(_, it)| Row::Session(it.clone()))
+            .map(|(_, it)| Row::Session((**it).clone()))
             .chain(retired.map(|(hash, it)| Row::Retired(*hash, *it)))
             .chain(attempts.map(|(name, it)| Row::Attempts(name.clone(), it.clone())))
             .chain(self.beside_after(after))
@@ -133,7 +133,7 @@ impl Realm {
             Key::Member(a, b) => self.members.get(&(*a, *b)).map(|(a, b)| Row::Member(*a, *b))?,
             Key::Grant(a, b) => self.grants.get(&(*a, *b)).map(|(a, b)| Row::Grant(*a, *b))?,
             Key::Direct(a, b) => self.direct.get(&(*a, *b)).map(|(a, b)| Row::Direct(*a, *b))?,
-            Key::Session(no) => Row::Session(self.sessions.get(no)?.clone()),
+            Key::Session(no) => Row::Session(self.session(*no)?.clone()),
             Key::Retired(hash) => Row::Retired(*hash, *self.retired.get(hash)?),
             Key::Attempts(name) => Row::Attempts(name.clone(), self.attempts.get(name)?.clone()),
             Key::Seen(id) => Row::Seen(*id, *self.seen.get(id)?),

@@ -287,7 +287,7 @@ impl Realm {
                     .for_each(|it| steps.put(Row::Half(*hash, Half { proved: true, ..it })));
             }
             Enroller::By(By::Session(no)) => {
-                let own = self.sessions.get(no).filter(|it| it.user == user).cloned();
+                let own = self.session(*no).filter(|it| it.user == user).cloned();
                 let proved = own.map(|it| super::sessions::Session { second: true, ..it });
                 proved.into_iter().for_each(|it| steps.put(Row::Session(it)));
             }

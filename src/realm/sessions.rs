@@ -153,7 +153,7 @@ const SWEEP_MAX: usize = 512;
 impl Realm {
     /// The session of this number, live or dormant.
     pub fn session(&self, no: SessionNo) -> Option<&Session> {
-        self.sessions.get(&no)
+        self.sessions.get(&no).map(|it| &**it)
     }
 
     /// The live session that a token speaks for: its own, or during the grace its former one.
@@ -173,19 +173,19 @@ impl Realm {
 
     /// The session with this SESSION_ID.
     pub fn session_by_id(&self, id: &SessionId) -> Option<&Session> {
-        self.sessions.get(self.session_ids.get(id)?)
+        self.session(*self.session_ids.get(id)?)
     }
 
     /// All sessions, by number, from the one after `after`.
     pub fn sessions_after(&self, after: Option<SessionNo>) -> impl Iterator<Item = &Session> {
         let from = SessionNo(after.map_or(0, |no| no.0.saturating_add(1)));
-        self.sessions.range(from..).map(|(_, session)| session)
+        self.sessions.range(from..).map(|(_, session)| &**session)
     }
 
     /// The sessions of a user, oldest first.
     pub fn sessions_of(&self, user: UserNo) -> impl Iterator<Item = &Session> {
         let range = (user, SessionNo(0))..=(user, SessionNo(u64::MAX));
-        self.user_sessions.range(range).filter_map(|(_, no)| self.sessions.get(no))
+        self.user_sessions.range(range).filter_map(|(_, no)| self.session(*no))
     }
 
     /// Ends a session in the way its reason says: asleep, or gone with all its tokens.
@@ -258,7 +258,7 @@ impl Realm {
             (*at, *watched) = (touch.at.max(*at), touch.watched || *watched);
         }
         for (no, (at, watched)) in newest {
-            let Some(session) = self.sessions.get(&no) else { continue };
+            let Some(session) = self.session(no) else { continue };
             let accessed = session.accessed.max(at.min(now));
             let watched = session.watched || watched;
             if session.dormant.is_none()
@@ -279,7 +279,7 @@ impl Realm {
             Some(_) => session.refresh_until <= at,
         };
         let mut ended = 0;
-        for session in self.sessions.values().filter(due).take(SWEEP_MAX) {
+        for session in self.sessions_after(None).filter(due).take(SWEEP_MAX) {
             ended += 1;
             match session.dormant {
                 None => self.end_session(session, session.due_reason(), &mut steps),
