@@ -13,32 +13,34 @@ use crate::realm::command::Touched;
 use crate::realm::sessions::Session;
 use crate::realm::{EndReason, Millis, SessionNo, UserNo};
 
-/// One session as this node sees it. Sockets bound to it hold an `Arc`.
+/// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
+/// comes first and lies together: among many sessions each line of the cache is fetched anew.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Presence {
-    /// Which session.
-    pub session: SessionNo,
-    /// Whose.
-    pub user: UserNo,
-    /// The user's name.
-    pub user_name: UserName,
+    /// The last sign of life of any of its sockets.
+    alive: AtomicU64,
+    /// The last message that counts as use.
+    touched: AtomicU64,
+    /// Grows when the session's tokens change: what a socket remembers of them is then stale.
+    epoch: AtomicU32,
     ended: OnceLock<EndReason>,
     /// Whether a command that ends it is on its way.
     ending: AtomicBool,
-    /// The places of its subscriptions, over all its connections.
-    pub quota: Quota,
-    /// Grows when the session's tokens change: what a socket remembers of them is then stale.
-    epoch: AtomicU32,
-    /// The last message that counts as use.
-    touched: AtomicU64,
-    /// The newest touch that the log knows.
-    logged: AtomicU64,
-    /// The last sign of life of any of its sockets.
-    alive: AtomicU64,
-    /// When it ends whatever its use; `Millis::MAX`: it idles out.
-    ends: AtomicU64,
     /// Whether a socket was ever bound to it; whether the log knows.
     watched: AtomicU8,
+    /// Whose.
+    pub user: UserNo,
+    /// Which session.
+    pub session: SessionNo,
+    /// The user's name.
+    pub user_name: UserName,
+    /// The places of its subscriptions, over all its connections.
+    pub quota: Quota,
+    /// The newest touch that the log knows.
+    logged: AtomicU64,
+    /// When it ends whatever its use; `Millis::MAX`: it idles out.
+    ends: AtomicU64,
     outboxes: Mutex<Vec<Arc<Outbox>>>,
 }
 
