@@ -85,11 +85,11 @@ fn load(store: &mut Store, first: Seq) -> Result<Realm, StoreError> {
 /// The rows know of the newest entry that they reflect, the log of those before it.
 fn remember(
     realm: &mut Realm,
-    back: impl Iterator<Item = Result<Entry, String>>,
+    back: impl Iterator<Item = Result<Entry, StoreError>>,
 ) -> Result<(), StoreError> {
     let (newest, mut recent) = (realm.at(), Vec::new());
     for entry in back {
-        let entry = entry.map_err(StoreError::Damaged)?;
+        let entry = entry?;
         if entry.at + SEEN_MS < newest {
             break;
         }

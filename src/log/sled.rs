@@ -87,7 +87,7 @@ impl SledLog {
     }
 
     /// Stored entries up to `upto`, the newest first.
-    pub fn back_from(&self, upto: Seq) -> impl Iterator<Item = Result<Entry, String>> + '_ {
+    pub fn back_from(&self, upto: Seq) -> impl Iterator<Item = Result<Entry, StoreError>> + '_ {
         let mut before = upto.min(self.last) + 1;
         let blocks = std::iter::from_fn(move || {
             let block = self.ledger.before(before).transpose()?;
@@ -99,7 +99,7 @@ impl SledLog {
                 let entries: Vec<_> = stored::entries(&block).collect();
                 entries.into_iter().rev().filter(|(seq, _)| *seq <= upto).map(|it| it.1).collect()
             }
-            Err(error) => vec![Err(error.to_string())],
+            Err(error) => vec![Err(error)],
         })
     }
 
@@ -166,15 +166,14 @@ impl Log for SledLog {
 
 /// What a follower gets of a stored block: the entries after `after`, if it has any.
 fn followed(block: Result<Block, StoreError>, after: Seq) -> Option<Followed> {
-    let entries = block.map_err(|error| error.to_string()).and_then(|block| {
-        let news = stored::entries(&block).skip_while(|(seq, _)| *seq <= after);
-        let news = news.map(|(seq, entry)| Ok((seq, Arc::new(entry?))));
-        news.collect::<Result<(Vec<_>, Vec<_>), String>>()
+    let news = block.and_then(|block| {
+        let news = stored::entries(&block).filter(|(seq, _)| *seq > after);
+        let news = news.map(|(_, entry)| entry.map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        Ok((block.first().max(after + 1), news))
     });
-    match entries {
-        Ok((numbers, entries)) => {
-            numbers.first().map(|first| Followed::Entries(*first, entries, Stored::default()))
-        }
-        Err(why) => Some(Followed::Unreadable(why)),
+    match news {
+        Ok((_, none)) if none.is_empty() => None,
+        Ok((first, entries)) => Some(Followed::Entries(first, entries, Stored::default())),
+        Err(error) => Some(Followed::Unreadable(error.to_string())),
     }
 }

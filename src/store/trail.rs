@@ -14,7 +14,8 @@ use crate::realm::{Audited, Millis};
 /// The number of an audit row (SEQUENCE): 1, 2, 3, …
 pub type AuditNo = u64;
 
-/// Rows that are stored together: a longer step would keep the log from committing.
+/// Bytes of rows that are stored together; the last may go over. A longer step would keep the log
+/// from committing.
 const BLOCK_BYTES: usize = 16 << 10;
 /// Rows that a gateway without a disk keeps.
 const MEMORY_MAX: usize = 10_000;

@@ -13,10 +13,9 @@ use super::super::{AppendError, Entry, Followed, Seq, Stored};
 use super::stored;
 use super::trouble::Trouble;
 use crate::realm::Millis;
-use crate::store::StoreError;
 use crate::store::ledger::{Block, End, Ledger};
 
-/// Entries and bytes of one commit.
+/// Entries and bytes of one commit; its last entry may go over.
 const GROUP_MAX: usize = 512;
 const GROUP_BYTES: usize = 1 << 20;
 /// Whoever was just answered is on his way with the next command: where a group is smaller
@@ -131,10 +130,7 @@ impl Committer {
         self.sync()?;
         // And the mark, which would otherwise lie before the chain's beginning after a power cut.
         self.mark.sync().map_err(words)?;
-        let is_old = |seq, bytes: &[u8]| {
-            let at = || stored::decode(bytes).map(|entry| entry.at).map_err(StoreError::Damaged);
-            Ok(seq <= upto && at()? < before)
-        };
+        let is_old = |seq, bytes: &[u8]| Ok(seq <= upto && stored::decode(bytes)?.at < before);
         self.ledger.trim(is_old).map(|last| last.no).map_err(words)
     }
 

@@ -19,16 +19,17 @@ pub(super) fn encode(entry: &Entry, block: &mut Block) {
 }
 
 /// Reads an entry.
-pub(super) fn decode(bytes: &[u8]) -> Result<Entry, String> {
-    match bytes.split_first() {
+pub(super) fn decode(bytes: &[u8]) -> Result<Entry, StoreError> {
+    let read = match bytes.split_first() {
         Some((&VERSION, json)) => serde_json::from_slice(json).map_err(|error| error.to_string()),
         Some((version, _)) => Err(format!("an entry has the unknown version {version}")),
         None => Err("an entry is empty".to_owned()),
-    }
+    };
+    read.map_err(StoreError::Damaged)
 }
 
 /// The entries of a block with their numbers.
-pub(super) fn entries(block: &Block) -> impl Iterator<Item = (Seq, Result<Entry, String>)> {
+pub(super) fn entries(block: &Block) -> impl Iterator<Item = (Seq, Result<Entry, StoreError>)> {
     block.records().map(|(seq, bytes)| (seq, decode(bytes)))
 }
 

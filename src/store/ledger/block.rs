@@ -4,8 +4,8 @@ use super::End;
 use crate::log::chain::Link;
 
 /// Bytes of one stored value. The database never syncs one of more than about 4 KiB, and its pages
-/// have 8 to 16 values, of which it keeps some whatever its cache may have: with 3,500 bytes it is
-/// a little faster and keeps half a KiB more for each login.
+/// have 8 to 16 values each, some of which stay in memory however small its cache is: with 3,500
+/// bytes it is a little faster and keeps half a KiB more for each login.
 const CHUNK: usize = 1_000;
 /// What a block begins with: the number of its chunks, and the link over all up to its end.
 const HEAD: usize = 4 + 32;
