@@ -169,7 +169,7 @@ mod tests {
             prop_assert!(read.records().eq(numbered));
             let chunks = Block::chunks(&stored(&block)).unwrap() as usize;
             prop_assert_eq!(chunks, block.values().count());
-            // What is cut off is noticed, or is the whole of fewer records, which the chain notices.
+            // What is cut off is noticed, or is the whole of fewer records: the chain notices that.
             for cut in (0..stored(&block).len()).step_by(61) {
                 let short = Block::read(no + 1, stored(&block)[..cut].to_vec());
                 let is_other = short.is_none_or(|it| it.end(before) != end);
