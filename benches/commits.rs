@@ -12,7 +12,7 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use protocol::UserName;
 use tollgate::opening;
-use tollgate::outside::clock::{Clock, stopwatch};
+use tollgate::platform::clock::{Clock, stopwatch};
 use tollgate::realm::command::{Amendment, By, NewUser, UserWanted};
 use tollgate::realm::{Command, Outcome};
 use tollgate::settings::Settings;

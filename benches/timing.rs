@@ -10,7 +10,7 @@ use gateway::{Client, Home, PASSWORD};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tollgate::outside::clock::stopwatch;
+use tollgate::platform::clock::stopwatch;
 
 /// Samples of each kind.
 const SAMPLES: usize = 2_000;

@@ -28,9 +28,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::exit;
 use crate::net::tls::TlsError;
 use crate::opening::OpenError;
+use crate::platform::exit_code;
 use crate::settings::{Settings, SettingsError};
 use crate::store::StoreError;
 
@@ -157,22 +157,22 @@ fn code(error: &anyhow::Error) -> i32 {
         _ => None,
     });
     match store {
-        Some(StoreError::Locked) => return exit::LOCKED,
-        Some(StoreError::Damaged(_)) => return exit::DAMAGED,
-        Some(_) => return exit::STORE,
+        Some(StoreError::Locked) => return exit_code::LOCKED,
+        Some(StoreError::Damaged(_)) => return exit_code::DAMAGED,
+        Some(_) => return exit_code::STORE,
         None => {}
     }
     if error.is::<SettingsError>() || error.is::<TlsError>() {
-        return exit::SETTINGS;
+        return exit_code::SETTINGS;
     }
     if error.is::<replay::Verdict>() {
-        return exit::VERDICT;
+        return exit_code::VERDICT;
     }
-    if error.is::<serve::CannotListen>() { exit::ADDRESS } else { exit::FAILURE }
+    if error.is::<serve::CannotListen>() { exit_code::ADDRESS } else { exit_code::FAILURE }
 }
 
 fn exit_codes() -> String {
     let row = |(code, meaning): &(i32, &str)| format!("  {code}  {meaning}");
-    let rows: Vec<_> = exit::TABLE.iter().map(row).collect();
+    let rows: Vec<_> = exit_code::TABLE.iter().map(row).collect();
     format!("Exit codes:\n{}", rows.join("\n"))
 }

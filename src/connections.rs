@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use dashmap::DashMap;
 
 use crate::feed::{Notice, Outbox};
-use crate::outside::source::Source;
+use crate::platform::client_network::Source;
 
 /// All open connections.
 #[derive(Debug)]

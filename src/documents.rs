@@ -2,7 +2,7 @@
 //! of the metrics. No second description of a message or a metric exists.
 
 pub mod asyncapi;
-pub mod dashboard;
+
 pub mod openapi;
 
 use serde_json::{Map, Value, json};

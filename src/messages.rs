@@ -60,9 +60,9 @@ use serde::de::DeserializeOwned;
 use crate::call::{Call, Caller};
 use crate::details;
 use crate::node::Node;
+use crate::platform::histogram::Timings;
 use crate::presence::Presence;
 use crate::realm::Millis;
-use crate::timings::Timings;
 
 /// Who may send a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

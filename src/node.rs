@@ -7,12 +7,12 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::connections::Connections;
 use crate::notes::Notes;
-use crate::outside::clock::Clock;
-use crate::outside::descriptors;
 use crate::outside::keys::Keyring;
 use crate::outside::ldap::{Directory, Server};
 use crate::outside::mail::Mailer;
 use crate::outside::passwords::Passwords;
+use crate::platform::clock::Clock;
+use crate::platform::file_descriptors;
 use crate::polling::Polls;
 use crate::realm::ids::Location;
 use crate::realm::policy::{self, LockScope, WhenFull};
@@ -77,7 +77,7 @@ impl Node {
             settings.security.genesis_password.validation.password_salt.expose(),
         );
         Arc::new(Self {
-            connections: Arc::new(Connections::new(descriptors::room())),
+            connections: Arc::new(Connections::new(file_descriptors::room())),
             polls: Polls::default(),
             notes: Notes::default(),
             reloaded: Notify::new(),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use parking_lot::Mutex;
 use protocol::{NackCode, UserName};
 
-use crate::outside::source::Source;
+use crate::platform::client_network::Source;
 use crate::realm::command::Noted;
 
 /// Addresses and codes that one command tells; what is beyond is told without its address.

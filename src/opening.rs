@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 
 use crate::log::{Entry, Log, Seq, memory::MemoryLog};
 use crate::node;
-use crate::outside::clock::Clock;
 use crate::outside::passwords::Passwords;
+use crate::platform::clock::Clock;
 use crate::realm::command::{Found, NewUser};
 use crate::realm::rights::ADMINISTRATION;
 use crate::realm::{Change, Command, Loading, Outcome, Realm, Row, SEEN_MS};

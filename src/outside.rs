@@ -1,13 +1,10 @@
 //! The outside: clock, dice, passwords — what differs between two runs and therefore never enters
 //! the realm.
 
-pub mod clock;
-pub mod descriptors;
-pub mod dice;
 pub mod keys;
 pub mod ldap;
 pub mod mail;
 pub mod passwords;
 pub mod seal;
-pub mod source;
+
 pub mod totp;

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use crate::backup::Backups;
 use crate::feed::{Before, Feed, Notice};
 use crate::log::{AppendError, Entry, Followed, Log, Seq};
-use crate::outside::clock::{Clock, stopwatch};
-use crate::outside::dice;
+use crate::platform::clock::{Clock, stopwatch};
+use crate::platform::random;
 use crate::presence::Presences;
 use crate::realm::{
     Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Policy, Realm, Row, SEEN_MS,
@@ -137,7 +137,7 @@ impl Replica {
         command: Command,
         origin: Option<Origin>,
     ) -> Result<Outcome, SubmitError> {
-        let id = EntryId(dice::entry_id());
+        let id = EntryId(random::entry_id());
         let (sender, mut outcome) = oneshot::channel();
         self.waiting.insert(id.0, sender);
         let _waits = Waits { replica: self, id };
@@ -328,7 +328,7 @@ impl Replica {
             // Commands on a stopped store write no log.
             eprintln!("tollgate: its state cannot be kept: {why}");
         }
-        std::process::exit(crate::exit::STORE)
+        std::process::exit(crate::platform::exit_code::STORE)
     }
 
     /// Stops taking commands, makes everything durable and ends [`Replica::run`]. Blocking.

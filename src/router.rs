@@ -11,11 +11,11 @@ use futures::FutureExt;
 use protocol::{Envelope, Nack, NackCode, UserName};
 
 use crate::call::{Answered, Call, Caller, Root, no_session};
-use crate::counts;
 use crate::messages::{self, Access, Ask, Handler, Serve};
 use crate::node::Node;
-use crate::outside::clock::stopwatch;
-use crate::outside::dice;
+use crate::platform::clock::stopwatch;
+use crate::platform::metrics;
+use crate::platform::random;
 use crate::presence::Presence;
 use crate::realm::command::End;
 use crate::realm::sessions::TokenHash;
@@ -105,12 +105,12 @@ impl Router {
         let (watch, mut out) = (stopwatch(), Vec::new());
         match self.look(&caller, known, &frame, self.node.clock.now(), &mut out) {
             Looked::Written(row, bind) => {
-                counts::served(row, 1, watch.elapsed_secs());
+                metrics::served(row, 1, watch.elapsed_secs());
                 let frame = String::from_utf8(out).unwrap_or_default();
                 Reply { frame, bind, ..Reply::default() }
             }
             Looked::Answered(row, reply) => {
-                row.into_iter().for_each(|row| counts::served(row, 1, watch.elapsed_secs()));
+                row.into_iter().for_each(|row| metrics::served(row, 1, watch.elapsed_secs()));
                 reply
             }
             Looked::InTurn => self.serve(caller, frame).await,
@@ -132,7 +132,7 @@ impl Router {
             Call::new(self.node.clone(), caller.clone(), session.clone(), row.name, now, root);
         let served = AssertUnwindSafe(serve(&call, details)).catch_unwind().await;
         let served = served.unwrap_or_else(|_| Err(internal(row.name)));
-        counts::served(row, 1, watch.elapsed_secs());
+        metrics::served(row, 1, watch.elapsed_secs());
         let Answered { effect, bind, about, commanded } = call.into_answer();
         let bind = bind.or(binds.filter(|session| !session.is_over()));
         let user = about.as_ref().or(session.as_ref().map(|session| &session.user_name));
@@ -284,7 +284,7 @@ impl Router {
         {
             return Ok(bound.clone());
         }
-        let hash = TokenHash(dice::token_hash(token));
+        let hash = TokenHash(random::token_hash(token));
         let found = self.node.replica.read(|realm, _| {
             let session = realm.session_by_token(now, &hash)?;
             let user = realm.user(session.user)?;
@@ -361,7 +361,7 @@ impl Router {
         let name = row.map_or("MSG_NACK", |row| if legacy { row.legacy_nack } else { row.nack });
         let bound = || caller.bound.as_ref().map(|session| &session.user_name);
         let user = user.or_else(bound).map(UserName::as_str);
-        counts::refused(row, nack.code());
+        metrics::refused(row, nack.code());
         tracing::info!(
             message_type = row.map_or("?", |row| row.name),
             code = nack.code().code(),

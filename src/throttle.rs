@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use crate::outside::source::Source;
+use crate::platform::client_network::Source;
 use crate::realm::Millis;
 use crate::settings::Limits;
 

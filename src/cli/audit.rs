@@ -10,7 +10,7 @@ use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
 use super::{Config, offline};
 use crate::opening::Opened;
-use crate::outside::clock::Clock;
+use crate::platform::clock::Clock;
 use crate::realm::{Audited, Millis};
 use crate::store::trail::AuditNo;
 

@@ -16,7 +16,7 @@ use super::export::whole;
 use super::reach::{self, Reach};
 use crate::backup::sum_up;
 use crate::net::client::Client;
-use crate::outside::clock::Clock;
+use crate::platform::clock::Clock;
 use crate::realm::command::StoredRow;
 use crate::realm::row::Key;
 use crate::realm::{Realm, Row};

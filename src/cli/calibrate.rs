@@ -6,8 +6,8 @@ use clap::Args;
 use indicatif::ProgressBar;
 use protocol::Password;
 
-use crate::outside::clock::stopwatch;
 use crate::outside::passwords::{self, Cost, Passwords};
+use crate::platform::clock::stopwatch;
 
 /// How long a hash may take, and how much memory.
 #[derive(Args)]

@@ -9,8 +9,8 @@ use super::Config;
 use crate::doctor::{self, Finding, Held, Weight, machine};
 use crate::net::tls;
 use crate::opening::{self, OpenError};
-use crate::outside::clock::Clock;
-use crate::outside::descriptors;
+use crate::platform::clock::Clock;
+use crate::platform::file_descriptors;
 use crate::realm::users::UserStatus;
 use crate::settings::{Engine, Settings};
 use crate::store::space::Space;
@@ -34,7 +34,7 @@ impl Doctor {
         let mut found = doctor::settings(&settings);
         let certificate_days = certificate_days(&settings)?;
         let seen = machine::Seen {
-            room: descriptors::room(),
+            room: file_descriptors::room(),
             cores: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             memory_free: machine::memory_free(),
             certificate_days,

@@ -10,7 +10,7 @@ use protocol::{Password, UserName};
 
 use super::offline;
 use crate::opening::{ADMINISTRATORS, Opened};
-use crate::outside::dice;
+use crate::platform::random;
 use crate::realm::command::NewUser;
 use crate::settings::Settings;
 
@@ -40,7 +40,7 @@ pub(super) fn administrator(settings: &Settings, opened: &Opened) -> Result<Opti
         // The operator chose it for a gateway that is not there yet: he is told, not locked out.
         tracing::warn!(%broken, "TOLLGATE_ADMIN_PASSWORD");
     }
-    let drawn = given.is_none().then(|| Password::new(dice::session_token().expose()));
+    let drawn = given.is_none().then(|| Password::new(random::session_token().expose()));
     let given = given.map(Password::new);
     let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
     let credential = Some(offline::hash(settings, chosen)?.into());

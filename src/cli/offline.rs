@@ -7,8 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Password, UserName};
 
 use crate::opening::{self, Opened};
-use crate::outside::clock::Clock;
 use crate::outside::passwords::Passwords;
+use crate::platform::clock::Clock;
 use crate::realm::{Command, Outcome, Refusal};
 use crate::settings::{Engine, Settings};
 use crate::store::Store;

@@ -5,7 +5,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Arguments;
-use crate::documents::dashboard;
+use crate::platform::grafana;
 
 /// For which shell.
 #[derive(Args)]
@@ -27,6 +27,6 @@ impl Completions {
 }
 
 pub(super) fn print_dashboard() -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(&dashboard::document())?);
+    println!("{}", serde_json::to_string_pretty(&grafana::document())?);
     Ok(())
 }

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::reach::Far;
 use crate::net::relay::{Passed, relay};
-use crate::outside::clock::{Stopwatch, stopwatch};
+use crate::platform::clock::{Stopwatch, stopwatch};
 use crate::record::{Direction, Transcript, har};
 
 /// Write a message script of what passes between a client and a gateway, or of a browser's

@@ -3,9 +3,9 @@
 use anyhow::{Context, Result};
 use sd_notify::NotifyState;
 
-use crate::counts;
 use crate::net::tls::{self, Identity};
 use crate::node::Node;
+use crate::platform::metrics;
 use crate::settings::{Settings, SettingsError};
 
 /// Reads everything again; the gateway goes on with what it has if anything is wrong.
@@ -17,11 +17,11 @@ pub(super) async fn run(
     let began = NotifyState::monotonic_usec_now().ok();
     supervisor(&[NotifyState::Reloading].into_iter().chain(began).collect::<Vec<_>>());
     match attempt(read, node, identity).await {
-        Ok(()) => counts::reloaded("done"),
+        Ok(()) => metrics::reloaded("done"),
         Err(error) => {
             let error = format!("{error:#}");
             tracing::error!(error, "the configuration stays as it was");
-            counts::reloaded("refused");
+            metrics::reloaded("refused");
         }
     }
     supervisor(&[NotifyState::Ready]);

@@ -15,8 +15,8 @@ use protocol::script;
 use tokio::sync::watch;
 
 use super::reach::Far;
-use crate::outside::clock::Clock;
-use crate::outside::descriptors;
+use crate::platform::clock::Clock;
+use crate::platform::file_descriptors;
 use crate::replay::report::{Occasion, Played, Results};
 use crate::replay::rest::Rest;
 use crate::replay::threshold::Threshold;
@@ -107,7 +107,7 @@ impl Replay {
             return Ok(());
         }
         read.iter().try_for_each(Read::complete)?;
-        let room = descriptors::room();
+        let room = file_descriptors::room();
         if self.clients > room {
             bail!("{} clients need more descriptors than ulimit -n allows ({room})", self.clients);
         }

@@ -19,10 +19,11 @@ use crate::net::tls::Identity;
 use crate::net::{listener, management};
 use crate::node::Node;
 use crate::opening::{self, Opened};
-use crate::outside::clock::Clock;
+use crate::platform::clock::Clock;
+use crate::platform::metrics;
 use crate::router::Router;
 use crate::settings::{Settings, SettingsError};
-use crate::{counts, upkeep};
+use crate::upkeep;
 
 /// How to start.
 #[derive(Args)]
@@ -62,9 +63,9 @@ impl Serve {
         let tls = settings.server.tls.is_on().then(|| Identity::open(&settings.server.tls));
         let tls = tls.transpose()?.map(Arc::new);
         faults_to_log();
-        let metrics = PrometheusBuilder::new().set_buckets(counts::BUCKETS)?;
+        let metrics = PrometheusBuilder::new().set_buckets(crate::platform::histogram::BUCKETS)?;
         let metrics = metrics.install_recorder().context("metrics")?;
-        counts::describe();
+        metrics::describe();
         let clock = Clock::system();
         let opened = opening::open(&settings, &self.data_dir, clock.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use protocol::{Password, ProfileName, UserName};
 
 use super::{Config, offline};
-use crate::outside::dice;
+use crate::platform::random;
 use crate::realm::Command;
 use crate::realm::command::{NewUser, SetCredential};
 
@@ -80,7 +80,7 @@ impl Add {
         let profiles = profiles.collect::<Result<Vec<_>, _>>()?;
         let given = password(self.password_stdin)?;
         given.as_ref().map(|given| offline::judge(&settings, &name, given)).transpose()?;
-        let drawn = given.is_none().then(|| Password::new(dice::session_token().expose()));
+        let drawn = given.is_none().then(|| Password::new(random::session_token().expose()));
         let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
         let credential = Some(offline::hash(&settings, chosen)?.into());
         let new = NewUser { credential, profiles, ..NewUser::named(name) };

@@ -8,7 +8,7 @@ use protocol::{Nack, Password, UserName};
 use super::directory;
 use crate::call::Call;
 use crate::outside::passwords::{Checked, Stored};
-use crate::outside::source::Source;
+use crate::platform::client_network::Source;
 use crate::realm::command::{Fingerprint, Peer, Verdict};
 use crate::realm::users::User;
 use crate::realm::{Realm, Refusal};

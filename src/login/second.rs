@@ -4,7 +4,8 @@
 use protocol::{MfaCode, Nack, RefreshToken, UserName};
 
 use crate::call::Call;
-use crate::outside::{dice, totp};
+use crate::outside::totp;
+use crate::platform::random;
 use crate::realm::command::{Enroller, Fingerprint, Given, Second};
 use crate::realm::second_factor::Demand;
 use crate::realm::sessions::TokenHash;
@@ -21,7 +22,10 @@ pub struct SecondTokens {
 impl SecondTokens {
     /// New ones.
     pub fn draw() -> Self {
-        Self { half: dice::refresh_token(), active: MfaCode::new(dice::refresh_token().expose()) }
+        Self {
+            half: random::refresh_token(),
+            active: MfaCode::new(random::refresh_token().expose()),
+        }
     }
 
     /// The same for a login that is half done already, by the token that it has.
@@ -32,7 +36,7 @@ impl SecondTokens {
     /// The second factor as the log may know it. A connector gets no half login: it repeats the
     /// whole one.
     pub fn second(&self, given: Option<Given>, connector: bool) -> Second {
-        let hash = |text: &str| TokenHash(dice::token_hash(text));
+        let hash = |text: &str| TokenHash(random::token_hash(text));
         Second {
             given,
             half: (!connector).then(|| hash(self.half.expose())),
@@ -67,7 +71,7 @@ pub fn given(call: &Call, user: Option<UserNo>, code: Option<&MfaCode>) -> Optio
     let is_code = settings.security.mfa.qr_code.as_ref().is_some_and(|it| it.codes().is_code(text));
     if !is_code {
         let plain = totp::plain_recovery_code(text);
-        let hash = dice::token_hash(plain.as_deref().unwrap_or(text));
+        let hash = random::token_hash(plain.as_deref().unwrap_or(text));
         return Some(Given::Code(TokenHash(hash)));
     }
     let checked = user.and_then(|user| checked(call, user, text, Of::Confirmed));
@@ -141,7 +145,7 @@ pub fn enroller(
     let whom = |user: &User| Whom { name: user.name.clone(), no: user.no };
     if let Some(token) = token {
         call.admit()?;
-        let hash = TokenHash(dice::token_hash(token.expose()));
+        let hash = TokenHash(random::token_hash(token.expose()));
         let user = call.read(|realm| realm.user_by_half(&hash).map(whom));
         let user = user.filter(|user| name.is_none_or(|name| *name == user.name));
         let Some(user) = user else {

@@ -2,7 +2,8 @@
 
 use protocol::{RefreshToken, SessionToken, UserName};
 
-use crate::outside::{dice, seal};
+use crate::outside::seal;
+use crate::platform::random;
 use crate::realm::command::Pair;
 use crate::realm::sessions::{SessionId, TokenHash};
 
@@ -20,9 +21,9 @@ impl Tokens {
     /// A new pair.
     pub fn draw() -> Self {
         Self {
-            id: SessionId(dice::session_id()),
-            session: dice::session_token(),
-            refresh: dice::refresh_token(),
+            id: SessionId(random::session_id()),
+            session: random::session_token(),
+            refresh: random::refresh_token(),
         }
     }
 
@@ -30,8 +31,8 @@ impl Tokens {
     pub fn pair(&self) -> Pair {
         Pair {
             id: self.id,
-            token: TokenHash(dice::token_hash(self.session.expose())),
-            refresh: TokenHash(dice::token_hash(self.refresh.expose())),
+            token: TokenHash(random::token_hash(self.session.expose())),
+            refresh: TokenHash(random::token_hash(self.refresh.expose())),
         }
     }
 

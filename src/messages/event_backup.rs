@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Access, Message};
 use crate::backup::NoStep;
 use crate::call::Call;
-use crate::outside::dice;
+use crate::platform::random;
 use crate::realm::Command;
 use crate::realm::command::{Noted, StoredRow};
 
@@ -57,7 +57,7 @@ impl Message for Backup {
         let id = match self.backup_id {
             Some(text) => u128::from_str_radix(&text, 16).map_err(|_| unknown())?,
             None => {
-                let id = dice::entry_id();
+                let id = random::entry_id();
                 replica.backups.begin(id, owner, call.now).map_err(refusal)?;
                 audit(call).await?;
                 id

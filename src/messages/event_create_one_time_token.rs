@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
 use crate::call::Call;
-use crate::outside::dice;
+use crate::platform::random;
 use crate::realm::sessions::TokenHash;
 use crate::realm::{Command, Outcome};
 use crate::refusal;
@@ -41,8 +41,8 @@ impl Message for CreateOneTimeToken {
     type Ack = Ack;
 
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        let token: SessionToken = dice::session_token();
-        let hash = TokenHash(dice::token_hash(token.expose()));
+        let token: SessionToken = random::session_token();
+        let hash = TokenHash(random::token_hash(token.expose()));
         let life_time_secs = call.read(|realm| realm.lives().one_time_ms) / 1_000;
         match call.submit(Command::CreateOneTime(call.by()?, hash)).await? {
             Outcome::Done => {

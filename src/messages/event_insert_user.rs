@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
-use crate::outside::dice;
+use crate::platform::random;
 use crate::realm::Command;
 use crate::strength;
 use crate::user_event::{self, Done, First, UserBody};
@@ -39,7 +39,7 @@ impl Message for InsertUser {
             First::None => (None, None),
             First::Lasting(password) | First::OneTime(password) => (Some(password), None),
             First::Drawn => {
-                let drawn = dice::one_time_password();
+                let drawn = random::one_time_password();
                 (Some(Password::new(drawn.as_str())), Some(drawn))
             }
         };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::login::{self, LoginAck, SecondTokens, Tokens};
-use crate::outside::dice;
+use crate::platform::random;
 use crate::realm::command::{FinishLogin, Login, Refresh};
 use crate::realm::sessions::TokenHash;
 use crate::realm::{Command, Outcome, Refusal, SessionNo, UserNo};
@@ -83,7 +83,7 @@ impl LoginAuth {
 
     /// A token renews a session, wakes one that sleeps, or finishes a login that is half done.
     async fn by_token(&self, call: &Call, presented: &RefreshToken) -> Result<LoginAck, Nack> {
-        let hash = TokenHash(dice::token_hash(presented.expose()));
+        let hash = TokenHash(random::token_hash(presented.expose()));
         for _ in 0..TRIES {
             let half = call.read(|realm| realm.user_by_half(&hash).map(|user| user.no));
             let done = match half {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Access, Message};
 use crate::call::Call;
 use crate::login::{self, Of};
-use crate::outside::{dice, totp};
+use crate::outside::totp;
+use crate::platform::random;
 use crate::realm::command::ConfirmSecret;
 use crate::realm::sessions::TokenHash;
 use crate::realm::{Command, Outcome, Refusal};
@@ -60,7 +61,7 @@ impl Message for MfaConfirmSecret {
         let recovery: Vec<_> = (0..RECOVERY_CODES).map(|_| totp::recovery_code()).collect();
         let hash = |code: &String| {
             let plain = totp::plain_recovery_code(code).unwrap_or_default();
-            TokenHash(dice::token_hash(&plain))
+            TokenHash(random::token_hash(&plain))
         };
         for _ in 0..TRIES {
             let checked = login::checked(call, whom.no, self.mfa_code.expose().trim(), Of::Pending);

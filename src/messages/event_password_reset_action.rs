@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
 use crate::call::Call;
-use crate::outside::dice;
 use crate::outside::passwords::New;
+use crate::platform::random;
 use crate::realm::command::ResetByToken;
 use crate::realm::sessions::TokenHash;
 use crate::realm::{Command, Outcome, Refusal};
@@ -46,7 +46,7 @@ impl Message for PasswordResetAction {
         call.admit()?;
         call.about(&self.user_name);
         strength::bound(&self.new_password)?;
-        let token = TokenHash(dice::token_hash(self.reset_token.expose()));
+        let token = TokenHash(random::token_hash(self.reset_token.expose()));
         let known = call.read(|realm| {
             let user = realm.user_by_reset(call.now, &self.user_name, &token)?;
             Some((user.name.clone(), realm.remembered(user)))

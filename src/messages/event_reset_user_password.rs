@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
-use crate::outside::dice;
+use crate::platform::random;
 use crate::realm::Command;
 use crate::realm::command::ResetPassword;
 use crate::settings::ResetMode;
@@ -58,7 +58,7 @@ impl Message for ResetUserPassword {
             tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
             return Ok(done);
         }
-        let drawn = dice::one_time_password();
+        let drawn = random::one_time_password();
         let password = Password::new(drawn.as_str());
         let hash = call.node.passwords.hash(call.caller.address, password).await;
         let hash = hash.map_err(|busy| call.busy(busy))?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
 use crate::call::{Call, no_session};
-use crate::outside::dice;
+use crate::platform::random;
 use crate::realm::command::{By, SpendOneTime};
 use crate::realm::sessions::TokenHash;
 use crate::realm::{Command, Outcome, Refusal};
@@ -59,7 +59,7 @@ impl Message for VerifyOneTimeToken {
             }
             Ok(Ack::of(None))
         };
-        let token = TokenHash(dice::token_hash(self.token.expose()));
+        let token = TokenHash(random::token_hash(self.token.expose()));
         if !call.read(|realm| realm.one_time_is_good(call.now, &token)) {
             return over();
         }

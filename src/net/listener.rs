@@ -12,7 +12,7 @@ use super::http;
 use super::stream::Stream;
 use super::tls::Identity;
 use crate::connections::NoPlace;
-use crate::counts;
+use crate::platform::metrics;
 use crate::router::Router;
 
 /// Connections that wait to be accepted.
@@ -77,7 +77,7 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, rou
         Ok(place) => place,
         Err(why) => {
             tracing::debug!(address = %peer.ip(), ?why, "too many connections");
-            counts::turned_away();
+            metrics::turned_away();
             // A word for whoever listens; nobody waits for it to be heard.
             let word = if why == NoPlace::Full { FULL } else { TOO_MANY };
             let _ = tls.is_none().then(|| stream.try_write(word));

@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use super::http::{HEAD_BYTES, HEAD_WAIT, plain};
-use crate::counts;
 use crate::node::Node;
+use crate::platform::metrics;
 
 /// Requests served at once.
 const AT_ONCE: usize = 16;
@@ -72,9 +72,9 @@ fn answer(
     }
     match request.uri().path() {
         "/metrics" => {
-            metrics::gauge!("tollgate_sessions").set(node.replica.presences.len() as f64);
+            ::metrics::gauge!("tollgate_sessions").set(node.replica.presences.len() as f64);
             let mut all = recorded.render();
-            counts::write_served(&mut all);
+            metrics::write_served(&mut all);
             plain(StatusCode::OK, all)
         }
         "/health/live" => plain(StatusCode::OK, "live\n"),

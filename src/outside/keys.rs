@@ -15,7 +15,7 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::dice;
+use crate::platform::random;
 
 const INFO: &[u8] = b"tollgate second factors 1";
 const ID_LENGTH: usize = 4;
@@ -74,7 +74,7 @@ impl Keyring {
         let mut earlier: Vec<_> = earlier.iter().map(|text| Key::of(text.as_bytes())).collect();
         let current = match (current, of_file) {
             ("", Some(key)) => key,
-            ("", None) => Key::of(&dice::bytes::<32>()),
+            ("", None) => Key::of(&random::bytes::<32>()),
             (text, of_file) => {
                 // What was sealed before a key was configured can still be opened.
                 earlier.extend(of_file);
@@ -86,7 +86,7 @@ impl Keyring {
 
     /// Seals a secret for a user, by his name (case does not count) and number.
     pub fn seal(&self, name: &str, number: u32, secret: &[u8]) -> Arc<str> {
-        let nonce = dice::bytes::<NONCE_LENGTH>();
+        let nonce = random::bytes::<NONCE_LENGTH>();
         let bound = self.bound_to(name, number);
         let payload = Payload { msg: secret, aad: &bound };
         // Only beyond 256 GiB is there nothing to seal; what is empty opens for nobody.
@@ -140,7 +140,7 @@ impl Key {
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(mut file) => {
                 let drawn: Zeroizing<String> = Zeroizing::new(
-                    dice::bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect(),
+                    random::bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect(),
                 );
                 file.write_all(format!("{}\n", *drawn).as_bytes()).map_err(broken)?;
                 // Before the first secret is sealed with it, it is on the disk, and so is its name.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use metrics::histogram;
 use tokio::sync::Semaphore;
 
-use super::clock::{Clock, stopwatch};
+use crate::platform::clock::{Clock, stopwatch};
 use breaker::Breaker;
 
 /// One server.

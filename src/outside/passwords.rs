@@ -244,7 +244,7 @@ impl Pepper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outside::clock::stopwatch;
+    use crate::platform::clock::stopwatch;
 
     const CHEAP: Cost = Cost { log_n: 4, r: 8, p: 1 };
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

@@ -7,7 +7,7 @@ use protocol::names::RefreshToken;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::dice;
+use crate::platform::random;
 
 const INFO: &[u8] = b"tollgate refresh grace 1";
 const NONCE_LENGTH: usize = 12;
@@ -15,7 +15,7 @@ const NONCE_LENGTH: usize = 12;
 /// Seals `plain` for whoever holds `old_refresh` and names `user` (case does not count). The nonce
 /// stands in front, so that the same pair may be sealed more than once.
 pub fn seal(old_refresh: &RefreshToken, user: &str, plain: &[u8]) -> Vec<u8> {
-    let nonce = dice::bytes::<NONCE_LENGTH>();
+    let nonce = random::bytes::<NONCE_LENGTH>();
     let user = user.to_ascii_lowercase();
     let payload = Payload { msg: plain, aad: user.as_bytes() };
     let sealed = cipher(old_refresh).and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
@@ -46,16 +46,16 @@ mod tests {
 
     #[test]
     fn the_old_token_opens_the_seal_for_its_user() {
-        let old = dice::refresh_token();
+        let old = random::refresh_token();
         let sealed = seal(&old, "JaneDee", PAIR);
         assert_eq!(open(&old, "janedee", &sealed).as_deref(), Some(PAIR));
         assert_eq!(open(&old, "johndee", &sealed), None);
-        assert_eq!(open(&dice::refresh_token(), "janedee", &sealed), None);
+        assert_eq!(open(&random::refresh_token(), "janedee", &sealed), None);
     }
 
     #[test]
     fn every_changed_byte_is_noticed() {
-        let old = dice::refresh_token();
+        let old = random::refresh_token();
         let sealed = seal(&old, "jane", PAIR);
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_same_pair_is_sealed_differently_each_time() {
-        let old = dice::refresh_token();
+        let old = random::refresh_token();
         assert_ne!(seal(&old, "jane", PAIR), seal(&old, "jane", PAIR));
     }
 }

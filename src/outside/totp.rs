@@ -6,8 +6,8 @@ use qrcodegen::{QrCode, QrCodeEcc};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
-use super::clock::Clock;
-use super::dice;
+use crate::platform::clock::Clock;
+use crate::platform::random;
 
 /// What codes are made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Unshown(String);
 impl Codes {
     /// A new secret, as long as the output of the hash function (RFC 4226, R6; RFC 6238, 5.1).
     pub fn draw(&self) -> Zeroizing<Vec<u8>> {
-        let drawn = Zeroizing::new(dice::bytes::<64>());
+        let drawn = Zeroizing::new(random::bytes::<64>());
         let length = match self.hash {
             Hash::Sha1 => 20,
             Hash::Sha256 => 32,
@@ -152,7 +152,7 @@ const LENGTH: usize = 16;
 
 /// A recovery code, in groups of four.
 pub fn recovery_code() -> String {
-    let drawn = Zeroizing::new(dice::bytes::<LENGTH>());
+    let drawn = Zeroizing::new(random::bytes::<LENGTH>());
     let signs = drawn.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
     let signs: Vec<_> = signs.collect();
     signs.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")

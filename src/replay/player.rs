@@ -16,7 +16,7 @@ use super::line::Line;
 use super::tally::Scribe;
 use super::transport::{Talk, Transport};
 use super::values::Values;
-use crate::outside::dice;
+use crate::platform::random;
 
 /// How a script is played.
 #[derive(Debug, Clone)]
@@ -149,7 +149,7 @@ impl<'a, T: Transport> Player<'a, T> {
         let pace = self.stage.manner.pace;
         if pace > 0.0 {
             let spread = u64::try_from((most - least).as_millis()).unwrap_or(u64::MAX);
-            let time = least + Duration::from_millis(dice::spread(spread));
+            let time = least + Duration::from_millis(random::spread(spread));
             self.rest(time.div_f64(pace)).await;
         }
     }
@@ -197,7 +197,7 @@ impl<'a, T: Transport> Player<'a, T> {
 
     async fn choose(&mut self, choices: &[(u32, Vec<Step>)]) -> Result<(), Stop> {
         let all: u64 = choices.iter().map(|(weight, _)| u64::from(*weight)).sum();
-        let mut drawn = dice::spread(all.saturating_sub(1));
+        let mut drawn = random::spread(all.saturating_sub(1));
         for (weight, steps) in choices {
             match drawn.checked_sub(u64::from(*weight)) {
                 Some(rest) => drawn = rest,

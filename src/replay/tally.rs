@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
 use super::difference::Differences;
-use crate::outside::clock::{Stopwatch, stopwatch};
+use crate::platform::clock::{Stopwatch, stopwatch};
 
 /// Clients share this many shards.
 const SHARDS: usize = 8;

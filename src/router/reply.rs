@@ -6,7 +6,7 @@ use protocol::NackCode;
 
 use crate::call::Effect;
 use crate::messages::Handler;
-use crate::outside::dice;
+use crate::platform::random;
 use crate::presence::Presence;
 
 /// What goes back: a frame, and what it does to the connection.
@@ -36,7 +36,7 @@ pub enum Looked {
 #[derive(Default)]
 pub struct KnownToken {
     /// The token lies here, not elsewhere in memory: every heartbeat compares it.
-    token: [u8; dice::TOKEN_LENGTH],
+    token: [u8; random::TOKEN_LENGTH],
     /// None is known before the first.
     epoch: Option<u32>,
 }
@@ -44,7 +44,7 @@ pub struct KnownToken {
 impl KnownToken {
     /// Whether this is the token, and still that of the session.
     pub(super) fn is(&self, token: &str, epoch: u32) -> bool {
-        self.epoch == Some(epoch) && dice::same(&self.token, token.as_bytes())
+        self.epoch == Some(epoch) && random::same(&self.token, token.as_bytes())
     }
 
     /// Remembers a token; one of another length is looked up every time.

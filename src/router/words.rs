@@ -2,7 +2,7 @@
 
 use protocol::{Nack, NackCode};
 
-use crate::outside::dice;
+use crate::platform::random;
 
 /// No message has this name.
 pub(super) fn unknown(message_type: &str) -> Nack {
@@ -15,7 +15,7 @@ pub(super) fn unknown(message_type: &str) -> Nack {
 
 /// A fault of ours: the log and the client share a reference, and nothing else.
 pub(super) fn internal(message_type: &'static str) -> Nack {
-    let reference = dice::reference();
+    let reference = random::reference();
     tracing::error!(
         message_type,
         reference,

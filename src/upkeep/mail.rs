@@ -11,8 +11,8 @@ use protocol::Password;
 use tokio::task::JoinSet;
 
 use crate::node::Node;
-use crate::outside::dice;
 use crate::outside::mail::{Letter, MailError, domain};
+use crate::platform::random;
 use crate::realm::command::{Drawn, Posted};
 use crate::realm::outbox::{Mail, MailKind};
 use crate::realm::sessions::TokenHash;
@@ -132,8 +132,8 @@ async fn draw(node: &Node, mail: &Mail, drawn: Drawn) -> Result<(), Unsent> {
 
 /// A token, and what the log may know of it.
 fn token() -> (String, Drawn) {
-    let token = dice::refresh_token().expose().to_owned();
-    let hash = TokenHash(dice::token_hash(&token));
+    let token = random::refresh_token().expose().to_owned();
+    let hash = TokenHash(random::token_hash(&token));
     (token, Drawn::Token(hash))
 }
 
@@ -184,7 +184,7 @@ async fn reset_link(
 
 /// The password that an administrator's reset leaves.
 async fn one_time_password(node: &Node, mail: &Mail) -> Result<Words, Unsent> {
-    let drawn = dice::one_time_password();
+    let drawn = random::one_time_password();
     let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let hash = node.passwords.hash(own, Password::new(drawn.as_str())).await;
     let hash = hash.map_err(|_| Unsent::Failed("too many logins at once".to_owned()))?;

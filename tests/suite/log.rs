@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tollgate::log::memory::MemoryLog;
 use tollgate::log::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed};
 use tollgate::opening::{self, OpenError, Opened};
-use tollgate::outside::clock::Clock;
+use tollgate::platform::clock::Clock;
 use tollgate::realm::command::NewUser;
 use tollgate::realm::{Command, EntryId, Millis, Outcome, Realm, Refusal, SEEN_MS};
 use tollgate::replica::Replica;

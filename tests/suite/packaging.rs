@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tollgate::counts::METRICS;
+use tollgate::platform::metrics::METRICS;
 
 use crate::crash::ledger::run;
 use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};

@@ -17,7 +17,7 @@ use tollgate::link::CloseReason;
 use tollgate::net::client::ClientError;
 use tollgate::node::Node;
 use tollgate::opening::{self, Opened};
-use tollgate::outside::clock::Clock;
+use tollgate::platform::clock::Clock;
 use tollgate::replay::report::{Occasion, Results, table};
 use tollgate::replay::transport::{Came, Talk, Transport};
 use tollgate::replay::values::Values;

@@ -3,7 +3,7 @@
 
 use parking_lot::Mutex;
 
-use crate::outside::clock::{Stopwatch, stopwatch};
+use crate::platform::clock::{Stopwatch, stopwatch};
 use crate::store::space::Space;
 
 /// A commit that takes longer is told as trouble.

@@ -1,8 +1,8 @@
 //! Messages of one kind that were answered in one turn: their time is taken and counted together.
 
-use crate::counts;
 use crate::messages::{Handler, TABLE};
-use crate::outside::clock::{Stopwatch, stopwatch};
+use crate::platform::clock::{Stopwatch, stopwatch};
+use crate::platform::metrics;
 
 /// Messages that are not counted yet.
 pub(super) struct Batch {
@@ -34,7 +34,7 @@ impl Batch {
     /// Counts them.
     pub(super) fn count(&mut self) {
         if self.count > 0 {
-            counts::served(self.row, self.count, self.watch.elapsed_secs());
+            metrics::served(self.row, self.count, self.watch.elapsed_secs());
             self.count = 0;
         }
     }

@@ -4,9 +4,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::Pump;
-use crate::counts;
 use crate::link::CloseReason;
-use crate::outside::dice;
+use crate::platform::metrics;
+use crate::platform::random;
 use crate::settings::ShutdownClose;
 
 /// A peer gets this long to take the last words.
@@ -19,7 +19,7 @@ impl Pump {
     pub(super) async fn end(&mut self, reason: CloseReason) {
         let node = self.router.node().clone();
         let (word, code, _) = reason.row();
-        counts::closed(word);
+        metrics::closed(word);
         let silent = reason == CloseReason::Gone
             || (reason == CloseReason::Shutdown
                 && node.settings().server.shutdown_close == ShutdownClose::Drop);
@@ -33,7 +33,7 @@ impl Pump {
         }
         let _ = self.end_subscriptions(None);
         if !silent {
-            let body = reason.details(dice::spread(SPREAD_MS));
+            let body = reason.details(random::spread(SPREAD_MS));
             let _ = self.socket.text(&protocol::envelope::encode("SESSION_ENDED", None, &body));
             let _ = tokio::time::timeout(LAST_WORDS, self.socket.close(code, word)).await;
         }

@@ -7,7 +7,7 @@ use scrypt::password_hash::phc::ParamsString;
 use scrypt::phc::{ALG_ID, Output, PasswordHash, Salt};
 use scrypt::{Params, Scrypt};
 
-use crate::outside::dice;
+use crate::platform::random;
 
 const LOG_N_MAX: u8 = 22;
 const MEMORY_MAX: u64 = 1 << 30;
@@ -80,7 +80,7 @@ impl Cost {
 
 /// Hashes `input` with a salt of its own.
 pub(super) fn make(cost: Cost, input: &[u8]) -> String {
-    let (salt, mut output) = (dice::bytes::<16>(), [0; 32]);
+    let (salt, mut output) = (random::bytes::<16>(), [0; 32]);
     let done = scrypt::scrypt(input, &salt, &cost.params(), &mut output);
     // These lengths are right, so nothing fails; if it did, an empty string matches no password.
     done.ok().and_then(|()| encode(cost, &salt, &output)).unwrap_or_default()
@@ -88,7 +88,7 @@ pub(super) fn make(cost: Cost, input: &[u8]) -> String {
 
 /// A PHC string that takes the work of any other and that nobody's password matches.
 pub(super) fn dummy(cost: Cost) -> String {
-    encode(cost, &dice::bytes::<16>(), &dice::bytes::<32>()).unwrap_or_default()
+    encode(cost, &random::bytes::<16>(), &random::bytes::<32>()).unwrap_or_default()
 }
 
 /// Compares in constant time; none: this is no PHC string of scrypt within the bounds.

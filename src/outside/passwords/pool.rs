@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 
 use super::Busy;
 use super::queue::{Queue, Waiting};
-use crate::outside::clock::{Stopwatch, stopwatch};
-use crate::outside::dice;
-use crate::outside::source::Source;
+use crate::platform::client_network::Source;
+use crate::platform::clock::{Stopwatch, stopwatch};
+use crate::platform::random;
 
 /// The refused come back after a moment at the earliest, and after a minute at the latest.
 const RETRY_MIN_MS: u64 = 1_000;
@@ -208,7 +208,7 @@ fn gauge(queue: &Queue<Work>) {
 /// Refused clients must not come back together.
 fn busy(over_secs: f64) -> Busy {
     let least_ms = ((over_secs * 1_000.0) as u64).clamp(RETRY_MIN_MS, RETRY_MAX_MS);
-    Busy { retry_after_ms: least_ms + dice::spread(least_ms) }
+    Busy { retry_after_ms: least_ms + random::spread(least_ms) }
 }
 
 /// Heartbeats go first. Only on Linux does a thread have a priority of its own; where it may not be

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::outside::source::Source;
+use crate::platform::client_network::Source;
 
 /// A job and its place.
 #[derive(Debug)]

@@ -8,15 +8,15 @@ use tollgate::log::memory::MemoryLog;
 use tollgate::messages::{Access, Handler, Serve, TABLE};
 use tollgate::net::listener;
 use tollgate::node::{self, Node};
-use tollgate::outside::clock::Clock;
 use tollgate::outside::passwords::Passwords;
+use tollgate::platform::clock::Clock;
+use tollgate::platform::histogram::Timings;
 use tollgate::realm::Realm;
 use tollgate::realm::command::{Command, Found, NewUser};
 use tollgate::realm::rights::ADMINISTRATION;
 use tollgate::replica::Replica;
 use tollgate::router::Router;
 use tollgate::settings::Settings;
-use tollgate::timings::Timings;
 
 use crate::gateway::{Client, PASSWORD, QUICK};
 

@@ -4,7 +4,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use protocol::NackCode;
 
 use crate::messages::{self, Handler};
-pub use crate::timings::BUCKETS;
+pub use crate::platform::histogram::BUCKETS;
 
 /// How a metric is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
