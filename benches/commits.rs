@@ -13,8 +13,10 @@ use parking_lot::Mutex;
 use protocol::UserName;
 use tollgate::opening;
 use tollgate::platform::clock::{Clock, stopwatch};
-use tollgate::realm::command::{Amendment, By, NewUser, UserWanted};
-use tollgate::realm::{Command, Outcome};
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{By, NewUser};
+use tollgate::realm::command::record_payloads::{Amendment, UserWanted};
+use tollgate::realm::outcome::Outcome;
 use tollgate::settings::Settings;
 
 /// As in the gateway.

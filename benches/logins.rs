@@ -17,8 +17,8 @@ use tollgate::node::Node;
 use tollgate::opening;
 use tollgate::outside::passwords::{self, Passwords};
 use tollgate::platform::clock::{Clock, stopwatch};
-use tollgate::realm::Command;
-use tollgate::realm::command::NewUser;
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::NewUser;
 use tollgate::router::{KnownToken, Router};
 use tollgate::settings::Settings;
 

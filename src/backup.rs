@@ -9,9 +9,11 @@ use std::collections::BTreeSet;
 use parking_lot::Mutex;
 
 use crate::log::Seq;
-use crate::realm::command::StoredRow;
+use crate::realm::command::commands::StoredRow;
+use crate::realm::model::ids::SessionNo;
 use crate::realm::row::Key;
-use crate::realm::{Change, Millis, Realm, Row, SessionNo};
+use crate::realm::row::{Change, Row};
+use crate::realm::state::{Millis, Realm};
 use crate::snapshot::Sum;
 
 /// Rows of one step, at most: commands wait while it looks at them.
@@ -212,7 +214,7 @@ const KEY_BYTES: usize = 40;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::{ProfileNo, UserNo};
+    use crate::realm::model::ids::{ProfileNo, UserNo};
 
     const OWNER: SessionNo = SessionNo(1);
 

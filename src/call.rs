@@ -11,8 +11,11 @@ use crate::feed::Outbox;
 use crate::node::Node;
 use crate::outside::passwords::Busy;
 use crate::presence::Presence;
-use crate::realm::command::By;
-use crate::realm::{Command, Millis, Origin, Outcome, Realm, SessionNo};
+use crate::realm::command::commands::By;
+use crate::realm::command::commands::{Command, Origin};
+use crate::realm::model::ids::SessionNo;
+use crate::realm::outcome::Outcome;
+use crate::realm::state::{Millis, Realm};
 use crate::replica::SubmitError;
 
 /// Who sent a message, as the transport knows it.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::details;
-use crate::realm::connectors::Lives;
+use crate::realm::rules::token_lifetimes::Lives;
 
 /// The life times of tokens, in seconds.
 #[derive(Serialize, JsonSchema)]

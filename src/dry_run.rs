@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::call::Call;
-use crate::realm::fields::FieldChange;
-use crate::realm::{Command, Outcome};
+use crate::realm::audit::field_changes::FieldChange;
+use crate::realm::command::commands::Command;
+use crate::realm::outcome::Outcome;
 use crate::refusal;
 
 /// DETAILS of the ack of a dry run.

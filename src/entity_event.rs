@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::call::Call;
 use crate::dry_run::{self, WouldChange};
-use crate::realm::{Command, Outcome};
+use crate::realm::command::commands::Command;
+use crate::realm::outcome::Outcome;
 use crate::refusal;
 
 /// What was done, or with VALIDATE what would be.

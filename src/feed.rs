@@ -25,7 +25,10 @@ pub use source::Source;
 pub use wish::{Services, Wish};
 
 use crate::log::Seq;
-use crate::realm::{Audited, Change, Realm, SessionNo};
+use crate::realm::audit::events::Audited;
+use crate::realm::model::ids::SessionNo;
+use crate::realm::row::Change;
+use crate::realm::state::Realm;
 use crate::store::trail::AuditNo;
 use history::History;
 use index::{Index, Place};

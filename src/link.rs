@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::realm::{EndReason, Millis};
+use crate::realm::outcome::EndReason;
+use crate::realm::state::Millis;
 
 /// The limits of a connection.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::realm::{Command, EntryId, Millis, Origin};
+use crate::realm::command::commands::{Command, Origin};
+use crate::realm::state::{EntryId, Millis};
 
 /// The place of an entry: 1, 2, 3, …
 pub type Seq = u64;

@@ -62,7 +62,7 @@ use crate::details;
 use crate::node::Node;
 use crate::platform::histogram::Timings;
 use crate::presence::Presence;
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 
 /// Who may send a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

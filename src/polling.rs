@@ -8,7 +8,8 @@ use dashmap::DashMap;
 
 use crate::feed::{Feed, Outbox};
 use crate::presence::Presence;
-use crate::realm::{Millis, SessionNo};
+use crate::realm::model::ids::SessionNo;
+use crate::realm::state::Millis;
 
 /// One subscription that is polled.
 pub struct Poll {

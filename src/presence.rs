@@ -9,9 +9,11 @@ use parking_lot::Mutex;
 use protocol::UserName;
 
 use crate::feed::{Notice, Outbox, Quota};
-use crate::realm::command::Touched;
-use crate::realm::sessions::Session;
-use crate::realm::{EndReason, Millis, SessionNo, UserNo};
+use crate::realm::command::commands::Touched;
+use crate::realm::model::ids::{SessionNo, UserNo};
+use crate::realm::outcome::EndReason;
+use crate::realm::rules::sessions::Session;
+use crate::realm::state::Millis;
 
 /// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
 /// comes first and lies together: among many sessions each line of the cache is fetched anew.

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::call::Call;
 use crate::entity_event::{self, Ack};
-use crate::realm::command::ProfileWanted;
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::ProfileWanted;
+use crate::realm::outcome::Outcome;
 use crate::realm::outcome::ProfileDone;
-use crate::realm::profiles::ProfileStatus;
-use crate::realm::{Command, Outcome};
+use crate::realm::rules::profiles::ProfileStatus;
 use crate::record_ref::{self, RightRef, UserRef};
 
 /// A profile as it should look (PROTOCOL §7). A list that is present is the whole wanted state; a

@@ -4,7 +4,7 @@ use protocol::{ProfileName, RightCode, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::realm::command::Wanted;
+use crate::realm::command::record_payloads::Wanted;
 
 /// A code, or an object with ID, CODE or both.
 #[derive(Deserialize, JsonSchema)]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::call::Call;
 use crate::feed::Source;
-use crate::realm::Realm;
+use crate::realm::state::Realm;
 
 /// The record, or nothing: what one may not see does not exist.
 #[derive(Serialize, JsonSchema)]

@@ -4,8 +4,9 @@ use protocol::{Nack, NackCode};
 use serde_json::{Value, json};
 
 use crate::node::Node;
-use crate::realm::second_factor::Demand;
-use crate::realm::{MfaReason, Millis, Refusal};
+use crate::realm::outcome::{MfaReason, Refusal};
+use crate::realm::rules::second_factor::Demand;
+use crate::realm::state::Millis;
 use crate::settings::LoginErrors;
 
 /// The NACK for a refusal.

@@ -16,9 +16,11 @@ use crate::log::{AppendError, Entry, Followed, Log, Seq};
 use crate::platform::clock::{Clock, stopwatch};
 use crate::platform::random;
 use crate::presence::Presences;
-use crate::realm::{
-    Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Policy, Realm, Row, SEEN_MS,
-};
+use crate::realm::command::commands::{Command, Origin};
+use crate::realm::model::policy::Policy;
+use crate::realm::outcome::{Applied, Ended, Outcome};
+use crate::realm::row::{Change, Row};
+use crate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
 use crate::store::trail::Trail;
 use crate::store::{Store, StoreError};
 use unsaved::{Step, Unsaved};

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::feed::row::{DataRow, Field};
 use crate::feed::{Services, source::RowRef};
-use crate::realm::SessionNo;
+use crate::realm::model::ids::SessionNo;
 use crate::settings::{Host, Order, Service, ServiceList};
 
 /// Where a host listens: its name and port.

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::realm::command::StoredRow;
-use crate::realm::users::User;
-use crate::realm::{Change, Millis, Realm, Row};
+use crate::realm::command::commands::StoredRow;
+use crate::realm::row::{Change, Row};
+use crate::realm::rules::users::User;
+use crate::realm::state::{Millis, Realm};
 
 const FORMAT: &str = "tollgate-export";
 /// Versions up to this one are read.

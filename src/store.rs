@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::log::Seq;
 use crate::log::sled::SledLog;
-use crate::realm::{Key, Row};
+use crate::realm::row::{Key, Row};
 use format::{FORMAT, Found};
 use image::{IMAGE, Image};
 use ledger::End;

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
-use crate::realm::Millis;
-use crate::realm::users::{ATTRIBUTES, User};
+use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::rules::users::User;
+use crate::realm::state::Millis;
 
 /// What the mail of a reset may say beside USER and the configured variables.
 pub const RESET: &[&str] = &["RESET_URL", "TIMEOUT"];
@@ -141,9 +142,9 @@ pub fn spoken(millis: Millis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::UserNo;
-    use crate::realm::command::NewUser;
-    use crate::realm::ids::Location;
+    use crate::realm::command::commands::NewUser;
+    use crate::realm::model::ids::Location;
+    use crate::realm::model::ids::UserNo;
 
     fn jane(first_name: &str) -> User {
         let name = protocol::UserName::parse("jane").unwrap();

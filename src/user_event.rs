@@ -9,10 +9,12 @@ use crate::call::Call;
 use crate::details::present;
 use crate::entity_event::{self, Ack};
 use crate::outside::mail;
-use crate::realm::command::{AttributeWanted, UserWanted};
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::{AttributeWanted, UserWanted};
+use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::outcome::Outcome;
 use crate::realm::outcome::UserDone;
-use crate::realm::users::{ATTRIBUTES, UserStatus};
-use crate::realm::{Command, Outcome};
+use crate::realm::rules::users::UserStatus;
 use crate::record_ref::{self, ProfileRef, RightRef};
 
 macro_rules! user_body {

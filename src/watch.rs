@@ -9,7 +9,9 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::presence::Presence;
-use crate::realm::{EndReason, Millis, SessionNo};
+use crate::realm::model::ids::SessionNo;
+use crate::realm::outcome::EndReason;
+use crate::realm::state::Millis;
 
 /// The limits that end a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

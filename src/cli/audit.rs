@@ -11,7 +11,8 @@ use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 use super::{Config, offline};
 use crate::opening::Opened;
 use crate::platform::clock::Clock;
-use crate::realm::{Audited, Millis};
+use crate::realm::audit::events::Audited;
+use crate::realm::state::Millis;
 use crate::store::trail::AuditNo;
 
 /// What to do with the trail. A running gateway shows it as the data source AUDIT_EVENTS.

@@ -17,9 +17,10 @@ use super::reach::{self, Reach};
 use crate::backup::sum_up;
 use crate::net::client::Client;
 use crate::platform::clock::Clock;
-use crate::realm::command::StoredRow;
+use crate::realm::command::commands::StoredRow;
 use crate::realm::row::Key;
-use crate::realm::{Realm, Row};
+use crate::realm::row::Row;
+use crate::realm::state::Realm;
 use crate::snapshot::{self, Sum};
 
 /// Where from, where to.

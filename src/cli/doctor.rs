@@ -11,7 +11,7 @@ use crate::net::tls;
 use crate::opening::{self, OpenError};
 use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
-use crate::realm::users::UserStatus;
+use crate::realm::rules::users::UserStatus;
 use crate::settings::{Engine, Settings};
 use crate::store::space::Space;
 use crate::store::{Store, StoreError};
@@ -78,7 +78,7 @@ fn look(settings: &Settings, dir: &Path) -> Held {
         Ok(opened) => {
             let has_its_salt = opened.has_its_salt(settings);
             let (has_administrator, open_resets) = opened.replica.read(|realm, _| {
-                let blank = |user: &&crate::realm::users::User| {
+                let blank = |user: &&crate::realm::rules::users::User| {
                     user.status == UserStatus::PasswordReset && user.credential.is_none()
                 };
                 (realm.has_administrator(), realm.users_after(None).filter(blank).count())

@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::{Config, offline};
-use crate::realm::Command;
+use crate::realm::command::commands::Command;
 use crate::snapshot::{self, Snapshot};
 use crate::store::Store;
 

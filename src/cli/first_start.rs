@@ -11,7 +11,7 @@ use protocol::{Password, UserName};
 use super::offline;
 use crate::opening::{ADMINISTRATORS, Opened};
 use crate::platform::random;
-use crate::realm::command::NewUser;
+use crate::realm::command::commands::NewUser;
 use crate::settings::Settings;
 
 /// The name of the first administrator.

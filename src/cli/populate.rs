@@ -12,9 +12,10 @@ use rand::{RngExt, SeedableRng};
 
 use super::{Config, offline};
 use crate::opening::Opened;
-use crate::realm::Command;
-use crate::realm::command::{By, NewUser, ProfileWanted, RightWanted, Wanted};
-use crate::realm::users::ATTRIBUTES;
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::{By, NewUser};
+use crate::realm::command::record_payloads::{ProfileWanted, RightWanted, Wanted};
+use crate::realm::model::attributes::ATTRIBUTES;
 
 /// Users u0, u1, … who all have one password, in profiles of trading desks.
 #[derive(Args)]

@@ -7,8 +7,9 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use super::{Config, offline};
-use crate::realm::command::Fingerprint;
-use crate::realm::{Command, UserNo};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::Fingerprint;
+use crate::realm::model::ids::UserNo;
 
 #[derive(Args)]
 pub(super) struct Rekey {
@@ -31,9 +32,10 @@ impl Rekey {
         };
         let (anew, closed) = offline::with_old_store(&settings, &self.data_dir, async |opened| {
             let sealed: Vec<_> = opened.replica.read(|realm, _| {
-                let of = |(no, own): (UserNo, &crate::realm::second_factor::SecondFactor)| {
-                    Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
-                };
+                let of =
+                    |(no, own): (UserNo, &crate::realm::rules::second_factor::SecondFactor)| {
+                        Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
+                    };
                 realm.second_factors().filter_map(of).collect()
             });
             let bar = offline::bar(sealed.len() as u64)?;

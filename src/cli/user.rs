@@ -9,8 +9,8 @@ use protocol::{Password, ProfileName, UserName};
 
 use super::{Config, offline};
 use crate::platform::random;
-use crate::realm::Command;
-use crate::realm::command::{NewUser, SetCredential};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::{NewUser, SetCredential};
 
 /// What to do with users.
 #[derive(Subcommand)]
@@ -130,7 +130,7 @@ impl Store {
         settings.validate()?;
         offline::with_old_store(&settings, &self.data_dir, async |opened| {
             let lines = opened.replica.read(|realm, _| {
-                let line = |user: &crate::realm::users::User| {
+                let line = |user: &crate::realm::rules::users::User| {
                     let name = |no| Some(realm.profile(no)?.name.to_string());
                     let profiles: Vec<_> = realm.profiles_of(user.no).filter_map(name).collect();
                     format!("{}\t{}\t{}", user.name, user.status.word(), profiles.join(","))

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::outbox::{Inside, Outbox, Subscriptions};
 use super::publish::Due;
 use crate::log::Seq;
-use crate::realm::Realm;
+use crate::realm::state::Realm;
 
 /// Outboxes of which one thread delivers at least so many.
 const SHARE_MIN: usize = 256;

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::log::Seq;
-use crate::realm::profiles::ProfileStatus;
-use crate::realm::users::UserStatus;
-use crate::realm::{Change, Key, ProfileNo, Realm, RightNo, Row, UserNo};
+use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::profiles::ProfileStatus;
+use crate::realm::rules::users::UserStatus;
+use crate::realm::state::Realm;
 
 /// Changes that are remembered (PROTOCOL §6).
 const REMEMBERED: usize = 100_000;

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::outbox::Outbox;
 use super::source::Source;
-use crate::realm::UserNo;
+use crate::realm::model::ids::UserNo;
 
 /// A subscription as the index finds it.
 #[derive(Debug, Clone)]

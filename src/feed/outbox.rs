@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::subscription::Subscription;
-use crate::realm::{EndReason, SessionNo};
+use crate::realm::model::ids::SessionNo;
+use crate::realm::outcome::EndReason;
 
 /// What the socket of a connection is told beside the rows.
 #[derive(Debug, Clone)]

@@ -8,7 +8,8 @@ use super::source::Source;
 use super::subscription::Subscription;
 use super::touched::{Before, Touched, Turned};
 use crate::log::Seq;
-use crate::realm::{Realm, RightNo, UserNo};
+use crate::realm::model::ids::{RightNo, UserNo};
+use crate::realm::state::Realm;
 
 /// A subscription that is found by other keys now than it was.
 struct Moved {

@@ -4,14 +4,16 @@ use protocol::UserName;
 use protocol::criteria::{Column, Kind, Value};
 
 use super::row::{DataRow, Field};
-use crate::realm::active_codes::ActiveCode;
-use crate::realm::attempts::Attempts;
-use crate::realm::profiles::Profile;
-use crate::realm::rights::Right;
-use crate::realm::sessions::Session;
-use crate::realm::sides::Side;
-use crate::realm::users::{ATTRIBUTES, User};
-use crate::realm::{Audited, Realm};
+use crate::realm::audit::before_after::Side;
+use crate::realm::audit::events::Audited;
+use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::rules::active_codes::ActiveCode;
+use crate::realm::rules::lockout::Attempts;
+use crate::realm::rules::profiles::Profile;
+use crate::realm::rules::rights::Right;
+use crate::realm::rules::sessions::Session;
+use crate::realm::rules::users::User;
+use crate::realm::state::Realm;
 use crate::store::trail::AuditNo;
 
 const fn text(name: &'static str) -> Column {

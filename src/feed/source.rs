@@ -6,7 +6,8 @@ use protocol::criteria::Column;
 
 use super::row::{DataRow, Field};
 use super::shown::{self, LOGOUT_OTHERS, SESSION_ID};
-use crate::realm::{ProfileNo, Realm, RightNo, SessionNo, UserNo};
+use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use crate::realm::state::Realm;
 
 /// What DATA_LOGON can subscribe to (PROTOCOL §6, §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -16,7 +16,8 @@ use super::source::{RowRef, Source};
 use super::touched::Turned;
 use super::wish::{Cursor, Wish};
 use crate::log::Seq;
-use crate::realm::{Realm, UserNo};
+use crate::realm::model::ids::UserNo;
+use crate::realm::state::Realm;
 use crate::store::trail::AuditNo;
 
 /// One subscription of one connection.

@@ -6,10 +6,12 @@ use super::index::Place;
 use super::row::DataRow;
 use super::shown;
 use super::source::{RowRef, Source};
-use crate::realm::attempts::attempts_ref;
-use crate::realm::profiles::ProfileStatus;
-use crate::realm::users::User;
-use crate::realm::{Change, Key, ProfileNo, Realm, RightNo, Row, SessionNo, UserNo};
+use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::lockout::attempts_ref;
+use crate::realm::rules::profiles::ProfileStatus;
+use crate::realm::rules::users::User;
+use crate::realm::state::Realm;
 
 /// The sources whose rows are records, one row each.
 pub(super) const ENTITIES: [Source; 6] = [

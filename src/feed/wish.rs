@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 
 use super::row::DataRow;
 use super::source::{RowRef, Source};
-use crate::realm::{SessionNo, UserNo};
+use crate::realm::model::ids::{SessionNo, UserNo};
 
 /// The rows of SERVICES, which are not the realm's.
 pub type Services = BTreeMap<RowRef, DataRow>;

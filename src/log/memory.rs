@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use parking_lot::Mutex;
 
 use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed};
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 
 /// A log that is "durable" at once.
 pub struct MemoryLog {

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::chain::Link;
 use super::mark::Mark;
 use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed};
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 use crate::store::StoreError;
 use crate::store::ledger::{Block, Ledger};
 use crate::store::space::Space;

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use super::told::Told;
 use crate::call::Call;
-use crate::realm::users::User;
-use crate::realm::{Millis, SessionNo};
+use crate::realm::model::ids::SessionNo;
+use crate::realm::rules::users::User;
+use crate::realm::state::Millis;
 use crate::settings::SystemDateFormat;
 
 /// The root of EVENT_LOGIN_AUTH_ACK (PROTOCOL §5).

@@ -6,9 +6,11 @@ use super::password::{CheckedPassword, peer};
 use crate::call::Call;
 use crate::outside::ldap::{Answer, Found};
 use crate::outside::mail;
-use crate::realm::command::{FromDirectory, Verdict};
-use crate::realm::users::ATTRIBUTES;
-use crate::realm::{Command, Outcome, Refusal};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::Verdict;
+use crate::realm::command::login_payloads::FromDirectory;
+use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::outcome::{Outcome, Refusal};
 use crate::refusal;
 use crate::settings::Connection;
 

@@ -9,9 +9,10 @@ use super::directory;
 use crate::call::Call;
 use crate::outside::passwords::{Checked, Stored};
 use crate::platform::client_network::Source;
-use crate::realm::command::{Fingerprint, Peer, Verdict};
-use crate::realm::users::User;
-use crate::realm::{Realm, Refusal};
+use crate::realm::command::commands::{Fingerprint, Peer, Verdict};
+use crate::realm::outcome::Refusal;
+use crate::realm::rules::users::User;
+use crate::realm::state::Realm;
 use crate::refusal;
 use crate::settings::AuthType;
 

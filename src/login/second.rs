@@ -6,11 +6,13 @@ use protocol::{MfaCode, Nack, RefreshToken, UserName};
 use crate::call::Call;
 use crate::outside::totp;
 use crate::platform::random;
-use crate::realm::command::{Enroller, Fingerprint, Given, Second};
-use crate::realm::second_factor::Demand;
-use crate::realm::sessions::TokenHash;
-use crate::realm::users::User;
-use crate::realm::{MfaReason, Refusal, UserNo};
+use crate::realm::command::commands::Fingerprint;
+use crate::realm::command::login_payloads::{Enroller, Given, Second};
+use crate::realm::model::ids::UserNo;
+use crate::realm::outcome::{MfaReason, Refusal};
+use crate::realm::rules::second_factor::Demand;
+use crate::realm::rules::sessions::TokenHash;
+use crate::realm::rules::users::User;
 use crate::refusal;
 
 /// What a login may leave behind, in clear.

@@ -4,8 +4,8 @@ use protocol::{RefreshToken, SessionToken, UserName};
 
 use crate::outside::seal;
 use crate::platform::random;
-use crate::realm::command::Pair;
-use crate::realm::sessions::{SessionId, TokenHash};
+use crate::realm::command::commands::Pair;
+use crate::realm::rules::sessions::{SessionId, TokenHash};
 
 /// The secrets of a session, in clear: they go to their owner and nowhere else.
 pub struct Tokens {

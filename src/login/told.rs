@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::realm::users::{ATTRIBUTES, User};
+use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::rules::users::User;
 use crate::settings::{CustomAck, LoginAck};
 
 /// The lists of a login ack.

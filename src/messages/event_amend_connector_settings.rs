@@ -10,8 +10,9 @@ use crate::call::Call;
 use crate::connector::LifeTimes;
 use crate::details::present;
 use crate::entity_event::{self, Ack};
-use crate::realm::command::TokenKind;
-use crate::realm::{Command, Outcome};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::TokenKind;
+use crate::realm::outcome::Outcome;
 
 /// In seconds; what is absent stays, null gives it back to the configuration.
 #[derive(Deserialize, JsonSchema)]

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
-use crate::realm::Command;
-use crate::realm::command::Amendment;
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::Amendment;
 use crate::user_event::{self, Done, UserBody};
 
 /// The key is USER_NAME, ID or both; null clears an attribute.

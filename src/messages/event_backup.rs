@@ -11,8 +11,8 @@ use super::{Access, Message};
 use crate::backup::NoStep;
 use crate::call::Call;
 use crate::platform::random;
-use crate::realm::Command;
-use crate::realm::command::{Noted, StoredRow};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::{Noted, StoredRow};
 
 /// Which backup goes on; a new one without it.
 #[derive(Deserialize, JsonSchema)]

@@ -11,8 +11,10 @@ use super::{Access, Message};
 use crate::call::Call;
 use crate::login;
 use crate::outside::passwords::New;
-use crate::realm::command::{ChangePassword, Verdict};
-use crate::realm::{Command, Millis, Outcome, Realm, Refusal};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::{ChangePassword, Verdict};
+use crate::realm::outcome::{Outcome, Refusal};
+use crate::realm::state::{Millis, Realm};
 use crate::{refusal, strength};
 
 /// Whose password, the old one and the new one; USER_NAME may stand at the root.

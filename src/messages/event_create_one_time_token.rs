@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Access, Message};
 use crate::call::Call;
 use crate::platform::random;
-use crate::realm::sessions::TokenHash;
-use crate::realm::{Command, Outcome};
+use crate::realm::command::commands::Command;
+use crate::realm::outcome::Outcome;
+use crate::realm::rules::sessions::TokenHash;
 use crate::refusal;
 
 /// No fields: it is for the user of the session.

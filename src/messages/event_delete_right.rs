@@ -8,7 +8,7 @@ use super::event_insert_right::Done;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::{self, Ack};
-use crate::realm::Command;
+use crate::realm::command::commands::Command;
 
 /// CODE is the key.
 #[derive(Deserialize, JsonSchema)]

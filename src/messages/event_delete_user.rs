@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
-use crate::realm::Command;
+use crate::realm::command::commands::Command;
 use crate::user_event::{self, Done, UserBody};
 
 /// The key is USER_NAME, ID or both; what else a row shows may come along.

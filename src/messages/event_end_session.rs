@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::{self, Ack, Nothing};
-use crate::realm::Command;
-use crate::realm::sessions::SessionId;
+use crate::realm::command::commands::Command;
+use crate::realm::rules::sessions::SessionId;
 
 /// Which.
 #[derive(Deserialize, JsonSchema)]

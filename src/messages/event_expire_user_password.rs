@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
-use crate::realm::Command;
+use crate::realm::command::commands::Command;
 use crate::user_event::{self, Done};
 
 /// Whose; one's own if absent.

@@ -8,7 +8,7 @@ use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
 use crate::profile_event::{self, Done, ProfileBody};
-use crate::realm::Command;
+use crate::realm::command::commands::Command;
 
 /// NAME is the key of the new profile; the rest is optional.
 #[derive(Deserialize, JsonSchema)]

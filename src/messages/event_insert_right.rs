@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::{self, Ack};
-use crate::realm::command::RightWanted;
-use crate::realm::{Command, Outcome};
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::RightWanted;
+use crate::realm::outcome::Outcome;
 
 /// CODE is the key; an ID may be chosen if it is free.
 #[derive(Deserialize, JsonSchema)]

@@ -8,7 +8,7 @@ use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
 use crate::platform::random;
-use crate::realm::Command;
+use crate::realm::command::commands::Command;
 use crate::strength;
 use crate::user_event::{self, Done, First, UserBody};
 

@@ -9,9 +9,12 @@ use super::{Access, Message};
 use crate::call::Call;
 use crate::login::{self, LoginAck, SecondTokens, Tokens};
 use crate::platform::random;
-use crate::realm::command::{FinishLogin, Login, Refresh};
-use crate::realm::sessions::TokenHash;
-use crate::realm::{Command, Outcome, Refusal, SessionNo, UserNo};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::{Login, Refresh};
+use crate::realm::command::login_payloads::FinishLogin;
+use crate::realm::model::ids::{SessionNo, UserNo};
+use crate::realm::outcome::{Outcome, Refusal};
+use crate::realm::rules::sessions::TokenHash;
 use crate::refusal;
 
 /// USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN; MFA_CODE with either.

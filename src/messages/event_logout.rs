@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
 use crate::call::Call;
-use crate::realm::command::End;
-use crate::realm::sessions::SessionId;
-use crate::realm::{Command, EndReason, Outcome, SessionNo};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::End;
+use crate::realm::model::ids::SessionNo;
+use crate::realm::outcome::{EndReason, Outcome};
+use crate::realm::rules::sessions::SessionId;
 
 /// Either nothing (the session of the token or the socket), or both fields, here or at the root.
 #[derive(Deserialize, JsonSchema)]

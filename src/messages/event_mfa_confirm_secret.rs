@@ -9,9 +9,10 @@ use crate::call::Call;
 use crate::login::{self, Of};
 use crate::outside::totp;
 use crate::platform::random;
-use crate::realm::command::ConfirmSecret;
-use crate::realm::sessions::TokenHash;
-use crate::realm::{Command, Outcome, Refusal};
+use crate::realm::command::commands::Command;
+use crate::realm::command::login_payloads::ConfirmSecret;
+use crate::realm::outcome::{Outcome, Refusal};
+use crate::realm::rules::sessions::TokenHash;
 use crate::refusal;
 
 /// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Access, Message};
 use crate::call::Call;
 use crate::login;
-use crate::realm::command::CreateSecret;
-use crate::realm::{Command, Outcome};
+use crate::realm::command::commands::Command;
+use crate::realm::command::login_payloads::CreateSecret;
+use crate::realm::outcome::Outcome;
 use crate::refusal;
 
 /// For whom; nobody: oneself. REFRESH_AUTH_TOKEN: of a login that asks for it.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::{self, Ack, Nothing};
-use crate::realm::Command;
+use crate::realm::command::commands::Command;
 
 /// Which.
 #[derive(Deserialize, JsonSchema)]

@@ -11,9 +11,10 @@ use super::{Access, Message};
 use crate::call::Call;
 use crate::outside::passwords::New;
 use crate::platform::random;
-use crate::realm::command::ResetByToken;
-use crate::realm::sessions::TokenHash;
-use crate::realm::{Command, Outcome, Refusal};
+use crate::realm::command::commands::Command;
+use crate::realm::command::login_payloads::ResetByToken;
+use crate::realm::outcome::{Outcome, Refusal};
+use crate::realm::rules::sessions::TokenHash;
 use crate::{refusal, strength};
 
 /// Whose, the token, and the new password. INVALIDATE_ACTIVE_SESSIONS: whether the user's sessions

@@ -12,8 +12,8 @@ use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
 use crate::platform::random;
-use crate::realm::Command;
-use crate::realm::command::ResetPassword;
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::ResetPassword;
 use crate::settings::ResetMode;
 use crate::user_event::{self, Done};
 

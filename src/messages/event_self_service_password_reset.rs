@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
 use crate::call::Call;
-use crate::realm::command::AskReset;
-use crate::realm::{Command, Origin, Outcome, Refusal};
+use crate::realm::command::commands::{Command, Origin};
+use crate::realm::command::login_payloads::AskReset;
+use crate::realm::outcome::{Outcome, Refusal};
 use crate::templates;
 
 /// Whose; RETURN_URL counts only with `accept_client_url`.
@@ -59,7 +60,7 @@ impl SelfServicePasswordReset {
         node: &crate::node::Node,
         event: &str,
         address: std::net::IpAddr,
-        now: crate::realm::Millis,
+        now: crate::realm::state::Millis,
     ) -> Result<(), &'static str> {
         let (options, limits) = {
             let settings = node.settings();

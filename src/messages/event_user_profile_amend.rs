@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::entity_event::Ack;
-use crate::realm::Command;
-use crate::realm::command::{Amendment, UserWanted};
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::{Amendment, UserWanted};
 use crate::record_ref::{self, ProfileRef};
 use crate::user_event::{self, Done};
 

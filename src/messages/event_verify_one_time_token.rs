@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{Access, Message};
 use crate::call::{Call, no_session};
 use crate::platform::random;
-use crate::realm::command::{By, SpendOneTime};
-use crate::realm::sessions::TokenHash;
-use crate::realm::{Command, Outcome, Refusal};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::{By, SpendOneTime};
+use crate::realm::outcome::{Outcome, Refusal};
+use crate::realm::rules::sessions::TokenHash;
 use crate::refusal;
 use crate::settings::OneTimeTokenVerify;
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Ask, Prompt, usable};
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 
 /// VERBOSE, at the root or in DETAILS, asks for more once logged in.
 #[derive(Deserialize, JsonSchema)]

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::feed::Source;
-use crate::realm::{ProfileNo, Realm};
+use crate::realm::model::ids::ProfileNo;
+use crate::realm::state::Realm;
 use crate::record_request::{self, Ack};
 
 /// The key: NAME, ID or both.

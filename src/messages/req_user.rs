@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::{Access, Message};
 use crate::call::Call;
 use crate::feed::Source;
-use crate::realm::{Realm, UserNo};
+use crate::realm::model::ids::UserNo;
+use crate::realm::state::Realm;
 use crate::record_request::{self, Ack};
 
 /// The key: USER_NAME, ID or both.

@@ -18,7 +18,7 @@ use super::{connector, polled};
 use crate::call::Caller;
 use crate::feed::Source;
 use crate::messages::{self, Handler};
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 use crate::router::{KnownToken, Reply, Router};
 
 /// A body must be there in this time.

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use crate::realm::users::ATTRIBUTES;
+use crate::realm::model::attributes::ATTRIBUTES;
 
 use super::items::{Item, Word};
 use super::{Turned, literal};

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use protocol::{NackCode, UserName};
 use serde::{Deserialize, Serialize};
 
-use super::Millis;
-use super::audit::Audited;
-use super::ids::{SessionNo, UserNo};
 use super::row::Change;
-use super::second_factor::Demand;
-use super::sessions::SessionId;
-use super::users::UserStatus;
+use crate::realm::audit::events::Audited;
+use crate::realm::model::ids::{SessionNo, UserNo};
+use crate::realm::rules::second_factor::Demand;
+use crate::realm::rules::sessions::SessionId;
+use crate::realm::rules::users::UserStatus;
+use crate::realm::state::Millis;
 
 /// What one command did: the answer, the rows that differ and the sessions that ended.
 #[derive(Debug, Clone, PartialEq)]

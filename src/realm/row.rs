@@ -5,21 +5,21 @@ use std::sync::Arc;
 use protocol::UserName;
 use serde::{Deserialize, Serialize};
 
-use super::active_codes::ActiveCode;
-use super::attempts::Attempts;
-use super::connectors::Connectors;
-use super::half_logins::Half;
-use super::ids::{ProfileNo, RightNo, SessionNo, UserNo};
-use super::one_time::OneTime;
-use super::outbox::Mail;
-use super::policy::Policy;
-use super::profiles::Profile;
-use super::rights::Right;
-use super::second_factor::SecondFactor;
-use super::self_reset::SelfReset;
-use super::sessions::{Session, TokenHash};
-use super::users::User;
-use super::{EntryId, Millis};
+use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use crate::realm::model::policy::Policy;
+use crate::realm::rules::active_codes::ActiveCode;
+use crate::realm::rules::lockout::Attempts;
+use crate::realm::rules::mail_queue::Mail;
+use crate::realm::rules::one_time_tokens::OneTime;
+use crate::realm::rules::pending_login::Half;
+use crate::realm::rules::profiles::Profile;
+use crate::realm::rules::rights::Right;
+use crate::realm::rules::second_factor::SecondFactor;
+use crate::realm::rules::self_service_reset::SelfReset;
+use crate::realm::rules::sessions::{Session, TokenHash};
+use crate::realm::rules::token_lifetimes::Connectors;
+use crate::realm::rules::users::User;
+use crate::realm::state::{EntryId, Millis};
 
 /// One difference between the realm before and after a command.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,8 +3,8 @@
 
 use std::ops::Bound;
 
-use super::Realm;
 use super::row::{Key, Row};
+use crate::realm::state::Realm;
 
 impl Realm {
     /// All rows: what `absorb` would need to make this realm.
@@ -167,9 +167,11 @@ fn part<K>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::one_time::OneTime;
-    use crate::realm::sessions::TokenHash;
-    use crate::realm::{Change, EntryId, ProfileNo, SessionNo, UserNo};
+    use crate::realm::model::ids::{ProfileNo, SessionNo, UserNo};
+    use crate::realm::row::Change;
+    use crate::realm::rules::one_time_tokens::OneTime;
+    use crate::realm::rules::sessions::TokenHash;
+    use crate::realm::state::EntryId;
 
     #[test]
     fn the_scan_goes_on_after_any_row_and_each_row_is_found_by_its_key() {

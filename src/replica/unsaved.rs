@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::log::Seq;
-use crate::realm::{Change, Key, Row};
+use crate::realm::row::{Change, Key, Row};
 use crate::store::trail::AuditNo;
 
 /// Changes that may wait, those of one row counted one by one, as each may have audit rows; more
@@ -133,7 +133,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::realm::{EntryId, RightNo, UserNo};
+    use crate::realm::model::ids::{RightNo, UserNo};
+    use crate::realm::state::EntryId;
 
     fn seen(id: u128) -> Change {
         Change::Put(Row::Seen(EntryId(id), id as u64))

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 
 /// A length of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::secret::Secret;
 use super::security::millis;
 use super::{PasswordStrength, SelfServiceReset};
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 
 /// Users whose passwords are kept here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

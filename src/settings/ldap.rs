@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Secret;
 use crate::outside::ldap::{Server, Tls};
-use crate::realm::users::ATTRIBUTES;
+use crate::realm::model::attributes::ATTRIBUTES;
 
 /// Directories.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::realm::users::ATTRIBUTES;
+use crate::realm::model::attributes::ATTRIBUTES;
 
 /// What the login ack tells beside the protocol's fields; nothing of it changes what a user may do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Authentication, GenesisPassword, LoginAck, Mfa};
 use crate::outside::passwords::Cost;
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 
 /// Sessions and passwords.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

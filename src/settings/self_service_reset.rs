@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::security::millis;
 use super::templates;
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 
 /// Resets that users ask for themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

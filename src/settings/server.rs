@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Tls;
-use crate::realm::ids::Location;
+use crate::realm::model::ids::Location;
 
 /// Where the gateway listens and how it speaks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 
 use super::StoreError;
 use super::ledger::{Block, End, Ledger};
-use crate::realm::{Audited, Millis};
+use crate::realm::audit::events::Audited;
+use crate::realm::state::Millis;
 
 /// The number of an audit row (SEQUENCE): 1, 2, 3, …
 pub type AuditNo = u64;

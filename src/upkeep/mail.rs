@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 use crate::node::Node;
 use crate::outside::mail::{Letter, MailError, domain};
 use crate::platform::random;
-use crate::realm::command::{Drawn, Posted};
-use crate::realm::outbox::{Mail, MailKind};
-use crate::realm::sessions::TokenHash;
-use crate::realm::users::User;
-use crate::realm::{Command, Outcome};
+use crate::realm::command::commands::Command;
+use crate::realm::command::login_payloads::{Drawn, Posted};
+use crate::realm::outcome::Outcome;
+use crate::realm::rules::mail_queue::{Mail, MailKind};
+use crate::realm::rules::sessions::TokenHash;
+use crate::realm::rules::users::User;
 use crate::settings::RESET_TOPIC;
 use crate::templates::{Template, link, one_line, spoken};
 

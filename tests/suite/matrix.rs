@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tollgate::messages::TABLE;
-use tollgate::realm::rights::ADMINISTRATION;
+use tollgate::realm::rules::rights::ADMINISTRATION;
 
 use crate::gateway::{Client, Home, PASSWORD, QUICK};
 

@@ -8,8 +8,9 @@ mod second;
 mod sequences;
 mod tokens;
 
-use tollgate::realm::command::{Fingerprint, Login, Verdict};
-use tollgate::realm::{Command, Realm};
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{Fingerprint, Login, Verdict};
+use tollgate::realm::state::Realm;
 
 /// A login with the right password.
 fn login(realm: &Realm, name: &str, pair: u64) -> Command {

@@ -188,8 +188,8 @@ pub struct Routed {
 impl Routers {
     pub async fn start(script: &Path) -> Self {
         use tollgate::outside::passwords::Passwords;
-        use tollgate::realm::Command;
-        use tollgate::realm::command::NewUser;
+        use tollgate::realm::command::commands::Command;
+        use tollgate::realm::command::commands::NewUser;
         let mut text = configuration(script);
         text.insert("store".to_owned(), toml::toml! { engine = "memory" }.into());
         let mut settings = Settings::parse(&text.to_string(), std::iter::empty()).unwrap();

@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 use super::Wrong;
 use crate::outside::mail;
 use crate::outside::passwords::Passwords;
-use crate::realm::command::NewUser;
-use crate::realm::users::{ATTRIBUTES, UserStatus};
+use crate::realm::command::commands::NewUser;
+use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::rules::users::UserStatus;
 use crate::user_event::is_attribute;
 
 /// A user and where it stands in the file.

@@ -6,7 +6,8 @@ use super::super::shown;
 use super::super::source::{RowRef, STEP_ROWS};
 use super::super::wish::{Cursor, Services};
 use super::Subscription;
-use crate::realm::{Audited, Realm};
+use crate::realm::audit::events::Audited;
+use crate::realm::state::Realm;
 use crate::store::trail::AuditNo;
 
 /// ROW_REF of an audit row: the newest comes first.

@@ -11,8 +11,9 @@ use super::super::touched::{Touched, Turned, Visit};
 use super::super::wish::Cursor;
 use super::Subscription;
 use crate::log::Seq;
-use crate::realm::users::User;
-use crate::realm::{Realm, RightNo, UserNo};
+use crate::realm::model::ids::{RightNo, UserNo};
+use crate::realm::rules::users::User;
+use crate::realm::state::Realm;
 
 /// Rows that are told at once.
 const TOLD_MAX: usize = 8;

@@ -12,7 +12,7 @@ use super::super::mark::Mark;
 use super::super::{AppendError, Entry, Followed, Seq, Stored};
 use super::stored;
 use super::trouble::Trouble;
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 use crate::store::ledger::{Block, End, Ledger};
 
 /// Entries and bytes of one commit; its last entry may go over.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
 use super::Pump;
-use crate::realm::Millis;
+use crate::realm::state::Millis;
 
 /// A timer of one task. It is polled once a setting: from then on it wakes the task by itself.
 pub(super) struct Alarm {

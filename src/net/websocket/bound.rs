@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Pump;
 use crate::link::CloseReason;
 use crate::presence::Presence;
-use crate::realm::SessionNo;
+use crate::realm::model::ids::SessionNo;
 use crate::router::KnownToken;
 
 impl Pump {

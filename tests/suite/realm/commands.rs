@@ -6,17 +6,23 @@ use protocol::{Description, ProfileName, RightCode, UserName};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tollgate::realm::command::{
-    Amendment, By, ChangePassword, End, Fingerprint, Found, Login, NewUser, Pair, Peer,
-    ProfileWanted, Refresh, ResetPassword, RightWanted, SetCredential, SpendOneTime, TokenKind,
-    Touched, UserWanted, Verdict, Wanted,
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{
+    By, ChangePassword, End, Fingerprint, Found, Login, NewUser, Pair, Peer, Refresh,
+    SetCredential, SpendOneTime, TokenKind, Touched, Verdict,
 };
-use tollgate::realm::policy::{LockScope, SelfResets, WhenFull};
-use tollgate::realm::profiles::ProfileStatus;
-use tollgate::realm::rights::ADMINISTRATION;
-use tollgate::realm::sessions::{SessionId, TokenHash};
-use tollgate::realm::users::UserStatus;
-use tollgate::realm::{Command, EndReason, EntryId, Policy, Realm, SessionNo};
+use tollgate::realm::command::record_payloads::{
+    Amendment, ProfileWanted, ResetPassword, RightWanted, UserWanted, Wanted,
+};
+use tollgate::realm::model::ids::SessionNo;
+use tollgate::realm::model::policy::Policy;
+use tollgate::realm::model::policy::{LockScope, SelfResets, WhenFull};
+use tollgate::realm::outcome::EndReason;
+use tollgate::realm::rules::profiles::ProfileStatus;
+use tollgate::realm::rules::rights::ADMINISTRATION;
+use tollgate::realm::rules::sessions::{SessionId, TokenHash};
+use tollgate::realm::rules::users::UserStatus;
+use tollgate::realm::state::{EntryId, Realm};
 
 pub const MINUTE: u64 = 60_000;
 /// The first administrator and five others, two of whom no world inserts at first.

@@ -1,9 +1,11 @@
 //! Passwords that grow old, those before them, and what wrong ones lock.
 
-use tollgate::realm::command::{ChangePassword, Fingerprint, Login, Peer, ResetPassword, Verdict};
-use tollgate::realm::policy::LockScope;
-use tollgate::realm::users::UserStatus;
-use tollgate::realm::{Applied, Command, EndReason, Outcome, Refusal};
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{ChangePassword, Fingerprint, Login, Peer, Verdict};
+use tollgate::realm::command::record_payloads::ResetPassword;
+use tollgate::realm::model::policy::LockScope;
+use tollgate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
+use tollgate::realm::rules::users::UserStatus;
 
 use super::commands::user;
 use super::script::{Script, incorrect, locked};
@@ -67,7 +69,7 @@ fn as_many_former_passwords_are_remembered_as_the_policy_says() {
     let reset = |credential: Option<&str>| {
         let credential = credential.map(Into::into);
         let reset = ResetPassword { user_name: user("Ada"), credential, mailed: false };
-        Command::ResetPassword(tollgate::realm::command::By::Operator, reset)
+        Command::ResetPassword(tollgate::realm::command::commands::By::Operator, reset)
     };
     script.apply(reset(Some("$once")));
     assert_eq!(remembered(&script, "Ada"), ["$once", "$d", "$c"]);

@@ -1,12 +1,15 @@
 //! A realm, its clock, and commands in the order in which they are written down.
 
-use tollgate::realm::command::{
-    ChangePassword, End, Fingerprint, Given, Peer, Refresh, Second, Verdict,
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{
+    ChangePassword, End, Fingerprint, Peer, Refresh, Verdict,
 };
-use tollgate::realm::sessions::Session;
-use tollgate::realm::{
-    Applied, Command, EndReason, EntryId, Outcome, Policy, Realm, Refusal, SessionNo,
-};
+use tollgate::realm::command::login_payloads::{Given, Second};
+use tollgate::realm::model::ids::SessionNo;
+use tollgate::realm::model::policy::Policy;
+use tollgate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
+use tollgate::realm::rules::sessions::Session;
+use tollgate::realm::state::{EntryId, Realm};
 
 use super::commands::{found, new_user, pair, user};
 

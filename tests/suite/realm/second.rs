@@ -5,14 +5,17 @@ mod rules;
 use std::sync::Arc;
 
 use rand::RngExt;
-use tollgate::realm::command::{
-    AskReset, ConfirmSecret, CreateSecret, Drawn, Enroller, Fingerprint, FinishLogin,
-    FromDirectory, Given, Posted, ResetByToken, Second,
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::Fingerprint;
+use tollgate::realm::command::login_payloads::{
+    AskReset, ConfirmSecret, CreateSecret, Drawn, Enroller, FinishLogin, FromDirectory, Given,
+    Posted, ResetByToken, Second,
 };
-use tollgate::realm::policy::{Links, Mfa};
-use tollgate::realm::second_factor::Demand;
-use tollgate::realm::sessions::TokenHash;
-use tollgate::realm::{Applied, Command, Outcome, Realm};
+use tollgate::realm::model::policy::{Links, Mfa};
+use tollgate::realm::outcome::{Applied, Outcome};
+use tollgate::realm::rules::second_factor::Demand;
+use tollgate::realm::rules::sessions::TokenHash;
+use tollgate::realm::state::Realm;
 
 use super::commands::{Commands, MINUTE, hash, profile};
 

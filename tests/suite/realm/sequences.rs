@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
-use tollgate::realm::command::By;
-use tollgate::realm::policy::Mfa;
-use tollgate::realm::profiles::ProfileStatus;
-use tollgate::realm::rights::{ADMINISTRATION, AMEND_USER};
-use tollgate::realm::users::UserStatus;
-use tollgate::realm::{
-    Applied, Change, Command, EntryId, Key, Loading, Millis, Outcome, Policy, ProfileNo, Realm,
-    RightNo, Row, SessionNo, UserNo,
-};
+use tollgate::realm::command::commands::By;
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::load::Loading;
+use tollgate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use tollgate::realm::model::policy::Mfa;
+use tollgate::realm::model::policy::Policy;
+use tollgate::realm::outcome::{Applied, Outcome};
+use tollgate::realm::row::{Change, Key, Row};
+use tollgate::realm::rules::profiles::ProfileStatus;
+use tollgate::realm::rules::rights::{ADMINISTRATION, AMEND_USER};
+use tollgate::realm::rules::users::UserStatus;
+use tollgate::realm::state::{EntryId, Millis, Realm};
 
 use super::commands::{Commands, USERS, found, new_user, profile_wanted, right_wanted, user};
 use super::second::Asked;

@@ -1,8 +1,10 @@
 //! Access tokens that end at a fixed time, one-time tokens, and their life times.
 
-use tollgate::realm::command::{By, Login, SpendOneTime, TokenKind};
-use tollgate::realm::sessions::TokenHash;
-use tollgate::realm::{Command, EndReason, Outcome, Refusal, SessionNo};
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{By, Login, SpendOneTime, TokenKind};
+use tollgate::realm::model::ids::SessionNo;
+use tollgate::realm::outcome::{EndReason, Outcome, Refusal};
+use tollgate::realm::rules::sessions::TokenHash;
 
 use super::commands::{hash, user};
 use super::script::Script;
@@ -19,7 +21,8 @@ fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
 }
 
 fn touch(script: &mut Script, session: SessionNo) {
-    let touched = tollgate::realm::command::Touched { session, at: script.at, watched: false };
+    let touched =
+        tollgate::realm::command::commands::Touched { session, at: script.at, watched: false };
     script.apply(Command::Touch(vec![touched]));
 }
 
@@ -92,8 +95,10 @@ fn one_time_tokens_end_with_their_session_and_their_user() {
     assert_eq!(spend(&mut script, hash(11)), over());
     let session = script.session("Ada", 2);
     create(&mut script, session, hash(12));
-    let wanted =
-        tollgate::realm::command::UserWanted { name: Some(user("Ada")), ..Default::default() };
+    let wanted = tollgate::realm::command::record_payloads::UserWanted {
+        name: Some(user("Ada")),
+        ..Default::default()
+    };
     script.outcome(Command::DeleteUser(By::Operator, wanted));
     assert_eq!(spend(&mut script, hash(12)), over());
     assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));

@@ -1,13 +1,17 @@
 //! The rules of second factors, links, mails and resets, one by one.
 
-use tollgate::realm::command::{
-    AskReset, By, ConfirmSecret, CreateSecret, Drawn, Enroller, Fingerprint, FinishLogin,
-    FromDirectory, Given, Peer, Posted, ResetByToken, Second,
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{By, Fingerprint, Peer};
+use tollgate::realm::command::login_payloads::{
+    AskReset, ConfirmSecret, CreateSecret, Drawn, Enroller, FinishLogin, FromDirectory, Given,
+    Posted, ResetByToken, Second,
 };
-use tollgate::realm::outbox::MailKind;
-use tollgate::realm::policy::{Links, Mfa, SelfResets};
-use tollgate::realm::second_factor::Demand;
-use tollgate::realm::{Change, Command, Key, MfaReason, Outcome, Realm, Refusal, Row};
+use tollgate::realm::model::policy::{Links, Mfa, SelfResets};
+use tollgate::realm::outcome::{MfaReason, Outcome, Refusal};
+use tollgate::realm::row::{Change, Key, Row};
+use tollgate::realm::rules::mail_queue::MailKind;
+use tollgate::realm::rules::second_factor::Demand;
+use tollgate::realm::state::Realm;
 
 use super::code;
 use crate::realm::commands::{MINUTE, pair, user};
@@ -386,7 +390,7 @@ fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
     // A local check of no password at all is no login.
     assert_eq!(it.login("Dora", 3), Outcome::Refused(Refusal::IncorrectCredentials));
     let refused = Outcome::Refused(Refusal::OfDirectory);
-    let reset = tollgate::realm::command::ResetPassword {
+    let reset = tollgate::realm::command::record_payloads::ResetPassword {
         user_name: user("Dora"),
         credential: None,
         mailed: false,
@@ -419,8 +423,10 @@ fn what_belongs_to_a_user_goes_with_him() {
     it.enrol(900);
     it.outcome(Command::AskReset(AskReset { user_name: user("Ada"), url: None }));
     it.login_with(1, None);
-    let wanted =
-        tollgate::realm::command::UserWanted { name: Some(user("Ada")), ..Default::default() };
+    let wanted = tollgate::realm::command::record_payloads::UserWanted {
+        name: Some(user("Ada")),
+        ..Default::default()
+    };
     let applied = it.apply(Command::DeleteUser(By::Operator, wanted));
     let gone = |kind: fn(&Key) -> bool| {
         applied.changes.iter().any(|it| matches!(it, Change::Delete(key) if kind(key)))

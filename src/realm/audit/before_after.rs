@@ -1,0 +1,199 @@
+//! The sides of an audit row: what was before and what is after.
+
+use std::io;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+
+use crate::realm::audit::events::Audited;
+use crate::realm::audit::field_changes::FieldChange;
+
+/// One side: fields by record, a JSON object that is finished when the row is made. It is kept,
+/// handed on and stored as it is.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(transparent)]
+pub struct Side(Option<Box<RawValue>>);
+
+impl Side {
+    /// The side with these members.
+    pub(super) fn of(members: &Map<String, Value>) -> Self {
+        // A map with text keys cannot fail to serialise.
+        Self((!members.is_empty()).then(|| to_raw_value(members).ok()).flatten())
+    }
+
+    /// Whether it has no members.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// The object as JSON text; none: no members.
+    pub fn json(&self) -> Option<&str> {
+        self.0.as_deref().map(RawValue::get)
+    }
+}
+
+impl PartialEq for Side {
+    fn eq(&self, other: &Self) -> bool {
+        self.json() == other.json()
+    }
+}
+
+impl<'de> Deserialize<'de> for Side {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Map::deserialize(deserializer).map(|members| Self::of(&members))
+    }
+}
+
+/// Bytes of BEFORE and AFTER in one row, about: the whole has to fit into one stored value. What is
+/// more goes into further rows of the same event.
+const SIDES_BYTES: usize = 2_200;
+/// A longer text is cut.
+const TEXT_MAX: usize = 800;
+/// Field changes of one command that are told one by one; the log has all of them.
+const CHANGES_MAX: usize = 2_000;
+
+/// BEFORE and AFTER, filled field by field into as many rows as are needed.
+pub(super) struct Sides {
+    full: Vec<Audited>,
+    row: Audited,
+    before: Map<String, Value>,
+    after: Map<String, Value>,
+    bytes: usize,
+}
+
+impl Sides {
+    /// The rows that tell these changes.
+    pub(super) fn of(mut changes: impl Iterator<Item = FieldChange>, row: Audited) -> Vec<Audited> {
+        let (full, before, after) = (Vec::new(), Map::new(), Map::new());
+        let mut sides = Self { full, row, before, after, bytes: 0 };
+        changes.by_ref().take(CHANGES_MAX).for_each(|change| sides.add(change));
+        let more = changes.count();
+        if more > 0 {
+            sides.after.insert("MORE_CHANGES".to_owned(), more.into());
+        }
+        sides.finish();
+        sides.full
+    }
+
+    /// The members of two objects that differ.
+    pub(super) fn of_objects(old: Option<Value>, new: Option<Value>, row: Audited) -> Audited {
+        let (Some(Value::Object(mut old)), Some(Value::Object(mut new))) = (old, new) else {
+            return row;
+        };
+        let was = old.clone();
+        old.retain(|name, value| new.get(name).is_some_and(|it| it != value));
+        new.retain(|name, value| was.get(name) != Some(value));
+        Audited { before: Side::of(&old), after: Side::of(&new), ..row }
+    }
+
+    /// What was told so far is a row.
+    fn finish(&mut self) {
+        let sides = [&mut self.before, &mut self.after];
+        let [before, after] = sides.map(|side| Side::of(&std::mem::take(side)));
+        self.full.push(Audited { before, after, ..self.row.clone() });
+        self.bytes = 0;
+    }
+
+    fn add(&mut self, FieldChange { table, key, field, old, new }: FieldChange) {
+        let (old, new) = (short(old), short(new));
+        let record = format!("{table} {key}");
+        let bytes = 2 * record.len() + 2 * field.len() + length(&old) + length(&new) + 24;
+        if self.bytes > 0 && self.bytes + bytes > SIDES_BYTES {
+            self.finish();
+        }
+        self.bytes += bytes;
+        for (side, value) in [(&mut self.before, old), (&mut self.after, new)] {
+            if !value.is_null() {
+                let fields = side.entry(&record).or_insert_with(|| Map::new().into());
+                put(fields, field, value);
+            }
+        }
+    }
+}
+
+/// A second value of the same field makes a list of them: who is in a profile, and the like.
+fn put(fields: &mut Value, field: &str, value: Value) {
+    let Value::Object(fields) = fields else { return };
+    match fields.get_mut(field) {
+        Some(Value::Array(list)) => list.push(value),
+        Some(first) => *first = vec![first.take(), value].into(),
+        None => drop(fields.insert(field.to_owned(), value)),
+    }
+}
+
+fn short(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.len() > TEXT_MAX / 6 => cut(&text).into(),
+        value => value,
+    }
+}
+
+/// As much of a text as has room, written as JSON: one control character takes six bytes there.
+fn cut(text: &str) -> String {
+    let mut bytes = 0;
+    let more = text.char_indices().find(|(_, c)| {
+        bytes += if c.is_control() { 6 } else { c.len_utf8() + usize::from("\\\"".contains(*c)) };
+        bytes > TEXT_MAX
+    });
+    match more {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Bytes of a value in JSON text.
+fn length(value: &Value) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // Counting cannot fail.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::realm::row::Row;
+    use crate::realm::state::Millis;
+
+    /// The longest names and texts of the most expensive characters.
+    #[test]
+    fn the_largest_row_fits_into_one_stored_value() {
+        let name = "n".repeat(protocol::UserName::LENGTH_MAX);
+        for text in ["\u{1}".repeat(2_000), "\"".repeat(2_000), "ä".repeat(2_000), "x".repeat(9)] {
+            let row = Audited {
+                at: Millis::MAX,
+                event: "E".repeat(64).into(),
+                user_name: Some(name.as_str().into()),
+                target: Some(name.as_str().into()),
+                host: Some("f".repeat(45).into()),
+                code: "C".repeat(40).into(),
+                reason: Some("r".repeat(512).into()),
+                before: Side::default(),
+                after: Side::default(),
+            };
+            let change = |field| FieldChange {
+                table: "USER_LOGIN_ATTEMPT",
+                key: name.clone(),
+                field,
+                old: text.as_str().into(),
+                new: text.as_str().into(),
+            };
+            let fields = ["ADDRESS_LINE_1", "ADDRESS_LINE_2", "ADDRESS_LINE_3"].repeat(50);
+            for row in Sides::of(fields.into_iter().map(change), row) {
+                let length = 32 + serde_json::to_vec(&row).unwrap().len();
+                assert!(length <= Row::VALUE_MAX, "{length} bytes: {row:?}");
+            }
+        }
+    }
+}

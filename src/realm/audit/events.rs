@@ -1,0 +1,260 @@
+//! Audit: who did what, from where, and what it was before and after. Made of the realm before a
+//! command and of what the command came to, so that a replay makes the same.
+
+use protocol::NackCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+
+use crate::realm::audit::before_after::{Side, Sides};
+use crate::realm::command::commands::{By, Command, Noted, Origin, SpendOneTime};
+use crate::realm::command::login_payloads::{ConfirmSecret, CreateSecret, Enroller};
+use crate::realm::command::record_payloads::{ProfileWanted, UserWanted};
+use crate::realm::model::ids::SessionNo;
+use crate::realm::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
+use crate::realm::state::{Millis, Realm};
+
+/// One row of the audit trail (PROTOCOL §9, AUDIT_EVENTS).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Audited {
+    /// When, epoch ms.
+    pub at: Millis,
+    /// MESSAGE_TYPE, or what the gateway did by itself.
+    pub event: Box<str>,
+    /// Who; none: the gateway, or the command line.
+    #[serde(default, rename = "USER_NAME", skip_serializing_if = "Option::is_none")]
+    pub user_name: Option<Box<str>>,
+    /// To whom or what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Box<str>>,
+    /// From where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<Box<str>>,
+    /// OK, the code of the refusal, or why a session ended.
+    pub code: Box<str>,
+    /// REASON of the message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Box<str>>,
+    /// Fields as they were, by record.
+    #[serde(default, skip_serializing_if = "Side::is_empty")]
+    pub before: Side,
+    /// Fields as they are.
+    #[serde(default, skip_serializing_if = "Side::is_empty")]
+    pub after: Side,
+}
+
+impl Realm {
+    /// The audit rows of a command that was planned on this realm.
+    pub(in crate::realm) fn audit(
+        &self,
+        at: Millis,
+        command: &Command,
+        origin: Option<&Origin>,
+        applied: &Applied,
+    ) -> Vec<Audited> {
+        match (command, &applied.outcome) {
+            (Command::Note(noted), _) => {
+                return noted.iter().map(|it| of_note(at, it, origin)).collect();
+            }
+            // The first one replaces nothing.
+            (Command::SetSaltCheck(_), _) if self.salt_check.is_none() => return Vec::new(),
+            (Command::Touch(_) | Command::Posted(..), _)
+            | (_, Outcome::Repeated | Outcome::EndedSessions(0))
+            | (_, Outcome::Refused(Refusal::StaleCredential)) => return Vec::new(),
+            (Command::Sweep, _) => return self.of_ended(at, applied),
+            (Command::End(end), Outcome::EndedSessions(_)) if end.reason != EndReason::Logout => {
+                return self.of_ended(at, applied);
+            }
+            _ => {}
+        }
+        let (user_name, target) = self.subject(command);
+        let code = match &applied.outcome {
+            Outcome::Refused(refusal) => refusal.code().code(),
+            Outcome::HalfDone(..) => NackCode::MfaFailed.code(),
+            _ => "OK",
+        };
+        let row = Audited {
+            at,
+            event: origin.map_or_else(|| by_itself(command).into(), |it| it.event.clone()),
+            user_name: user_name.map(Into::into),
+            target: target.map(Into::into),
+            host: origin.map(|it| it.host.clone()),
+            code: code.into(),
+            reason: origin.and_then(|it| it.reason.clone()),
+            before: Side::default(),
+            after: Side::default(),
+        };
+        match command {
+            Command::AddUsers(users) => vec![counted(row, "USERS", users.len())],
+            Command::Restore(rows) => vec![counted(row, "ROWS", rows.len())],
+            Command::SetPolicy(policy) => {
+                let [old, new] = [&self.policy, policy].map(serde_json::to_value);
+                vec![Sides::of_objects(old.ok(), new.ok(), row)]
+            }
+            _ => Sides::of(self.compare(&applied.changes), row),
+        }
+    }
+
+    /// Sessions that the gateway ended.
+    fn of_ended(&self, at: Millis, applied: &Applied) -> Vec<Audited> {
+        let row = |ended: &Ended| Audited {
+            at,
+            event: "SESSION_ENDED".into(),
+            user_name: None,
+            target: self.user(ended.user).map(|user| user.name.as_str().into()),
+            host: self.session(ended.session).map(|session| session.host.clone()),
+            code: ended.reason.word().into(),
+            reason: None,
+            before: Side::default(),
+            after: Side::default(),
+        };
+        applied.ended.iter().map(row).collect()
+    }
+
+    fn whose(&self, session: SessionNo) -> Option<String> {
+        let user = self.user(self.session(session)?.user)?;
+        Some(user.name.to_string())
+    }
+
+    /// Whose one-time token is spent.
+    fn spender(&self, spend: &SpendOneTime) -> Option<String> {
+        self.one_time_user(&spend.token).map(|user| user.name.to_string())
+    }
+
+    fn profile_meant(&self, wanted: &ProfileWanted) -> Option<String> {
+        let known = self.find_profile(wanted).ok().map(|it| it.name.to_string());
+        known.or_else(|| named(&wanted.name, &wanted.id))
+    }
+
+    fn user_meant(&self, wanted: &UserWanted) -> Option<String> {
+        let known = self.find_user(wanted).ok().map(|it| it.name.to_string());
+        known.or_else(|| named(&wanted.name, &wanted.id))
+    }
+
+    /// Who commands, and about whom or what.
+    fn subject(&self, command: &Command) -> (Option<String>, Option<String>) {
+        let whose = |no| self.whose(no);
+        let by = |by: &By| match by {
+            By::Session(no) => whose(*no),
+            By::Operator => None,
+        };
+        let name = |name: &dyn std::fmt::Display| Some(name.to_string());
+        match command {
+            Command::Login(it) => (name(&it.user_name), name(&it.user_name)),
+            Command::Refresh(it) => {
+                let user = self.user_by_refresh(&it.presented);
+                (user.and_then(|user| name(&user.name)), user.and_then(|user| name(&user.name)))
+            }
+            Command::End(it) => (whose(it.session), whose(it.session)),
+            Command::EndAnother(who, session) => (by(who), whose(*session)),
+            Command::ChangePassword(it) => {
+                let who = it.by.as_ref().map_or_else(|| name(&it.user_name), by);
+                (who, name(&it.user_name))
+            }
+            Command::InsertRight(who, it) => (by(who), name(&it.code)),
+            Command::DeleteRight(who, code) => (by(who), name(code)),
+            Command::InsertProfile(who, it)
+            | Command::AmendProfile(who, it)
+            | Command::DeleteProfile(who, it) => (by(who), self.profile_meant(it)),
+            Command::InsertUser(who, it)
+            | Command::AmendUser(who, _, it)
+            | Command::DeleteUser(who, it) => (by(who), self.user_meant(it)),
+            Command::ResetPassword(who, it) => (by(who), name(&it.user_name)),
+            Command::CreateOneTime(who, _) => (by(who), by(who)),
+            Command::SpendOneTime(it) => (it.by.as_ref().and_then(by), self.spender(it)),
+            Command::AmendConnectors(who, _) => (by(who), None),
+            Command::ExpirePassword(who, it) | Command::SetAttempts(who, it, _) => {
+                (by(who), name(it))
+            }
+            Command::SetCredential(it) => (None, name(&it.user_name)),
+            Command::AddUsers(users) => match &users[..] {
+                [one] => (None, name(&one.name)),
+                _ => (None, None),
+            },
+            Command::Found(it) => (None, it.administrator.as_ref().and_then(|it| name(&it.name))),
+            command => self.subject_of_second(command),
+        }
+    }
+
+    /// The same of commands about second factors, mails and directories; all others are about
+    /// nobody.
+    fn subject_of_second(&self, command: &Command) -> (Option<String>, Option<String>) {
+        let by = |by: &By| match by {
+            By::Session(no) => self.whose(*no),
+            By::Operator => None,
+        };
+        let name = |name: &dyn std::fmt::Display| Some(name.to_string());
+        match command {
+            Command::FinishLogin(it) => {
+                let user = self.user_by_half(&it.token).and_then(|user| name(&user.name));
+                (user.clone(), user)
+            }
+            Command::CreateSecret(CreateSecret { by: who, user_name, .. })
+            | Command::ConfirmSecret(ConfirmSecret { by: who, user_name, .. }) => {
+                let who = match who {
+                    Enroller::By(who) => by(who),
+                    Enroller::Half(half) => {
+                        self.user_by_half(half).and_then(|user| name(&user.name))
+                    }
+                };
+                (who.clone(), user_name.as_ref().map(ToString::to_string).or(who))
+            }
+            Command::SetSecondFactor(who, it, _) => (by(who), name(it)),
+            Command::RevokeCode(who, no) => {
+                let code = self.active_code_at(*no);
+                let user = code.and_then(|code| self.user(code.user));
+                (by(who), user.and_then(|user| name(&user.name)))
+            }
+            Command::AskReset(it) => (None, name(&it.user_name)),
+            Command::ResetByToken(it) => (name(&it.user_name), name(&it.user_name)),
+            Command::Draw(no, _) => {
+                let mail = self.mails.get(no).and_then(|mail| self.user(mail.user));
+                (None, mail.and_then(|user| name(&user.name)))
+            }
+            Command::FromDirectory(it) => (None, name(&it.user_name)),
+            _ => (None, None),
+        }
+    }
+}
+
+/// What a message calls a record that the realm does not know.
+fn named(name: &Option<impl ToString>, id: &Option<String>) -> Option<String> {
+    name.as_ref().map(ToString::to_string).or_else(|| id.clone())
+}
+
+/// What the gateway or the command line does without a message.
+fn by_itself(command: &Command) -> &'static str {
+    match command {
+        Command::SetPolicy(_) => "SET_POLICY",
+        Command::SetSaltCheck(_) => "SET_PASSWORD_SALT",
+        Command::Found(_) => "FIRST_START",
+        Command::AddUsers(_) => "USER_ADD",
+        Command::SetCredential(_) => "USER_PASSWD",
+        Command::Restore(_) => "IMPORT",
+        Command::End(_) | Command::Sweep => "SESSION_ENDED",
+        Command::AskReset(_) => "EVENT_SELF_SERVICE_PASSWORD_RESET",
+        Command::Draw(..) => "MAIL",
+        Command::Reseal(_) => "REKEY",
+        _ => "OPERATOR",
+    }
+}
+
+fn of_note(at: Millis, noted: &Noted, origin: Option<&Origin>) -> Audited {
+    let row = Audited {
+        at,
+        event: noted.event.clone(),
+        user_name: noted.user_name.as_ref().map(|name| name.as_str().into()),
+        target: None,
+        host: Some(noted.host.clone()),
+        code: noted.code.clone(),
+        reason: origin.and_then(|it| it.reason.clone()),
+        before: Side::default(),
+        after: Side::default(),
+    };
+    if noted.count > 1 { counted(row, "TIMES", noted.count as usize) } else { row }
+}
+
+fn counted(mut row: Audited, what: &str, count: usize) -> Audited {
+    row.after = Side::of(&Map::from_iter([(what.to_owned(), count.into())]));
+    row
+}

@@ -1,0 +1,291 @@
+//! Fields: what a change does to each field of a record, as people are told of it.
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::model::ids::Location;
+use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::users::User;
+use crate::realm::state::Realm;
+
+/// One field that is different; null: not there.
+#[derive(Debug, Clone, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct FieldChange {
+    /// The kind of record.
+    pub table: &'static str,
+    /// The record's name.
+    pub key: String,
+    /// Which field.
+    pub field: &'static str,
+    /// What it was.
+    pub old: Value,
+    /// What it is.
+    pub new: Value,
+}
+
+/// The fields of one row, in the order in which they are told.
+type Fields<'a> = Vec<(&'static str, Shown<'a>)>;
+
+/// The value of a field; its text is not copied until it is told.
+#[derive(Debug, Clone, PartialEq)]
+enum Shown<'a> {
+    Text(Cow<'a, str>),
+    UserId(UserNo, Location),
+    Other(Value),
+}
+
+impl<'a> From<&'a str> for Shown<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Shown<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl<'a, T: Into<Shown<'a>>> From<Option<T>> for Shown<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Other(Value::Null), Into::into)
+    }
+}
+
+macro_rules! shown_as_json {
+    ($($plain:ty),*) => {$(
+        impl From<$plain> for Shown<'_> {
+            fn from(value: $plain) -> Self {
+                Self::Other(value.into())
+            }
+        }
+    )*};
+}
+shown_as_json!(bool, u32, u64, usize);
+
+impl Shown<'_> {
+    fn value(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.clone().into_owned()),
+            Self::UserId(no, location) => no.id(*location).into(),
+            Self::Other(value) => value.clone(),
+        }
+    }
+}
+
+impl Realm {
+    /// What changes do to each field, compared with the realm as it is. Bookkeeping rows are
+    /// nobody's business.
+    pub fn compare<'a>(&'a self, changes: &'a [Change]) -> impl Iterator<Item = FieldChange> + 'a {
+        let sight = Sight { realm: self, changes };
+        changes.iter().flat_map(move |change| sight.compare(change))
+    }
+}
+
+/// What names are looked up in: the realm as it is, and what is new.
+#[derive(Clone, Copy)]
+struct Sight<'a> {
+    realm: &'a Realm,
+    changes: &'a [Change],
+}
+
+impl Sight<'_> {
+    fn compare(self, change: &Change) -> Vec<FieldChange> {
+        let key = match change {
+            Change::Put(row) => row.key(),
+            Change::Delete(key) => key.clone(),
+        };
+        let Some((table, name)) = self.named(&key) else { return Vec::new() };
+        let (user, row) = match &key {
+            // Most changes are of users: what they have is not copied.
+            Key::User(no) => (self.realm.user(*no), None),
+            key => (None, self.now(key)),
+        };
+        let old = user.map(shown_user).or_else(|| Some(self.shown(row.as_ref()?)));
+        let old = old.unwrap_or_default();
+        let new = match change {
+            Change::Put(row) => self.shown(row),
+            Change::Delete(_) => Fields::new(),
+        };
+        let gone = old.iter().filter(|(field, _)| value(&new, field).is_none());
+        let fields = new.iter().chain(gone).map(|(field, _)| *field);
+        let change = |field| {
+            let [old, new] = [&old, &new].map(|it| value(it, field));
+            let told = |it: Option<&Shown<'_>>| it.map_or(Value::Null, Shown::value);
+            let change = || (told(old), told(new));
+            let (old, new) = (old != new).then(change).filter(|(old, new)| old != new)?;
+            Some(FieldChange { table, key: name.clone(), field, old, new })
+        };
+        fields.filter_map(change).collect()
+    }
+
+    /// Table and key of what a change is about.
+    fn named(self, key: &Key) -> Option<(&'static str, String)> {
+        Some(match key {
+            Key::Profile(no) => ("PROFILE", self.profile(*no)?),
+            Key::Grant(no, _) => ("PROFILE_RIGHT", self.profile(*no)?),
+            Key::Member(no, _) => ("PROFILE_USER", self.profile(*no)?),
+            Key::User(no) => ("USER", self.user(*no)?),
+            Key::Direct(no, _) => ("USER_RIGHT", self.user(*no)?),
+            Key::Session(no) => {
+                let user = self.realm.session(*no).map(|session| session.user);
+                ("SESSION", self.user(user.or_else(|| self.new_session(*no))?)?)
+            }
+            Key::Attempts(name) => ("USER_LOGIN_ATTEMPT", name.to_string()),
+            Key::Right(no) => ("RIGHT", self.right(*no)?),
+            Key::Connectors => ("CONNECTOR_SETTINGS", String::new()),
+            Key::SecondFactor(no) => ("SECOND_FACTOR", self.user(*no)?),
+            Key::ActiveCode(no) => ("MFA_ACTIVE_CODE", no.to_string()),
+            Key::Policy
+            | Key::Counters
+            | Key::Retired(_)
+            | Key::Seen(_)
+            | Key::History(_)
+            | Key::OneTime(_)
+            | Key::SaltCheck
+            | Key::Half(_)
+            | Key::SelfReset(_)
+            | Key::Mail(_) => return None,
+        })
+    }
+
+    fn first_put<T>(self, read: impl Fn(&Row) -> Option<T>) -> Option<T> {
+        self.changes.iter().find_map(|change| match change {
+            Change::Put(row) => read(row),
+            Change::Delete(_) => None,
+        })
+    }
+
+    fn user(self, no: UserNo) -> Option<String> {
+        let name = |user: &User| user.name.to_string();
+        let new = |row: &Row| match row {
+            Row::User(user) if user.no == no => Some(name(user)),
+            _ => None,
+        };
+        self.realm.user(no).map(name).or_else(|| self.first_put(new))
+    }
+
+    fn profile(self, no: ProfileNo) -> Option<String> {
+        let new = |row: &Row| match row {
+            Row::Profile(profile) if profile.no == no => Some(profile.name.to_string()),
+            _ => None,
+        };
+        self.realm.profile(no).map(|it| it.name.to_string()).or_else(|| self.first_put(new))
+    }
+
+    fn right(self, no: RightNo) -> Option<String> {
+        let new = |row: &Row| match row {
+            Row::Right(right) if right.no == no => Some(right.code.to_string()),
+            _ => None,
+        };
+        self.realm.right(no).map(|it| it.code.to_string()).or_else(|| self.first_put(new))
+    }
+
+    fn new_session(self, no: SessionNo) -> Option<UserNo> {
+        self.first_put(|row| match row {
+            Row::Session(session) if session.no == no => Some(session.user),
+            _ => None,
+        })
+    }
+
+    /// The row as it is.
+    fn now(self, key: &Key) -> Option<Row> {
+        let realm = self.realm;
+        match key {
+            Key::Profile(no) => realm.profile(*no).cloned().map(Row::Profile),
+            Key::Right(no) => realm.right(*no).cloned().map(Row::Right),
+            Key::Session(no) => realm.session(*no).cloned().map(Row::Session),
+            Key::Attempts(name) => {
+                realm.attempts_of(name).cloned().map(|it| Row::Attempts(name.clone(), it))
+            }
+            Key::Direct(user, right) => {
+                realm.direct_of(*user).any(|it| it == *right).then_some(Row::Direct(*user, *right))
+            }
+            Key::Member(profile, user) => {
+                realm.is_member(*profile, *user).then_some(Row::Member(*profile, *user))
+            }
+            Key::Grant(profile, right) => realm
+                .grants_of(*profile)
+                .any(|it| it == *right)
+                .then_some(Row::Grant(*profile, *right)),
+            Key::Connectors | Key::SecondFactor(_) | Key::ActiveCode(_) => realm.row(key),
+            _ => None,
+        }
+    }
+
+    /// The fields of a row.
+    fn shown(self, row: &Row) -> Fields<'_> {
+        match row {
+            Row::Profile(it) => vec![
+                ("ID", it.id().into()),
+                ("NAME", it.name.as_str().into()),
+                ("DESCRIPTION", it.description.as_str().into()),
+                ("STATUS", it.status.word().into()),
+                ("RECORD_VERSION", it.version.into()),
+            ],
+            Row::Right(it) => vec![
+                ("ID", it.no.id(it.location).into()),
+                ("CODE", it.code.as_str().into()),
+                ("DESCRIPTION", it.description.as_str().into()),
+            ],
+            Row::User(user) => shown_user(user),
+            Row::Session(it) => {
+                vec![("USER_NAME", self.user(it.user).into()), ("HOST", (&*it.host).into())]
+            }
+            Row::Attempts(_, it) => {
+                let count = it.shown();
+                vec![("ATTEMPTS", count.wrong.into()), ("LOCKED_UNTIL", count.locked_until.into())]
+            }
+            Row::Connectors(it) => {
+                let secs = |life: Option<crate::realm::state::Millis>| {
+                    life.map(|life| life / 1_000).into()
+                };
+                vec![
+                    ("ACCESS_TOKEN_LIFE_TIME", secs(it.access_ms)),
+                    ("REFRESH_TOKEN_LIFE_TIME", secs(it.refresh_ms)),
+                    ("ONE_TIME_TOKEN_LIFE_TIME", secs(it.one_time_ms)),
+                ]
+            }
+            Row::SecondFactor(_, it) => vec![
+                ("STATUS", it.confirmed.as_ref().map(|_| on_or_off(it.enabled)).into()),
+                ("PENDING", it.pending.as_ref().map(|_| true).into()),
+                ("RECOVERY_CODES", it.confirmed.as_ref().map(|_| it.recovery.len()).into()),
+            ],
+            Row::Member(_, user) => vec![("USER_NAME", self.user(*user).into())],
+            Row::ActiveCode(it) => vec![("USER_NAME", self.user(it.user).into())],
+            Row::Grant(_, right) | Row::Direct(_, right) => {
+                vec![("RIGHT_CODE", self.right(*right).into())]
+            }
+            _ => Fields::new(),
+        }
+    }
+}
+
+fn value<'a, 'b>(fields: &'b Fields<'a>, name: &str) -> Option<&'b Shown<'a>> {
+    fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
+}
+
+fn on_or_off(enabled: bool) -> &'static str {
+    if enabled { "ENABLED" } else { "DISABLED" }
+}
+
+/// All that may be told of a user: of the password only that there is one.
+fn shown_user(user: &User) -> Fields<'_> {
+    let password = user.credential.as_ref().map(|_| "(set)");
+    let mut fields = vec![
+        ("ID", Shown::UserId(user.no, user.location)),
+        ("STATUS", user.status.word().into()),
+        ("RECORD_VERSION", user.version.into()),
+        ("USER_NAME", user.name.as_str().into()),
+        ("PASSWORD", password.into()),
+    ];
+    let set = |(number, name): (u8, &&'static str)| Some((*name, user.attribute(number)?.into()));
+    fields.extend((0..).zip(ATTRIBUTES).filter_map(set));
+    fields
+}

@@ -1,0 +1,339 @@
+//! Commands: everything that can change the realm. They carry answers, never questions or secrets.
+
+use std::sync::Arc;
+
+use protocol::{Description, ProfileName, RightCode, UserName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::realm::command::login_payloads::{
+    AskReset, ConfirmSecret, CreateSecret, Drawn, FinishLogin, FromDirectory, Posted, ResetByToken,
+    Second,
+};
+use crate::realm::command::record_payloads::{
+    Amendment, ProfileWanted, ResetPassword, RightWanted, UserWanted,
+};
+use crate::realm::model::ids::{SessionNo, UserNo};
+use crate::realm::model::policy::Policy;
+use crate::realm::outcome::EndReason;
+use crate::realm::row::{Key, Row};
+use crate::realm::rules::sessions::{SessionId, TokenHash};
+use crate::realm::rules::users::UserStatus;
+use crate::realm::state::Millis;
+
+/// One step of the realm. Stored in the log as JSON: variants and fields are only ever added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each variant is described by its payload")]
+pub enum Command {
+    SetPolicy(Policy),
+    Found(Found),
+    AddUsers(Vec<NewUser>),
+    SetCredential(SetCredential),
+    Login(Login),
+    Refresh(Refresh),
+    End(End),
+    ChangePassword(ChangePassword),
+    Touch(Vec<Touched>),
+    Sweep,
+    InsertRight(By, RightWanted),
+    InsertProfile(By, ProfileWanted),
+    AmendProfile(By, ProfileWanted),
+    DeleteProfile(By, ProfileWanted),
+    DeleteRight(By, RightCode),
+    InsertUser(By, UserWanted),
+    AmendUser(By, Amendment, UserWanted),
+    DeleteUser(By, UserWanted),
+    ResetPassword(By, ResetPassword),
+    ExpirePassword(By, UserName),
+    SetAttempts(By, UserName, u32),
+    EndAnother(By, SessionNo),
+    Restore(Vec<StoredRow>),
+    CreateOneTime(By, TokenHash),
+    SpendOneTime(SpendOneTime),
+    AmendConnectors(By, Vec<(TokenKind, Option<Millis>)>),
+    SetSaltCheck(Arc<str>),
+    FinishLogin(FinishLogin),
+    CreateSecret(CreateSecret),
+    ConfirmSecret(ConfirmSecret),
+    SetSecondFactor(By, UserName, bool),
+    Reseal(Vec<(UserNo, Fingerprint, Arc<str>)>),
+    RevokeCode(By, u64),
+    AskReset(AskReset),
+    ResetByToken(ResetByToken),
+    Draw(u64, Drawn),
+    Posted(u64, Posted),
+    FromDirectory(FromDirectory),
+    Note(Vec<Noted>),
+}
+
+/// Where a command came from, for the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// MESSAGE_TYPE.
+    pub event: Box<str>,
+    /// The peer's address.
+    pub host: Box<str>,
+    /// REASON: what the sender said about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Box<str>>,
+}
+
+/// What was refused before any command was made of it, and how often lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// MESSAGE_TYPE.
+    pub event: Box<str>,
+    /// From where.
+    pub host: Box<str>,
+    /// Who asked, or as whom: of the newest.
+    pub user_name: Option<UserName>,
+    /// The refusal.
+    pub code: Box<str>,
+    /// How many.
+    pub count: u32,
+}
+
+/// A row of an export, to be put as it was. Only the command line on a new store does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
+pub struct StoredRow {
+    /// Its key, in hexadecimal.
+    key: String,
+    /// Its value; null where the key says all.
+    value: serde_json::Value,
+}
+
+impl StoredRow {
+    /// The stored form of a row.
+    pub fn of(row: &Row) -> Self {
+        Self::new(&row.key(), &row.value())
+    }
+
+    /// The same of its key and value.
+    pub fn new(key: &Key, value: &[u8]) -> Self {
+        Self { key: key.hex(), value: serde_json::from_slice(value).unwrap_or_default() }
+    }
+
+    /// Reads the row.
+    pub fn read(&self) -> Result<Row, String> {
+        let key = Key::from_hex(&self.key).ok_or("an unknown key")?;
+        let row = Row::read(&key.bytes(), self.value.to_string().as_bytes())?;
+        match row.key() == key && !row.is_too_long() {
+            true => Ok(row),
+            false => Err("a row that does not fit its key, or is too long".to_owned()),
+        }
+    }
+}
+
+/// The first start: what is missing of the administration rights, USER_ADMIN and its first user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// Code and description of the administration rights.
+    pub rights: Vec<(RightCode, Description)>,
+    /// The profile that gives them all.
+    pub profile: ProfileName,
+    /// The first administrator, if one is to be made.
+    pub administrator: Option<NewUser>,
+}
+
+/// A user to insert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NewUser {
+    /// The name.
+    pub name: UserName,
+    /// The password's hash as a PHC string.
+    pub credential: Option<Arc<str>>,
+    /// Attributes by number.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub attributes: Box<[(u8, Box<str>)]>,
+    /// Profiles to be in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<ProfileName>,
+    /// What the user may do at all; none: enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<UserStatus>,
+    /// Rights to hold directly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rights: Vec<RightCode>,
+}
+
+/// A password set on the command line: ends the user's sessions and locks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetCredential {
+    /// Whose.
+    pub user_name: UserName,
+    /// The new hash.
+    pub credential: Arc<str>,
+}
+
+/// What the check of a password outside the realm said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The password fits the credential.
+    Matched,
+    /// It does not.
+    Wrong,
+    /// It was empty: it fits nothing, but may open a blank reset.
+    Blank,
+}
+
+/// Names the credential that a password was checked against, without holding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint(pub u64);
+
+impl Fingerprint {
+    /// The fingerprint of a PHC string (FNV-1a; it tells versions apart and protects nothing).
+    pub fn of(credential: &str) -> Self {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        Self(credential.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+    }
+}
+
+/// Where an attempt came from, as locks by address count it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Peer {
+    /// An address, or a network whose addresses are one.
+    pub source: Box<str>,
+    /// Whether the user has a session from there, so that strangers elsewhere cannot lock it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub familiar: bool,
+}
+
+/// The tokens of a session to open, hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    /// SESSION_ID.
+    pub id: SessionId,
+    /// The hash of SESSION_AUTH_TOKEN.
+    pub token: TokenHash,
+    /// The hash of REFRESH_AUTH_TOKEN.
+    pub refresh: TokenHash,
+}
+
+/// A login whose password was checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Login {
+    /// As whom.
+    pub user_name: UserName,
+    /// What the check said.
+    pub verdict: Verdict,
+    /// Against which credential; none: there was none.
+    pub checked: Option<Fingerprint>,
+    /// The session to open.
+    pub pair: Pair,
+    /// From where.
+    pub host: String,
+    /// Whether a socket is bound to it, so that its heartbeats are watched.
+    pub watched: bool,
+    /// The same from where, as locks count it.
+    #[serde(default)]
+    pub peer: Peer,
+    /// The password's hash by the cost of today, if its old one was by another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed: Option<Arc<str>>,
+    /// Whether it ends at a fixed time, however much it is used (S1).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub connector: bool,
+    /// The second factor.
+    #[serde(default)]
+    pub second: Second,
+    /// Whether a directory checked the password, and nothing else did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub directory: bool,
+    /// Whether that directory alone decides about locks and the age of passwords.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bypass: bool,
+}
+
+/// A refresh token was presented.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refresh {
+    /// Its hash.
+    pub presented: TokenHash,
+    /// The user who was named, if any.
+    pub user_name: Option<UserName>,
+    /// The new pair.
+    pub pair: Pair,
+    /// The new pair in clear, sealed under the presented token, for whoever presents it again.
+    pub sealed: Vec<u8>,
+    /// From where.
+    pub host: String,
+    /// The same, as locks count it.
+    #[serde(default)]
+    pub peer: Peer,
+    /// Whether a socket is bound to it.
+    pub watched: bool,
+    /// The second factor, where the session has none yet.
+    #[serde(default)]
+    pub second: Second,
+}
+
+/// A session is to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Which.
+    pub session: SessionNo,
+    /// Why.
+    pub reason: EndReason,
+    /// It is left alone if it was accessed after this time.
+    pub unless_after: Option<Millis>,
+}
+
+/// A password change whose old password was checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChangePassword {
+    /// Whose.
+    pub user_name: UserName,
+    /// What the check of the old password said.
+    pub verdict: Verdict,
+    /// Against which credential.
+    pub checked: Option<Fingerprint>,
+    /// The hash of the new password.
+    pub credential: Option<Arc<str>>,
+    /// Another user does it, by right.
+    pub by: Option<By>,
+    /// The session that lives on.
+    pub keep: Option<SessionNo>,
+    /// From where.
+    #[serde(default)]
+    pub peer: Peer,
+}
+
+/// A one-time token was presented.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpendOneTime {
+    /// Its hash.
+    pub token: TokenHash,
+    /// Who verifies it, where that needs a right.
+    pub by: Option<By>,
+}
+
+/// A kind of token of S1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum TokenKind {
+    Access,
+    Refresh,
+    OneTime,
+}
+
+/// A session was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// Which.
+    pub session: SessionNo,
+    /// When last.
+    pub at: Millis,
+    /// Whether a socket was ever bound to it.
+    pub watched: bool,
+}
+
+/// Who commands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum By {
+    /// The command line, on a stopped store.
+    Operator,
+    /// A session: its user's rights are looked up at commit.
+    Session(SessionNo),
+}

@@ -1,0 +1,159 @@
+//! Payloads of commands about second factors, resets, mails and directories.
+
+use std::sync::Arc;
+
+use protocol::{ProfileName, RightCode, UserName};
+use serde::{Deserialize, Serialize};
+
+use crate::realm::command::commands::{By, Fingerprint, Pair, Peer};
+use crate::realm::command::record_payloads::AttributeWanted;
+use crate::realm::rules::sessions::TokenHash;
+
+/// The second factor of a login, and what it may leave behind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Second {
+    /// What was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
+    /// The hash of the token of a half login; none: there will be none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub half: Option<TokenHash>,
+    /// The hash of an active code, good once a link was proved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active: Option<TokenHash>,
+}
+
+/// MFA_CODE, as far as it could be checked outside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Given {
+    /// A code of digits.
+    Totp {
+        /// The sealed secret that it was checked against; none: there was none.
+        checked: Option<Fingerprint>,
+        /// The start of its period, in seconds of the epoch; none: it is wrong.
+        at_secs: Option<u64>,
+        /// The secret, sealed by the key of today, if its key was another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resealed: Option<Arc<str>>,
+    },
+    /// A recovery code, the code of a link or an active code, hashed: none can be guessed.
+    Code(TokenHash),
+}
+
+/// The second factor of a login whose first one was right.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinishLogin {
+    /// The hash of the half login's token.
+    pub token: TokenHash,
+    /// The user who was named, if any.
+    pub user_name: Option<UserName>,
+    /// The session to open.
+    pub pair: Pair,
+    /// From where.
+    pub host: String,
+    /// The same, as locks count it.
+    pub peer: Peer,
+    /// Whether a socket is bound to it.
+    pub watched: bool,
+    /// The second factor.
+    pub second: Second,
+}
+
+/// Who creates and confirms secrets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Enroller {
+    /// A session, for its user or by right for another.
+    By(By),
+    /// The token of a half login that asks for it, hashed.
+    Half(TokenHash),
+}
+
+/// A secret for the codes of a user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CreateSecret {
+    /// Who creates it.
+    pub by: Enroller,
+    /// For whom; none: for himself.
+    pub user_name: Option<UserName>,
+    /// The secret, sealed for that user.
+    pub sealed: Arc<str>,
+}
+
+/// A code of a secret that waits to be confirmed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfirmSecret {
+    /// Who confirms it.
+    pub by: Enroller,
+    /// For whom; none: for himself.
+    pub user_name: Option<UserName>,
+    /// The sealed secret that the code was checked against.
+    pub checked: Option<Fingerprint>,
+    /// The start of the code's period, in seconds of the epoch; none: it is wrong.
+    pub at_secs: Option<u64>,
+    /// Recovery codes, hashed.
+    pub recovery: Vec<TokenHash>,
+}
+
+/// A user asked for a link by which he can choose a new password.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AskReset {
+    /// Who.
+    pub user_name: UserName,
+    /// The page of the link, where the client may name it.
+    pub url: Option<Box<str>>,
+}
+
+/// A new password by a mailed token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResetByToken {
+    /// Whose.
+    pub user_name: UserName,
+    /// The token's hash.
+    pub token: TokenHash,
+    /// The hash of the new password.
+    pub credential: Arc<str>,
+    /// Whether the user's sessions live on.
+    pub keep_sessions: bool,
+}
+
+/// What was drawn for a mail that is about to leave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Drawn {
+    /// The hash of a token or code.
+    Token(TokenHash),
+    /// The hash of a password.
+    Password(Arc<str>),
+}
+
+/// What became of a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Posted {
+    /// The server took it.
+    Sent,
+    /// It did not, this time.
+    Failed,
+    /// It would say nothing that is still so.
+    Dropped,
+}
+
+/// What a directory says about a user whose password it confirmed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FromDirectory {
+    /// Who.
+    pub user_name: UserName,
+    /// Whether he is a local user, who only has to pass both checks.
+    pub local: bool,
+    /// Whether a user whom nobody knows is made.
+    pub create: bool,
+    /// Whether known attributes follow the directory.
+    pub update: bool,
+    /// Attributes by number; none: the directory has no value.
+    pub attributes: Vec<AttributeWanted>,
+    /// Profiles that the user is to be in.
+    pub profiles: Vec<ProfileName>,
+    /// Rights that a new user gets.
+    pub rights: Vec<RightCode>,
+    /// The profiles that follow the directory's groups; none: they do not.
+    pub sync: Option<Vec<ProfileName>>,
+}

@@ -1,0 +1,72 @@
+//! Rows that belong to a user and end by themselves, found by the hash of a secret: kept in both
+//! orders.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeBounds;
+
+use crate::realm::model::ids::UserNo;
+use crate::realm::rules::sessions::TokenHash;
+use crate::realm::state::Millis;
+
+/// A row with an owner and an end.
+pub trait Owned {
+    /// Whose it is.
+    fn owner(&self) -> UserNo;
+    /// Until when it is good.
+    fn until(&self) -> Millis;
+}
+
+/// Such rows by their hash, and by owner and end.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::realm) struct Owneds<T> {
+    rows: BTreeMap<TokenHash, T>,
+    by_owner: BTreeSet<(UserNo, Millis, TokenHash)>,
+}
+
+impl<T> Default for Owneds<T> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new(), by_owner: BTreeSet::new() }
+    }
+}
+
+impl<T: Owned> Owneds<T> {
+    pub(in crate::realm) fn get(&self, hash: &TokenHash) -> Option<&T> {
+        self.rows.get(hash)
+    }
+
+    pub(in crate::realm) fn put(&mut self, hash: TokenHash, row: T) {
+        self.remove(&hash);
+        self.by_owner.insert((row.owner(), row.until(), hash));
+        self.rows.insert(hash, row);
+    }
+
+    pub(in crate::realm) fn remove(&mut self, hash: &TokenHash) {
+        if let Some(row) = self.rows.remove(hash) {
+            self.by_owner.remove(&(row.owner(), row.until(), *hash));
+        }
+    }
+
+    pub(in crate::realm) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(in crate::realm) fn range(
+        &self,
+        range: impl RangeBounds<TokenHash>,
+    ) -> impl Iterator<Item = (&TokenHash, &T)> {
+        self.rows.range(range)
+    }
+
+    /// Those of a user, the one that ends first in front.
+    pub(in crate::realm) fn of(&self, user: UserNo) -> impl Iterator<Item = (TokenHash, &T)> + '_ {
+        let range =
+            (user, Millis::MIN, TokenHash([0; 32]))..=(user, Millis::MAX, TokenHash([255; 32]));
+        let own = self.by_owner.range(range);
+        own.filter_map(|(_, _, hash)| Some((*hash, self.rows.get(hash)?)))
+    }
+
+    /// Those that are over.
+    pub(in crate::realm) fn over(&self, at: Millis) -> impl Iterator<Item = TokenHash> + '_ {
+        self.rows.iter().filter(move |(_, row)| row.until() <= at).map(|(hash, _)| *hash)
+    }
+}

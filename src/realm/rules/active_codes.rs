@@ -1,0 +1,97 @@
+//! Active codes: after a login by a mailed link, a code that stands for the second factor for a
+//! long time (S2, "notify"). Hashed, listed, revocable.
+
+use serde::{Deserialize, Serialize};
+
+use crate::realm::command::commands::By;
+use crate::realm::command::login_payloads::Second;
+use crate::realm::model::ids::UserNo;
+use crate::realm::outcome::{Applied, Outcome, Refusal};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::sessions::{Steps, TokenHash};
+use crate::realm::state::{Millis, Realm};
+
+/// A code that stands for the second factor of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ActiveCode {
+    /// Its number: the ID by which it is revoked.
+    pub no: u64,
+    /// Whose.
+    pub user: UserNo,
+    /// The hash of the code.
+    pub hash: TokenHash,
+    /// Since when.
+    pub issued: Millis,
+    /// Until when.
+    pub until: Millis,
+}
+
+/// Active codes of one user; the oldest goes.
+const CODES_MAX: usize = 20;
+
+impl Realm {
+    /// The active code of this number.
+    pub fn active_code_at(&self, no: u64) -> Option<&ActiveCode> {
+        self.active_codes.get(&no)
+    }
+
+    /// The numbers of all active codes, from the one after `after`.
+    pub fn active_codes_after(&self, after: Option<u64>) -> impl Iterator<Item = u64> + '_ {
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        self.active_codes.range(from..).map(|(no, _)| *no)
+    }
+
+    /// The numbers of a user's active codes, oldest first.
+    pub fn active_codes_of(&self, user: UserNo) -> impl Iterator<Item = u64> + '_ {
+        self.active_by_user.range((user, 0)..=(user, u64::MAX)).map(|(_, no)| *no)
+    }
+
+    pub(super) fn active_code(
+        &self,
+        at: Millis,
+        user: UserNo,
+        hash: &TokenHash,
+    ) -> Option<&ActiveCode> {
+        let mut own = self.active_codes_of(user).filter_map(|no| self.active_codes.get(&no));
+        own.find(|it| it.hash == *hash && at < it.until)
+    }
+
+    /// Makes one of what came along with a login by a link; whether there is one now.
+    pub(super) fn issue_active_code(
+        &self,
+        at: Millis,
+        user: UserNo,
+        second: &Second,
+        steps: &mut Steps,
+    ) -> bool {
+        let (Some(hash), Some(link)) = (second.active, &self.policy.mfa.link) else { return false };
+        let counters = steps.counters(self);
+        counters.active_codes += 1;
+        let no = counters.active_codes;
+        let over = (self.active_codes_of(user).count() + 1).saturating_sub(CODES_MAX);
+        let oldest = self.active_codes_of(user).take(over);
+        steps.changes.extend(oldest.map(|no| Change::Delete(Key::ActiveCode(no))));
+        let until = at.saturating_add(link.active_ms);
+        steps.put(Row::ActiveCode(ActiveCode { no, user, hash, issued: at, until }));
+        true
+    }
+
+    /// The code is good no more.
+    pub(in crate::realm) fn revoke_code(&self, at: Millis, by: &By, no: u64) -> Applied {
+        let plan = || {
+            let none = || Refusal::NotFound("MFA_ACTIVE_CODES", no.to_string());
+            let Some(code) = self.active_codes.get(&no) else {
+                return self.permit(at, by, "MFA_DISABLE").and(Err(none()));
+            };
+            self.permit_or_self(at, by, "MFA_DISABLE", code.user)?;
+            Ok(Applied::done(Outcome::Done, vec![Change::Delete(Key::ActiveCode(no))]))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Active codes that are over and can be forgotten.
+    pub(super) fn active_codes_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
+        let over = self.active_codes.values().filter(move |it| it.until <= at);
+        over.map(|it| Change::Delete(Key::ActiveCode(it.no)))
+    }
+}

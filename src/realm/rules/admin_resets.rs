@@ -1,0 +1,145 @@
+//! What others do to a user's password, attempts and sessions: reset, expire, unlock, end.
+
+use protocol::UserName;
+
+use crate::realm::command::commands::By;
+use crate::realm::command::record_payloads::ResetPassword;
+use crate::realm::model::ids::SessionNo;
+use crate::realm::outcome::{Applied, EndReason, Outcome, Refusal, UserDone};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::mail_queue::MailKind;
+use crate::realm::rules::sessions::Steps;
+use crate::realm::rules::users::{User, UserStatus};
+use crate::realm::state::{Millis, Realm};
+
+impl Realm {
+    /// Whether a reset of this user is still open: then the password may be changed, and only that.
+    pub fn reset_is_open(&self, at: Millis, user: &User) -> bool {
+        user.status == UserStatus::PasswordReset
+            && at < user.credential_at.saturating_add(self.policy.reset_ms)
+    }
+
+    /// Whether an empty old password opens the change: nothing else does until it is used up.
+    pub(super) fn is_blank(&self, at: Millis, user: &User) -> bool {
+        let blank = user.credential.is_none() && !user.directory;
+        self.policy.blank_reset && blank && self.reset_is_open(at, user)
+    }
+
+    /// Whether a one-time password came too late: it is nobody's any more.
+    pub(super) fn is_stale(&self, at: Millis, user: &User) -> bool {
+        user.status == UserStatus::PasswordReset && !self.reset_is_open(at, user)
+    }
+
+    /// Takes the password away, with all sessions.
+    pub(in crate::realm) fn reset_password(
+        &self,
+        at: Millis,
+        by: &By,
+        reset: &ResetPassword,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, by, "RESET_PWD")?;
+            let old = self.named(&reset.user_name)?;
+            self.may_amend(by, old.no)?;
+            if old.directory {
+                return Err(Refusal::OfDirectory);
+            }
+            if old.status == UserStatus::Disabled {
+                return Err(Refusal::Disabled(old.name.to_string()));
+            }
+            let mut user = User { status: UserStatus::PasswordReset, ..old.clone() };
+            let mut steps = Steps::default();
+            self.end_all(user.no, EndReason::PasswordChanged, None, &mut steps);
+            user.credential = reset.credential.clone();
+            user.credential_at = at;
+            self.history_after(old).into_iter().for_each(|row| steps.put(row));
+            if reset.mailed
+                && !self.queue_mail(at, at, user.no, MailKind::OneTimePassword, &mut steps)
+            {
+                return Err(Refusal::OutboxFull);
+            }
+            self.administered(user, steps)
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// The password must be changed at the next login; sessions and rights go on.
+    pub(in crate::realm) fn expire_password(
+        &self,
+        at: Millis,
+        by: &By,
+        name: &UserName,
+    ) -> Applied {
+        let plan = || {
+            let found = self.user_by_name(name);
+            match found {
+                Some(user) => self.permit_or_self(at, by, "EXPIRE_PWD", user.no)?,
+                None => self.permit(at, by, "EXPIRE_PWD")?,
+            }
+            let old = self.named(name)?;
+            self.may_amend(by, old.no)?;
+            if old.directory {
+                return Err(Refusal::OfDirectory);
+            }
+            // Who is disabled stays so, and an open reset asks for a new password already.
+            let status = match old.status {
+                UserStatus::Enabled => UserStatus::PasswordExpired,
+                status => status,
+            };
+            self.administered(User { status, ..old.clone() }, Steps::default())
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Sets the number of wrong passwords that count; below the limit nobody is locked.
+    pub(in crate::realm) fn set_attempts(
+        &self,
+        at: Millis,
+        by: &By,
+        name: &UserName,
+        wrong: u32,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, by, "RESET_ATTEMPTS")?;
+            let none = || Refusal::NotFound("USER_LOGIN_ATTEMPT", name.to_string());
+            let old = self.attempts.get(name).ok_or_else(none)?;
+            let key = Key::Attempts(name.clone());
+            if wrong == 0 {
+                return Ok(Applied::done(Outcome::Done, vec![Change::Delete(key)]));
+            }
+            let until = at.saturating_add(self.policy.lock_ms);
+            let until = (wrong >= self.policy.attempts_max).then_some(until);
+            let attempts = old.set_to(wrong, until, at);
+            let row = Row::Attempts(name.clone(), attempts);
+            Ok(Applied::done(Outcome::Done, vec![Change::Put(row)]))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Ends a session of anybody, dormant or not, with all its tokens.
+    pub(in crate::realm) fn end_another(&self, at: Millis, by: &By, session: SessionNo) -> Applied {
+        let plan = || {
+            self.permit(at, by, "LOGOUT_OTHERS")?;
+            let session = self.sessions.get(&session).ok_or(Refusal::NoSession)?;
+            let mut steps = Steps::default();
+            self.end_session(session, EndReason::Revoked, &mut steps);
+            Ok(steps.applied(Outcome::EndedSessions(1)))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    fn named(&self, name: &UserName) -> Result<&User, Refusal> {
+        self.user_by_name(name).ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
+    }
+
+    /// One more version of the record, if an administrator is left after it.
+    fn administered(&self, mut user: User, mut steps: Steps) -> Result<Applied, Refusal> {
+        user.version += 1;
+        let done = UserDone { id: user.id(), version: user.version, ..UserDone::default() };
+        steps.put(Row::User(user));
+        match self.administrator_remains(&steps.changes) {
+            true => Ok(steps.applied(Outcome::User(done))),
+            false => Err(Refusal::LastAdministrator),
+        }
+    }
+}

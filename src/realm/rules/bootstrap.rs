@@ -1,0 +1,87 @@
+//! The first start: the administration rights, the profile that gives them, the first
+//! administrator.
+
+use protocol::{Description, ProfileName};
+
+use crate::realm::command::commands::{Found, StoredRow};
+use crate::realm::model::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
+use crate::realm::outcome::{Applied, Outcome, Refusal};
+use crate::realm::row::{Change, Row};
+use crate::realm::rules::profiles::{Profile, ProfileStatus};
+use crate::realm::rules::rights::Right;
+use crate::realm::state::{Millis, Realm};
+
+impl Realm {
+    /// Makes what is missing and leaves the rest; its records count from 90000000000001.
+    pub(in crate::realm) fn found(&self, at: Millis, found: &Found) -> Applied {
+        let mut counters = self.counters.clone();
+        let mut changes = Vec::new();
+        let mut next = || {
+            // Ids that people chose themselves are stepped over: what holds such a right must not
+            // come to hold an administration right.
+            while self.rights.contains_key(&RightNo(FIRST_FOUNDED + counters.founded)) {
+                counters.founded += 1;
+            }
+            counters.founded += 1;
+            FIRST_FOUNDED + counters.founded - 1
+        };
+        let location = self.policy.location;
+        // Only a profile that a first start made gets powers: one that somebody inserted under its
+        // name, after it was renamed or deleted, does not.
+        let mut is_new = false;
+        let profile = match self.profiles.keys().find(|no| no.0 >= FIRST_FOUNDED) {
+            Some(no) => Some(*no),
+            None if self.profile_names.contains_key(&found.profile) => None,
+            None => {
+                let profile = founding_profile(ProfileNo(next()), location, &found.profile);
+                changes.push(Change::Put(Row::Profile(profile.clone())));
+                is_new = true;
+                Some(profile.no)
+            }
+        };
+        for (code, description) in &found.rights {
+            let known = self.right_by_code(code.as_str()).map(|right| right.no);
+            let right = known.unwrap_or_else(|| {
+                let (no, code, description) = (RightNo(next()), code.clone(), description.clone());
+                changes.push(Change::Put(Row::Right(Right { no, location, code, description })));
+                no
+            });
+            // What was taken from the profile on purpose is not given back.
+            if let Some(profile) = profile.filter(|_| is_new || known.is_none()) {
+                changes.push(Change::Put(Row::Grant(profile, right)));
+            }
+        }
+        if let Some(new) = &found.administrator {
+            if self.user_names.contains_key(&new.name) {
+                return Applied::refused(Refusal::Duplicate("USER_NAME", new.name.to_string()));
+            }
+            let user = new.user(UserNo(next()), location, at);
+            changes.extend(profile.map(|it| Change::Put(Row::Member(it, user.no))));
+            changes.push(Change::Put(Row::User(user)));
+        }
+        changes.push(Change::Put(Row::Counters(counters)));
+        Applied::done(Outcome::Done, changes)
+    }
+}
+
+impl Realm {
+    /// Puts rows of an export, as they were.
+    pub(in crate::realm) fn restore(&self, rows: &[StoredRow]) -> Applied {
+        let read: Result<Vec<_>, _> = rows.iter().map(StoredRow::read).collect();
+        match read {
+            Ok(rows) => Applied::done(Outcome::Done, rows.into_iter().map(Change::Put).collect()),
+            Err(_) => Applied::refused(Refusal::TooLong),
+        }
+    }
+}
+
+fn founding_profile(no: ProfileNo, location: Location, name: &ProfileName) -> Profile {
+    Profile {
+        no,
+        location,
+        name: name.clone(),
+        description: Description::parse("All administration rights").unwrap_or_default(),
+        status: ProfileStatus::Enabled,
+        version: 1,
+    }
+}

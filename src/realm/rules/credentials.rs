@@ -1,0 +1,117 @@
+//! Credentials: the hashes of passwords, changed by their owner or by the operator.
+
+use std::sync::Arc;
+
+use crate::realm::command::commands::{ChangePassword, Fingerprint, SetCredential, Verdict};
+use crate::realm::model::ids::UserNo;
+use crate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::sessions::Steps;
+use crate::realm::rules::users::{User, UserStatus};
+use crate::realm::state::{Millis, Realm};
+
+impl Realm {
+    /// The owner knows the old password: the new one holds, other sessions end. A wrong old
+    /// password counts as an attempt.
+    pub(in crate::realm) fn change_password(&self, at: Millis, change: &ChangePassword) -> Applied {
+        let name = &change.user_name;
+        if let Some(by) = &change.by
+            && let Err(refusal) = self.permit(at, by, "CHANGE_PWD")
+        {
+            return Applied::refused(refusal);
+        }
+        if let Some(until) = self.locked_until(at, name, &change.peer) {
+            return Applied::refused(Refusal::Locked { until: Some(until) });
+        }
+        let Some(user) = self.user_by_name(name) else {
+            if !self.policy.uniform {
+                return Applied::refused(Refusal::UnknownAccount);
+            }
+            let (refusal, changes) = self.count_wrong(at, name, &change.peer);
+            return Applied::done(Outcome::Refused(refusal), changes);
+        };
+        if user.directory && !self.policy.uniform {
+            return Applied::refused(Refusal::OfDirectory);
+        }
+        if user.credential.as_deref().map(Fingerprint::of) != change.checked {
+            return Applied::refused(Refusal::StaleCredential);
+        }
+        let known = match change.verdict {
+            Verdict::Matched => !self.is_stale(at, user),
+            Verdict::Blank => self.is_blank(at, user),
+            Verdict::Wrong => false,
+        };
+        let (true, Some(credential)) = (known, &change.credential) else {
+            let (refusal, changes) = self.count_wrong(at, name, &change.peer);
+            return Applied::done(Outcome::Refused(refusal), changes);
+        };
+        if user.status == UserStatus::Disabled {
+            return Applied::refused(Refusal::Locked { until: None });
+        }
+        let forgiven = self.forgive(name, &change.peer);
+        self.renew(at, user, credential.clone(), change.keep, true, forgiven)
+    }
+
+    /// The operator sets a password on a stopped store.
+    pub(in crate::realm) fn set_credential(&self, at: Millis, set: &SetCredential) -> Applied {
+        let Some(user) = self.user_by_name(&set.user_name) else {
+            return Applied::refused(Refusal::NotFound("USER", set.user_name.to_string()));
+        };
+        let known = self.attempts.contains_key(&user.name);
+        let forgiven = known.then(|| Change::Delete(Key::Attempts(user.name.clone())));
+        self.renew(at, user, set.credential.clone(), None, true, forgiven)
+    }
+
+    /// Whether the password must be changed because of its age. One that was never set has none.
+    pub fn is_too_old(&self, at: Millis, user: &User) -> bool {
+        let age = self.policy.password_age_ms;
+        let is_over = |age| at >= user.credential_at.saturating_add(age);
+        !user.directory && age.is_some_and(is_over)
+    }
+
+    /// The hashes that a new password of this user must not match: the current one and those before
+    /// it, the newest first.
+    pub fn remembered(&self, user: &User) -> Vec<Arc<str>> {
+        let old = self.histories.get(&user.no).into_iter().flatten();
+        let all = user.credential.iter().chain(old).cloned();
+        all.take(self.policy.history.into()).collect()
+    }
+
+    /// The row of old hashes once the current one is replaced; none: nothing is to be remembered.
+    /// A one-time password was nobody's choice.
+    pub(super) fn history_after(&self, user: &User) -> Option<Row> {
+        let kept = usize::from(self.policy.history).saturating_sub(1);
+        let own = user.credential.iter().filter(|_| user.status != UserStatus::PasswordReset);
+        let old = self.histories.get(&user.no).into_iter().flatten();
+        let all: Vec<_> = own.chain(old).take(kept).cloned().collect();
+        let known = self.histories.get(&user.no).map_or(&[][..], |known| known);
+        (all != known).then(|| Row::History(user.no, all.into()))
+    }
+
+    /// The new password holds. `ends`: the user's other sessions do not live on.
+    pub(super) fn renew(
+        &self,
+        at: Millis,
+        old: &User,
+        credential: Arc<str>,
+        keep: Option<crate::realm::model::ids::SessionNo>,
+        ends: bool,
+        also: impl IntoIterator<Item = Change>,
+    ) -> Applied {
+        let credential = Some(credential);
+        let mut user = User { credential, credential_at: at, directory: false, ..old.clone() };
+        if user.status != UserStatus::Disabled {
+            user.status = UserStatus::Enabled;
+        }
+        user.version += 1;
+        let no: UserNo = user.no;
+        let mut steps = Steps::default();
+        steps.put(Row::User(user));
+        self.history_after(old).into_iter().for_each(|row| steps.put(row));
+        steps.changes.extend(also);
+        if ends {
+            self.end_all(no, EndReason::PasswordChanged, keep, &mut steps);
+        }
+        steps.applied(Outcome::Done)
+    }
+}

@@ -1,0 +1,120 @@
+//! Lists of an event: the whole wanted state, compared with what is there; their elements name
+//! records by id, by name or by both.
+
+use std::collections::BTreeSet;
+
+use protocol::{ProfileName, RightCode, UserName};
+
+use crate::realm::command::record_payloads::Wanted;
+use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
+use crate::realm::outcome::Refusal;
+use crate::realm::state::Realm;
+
+/// What is added to and removed from one of a record's lists.
+pub(super) struct Difference<N> {
+    pub(super) added: Vec<N>,
+    pub(super) removed: Vec<N>,
+}
+
+impl<N: Copy + Ord> Difference<N> {
+    /// An absent list stays as it is; then nobody looks at a million members.
+    pub(super) fn between(now: impl Iterator<Item = N>, wanted: Option<BTreeSet<N>>) -> Self {
+        let Some(wanted) = wanted else { return Self { added: Vec::new(), removed: Vec::new() } };
+        let now: BTreeSet<N> = now.collect();
+        Self {
+            added: wanted.difference(&now).copied().collect(),
+            removed: now.difference(&wanted).copied().collect(),
+        }
+    }
+
+    /// Whether nothing differs.
+    pub(super) fn is_same(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+}
+
+impl Realm {
+    pub(super) fn find_rights(
+        &self,
+        list: &[Wanted<RightCode>],
+    ) -> Result<BTreeSet<RightNo>, Refusal> {
+        let find = |wanted: &Wanted<RightCode>| {
+            let by_id = wanted.id.as_deref().map(|id| {
+                let (no, location) = RightNo::parse(id).ok_or(Refusal::NotAnId("RIGHT.ID"))?;
+                let found = self.rights.get(&no).filter(|right| right.location == location);
+                found.map(|right| right.no).ok_or_else(|| Refusal::NotFound("RIGHT", id.to_owned()))
+            });
+            let by_code = wanted.name.as_ref().map(|code| {
+                let found = self.right_by_code(code.as_str()).map(|right| right.no);
+                found.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))
+            });
+            agree(by_id, by_code, "RIGHT")
+        };
+        list.iter().map(find).collect()
+    }
+
+    pub(super) fn find_users(
+        &self,
+        list: &[Wanted<UserName>],
+    ) -> Result<BTreeSet<UserNo>, Refusal> {
+        let find = |wanted: &Wanted<UserName>| {
+            let by_id = wanted.id.as_deref().map(|id| {
+                let (no, location) = UserNo::parse(id).ok_or(Refusal::NotAnId("USER.ID"))?;
+                let found = self.user(no).filter(|user| user.location == location);
+                found.map(|user| user.no).ok_or_else(|| Refusal::NotFound("USER", id.to_owned()))
+            });
+            let by_name = wanted.name.as_ref().map(|name| {
+                let found = self.user_by_name(name).map(|user| user.no);
+                found.ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
+            });
+            agree(by_id, by_name, "USER")
+        };
+        list.iter().map(find).collect()
+    }
+
+    pub(super) fn find_profiles(
+        &self,
+        list: &[Wanted<ProfileName>],
+    ) -> Result<BTreeSet<ProfileNo>, Refusal> {
+        let find = |wanted: &Wanted<ProfileName>| {
+            let by_id = wanted.id.as_deref().map(|id| {
+                let parsed = ProfileNo::parse(id);
+                let (no, location) = parsed.ok_or(Refusal::NotAnId("USER_PROFILES.ID"))?;
+                let found = self.profiles.get(&no).filter(|it| it.location == location);
+                found.map(|it| it.no).ok_or_else(|| Refusal::NotFound("PROFILE", id.to_owned()))
+            });
+            let by_name = wanted.name.as_ref().map(|name| {
+                let found = self.profile_by_name(name).map(|profile| profile.no);
+                found.ok_or_else(|| Refusal::NotFound("PROFILE", name.to_string()))
+            });
+            agree(by_id, by_name, "USER_PROFILES")
+        };
+        list.iter().map(find).collect()
+    }
+
+    pub(super) fn titles(&self, profiles: &[ProfileNo]) -> Vec<String> {
+        profiles.iter().filter_map(|no| Some(self.profiles.get(no)?.name.to_string())).collect()
+    }
+
+    pub(super) fn codes(&self, rights: &[RightNo]) -> Vec<String> {
+        rights.iter().filter_map(|no| Some(self.rights.get(no)?.code.to_string())).collect()
+    }
+
+    pub(super) fn names(&self, users: &[UserNo]) -> Vec<String> {
+        users.iter().filter_map(|no| Some(self.user(*no)?.name.to_string())).collect()
+    }
+}
+
+/// An element of a list that names a record by id, by name or by both. The name is looked at
+/// first, so that an unknown name is what the answer names.
+fn agree<N: PartialEq>(
+    by_id: Option<Result<N, Refusal>>,
+    by_name: Option<Result<N, Refusal>>,
+    list: &'static str,
+) -> Result<N, Refusal> {
+    match (by_name.transpose()?, by_id.transpose()?) {
+        (Some(a), Some(b)) if a != b => Err(Refusal::Disagree(list)),
+        (Some(no), _) | (None, Some(no)) => Ok(no),
+        (None, None) => Err(Refusal::NotFound(list, String::new())),
+    }
+}

@@ -1,0 +1,231 @@
+//! Wrong passwords: counted by name, locked at the limit, forgotten after a success.
+
+use protocol::UserName;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::realm::command::commands::Peer;
+use crate::realm::model::policy::{LockScope, Policy};
+use crate::realm::outcome::Refusal;
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::state::{Millis, Realm};
+
+/// What happened under a name since its last successful login.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Attempts {
+    /// Wrong passwords that count for the lock of the user.
+    #[serde(flatten)]
+    pub all: Count,
+    /// The same by where they came from, where that is what is locked; the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_source: Vec<(Box<str>, Count)>,
+    /// Wrong passwords of one day of the log, from wherever: a cap for guesses from many places.
+    #[serde(skip_serializing_if = "Day::is_empty")]
+    pub day: Day,
+    /// All wrong passwords since the last login: FAILED_LOGIN_ATTEMPTS.
+    pub failed: u32,
+    /// Logins refused for another reason: REJECTED_LOGIN_ATTEMPTS.
+    pub rejected: u32,
+    /// The newest of them.
+    pub at: Millis,
+}
+
+/// Wrong passwords, and what they led to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Count {
+    /// How many count for the lock.
+    pub wrong: u32,
+    /// The lock, once `wrong` reached the limit.
+    pub locked_until: Option<Millis>,
+}
+
+/// Wrong passwords of one day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// Which, in days of the epoch.
+    pub no: u64,
+    /// How many.
+    pub wrong: u32,
+}
+
+impl Day {
+    fn is_empty(&self) -> bool {
+        self.wrong == 0
+    }
+}
+
+impl Count {
+    fn is_locked(self, at: Millis) -> bool {
+        self.locked_until.is_some_and(|until| until > at)
+    }
+
+    /// One more, after a lock that is over was forgotten.
+    fn add(&mut self, at: Millis, policy: &Policy) {
+        if self.locked_until.is_some_and(|until| until <= at) {
+            *self = Self::default();
+        }
+        self.wrong += 1;
+        let locks = self.wrong >= policy.attempts_max;
+        self.locked_until = locks.then(|| at.saturating_add(policy.lock_ms));
+    }
+}
+
+impl Attempts {
+    /// What people see of it: the largest count, the latest lock.
+    pub fn shown(&self) -> Count {
+        self.by_source.iter().fold(self.all, |shown, (_, one)| Count {
+            wrong: shown.wrong.max(one.wrong),
+            locked_until: shown.locked_until.max(one.locked_until),
+        })
+    }
+
+    /// The same with another count wherever there is one; an administrator set it.
+    pub(super) fn set_to(&self, wrong: u32, locked_until: Option<Millis>, at: Millis) -> Self {
+        let count = Count { wrong, locked_until };
+        let by_source = self.by_source.iter().map(|(source, _)| (source.clone(), count)).collect();
+        Self { all: count, by_source, day: Day::default(), at, ..self.clone() }
+    }
+
+    fn of(&self, source: &str) -> Count {
+        let found = self.by_source.iter().find(|(it, _)| **it == *source);
+        found.map(|(_, count)| *count).unwrap_or_default()
+    }
+
+    fn put(&mut self, source: &str, count: Count) {
+        self.by_source.retain(|(it, _)| **it != *source);
+        self.by_source.push((source.into(), count));
+        let over = self.by_source.len().saturating_sub(SOURCES_MAX);
+        self.by_source.drain(..over);
+    }
+}
+
+/// Places that are remembered for one name: a row has to hold them.
+const SOURCES_MAX: usize = 24;
+/// Wrong passwords of one user in a day, after which only places that he logged in from may try.
+const DAY_MAX: u32 = 100;
+const DAY_MS: Millis = 86_400_000;
+/// Names without a user that are remembered at most; beyond, the oldest goes. Nothing else forgets
+/// them: a name that is forgotten sooner than a user's would tell that it is none.
+const UNKNOWN_MAX: usize = 10_000;
+
+/// The number by which the attempts of a name are found and shown: a name need not be a user's. 63
+/// bits of SHA-256, so that nobody finds a name that shares another's.
+pub fn attempts_ref(name: &UserName) -> u64 {
+    let hash: [u8; 32] = Sha256::digest(name.as_str().to_ascii_lowercase()).into();
+    hash[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte)) >> 1
+}
+
+impl Realm {
+    /// What happened under the name with this number.
+    pub fn attempts_at(&self, number: u64) -> Option<(&UserName, &Attempts)> {
+        self.attempts.get_key_value(self.attempts_refs.get(&number)?)
+    }
+
+    /// The numbers of all names with attempts, from the one after `after`.
+    pub fn attempts_after(&self, after: Option<u64>) -> impl Iterator<Item = u64> + '_ {
+        let from = after.map_or(0, |after| after.saturating_add(1));
+        self.attempts_refs.range(from..).map(|(number, _)| *number)
+    }
+
+    /// Until when logins under this name from there are refused because of wrong passwords.
+    pub fn locked_until(&self, at: Millis, name: &UserName, peer: &Peer) -> Option<Millis> {
+        let attempts = self.attempts.get(name)?;
+        if self.policy.lock_scope == LockScope::User {
+            return attempts.all.locked_until.filter(|_| attempts.all.is_locked(at));
+        }
+        let here = attempts.of(&peer.source);
+        let today = Day { no: at / DAY_MS, wrong: 0 };
+        let capped = !peer.familiar && attempts.day.no == today.no && attempts.day.wrong >= DAY_MAX;
+        let until = here.locked_until.filter(|_| here.is_locked(at));
+        until.max(capped.then(|| (today.no + 1).saturating_mul(DAY_MS)))
+    }
+
+    /// What happened under this name.
+    pub fn attempts_of(&self, name: &UserName) -> Option<&Attempts> {
+        self.attempts.get(name)
+    }
+
+    /// All names with attempts.
+    pub fn attempts(&self) -> impl Iterator<Item = (&UserName, &Attempts)> {
+        self.attempts.iter()
+    }
+
+    /// Counts one wrong password. The attempt that reaches the limit already answers "locked".
+    pub(super) fn count_wrong(
+        &self,
+        at: Millis,
+        name: &UserName,
+        peer: &Peer,
+    ) -> (Refusal, Vec<Change>) {
+        let mut attempts = self.attempts.get(name).cloned().unwrap_or_default();
+        attempts.failed += 1;
+        attempts.at = at;
+        let count = match self.policy.lock_scope {
+            LockScope::User => {
+                attempts.all.add(at, &self.policy);
+                attempts.all
+            }
+            LockScope::UserAndSource => {
+                let mut here = attempts.of(&peer.source);
+                here.add(at, &self.policy);
+                attempts.put(&peer.source, here);
+                let no = at / DAY_MS;
+                let before = if attempts.day.no == no { attempts.day.wrong } else { 0 };
+                attempts.day = Day { no, wrong: before + 1 };
+                here
+            }
+        };
+        let refusal = match count.locked_until {
+            Some(until) => Refusal::Locked { until: Some(until) },
+            None => Refusal::IncorrectCredentials,
+        };
+        (refusal, self.remember(name, attempts))
+    }
+
+    /// What a right password from there leaves of the attempts: nothing, but for locks of other
+    /// places where those are what is locked. Else its owner would open the way to whoever guesses.
+    pub(super) fn forgive(&self, name: &UserName, peer: &Peer) -> Option<Change> {
+        let mut attempts = self.attempts.get(name)?.clone();
+        attempts.by_source.retain(|(source, _)| **source != *peer.source);
+        if self.policy.lock_scope == LockScope::User || attempts.by_source.is_empty() {
+            return Some(Change::Delete(Key::Attempts(name.clone())));
+        }
+        let kept = Attempts {
+            by_source: attempts.by_source,
+            day: attempts.day,
+            at: attempts.at,
+            ..Attempts::default()
+        };
+        Some(Change::Put(Row::Attempts(name.clone(), kept)))
+    }
+
+    /// Counts a login that was refused although the password was right.
+    pub(super) fn count_rejected(&self, at: Millis, name: &UserName) -> Vec<Change> {
+        let mut attempts = self.attempts.get(name).cloned().unwrap_or_default();
+        attempts.rejected += 1;
+        attempts.at = at;
+        self.remember(name, attempts)
+    }
+
+    fn remember(&self, name: &UserName, attempts: Attempts) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let unknown = !self.user_names.contains_key(name) && !self.attempts.contains_key(name);
+        // The exact count is only taken when the table is large enough to matter.
+        let full = || self.attempts.len() - self.attempts_known() >= UNKNOWN_MAX;
+        if unknown && self.attempts.len() >= UNKNOWN_MAX && full() {
+            let strangers =
+                self.attempts.iter().filter(|(name, _)| !self.user_names.contains_key(*name));
+            if let Some((oldest, _)) = strangers.min_by_key(|(_, attempts)| attempts.at) {
+                changes.push(Change::Delete(Key::Attempts(oldest.clone())));
+            }
+        }
+        changes.push(Change::Put(Row::Attempts(name.clone(), attempts)));
+        changes
+    }
+
+    fn attempts_known(&self) -> usize {
+        self.attempts.keys().filter(|name| self.user_names.contains_key(*name)).count()
+    }
+}

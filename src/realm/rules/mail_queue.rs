@@ -1,0 +1,146 @@
+//! The outbox: mails that are to be sent, as rows, so that no restart and no dead server loses one.
+//! A row says whom and what about; what is secret in a mail is drawn when it is sent.
+
+use serde::{Deserialize, Serialize};
+
+use crate::realm::command::login_payloads::{Drawn, Posted};
+use crate::realm::model::ids::UserNo;
+use crate::realm::outcome::{Applied, Outcome, Refusal};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::sessions::{Steps, TokenHash};
+use crate::realm::rules::users::{User, UserStatus};
+use crate::realm::state::{Millis, Realm};
+
+/// A mail that has not been sent yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mail {
+    /// Its number; Message-ID is made of it and of `made`.
+    pub no: u64,
+    /// To whom.
+    pub user: UserNo,
+    /// What about.
+    pub kind: MailKind,
+    /// When it was queued.
+    pub made: Millis,
+    /// When it is to be tried next.
+    pub due: Millis,
+    /// How often it was tried in vain.
+    #[serde(default)]
+    pub tries: u32,
+    /// What it says was drawn: it is about to leave, and takes in nothing more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drawn: bool,
+}
+
+/// What a mail is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum MailKind {
+    /// The link that finishes this half login.
+    Link(TokenHash),
+    /// The link by which the user chooses a new password; the page, where the client named it.
+    Reset(Option<Box<str>>),
+    /// The password that an administrator's reset left.
+    OneTimePassword,
+}
+
+/// Mails that wait; beyond, what asks for another is dropped.
+const MAILS_MAX: usize = 10_000;
+/// A mail is tried again after this time, which doubles,
+const FIRST_WAIT_MS: Millis = 5_000;
+/// up to this,
+const LAST_WAIT_MS: Millis = 300_000;
+/// and given up after this.
+const GIVEN_UP_MS: Millis = 24 * 3_600_000;
+
+impl Realm {
+    /// Mails that are due, the one that waits longest first.
+    pub fn mails_due(&self, at: Millis) -> impl Iterator<Item = &Mail> {
+        let due = self.mails_by_due.range(..=(at, u64::MAX));
+        due.filter_map(|(_, no)| self.mails.get(no))
+    }
+
+    /// When the next mail is due.
+    pub fn next_mail(&self) -> Option<Millis> {
+        self.mails_by_due.first().map(|(due, _)| *due)
+    }
+
+    /// How many mails wait.
+    pub fn mails_waiting(&self) -> usize {
+        self.mails.len()
+    }
+
+    pub(super) fn mails_of(&self, user: UserNo) -> impl Iterator<Item = &Mail> {
+        self.mails.values().filter(move |mail| mail.user == user)
+    }
+
+    /// Queues a mail; one about the same that nobody tried to send yet takes it in. Whether it is
+    /// queued.
+    pub(super) fn queue_mail(
+        &self,
+        at: Millis,
+        due: Millis,
+        user: UserNo,
+        kind: MailKind,
+        steps: &mut Steps,
+    ) -> bool {
+        let alike = |mail: &&Mail| {
+            mail.tries == 0
+                && !mail.drawn
+                && std::mem::discriminant(&mail.kind) == std::mem::discriminant(&kind)
+        };
+        if let Some(waiting) = self.mails_of(user).find(alike) {
+            steps.put(Row::Mail(Mail { kind, ..waiting.clone() }));
+            return true;
+        }
+        if self.mails.len() >= MAILS_MAX {
+            return false;
+        }
+        let counters = steps.counters(self);
+        counters.mails += 1;
+        let no = counters.mails;
+        steps.put(Row::Mail(Mail { no, user, kind, made: at, due, tries: 0, drawn: false }));
+        true
+    }
+
+    /// What stands in a mail was drawn: from now on it is good. A mail that would say nothing any
+    /// more is refused.
+    pub(in crate::realm) fn draw(&self, at: Millis, no: u64, drawn: &Drawn) -> Applied {
+        let plan = || {
+            let mail = self.mails.get(&no).ok_or(Refusal::TokenOver)?;
+            let user = self.user(mail.user).ok_or(Refusal::TokenOver)?;
+            let mut changes = match (&mail.kind, drawn) {
+                (MailKind::Link(half), Drawn::Token(hash)) => self.draw_link(at, *half, *hash)?,
+                (MailKind::Reset(_), Drawn::Token(hash)) => self.draw_reset(at, user, no, *hash)?,
+                (MailKind::OneTimePassword, Drawn::Password(credential)) => {
+                    if user.status != UserStatus::PasswordReset {
+                        return Err(Refusal::TokenOver);
+                    }
+                    let credential = Some(credential.clone());
+                    let user = User { credential, credential_at: at, ..user.clone() };
+                    vec![Change::Put(Row::User(user))]
+                }
+                _ => return Err(Refusal::TokenOver),
+            };
+            changes.push(Change::Put(Row::Mail(Mail { drawn: true, ..mail.clone() })));
+            Ok(Applied::done(Outcome::Done, changes))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// A mail left, or did not.
+    pub(in crate::realm) fn posted(&self, at: Millis, no: u64, posted: Posted) -> Applied {
+        let Some(mail) = self.mails.get(&no) else {
+            return Applied::done(Outcome::Done, Vec::new());
+        };
+        let wait = FIRST_WAIT_MS << mail.tries.min(16);
+        let due = at.saturating_add(wait.min(LAST_WAIT_MS));
+        let over = due >= mail.made.saturating_add(GIVEN_UP_MS);
+        let change = match posted {
+            Posted::Failed if !over => {
+                Change::Put(Row::Mail(Mail { due, tries: mail.tries + 1, ..mail.clone() }))
+            }
+            Posted::Sent | Posted::Failed | Posted::Dropped => Change::Delete(Key::Mail(no)),
+        };
+        Applied::done(Outcome::Done, vec![change])
+    }
+}

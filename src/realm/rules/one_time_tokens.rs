@@ -1,0 +1,99 @@
+//! One-time tokens: made by a session, good for a moment, spent once (S1, "OTT verification").
+
+use serde::{Deserialize, Serialize};
+
+use crate::realm::command::commands::{By, SpendOneTime};
+use crate::realm::model::expiring_index::Owned;
+use crate::realm::model::ids::{SessionNo, UserNo};
+use crate::realm::outcome::{Applied, Outcome, Refusal};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::sessions::TokenHash;
+use crate::realm::state::{Millis, Realm};
+
+/// A token that nobody has spent yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneTime {
+    /// Whose.
+    pub user: UserNo,
+    /// The session that made it: it ends with all tokens of that session.
+    pub session: SessionNo,
+    /// Until when it is good.
+    pub until: Millis,
+}
+
+impl Owned for OneTime {
+    fn owner(&self) -> UserNo {
+        self.user
+    }
+    fn until(&self) -> Millis {
+        self.until
+    }
+}
+
+/// Live tokens of one user.
+const TOKENS_MAX: usize = 10;
+
+impl Realm {
+    /// Whether a token is good now; who holds it is told to nobody before it is spent.
+    pub fn one_time_is_good(&self, at: Millis, token: &TokenHash) -> bool {
+        self.good(at, token).is_some()
+    }
+
+    /// Whose a token is, good or not.
+    pub(in crate::realm) fn one_time_user(
+        &self,
+        token: &TokenHash,
+    ) -> Option<&crate::realm::rules::users::User> {
+        self.user(self.one_time.get(token)?.user)
+    }
+
+    fn good(&self, at: Millis, token: &TokenHash) -> Option<&crate::realm::rules::users::User> {
+        let it = self.one_time.get(token).filter(|it| at < it.until)?;
+        // A session that was put to sleep can be woken; one that was ended takes its tokens along.
+        self.sessions.get(&it.session)?;
+        self.user(it.user).filter(|user| Self::rights_count(user.status))
+    }
+
+    /// Tokens that are over and can be forgotten.
+    pub(super) fn one_time_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
+        self.one_time.over(at).map(|hash| Change::Delete(Key::OneTime(hash)))
+    }
+
+    pub(in crate::realm) fn create_one_time(
+        &self,
+        at: Millis,
+        by: &By,
+        token: TokenHash,
+    ) -> Applied {
+        let By::Session(no) = by else { return Applied::refused(Refusal::NoSession) };
+        let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
+        let Some(session) = session else { return Applied::refused(Refusal::NoSession) };
+        let user = session.user;
+        let (over, live): (Vec<_>, Vec<_>) =
+            self.one_time.of(user).partition(|(_, it)| it.until <= at);
+        if let (Some((_, first)), true) = (live.first(), live.len() >= TOKENS_MAX) {
+            return Applied::refused(Refusal::TokensFull(first.until));
+        }
+        let mut changes: Vec<_> =
+            over.into_iter().map(|(hash, _)| Change::Delete(Key::OneTime(hash))).collect();
+        let until = at.saturating_add(self.lives().one_time_ms);
+        changes.push(Change::Put(Row::OneTime(token, OneTime { user, session: *no, until })));
+        Applied::done(Outcome::Done, changes)
+    }
+
+    /// Takes a token: of all who present it at once, one gets its user.
+    pub(in crate::realm) fn spend_one_time(&self, at: Millis, spend: &SpendOneTime) -> Applied {
+        if let Some(by) = &spend.by
+            && let Err(refusal) = self.permit(at, by, "VERIFY_OTT")
+        {
+            return Applied::refused(refusal);
+        }
+        match self.good(at, &spend.token) {
+            Some(user) => {
+                let changes = vec![Change::Delete(Key::OneTime(spend.token))];
+                Applied::done(Outcome::Spent(user.name.clone()), changes)
+            }
+            None => Applied::refused(Refusal::TokenOver),
+        }
+    }
+}

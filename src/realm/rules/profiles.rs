@@ -1,0 +1,313 @@
+//! Profiles: groups of users that share rights. An event says what a profile should look like.
+
+use std::collections::BTreeSet;
+use std::collections::btree_set::Range;
+use std::iter::Peekable;
+
+use protocol::{Description, ProfileName};
+use serde::{Deserialize, Serialize};
+
+use crate::realm::command::commands::By;
+use crate::realm::command::record_payloads::ProfileWanted;
+use crate::realm::model::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
+use crate::realm::outcome::{Applied, Outcome, ProfileDone, Refusal};
+use crate::realm::row::{Change, Counters, Key, Row};
+use crate::realm::rules::list_diff::Difference;
+use crate::realm::state::{Millis, Realm};
+
+/// A profile's record; its rights and users are rows of their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Its number.
+    pub no: ProfileNo,
+    /// Where its id was made.
+    pub location: Location,
+    /// Its name: unique.
+    pub name: ProfileName,
+    /// What people read.
+    #[serde(default, skip_serializing_if = "Description::is_empty")]
+    pub description: Description,
+    /// Whether it gives its rights.
+    pub status: ProfileStatus,
+    /// RECORD_VERSION.
+    #[serde(default)]
+    pub version: u32,
+}
+
+/// STATUS of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProfileStatus {
+    /// Its users have its rights.
+    Enabled,
+    /// It gives nothing.
+    Disabled,
+}
+
+impl ProfileStatus {
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Enabled => "ENABLED",
+            Self::Disabled => "DISABLED",
+        }
+    }
+}
+
+impl Profile {
+    /// The id that people see.
+    pub fn id(&self) -> String {
+        self.no.id(self.location)
+    }
+}
+
+/// The users in a profile, walked along with others: few steps from one question to the next, or a
+/// new search where many lie between.
+pub struct Membership<'a> {
+    realm: &'a Realm,
+    profile: ProfileNo,
+    members: Peekable<Range<'a, (ProfileNo, UserNo)>>,
+}
+
+/// Members that are walked over before the next one is searched for.
+const STEPS_MAX: usize = 16;
+
+impl Membership<'_> {
+    /// Whether this user is in the profile; no earlier one than the last may be asked for.
+    pub fn has(&mut self, user: UserNo) -> bool {
+        let mut left = STEPS_MAX;
+        while self.members.next_if(|(_, member)| *member < user).is_some() {
+            left -= 1;
+            if left == 0 {
+                let rest = (self.profile, user)..=(self.profile, UserNo::MAX);
+                self.members = self.realm.members.range(rest).peekable();
+                break;
+            }
+        }
+        self.members.peek().is_some_and(|(_, member)| *member == user)
+    }
+}
+
+impl Realm {
+    /// The profile of this number.
+    pub fn profile(&self, no: ProfileNo) -> Option<&Profile> {
+        self.profiles.get(&no)
+    }
+
+    /// All profiles, by number, from the one after `after`.
+    pub fn profiles_after(&self, after: Option<ProfileNo>) -> impl Iterator<Item = &Profile> {
+        let from = ProfileNo(after.map_or(0, |no| no.0.saturating_add(1)));
+        self.profiles.range(from..).map(|(_, profile)| profile)
+    }
+
+    /// The users in a profile.
+    pub fn members_of(&self, profile: ProfileNo) -> impl Iterator<Item = UserNo> {
+        let range = (profile, UserNo::MIN)..=(profile, UserNo::MAX);
+        self.members.range(range).map(|(_, user)| *user)
+    }
+
+    /// Whether the user is in the profile.
+    pub fn is_member(&self, profile: ProfileNo, user: UserNo) -> bool {
+        self.members.contains(&(profile, user))
+    }
+
+    /// Who is in a profile, for questions in the order of users.
+    pub fn membership(&self, profile: ProfileNo) -> Membership<'_> {
+        let members = self.members.range((profile, UserNo::MIN)..=(profile, UserNo::MAX));
+        Membership { realm: self, profile, members: members.peekable() }
+    }
+
+    pub(in crate::realm) fn insert_profile(
+        &self,
+        at: Millis,
+        by: &By,
+        wanted: &ProfileWanted,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, by, "INSERT_PROFILE")?;
+            let name = wanted.name.clone().ok_or(Refusal::NotFound("NAME", String::new()))?;
+            if self.profile_names.contains_key(&name) {
+                return Err(Refusal::Duplicate("NAME", name.to_string()));
+            }
+            let (counters, no, location) = self.profile_no(wanted.id.as_deref())?;
+            let profile = Profile {
+                no,
+                location,
+                name,
+                description: wanted.description.clone().unwrap_or_default(),
+                status: wanted.status.unwrap_or(ProfileStatus::Enabled),
+                version: 1,
+            };
+            let changes = vec![Change::Put(Row::Counters(counters))];
+            self.shape(by, None, profile, wanted, changes)
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// The number of a new profile: the one of its id if that is free, else the next. Numbers of
+    /// the first start are not to be had: what bears one is trusted with every new power.
+    fn profile_no(&self, id: Option<&str>) -> Result<(Counters, ProfileNo, Location), Refusal> {
+        let mut counters = self.counters.clone();
+        let Some(id) = id else {
+            while self.profiles.contains_key(&ProfileNo(counters.profiles + 1)) {
+                counters.profiles += 1;
+            }
+            counters.profiles += 1;
+            let no = ProfileNo(counters.profiles);
+            return Ok((counters, no, self.policy.location));
+        };
+        let chosen = ProfileNo::parse(id).filter(|(no, _)| no.0 < FIRST_FOUNDED);
+        let (no, location) = chosen.ok_or(Refusal::NotAnId("ID"))?;
+        match self.profiles.contains_key(&no) {
+            true => Err(Refusal::Duplicate("ID", no.id(location))),
+            false => Ok((counters, no, location)),
+        }
+    }
+
+    pub(in crate::realm) fn amend_profile(
+        &self,
+        at: Millis,
+        by: &By,
+        wanted: &ProfileWanted,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, by, "AMEND_PROFILE")?;
+            let old = self.find_profile(wanted)?;
+            let mut profile = old.clone();
+            if let Some(name) = wanted.name.clone() {
+                let other = self.profile_names.get(&name).is_some_and(|no| *no != old.no);
+                if other {
+                    return Err(Refusal::Duplicate("NAME", name.to_string()));
+                }
+                profile.name = name;
+            }
+            if let Some(description) = wanted.description.clone() {
+                profile.description = description;
+            }
+            profile.status = wanted.status.unwrap_or(profile.status);
+            self.shape(by, Some(old), profile, wanted, Vec::new())
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    pub(in crate::realm) fn delete_profile(
+        &self,
+        at: Millis,
+        by: &By,
+        wanted: &ProfileWanted,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, by, "DELETE_PROFILE")?;
+            let profile = self.find_profile(wanted)?;
+            if wanted.id.is_some() && wanted.name.as_ref().is_some_and(|name| *name != profile.name)
+            {
+                return Err(Refusal::Disagree("NAME"));
+            }
+            let members = self.members_of(profile.no).map(|user| Key::Member(profile.no, user));
+            let grants = self.grants_of(profile.no).map(|right| Key::Grant(profile.no, right));
+            let mut changes: Vec<_> = members.chain(grants).map(Change::Delete).collect();
+            changes.push(Change::Delete(Key::Profile(profile.no)));
+            if !self.administrator_remains(&changes) {
+                return Err(Refusal::LastAdministrator);
+            }
+            let done =
+                ProfileDone { id: profile.id(), version: profile.version, ..Default::default() };
+            Ok(Applied::done(Outcome::Profile(done), changes))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// The profile that an amend or a delete means: by its id if sent, else by its name.
+    pub(in crate::realm) fn find_profile(
+        &self,
+        wanted: &ProfileWanted,
+    ) -> Result<&Profile, Refusal> {
+        let profile = match (&wanted.id, &wanted.name) {
+            (Some(id), _) => {
+                let (no, location) = ProfileNo::parse(id).ok_or(Refusal::NotAnId("ID"))?;
+                let found = self.profiles.get(&no).filter(|it| it.location == location);
+                found.ok_or_else(|| Refusal::NotFound("PROFILE", id.clone()))?
+            }
+            (None, Some(name)) => self
+                .profile_by_name(name)
+                .ok_or_else(|| Refusal::NotFound("PROFILE", name.to_string()))?,
+            (None, None) => return Err(Refusal::NotFound("PROFILE", String::new())),
+        };
+        match wanted.record_version {
+            Some(version) if version != profile.version => Err(Refusal::Stale(profile.version)),
+            _ => Ok(profile),
+        }
+    }
+
+    /// Brings a profile and its lists into the wanted state.
+    fn shape(
+        &self,
+        by: &By,
+        old: Option<&Profile>,
+        mut profile: Profile,
+        wanted: &ProfileWanted,
+        mut changes: Vec<Change>,
+    ) -> Result<Applied, Refusal> {
+        let strict = self.policy.strict_amend;
+        let rights = wanted.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
+        let rights = rights.or_else(|| strict.then(BTreeSet::new));
+        let users = wanted.users.as_ref().map(|list| self.find_users(list)).transpose()?;
+        let users = users.or_else(|| strict.then(BTreeSet::new));
+        let rights = Difference::between(self.grants_of(profile.no), rights);
+        let users = Difference::between(self.members_of(profile.no), users);
+        let enabling = old.is_some_and(|old| old.status != profile.status)
+            && profile.status == ProfileStatus::Enabled;
+
+        let mut granted: BTreeSet<RightNo> = rights.added.iter().copied().collect();
+        if enabling || !users.added.is_empty() {
+            let stays = |right: &RightNo| !rights.removed.contains(right);
+            granted.extend(self.grants_of(profile.no).filter(stays));
+        }
+        self.may_grant(by, &granted)?;
+
+        let no = profile.no;
+        let put = |row: Row| Change::Put(row);
+        let lists_change = !rights.is_same() || !users.is_same();
+        if old.is_none_or(|old| lists_change || *old != profile) {
+            profile.version = old.map_or(1, |old| old.version + 1);
+            changes.push(put(Row::Profile(profile.clone())));
+        }
+        changes.extend(rights.removed.iter().map(|right| Change::Delete(Key::Grant(no, *right))));
+        changes.extend(users.removed.iter().map(|user| Change::Delete(Key::Member(no, *user))));
+        changes.extend(rights.added.iter().map(|right| put(Row::Grant(no, *right))));
+        changes.extend(users.added.iter().map(|user| put(Row::Member(no, *user))));
+        if !self.administrator_remains(&changes) {
+            return Err(Refusal::LastAdministrator);
+        }
+        let done = ProfileDone {
+            id: profile.id(),
+            version: profile.version,
+            rights_added: self.codes(&rights.added),
+            rights_removed: self.codes(&rights.removed),
+            users_added: self.names(&users.added),
+            users_removed: self.names(&users.removed),
+        };
+        Ok(Applied::done(Outcome::Profile(done), changes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn membership_is_walked_along_with_others() {
+        let mut realm = Realm::default();
+        let members = (0..400).filter(|user| user % 3 == 0).map(UserNo);
+        let rows = members.map(|user| Change::Put(Row::Member(ProfileNo(2), user)));
+        realm.absorb(&rows.collect::<Vec<_>>());
+        let strangers =
+            [1, 3].map(|profile| Change::Put(Row::Member(ProfileNo(profile), UserNo(7))));
+        realm.absorb(&strangers);
+        for asked in [1, 2, 16, 47, 100, 399] {
+            let mut membership = realm.membership(ProfileNo(2));
+            for user in (0..500).step_by(asked).map(UserNo) {
+                assert_eq!(membership.has(user), realm.is_member(ProfileNo(2), user), "{user:?}");
+            }
+        }
+    }
+}

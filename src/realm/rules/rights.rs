@@ -1,0 +1,218 @@
+//! Rights: codes that are granted, directly or through profiles; effective ones are computed.
+
+use std::collections::BTreeSet;
+
+use protocol::{Description, RightCode};
+use serde::{Deserialize, Serialize};
+
+use crate::realm::command::commands::By;
+use crate::realm::command::record_payloads::RightWanted;
+use crate::realm::model::ids::{Location, ProfileNo, RightNo, UserNo};
+use crate::realm::outcome::{Applied, Outcome, Refusal};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::profiles::{Profile, ProfileStatus};
+use crate::realm::rules::users::{User, UserStatus};
+use crate::realm::state::{Millis, Realm};
+
+/// Profiles that are asked for one answer.
+const ASKED_MAX: usize = 1_024;
+
+/// A right that can be granted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Right {
+    /// Its number.
+    pub no: RightNo,
+    /// Where its id was made.
+    pub location: Location,
+    /// What programs ask for.
+    pub code: RightCode,
+    /// What people read.
+    #[serde(default, skip_serializing_if = "Description::is_empty")]
+    pub description: Description,
+}
+
+/// What the gateway itself asks for; the first start makes them all and gives them to USER_ADMIN.
+pub const ADMINISTRATION: &[(&str, &str)] = &[
+    ("INSERT_PROFILE", "Insert profiles"),
+    ("AMEND_PROFILE", "Amend profiles"),
+    ("DELETE_PROFILE", "Delete profiles"),
+    ("INSERT_USER", "Insert users"),
+    (AMEND_USER, "Amend users"),
+    ("DELETE_USER", "Delete users"),
+    ("ENABLE_USER", "Enable users"),
+    ("DISABLE_USER", "Disable users"),
+    ("USER_PROFILE_AMEND", "Set the profiles of a user"),
+    ("INSERT_RIGHT", "Insert rights"),
+    ("DELETE_RIGHT", "Delete rights"),
+    ("LOGOUT_OTHERS", "End the sessions of other users"),
+    ("RESET_PWD", "Reset the passwords of users"),
+    ("EXPIRE_PWD", "Expire the passwords of users"),
+    ("CHANGE_PWD", "Change the passwords of other users"),
+    ("RESET_ATTEMPTS", "Unlock users after wrong passwords"),
+    ("VIEW_USERS", "See all users, profiles and rights"),
+    ("VIEW_SESSIONS", "See the sessions of all users"),
+    ("VIEW_AUDIT", "See the audit and login attempts"),
+    ("MFA_CREATE", "Create second factors for other users"),
+    ("MFA_CONFIRM", "Confirm second factors for other users"),
+    ("MFA_ENABLE", "Enable second factors of users"),
+    ("MFA_DISABLE", "Disable second factors of users"),
+    ("CONNECTOR_SETTINGS", "Read and change the life times of tokens"),
+    ("VERIFY_OTT", "Verify one-time tokens"),
+    ("BACKUP", "Take backups of the running gateway"),
+];
+
+/// The right without which nobody could give rights back.
+pub const AMEND_USER: &str = "AMEND_USER";
+
+impl Realm {
+    /// The right of this number.
+    pub fn right(&self, no: RightNo) -> Option<&Right> {
+        self.rights.get(&no)
+    }
+
+    /// The right of this code.
+    pub fn right_by_code(&self, code: &str) -> Option<&Right> {
+        self.rights.get(self.right_codes.get(code)?)
+    }
+
+    /// All rights, by number, from the one after `after`.
+    pub fn rights_after(&self, after: Option<RightNo>) -> impl Iterator<Item = &Right> {
+        let from = RightNo(after.map_or(0, |no| no.0.saturating_add(1)));
+        self.rights.range(from..).map(|(_, right)| right)
+    }
+
+    /// Whether any right of this user counts: statuses that end sessions end rights.
+    pub fn rights_count(status: UserStatus) -> bool {
+        matches!(status, UserStatus::Enabled | UserStatus::PasswordExpired)
+    }
+
+    /// Whether the user holds the right now, directly or through an enabled profile.
+    pub fn holds(&self, user: UserNo, right: RightNo) -> bool {
+        self.user(user).is_some_and(|user| self.is_held_by(user, right))
+    }
+
+    /// The same for a user who was found already.
+    pub fn is_held_by(&self, user: &User, right: RightNo) -> bool {
+        let given = |profile| self.is_granted(profile, right);
+        Self::rights_count(user.status)
+            && (self.direct.contains(&(user.no, right))
+                || self.enabled_profiles_of(user.no).any(given))
+    }
+
+    /// Whether anybody may hold the right, directly or through an enabled profile. Where there are
+    /// too many profiles to ask, somebody may.
+    pub fn may_be_held(&self, right: RightNo) -> bool {
+        let gives = |profile: &Profile| {
+            profile.status == ProfileStatus::Enabled && self.is_granted(profile.no, right)
+        };
+        self.holders.range((right, UserNo::MIN)..=(right, UserNo::MAX)).next().is_some()
+            || self.profiles.len() > ASKED_MAX
+            || self.profiles.values().any(gives)
+    }
+
+    /// Whether the profile gives the right, if it gives any.
+    pub fn is_granted(&self, profile: ProfileNo, right: RightNo) -> bool {
+        self.grants.contains(&(profile, right))
+    }
+
+    /// Whether the user holds the right of this code.
+    pub fn holds_code(&self, user: UserNo, code: &str) -> bool {
+        self.right_codes.get(code).is_some_and(|right| self.holds(user, *right))
+    }
+
+    /// Effective rights = direct ∪ rights of the user's enabled profiles, unless the user's status
+    /// ends them (PROTOCOL §7).
+    pub fn effective(&self, user: UserNo) -> BTreeSet<RightNo> {
+        match self.user(user).is_some_and(|user| Self::rights_count(user.status)) {
+            true => self.potential(user),
+            false => BTreeSet::new(),
+        }
+    }
+
+    /// The rights that the user has whenever his status lets them count.
+    pub(super) fn potential(&self, user: UserNo) -> BTreeSet<RightNo> {
+        let direct = self.direct_of(user);
+        let granted = self.enabled_profiles_of(user).flat_map(|profile| self.grants_of(profile));
+        direct.chain(granted).collect()
+    }
+
+    /// The rights that the user holds without a profile.
+    pub fn direct_of(&self, user: UserNo) -> impl Iterator<Item = RightNo> {
+        self.direct.range((user, RightNo::MIN)..=(user, RightNo::MAX)).map(|(_, right)| *right)
+    }
+
+    /// The rights that a profile gives.
+    pub fn grants_of(&self, profile: ProfileNo) -> impl Iterator<Item = RightNo> {
+        self.grants
+            .range((profile, RightNo::MIN)..=(profile, RightNo::MAX))
+            .map(|(_, right)| *right)
+    }
+
+    fn enabled_profiles_of(&self, user: UserNo) -> impl Iterator<Item = ProfileNo> {
+        self.profiles_of(user).filter(|no| {
+            self.profiles.get(no).is_some_and(|profile| profile.status == ProfileStatus::Enabled)
+        })
+    }
+
+    pub(in crate::realm) fn insert_right(
+        &self,
+        at: Millis,
+        by: &By,
+        wanted: &RightWanted,
+    ) -> Applied {
+        if let Err(refusal) = self.permit(at, by, "INSERT_RIGHT") {
+            return Applied::refused(refusal);
+        }
+        if self.right_codes.contains_key(wanted.code.as_str()) {
+            return Applied::refused(Refusal::Duplicate("CODE", wanted.code.to_string()));
+        }
+        let mut counters = self.counters.clone();
+        let (no, location) = match wanted.id.as_deref().map(RightNo::parse) {
+            None => {
+                // Ids that people chose themselves are stepped over.
+                while self.rights.contains_key(&RightNo(counters.rights + 1)) {
+                    counters.rights += 1;
+                }
+                counters.rights += 1;
+                (RightNo(counters.rights), self.policy.location)
+            }
+            Some(None) => return Applied::refused(Refusal::NotAnId("ID")),
+            Some(Some((no, location))) if !self.rights.contains_key(&no) => (no, location),
+            Some(Some((no, location))) => {
+                return Applied::refused(Refusal::Duplicate("ID", no.id(location)));
+            }
+        };
+        let right = Right {
+            no,
+            location,
+            code: wanted.code.clone(),
+            description: wanted.description.clone(),
+        };
+        let made = Outcome::Right { id: no.id(location) };
+        Applied::done(
+            made,
+            vec![Change::Put(Row::Counters(counters)), Change::Put(Row::Right(right))],
+        )
+    }
+
+    /// Deletes a right that nobody and nothing holds.
+    pub(in crate::realm) fn delete_right(&self, at: Millis, by: &By, code: &RightCode) -> Applied {
+        let plan = || {
+            self.permit(at, by, "DELETE_RIGHT")?;
+            let right = self.right_by_code(code.as_str());
+            let right = right.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))?;
+            let range = (right.no, UserNo::MIN)..=(right.no, UserNo::MAX);
+            let holder = self.holders.range(range).find_map(|(_, user)| self.user(*user));
+            if let Some(user) = holder {
+                return Err(Refusal::Depended("USER", user.name.to_string()));
+            }
+            let gives = |profile: &&Profile| self.is_granted(profile.no, right.no);
+            if let Some(profile) = self.profiles.values().find(gives) {
+                return Err(Refusal::Depended("PROFILE", profile.name.to_string()));
+            }
+            let made = Outcome::Right { id: right.no.id(right.location) };
+            Ok(Applied::done(made, vec![Change::Delete(Key::Right(right.no))]))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+}

@@ -1,0 +1,361 @@
+//! Second factors: secrets of codes (TOTP, RFC 6238), and what is asked of whom at a login (S2,
+//! "mfa"; PROTOCOL §5). Codes are checked outside, where secrets can be opened; what they lead to
+//! is decided here, so that each is accepted once.
+
+use std::sync::Arc;
+
+use protocol::UserName;
+use serde::{Deserialize, Serialize};
+
+use crate::realm::command::commands::{By, Fingerprint, Peer};
+use crate::realm::command::login_payloads::{ConfirmSecret, CreateSecret, Enroller, Given};
+use crate::realm::model::ids::UserNo;
+use crate::realm::outcome::{Applied, MfaReason, Outcome, Refusal};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::lockout::Day;
+use crate::realm::rules::pending_login::Half;
+use crate::realm::rules::sessions::{Steps, TokenHash};
+use crate::realm::rules::users::User;
+use crate::realm::state::{Millis, Realm};
+
+/// The secret of a user's codes, and what was accepted of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SecondFactor {
+    /// The secret that codes are made of, sealed; none: nothing was confirmed yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Arc<str>>,
+    /// Whether a login asks for its code.
+    pub enabled: bool,
+    /// A secret that waits to be confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+    /// The start of the newest period whose code was accepted, in seconds of the epoch: it and
+    /// those before it are used up.
+    pub used_secs: u64,
+    /// Recovery codes that are left, hashed.
+    pub recovery: Vec<TokenHash>,
+    /// Wrong codes of one day.
+    pub day: Day,
+}
+
+/// A secret that waits to be confirmed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The secret, sealed.
+    pub sealed: Arc<str>,
+    /// Until when it can be confirmed.
+    pub until: Millis,
+    /// Wrong codes so far.
+    pub wrong: u32,
+}
+
+/// What a user is asked for beside the first factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// A code of the confirmed secret, or a recovery code.
+    Totp,
+    /// The code of a link that is mailed, or an active code.
+    Link,
+    /// To create and confirm a secret.
+    Enrol,
+}
+
+/// By what a second factor was proved.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Proof {
+    /// Nothing was asked for.
+    NotAsked,
+    /// Something lasting, or what stood in a code: these changes use it up.
+    Proved(Vec<Change>),
+    /// The code of a mailed link: an active code may follow.
+    Link(TokenHash),
+}
+
+/// Wrong codes of a user in a day, after which only places where he has a session may try.
+const DAY_MAX: u32 = 100;
+const DAY_MS: Millis = 86_400_000;
+
+impl Realm {
+    /// The second factor of a user.
+    pub fn second_factor(&self, user: UserNo) -> Option<&SecondFactor> {
+        self.second_factors.get(&user)
+    }
+
+    /// All second factors.
+    pub fn second_factors(&self) -> impl Iterator<Item = (UserNo, &SecondFactor)> {
+        self.second_factors.iter().map(|(user, it)| (*user, it))
+    }
+
+    /// What a login of this user is asked for beside the first factor.
+    pub fn demanded(&self, user: &User) -> Option<Demand> {
+        let mfa = &self.policy.mfa;
+        let active = self.second_factors.get(&user.no);
+        if mfa.totp && active.is_some_and(|it| it.enabled && it.confirmed.is_some()) {
+            return Some(Demand::Totp);
+        }
+        if mfa.link.is_some() && self.is_among(user.no, &mfa.link_for) {
+            return Some(Demand::Link);
+        }
+        (mfa.totp && self.is_among(user.no, &mfa.totp_for)).then_some(Demand::Enrol)
+    }
+
+    /// Whether a list of profiles means this user; `*` means everybody.
+    fn is_among(&self, user: UserNo, profiles: &[Box<str>]) -> bool {
+        let is_in =
+            |no| self.profile(no).is_some_and(|it| profiles.contains(&it.name.as_str().into()));
+        profiles.iter().any(|it| **it == *"*")
+            || (!profiles.is_empty() && self.profiles_of(user).any(is_in))
+    }
+
+    /// Whether what was given is the second factor that is asked for. `half`: the login that it is
+    /// to finish.
+    pub(super) fn prove(
+        &self,
+        at: Millis,
+        user: &User,
+        given: Option<&Given>,
+        half: Option<(TokenHash, &Half)>,
+        peer: &Peer,
+    ) -> Result<Proof, Refusal> {
+        let Some(demand) = self.demanded(user) else { return Ok(Proof::NotAsked) };
+        if let Some((hash, Half { proved: true, .. })) = half {
+            return Ok(Proof::Proved(vec![Change::Delete(Key::Half(hash))]));
+        }
+        let refused = |reason| Err(Refusal::SecondFactor(reason, demand));
+        let Some(given) = given.filter(|_| demand != Demand::Enrol) else {
+            return refused(if demand == Demand::Enrol {
+                MfaReason::Enrol
+            } else {
+                MfaReason::Required
+            });
+        };
+        if let Some(until) = self.codes_locked_until(at, user.no, peer) {
+            return Err(Refusal::Locked { until: Some(until) });
+        }
+        let proof = match (demand, given) {
+            (Demand::Totp, Given::Totp { .. }) => self.prove_totp(user.no, given)?,
+            (Demand::Totp, Given::Code(code)) => self.prove_recovery(user.no, code),
+            (_, Given::Code(code)) => self.prove_link(at, user.no, code, half.map(|it| it.0)),
+            _ => None,
+        };
+        proof.map_or_else(|| refused(MfaReason::Invalid), Ok)
+    }
+
+    fn prove_totp(&self, user: UserNo, given: &Given) -> Result<Option<Proof>, Refusal> {
+        let Given::Totp { checked, at_secs, resealed } = given else { return Ok(None) };
+        let Some(own) = self.second_factors.get(&user) else { return Ok(None) };
+        if own.confirmed.as_deref().map(Fingerprint::of) != *checked {
+            return Err(Refusal::StaleCredential);
+        }
+        let fresh = at_secs.filter(|at| *at > own.used_secs);
+        Ok(fresh.map(|used_secs| {
+            let confirmed = resealed.clone().or_else(|| own.confirmed.clone());
+            let used = SecondFactor { used_secs, confirmed, ..own.clone() };
+            Proof::Proved(vec![Change::Put(Row::SecondFactor(user, used))])
+        }))
+    }
+
+    fn prove_recovery(&self, user: UserNo, code: &TokenHash) -> Option<Proof> {
+        let own = self.second_factors.get(&user)?;
+        let left: Vec<_> = own.recovery.iter().filter(|it| *it != code).copied().collect();
+        (left.len() < own.recovery.len()).then(|| {
+            let used = SecondFactor { recovery: left, ..own.clone() };
+            Proof::Proved(vec![Change::Put(Row::SecondFactor(user, used))])
+        })
+    }
+
+    fn codes_locked_until(&self, at: Millis, user: UserNo, peer: &Peer) -> Option<Millis> {
+        let day = self.second_factors.get(&user)?.day;
+        let capped = !peer.familiar && day.no == at / DAY_MS && day.wrong >= DAY_MAX;
+        capped.then(|| (day.no + 1).saturating_mul(DAY_MS))
+    }
+
+    /// Counts one wrong code of a user.
+    pub(super) fn count_wrong_code(&self, at: Millis, user: UserNo) -> Change {
+        let own = self.second_factors.get(&user).cloned().unwrap_or_default();
+        let no = at / DAY_MS;
+        let before = if own.day.no == no { own.day.wrong } else { 0 };
+        let day = Day { no, wrong: before.saturating_add(1) };
+        Change::Put(Row::SecondFactor(user, SecondFactor { day, ..own }))
+    }
+
+    /// Whom an enroller means, and whether he may.
+    fn enrolled(
+        &self,
+        at: Millis,
+        by: &Enroller,
+        name: Option<&UserName>,
+        right: &str,
+    ) -> Result<&User, Refusal> {
+        let none = || Refusal::NotFound("USER", name.map(ToString::to_string).unwrap_or_default());
+        let found = name.map(|name| self.user_by_name(name).ok_or_else(none)).transpose();
+        match by {
+            Enroller::Half(hash) => {
+                let half = self.half(at, hash).ok_or(Refusal::RefreshExpired)?;
+                let user = self.user(half.user).ok_or(Refusal::RefreshExpired)?;
+                // Only who has no second factor yet: half a login must not replace one.
+                let may = self.demanded(user) == Some(Demand::Enrol);
+                match name.is_none_or(|name| user.name == *name) && may {
+                    true => Ok(user),
+                    false => Err(Refusal::RefreshExpired),
+                }
+            }
+            Enroller::By(by) => {
+                let own = match by {
+                    By::Session(no) => self.sessions.get(no).map(|it| it.user),
+                    By::Operator => None,
+                };
+                let user = match (found, own) {
+                    (Ok(None), Some(own)) => self.user(own).ok_or(Refusal::NoSession)?,
+                    (Ok(Some(user)), _) => user,
+                    (Ok(None), None) => return Err(none()),
+                    (Err(missing), _) => return self.permit(at, by, right).and(Err(missing)),
+                };
+                self.permit_or_self(at, by, right, user.no)?;
+                self.may_amend(by, user.no)?;
+                self.proved_enough(by, user)?;
+                Ok(user)
+            }
+        }
+    }
+
+    /// A session that was opened without the second factor that its user has now must not take that
+    /// away or replace it.
+    fn proved_enough(&self, by: &By, user: &User) -> Result<(), Refusal> {
+        let By::Session(no) = by else { return Ok(()) };
+        let own = self.sessions.get(no).filter(|session| session.user == user.no);
+        match own.is_some_and(|it| !it.second && self.demanded(user) == Some(Demand::Totp)) {
+            true => Err(Refusal::SecondFactor(MfaReason::Required, Demand::Totp)),
+            false => Ok(()),
+        }
+    }
+
+    /// A new secret waits to be confirmed; until then an older one stays in force.
+    pub(in crate::realm) fn create_secret(&self, at: Millis, create: &CreateSecret) -> Applied {
+        let plan = || {
+            let user = self.enrolled(at, &create.by, create.user_name.as_ref(), "MFA_CREATE")?;
+            let until = at.saturating_add(self.policy.mfa.confirm_ms);
+            let pending = Some(Pending { sealed: create.sealed.clone(), until, wrong: 0 });
+            let own = self.second_factors.get(&user.no).cloned().unwrap_or_default();
+            let row = Row::SecondFactor(user.no, SecondFactor { pending, ..own });
+            Ok(Applied::done(Outcome::Done, vec![Change::Put(row)]))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// The secret is in force once one of its codes was given in time.
+    pub(in crate::realm) fn confirm_secret(&self, at: Millis, confirm: &ConfirmSecret) -> Applied {
+        let plan = || {
+            let user = self.enrolled(at, &confirm.by, confirm.user_name.as_ref(), "MFA_CONFIRM")?;
+            let late = Refusal::SecondFactor(MfaReason::Expired, Demand::Enrol);
+            let own = self.second_factors.get(&user.no).cloned().unwrap_or_default();
+            let Some(pending) = own.pending.clone() else { return Err(late) };
+            if at >= pending.until {
+                return Err(late);
+            }
+            if Some(Fingerprint::of(&pending.sealed)) != confirm.checked {
+                return Err(Refusal::StaleCredential);
+            }
+            let Some(used_secs) = confirm.at_secs else {
+                return Ok(self.wrong_at_confirm(user.no, own, pending));
+            };
+            let mut steps = Steps::default();
+            steps.put(Row::SecondFactor(
+                user.no,
+                SecondFactor {
+                    confirmed: Some(pending.sealed),
+                    enabled: true,
+                    pending: None,
+                    used_secs: used_secs.max(own.used_secs),
+                    recovery: confirm.recovery.clone(),
+                    day: own.day,
+                },
+            ));
+            self.proved_by(at, &confirm.by, user.no, &mut steps);
+            Ok(steps.applied(Outcome::Done))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Whoever confirmed his own secret has proved it: the login that is half done, or the
+    /// session.
+    fn proved_by(&self, at: Millis, by: &Enroller, user: UserNo, steps: &mut Steps) {
+        match by {
+            Enroller::Half(hash) => {
+                let half = self.half(at, hash).cloned();
+                half.into_iter()
+                    .for_each(|it| steps.put(Row::Half(*hash, Half { proved: true, ..it })));
+            }
+            Enroller::By(By::Session(no)) => {
+                let own = self.session(*no).filter(|it| it.user == user).cloned();
+                let proved =
+                    own.map(|it| crate::realm::rules::sessions::Session { second: true, ..it });
+                proved.into_iter().for_each(|it| steps.put(Row::Session(it)));
+            }
+            Enroller::By(By::Operator) => {}
+        }
+    }
+
+    fn wrong_at_confirm(&self, user: UserNo, own: SecondFactor, pending: Pending) -> Applied {
+        let wrong = pending.wrong + 1;
+        let left = wrong < self.policy.mfa.codes_max;
+        let pending = left.then_some(Pending { wrong, ..pending });
+        let row = Row::SecondFactor(user, SecondFactor { pending, ..own });
+        let refusal = Refusal::SecondFactor(MfaReason::Invalid, Demand::Enrol);
+        Applied::done(Outcome::Refused(refusal), vec![Change::Put(row)])
+    }
+
+    /// Whether a login asks for the code of a user's confirmed secret.
+    pub(in crate::realm) fn set_second_factor(
+        &self,
+        at: Millis,
+        by: &By,
+        name: &UserName,
+        enabled: bool,
+    ) -> Applied {
+        let plan = || {
+            let right = if enabled { "MFA_ENABLE" } else { "MFA_DISABLE" };
+            let user = self.enrolled(at, &Enroller::By(by.clone()), Some(name), right)?;
+            let own = self.second_factors.get(&user.no).filter(|it| it.confirmed.is_some());
+            let none = || Refusal::NotFound("SECOND_FACTOR", name.to_string());
+            let own = own.ok_or_else(none)?;
+            if !enabled
+                && self.permit(at, by, right).is_err()
+                && self.is_among(user.no, &self.policy.mfa.totp_for)
+            {
+                // Whoever must have one does not take his own away.
+                return Err(Refusal::NotAuthorised(right.to_owned()));
+            }
+            let row = Row::SecondFactor(user.no, SecondFactor { enabled, ..own.clone() });
+            Ok(Applied::done(Outcome::Done, vec![Change::Put(row)]))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Secrets that were sealed anew by the key of today.
+    pub(in crate::realm) fn reseal(&self, resealed: &[(UserNo, Fingerprint, Arc<str>)]) -> Applied {
+        let anew = |(user, checked, sealed): &(UserNo, Fingerprint, Arc<str>)| {
+            let own = self.second_factors.get(user)?;
+            let same = own.confirmed.as_deref().map(Fingerprint::of) == Some(*checked);
+            let confirmed = Some(sealed.clone());
+            let row = Row::SecondFactor(*user, SecondFactor { confirmed, ..own.clone() });
+            same.then_some(Change::Put(row))
+        };
+        Applied::done(Outcome::Done, resealed.iter().filter_map(anew).collect())
+    }
+
+    /// Secrets that nobody confirmed in time; wrong codes of days that are over.
+    pub(super) fn pending_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
+        self.second_factors.iter().filter_map(move |(user, it)| {
+            let late = it.pending.as_ref().is_some_and(|it| it.until <= at);
+            late.then(|| {
+                let row = SecondFactor { pending: None, ..it.clone() };
+                match row.confirmed.is_none() && row.day.wrong == 0 {
+                    true => Change::Delete(Key::SecondFactor(*user)),
+                    false => Change::Put(Row::SecondFactor(*user, row)),
+                }
+            })
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! Connectors: the life times of S1's tokens, from the policy or as an administrator set them (S1,
+//! "Connectors settings").
+
+use serde::{Deserialize, Serialize};
+
+use crate::realm::command::commands::{By, TokenKind};
+use crate::realm::outcome::{Applied, Outcome, Refusal};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::state::{Millis, Realm};
+
+/// Life times that win over the policy; none: the policy's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Connectors {
+    /// Of access tokens.
+    pub access_ms: Option<Millis>,
+    /// Of refresh tokens.
+    pub refresh_ms: Option<Millis>,
+    /// Of one-time tokens.
+    pub one_time_ms: Option<Millis>,
+}
+
+/// The life times in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lives {
+    /// Of access tokens.
+    pub access_ms: Millis,
+    /// Of refresh tokens.
+    pub refresh_ms: Millis,
+    /// Of one-time tokens.
+    pub one_time_ms: Millis,
+}
+
+impl Realm {
+    /// The life times of new tokens.
+    pub fn lives(&self) -> Lives {
+        self.lives_with(self.connectors.unwrap_or_default())
+    }
+
+    fn lives_with(&self, set: Connectors) -> Lives {
+        Lives {
+            access_ms: set.access_ms.unwrap_or(self.policy.access_ms),
+            refresh_ms: set.refresh_ms.unwrap_or(self.policy.refresh_ms),
+            one_time_ms: set.one_time_ms.unwrap_or(self.policy.one_time_ms),
+        }
+    }
+
+    /// For how long a refresh token is good.
+    pub fn refresh_ms(&self, connector: bool) -> Millis {
+        if connector { self.lives().refresh_ms } else { self.policy.refresh_ms }
+    }
+
+    pub(in crate::realm) fn amend_connectors(
+        &self,
+        at: Millis,
+        by: &By,
+        wanted: &[(TokenKind, Option<Millis>)],
+    ) -> Applied {
+        if let Err(refusal) = self.permit(at, by, "CONNECTOR_SETTINGS") {
+            return Applied::refused(refusal);
+        }
+        let mut set = self.connectors.unwrap_or_default();
+        for (kind, life) in wanted {
+            match kind {
+                TokenKind::Access => set.access_ms = *life,
+                TokenKind::Refresh => set.refresh_ms = *life,
+                TokenKind::OneTime => set.one_time_ms = *life,
+            }
+        }
+        let lives = self.lives_with(set);
+        if lives.refresh_ms <= lives.access_ms {
+            return Applied::refused(Refusal::LivesDisagree);
+        }
+        let change = match set == Connectors::default() {
+            true => Change::Delete(Key::Connectors),
+            false => Change::Put(Row::Connectors(set)),
+        };
+        Applied::done(Outcome::Done, vec![change])
+    }
+}

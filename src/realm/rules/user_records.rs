@@ -1,0 +1,224 @@
+//! Events on the records of users: inserted, amended, deleted (S2, "Insert user" and on).
+
+use std::collections::BTreeSet;
+
+use crate::realm::command::commands::By;
+use crate::realm::command::record_payloads::{Amendment, AttributeWanted, UserWanted};
+use crate::realm::model::attributes::Attributes;
+use crate::realm::model::ids::{RightNo, UserNo};
+use crate::realm::outcome::{Applied, EndReason, Outcome, Refusal, UserDone};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::list_diff::Difference;
+use crate::realm::rules::sessions::Steps;
+use crate::realm::rules::users::{User, UserStatus};
+use crate::realm::state::{Millis, Realm};
+
+impl Realm {
+    pub(in crate::realm) fn insert_user(
+        &self,
+        at: Millis,
+        by: &By,
+        wanted: &UserWanted,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, by, "INSERT_USER")?;
+            let name = wanted.name.clone().ok_or(Refusal::NotFound("USER", String::new()))?;
+            if self.user_names.contains_key(&name) {
+                return Err(Refusal::Duplicate("USER_NAME", name.to_string()));
+            }
+            let mut steps = Steps::default();
+            let counters = steps.counters(self);
+            counters.users += 1;
+            let user = User {
+                no: UserNo(counters.users),
+                location: self.policy.location,
+                name: name.clone(),
+                status: wanted.status.unwrap_or(UserStatus::Enabled),
+                credential: wanted.credential.clone(),
+                credential_at: at,
+                attributes: amended(&Attributes::default(), &wanted.attributes),
+                last_login: None,
+                version: 0,
+                directory: self.policy.directory && wanted.credential.is_none(),
+            };
+            // What somebody tried under the name before it was a user's is nothing of this user.
+            if self.attempts.contains_key(&name) {
+                steps.changes.push(Change::Delete(Key::Attempts(name)));
+            }
+            self.shape_user(by, None, user, wanted, steps)
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    pub(in crate::realm) fn amend_user(
+        &self,
+        at: Millis,
+        by: &By,
+        event: Amendment,
+        wanted: &UserWanted,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, by, event.right())?;
+            let old = self.find_user(wanted)?;
+            self.may_amend(by, old.no)?;
+            let mut user = old.clone();
+            user.attributes = amended(&old.attributes, &wanted.attributes);
+            user.status = match (event, old.status) {
+                // What must change its password still must.
+                (Amendment::Enable, UserStatus::Disabled) => UserStatus::Enabled,
+                (Amendment::Enable, status) => status,
+                (Amendment::Disable, _) => UserStatus::Disabled,
+                (_, status) => wanted.status.unwrap_or(status),
+            };
+            let mut wanted = wanted.clone();
+            if self.policy.strict_amend && event == Amendment::Record {
+                wanted.rights.get_or_insert_default();
+                wanted.profiles.get_or_insert_default();
+            }
+            let mut steps = Steps::default();
+            let is_new = user.status != old.status;
+            if old.directory && is_new && user.status.asks_for_password() {
+                return Err(Refusal::OfDirectory);
+            }
+            self.enter_status(at, old, &mut user, &mut steps);
+            self.shape_user(by, Some(old), user, &wanted, steps)
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    pub(in crate::realm) fn delete_user(
+        &self,
+        at: Millis,
+        by: &By,
+        wanted: &UserWanted,
+    ) -> Applied {
+        let plan = || {
+            self.permit(at, by, "DELETE_USER")?;
+            let user = self.find_user(wanted)?;
+            self.may_amend(by, user.no)?;
+            let mut steps = Steps::default();
+            self.end_all(user.no, EndReason::Deleted, None, &mut steps);
+            let member = |profile| Change::Delete(Key::Member(profile, user.no));
+            steps.changes.extend(self.profiles_of(user.no).map(member));
+            let direct = |right| Change::Delete(Key::Direct(user.no, right));
+            steps.changes.extend(self.direct_of(user.no).map(direct));
+            if self.attempts.contains_key(&user.name) {
+                steps.changes.push(Change::Delete(Key::Attempts(user.name.clone())));
+            }
+            steps.changes.extend(self.belongings(user.no));
+            steps.changes.push(Change::Delete(Key::User(user.no)));
+            if !self.administrator_remains(&steps.changes) {
+                return Err(Refusal::LastAdministrator);
+            }
+            let done = UserDone { id: user.id(), version: user.version, ..UserDone::default() };
+            Ok(steps.applied(Outcome::User(done)))
+        };
+        plan().unwrap_or_else(Applied::refused)
+    }
+
+    /// Secrets, half logins and mails of a user: they go with him.
+    fn belongings(&self, user: UserNo) -> Vec<Change> {
+        let of_user = [
+            self.histories.contains_key(&user).then_some(Key::History(user)),
+            self.second_factors.contains_key(&user).then_some(Key::SecondFactor(user)),
+            self.self_resets.contains_key(&user).then_some(Key::SelfReset(user)),
+        ];
+        let one_time = self.one_time.of(user).map(|(hash, _)| Key::OneTime(hash));
+        let halves = self.halves.of(user).map(|(hash, _)| Key::Half(hash));
+        let codes = self.active_codes_of(user).map(Key::ActiveCode);
+        let mails = self.mails_of(user).map(|mail| Key::Mail(mail.no));
+        let all = of_user.into_iter().flatten().chain(one_time).chain(halves);
+        all.chain(codes).chain(mails).map(Change::Delete).collect()
+    }
+
+    /// The user whom an event means: by id, by name, or by both, which must then agree.
+    pub(in crate::realm) fn find_user(&self, wanted: &UserWanted) -> Result<&User, Refusal> {
+        let by_name = wanted.name.as_ref().map(|name| {
+            self.user_by_name(name).ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
+        });
+        let by_id = wanted.id.as_ref().map(|id| {
+            let (no, location) = UserNo::parse(id).ok_or(Refusal::NotAnId("ID"))?;
+            let found = self.user(no).filter(|user| user.location == location);
+            found.ok_or_else(|| Refusal::NotFound("USER", id.clone()))
+        });
+        let user = match (by_name.transpose()?, by_id.transpose()?) {
+            (Some(a), Some(b)) if a.no != b.no => return Err(Refusal::Disagree("USER_NAME")),
+            (Some(user), _) | (None, Some(user)) => user,
+            (None, None) => return Err(Refusal::NotFound("USER", String::new())),
+        };
+        match wanted.record_version {
+            Some(version) if version != user.version => Err(Refusal::Stale(user.version)),
+            _ => Ok(user),
+        }
+    }
+
+    /// What a new status does beside being written down: DISABLED and PASSWORD_RESET end the
+    /// sessions, the latter takes the password along.
+    pub(super) fn enter_status(&self, at: Millis, old: &User, user: &mut User, steps: &mut Steps) {
+        if user.status == old.status {
+            return;
+        }
+        match user.status {
+            UserStatus::Disabled => self.end_all(user.no, EndReason::Disabled, None, steps),
+            UserStatus::PasswordReset => {
+                self.history_after(old).into_iter().for_each(|row| steps.put(row));
+                user.credential = None;
+                user.credential_at = at;
+                self.end_all(user.no, EndReason::PasswordChanged, None, steps);
+            }
+            UserStatus::Enabled | UserStatus::PasswordExpired => {}
+        }
+    }
+
+    /// Brings a user's record and lists into the wanted state.
+    fn shape_user(
+        &self,
+        by: &By,
+        old: Option<&User>,
+        mut user: User,
+        wanted: &UserWanted,
+        mut steps: Steps,
+    ) -> Result<Applied, Refusal> {
+        let rights = wanted.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
+        let profiles = wanted.profiles.as_ref().map(|list| self.find_profiles(list)).transpose()?;
+        let rights = Difference::between(self.direct_of(user.no), rights);
+        let profiles = Difference::between(self.profiles_of(user.no), profiles);
+        let mut granted: BTreeSet<RightNo> = rights.added.iter().copied().collect();
+        granted.extend(profiles.added.iter().flat_map(|profile| self.grants_of(*profile)));
+        self.may_grant(by, &granted)?;
+
+        let no = user.no;
+        let lists_change = !rights.is_same() || !profiles.is_same();
+        if old.is_none_or(|old| lists_change || *old != user) {
+            user.version = old.map_or(1, |old| old.version + 1);
+            steps.put(Row::User(user.clone()));
+        }
+        let delete = Change::Delete;
+        steps.changes.extend(rights.removed.iter().map(|it| delete(Key::Direct(no, *it))));
+        steps.changes.extend(profiles.removed.iter().map(|it| delete(Key::Member(*it, no))));
+        rights.added.iter().for_each(|right| steps.put(Row::Direct(no, *right)));
+        profiles.added.iter().for_each(|profile| steps.put(Row::Member(*profile, no)));
+        if !self.administrator_remains(&steps.changes) {
+            return Err(Refusal::LastAdministrator);
+        }
+        let done = UserDone {
+            id: user.id(),
+            version: user.version,
+            rights_added: self.codes(&rights.added),
+            rights_removed: self.codes(&rights.removed),
+            profiles_added: self.titles(&profiles.added),
+            profiles_removed: self.titles(&profiles.removed),
+        };
+        Ok(steps.applied(Outcome::User(done)))
+    }
+}
+
+/// Attributes after an event: what it names is set or cleared, the rest stays; in their order.
+pub(super) fn amended(old: &Attributes, wanted: &[AttributeWanted]) -> Attributes {
+    let named = |number: u8| wanted.iter().any(|(it, _)| *it == number);
+    let kept = old.iter().filter(|(number, _)| !named(*number));
+    let set = wanted.iter().filter_map(|(number, text)| Some((*number, text.as_deref()?)));
+    let mut all: Vec<_> = kept.chain(set).collect();
+    all.sort_by_key(|(number, _)| *number);
+    all.into_iter().collect()
+}
