@@ -14,7 +14,7 @@ use crate::realm::model::ids::SessionNo;
 use crate::realm::row::Key;
 use crate::realm::row::{Change, Row};
 use crate::realm::state::{Millis, Realm};
-use crate::snapshot::Sum;
+use crate::storage::export::Sum;
 
 /// Rows of one step, at most: commands wait while it looks at them.
 const STEP_ROWS: usize = 250;

@@ -32,7 +32,7 @@ use crate::net::tls::TlsError;
 use crate::opening::OpenError;
 use crate::platform::exit_code;
 use crate::settings::{Settings, SettingsError};
-use crate::store::StoreError;
+use crate::storage::row_store::StoreError;
 
 /// A WebSocket message-bus auth gateway: log in, stay alive, see rights pushed.
 #[derive(Parser)]

@@ -29,7 +29,7 @@ use crate::realm::audit::events::Audited;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::row::Change;
 use crate::realm::state::Realm;
-use crate::store::trail::AuditNo;
+use crate::storage::audit_trail::AuditNo;
 use history::History;
 use index::{Index, Place};
 use subscription::Subscription;

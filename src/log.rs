@@ -1,7 +1,5 @@
 //! The log of commands: the only source of order. What it has acknowledged is never lost.
 
-pub mod chain;
-pub mod mark;
 pub mod memory;
 pub mod sled;
 

@@ -18,7 +18,7 @@ use crate::realm::rules::rights::ADMINISTRATION;
 use crate::realm::state::{Realm, SEEN_MS};
 use crate::replica::{Replica, SubmitError};
 use crate::settings::{Engine, Settings};
-use crate::store::{Store, StoreError};
+use crate::storage::row_store::{Store, StoreError};
 use protocol::{Description, ProfileName, RightCode};
 
 /// A replica that follows its log on a thread of its own.

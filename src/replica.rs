@@ -21,8 +21,8 @@ use crate::realm::model::policy::Policy;
 use crate::realm::outcome::{Applied, Ended, Outcome};
 use crate::realm::row::{Change, Row};
 use crate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
-use crate::store::trail::Trail;
-use crate::store::{Store, StoreError};
+use crate::storage::audit_trail::Trail;
+use crate::storage::row_store::{Store, StoreError};
 use unsaved::{Step, Unsaved};
 
 /// The realm of this node and the last entry that it reflects.

@@ -13,7 +13,7 @@ use crate::opening::Opened;
 use crate::platform::clock::Clock;
 use crate::realm::audit::events::Audited;
 use crate::realm::state::Millis;
-use crate::store::trail::AuditNo;
+use crate::storage::audit_trail::AuditNo;
 
 /// What to do with the trail. A running gateway shows it as the data source AUDIT_EVENTS.
 #[derive(Subcommand)]

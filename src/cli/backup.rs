@@ -21,7 +21,8 @@ use crate::realm::command::commands::StoredRow;
 use crate::realm::row::Key;
 use crate::realm::row::Row;
 use crate::realm::state::Realm;
-use crate::snapshot::{self, Sum};
+use crate::storage::export;
+use crate::storage::export::Sum;
 
 /// Where from, where to.
 #[derive(Args)]
@@ -65,10 +66,10 @@ impl Backup {
         let (realm, sequence) = runtime.block_on(self.fetch())?;
         let now = Clock::system().now();
         let credentials = !self.without_credentials;
-        let rows = whole(&self.file, |out| Ok(snapshot::write(&realm, now, credentials, out)?))?;
+        let rows = whole(&self.file, |out| Ok(export::write(&realm, now, credentials, out)?))?;
         // What is on the disk is what counts.
         let file = File::open(&self.file).context("what was written cannot be read")?;
-        let written = snapshot::read(&mut BufReader::new(file)).context("what was written")?;
+        let written = export::read(&mut BufReader::new(file)).context("what was written")?;
         if written.rows.len() as u64 != rows {
             bail!("what was written has {} rows instead of {rows}", written.rows.len());
         }
@@ -113,7 +114,7 @@ impl Backup {
             // A session that nobody needs any more; whether its end is heard does not matter.
             let logout = r#"{"MESSAGE_TYPE":"EVENT_LOGOUT","SOURCE_REF":"logout"}"#;
             let _ = ask(&mut client, logout.to_owned()).await;
-            let realm = snapshot::realm_of(rows.into_values())
+            let realm = export::realm_of(rows.into_values())
                 .map_err(|why| anyhow::anyhow!("the rows do not fit together: {why}"))?;
             return Ok((realm, step.log_sequence.unwrap_or_default()));
         }

@@ -13,8 +13,8 @@ use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
 use crate::realm::rules::users::UserStatus;
 use crate::settings::{Engine, Settings};
-use crate::store::space::Space;
-use crate::store::{Store, StoreError};
+use crate::storage::disk_space::Space;
+use crate::storage::row_store::{Store, StoreError};
 
 /// What to look at.
 #[derive(Args)]

@@ -11,8 +11,9 @@ use indicatif::ProgressBar;
 
 use super::{Config, offline};
 use crate::realm::command::commands::Command;
-use crate::snapshot::{self, Snapshot};
-use crate::store::Store;
+use crate::storage::export;
+use crate::storage::export::Snapshot;
+use crate::storage::row_store::Store;
 
 /// Where from, where to.
 #[derive(Args)]
@@ -56,7 +57,7 @@ impl Export {
             let now = opened.replica.now();
             opened.replica.read(|realm, _| {
                 whole(&self.file, |out| {
-                    Ok(snapshot::write(realm, now, !self.without_credentials, out)?)
+                    Ok(export::write(realm, now, !self.without_credentials, out)?)
                 })
             })
         })?;
@@ -94,7 +95,7 @@ impl Import {
         }
         let file = File::open(&self.file);
         let file = file.with_context(|| format!("cannot read {}", self.file.display()))?;
-        let Snapshot { rows, realm } = snapshot::read(&mut BufReader::new(file))
+        let Snapshot { rows, realm } = export::read(&mut BufReader::new(file))
             .with_context(|| format!("{}; nothing was imported", self.file.display()))?;
         let users = realm.users_after(None).count();
         drop(realm);

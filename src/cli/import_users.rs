@@ -19,7 +19,7 @@ use crate::realm::command::commands::NewUser;
 use crate::realm::model::attributes::ATTRIBUTES;
 use crate::realm::state::Realm;
 use crate::settings::{Engine, Settings};
-use crate::store::Store;
+use crate::storage::row_store::Store;
 use record::{Record, Secret};
 
 /// What a file looks like.

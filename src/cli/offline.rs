@@ -12,7 +12,7 @@ use crate::platform::clock::Clock;
 use crate::realm::command::commands::Command;
 use crate::realm::outcome::{Outcome, Refusal};
 use crate::settings::{Engine, Settings};
-use crate::store::Store;
+use crate::storage::row_store::Store;
 use crate::strength;
 
 /// Opens the store in `dir`, works, and closes it. A new store is prepared; one that a gateway made

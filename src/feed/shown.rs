@@ -14,7 +14,7 @@ use crate::realm::rules::rights::Right;
 use crate::realm::rules::sessions::Session;
 use crate::realm::rules::users::User;
 use crate::realm::state::Realm;
-use crate::store::trail::AuditNo;
+use crate::storage::audit_trail::AuditNo;
 
 const fn text(name: &'static str) -> Column {
     Column { name, kind: Kind::Text }

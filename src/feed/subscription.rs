@@ -18,7 +18,7 @@ use super::wish::{Cursor, Wish};
 use crate::log::Seq;
 use crate::realm::model::ids::UserNo;
 use crate::realm::state::Realm;
-use crate::store::trail::AuditNo;
+use crate::storage::audit_trail::AuditNo;
 
 /// One subscription of one connection.
 #[derive(Debug)]

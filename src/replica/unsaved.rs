@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::log::Seq;
 use crate::realm::row::{Change, Key, Row};
-use crate::store::trail::AuditNo;
+use crate::storage::audit_trail::AuditNo;
 
 /// Changes that may wait, those of one row counted one by one, as each may have audit rows; more
 /// make the thread that applies commands wait.

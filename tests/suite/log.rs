@@ -15,7 +15,7 @@ use tollgate::realm::outcome::{Outcome, Refusal};
 use tollgate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
 use tollgate::replica::Replica;
 use tollgate::settings::Settings;
-use tollgate::store::{Store, StoreError};
+use tollgate::storage::row_store::{Store, StoreError};
 
 use crate::realm::commands::user;
 

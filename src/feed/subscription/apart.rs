@@ -8,7 +8,7 @@ use super::super::wish::{Cursor, Services};
 use super::Subscription;
 use crate::realm::audit::events::Audited;
 use crate::realm::state::Realm;
-use crate::store::trail::AuditNo;
+use crate::storage::audit_trail::AuditNo;
 
 /// ROW_REF of an audit row: the newest comes first.
 const fn row_ref(no: AuditNo) -> RowRef {

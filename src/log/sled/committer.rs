@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::mark::Mark;
 use super::super::{AppendError, Entry, Followed, Seq, Stored};
 use super::stored;
 use super::trouble::Trouble;
 use crate::realm::state::Millis;
-use crate::store::ledger::{Block, End, Ledger};
+use crate::storage::high_water_mark::Mark;
+use crate::storage::ledger::block::Block;
+use crate::storage::ledger::records::{End, Ledger};
 
 /// Entries and bytes of one commit; its last entry may go over.
 const GROUP_MAX: usize = 512;

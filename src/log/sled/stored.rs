@@ -1,10 +1,11 @@
 //! The stored form of an entry, and the check of the whole log against its mark.
 
-use super::super::chain::Link;
-use super::super::mark::Mark;
 use super::super::{Entry, Seq};
-use crate::store::StoreError;
-use crate::store::ledger::{Block, End, Ledger};
+use crate::storage::hash_chain::Link;
+use crate::storage::high_water_mark::Mark;
+use crate::storage::ledger::block::Block;
+use crate::storage::ledger::records::{End, Ledger};
+use crate::storage::row_store::StoreError;
 
 /// The version of the stored form of entries.
 const VERSION: u8 = 1;

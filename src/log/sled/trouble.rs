@@ -4,7 +4,7 @@
 use parking_lot::Mutex;
 
 use crate::platform::clock::{Stopwatch, stopwatch};
-use crate::store::space::Space;
+use crate::storage::disk_space::Space;
 
 /// A commit that takes longer is told as trouble.
 const COMMIT_MAX_SECS: f64 = 5.0;

@@ -2,9 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::ledger::End;
 use crate::log::Seq;
-use crate::log::chain::Link;
+use crate::storage::hash_chain::Link;
+use crate::storage::ledger::records::End;
 
 /// The key of [`Image`]; rows begin with a letter.
 pub(super) const IMAGE: &[u8] = &[0];

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::StoreError;
-use crate::log::mark::Mark;
+use crate::storage::high_water_mark::Mark;
+use crate::storage::row_store::StoreError;
 
 /// What the format file says.
 pub(super) const FORMAT: &str = "tollgate store 5";

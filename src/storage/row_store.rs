@@ -1,12 +1,7 @@
 //! The store: rows and the number of the entry that they reflect, written together, loaded at
 //! start.
 
-mod format;
-mod image;
-pub(crate) mod ledger;
-pub mod space;
-pub mod trail;
-
+use crate::storage::format;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -18,12 +13,12 @@ use std::time::Duration;
 use crate::log::Seq;
 use crate::log::sled::SledLog;
 use crate::realm::row::{Key, Row};
-use format::{FORMAT, Found};
-use image::{IMAGE, Image};
-use ledger::End;
+use crate::storage::audit_trail::{AuditNo, Trail};
+use crate::storage::checksum::{IMAGE, Image};
+use crate::storage::disk_space::Space;
+use crate::storage::format::{FORMAT, Found};
+use crate::storage::ledger::records::End;
 use parking_lot::Mutex;
-use space::Space;
-use trail::{AuditNo, Trail};
 
 /// Why a store cannot be used, by what its owner may do about it.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::Seq;
-use super::chain::Link;
+use crate::log::Seq;
+use crate::storage::hash_chain::Link;
 
 /// Number, link, the first bytes of a hash over both.
 const SLOT: usize = 8 + 32 + 8;

@@ -4,16 +4,15 @@
 //! What the database does for one more value costs far more than what it does for its bytes: so
 //! records that come together are stored together, as a block.
 
-mod block;
-
+use crate::storage::ledger::block;
 use std::iter::Peekable;
 
 use parking_lot::RwLock;
 
-use super::StoreError;
-use crate::log::chain::Link;
-use crate::log::mark;
-pub(crate) use block::Block;
+use crate::storage::hash_chain::Link;
+use crate::storage::high_water_mark;
+use crate::storage::ledger::block::Block;
+use crate::storage::row_store::StoreError;
 
 /// Records that are trimmed in one step.
 const TRIM_MAX: u64 = 512;
@@ -27,7 +26,7 @@ pub(crate) struct End {
 
 impl End {
     /// One record on.
-    fn next(self, record: &[u8]) -> Self {
+    pub(super) fn next(self, record: &[u8]) -> Self {
         let no = self.no + 1;
         Self { no, link: self.link.next(no, record) }
     }
@@ -79,7 +78,7 @@ impl Ledger {
         let Some((_, bytes)) = anchor.transpose().map_err(StoreError::sled)? else {
             return Ok(End::default());
         };
-        let (no, link) = mark::decode(&bytes)
+        let (no, link) = high_water_mark::decode(&bytes)
             .ok_or_else(|| StoreError::Damaged(format!("the first {} is unknown", self.noun)))?;
         Ok(End { no, link })
     }
@@ -171,7 +170,7 @@ impl Ledger {
             }
         }
         if end != anchor {
-            batch.insert(&block::key(0, 0), mark::encode(end.no, end.link));
+            batch.insert(&block::key(0, 0), high_water_mark::encode(end.no, end.link));
             let _whole = self.trimmed.write();
             self.tree.apply_batch(batch).map_err(StoreError::sled)?;
         }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::StoreError;
-use super::ledger::{Block, End, Ledger};
 use crate::realm::audit::events::Audited;
 use crate::realm::state::Millis;
+use crate::storage::ledger::block::Block;
+use crate::storage::ledger::records::{End, Ledger};
+use crate::storage::row_store::StoreError;
 
 /// The number of an audit row (SEQUENCE): 1, 2, 3, …
 pub type AuditNo = u64;

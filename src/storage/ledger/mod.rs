@@ -1,0 +1,4 @@
+//! Append-only, numbered, hash-chained records.
+
+pub mod block;
+pub mod records;

@@ -1,0 +1,11 @@
+//! Durable state: ledger, row store, audit trail and export file.
+
+pub mod audit_trail;
+pub mod checksum;
+pub mod disk_space;
+pub mod export;
+pub mod format;
+pub mod hash_chain;
+pub mod high_water_mark;
+pub mod ledger;
+pub mod row_store;
