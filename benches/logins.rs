@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use protocol::{Password, UserName};
 use tokio::runtime::Runtime;
+use tollgate::auth::password_hasher::hasher;
+use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::call::Caller;
 use tollgate::net::client::Client;
 use tollgate::node::Node;
 use tollgate::opening;
-use tollgate::outside::passwords::{self, Passwords};
 use tollgate::platform::clock::{Clock, stopwatch};
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;
@@ -96,7 +97,9 @@ fn hashes(threads: usize) -> f64 {
 fn main() {
     let runtime = Runtime::new().unwrap();
     let _inside = runtime.enter();
-    let threads = passwords::threads(Settings::default().security.scrypt.threads);
+    let threads = tollgate::auth::password_hasher::thread_pool::count(
+        Settings::default().security.scrypt.threads,
+    );
     let router = router(&runtime);
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {

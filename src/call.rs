@@ -7,9 +7,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use protocol::{Nack, NackCode, UserName};
 
+use crate::auth::password_hasher::hasher::Busy;
 use crate::feed::Outbox;
 use crate::node::Node;
-use crate::outside::passwords::Busy;
 use crate::presence::Presence;
 use crate::realm::command::commands::By;
 use crate::realm::command::commands::{Command, Origin};

@@ -1,6 +1,7 @@
 //! tollgate: a WebSocket message-bus auth gateway.
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod auth;
 pub mod backup;
 pub mod call;
 pub mod cli;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::auth::key_ring::Keyring;
+use crate::auth::ldap::directory::{Directory, Server};
+use crate::auth::password_hasher::hasher::Passwords;
 use crate::connections::Connections;
 use crate::notes::Notes;
-use crate::outside::keys::Keyring;
-use crate::outside::ldap::{Directory, Server};
 use crate::outside::mail::Mailer;
-use crate::outside::passwords::Passwords;
 use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
 use crate::polling::Polls;

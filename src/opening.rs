@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use crate::auth::password_hasher::hasher::Passwords;
 use crate::log::{Entry, Log, Seq, memory::MemoryLog};
 use crate::node;
-use crate::outside::passwords::Passwords;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{Found, NewUser};

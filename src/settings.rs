@@ -31,7 +31,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::outside::keys::{KeyError, Keyring};
+use crate::auth::key_ring::{KeyError, Keyring};
 
 pub use aliases::resolve as resolve_aliases;
 pub use authentication::{AuthType, Authentication};

@@ -12,8 +12,8 @@ use indicatif::ProgressBar;
 use parking_lot::Mutex;
 
 use super::{Config, offline};
+use crate::auth::password_hasher::hasher::Passwords;
 use crate::opening::Opened;
-use crate::outside::passwords::Passwords;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::NewUser;
 use crate::realm::model::attributes::ATTRIBUTES;

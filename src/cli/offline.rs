@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Password, UserName};
 
+use crate::auth::password_hasher::hasher::Passwords;
 use crate::opening::{self, Opened};
-use crate::outside::passwords::Passwords;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::Command;
 use crate::realm::outcome::{Outcome, Refusal};

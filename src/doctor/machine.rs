@@ -2,7 +2,6 @@
 
 use super::Finding;
 use super::Weight::{Advice, Problem, Weak};
-use crate::outside::passwords;
 use crate::settings::Settings;
 
 /// A certificate is renewed in time if it is good for so many days more.
@@ -36,7 +35,7 @@ pub fn examine(settings: &Settings, seen: &Seen) -> Vec<Finding> {
         );
         found.push(Finding::new(Advice, "ulimit -n", why, change));
     }
-    let threads = passwords::threads(scrypt.threads);
+    let threads = crate::auth::password_hasher::thread_pool::count(scrypt.threads);
     if threads > seen.cores {
         let why =
             format!("{threads} threads hash on {} processors: they wait for another", seen.cores);

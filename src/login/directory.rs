@@ -3,8 +3,8 @@
 use protocol::{Nack, NackCode, Password, ProfileName, RightCode, UserName};
 
 use super::password::{CheckedPassword, peer};
+use crate::auth::ldap::directory::{Answer, Found};
 use crate::call::Call;
-use crate::outside::ldap::{Answer, Found};
 use crate::outside::mail;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::Verdict;

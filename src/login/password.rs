@@ -6,8 +6,8 @@ use std::sync::Arc;
 use protocol::{Nack, Password, UserName};
 
 use super::directory;
+use crate::auth::password_hasher::hasher::{Checked, Stored};
 use crate::call::Call;
-use crate::outside::passwords::{Checked, Stored};
 use crate::platform::client_network::Source;
 use crate::realm::command::commands::{Fingerprint, Peer, Verdict};
 use crate::realm::outcome::Refusal;

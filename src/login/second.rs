@@ -3,8 +3,8 @@
 
 use protocol::{MfaCode, Nack, RefreshToken, UserName};
 
+use crate::auth::totp;
 use crate::call::Call;
-use crate::outside::totp;
 use crate::platform::random;
 use crate::realm::command::commands::Fingerprint;
 use crate::realm::command::login_payloads::{Enroller, Given, Second};

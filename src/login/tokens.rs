@@ -2,7 +2,7 @@
 
 use protocol::{RefreshToken, SessionToken, UserName};
 
-use crate::outside::seal;
+use crate::auth::token_seal;
 use crate::platform::random;
 use crate::realm::command::commands::Pair;
 use crate::realm::rules::sessions::{SessionId, TokenHash};
@@ -43,7 +43,7 @@ impl Tokens {
 
     /// The pair, sealed under the refresh token that it replaces.
     pub fn sealed(&self, under: &RefreshToken, user: &UserName) -> Vec<u8> {
-        seal::seal(under, user.as_str(), self.text().as_bytes())
+        token_seal::seal(under, user.as_str(), self.text().as_bytes())
     }
 
     /// What [`Tokens::sealed`] made; none: by another token, or for another user.
@@ -53,7 +53,7 @@ impl Tokens {
         user: &UserName,
         id: SessionId,
     ) -> Option<Self> {
-        Self::read(&seal::open(under, user.as_str(), sealed)?, id)
+        Self::read(&token_seal::open(under, user.as_str(), sealed)?, id)
     }
 
     fn read(text: &[u8], id: SessionId) -> Option<Self> {

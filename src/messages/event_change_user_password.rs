@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
+use crate::auth::password_hasher::hasher::New;
 use crate::call::Call;
 use crate::login;
-use crate::outside::passwords::New;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{ChangePassword, Verdict};
 use crate::realm::outcome::{Outcome, Refusal};

@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
+use crate::auth::totp;
 use crate::call::Call;
 use crate::login::{self, Of};
-use crate::outside::totp;
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::ConfirmSecret;

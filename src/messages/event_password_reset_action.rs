@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
+use crate::auth::password_hasher::hasher::New;
 use crate::call::Call;
-use crate::outside::passwords::New;
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::ResetByToken;

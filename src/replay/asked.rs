@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::outside::totp;
+use crate::auth::totp;
 
 /// Looks for a new mail at this distance.
 const DISTANCE: Duration = Duration::from_millis(20);

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Secret;
-use crate::outside::ldap::{Server, Tls};
+use crate::auth::ldap::directory::{Server, Tls};
 use crate::realm::model::attributes::ATTRIBUTES;
 
 /// Directories.

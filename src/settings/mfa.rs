@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
 use super::{Secret, templates};
-use crate::outside::keys::{KeyError, Keyring};
-use crate::outside::totp::{Codes, Hash};
+use crate::auth::key_ring::{KeyError, Keyring};
+use crate::auth::totp::{Codes, Hash};
 
 /// Second factors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

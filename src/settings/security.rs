@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Authentication, GenesisPassword, LoginAck, Mfa};
-use crate::outside::passwords::Cost;
+use crate::auth::password_hasher::phc::Cost;
 use crate::realm::state::Millis;
 
 /// Sessions and passwords.

@@ -3,7 +3,7 @@
 use protocol::NackCode;
 
 use super::Broken;
-use crate::outside::passwords::PASSWORD_BYTES_MAX;
+use crate::auth::password_hasher::hasher::PASSWORD_BYTES_MAX;
 use crate::settings::PasswordStrength;
 
 /// Whether it is so long that nobody looks further.

@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tollgate::outside::totp::{Codes, Hash};
+use tollgate::auth::totp::{Codes, Hash};
 
 use crate::gateway::{Client, Gateway, Home, PASSWORD, QUICK};
 use crate::rest;

@@ -187,7 +187,7 @@ pub struct Routed {
 
 impl Routers {
     pub async fn start(script: &Path) -> Self {
-        use tollgate::outside::passwords::Passwords;
+        use tollgate::auth::password_hasher::hasher::Passwords;
         use tollgate::realm::command::commands::Command;
         use tollgate::realm::command::commands::NewUser;
         let mut text = configuration(script);

@@ -8,8 +8,8 @@ use protocol::{Password, ProfileName, RightCode, UserName};
 use serde_json::{Map, Value};
 
 use super::Wrong;
+use crate::auth::password_hasher::hasher::Passwords;
 use crate::outside::mail;
-use crate::outside::passwords::Passwords;
 use crate::realm::command::commands::NewUser;
 use crate::realm::model::attributes::ATTRIBUTES;
 use crate::realm::rules::users::UserStatus;

@@ -4,11 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 use tokio::sync::watch;
+use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::log::memory::MemoryLog;
 use tollgate::messages::{Access, Handler, Serve, TABLE};
 use tollgate::net::listener;
 use tollgate::node::{self, Node};
-use tollgate::outside::passwords::Passwords;
 use tollgate::platform::clock::Clock;
 use tollgate::platform::histogram::Timings;
 use tollgate::realm::command::commands::{Command, Found, NewUser};

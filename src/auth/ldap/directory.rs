@@ -1,10 +1,7 @@
 //! Directories (LDAP): whether a password is a user's there, and what is known of him. Nothing that
 //! a user sends reaches a server unescaped; referrals are not followed.
 
-mod breaker;
-mod conversation;
-mod dn;
-
+use crate::auth::ldap::search_bind;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,8 +9,8 @@ use std::time::Duration;
 use metrics::histogram;
 use tokio::sync::Semaphore;
 
+use crate::auth::ldap::circuit_breaker::Breaker;
 use crate::platform::clock::{Clock, stopwatch};
-use breaker::Breaker;
 
 /// One server.
 #[derive(Clone, PartialEq, Eq)]
@@ -169,7 +166,7 @@ impl Watched {
         let asked = async {
             // Whoever waits here behind a server that hangs waits no longer than anybody else.
             let _place = self.room.acquire().await;
-            conversation::hold(&self.server, name, password).await
+            search_bind::hold(&self.server, name, password).await
         };
         let watch = stopwatch();
         let asked = tokio::time::timeout(self.server.timeout, asked).await;

@@ -1,6 +1,7 @@
 //! Passwords: peppered, hashed by scrypt on threads of their own, so that a flood of logins costs
 //! neither memory nor heartbeats.
 
+use crate::auth::password_hasher::phc;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,15 +10,10 @@ use protocol::names::Password;
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
-use phc::Kind;
-use pool::Pool;
+use crate::auth::password_hasher::phc::Kind;
+use crate::auth::password_hasher::thread_pool::Pool;
 
-mod phc;
-mod pool;
-mod queue;
-
-pub use phc::Cost;
-pub use pool::count as threads;
+use crate::auth::password_hasher::phc::Cost;
 
 /// A longer password is nobody's.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;

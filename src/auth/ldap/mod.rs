@@ -1,0 +1,6 @@
+//! LDAP directories: connection, search and bind, circuit breaker.
+
+pub mod circuit_breaker;
+pub mod directory;
+pub mod dn;
+pub mod search_bind;

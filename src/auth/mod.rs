@@ -1,0 +1,7 @@
+//! Proofs of identity: password hashing, LDAP, TOTP, tokens and the key ring.
+
+pub mod key_ring;
+pub mod ldap;
+pub mod password_hasher;
+pub mod token_seal;
+pub mod totp;
