@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::call::Call;
 use crate::details::present;
 use crate::entity_event::{self, Ack};
-use crate::outside::mail;
+use crate::mail::transport;
 use crate::realm::command::commands::Command;
 use crate::realm::command::record_payloads::{AttributeWanted, UserWanted};
 use crate::realm::model::attributes::ATTRIBUTES;
@@ -217,7 +217,7 @@ fn numbered(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeW
         let Some(said) = said else { continue };
         let text = said.map(|it| it.0).filter(|text| !text.is_empty());
         if ATTRIBUTES[usize::from(number)] == "EMAIL_ADDRESS"
-            && text.as_deref().is_some_and(|text| !mail::is_address(text))
+            && text.as_deref().is_some_and(|text| !transport::is_address(text))
         {
             return Err(Nack::new(NackCode::ValidationError, "EMAIL_ADDRESS is no mail address")
                 .with(serde_json::json!({ "FIELD": "EMAIL_ADDRESS" })));
@@ -273,10 +273,10 @@ mod tests {
     #[test]
     fn mail_addresses_have_a_mailbox_and_a_host() {
         for right in ["john.wolf@genesis.global", "a+b@x", "o'neil@mail-1.example.org"] {
-            assert!(mail::is_address(right), "{right}");
+            assert!(transport::is_address(right), "{right}");
         }
         for wrong in ["", "@", "a@", "@b", "a@b@c", "a b@c", "a@b..c", ".a@b", "a@b\nBcc: c@d"] {
-            assert!(!mail::is_address(wrong), "{wrong}");
+            assert!(!transport::is_address(wrong), "{wrong}");
         }
     }
 }

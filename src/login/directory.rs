@@ -5,7 +5,7 @@ use protocol::{Nack, NackCode, Password, ProfileName, RightCode, UserName};
 use super::password::{CheckedPassword, peer};
 use crate::auth::ldap::directory::{Answer, Found};
 use crate::call::Call;
-use crate::outside::mail;
+use crate::mail::transport;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::Verdict;
 use crate::realm::command::login_payloads::FromDirectory;
@@ -136,7 +136,7 @@ fn said(name: &UserName, found: Found, connection: &Connection, local: bool) -> 
     let value = |field: &str| {
         let value = found.attributes.get(first.attributes.get(field)?)?;
         let fits = value.len() <= ATTRIBUTE_MAX && !value.chars().any(char::is_control);
-        let fits = fits && (field != "EMAIL_ADDRESS" || mail::is_address(value));
+        let fits = fits && (field != "EMAIL_ADDRESS" || transport::is_address(value));
         fits.then(|| value.as_str().into())
     };
     let numbered = (0u8..).zip(ATTRIBUTES);

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
 use crate::call::Call;
+use crate::mail::template;
 use crate::realm::command::commands::{Command, Origin};
 use crate::realm::command::login_payloads::AskReset;
 use crate::realm::outcome::{Outcome, Refusal};
-use crate::templates;
 
 /// Whose; RETURN_URL counts only with `accept_client_url`.
 #[derive(Deserialize, JsonSchema)]
@@ -72,7 +72,7 @@ impl SelfServicePasswordReset {
         node.asked_resets.failed(&limits, address, now);
         let user_name = UserName::parse(&self.user_name).map_err(|_| "this is no user name")?;
         let url = self.return_url.filter(|_| options.accept_client_url);
-        if url.as_deref().is_some_and(|url| !templates::is_url(url)) {
+        if url.as_deref().is_some_and(|url| !template::is_url(url)) {
             return Err("RETURN_URL is no address of a page");
         }
         let ask = AskReset { user_name, url: url.map(Into::into) };

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
-use crate::outside::mail;
+use crate::mail::transport;
 
 /// How mails leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -110,18 +110,18 @@ impl Mail {
     }
 
     /// How mails of a topic leave, as the outside takes it.
-    pub fn post(&self, topic: &str) -> mail::Post {
+    pub fn post(&self, topic: &str) -> transport::Post {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
         match self.transport_of(topic) {
-            Transport::Off => mail::Post::Off,
-            Transport::File => mail::Post::File(PathBuf::from(&self.file.folder)),
-            Transport::Smtp => mail::Post::Smtp(mail::Smtp {
+            Transport::Off => transport::Post::Off,
+            Transport::File => transport::Post::File(PathBuf::from(&self.file.folder)),
+            Transport::Smtp => transport::Post::Smtp(transport::Smtp {
                 host: self.smtp.host.clone(),
                 port: self.smtp.port,
                 tls: match self.smtp.tls {
-                    SmtpTls::None => mail::Tls::None,
-                    SmtpTls::StartTls => mail::Tls::StartTls,
-                    SmtpTls::Tls => mail::Tls::Always,
+                    SmtpTls::None => transport::Tls::None,
+                    SmtpTls::StartTls => transport::Tls::StartTls,
+                    SmtpTls::Tls => transport::Tls::Always,
                 },
                 login: some(&self.smtp.user_name)
                     .map(|user| (user, self.smtp.password.expose().to_owned())),
@@ -131,7 +131,7 @@ impl Mail {
     }
 
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
-        if !mail::is_sender(&self.from) {
+        if !transport::is_sender(&self.from) {
             wrong.push(format!("mail.from {:?} is no mail address", self.from));
         }
         let by_smtp =

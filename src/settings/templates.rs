@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use crate::templates::{self, Template};
+use crate::mail::template;
+use crate::mail::template::Template;
 
 /// What templates may use beside their own values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,7 +20,7 @@ pub struct Templates {
 
 /// A link begins with it.
 pub(super) fn check_url(key: &str, url: &str, wrong: &mut Vec<String>) {
-    if !templates::is_url(url) {
+    if !template::is_url(url) {
         wrong.push(format!("{key} is an http or https address without a fragment"));
     }
 }
@@ -33,11 +34,11 @@ pub(super) fn check(settings: &Settings, wrong: &mut Vec<String>) {
     };
     if let Some(reset) = &settings.security.genesis_password.self_service_reset {
         let key = "security.genesis_password.self_service_reset.reset_message";
-        check(&format!("{key}.subject"), &reset.reset_message.subject, templates::RESET);
-        check(&format!("{key}.body"), &reset.reset_message.body, templates::RESET);
+        check(&format!("{key}.subject"), &reset.reset_message.subject, template::RESET);
+        check(&format!("{key}.body"), &reset.reset_message.body, template::RESET);
     }
     if let Some(notify) = &settings.security.mfa.notify {
-        check("security.mfa.notify.message_header", &notify.message_header, templates::LINK);
-        check("security.mfa.notify.message_body", &notify.message_body, templates::LINK);
+        check("security.mfa.notify.message_header", &notify.message_header, template::LINK);
+        check("security.mfa.notify.message_body", &notify.message_body, template::LINK);
     }
 }

@@ -10,8 +10,9 @@ use metrics::{counter, gauge};
 use protocol::Password;
 use tokio::task::JoinSet;
 
+use crate::mail::template::{Template, link, one_line, spoken};
+use crate::mail::transport::{Letter, MailError, domain};
 use crate::node::Node;
-use crate::outside::mail::{Letter, MailError, domain};
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::{Drawn, Posted};
@@ -20,7 +21,6 @@ use crate::realm::rules::mail_queue::{Mail, MailKind};
 use crate::realm::rules::sessions::TokenHash;
 use crate::realm::rules::users::User;
 use crate::settings::RESET_TOPIC;
-use crate::templates::{Template, link, one_line, spoken};
 
 /// Mails that are sent at once.
 const AT_ONCE: usize = 4;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Wrong;
 use crate::auth::password_hasher::hasher::Passwords;
-use crate::outside::mail;
+use crate::mail::transport;
 use crate::realm::command::commands::NewUser;
 use crate::realm::model::attributes::ATTRIBUTES;
 use crate::realm::rules::users::UserStatus;
@@ -124,7 +124,7 @@ fn record(line: u64, mut fields: Map<String, Value>) -> Result<Record, String> {
         if !is_attribute(&text) {
             return Err(format!("{attribute} is a text of at most 256 bytes in one line"));
         }
-        if *attribute == "EMAIL_ADDRESS" && !mail::is_address(&text) {
+        if *attribute == "EMAIL_ADDRESS" && !transport::is_address(&text) {
             return Err("EMAIL_ADDRESS is no mail address".to_owned());
         }
         attributes.push((number, text.into()));

@@ -1,0 +1,4 @@
+//! Mail addresses, message templates and transports.
+
+pub mod template;
+pub mod transport;
