@@ -17,7 +17,7 @@ use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::{By, NewUser};
 use tollgate::realm::command::record_payloads::{Amendment, UserWanted};
 use tollgate::realm::outcome::Outcome;
-use tollgate::settings::Settings;
+use tollgate::settings::root::Settings;
 
 /// As in the gateway.
 #[global_allocator]

@@ -25,7 +25,7 @@ use tollgate::realm::model::ids::SessionNo;
 use tollgate::realm::state::Realm;
 use tollgate::replica::Replica;
 use tollgate::router::{KnownToken, Router};
-use tollgate::settings::Settings;
+use tollgate::settings::root::Settings;
 
 const USERS: usize = 1_000;
 

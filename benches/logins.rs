@@ -21,7 +21,7 @@ use tollgate::platform::clock::{Clock, stopwatch};
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;
 use tollgate::router::{KnownToken, Router};
-use tollgate::settings::Settings;
+use tollgate::settings::root::Settings;
 
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(6);

@@ -31,7 +31,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::net::tls::TlsError;
 use crate::opening::OpenError;
 use crate::platform::exit_code;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::load::SettingsError;
+use crate::settings::root::Settings;
 use crate::storage::row_store::StoreError;
 
 /// A WebSocket message-bus auth gateway: log in, stay alive, see rights pushed.

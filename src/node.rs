@@ -21,7 +21,10 @@ use crate::realm::model::policy::{LockScope, WhenFull};
 use crate::realm::state::Millis;
 use crate::replica::Replica;
 use crate::services::ServiceBoard;
-use crate::settings::{self, AuthType, Connection, LoginErrors, Settings};
+use crate::settings::root::Settings;
+use crate::settings::sections::authentication::AuthType;
+use crate::settings::sections::ldap::Connection;
+use crate::settings::sections::security::LoginErrors;
 use crate::throttle::Throttle;
 use crate::watch::{Limits, Watch};
 
@@ -140,7 +143,7 @@ fn servers(settings: &Settings) -> Vec<Server> {
 fn mfa(settings: &Settings) -> policy::Mfa {
     let mfa = &settings.security.mfa;
     let names = |list: &[String]| list.iter().map(|name| name.as_str().into()).collect();
-    let links = |it: &settings::Notify| policy::Links {
+    let links = |it: &crate::settings::sections::mfa::Notify| policy::Links {
         temporary_ms: it.temp_code_expiry_duration.millis(),
         active_ms: it.active_code_expiry_duration.millis(),
     };
@@ -168,16 +171,20 @@ pub fn policy(settings: &Settings) -> Policy {
             .ok()
             .filter(|max| *max > 0),
         when_full: match security.when_sessions_are_full {
-            settings::WhenSessionsAreFull::Refuse => WhenFull::Refuse,
-            settings::WhenSessionsAreFull::EvictOldest => WhenFull::EvictOldest,
+            crate::settings::sections::security::WhenSessionsAreFull::Refuse => WhenFull::Refuse,
+            crate::settings::sections::security::WhenSessionsAreFull::EvictOldest => {
+                WhenFull::EvictOldest
+            }
         },
         rotation: security.refresh_rotation,
         grace_ms: security.refresh_grace_secs * 1_000,
         attempts_max: retry.max_attempts,
         lock_ms: retry.wait_time_ms(),
         lock_scope: match retry.scope {
-            settings::LockScope::User => LockScope::User,
-            settings::LockScope::UserAndAddress => LockScope::UserAndSource,
+            crate::settings::sections::genesis_password::LockScope::User => LockScope::User,
+            crate::settings::sections::genesis_password::LockScope::UserAndAddress => {
+                LockScope::UserAndSource
+            }
         },
         history: strength.history(),
         password_age_ms: strength.expiry_days().map(|days| Millis::from(days) * DAY_MS),
@@ -185,7 +192,7 @@ pub fn policy(settings: &Settings) -> Policy {
         one_time_ms: security.one_time_token_secs * 1_000,
         strict_amend: security.strict_amend,
         reset_ms: security.reset_window_ms(),
-        blank_reset: security.reset_mode == settings::ResetMode::Blank,
+        blank_reset: security.reset_mode == crate::settings::sections::security::ResetMode::Blank,
         uniform: security.login_errors == LoginErrors::Uniform,
         mfa: mfa(settings),
         self_reset: security.genesis_password.self_service_reset.as_ref().map(|it| {

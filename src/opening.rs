@@ -17,7 +17,8 @@ use crate::realm::row::{Change, Row};
 use crate::realm::rules::rights::ADMINISTRATION;
 use crate::realm::state::{Realm, SEEN_MS};
 use crate::replica::{Replica, SubmitError};
-use crate::settings::{Engine, Settings};
+use crate::settings::root::Settings;
+use crate::settings::sections::store::Engine;
 use crate::storage::row_store::{Store, StoreError};
 use protocol::{Description, ProfileName, RightCode};
 

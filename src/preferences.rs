@@ -7,7 +7,7 @@ mod items;
 
 use toml::{Table, Value};
 
-use crate::settings::{self, Settings};
+use crate::settings::root::Settings;
 pub use items::Unreadable;
 use items::{Item, Word};
 
@@ -82,9 +82,9 @@ impl Turned {
             one = Value::Table(Table::from_iter([(section.to_owned(), one)]));
         }
         let Value::Table(mut one) = one else { return false };
-        settings::resolve_aliases(&mut one);
+        crate::settings::aliases::resolve(&mut one);
         let mut both = self.table.clone();
-        settings::merge(&mut both, one);
+        crate::settings::load::merge(&mut both, one);
         // The rest was read before: what is wrong now is this key.
         let fits = Settings::parse(&both.to_string(), std::iter::empty()).is_ok();
         if fits {
@@ -107,7 +107,7 @@ impl Turned {
 /// S2's name of a key where ours is not the same in snake case.
 fn key_of(path: &str, name: &str) -> String {
     let entries = Settings::entries();
-    let known = |entry: &&settings::Entry| {
+    let known = |entry: &&crate::settings::reference::Entry| {
         entry.section == path && entry.s2.as_deref().map(snake).as_deref() == Some(name)
     };
     entries.iter().find(known).map_or_else(|| name.to_owned(), |entry| entry.key.clone())

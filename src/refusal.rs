@@ -7,7 +7,7 @@ use crate::node::Node;
 use crate::realm::outcome::{MfaReason, Refusal};
 use crate::realm::rules::second_factor::Demand;
 use crate::realm::state::Millis;
-use crate::settings::LoginErrors;
+use crate::settings::sections::security::LoginErrors;
 
 /// The NACK for a refusal.
 pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {

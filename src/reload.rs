@@ -3,7 +3,7 @@
 
 use crate::node::{self, Node};
 use crate::replica::SubmitError;
-use crate::settings::Settings;
+use crate::settings::root::Settings;
 use crate::upkeep;
 
 /// Takes in a configuration that was checked. The realm's part of it comes first: if that cannot be

@@ -22,7 +22,7 @@ use crate::realm::command::commands::End;
 use crate::realm::outcome::{EndReason, Outcome};
 use crate::realm::rules::sessions::TokenHash;
 use crate::realm::state::Millis;
-use crate::settings::{AckNaming, NackNaming};
+use crate::settings::sections::server::{AckNaming, NackNaming};
 pub use reply::{KnownToken, Looked, Reply};
 use words::{internal, unknown};
 

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::feed::row::{DataRow, Field};
 use crate::feed::{Services, source::RowRef};
 use crate::realm::model::ids::SessionNo;
-use crate::settings::{Host, Order, Service, ServiceList};
+use crate::settings::sections::services::{Host, Order, Service, ServiceList};
 
 /// Where a host listens: its name and port.
 pub type Place = (String, u16);

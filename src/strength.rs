@@ -10,7 +10,8 @@ mod words;
 
 use protocol::{Nack, NackCode, Password, UserName};
 
-use crate::settings::{PasswordStrength, Validation};
+use crate::settings::sections::genesis_password::Validation;
+use crate::settings::sections::password_strength::PasswordStrength;
 
 /// One rule that a password breaks: its code, and in words its name and its limit.
 pub type Broken = (NackCode, String);

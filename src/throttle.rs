@@ -7,7 +7,7 @@ use dashmap::DashMap;
 
 use crate::platform::client_network::Source;
 use crate::realm::state::Millis;
-use crate::settings::Limits;
+use crate::settings::sections::server::Limits;
 
 /// Addresses that are remembered; beyond, full buckets are forgotten.
 const ADDRESSES_MAX: usize = 100_000;

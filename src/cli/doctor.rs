@@ -12,7 +12,8 @@ use crate::opening::{self, OpenError};
 use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
 use crate::realm::rules::users::UserStatus;
-use crate::settings::{Engine, Settings};
+use crate::settings::root::Settings;
+use crate::settings::sections::store::Engine;
 use crate::storage::disk_space::Space;
 use crate::storage::row_store::{Store, StoreError};
 

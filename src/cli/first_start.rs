@@ -12,7 +12,7 @@ use super::offline;
 use crate::opening::{ADMINISTRATORS, Opened};
 use crate::platform::random;
 use crate::realm::command::commands::NewUser;
-use crate::settings::Settings;
+use crate::settings::root::Settings;
 
 /// The name of the first administrator.
 const ADMIN: &str = "admin";

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::preferences::{self, Turned};
-use crate::settings::Settings;
+use crate::settings::root::Settings;
 
 /// The file.
 #[derive(Args)]

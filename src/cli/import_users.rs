@@ -18,7 +18,8 @@ use crate::realm::command::commands::Command;
 use crate::realm::command::commands::NewUser;
 use crate::realm::model::attributes::ATTRIBUTES;
 use crate::realm::state::Realm;
-use crate::settings::{Engine, Settings};
+use crate::settings::root::Settings;
+use crate::settings::sections::store::Engine;
 use crate::storage::row_store::Store;
 use record::{Record, Secret};
 

@@ -11,7 +11,8 @@ use crate::opening::{self, Opened};
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::Command;
 use crate::realm::outcome::{Outcome, Refusal};
-use crate::settings::{Engine, Settings};
+use crate::settings::root::Settings;
+use crate::settings::sections::store::Engine;
 use crate::storage::row_store::Store;
 use crate::strength;
 

@@ -6,7 +6,8 @@ use sd_notify::NotifyState;
 use crate::net::tls::{self, Identity};
 use crate::node::Node;
 use crate::platform::metrics;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::load::SettingsError;
+use crate::settings::root::Settings;
 
 /// Reads everything again; the gateway goes on with what it has if anything is wrong.
 pub(super) async fn run(

@@ -22,7 +22,8 @@ use crate::opening::{self, Opened};
 use crate::platform::clock::Clock;
 use crate::platform::metrics;
 use crate::router::Router;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::load::SettingsError;
+use crate::settings::root::Settings;
 use crate::upkeep;
 
 /// How to start.

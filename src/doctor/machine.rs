@@ -2,7 +2,7 @@
 
 use super::Finding;
 use super::Weight::{Advice, Problem, Weak};
-use crate::settings::Settings;
+use crate::settings::root::Settings;
 
 /// A certificate is renewed in time if it is good for so many days more.
 const CERTIFICATE_DAYS: i64 = 14;

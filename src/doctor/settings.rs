@@ -2,10 +2,12 @@
 
 use super::Finding;
 use super::Weight::{self, Advice, Problem, Weak};
-use crate::settings::{
-    AddressRange, LockScope, LoginErrors, Mode, OneTimeTokenVerify, PasswordStrength, ResetMode,
-    Settings,
-};
+use crate::settings::mode::Mode;
+use crate::settings::root::Settings;
+use crate::settings::sections::genesis_password::LockScope;
+use crate::settings::sections::password_strength::PasswordStrength;
+use crate::settings::sections::security::{LoginErrors, OneTimeTokenVerify, ResetMode};
+use crate::settings::sections::server::AddressRange;
 
 /// A password that is the only factor should have as many characters (ASVS 6.2.1).
 const LENGTH_LEAST: u32 = 8;

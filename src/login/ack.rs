@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::rules::users::User;
 use crate::realm::state::Millis;
-use crate::settings::SystemDateFormat;
+use crate::settings::sections::server::SystemDateFormat;
 
 /// The root of EVENT_LOGIN_AUTH_ACK (PROTOCOL §5).
 #[derive(Serialize, JsonSchema)]

@@ -12,7 +12,7 @@ use crate::realm::command::login_payloads::FromDirectory;
 use crate::realm::model::attributes::ATTRIBUTES;
 use crate::realm::outcome::{Outcome, Refusal};
 use crate::refusal;
-use crate::settings::Connection;
+use crate::settings::sections::ldap::Connection;
 
 /// Bytes of an attribute that a record takes.
 const ATTRIBUTE_MAX: usize = 256;

@@ -14,7 +14,7 @@ use crate::realm::outcome::Refusal;
 use crate::realm::rules::users::User;
 use crate::realm::state::Realm;
 use crate::refusal;
-use crate::settings::AuthType;
+use crate::settings::sections::authentication::AuthType;
 
 /// A password that was checked outside the realm, and against what.
 pub struct CheckedPassword {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::realm::model::attributes::ATTRIBUTES;
 use crate::realm::rules::users::User;
-use crate::settings::{CustomAck, LoginAck};
+use crate::settings::sections::login_ack::{CustomAck, LoginAck};
 
 /// The lists of a login ack.
 pub(super) struct Told {
@@ -17,7 +17,7 @@ pub(super) struct Told {
 impl Told {
     /// The fields of the user's record that are asked for; what is not set is null.
     pub(super) fn of(settings: &LoginAck, user: &User) -> Self {
-        let field = |asked: &crate::settings::AckField| {
+        let field = |asked: &crate::settings::sections::login_ack::AckField| {
             let name = match asked.prefix.as_str() {
                 "" => asked.field.clone(),
                 prefix => format!("{prefix}_{}", asked.field),

@@ -14,7 +14,7 @@ use crate::entity_event::Ack;
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::record_payloads::ResetPassword;
-use crate::settings::ResetMode;
+use crate::settings::sections::security::ResetMode;
 use crate::user_event::{self, Done};
 
 /// Whose.

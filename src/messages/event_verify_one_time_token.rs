@@ -13,7 +13,7 @@ use crate::realm::command::commands::{By, SpendOneTime};
 use crate::realm::outcome::{Outcome, Refusal};
 use crate::realm::rules::sessions::TokenHash;
 use crate::refusal;
-use crate::settings::OneTimeTokenVerify;
+use crate::settings::sections::security::OneTimeTokenVerify;
 
 /// The token.
 #[derive(Deserialize, JsonSchema)]

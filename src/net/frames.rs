@@ -13,7 +13,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::stream::Stream;
 use crate::link::CloseReason;
-use crate::settings::Limits;
+use crate::settings::sections::server::Limits;
 pub use reader::Event;
 use reader::Reader;
 use wire::Wire;

@@ -18,7 +18,7 @@ use super::{cors, rest, upgrade};
 use crate::connections::Place;
 use crate::documents::{asyncapi, openapi};
 use crate::router::Router;
-use crate::settings::AddressRange;
+use crate::settings::sections::server::AddressRange;
 
 /// Request line and headers must be there in this time.
 pub const HEAD_WAIT: Duration = Duration::from_secs(5);

@@ -18,7 +18,6 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::stream::Stream;
-use crate::settings;
 
 /// A handshake is done in this time.
 const HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
@@ -47,7 +46,7 @@ pub struct Identity {
 
 /// Which files, and what they looked like when they were read last.
 struct Files {
-    settings: settings::Tls,
+    settings: crate::settings::sections::tls::Tls,
     stamp: [Option<Stamp>; 2],
 }
 
@@ -63,7 +62,7 @@ pub struct Checked {
 
 impl Identity {
     /// Reads the files.
-    pub fn open(settings: &settings::Tls) -> Result<Self, TlsError> {
+    pub fn open(settings: &crate::settings::sections::tls::Tls) -> Result<Self, TlsError> {
         let Checked { config, files, .. } = check(settings)?;
         Ok(Self { current: ArcSwap::from_pointee(config), files: Mutex::new(files) })
     }
@@ -137,7 +136,7 @@ fn end_of(certificate: &CertificateDer<'_>) -> Option<i64> {
 }
 
 /// Reads certificate and key and checks that they can be used together. Blocking.
-pub fn check(settings: &settings::Tls) -> Result<Checked, TlsError> {
+pub fn check(settings: &crate::settings::sections::tls::Tls) -> Result<Checked, TlsError> {
     let stamp = stamp(settings);
     let (certificate, key) = (Path::new(&settings.certificate), Path::new(&settings.key));
     let metadata = std::fs::metadata(key).map_err(|source| unreadable(key, source))?;
@@ -179,7 +178,7 @@ fn is_open(key: &Metadata) -> bool {
     key.mode() & others != 0
 }
 
-fn stamp(settings: &settings::Tls) -> [Option<Stamp>; 2] {
+fn stamp(settings: &crate::settings::sections::tls::Tls) -> [Option<Stamp>; 2] {
     [&settings.certificate, &settings.key].map(|path| {
         let it = std::fs::metadata(path).ok()?;
         Some((it.dev(), it.ino(), it.size(), it.mtime(), it.mtime_nsec()))

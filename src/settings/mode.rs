@@ -37,13 +37,13 @@ pub(super) fn under(written: Table) -> Table {
     }
     // The text is ours; a test reads it.
     let mut all: Table = HARDENED.parse().unwrap_or_default();
-    super::source::merge(&mut all, written);
+    crate::settings::load::merge(&mut all, written);
     all
 }
 
-impl super::Settings {
+impl crate::settings::root::Settings {
     /// What of hardened mode is written otherwise, and wins: key, hardened value, value.
-    pub fn softened(&self) -> Vec<super::Difference> {
+    pub fn softened(&self) -> Vec<crate::settings::diff::Difference> {
         let mut found = Vec::new();
         let hard: Table = HARDENED.parse().unwrap_or_default();
         if let (Mode::Hardened, Ok(own)) = (self.mode, Table::try_from(self)) {
@@ -53,9 +53,14 @@ impl super::Settings {
     }
 }
 
-fn compare(path: &str, hard: &Table, own: &Table, found: &mut Vec<super::Difference>) {
+fn compare(
+    path: &str,
+    hard: &Table,
+    own: &Table,
+    found: &mut Vec<crate::settings::diff::Difference>,
+) {
     for (key, hard) in hard {
-        let full = super::keys::join(path, key);
+        let full = crate::settings::unknown_keys::join(path, key);
         match (hard, own.get(key)) {
             (Value::Table(hard), Some(Value::Table(own))) => compare(&full, hard, own, found),
             (hard, Some(own)) if hard != own => {
@@ -68,8 +73,8 @@ fn compare(path: &str, hard: &Table, own: &Table, found: &mut Vec<super::Differe
 
 #[cfg(test)]
 mod tests {
-    use super::super::Settings;
     use super::*;
+    use crate::settings::root::Settings;
 
     fn parse(text: &str) -> Settings {
         Settings::parse(text, std::iter::empty()).unwrap()
@@ -80,10 +85,12 @@ mod tests {
         let hard = parse("mode = 'hardened'");
         hard.validate().unwrap();
         let mut wanted = Settings { mode: Mode::Hardened, ..Settings::default() };
-        wanted.security.login_errors = super::super::LoginErrors::Uniform;
-        wanted.security.reset_mode = super::super::ResetMode::OneTimePassword;
+        wanted.security.login_errors = crate::settings::sections::security::LoginErrors::Uniform;
+        wanted.security.reset_mode =
+            crate::settings::sections::security::ResetMode::OneTimePassword;
         (wanted.security.hide_versions, wanted.security.hide_hosts) = (true, true);
-        wanted.security.genesis_password.retry.scope = super::super::LockScope::UserAndAddress;
+        wanted.security.genesis_password.retry.scope =
+            crate::settings::sections::genesis_password::LockScope::UserAndAddress;
         assert_eq!(hard, wanted);
         assert!(hard.softened().is_empty());
 

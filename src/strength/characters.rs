@@ -3,7 +3,7 @@
 use protocol::NackCode;
 
 use super::Broken;
-use crate::settings::{Class, PasswordStrength};
+use crate::settings::sections::password_strength::{Class, PasswordStrength};
 
 pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
     let lacking: Vec<_> = rules

@@ -4,7 +4,7 @@ use protocol::NackCode;
 
 use super::Broken;
 use crate::auth::password_hasher::hasher::PASSWORD_BYTES_MAX;
-use crate::settings::PasswordStrength;
+use crate::settings::sections::password_strength::PasswordStrength;
 
 /// Whether it is so long that nobody looks further.
 pub(super) fn bound(password: &str, broken: &mut Vec<Broken>) -> bool {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use protocol::NackCode;
 
 use super::Broken;
-use crate::settings::PasswordStrength;
+use crate::settings::sections::password_strength::PasswordStrength;
 
 pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
     if let Some(most) = rules.max_repeat_characters.filter(|most| *most > 0)

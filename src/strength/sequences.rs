@@ -3,7 +3,7 @@
 use protocol::NackCode;
 
 use super::Broken;
-use crate::settings::PasswordStrength;
+use crate::settings::sections::password_strength::PasswordStrength;
 
 /// So many make a sequence (S2).
 const LENGTH: usize = 5;

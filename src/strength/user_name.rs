@@ -3,7 +3,7 @@
 use protocol::NackCode;
 
 use super::Broken;
-use crate::settings::PasswordStrength;
+use crate::settings::sections::password_strength::PasswordStrength;
 
 pub(super) fn judge(
     rules: &PasswordStrength,

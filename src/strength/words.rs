@@ -7,7 +7,7 @@ use fst::Set;
 use protocol::NackCode;
 
 use super::Broken;
-use crate::settings::PasswordStrength;
+use crate::settings::sections::password_strength::PasswordStrength;
 
 /// None: it cannot be read, and then every password is in it.
 type Words = LazyLock<Option<Set<&'static [u8]>>>;

@@ -20,7 +20,7 @@ use crate::realm::outcome::Outcome;
 use crate::realm::rules::mail_queue::{Mail, MailKind};
 use crate::realm::rules::sessions::TokenHash;
 use crate::realm::rules::users::User;
-use crate::settings::RESET_TOPIC;
+use crate::settings::root::RESET_TOPIC;
 
 /// Mails that are sent at once.
 const AT_ONCE: usize = 4;

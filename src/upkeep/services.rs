@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::feed::Notice;
 use crate::node::Node;
 use crate::services::{Changed, Place};
-use crate::settings::PushServices;
+use crate::settings::sections::services::PushServices;
 
 /// Looks at every host again and again, as often as the configuration says at the time.
 pub(super) async fn check(node: Arc<Node>) {

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use tollgate::settings::Settings;
+use tollgate::settings::root::Settings;
 
 use crate::gateway::{Home, QUICK};
 use crate::operation::block;

@@ -14,7 +14,7 @@ use tollgate::realm::command::commands::NewUser;
 use tollgate::realm::outcome::{Outcome, Refusal};
 use tollgate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
 use tollgate::replica::Replica;
-use tollgate::settings::Settings;
+use tollgate::settings::root::Settings;
 use tollgate::storage::row_store::{Store, StoreError};
 
 use crate::realm::commands::user;

@@ -23,7 +23,7 @@ use tollgate::replay::transport::{Came, Talk, Transport};
 use tollgate::replay::values::Values;
 use tollgate::replay::{Cast, Extent, Manner, Stage, Tally, load};
 use tollgate::router::{KnownToken, Reply, Router};
-use tollgate::settings::Settings;
+use tollgate::settings::root::Settings;
 
 use crate::gateway::{Gateway, Home};
 

@@ -25,7 +25,7 @@ use tollgate::realm::outcome::EndReason;
 use tollgate::realm::state::Realm;
 use tollgate::replica::Replica;
 use tollgate::router::{KnownToken, Reply, Router};
-use tollgate::settings::Settings;
+use tollgate::settings::root::Settings;
 use tollgate::upkeep;
 
 const CONFIGURATION: &str = "\

@@ -7,7 +7,7 @@ use super::Pump;
 use crate::link::CloseReason;
 use crate::platform::metrics;
 use crate::platform::random;
-use crate::settings::ShutdownClose;
+use crate::settings::sections::server::ShutdownClose;
 
 /// A peer gets this long to take the last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);

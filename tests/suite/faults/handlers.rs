@@ -16,7 +16,7 @@ use tollgate::realm::rules::rights::ADMINISTRATION;
 use tollgate::realm::state::Realm;
 use tollgate::replica::Replica;
 use tollgate::router::Router;
-use tollgate::settings::Settings;
+use tollgate::settings::root::Settings;
 
 use crate::gateway::{Client, PASSWORD, QUICK};
 

@@ -3,9 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Authentication, GenesisPassword, LoginAck, Mfa};
 use crate::auth::password_hasher::phc::Cost;
 use crate::realm::state::Millis;
+use crate::settings::sections::authentication::Authentication;
+use crate::settings::sections::genesis_password::GenesisPassword;
+use crate::settings::sections::login_ack::LoginAck;
+use crate::settings::sections::mfa::Mfa;
 
 /// Sessions and passwords.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -194,7 +197,7 @@ impl Security {
         millis(self.expiry_check_mins)
     }
 
-    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+    pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         let retry = &self.genesis_password.retry;
         let minutes = [
             ("security.session_timeout_mins", self.session_timeout_mins),

@@ -74,7 +74,7 @@ impl Default for ServiceList {
 }
 
 impl ServiceList {
-    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+    pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         if !(10..=60_000).contains(&self.health_check_timeout_ms) {
             wrong.push("service_list.health_check_timeout_ms is 10 to 60000".to_owned());
         }
@@ -84,7 +84,7 @@ impl ServiceList {
     }
 }
 
-pub(super) fn check(services: &[Service], wrong: &mut Vec<String>) {
+pub(in crate::settings) fn check(services: &[Service], wrong: &mut Vec<String>) {
     let mut names = BTreeSet::new();
     for service in services {
         let name = &service.name;

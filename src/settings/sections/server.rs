@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Tls;
 use crate::realm::model::ids::Location;
+use crate::settings::sections::tls::Tls;
 
 /// Where the gateway listens and how it speaks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -162,7 +162,7 @@ impl Default for Limits {
 }
 
 impl Server {
-    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+    pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         self.check_addresses(wrong);
         if self.product_name.is_empty() {
             wrong.push("server.product_name is not empty".to_owned());
@@ -184,7 +184,7 @@ impl Server {
     }
 
     /// Whether only this machine can reach the gateway.
-    pub(super) fn is_on_loopback(&self) -> bool {
+    pub(in crate::settings) fn is_on_loopback(&self) -> bool {
         let listen = self.listen.parse::<SocketAddr>();
         listen.is_ok_and(|at| at.ip().to_canonical().is_loopback())
     }

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::secret::Secret;
-use super::security::millis;
-use super::{PasswordStrength, SelfServiceReset};
 use crate::realm::state::Millis;
+use crate::settings::secret::Secret;
+use crate::settings::sections::password_strength::PasswordStrength;
+use crate::settings::sections::security::millis;
+use crate::settings::sections::self_service_reset::SelfServiceReset;
 
 /// Users whose passwords are kept here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Settings;
 use crate::mail::template;
 use crate::mail::template::Template;
+use crate::settings::root::Settings;
 
 /// What templates may use beside their own values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +26,7 @@ pub(super) fn check_url(key: &str, url: &str, wrong: &mut Vec<String>) {
 }
 
 /// Templates that cannot be read, or that use what they do not have.
-pub(super) fn check(settings: &Settings, wrong: &mut Vec<String>) {
+pub(in crate::settings) fn check(settings: &Settings, wrong: &mut Vec<String>) {
     let mut check = |key: &str, text: &str, values: &[&str]| {
         if let Err(why) = Template::of(text).check(&settings.templates.variables, values) {
             wrong.push(format!("{key} cannot be used: {why}"));

@@ -8,9 +8,9 @@ use protocol::{ProfileName, RightCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Secret;
 use crate::auth::ldap::directory::{Server, Tls};
 use crate::realm::model::attributes::ATTRIBUTES;
+use crate::settings::secret::Secret;
 
 /// Directories.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -22,7 +22,7 @@ impl Default for Heartbeat {
 }
 
 impl Heartbeat {
-    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+    pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         if !(1..=86_400).contains(&self.interval_secs) {
             wrong.push("heartbeat.interval_secs is 1 to 86400".to_owned());
         }

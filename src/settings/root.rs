@@ -2,30 +2,7 @@
 //!
 //! Flags win over the environment, the environment over the file, the file over the defaults.
 
-mod aliases;
-mod authentication;
-mod difference;
-mod document;
-mod duration;
-mod genesis_password;
-mod heartbeat;
-mod keys;
-mod ldap;
-mod login_ack;
-mod mail;
-mod mfa;
-mod mode;
-mod password_strength;
-mod secret;
-mod security;
-mod self_service_reset;
-mod server;
-mod services;
-mod source;
-mod store;
-mod templates;
-mod tls;
-
+use crate::settings::sections::{services, templates};
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -33,32 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::key_ring::{KeyError, Keyring};
 
-pub use aliases::resolve as resolve_aliases;
-pub use authentication::{AuthType, Authentication};
-pub use difference::Difference;
-pub use document::Entry;
-pub use duration::Duration;
-pub use genesis_password::{GenesisPassword, LockScope, Retry, Validation};
-pub use heartbeat::Heartbeat;
-pub use ldap::{Connection, Ldap, LdapTls, OnFirstLogin, OnLoginSuccess};
-pub use login_ack::{AckField, CustomAck, LoginAck, Preference};
-pub use mail::{Mail, SmtpTls, Transport};
-pub use mfa::{HashingAlgorithm, Mfa, Notify, QrCode};
-pub use mode::Mode;
-pub use password_strength::{Class, PasswordStrength};
-pub use secret::Secret;
-pub use security::{
-    LoginErrors, OneTimeTokenVerify, ResetMode, Scrypt, Security, Sso, WhenSessionsAreFull,
-};
-pub use self_service_reset::{ResetMessage, SelfServiceReset};
-pub use server::{
-    AckNaming, AddressRange, Limits, NackNaming, Server, ShutdownClose, SystemDateFormat,
-};
-pub use services::{Host, Order, PushServices, Service, ServiceList};
-pub use source::{SettingsError, merge};
-pub use store::{Engine, Store};
-pub use templates::Templates;
-pub use tls::Tls;
+use crate::settings::load::SettingsError;
+use crate::settings::mode::Mode;
+use crate::settings::sections::heartbeat::Heartbeat;
+use crate::settings::sections::mail::{Mail, Transport};
+use crate::settings::sections::security::{ResetMode, Security};
+use crate::settings::sections::server::Server;
+use crate::settings::sections::services::{Service, ServiceList};
+use crate::settings::sections::store::{Engine, Store};
+use crate::settings::sections::templates::Templates;
 
 /// The topic of the passwords that an administrator's reset mails.
 pub const RESET_TOPIC: &str = "PASSWORD_RESET";

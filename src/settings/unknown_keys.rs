@@ -3,8 +3,8 @@
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::SettingsError;
-use super::document::properties;
+use crate::settings::load::SettingsError;
+use crate::settings::reference::properties;
 
 /// Every key must be one that the structs have.
 pub(super) fn check(table: &Table, schema: &Json) -> Result<(), SettingsError> {
@@ -80,7 +80,8 @@ pub(super) fn join(path: &str, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::settings::{Settings, SettingsError};
+    use crate::settings::load::SettingsError;
+    use crate::settings::root::Settings;
 
     #[test]
     fn the_key_that_was_meant_is_found_in_any_section() {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use super::{Settings, keys};
+use crate::settings::root::Settings;
+use crate::settings::unknown_keys;
 
 /// Why the configuration cannot be used: where, what, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -66,11 +67,11 @@ impl Settings {
             let at = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
             SettingsError::Syntax(format!("{}{}", at.unwrap_or_default(), error.message()))
         })?;
-        let schema = super::document::schema();
-        for (alias, key) in super::aliases::resolve(&mut table) {
+        let schema = crate::settings::reference::schema();
+        for (alias, key) in crate::settings::aliases::resolve(&mut table) {
             tracing::warn!(alias, key, "the configuration uses another name of a key");
         }
-        keys::check(&table, &schema)?;
+        unknown_keys::check(&table, &schema)?;
         // In order, so that a variable of a whole section does not undo one of its keys.
         let variables: BTreeMap<String, String> = environment
             .filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|path| path.contains("__")))
@@ -79,7 +80,7 @@ impl Settings {
             set(&mut table, &schema, name, value)
                 .map_err(|reason| SettingsError::Environment { variable: name.clone(), reason })?;
         }
-        let table = super::mode::under(table);
+        let table = crate::settings::mode::under(table);
         serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             let (key, reason) = (error.path().to_string(), error.inner().message());
             let reason = format!("{key}: {reason}");
@@ -110,12 +111,12 @@ fn concerns(path: &str, key: &str) -> bool {
 /// Puts one variable into the table; says what is wrong with it.
 fn set(table: &mut Table, schema: &Json, variable: &str, text: &str) -> Result<(), String> {
     let path = dotted(variable);
-    let mut one = read(keys::schema_of(&path, schema), text);
+    let mut one = read(unknown_keys::schema_of(&path, schema), text);
     for key in path.rsplit('.') {
         one = Value::Table(Table::from_iter([(key.to_owned(), one)]));
     }
     let Value::Table(one) = one else { return Ok(()) };
-    keys::check(&one, schema).map_err(|error| error.to_string())?;
+    unknown_keys::check(&one, schema).map_err(|error| error.to_string())?;
     merge(table, one);
     Ok(())
 }

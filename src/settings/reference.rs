@@ -3,8 +3,9 @@
 use serde_json::Value as Json;
 use toml::Table;
 
-use super::keys::schema_of;
-use super::{Host, Service, Settings};
+use crate::settings::root::Settings;
+use crate::settings::sections::services::{Host, Service};
+use crate::settings::unknown_keys::schema_of;
 
 /// The JSON Schema of the configuration.
 pub(super) fn schema() -> Json {
@@ -100,7 +101,7 @@ impl Settings {
              `mode = \"hardened\"` has other defaults; a key that is written wins over them:\n\n\
              ```toml",
         );
-        out.push_str(super::mode::HARDENED);
+        out.push_str(crate::settings::mode::HARDENED);
         out.push_str("```\n\n## Root\n\n");
         out.push_str(HEAD);
         let mut section = String::new();
@@ -121,7 +122,7 @@ impl Settings {
             "\n## Other names\n\nEach is taken for its key, also in camel case, and warned of.\n",
         );
         out.push_str("\n| name | key |\n|---|---|\n");
-        for (alias, key) in super::aliases::ALIASES {
+        for (alias, key) in crate::settings::aliases::ALIASES {
             out.push_str(&format!("| `{alias}` | `{key}` |\n"));
         }
         out
@@ -144,7 +145,7 @@ fn add_unset(all: &mut Vec<Entry>, section: &str, root: &Json) {
     };
     for (key, inner) in properties(schema, root) {
         let is_known = all.iter().any(|it| it.section == section && it.key == key);
-        let inside = super::keys::join(section, &key);
+        let inside = crate::settings::unknown_keys::join(section, &key);
         let is_table = !properties(inner, root).is_empty();
         if is_table && field(schema, &key).is_some_and(|it| it.get("anyOf").is_some()) {
             describe(all, &inside, field(schema, &key), inner, root);
@@ -191,7 +192,8 @@ fn field<'a>(schema: &'a Json, key: &str) -> Option<&'a Json> {
 }
 
 fn entry(section: &str, key: &str, default: Option<String>, root: &Json) -> Entry {
-    let path = if key.is_empty() { section } else { &super::keys::join(section, key) };
+    let path =
+        if key.is_empty() { section } else { &crate::settings::unknown_keys::join(section, key) };
     let (holder, name) = path.rsplit_once('.').unwrap_or(("", path));
     let holder = if holder.is_empty() { Some(root) } else { schema_of(holder, root) };
     of_field(section, key, default, holder.and_then(|holder| field(holder, name)))

@@ -5,10 +5,11 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::duration::Duration;
-use super::{Secret, templates};
 use crate::auth::key_ring::{KeyError, Keyring};
 use crate::auth::totp::{Codes, Hash};
+use crate::settings::duration::Duration;
+use crate::settings::secret::Secret;
+use crate::settings::sections::templates;
 
 /// Second factors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::secret::Secret;
 use crate::mail::transport;
+use crate::settings::secret::Secret;
 
 /// How mails leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -130,7 +130,7 @@ impl Mail {
         }
     }
 
-    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+    pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         if !transport::is_sender(&self.from) {
             wrong.push(format!("mail.from {:?} is no mail address", self.from));
         }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Ldap;
+use crate::settings::sections::ldap::Ldap;
 
 /// Who checks passwords.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -41,7 +41,7 @@ impl Default for Store {
 }
 
 impl Store {
-    pub(super) fn check(&self, wrong: &mut Vec<String>) {
+    pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         if self.reserve_mb > 1 << 20 {
             wrong.push("store.reserve_mb is at most 1048576".to_owned());
         }

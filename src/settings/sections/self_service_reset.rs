@@ -4,9 +4,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::security::millis;
-use super::templates;
 use crate::realm::state::Millis;
+use crate::settings::sections::security::millis;
+use crate::settings::sections::templates;
 
 /// Resets that users ask for themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
