@@ -12,7 +12,6 @@ use protocol::{Criteria, Envelope, Password, ProfileName, RightCode, UserName};
 use tokio::runtime::Runtime;
 use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::call::Caller;
-use tollgate::feed::{Feed, Outbox, Quota, Source, Wish};
 use tollgate::log::memory::MemoryLog;
 use tollgate::net::client::Client;
 use tollgate::node::Node;
@@ -26,6 +25,11 @@ use tollgate::realm::state::Realm;
 use tollgate::replica::Replica;
 use tollgate::router::{KnownToken, Router};
 use tollgate::settings::root::Settings;
+use tollgate::subscriptions::data_source::Source;
+use tollgate::subscriptions::hub::Feed;
+use tollgate::subscriptions::outbox::Outbox;
+use tollgate::subscriptions::quota::Quota;
+use tollgate::subscriptions::request::Wish;
 
 const USERS: usize = 1_000;
 

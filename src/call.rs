@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 use protocol::{Nack, NackCode, UserName};
 
 use crate::auth::password_hasher::hasher::Busy;
-use crate::feed::Outbox;
 use crate::node::Node;
 use crate::presence::Presence;
 use crate::realm::command::commands::By;
@@ -17,6 +16,7 @@ use crate::realm::model::ids::SessionNo;
 use crate::realm::outcome::Outcome;
 use crate::realm::state::{Millis, Realm};
 use crate::replica::SubmitError;
+use crate::subscriptions::outbox::Outbox;
 
 /// Who sent a message, as the transport knows it.
 #[derive(Clone)]

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
-use crate::feed::{Notice, Outbox};
 use crate::platform::client_network::Source;
+use crate::subscriptions::outbox::{Notice, Outbox};
 
 /// All open connections.
 #[derive(Debug)]

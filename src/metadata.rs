@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::feed::Source;
 use crate::messages::Handler;
+use crate::subscriptions::data_source::Source;
 
 /// What a resource is (S0, "RESOURCES").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use crate::feed::{Feed, Outbox};
 use crate::presence::Presence;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::state::Millis;
+use crate::subscriptions::hub::Feed;
+use crate::subscriptions::outbox::Outbox;
 
 /// One subscription that is polled.
 pub struct Poll {

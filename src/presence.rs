@@ -8,12 +8,13 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use protocol::UserName;
 
-use crate::feed::{Notice, Outbox, Quota};
 use crate::realm::command::commands::Touched;
 use crate::realm::model::ids::{SessionNo, UserNo};
 use crate::realm::outcome::EndReason;
 use crate::realm::rules::sessions::Session;
 use crate::realm::state::Millis;
+use crate::subscriptions::outbox::{Notice, Outbox};
+use crate::subscriptions::quota::Quota;
 
 /// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
 /// comes first and lies together: among many sessions each line of the cache is fetched anew.
@@ -236,7 +237,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::feed::Line;
+    use crate::subscriptions::outbox::Line;
 
     #[derive(Debug)]
     struct Open;

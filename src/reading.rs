@@ -3,9 +3,10 @@
 use protocol::{Nack, NackCode};
 
 use crate::call::Call;
-use crate::feed::source::STEP_ROWS;
-use crate::feed::{Outbox, Source};
 use crate::log::Seq;
+use crate::subscriptions::data_source::STEP_ROWS;
+use crate::subscriptions::data_source::Source;
+use crate::subscriptions::outbox::Outbox;
 
 /// Steps of the audit trail that one message reads; whoever wants more asks again.
 const AUDIT_STEPS: usize = 200;

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::call::Call;
-use crate::feed::Source;
 use crate::realm::state::Realm;
+use crate::subscriptions::data_source::Source;
 
 /// The record, or nothing: what one may not see does not exist.
 #[derive(Serialize, JsonSchema)]

@@ -11,7 +11,6 @@ use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
 use crate::backup::Backups;
-use crate::feed::{Before, Feed, Notice};
 use crate::log::{AppendError, Entry, Followed, Log, Seq};
 use crate::platform::clock::{Clock, stopwatch};
 use crate::platform::random;
@@ -23,6 +22,9 @@ use crate::realm::row::{Change, Row};
 use crate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
 use crate::storage::audit_trail::Trail;
 use crate::storage::row_store::{Store, StoreError};
+use crate::subscriptions::affected::Before;
+use crate::subscriptions::hub::Feed;
+use crate::subscriptions::outbox::Notice;
 use unsaved::{Step, Unsaved};
 
 /// The realm of this node and the last entry that it reflects.

@@ -9,10 +9,11 @@ use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::feed::row::{DataRow, Field};
-use crate::feed::{Services, source::RowRef};
 use crate::realm::model::ids::SessionNo;
 use crate::settings::sections::services::{Host, Order, Service, ServiceList};
+use crate::subscriptions::data_row::{DataRow, Field};
+use crate::subscriptions::data_source::RowRef;
+use crate::subscriptions::request::Services;
 
 /// Where a host listens: its name and port.
 pub type Place = (String, u16);

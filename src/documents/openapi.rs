@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Schemas, reference, who};
 use crate::connector::{ROUTES, Route, Token};
-use crate::feed::Source;
 use crate::messages::{Access, Handler, TABLE};
+use crate::subscriptions::data_source::Source;
 
 /// The whole document.
 pub fn document() -> Value {

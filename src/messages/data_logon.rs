@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
 use crate::call::{Call, Effect};
-use crate::feed::{NotOpened, Source, Wish};
 use crate::log::Seq;
 use crate::reading;
+use crate::subscriptions::data_source::Source;
+use crate::subscriptions::hub::NotOpened;
+use crate::subscriptions::request::Wish;
 
 /// Which rows, how many at a time, which fields.
 #[derive(Deserialize, JsonSchema)]

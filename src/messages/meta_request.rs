@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Ask, Prompt};
 use crate::details;
-use crate::feed::Source;
 use crate::metadata::{Field, ResourceType};
+use crate::subscriptions::data_source::Source;
 
 /// Of which resource.
 #[derive(Deserialize, JsonSchema)]

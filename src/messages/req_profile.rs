@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::{Access, Message};
 use crate::call::Call;
-use crate::feed::Source;
 use crate::realm::model::ids::ProfileNo;
 use crate::realm::state::Realm;
 use crate::record_request::{self, Ack};
+use crate::subscriptions::data_source::Source;
 
 /// The key: NAME, ID or both.
 #[derive(Deserialize, JsonSchema)]

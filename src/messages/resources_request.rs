@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Access, Ask, Prompt};
-use crate::feed::Source;
 use crate::metadata::ResourceType;
+use crate::subscriptions::data_source::Source;
 
 /// No fields.
 #[derive(JsonSchema)]

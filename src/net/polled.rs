@@ -7,9 +7,9 @@ use protocol::{Nack, NackCode};
 use super::request::Asked;
 use super::rest::serve;
 use crate::call::{Caller, Effect, no_session};
-use crate::feed::Outbox;
 use crate::polling::Poll;
 use crate::router::{Reply, Router};
+use crate::subscriptions::outbox::Outbox;
 
 /// Serves one request on a data source; an error never became a message.
 pub(super) async fn answer(

@@ -16,10 +16,10 @@ use super::http::Answer;
 use super::request::Asked;
 use super::{connector, polled};
 use crate::call::Caller;
-use crate::feed::Source;
 use crate::messages::{self, Handler};
 use crate::realm::state::Millis;
 use crate::router::{KnownToken, Reply, Router};
+use crate::subscriptions::data_source::Source;
 
 /// A body must be there in this time.
 const BODY_WAIT: Duration = Duration::from_secs(10);

@@ -20,12 +20,12 @@ use std::task::{Context, Poll};
 use super::frames::{self, Event, Frames, Taker};
 use crate::call::{Caller, Effect};
 use crate::connections::Place;
-use crate::feed::{Notice, Outbox};
 use crate::link::{CloseReason, Link, LinkLimits, OnText, OnTime};
 use crate::presence::Presence;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::state::Millis;
 use crate::router::{KnownToken, Looked, Reply, Router};
+use crate::subscriptions::outbox::{Notice, Outbox};
 use alarm::Alarm;
 use batch::Batch;
 

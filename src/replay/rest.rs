@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 use tokio::time::{Sleep, sleep};
 
 use super::transport::{Came, Sockets, Talk, Transport};
-use crate::feed::Source;
 use crate::net::client::ClientError;
 use crate::net::client::requests::Requests;
+use crate::subscriptions::data_source::Source;
 
 /// What only a socket is told: that rows follow (over REST they are the answer), and that a session
 /// ended (over REST the next request is refused).

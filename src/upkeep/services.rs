@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::feed::Notice;
 use crate::node::Node;
 use crate::services::{Changed, Place};
 use crate::settings::sections::services::PushServices;
+use crate::subscriptions::outbox::Notice;
 
 /// Looks at every host again and again, as often as the configuration says at the time.
 pub(super) async fn check(node: Arc<Node>) {

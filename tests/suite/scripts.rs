@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use protocol::script::Script;
 use tollgate::call::{Caller, Effect};
-use tollgate::feed::{Notice, Outbox};
 use tollgate::link::CloseReason;
 use tollgate::net::client::ClientError;
 use tollgate::node::Node;
@@ -24,6 +23,7 @@ use tollgate::replay::values::Values;
 use tollgate::replay::{Cast, Extent, Manner, Stage, Tally, load};
 use tollgate::router::{KnownToken, Reply, Router};
 use tollgate::settings::root::Settings;
+use tollgate::subscriptions::outbox::{Notice, Outbox};
 
 use crate::gateway::{Gateway, Home};
 

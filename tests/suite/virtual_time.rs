@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::call::Caller;
-use tollgate::feed::{Notice, Outbox};
 use tollgate::log::memory::MemoryLog;
 use tollgate::node::{self, Node};
 use tollgate::platform::clock::Clock;
@@ -26,6 +25,7 @@ use tollgate::realm::state::Realm;
 use tollgate::replica::Replica;
 use tollgate::router::{KnownToken, Reply, Router};
 use tollgate::settings::root::Settings;
+use tollgate::subscriptions::outbox::{Notice, Outbox};
 use tollgate::upkeep;
 
 const CONFIGURATION: &str = "\

@@ -9,7 +9,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use super::super::frames;
 use super::Pump;
-use crate::feed::Line;
+use crate::subscriptions::outbox::Line;
 
 /// A socket in clear.
 impl Line for OwnedWriteHalf {

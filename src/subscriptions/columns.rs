@@ -3,7 +3,6 @@
 use protocol::UserName;
 use protocol::criteria::{Column, Kind, Value};
 
-use super::row::{DataRow, Field};
 use crate::realm::audit::before_after::Side;
 use crate::realm::audit::events::Audited;
 use crate::realm::model::attributes::ATTRIBUTES;
@@ -15,6 +14,7 @@ use crate::realm::rules::sessions::Session;
 use crate::realm::rules::users::User;
 use crate::realm::state::Realm;
 use crate::storage::audit_trail::AuditNo;
+use crate::subscriptions::data_row::{DataRow, Field};
 
 const fn text(name: &'static str) -> Column {
     Column { name, kind: Kind::Text }

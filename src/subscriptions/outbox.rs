@@ -10,9 +10,9 @@ use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::subscription::Subscription;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::outcome::EndReason;
+use crate::subscriptions::subscription::view::Subscription;
 
 /// What the socket of a connection is told beside the rows.
 #[derive(Debug, Clone)]

@@ -1,58 +1,55 @@
 //! One subscription: what its client has, what waits to be sent, and how the two are kept exact.
 
-mod apart;
-mod rights;
-
 use std::collections::BTreeSet;
 
 use protocol::UserName;
 use smallvec::SmallVec;
 
-use super::index::Key;
-use super::pending::Pending;
-use super::quota::Taken;
-use super::row::{DataRow, Operation, member};
-use super::source::{RowRef, Source};
-use super::touched::Turned;
-use super::wish::{Cursor, Wish};
 use crate::log::Seq;
 use crate::realm::model::ids::UserNo;
 use crate::realm::state::Realm;
 use crate::storage::audit_trail::AuditNo;
+use crate::subscriptions::affected::Turned;
+use crate::subscriptions::data_row::{DataRow, Operation, member};
+use crate::subscriptions::data_source::{RowRef, Source};
+use crate::subscriptions::index::Key;
+use crate::subscriptions::pending_rows::Pending;
+use crate::subscriptions::quota::Taken;
+use crate::subscriptions::request::{Cursor, Wish};
 
 /// One subscription of one connection.
 #[derive(Debug)]
 pub struct Subscription {
     _taken: Taken,
-    pub(super) id: u64,
-    pub(super) wish: Wish,
+    pub(in crate::subscriptions) id: u64,
+    pub(in crate::subscriptions) wish: Wish,
     /// Whether the owner sees all rows (he holds the source's right).
-    pub(super) open: bool,
+    pub(in crate::subscriptions) open: bool,
     /// Whether the owner sees columns that others do not.
-    pub(super) unmasked: bool,
+    pub(in crate::subscriptions) unmasked: bool,
     /// The users to whose rows it is limited, by the filter or because only own rows are seen.
     users: Option<Box<[UserNo]>>,
     /// Whether the filter is to be asked: it may ask for more than for these users.
-    filtered: bool,
+    pub(super) filtered: bool,
     /// Words by which it is found beside them.
     words: Vec<Box<str>>,
     pub(super) cursor: Cursor,
     /// The rows that the client has once all that waits is sent, in order.
-    view: SmallVec<[RowRef; 2]>,
-    pending: Pending,
+    pub(super) view: SmallVec<[RowRef; 2]>,
+    pub(super) pending: Pending,
     sequence: u64,
     /// The commit that the client's rows reflect once all that waits is sent.
-    version: Seq,
+    pub(super) version: Seq,
     /// The newest audit row that it was told of, or that was there before it.
-    audited: AuditNo,
+    pub(super) audited: AuditNo,
     /// Nothing is sent before the LOGON_ACK.
-    pub(super) held: bool,
+    pub(in crate::subscriptions) held: bool,
     /// A QUERY_UPDATE is owed even if it has no rows.
-    pub(super) owed: bool,
+    pub(in crate::subscriptions) owed: bool,
 }
 
 impl Subscription {
-    pub(super) fn new(id: u64, wish: Wish, version: Seq, taken: Taken) -> Self {
+    pub(in crate::subscriptions) fn new(id: u64, wish: Wish, version: Seq, taken: Taken) -> Self {
         Self {
             _taken: taken,
             id,
@@ -74,7 +71,7 @@ impl Subscription {
     }
 
     /// Whether this JSON text names the stream, in whatever spelling.
-    pub(super) fn is_named(&self, source_ref: &str) -> bool {
+    pub(in crate::subscriptions) fn is_named(&self, source_ref: &str) -> bool {
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
         let spelled = |text: &str| text.contains('\\') || !text.starts_with('"');
         let own = &*self.wish.source_ref;
@@ -100,14 +97,24 @@ impl Subscription {
 
     /// Looks at one row after a commit and notes what is different for the client. `before`: the
     /// row as it was, where a row can be modified.
-    pub(super) fn look(&mut self, realm: &Realm, seq: Seq, row: RowRef, before: Option<&DataRow>) {
+    pub(in crate::subscriptions) fn look(
+        &mut self,
+        realm: &Realm,
+        seq: Seq,
+        row: RowRef,
+        before: Option<&DataRow>,
+    ) {
         let data = self.visible(realm, row);
         self.version = self.version.max(seq);
         self.see(row, data, before);
     }
 
     /// Whether a change of these rights of the owner (none: of any) may change what he sees.
-    pub(super) fn hinges_on(&self, realm: &Realm, rights: Option<&[Turned]>) -> bool {
+    pub(in crate::subscriptions) fn hinges_on(
+        &self,
+        realm: &Realm,
+        rights: Option<&[Turned]>,
+    ) -> bool {
         let Some(rights) = rights else { return true };
         let source = self.wish.source;
         let mut needed = source.right().into_iter().chain(source.unmasking());
@@ -120,18 +127,18 @@ impl Subscription {
     }
 
     /// Whether the owner still holds the right by which he sees all rows, if he does.
-    pub(super) fn may_read(&self, realm: &Realm) -> bool {
+    pub(in crate::subscriptions) fn may_read(&self, realm: &Realm) -> bool {
         let right = self.wish.source.right().filter(|_| self.open);
         right.is_none_or(|right| realm.holds_code(self.wish.owner, right))
     }
 
     /// Whether it shows the profiles or rights that the owner has, and no others.
-    pub(super) fn lists_own(&self) -> bool {
+    pub(in crate::subscriptions) fn lists_own(&self) -> bool {
         !self.open && matches!(self.wish.source, Source::AllProfiles | Source::AllRights)
     }
 
     /// Works out what the owner may see now and to whose rows that limits the subscription.
-    pub(super) fn scope(&mut self, realm: &Realm) {
+    pub(in crate::subscriptions) fn scope(&mut self, realm: &Realm) {
         let Wish { source, owner, .. } = self.wish;
         self.open = source.right().is_none_or(|right| realm.holds_code(owner, right));
         self.unmasked = source.unmasking().is_none_or(|right| realm.holds_code(owner, right));
@@ -158,19 +165,19 @@ impl Subscription {
     }
 
     /// The users to whose rows it is limited, in order.
-    pub(super) fn users(&self) -> Option<&[UserNo]> {
+    pub(in crate::subscriptions) fn users(&self) -> Option<&[UserNo]> {
         self.users.as_deref()
     }
 
     /// The keys by which it is found; none: it is looked at for every row.
-    pub(super) fn keys(&self) -> Vec<Key> {
+    pub(in crate::subscriptions) fn keys(&self) -> Vec<Key> {
         let users = self.users.iter().flat_map(|users| users.iter().map(|user| Key::User(*user)));
         users.chain(self.words.iter().cloned().map(Key::Word)).collect()
     }
 
     /// Where a row is in the view, or would be: mostly at its end, as new rows have the highest
     /// numbers.
-    fn place(&self, row: RowRef) -> Result<usize, usize> {
+    pub(super) fn place(&self, row: RowRef) -> Result<usize, usize> {
         match self.view.last() {
             Some(last) if *last < row => Err(self.view.len()),
             Some(last) if *last == row => Ok(self.view.len() - 1),
@@ -207,7 +214,11 @@ impl Subscription {
 
     /// Reads one step of rows into the view. Says whether the wanted number is reached or the
     /// source ended.
-    pub(super) fn read_step(&mut self, realm: &Realm, wanted: &mut usize) -> bool {
+    pub(in crate::subscriptions) fn read_step(
+        &mut self,
+        realm: &Realm,
+        wanted: &mut usize,
+    ) -> bool {
         let after = match self.cursor {
             Cursor::Start => None,
             Cursor::At(row) => Some(row),
@@ -236,7 +247,7 @@ impl Subscription {
     /// what he no longer sees leaves first, then what he sees now is read again from the start.
     /// Own rows come at once; the rows of everybody come a page at a time. Bounded: what is not
     /// reached comes with MORE_ROWS.
-    pub(super) fn compare(&mut self, realm: &Realm) {
+    pub(in crate::subscriptions) fn compare(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
         for row in self.view.clone() {
             let data = self.visible(realm, row);
@@ -265,7 +276,7 @@ impl Subscription {
     }
 
     /// Tells the columns that the owner sees now, or no longer, of every row that the client has.
-    pub(super) fn remask(&mut self, realm: &Realm) {
+    pub(in crate::subscriptions) fn remask(&mut self, realm: &Realm) {
         let columns = self.wish.source.maskable() & self.wish.columns;
         let Wish { source, owner, .. } = self.wish;
         for row in self.view.clone() {
@@ -277,7 +288,7 @@ impl Subscription {
     }
 
     /// What is known to be right up to this commit.
-    pub(super) fn reflect(&mut self, seq: Seq) {
+    pub(in crate::subscriptions) fn reflect(&mut self, seq: Seq) {
         self.version = self.version.max(seq);
     }
 
@@ -288,17 +299,17 @@ impl Subscription {
     }
 
     /// Bytes that wait.
-    pub(super) fn weight(&self) -> usize {
+    pub(in crate::subscriptions) fn weight(&self) -> usize {
         self.pending.weight()
     }
 
     /// Whether there is something to send.
-    pub(super) fn is_due(&self) -> bool {
+    pub(in crate::subscriptions) fn is_due(&self) -> bool {
         !self.held && (self.owed || !self.pending.is_empty())
     }
 
     /// Appends the next QUERY_UPDATE, at most `rows_max` rows, in the order of their commits.
-    pub(super) fn update(&mut self, out: &mut Vec<u8>) {
+    pub(in crate::subscriptions) fn update(&mut self, out: &mut Vec<u8>) {
         let rows = self.pending.take(self.wish.rows_max);
         let complete = self.pending.is_empty();
         self.begin(out, rows.len(), complete && self.cursor == Cursor::End);
@@ -313,7 +324,7 @@ impl Subscription {
     }
 
     /// Appends a QUERY_UPDATE up to its rows. `is_whole`: the client has all there is with them.
-    fn begin(&mut self, out: &mut Vec<u8>, rows: usize, is_whole: bool) {
+    pub(super) fn begin(&mut self, out: &mut Vec<u8>, rows: usize, is_whole: bool) {
         out.reserve(160 + 160 * rows);
         protocol::envelope::head(out, "QUERY_UPDATE", Some(&self.wish.source_ref));
         member(out, "SEQUENCE_ID", self.sequence);

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use protocol::criteria::Column;
 
-use super::row::{DataRow, Field};
-use super::shown::{self, LOGOUT_OTHERS, SESSION_ID};
 use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
 use crate::realm::state::Realm;
+use crate::subscriptions::columns;
+use crate::subscriptions::columns::{LOGOUT_OTHERS, SESSION_ID};
+use crate::subscriptions::data_row::{DataRow, Field};
 
 /// What DATA_LOGON can subscribe to (PROTOCOL §6, §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,15 +70,15 @@ impl Source {
     /// The fields of its rows.
     pub fn columns(self) -> &'static [Column] {
         match self {
-            Source::UserRights => &shown::USER_RIGHTS,
-            Source::AllUsers => &shown::ALL_USERS,
-            Source::AllProfiles => &shown::ALL_PROFILES,
-            Source::AllRights => &shown::ALL_RIGHTS,
-            Source::ActiveSessions => &shown::ACTIVE_SESSIONS,
-            Source::LoginAttempts => &shown::LOGIN_ATTEMPTS,
-            Source::ActiveCodes => &shown::ACTIVE_CODES,
-            Source::AuditEvents => &shown::AUDIT_EVENTS,
-            Source::Services => &shown::SERVICES,
+            Source::UserRights => &columns::USER_RIGHTS,
+            Source::AllUsers => &columns::ALL_USERS,
+            Source::AllProfiles => &columns::ALL_PROFILES,
+            Source::AllRights => &columns::ALL_RIGHTS,
+            Source::ActiveSessions => &columns::ACTIVE_SESSIONS,
+            Source::LoginAttempts => &columns::LOGIN_ATTEMPTS,
+            Source::ActiveCodes => &columns::ACTIVE_CODES,
+            Source::AuditEvents => &columns::AUDIT_EVENTS,
+            Source::Services => &columns::SERVICES,
         }
     }
 
@@ -179,20 +180,22 @@ impl Source {
             Source::UserRights => {
                 let (user, right) = right_row(row);
                 let (user, right) = (realm.user(user)?, realm.right(right)?);
-                realm.is_held_by(user, right.no).then(|| shown::user_right(user, right))
+                realm.is_held_by(user, right.no).then(|| columns::user_right(user, right))
             }
-            Source::AllUsers => realm.user(user_row(row)).map(|user| shown::all_users(realm, user)),
-            Source::AllProfiles => realm.profile(ProfileNo(low(row))).map(shown::profile),
-            Source::AllRights => realm.right(RightNo(low(row))).map(shown::right),
+            Source::AllUsers => {
+                realm.user(user_row(row)).map(|user| columns::all_users(realm, user))
+            }
+            Source::AllProfiles => realm.profile(ProfileNo(low(row))).map(columns::profile),
+            Source::AllRights => realm.right(RightNo(low(row))).map(columns::right),
             Source::LoginAttempts => {
-                realm.attempts_at(row).map(|(name, it)| shown::login_attempt(name, it))
+                realm.attempts_at(row).map(|(name, it)| columns::login_attempt(name, it))
             }
             Source::ActiveSessions => {
                 let session = realm.session(SessionNo(row)).filter(|it| it.dormant.is_none())?;
                 let with_id = session.user == viewer || realm.holds_code(viewer, LOGOUT_OTHERS);
-                shown::active_session(realm, session, with_id)
+                columns::active_session(realm, session, with_id)
             }
-            Source::ActiveCodes => shown::active_code(realm, realm.active_code_at(row)?),
+            Source::ActiveCodes => columns::active_code(realm, realm.active_code_at(row)?),
             // These rows are not the realm's.
             Source::AuditEvents | Source::Services => None,
         }

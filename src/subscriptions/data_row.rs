@@ -3,7 +3,7 @@
 use protocol::criteria::Column;
 use smol_str::SmolStr;
 
-use super::source::{RowRef, Source};
+use crate::subscriptions::data_source::{RowRef, Source};
 
 /// The value of one field.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::super::shown;
-use super::super::source::{RowRef, STEP_ROWS};
-use super::super::wish::{Cursor, Services};
-use super::Subscription;
 use crate::realm::audit::events::Audited;
 use crate::realm::state::Realm;
 use crate::storage::audit_trail::AuditNo;
+use crate::subscriptions::columns;
+use crate::subscriptions::data_source::{RowRef, STEP_ROWS};
+use crate::subscriptions::request::{Cursor, Services};
+use crate::subscriptions::subscription::view::Subscription;
 
 /// ROW_REF of an audit row: the newest comes first.
 const fn row_ref(no: AuditNo) -> RowRef {
@@ -17,7 +17,7 @@ const fn row_ref(no: AuditNo) -> RowRef {
 
 impl Subscription {
     /// The rows of SERVICES as they are now, against those before.
-    pub(in crate::feed) fn see_services(&mut self, now: &Services, before: &Services) {
+    pub(in crate::subscriptions) fn see_services(&mut self, now: &Services, before: &Services) {
         self.cursor = Cursor::End;
         for row in before.keys().filter(|row| !now.contains_key(row)) {
             self.see(*row, None, None);
@@ -29,7 +29,7 @@ impl Subscription {
     }
 
     /// Rows that come from now on are told; `last` and those before it are read.
-    pub(in crate::feed) fn begin_audit_after(&mut self, last: AuditNo) {
+    pub(in crate::subscriptions) fn begin_audit_after(&mut self, last: AuditNo) {
         self.audited = self.audited.max(last);
         self.begin_audit();
     }
@@ -39,13 +39,13 @@ impl Subscription {
     }
 
     /// New audit rows, the first with this number. A full view moves on: its oldest row leaves.
-    pub(in crate::feed) fn see_audit(&mut self, first: AuditNo, rows: &[Arc<Audited>]) {
+    pub(in crate::subscriptions) fn see_audit(&mut self, first: AuditNo, rows: &[Arc<Audited>]) {
         for (no, row) in (first..).zip(rows) {
             if no <= self.audited {
                 continue;
             }
             self.audited = no;
-            let row = shown::audit_event(no, row);
+            let row = columns::audit_event(no, row);
             if !self.open || !self.wants(&row) {
                 continue;
             }
@@ -62,7 +62,7 @@ impl Subscription {
     }
 
     /// Before which audit row the next step of reading begins; none: nothing is to be read.
-    pub(in crate::feed) fn audit_from(&self) -> Option<AuditNo> {
+    pub(in crate::subscriptions) fn audit_from(&self) -> Option<AuditNo> {
         match self.cursor {
             Cursor::At(row) if self.open => Some((RowRef::MAX >> 1) - row),
             _ => None,
@@ -71,7 +71,7 @@ impl Subscription {
 
     /// Takes one step of older audit rows, newest first. Says whether the wanted number is reached
     /// or the trail ended.
-    pub(in crate::feed) fn read_audit(
+    pub(in crate::subscriptions) fn read_audit(
         &mut self,
         realm: &Realm,
         rows: &[(AuditNo, Audited)],
@@ -82,7 +82,7 @@ impl Subscription {
             return true;
         }
         for (no, row) in rows {
-            let (row_ref, row) = (row_ref(*no), shown::audit_event(*no, row));
+            let (row_ref, row) = (row_ref(*no), columns::audit_event(*no, row));
             if self.view.binary_search(&row_ref).is_err() && self.wants(&row) {
                 if *wanted == 0 || self.view.len() >= self.wish.view_max {
                     return true;

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::index::Place;
-use super::row::DataRow;
-use super::shown;
-use super::source::{RowRef, Source};
 use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::rules::lockout::attempts_ref;
 use crate::realm::rules::profiles::ProfileStatus;
 use crate::realm::rules::users::User;
 use crate::realm::state::Realm;
+use crate::subscriptions::columns;
+use crate::subscriptions::data_row::DataRow;
+use crate::subscriptions::data_source::{RowRef, Source};
+use crate::subscriptions::index::Place;
 
 /// The sources whose rows are records, one row each.
 pub(super) const ENTITIES: [Source; 6] = [
@@ -166,7 +166,7 @@ enum Held {
 impl Turned {
     /// A right for which each user is to be asked.
     pub(super) fn asked(realm: &Realm, right: RightNo) -> Self {
-        let text = realm.right(right).map(shown::right_members).unwrap_or_default();
+        let text = realm.right(right).map(columns::right_members).unwrap_or_default();
         Self { right, held: Held::Asked, text }
     }
 

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use smallvec::SmallVec;
 
-use super::super::row::Operation;
-use super::super::shown;
-use super::super::source::{RowRef, Source, right_ref};
-use super::super::touched::{Touched, Turned, Visit};
-use super::super::wish::Cursor;
-use super::Subscription;
 use crate::log::Seq;
 use crate::realm::model::ids::{RightNo, UserNo};
 use crate::realm::rules::users::User;
 use crate::realm::state::Realm;
+use crate::subscriptions::affected::{Touched, Turned, Visit};
+use crate::subscriptions::columns;
+use crate::subscriptions::data_row::Operation;
+use crate::subscriptions::data_source::{RowRef, Source, right_ref};
+use crate::subscriptions::request::Cursor;
+use crate::subscriptions::subscription::view::Subscription;
 
 /// Rows that are told at once.
 const TOLD_MAX: usize = 8;
@@ -28,7 +28,7 @@ impl Subscription {
     /// Looks at rights of one user after a commit: at these, or at all of them. An update
     /// that need not wait is appended to `out`, if there is one. False when the view does not reach
     /// this user.
-    pub(in crate::feed) fn look_rights(
+    pub(in crate::subscriptions) fn look_rights(
         &mut self,
         realm: &Realm,
         seq: Seq,
@@ -77,7 +77,7 @@ impl Subscription {
     /// Lets a row wait that is there now, or no longer.
     fn note(&mut self, realm: &Realm, (row, turned, holder): New<'_>) {
         let held = holder.zip(realm.right(turned.right));
-        let data = held.map(|(who, right)| shown::user_right(who, right));
+        let data = held.map(|(who, right)| columns::user_right(who, right));
         let data = data.filter(|data| self.wants(data));
         self.see(row, data, None);
     }
@@ -109,7 +109,7 @@ impl Subscription {
 
     /// Looks at rights of many users after a commit, at one right or at all of them, and at as many
     /// users as one step may; the others' rows are read by whoever asks for more.
-    pub(in crate::feed) fn look_many(
+    pub(in crate::subscriptions) fn look_many(
         &mut self,
         realm: &Realm,
         seq: Seq,
@@ -145,7 +145,7 @@ impl Subscription {
     }
 
     /// The client comes back: it has what the user had then and gets what is different now.
-    pub(in crate::feed) fn resume(
+    pub(in crate::subscriptions) fn resume(
         &mut self,
         realm: &Realm,
         seq: Seq,
@@ -157,7 +157,7 @@ impl Subscription {
         if let (Some(criteria), Some(name)) = (criteria, realm.user(user)) {
             self.view.retain(|row| {
                 let right = realm.right(RightNo((*row & u64::from(u32::MAX)) as u32));
-                let data = right.map(|right| shown::user_right(name, right));
+                let data = right.map(|right| columns::user_right(name, right));
                 data.is_none_or(|data| criteria.matches(|column| data.field(column).value()))
             });
         }

@@ -4,10 +4,10 @@
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::outbox::{Inside, Outbox, Subscriptions};
-use super::publish::Due;
 use crate::log::Seq;
 use crate::realm::state::Realm;
+use crate::subscriptions::outbox::{Inside, Outbox, Subscriptions};
+use crate::subscriptions::publish::Due;
 
 /// Outboxes of which one thread delivers at least so many.
 const SHARE_MIN: usize = 256;

@@ -1,7 +1,7 @@
 //! What waits to be sent to one subscription: the newest state of each row wins.
 
-use super::row::Operation;
-use super::source::RowRef;
+use crate::subscriptions::data_row::Operation;
+use crate::subscriptions::data_source::RowRef;
 
 /// The rows of one QUERY_UPDATE weigh about this much at most: a frame of wide rows must not be
 /// megabytes long.
@@ -95,7 +95,7 @@ fn weight(operation: &Operation) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::row::{DataRow, Field};
+    use crate::subscriptions::data_row::{DataRow, Field};
 
     fn data(text: &str) -> DataRow {
         DataRow::new([Field::text(text)])

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use protocol::Criteria;
 use smol_str::SmolStr;
 
-use super::row::DataRow;
-use super::source::{RowRef, Source};
 use crate::realm::model::ids::{SessionNo, UserNo};
+use crate::subscriptions::data_row::DataRow;
+use crate::subscriptions::data_source::{RowRef, Source};
 
 /// The rows of SERVICES, which are not the realm's.
 pub type Services = BTreeMap<RowRef, DataRow>;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::outbox::Outbox;
-use super::source::Source;
 use crate::realm::model::ids::UserNo;
+use crate::subscriptions::data_source::Source;
+use crate::subscriptions::outbox::Outbox;
 
 /// A subscription as the index finds it.
 #[derive(Debug, Clone)]

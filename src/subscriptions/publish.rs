@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::index::{Index, Key, Place};
-use super::outbox::{Outbox, Subscriptions, find};
-use super::source::Source;
-use super::subscription::Subscription;
-use super::touched::{Before, Touched, Turned};
 use crate::log::Seq;
 use crate::realm::model::ids::{RightNo, UserNo};
 use crate::realm::state::Realm;
+use crate::subscriptions::affected::{Before, Touched, Turned};
+use crate::subscriptions::data_source::Source;
+use crate::subscriptions::index::{Index, Key, Place};
+use crate::subscriptions::outbox::{Outbox, Subscriptions, find};
+use crate::subscriptions::subscription::view::Subscription;
 
 /// A subscription that is found by other keys now than it was.
 struct Moved {

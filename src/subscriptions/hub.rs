@@ -1,28 +1,15 @@
 //! The feed: open subscriptions of this node, and how a commit becomes rows in their outboxes.
 
-mod delivery;
-mod history;
-mod index;
-pub mod outbox;
-mod pending;
-mod publish;
-mod quota;
-pub mod row;
-mod shown;
-pub mod source;
-pub mod subscription;
-mod touched;
-mod wish;
-
+use crate::subscriptions::{affected, delivery, outbox, publish};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-pub use outbox::{Line, Mail, Notice, Outbox};
-pub use quota::Quota;
-pub use source::Source;
-pub use wish::{Services, Wish};
+use crate::subscriptions::data_source::Source;
+use crate::subscriptions::outbox::{Line, Outbox};
+use crate::subscriptions::quota::Quota;
+use crate::subscriptions::request::{Services, Wish};
 
 use crate::log::Seq;
 use crate::realm::audit::events::Audited;
@@ -30,11 +17,11 @@ use crate::realm::model::ids::SessionNo;
 use crate::realm::row::Change;
 use crate::realm::state::Realm;
 use crate::storage::audit_trail::AuditNo;
-use history::History;
-use index::{Index, Place};
-use subscription::Subscription;
-pub(crate) use touched::Before;
-use touched::Touched;
+use crate::subscriptions::affected::Before;
+use crate::subscriptions::affected::Touched;
+use crate::subscriptions::index::{Index, Place};
+use crate::subscriptions::rights_history::History;
+use crate::subscriptions::subscription::view::Subscription;
 
 /// Who subscribes to what on this node. The locks are taken in the order index, outbox; an outbox
 /// is never held while the index is asked for.
@@ -197,7 +184,7 @@ impl Feed {
     pub(crate) fn before(&self, realm: &Realm, seq: Seq, changes: &[Change]) -> Before {
         self.history.lock().note(seq, realm, changes);
         let index = self.index.lock();
-        let sources = touched::ENTITIES.into_iter().filter(|it| index.is_subscribed(*it));
+        let sources = affected::ENTITIES.into_iter().filter(|it| index.is_subscribed(*it));
         let sources: Vec<_> = sources.collect();
         drop(index);
         Before::look(realm, changes, &sources)
