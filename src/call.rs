@@ -9,13 +9,13 @@ use protocol::{Nack, NackCode, UserName};
 
 use crate::auth::password_hasher::hasher::Busy;
 use crate::node::Node;
-use crate::presence::Presence;
 use crate::realm::command::commands::By;
 use crate::realm::command::commands::{Command, Origin};
 use crate::realm::model::ids::SessionNo;
 use crate::realm::outcome::Outcome;
 use crate::realm::state::{Millis, Realm};
 use crate::replica::SubmitError;
+use crate::sessions::registry::Presence;
 use crate::subscriptions::outbox::Outbox;
 
 /// Who sent a message, as the transport knows it.

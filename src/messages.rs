@@ -61,8 +61,8 @@ use crate::call::{Call, Caller};
 use crate::details;
 use crate::node::Node;
 use crate::platform::histogram::Timings;
-use crate::presence::Presence;
 use crate::realm::state::Millis;
+use crate::sessions::registry::Presence;
 
 /// Who may send a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,12 +21,12 @@ use crate::realm::model::policy::{LockScope, WhenFull};
 use crate::realm::state::Millis;
 use crate::replica::Replica;
 use crate::services::ServiceBoard;
+use crate::sessions::timeouts::{Limits, Watch};
 use crate::settings::root::Settings;
 use crate::settings::sections::authentication::AuthType;
 use crate::settings::sections::ldap::Connection;
 use crate::settings::sections::security::LoginErrors;
 use crate::throttle::Throttle;
-use crate::watch::{Limits, Watch};
 
 /// One gateway.
 pub struct Node {

@@ -14,12 +14,12 @@ use crate::backup::Backups;
 use crate::log::{AppendError, Entry, Followed, Log, Seq};
 use crate::platform::clock::{Clock, stopwatch};
 use crate::platform::random;
-use crate::presence::Presences;
 use crate::realm::command::commands::{Command, Origin};
 use crate::realm::model::policy::Policy;
 use crate::realm::outcome::{Applied, Ended, Outcome};
 use crate::realm::row::{Change, Row};
 use crate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
+use crate::sessions::registry::Presences;
 use crate::storage::audit_trail::Trail;
 use crate::storage::row_store::{Store, StoreError};
 use crate::subscriptions::affected::Before;
@@ -315,7 +315,10 @@ impl Replica {
     }
 
     /// Closes the door before anybody is told: the next message of an ended session is refused.
-    fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::presence::Presence>, Ended)> {
+    fn end_sessions(
+        &self,
+        applied: &Applied,
+    ) -> Vec<(Arc<crate::sessions::registry::Presence>, Ended)> {
         for change in &applied.changes {
             if let Change::Put(Row::Session(session)) = change {
                 self.presences.renew(session);

@@ -11,13 +11,13 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::node::Node;
-use crate::presence::Presence;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::End;
 use crate::realm::outcome::Outcome;
 use crate::realm::state::Millis;
+use crate::sessions::registry::Presence;
+use crate::sessions::timeouts::Due;
 use crate::subscriptions::outbox::Notice;
-use crate::watch::Due;
 
 /// Uses that one command tells at most.
 const TOUCHES_MAX: usize = 64;

@@ -7,7 +7,7 @@ use protocol::NackCode;
 use crate::call::Effect;
 use crate::messages::Handler;
 use crate::platform::random;
-use crate::presence::Presence;
+use crate::sessions::registry::Presence;
 
 /// What goes back: a frame, and what it does to the connection.
 #[derive(Debug, Default)]

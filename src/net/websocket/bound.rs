@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Pump;
 use crate::link::CloseReason;
-use crate::presence::Presence;
 use crate::realm::model::ids::SessionNo;
 use crate::router::KnownToken;
+use crate::sessions::registry::Presence;
 
 impl Pump {
     /// The socket belongs to this session from now on. Its former subscriptions end; the former

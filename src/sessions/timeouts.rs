@@ -8,10 +8,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::presence::Presence;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::outcome::EndReason;
 use crate::realm::state::Millis;
+use crate::sessions::registry::Presence;
 
 /// The limits that end a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
