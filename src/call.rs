@@ -14,7 +14,7 @@ use crate::realm::command::commands::{Command, Origin};
 use crate::realm::model::ids::SessionNo;
 use crate::realm::outcome::Outcome;
 use crate::realm::state::{Millis, Realm};
-use crate::replica::SubmitError;
+use crate::replication::replica::SubmitError;
 use crate::sessions::registry::Presence;
 use crate::subscriptions::outbox::Outbox;
 

@@ -2,7 +2,6 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod auth;
-pub mod backup;
 pub mod call;
 pub mod cli;
 pub mod connections;
@@ -13,7 +12,6 @@ pub mod documents;
 pub mod dry_run;
 pub mod entity_event;
 pub mod link;
-pub mod log;
 pub mod login;
 pub mod mail;
 pub mod messages;
@@ -35,7 +33,7 @@ pub mod record_request;
 pub mod refusal;
 pub mod reload;
 pub mod replay;
-pub mod replica;
+pub mod replication;
 pub mod router;
 pub mod services;
 pub mod sessions;

@@ -19,7 +19,7 @@ use crate::realm::model::policy;
 use crate::realm::model::policy::Policy;
 use crate::realm::model::policy::{LockScope, WhenFull};
 use crate::realm::state::Millis;
-use crate::replica::Replica;
+use crate::replication::replica::Replica;
 use crate::services::ServiceBoard;
 use crate::sessions::timeouts::{Limits, Watch};
 use crate::settings::root::Settings;

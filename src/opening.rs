@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::auth::password_hasher::hasher::Passwords;
-use crate::log::{Entry, Log, Seq, memory::MemoryLog};
 use crate::node;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::Command;
@@ -16,7 +15,9 @@ use crate::realm::outcome::Outcome;
 use crate::realm::row::{Change, Row};
 use crate::realm::rules::rights::ADMINISTRATION;
 use crate::realm::state::{Realm, SEEN_MS};
-use crate::replica::{Replica, SubmitError};
+use crate::replication::log::command_log::{Entry, Log, Seq};
+use crate::replication::log::memory::MemoryLog;
+use crate::replication::replica::{Replica, SubmitError};
 use crate::settings::root::Settings;
 use crate::settings::sections::store::Engine;
 use crate::storage::row_store::{Store, StoreError};

@@ -2,7 +2,7 @@
 //! named; the difference is logged.
 
 use crate::node::{self, Node};
-use crate::replica::SubmitError;
+use crate::replication::replica::SubmitError;
 use crate::settings::root::Settings;
 use crate::upkeep;
 

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 
 use super::export::whole;
 use super::reach::{self, Reach};
-use crate::backup::sum_up;
 use crate::net::client::Client;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::StoredRow;
 use crate::realm::row::Key;
 use crate::realm::row::Row;
 use crate::realm::state::Realm;
+use crate::replication::backup::sum_up;
 use crate::storage::export;
 use crate::storage::export::Sum;
 

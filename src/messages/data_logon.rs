@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
 use crate::call::{Call, Effect};
-use crate::log::Seq;
 use crate::reading;
+use crate::replication::log::command_log::Seq;
 use crate::subscriptions::data_source::Source;
 use crate::subscriptions::hub::NotOpened;
 use crate::subscriptions::request::Wish;

@@ -8,11 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Access, Message};
-use crate::backup::NoStep;
 use crate::call::Call;
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{Noted, StoredRow};
+use crate::replication::backup::NoStep;
 
 /// Which backup goes on; a new one without it.
 #[derive(Deserialize, JsonSchema)]

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::log::Seq;
+use crate::replication::log::command_log::Seq;
 use crate::storage::hash_chain::Link;
 use crate::storage::ledger::records::End;
 

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::log::Seq;
+use crate::replication::log::command_log::Seq;
 
 /// SHA-256 over the link before, the number and the bytes of an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

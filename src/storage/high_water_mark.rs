@@ -9,7 +9,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::log::Seq;
+use crate::replication::log::command_log::Seq;
 use crate::storage::hash_chain::Link;
 
 /// Number, link, the first bytes of a hash over both.

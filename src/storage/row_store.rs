@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use crate::log::Seq;
-use crate::log::sled::SledLog;
 use crate::realm::row::{Key, Row};
+use crate::replication::log::command_log::Seq;
+use crate::replication::log::sled::sled_log::SledLog;
 use crate::storage::audit_trail::{AuditNo, Trail};
 use crate::storage::checksum::{IMAGE, Image};
 use crate::storage::disk_space::Space;

@@ -4,8 +4,8 @@
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use crate::log::Seq;
 use crate::realm::state::Realm;
+use crate::replication::log::command_log::Seq;
 use crate::subscriptions::outbox::{Inside, Outbox, Subscriptions};
 use crate::subscriptions::publish::Due;
 

@@ -11,11 +11,11 @@ use crate::subscriptions::outbox::{Line, Outbox};
 use crate::subscriptions::quota::Quota;
 use crate::subscriptions::request::{Services, Wish};
 
-use crate::log::Seq;
 use crate::realm::audit::events::Audited;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::row::Change;
 use crate::realm::state::Realm;
+use crate::replication::log::command_log::Seq;
 use crate::storage::audit_trail::AuditNo;
 use crate::subscriptions::affected::Before;
 use crate::subscriptions::affected::Touched;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::log::Seq;
 use crate::realm::model::ids::{RightNo, UserNo};
 use crate::realm::state::Realm;
+use crate::replication::log::command_log::Seq;
 use crate::subscriptions::affected::{Before, Touched, Turned};
 use crate::subscriptions::data_source::Source;
 use crate::subscriptions::index::{Index, Key, Place};

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::log::Seq;
 use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::rules::profiles::ProfileStatus;
 use crate::realm::rules::users::UserStatus;
 use crate::realm::state::Realm;
+use crate::replication::log::command_log::Seq;
 
 /// Changes that are remembered (PROTOCOL §6).
 const REMEMBERED: usize = 100_000;

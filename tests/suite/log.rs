@@ -5,15 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tollgate::log::memory::MemoryLog;
-use tollgate::log::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed};
 use tollgate::opening::{self, OpenError, Opened};
 use tollgate::platform::clock::Clock;
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;
 use tollgate::realm::outcome::{Outcome, Refusal};
 use tollgate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
-use tollgate::replica::Replica;
+use tollgate::replication::log::command_log::{
+    AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed,
+};
+use tollgate::replication::log::memory::MemoryLog;
+use tollgate::replication::replica::Replica;
 use tollgate::settings::root::Settings;
 use tollgate::storage::row_store::{Store, StoreError};
 
@@ -24,7 +26,7 @@ fn entry(number: u64) -> Arc<Entry> {
     Arc::new(Entry { id, at: number, command, origin: None })
 }
 
-fn open(dir: &Path) -> (Store, tollgate::log::sled::SledLog) {
+fn open(dir: &Path) -> (Store, tollgate::replication::log::sled::sled_log::SledLog) {
     let store = Store::open(dir, 8, 0).unwrap();
     let log = store.log().unwrap();
     (store, log)

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use smallvec::SmallVec;
 
-use crate::log::Seq;
 use crate::realm::model::ids::{RightNo, UserNo};
 use crate::realm::rules::users::User;
 use crate::realm::state::Realm;
+use crate::replication::log::command_log::Seq;
 use crate::subscriptions::affected::{Touched, Turned, Visit};
 use crate::subscriptions::columns;
 use crate::subscriptions::data_row::Operation;

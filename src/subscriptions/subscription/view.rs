@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use protocol::UserName;
 use smallvec::SmallVec;
 
-use crate::log::Seq;
 use crate::realm::model::ids::UserNo;
 use crate::realm::state::Realm;
+use crate::replication::log::command_log::Seq;
 use crate::storage::audit_trail::AuditNo;
 use crate::subscriptions::affected::Turned;
 use crate::subscriptions::data_row::{DataRow, Operation, member};

@@ -5,7 +5,6 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 use tokio::sync::watch;
 use tollgate::auth::password_hasher::hasher::Passwords;
-use tollgate::log::memory::MemoryLog;
 use tollgate::messages::{Access, Handler, Serve, TABLE};
 use tollgate::net::listener;
 use tollgate::node::{self, Node};
@@ -14,7 +13,8 @@ use tollgate::platform::histogram::Timings;
 use tollgate::realm::command::commands::{Command, Found, NewUser};
 use tollgate::realm::rules::rights::ADMINISTRATION;
 use tollgate::realm::state::Realm;
-use tollgate::replica::Replica;
+use tollgate::replication::log::memory::MemoryLog;
+use tollgate::replication::replica::Replica;
 use tollgate::router::Router;
 use tollgate::settings::root::Settings;
 

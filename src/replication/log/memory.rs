@@ -5,8 +5,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed};
 use crate::realm::state::Millis;
+use crate::replication::log::command_log::{
+    AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed,
+};
 
 /// A log that is "durable" at once.
 pub struct MemoryLog {

@@ -2,10 +2,7 @@
 //!
 //! sled's own `flush` is no sync on Linux: a second handle syncs the data.
 
-mod committer;
-mod stored;
-mod trouble;
-
+use crate::replication::log::sled::entry_codec;
 use std::fs::File;
 use std::iter::once;
 use std::path::Path;
@@ -16,17 +13,19 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed};
 use crate::realm::state::Millis;
+use crate::replication::log::command_log::{
+    AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed,
+};
+use crate::replication::log::sled::committer::{Committer, Job};
+use crate::replication::log::sled::entry_codec::Verified;
+use crate::replication::log::sled::write_status::Trouble;
 use crate::storage::disk_space::Space;
 use crate::storage::hash_chain::Link;
 use crate::storage::high_water_mark::Mark;
 use crate::storage::ledger::block::Block;
 use crate::storage::ledger::records::Ledger;
 use crate::storage::row_store::StoreError;
-use committer::{Committer, Job};
-use stored::Verified;
-use trouble::Trouble;
 
 /// Jobs that wait for the committer.
 const WAITING_MAX: usize = 1_024;
@@ -50,7 +49,7 @@ impl SledLog {
         let tree = db.open_tree("log").map_err(StoreError::sled)?;
         let ledger = Arc::new(Ledger::new(tree, "entry"));
         let mut mark = Mark::open(dir).map_err(StoreError::Io)?;
-        let Verified { first, end } = stored::verify(&ledger, &mark, is_new)?;
+        let Verified { first, end } = entry_codec::verify(&ledger, &mark, is_new)?;
         if is_new {
             // A mark of nothing: from now on a missing mark is a loss.
             mark.write(0, Link::GENESIS).and_then(|()| mark.sync()).map_err(StoreError::Io)?;
@@ -97,7 +96,7 @@ impl SledLog {
         });
         blocks.flat_map(move |block| match block {
             Ok(block) => {
-                let entries: Vec<_> = stored::entries(&block).collect();
+                let entries: Vec<_> = entry_codec::entries(&block).collect();
                 entries.into_iter().rev().filter(|(seq, _)| *seq <= upto).map(|it| it.1).collect()
             }
             Err(error) => vec![Err(error)],
@@ -168,7 +167,7 @@ impl Log for SledLog {
 /// What a follower gets of a stored block: the entries after `after`, if it has any.
 fn followed(block: Result<Block, StoreError>, after: Seq) -> Option<Followed> {
     let news = block.and_then(|block| {
-        let news = stored::entries(&block).filter(|(seq, _)| *seq > after);
+        let news = entry_codec::entries(&block).filter(|(seq, _)| *seq > after);
         let news = news.map(|(_, entry)| entry.map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         Ok((block.first().max(after + 1), news))
     });

@@ -1,7 +1,5 @@
 //! The replica: append, apply, save, publish, answer — the one place where order becomes state.
 
-mod unsaved;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +8,6 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
-use crate::backup::Backups;
-use crate::log::{AppendError, Entry, Followed, Log, Seq};
 use crate::platform::clock::{Clock, stopwatch};
 use crate::platform::random;
 use crate::realm::command::commands::{Command, Origin};
@@ -19,13 +15,15 @@ use crate::realm::model::policy::Policy;
 use crate::realm::outcome::{Applied, Ended, Outcome};
 use crate::realm::row::{Change, Row};
 use crate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
+use crate::replication::backup::Backups;
+use crate::replication::log::command_log::{AppendError, Entry, Followed, Log, Seq};
+use crate::replication::write_behind::{Step, Unsaved};
 use crate::sessions::registry::Presences;
 use crate::storage::audit_trail::Trail;
 use crate::storage::row_store::{Store, StoreError};
 use crate::subscriptions::affected::Before;
 use crate::subscriptions::hub::Feed;
 use crate::subscriptions::outbox::Notice;
-use unsaved::{Step, Unsaved};
 
 /// The realm of this node and the last entry that it reflects.
 #[derive(Debug, Default)]

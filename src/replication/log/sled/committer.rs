@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::{AppendError, Entry, Followed, Seq, Stored};
-use super::stored;
-use super::trouble::Trouble;
 use crate::realm::state::Millis;
+use crate::replication::log::command_log::{AppendError, Entry, Followed, Seq, Stored};
+use crate::replication::log::sled::entry_codec;
+use crate::replication::log::sled::write_status::Trouble;
 use crate::storage::high_water_mark::Mark;
 use crate::storage::ledger::block::Block;
 use crate::storage::ledger::records::{End, Ledger};
@@ -83,7 +83,7 @@ impl Committer {
             if block.size() > GROUP_BYTES {
                 break;
             }
-            stored::encode(entry, &mut block);
+            entry_codec::encode(entry, &mut block);
         }
         let rest = group.split_off(block.count());
         if self.is_broken {
@@ -131,7 +131,7 @@ impl Committer {
         self.sync()?;
         // And the mark, which would otherwise lie before the chain's beginning after a power cut.
         self.mark.sync().map_err(words)?;
-        let is_old = |seq, bytes: &[u8]| Ok(seq <= upto && stored::decode(bytes)?.at < before);
+        let is_old = |seq, bytes: &[u8]| Ok(seq <= upto && entry_codec::decode(bytes)?.at < before);
         self.ledger.trim(is_old).map(|last| last.no).map_err(words)
     }
 

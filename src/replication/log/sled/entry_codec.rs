@@ -1,6 +1,6 @@
 //! The stored form of an entry, and the check of the whole log against its mark.
 
-use super::super::{Entry, Seq};
+use crate::replication::log::command_log::{Entry, Seq};
 use crate::storage::hash_chain::Link;
 use crate::storage::high_water_mark::Mark;
 use crate::storage::ledger::block::Block;

@@ -1,8 +1,5 @@
 //! The log of commands: the only source of order. What it has acknowledged is never lost.
 
-pub mod memory;
-pub mod sled;
-
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

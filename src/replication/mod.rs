@@ -1,0 +1,6 @@
+//! The command log and the replica that applies it.
+
+pub mod backup;
+pub mod log;
+pub mod replica;
+pub mod write_behind;
