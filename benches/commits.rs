@@ -11,7 +11,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use protocol::UserName;
-use tollgate::opening;
+use tollgate::gateway::startup;
 use tollgate::platform::clock::{Clock, stopwatch};
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::{By, NewUser};
@@ -58,7 +58,7 @@ fn name(writer: usize) -> UserName {
 /// Each writer amends its own user, again and again, and waits for the outcome.
 fn gateway(dir: &Path) -> Measured {
     let settings = Settings::parse("", std::iter::empty()).unwrap();
-    let opened = opening::open(&settings, dir, Clock::system()).unwrap();
+    let opened = startup::open(&settings, dir, Clock::system()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let users = (0..WRITERS).map(|writer| NewUser::named(name(writer))).collect();
     runtime.block_on(opened.replica.submit(Command::AddUsers(users))).unwrap();

@@ -14,9 +14,9 @@ use tokio::runtime::Runtime;
 use tollgate::auth::password_hasher::hasher;
 use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::call::Caller;
+use tollgate::gateway::startup;
+use tollgate::gateway::state::Node;
 use tollgate::net::client::Client;
-use tollgate::node::Node;
-use tollgate::opening;
 use tollgate::platform::clock::{Clock, stopwatch};
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;
@@ -39,7 +39,7 @@ fn password() -> Password {
 fn router(runtime: &Runtime) -> Router {
     let settings = Settings::parse("[store]\nengine = 'memory'\n", std::iter::empty()).unwrap();
     let clock = Clock::system();
-    let opened = opening::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+    let opened = startup::open(&settings, Path::new("unused"), clock.clone()).unwrap();
     runtime.block_on(opened.prepare(&settings, None)).unwrap();
     let hash: Arc<str> =
         Passwords::hash_now(settings.security.scrypt.cost(), "", &password()).into();

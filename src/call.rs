@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use protocol::{Nack, NackCode, UserName};
 
 use crate::auth::password_hasher::hasher::Busy;
-use crate::node::Node;
+use crate::gateway::state::Node;
 use crate::realm::command::commands::By;
 use crate::realm::command::commands::{Command, Origin};
 use crate::realm::model::ids::SessionNo;

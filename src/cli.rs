@@ -28,8 +28,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::gateway::startup::OpenError;
 use crate::net::tls::TlsError;
-use crate::opening::OpenError;
 use crate::platform::exit_code;
 use crate::settings::load::SettingsError;
 use crate::settings::root::Settings;

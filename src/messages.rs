@@ -59,7 +59,7 @@ use serde::de::DeserializeOwned;
 
 use crate::call::{Call, Caller};
 use crate::details;
-use crate::node::Node;
+use crate::gateway::state::Node;
 use crate::platform::histogram::Timings;
 use crate::realm::state::Millis;
 use crate::sessions::registry::Presence;

@@ -3,7 +3,7 @@
 use protocol::{Nack, NackCode};
 use serde_json::{Value, json};
 
-use crate::node::Node;
+use crate::gateway::state::Node;
 use crate::realm::outcome::{MfaReason, Refusal};
 use crate::realm::rules::second_factor::Demand;
 use crate::realm::state::Millis;

@@ -11,8 +11,8 @@ use futures::FutureExt;
 use protocol::{Envelope, Nack, NackCode, UserName};
 
 use crate::call::{Answered, Call, Caller, Root, no_session};
+use crate::gateway::state::Node;
 use crate::messages::{self, Access, Ask, Handler, Serve};
-use crate::node::Node;
 use crate::platform::clock::stopwatch;
 use crate::platform::metrics;
 use crate::platform::random;

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
 use super::{Config, offline};
-use crate::opening::Opened;
+use crate::gateway::startup::Opened;
 use crate::platform::clock::Clock;
 use crate::realm::audit::events::Audited;
 use crate::realm::state::Millis;

@@ -7,8 +7,9 @@ use clap::Args;
 
 use super::Config;
 use crate::doctor::{self, Finding, Held, Weight, machine};
+use crate::gateway::startup;
+use crate::gateway::startup::OpenError;
 use crate::net::tls;
-use crate::opening::{self, OpenError};
 use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
 use crate::realm::rules::users::UserStatus;
@@ -75,7 +76,7 @@ fn look(settings: &Settings, dir: &Path) -> Held {
     if !Store::is_in(dir) {
         return Held::Nothing;
     }
-    match opening::open(settings, dir, Clock::system()) {
+    match startup::open(settings, dir, Clock::system()) {
         Ok(opened) => {
             let has_its_salt = opened.has_its_salt(settings);
             let (has_administrator, open_resets) = opened.replica.read(|realm, _| {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use protocol::{Password, UserName};
 
 use super::offline;
-use crate::opening::{ADMINISTRATORS, Opened};
+use crate::gateway::startup::{ADMINISTRATORS, Opened};
 use crate::platform::random;
 use crate::realm::command::commands::NewUser;
 use crate::settings::root::Settings;

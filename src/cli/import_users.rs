@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::{Config, offline};
 use crate::auth::password_hasher::hasher::Passwords;
-use crate::opening::Opened;
+use crate::gateway::startup::Opened;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::NewUser;
 use crate::realm::model::attributes::ATTRIBUTES;

@@ -7,7 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Password, UserName};
 
 use crate::auth::password_hasher::hasher::Passwords;
-use crate::opening::{self, Opened};
+use crate::gateway::startup;
+use crate::gateway::startup::Opened;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::Command;
 use crate::realm::outcome::{Outcome, Refusal};
@@ -63,7 +64,7 @@ fn opened<T>(
     dir: &Path,
     work: impl AsyncFnOnce(&Opened) -> Result<T>,
 ) -> Result<T> {
-    let opened = opening::open(settings, dir, Clock::system())?;
+    let opened = startup::open(settings, dir, Clock::system())?;
     // What a gateway that was killed left in the log only.
     opened.replica.settle();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

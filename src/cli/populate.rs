@@ -11,7 +11,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::{Config, offline};
-use crate::opening::Opened;
+use crate::gateway::startup::Opened;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{By, NewUser};
 use crate::realm::command::record_payloads::{ProfileWanted, RightWanted, Wanted};

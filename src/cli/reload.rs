@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use sd_notify::NotifyState;
 
+use crate::gateway::state::Node;
 use crate::net::tls::{self, Identity};
-use crate::node::Node;
 use crate::platform::metrics;
 use crate::settings::load::SettingsError;
 use crate::settings::root::Settings;
@@ -40,7 +40,7 @@ async fn attempt(
         Some(identity) => Some((identity, tls::check(&settings.server.tls)?)),
         None => None,
     };
-    crate::reload::adopt(node, settings).await.context("the policy cannot be stored")?;
+    crate::gateway::reload::adopt(node, settings).await.context("the policy cannot be stored")?;
     if let Some((identity, checked)) = renewed {
         identity.renew(checked);
     }

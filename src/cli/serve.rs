@@ -15,16 +15,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Config, first_start, reload};
+use crate::gateway::startup;
+use crate::gateway::startup::Opened;
+use crate::gateway::state::Node;
+use crate::gateway::tasks::spawn;
 use crate::net::tls::Identity;
 use crate::net::{listener, management};
-use crate::node::Node;
-use crate::opening::{self, Opened};
 use crate::platform::clock::Clock;
 use crate::platform::metrics;
 use crate::router::Router;
 use crate::settings::load::SettingsError;
 use crate::settings::root::Settings;
-use crate::upkeep;
 
 /// How to start.
 #[derive(Args)]
@@ -68,7 +69,7 @@ impl Serve {
         let metrics = metrics.install_recorder().context("metrics")?;
         metrics::describe();
         let clock = Clock::system();
-        let opened = opening::open(&settings, &self.data_dir, clock.clone())?;
+        let opened = startup::open(&settings, &self.data_dir, clock.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let parts = Parts { settings, opened: &opened, clock, metrics, tls };
         let served = runtime.block_on(self.serve(parts));
@@ -103,9 +104,9 @@ impl Serve {
         let told = first.as_ref().map(|first| first.tell(&self.data_dir)).transpose()?;
         opened.prepare(&settings, first.map(|first| first.user)).await?;
         let node = Node::new(settings, opened.replica.clone(), clock, keys);
-        upkeep::secrets::look(&node);
+        crate::gateway::tasks::key_check::look(&node);
         let (stop, stopped) = watch::channel(false);
-        let mut duties = upkeep::start(&node);
+        let mut duties = spawn::start(&node);
         if let Some(tls) = &tls {
             duties.spawn(tls.clone().watch());
         }
@@ -131,8 +132,8 @@ impl Serve {
         reload::supervisor(&[NotifyState::Stopping]);
         let _ = stop.send(true);
         drain(&node).await;
-        upkeep::flush_touches(&node).await;
-        upkeep::flush_notes(&node).await;
+        spawn::flush_touches(&node).await;
+        spawn::flush_notes(&node).await;
         drop(duties);
         tracing::info!("drained");
         Ok(())

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Access, Ask, Prompt};
 use crate::call::no_session;
-use crate::services::Offer;
+use crate::gateway::service_list::Offer;
 
 /// No fields; on a bound socket USER_NAME at the root is enough.
 #[derive(JsonSchema)]

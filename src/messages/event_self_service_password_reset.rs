@@ -57,7 +57,7 @@ impl Message for SelfServicePasswordReset {
 impl SelfServicePasswordReset {
     async fn ask(
         self,
-        node: &crate::node::Node,
+        node: &crate::gateway::state::Node,
         event: &str,
         address: std::net::IpAddr,
         now: crate::realm::state::Millis,

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::http;
 use super::stream::Stream;
 use super::tls::Identity;
-use crate::connections::NoPlace;
+use crate::gateway::connections::NoPlace;
 use crate::platform::metrics;
 use crate::router::Router;
 

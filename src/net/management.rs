@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use super::http::{HEAD_BYTES, HEAD_WAIT, plain};
-use crate::node::Node;
+use crate::gateway::state::Node;
 use crate::platform::metrics;
 
 /// Requests served at once.

@@ -7,7 +7,7 @@ use protocol::{Nack, NackCode};
 use super::request::Asked;
 use super::rest::serve;
 use crate::call::{Caller, Effect, no_session};
-use crate::polling::Poll;
+use crate::gateway::rest_subscriptions::Poll;
 use crate::router::{Reply, Router};
 use crate::subscriptions::outbox::Outbox;
 

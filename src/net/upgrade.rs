@@ -14,7 +14,7 @@ use super::frames::Frames;
 use super::http::{Answer, plain};
 use super::stream::Stream;
 use super::websocket;
-use crate::connections::Place;
+use crate::gateway::connections::Place;
 use crate::router::Router;
 
 /// Where the upgrade is granted.

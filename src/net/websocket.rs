@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 
 use super::frames::{self, Event, Frames, Taker};
 use crate::call::{Caller, Effect};
-use crate::connections::Place;
+use crate::gateway::connections::Place;
 use crate::link::{CloseReason, Link, LinkLimits, OnText, OnTime};
 use crate::realm::model::ids::SessionNo;
 use crate::realm::state::Millis;

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tollgate::opening::{self, OpenError, Opened};
+use tollgate::gateway::startup;
+use tollgate::gateway::startup::{OpenError, Opened};
 use tollgate::platform::clock::Clock;
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;
@@ -101,7 +102,7 @@ async fn a_log_of_which_everything_is_trimmed_goes_on() {
 }
 
 fn start(dir: &Path) -> Result<Opened, OpenError> {
-    opening::open(&Settings::default(), dir, Clock::system())
+    startup::open(&Settings::default(), dir, Clock::system())
 }
 
 fn add(name: &str) -> Command {
@@ -114,7 +115,7 @@ fn add(name: &str) -> Command {
 async fn the_rows_need_no_entry_that_is_trimmed() {
     let home = tempfile::tempdir().unwrap();
     let clock = Clock::manual(1_000_000);
-    let opened = opening::open(&Settings::default(), home.path(), clock.clone()).unwrap();
+    let opened = startup::open(&Settings::default(), home.path(), clock.clone()).unwrap();
     opened.prepare(&Settings::default(), None).await.unwrap();
     for number in 0..40 {
         let added = opened.replica.submit(add(&format!("u{number}"))).await.unwrap();

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use protocol::script::Script;
 use tollgate::call::{Caller, Effect};
+use tollgate::gateway::startup;
+use tollgate::gateway::startup::Opened;
+use tollgate::gateway::state::Node;
 use tollgate::link::CloseReason;
 use tollgate::net::client::ClientError;
-use tollgate::node::Node;
-use tollgate::opening::{self, Opened};
 use tollgate::platform::clock::Clock;
 use tollgate::replay::report::{Occasion, Results, table};
 use tollgate::replay::transport::{Came, Talk, Transport};
@@ -197,7 +198,7 @@ impl Routers {
         settings.mail.file.folder = mails.path().display().to_string();
         settings.validate().unwrap();
         let clock = Clock::system();
-        let opened = opening::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+        let opened = startup::open(&settings, Path::new("unused"), clock.clone()).unwrap();
         opened.prepare(&settings, None).await.unwrap();
         for (user, password, profile) in USERS {
             let password = protocol::Password::new(password);
@@ -212,7 +213,7 @@ impl Routers {
         }
         let keys = settings.keyring(Path::new("unused")).unwrap();
         let node = Node::new(settings, opened.replica.clone(), clock, keys);
-        let _duties = tollgate::upkeep::start(&node);
+        let _duties = tollgate::gateway::tasks::spawn::start(&node);
         Self { router: Router::new(node), mails, _duties, _opened: opened }
     }
 }

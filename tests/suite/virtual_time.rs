@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::call::Caller;
-use tollgate::node::{self, Node};
+use tollgate::gateway::state;
+use tollgate::gateway::state::Node;
+use tollgate::gateway::tasks::spawn;
 use tollgate::platform::clock::Clock;
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;
@@ -26,7 +28,6 @@ use tollgate::replication::replica::Replica;
 use tollgate::router::{KnownToken, Reply, Router};
 use tollgate::settings::root::Settings;
 use tollgate::subscriptions::outbox::{Notice, Outbox};
-use tollgate::upkeep;
 
 const CONFIGURATION: &str = "\
 [server]
@@ -73,7 +74,7 @@ impl Desk {
         let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, clock.clone()));
         let running = replica.clone();
         tokio::task::spawn_blocking(move || running.run());
-        replica.submit(Command::SetPolicy(node::policy(&settings))).await.unwrap();
+        replica.submit(Command::SetPolicy(state::policy(&settings))).await.unwrap();
         let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &Password::new("p"));
         let user = |number| NewUser {
             credential: Some(hash.clone().into()),
@@ -82,7 +83,7 @@ impl Desk {
         let users = (0..USERS).map(user).collect();
         replica.submit(Command::AddUsers(users)).await.unwrap();
         let node = Node::new(settings, replica, clock, None);
-        let duties = upkeep.then(|| upkeep::start(&node));
+        let duties = upkeep.then(|| spawn::start(&node));
         Self { router: Router::new(node), _duties: duties }
     }
 

@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 use tokio::sync::watch;
 use tollgate::auth::password_hasher::hasher::Passwords;
+use tollgate::gateway::state;
+use tollgate::gateway::state::Node;
 use tollgate::messages::{Access, Handler, Serve, TABLE};
 use tollgate::net::listener;
-use tollgate::node::{self, Node};
 use tollgate::platform::clock::Clock;
 use tollgate::platform::histogram::Timings;
 use tollgate::realm::command::commands::{Command, Found, NewUser};
@@ -48,7 +49,7 @@ async fn gateway() -> Arc<Node> {
     let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, clock.clone()));
     let running = replica.clone();
     tokio::task::spawn_blocking(move || running.run());
-    replica.set_policy(node::policy(&settings)).await.unwrap();
+    replica.set_policy(state::policy(&settings)).await.unwrap();
     let cost = settings.security.scrypt.cost();
     let hash = Passwords::hash_now(cost, "", &protocol::Password::new(PASSWORD));
     let administrator = Some(NewUser {

@@ -8,25 +8,25 @@ use tokio::sync::{Notify, Semaphore};
 use crate::auth::key_ring::Keyring;
 use crate::auth::ldap::directory::{Directory, Server};
 use crate::auth::password_hasher::hasher::Passwords;
-use crate::connections::Connections;
+use crate::gateway::connections::Connections;
+use crate::gateway::failure_limiter::Throttle;
+use crate::gateway::refusal_log::Notes;
+use crate::gateway::rest_subscriptions::Polls;
+use crate::gateway::service_list::ServiceBoard;
 use crate::mail::transport::Mailer;
-use crate::notes::Notes;
 use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
-use crate::polling::Polls;
 use crate::realm::model::ids::Location;
 use crate::realm::model::policy;
 use crate::realm::model::policy::Policy;
 use crate::realm::model::policy::{LockScope, WhenFull};
 use crate::realm::state::Millis;
 use crate::replication::replica::Replica;
-use crate::services::ServiceBoard;
 use crate::sessions::timeouts::{Limits, Watch};
 use crate::settings::root::Settings;
 use crate::settings::sections::authentication::AuthType;
 use crate::settings::sections::ldap::Connection;
 use crate::settings::sections::security::LoginErrors;
-use crate::throttle::Throttle;
 
 /// One gateway.
 pub struct Node {

@@ -10,9 +10,9 @@ use metrics::{counter, gauge};
 use protocol::Password;
 use tokio::task::JoinSet;
 
+use crate::gateway::state::Node;
 use crate::mail::template::{Template, link, one_line, spoken};
 use crate::mail::transport::{Letter, MailError, domain};
-use crate::node::Node;
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::{Drawn, Posted};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::auth::password_hasher::hasher::Passwords;
-use crate::node;
+use crate::gateway::state;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{Found, NewUser};
@@ -135,7 +135,7 @@ impl Opened {
         settings: &Settings,
         administrator: Option<NewUser>,
     ) -> Result<(), OpenError> {
-        self.replica.set_policy(node::policy(settings)).await?;
+        self.replica.set_policy(state::policy(settings)).await?;
         self.check_salt(settings).await?;
         let complete = self.replica.read(|realm, _| {
             ADMINISTRATION.iter().all(|(code, _)| realm.right_by_code(code).is_some())

@@ -1,16 +1,13 @@
 //! What a gateway does by itself: ends sessions on time, tells the log of uses, checks services,
 //! keeps its clock.
 
-mod mail;
-pub mod secrets;
-pub mod services;
-
+use crate::gateway::tasks::{health_checks, mail_delivery};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::node::Node;
+use crate::gateway::state::Node;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::End;
 use crate::realm::outcome::Outcome;
@@ -51,8 +48,8 @@ pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     duties.spawn(note(node.clone()));
     duties.spawn(trim_audit(node.clone()));
     duties.spawn(trim(node.clone()));
-    duties.spawn(services::check(node.clone()));
-    duties.spawn(mail::deliver(node.clone()));
+    duties.spawn(health_checks::check(node.clone()));
+    duties.spawn(mail_delivery::deliver(node.clone()));
     duties
 }
 

@@ -1,22 +1,22 @@
 //! Another configuration for a running gateway (SIGHUP): what only a start can change stays, and is
 //! named; the difference is logged.
 
-use crate::node::{self, Node};
+use crate::gateway::state;
+use crate::gateway::state::Node;
 use crate::replication::replica::SubmitError;
 use crate::settings::root::Settings;
-use crate::upkeep;
 
 /// Takes in a configuration that was checked. The realm's part of it comes first: if that cannot be
 /// stored, nothing changes.
 pub async fn adopt(node: &Node, new: Settings) -> Result<(), SubmitError> {
     let running = node.settings().clone();
     let (new, kept) = new.keeping(&running);
-    node.replica.set_policy(node::policy(&new)).await?;
+    node.replica.set_policy(state::policy(&new)).await?;
     let differences = running.differences(&new);
     let changed = node.services.configure(new.services.clone(), &new.service_list);
     node.configure(new);
     if let Some(changed) = changed {
-        upkeep::services::tell(node, &changed);
+        crate::gateway::tasks::health_checks::tell(node, &changed);
     }
     for (key, old, new) in &differences {
         tracing::info!(key, old, new, "a setting changed");

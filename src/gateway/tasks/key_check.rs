@@ -1,7 +1,7 @@
 //! Secrets of second factors that this gateway cannot open: told at the start, before anybody needs
 //! his code.
 
-use crate::node::Node;
+use crate::gateway::state::Node;
 
 /// Says how many there are.
 pub fn look(node: &Node) {

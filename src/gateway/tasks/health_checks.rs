@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::node::Node;
-use crate::services::{Changed, Place};
+use crate::gateway::service_list::{Changed, Place};
+use crate::gateway::state::Node;
 use crate::settings::sections::services::PushServices;
 use crate::subscriptions::outbox::Notice;
 
