@@ -10,9 +10,10 @@ use std::sync::Arc;
 use futures::FutureExt;
 use protocol::{Envelope, Nack, NackCode, UserName};
 
-use crate::call::{Answered, Call, Caller, Root, no_session};
 use crate::gateway::state::Node;
-use crate::messages::{self, Access, Ask, Handler, Serve};
+use crate::messages::context::{Answered, Call, Caller, Root, no_session};
+use crate::messages::table;
+use crate::messages::table::{Access, Ask, Handler, Serve};
 use crate::platform::clock::stopwatch;
 use crate::platform::metrics;
 use crate::platform::random;
@@ -42,7 +43,7 @@ pub type Find = fn(&str) -> Option<&'static Handler>;
 impl Router {
     /// A router for this gateway.
     pub fn new(node: Arc<Node>) -> Self {
-        Self::with(node, messages::find)
+        Self::with(node, table::find)
     }
 
     /// The same with another table of messages.

@@ -9,13 +9,13 @@ use protocol::{Password, UserName};
 use crate::auth::password_hasher::hasher::Passwords;
 use crate::gateway::startup;
 use crate::gateway::startup::Opened;
+use crate::messages::passwords::rules::check;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::Command;
 use crate::realm::outcome::{Outcome, Refusal};
 use crate::settings::root::Settings;
 use crate::settings::sections::store::Engine;
 use crate::storage::row_store::Store;
-use crate::strength;
 
 /// Opens the store in `dir`, works, and closes it. A new store is prepared; one that a gateway made
 /// keeps that gateway's policy.
@@ -106,7 +106,7 @@ pub(super) fn bar(users: u64) -> Result<ProgressBar> {
 /// Whether a chosen password keeps the configured rules; every one that it breaks is named.
 pub(super) fn judge(settings: &Settings, name: &UserName, password: &Password) -> Result<()> {
     let rules = &settings.security.genesis_password.validation;
-    let Err(nack) = strength::check(rules, name, password) else { return Ok(()) };
+    let Err(nack) = check::check(rules, name, password) else { return Ok(()) };
     let texts: Vec<_> = nack.faults.iter().map(|fault| fault.text.as_ref()).collect();
     bail!("the password breaks the rules: {}", texts.join("; "));
 }

@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use crate::documents::{asyncapi, openapi};
-use crate::messages;
+use crate::messages::schema::{asyncapi, openapi};
+use crate::messages::table;
 use crate::replay::report::Report;
 
 /// Which document.
@@ -23,7 +23,7 @@ impl Schema {
             "openapi" => openapi::document(),
             "asyncapi" => asyncapi::document(),
             "report" => schemars::schema_for!(Report).to_value(),
-            name => match messages::find(name) {
+            name => match table::find(name) {
                 Some(row) => {
                     let (request, reply) = (row.schemas)();
                     json!({ "REQUEST": request, "REPLY": reply })

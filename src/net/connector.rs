@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::http::Answer;
 use super::request::bearer;
 use super::rest::{self, Refused};
-use crate::call::Caller;
-use crate::connector::Route;
+use crate::messages::context::Caller;
+use crate::messages::token_api::routes::Route;
 use crate::router::Router;
 
 /// The route of a request; the methods that the path knows instead.

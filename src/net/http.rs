@@ -15,8 +15,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::stream::Stream;
 use super::{cors, rest, upgrade};
-use crate::documents::{asyncapi, openapi};
 use crate::gateway::connections::Place;
+use crate::messages::schema::{asyncapi, openapi};
 use crate::router::Router;
 use crate::settings::sections::server::AddressRange;
 

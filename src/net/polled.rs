@@ -6,8 +6,8 @@ use protocol::{Nack, NackCode};
 
 use super::request::Asked;
 use super::rest::serve;
-use crate::call::{Caller, Effect, no_session};
 use crate::gateway::rest_subscriptions::Poll;
+use crate::messages::context::{Caller, Effect, no_session};
 use crate::router::{Reply, Router};
 use crate::subscriptions::outbox::Outbox;
 
@@ -97,7 +97,7 @@ fn rows(outbox: &Outbox, reply: Reply) -> Reply {
 }
 
 fn refused(message: &str, source_ref: &str, nack: &Nack) -> Reply {
-    let name = crate::messages::find(message).map_or("MSG_NACK", |row| row.nack);
+    let name = crate::messages::table::find(message).map_or("MSG_NACK", |row| row.nack);
     Reply {
         frame: protocol::envelope::encode(name, Some(source_ref), &nack.body()),
         refused: Some(nack.code()),

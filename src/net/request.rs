@@ -118,7 +118,7 @@ impl Asked {
 
 /// Whether a MESSAGE_TYPE in the body is that of the path, or an alias of it.
 fn names(sent: &str, message_type: &str) -> bool {
-    let row = crate::messages::find(sent);
+    let row = crate::messages::table::find(sent);
     sent == message_type || row.is_some_and(|row| row.name == message_type)
 }
 

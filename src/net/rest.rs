@@ -15,8 +15,9 @@ use serde::Deserialize;
 use super::http::Answer;
 use super::request::Asked;
 use super::{connector, polled};
-use crate::call::Caller;
-use crate::messages::{self, Handler};
+use crate::messages::context::Caller;
+use crate::messages::table;
+use crate::messages::table::Handler;
 use crate::realm::state::Millis;
 use crate::router::{KnownToken, Reply, Router};
 use crate::subscriptions::data_source::Source;
@@ -112,7 +113,7 @@ pub async fn answer(
 /// Answers a request to a route of S1.
 async fn connect(
     request: Request<Incoming>,
-    route: &'static crate::connector::Route,
+    route: &'static crate::messages::token_api::routes::Route,
     caller: Caller,
     router: &Router,
 ) -> Answer {
@@ -144,7 +145,7 @@ enum Route {
 impl Route {
     fn of(path: &str) -> Option<Self> {
         let name = protocol::path::message_type(path)?;
-        let row = messages::find(&name).map(Self::Message);
+        let row = table::find(&name).map(Self::Message);
         row.or_else(|| Source::of(&name).map(|_| Self::Rows(name)))
     }
 

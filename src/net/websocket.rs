@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::frames::{self, Event, Frames, Taker};
-use crate::call::{Caller, Effect};
 use crate::gateway::connections::Place;
 use crate::link::{CloseReason, Link, LinkLimits, OnText, OnTime};
+use crate::messages::context::{Caller, Effect};
 use crate::realm::model::ids::SessionNo;
 use crate::realm::state::Millis;
 use crate::router::{KnownToken, Looked, Reply, Router};

@@ -3,7 +3,8 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use protocol::NackCode;
 
-use crate::messages::{self, Handler};
+use crate::messages::table;
+use crate::messages::table::Handler;
 pub use crate::platform::histogram::BUCKETS;
 
 /// How a metric is read.
@@ -98,7 +99,7 @@ pub fn served(row: &Handler, count: u32, seconds: f64) {
 pub fn write_served(out: &mut String) {
     let Some(metric) = METRICS.iter().find(|metric| metric.name == SERVED) else { return };
     out.push_str(&format!("# HELP {SERVED} {}\n# TYPE {SERVED} histogram\n", metric.text));
-    for row in &messages::TABLE {
+    for row in &table::TABLE {
         row.timings.write(out, SERVED, "message_type", row.name);
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use protocol::NackCode;
 
-use crate::call::Effect;
-use crate::messages::Handler;
+use crate::messages::context::Effect;
+use crate::messages::table::Handler;
 use crate::platform::random;
 use crate::sessions::registry::Presence;
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::subscriptions::data_source::Source;
-use crate::subscriptions::outbox::{Line, Outbox};
+use crate::subscriptions::outbox::Outbox;
 use crate::subscriptions::quota::Quota;
 use crate::subscriptions::request::{Services, Wish};
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use tollgate::documents::{asyncapi, openapi};
+use tollgate::messages::schema::{asyncapi, openapi};
 
 use crate::gateway::{Home, PASSWORD, QUICK};
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate::connector::ROUTES;
-use tollgate::messages::TABLE;
+use tollgate::messages::table::TABLE;
+use tollgate::messages::token_api::routes::ROUTES;
 
 use crate::gateway::{Client, Gateway, Home, PASSWORD};
 use crate::rest::{self, Response};

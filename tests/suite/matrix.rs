@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use tollgate::messages::TABLE;
+use tollgate::messages::table::TABLE;
 use tollgate::realm::rules::rights::ADMINISTRATION;
 
 use crate::gateway::{Client, Home, PASSWORD, QUICK};

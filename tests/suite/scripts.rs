@@ -11,11 +11,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use protocol::script::Script;
-use tollgate::call::{Caller, Effect};
 use tollgate::gateway::startup;
 use tollgate::gateway::startup::Opened;
 use tollgate::gateway::state::Node;
 use tollgate::link::CloseReason;
+use tollgate::messages::context::{Caller, Effect};
 use tollgate::net::client::ClientError;
 use tollgate::platform::clock::Clock;
 use tollgate::replay::report::{Occasion, Results, table};
@@ -149,7 +149,7 @@ fn every_script_plays_over_rest() {
 fn every_message_is_in_a_script() {
     let texts = scripts().into_iter().map(|path| std::fs::read_to_string(path).unwrap());
     let texts = texts.collect::<Vec<_>>().join("\n");
-    for row in &tollgate::messages::TABLE {
+    for row in &tollgate::messages::table::TABLE {
         let json = format!("\"MESSAGE_TYPE\": \"{}\"", row.name);
         let lines = format!("MESSAGE_TYPE = {}\n", row.name);
         let sent = texts.contains(&json) || texts.contains(&lines);

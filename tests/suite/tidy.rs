@@ -256,7 +256,7 @@ fn long_functions(file: &File) -> Vec<String> {
 #[test]
 fn every_message_file_is_a_row_and_every_row_a_file() {
     let table: BTreeSet<String> =
-        tollgate::messages::TABLE.iter().map(|row| row.name.to_lowercase()).collect();
+        tollgate::messages::table::TABLE.iter().map(|row| row.name.to_lowercase()).collect();
     let files: BTreeSet<String> = std::fs::read_dir(root().join("src/messages"))
         .unwrap()
         .map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())

@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 use super::Wrong;
 use crate::auth::password_hasher::hasher::Passwords;
 use crate::mail::transport;
+use crate::messages::users::body::is_attribute;
 use crate::realm::command::commands::NewUser;
 use crate::realm::model::attributes::ATTRIBUTES;
 use crate::realm::rules::users::UserStatus;
-use crate::user_event::is_attribute;
 
 /// A user and where it stands in the file.
 pub(super) struct Record {

@@ -1,6 +1,6 @@
 //! Messages of one kind that were answered in one turn: their time is taken and counted together.
 
-use crate::messages::{Handler, TABLE};
+use crate::messages::table::{Handler, TABLE};
 use crate::platform::clock::{Stopwatch, stopwatch};
 use crate::platform::metrics;
 

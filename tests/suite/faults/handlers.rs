@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::gateway::state;
 use tollgate::gateway::state::Node;
-use tollgate::messages::{Access, Handler, Serve, TABLE};
+use tollgate::messages::table::{Access, Handler, Serve, TABLE};
 use tollgate::net::listener;
 use tollgate::platform::clock::Clock;
 use tollgate::platform::histogram::Timings;

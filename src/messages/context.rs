@@ -1,0 +1,218 @@
+//! The call: what one message may touch — who asks, the realm, the log, the outside — and what its
+//! answer does to the socket.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use protocol::{Nack, NackCode, UserName};
+
+use crate::auth::password_hasher::hasher::Busy;
+use crate::gateway::state::Node;
+use crate::realm::command::commands::By;
+use crate::realm::command::commands::{Command, Origin};
+use crate::realm::model::ids::SessionNo;
+use crate::realm::outcome::Outcome;
+use crate::realm::state::{Millis, Realm};
+use crate::replication::replica::SubmitError;
+use crate::sessions::registry::Presence;
+use crate::subscriptions::outbox::Outbox;
+
+/// Who sent a message, as the transport knows it.
+#[derive(Clone)]
+pub struct Caller {
+    /// From where.
+    pub address: IpAddr,
+    /// The outbox of its connection; none over REST.
+    pub outbox: Option<Arc<Outbox>>,
+    /// The session to which the connection is bound.
+    pub bound: Option<Arc<Presence>>,
+    /// When the connection was opened, epoch ms.
+    pub opened: Millis,
+    /// Whether it came by a route of S1: its sessions end at a fixed time.
+    pub connector: bool,
+}
+
+impl Caller {
+    /// Over REST.
+    pub fn of_request(address: IpAddr, now: Millis) -> Self {
+        Self { address, outbox: None, bound: None, opened: now, connector: false }
+    }
+
+    /// On a socket that is bound to no session yet.
+    pub fn on_socket(address: IpAddr, outbox: Arc<Outbox>, now: Millis) -> Self {
+        Self { outbox: Some(outbox), ..Self::of_request(address, now) }
+    }
+}
+
+/// What an answer does to its connection, once it is written.
+#[derive(Debug, Default)]
+pub enum Effect {
+    /// Nothing.
+    #[default]
+    None,
+    /// This subscription of this session may send its rows.
+    Release(u64, Arc<Presence>),
+    /// The rows that were sent are the whole answer.
+    Silent,
+}
+
+/// One message being served.
+pub struct Call {
+    /// The gateway.
+    pub node: Arc<Node>,
+    /// Who sent it.
+    pub caller: Caller,
+    /// The session that it speaks for, if any.
+    pub session: Option<Arc<Presence>>,
+    /// MESSAGE_TYPE of its row.
+    pub event: &'static str,
+    /// When it came.
+    pub now: Millis,
+    /// What of the envelope's root messages may need.
+    pub root: Root,
+    answered: Mutex<Answered>,
+}
+
+/// What an answer does beside being sent.
+#[derive(Default)]
+pub struct Answered {
+    /// What it does to its connection.
+    pub effect: Effect,
+    /// The session to which the connection belongs from now on.
+    pub bind: Option<Arc<Presence>>,
+    /// Whom it was about.
+    pub about: Option<UserName>,
+    /// A command was made of it: the audit trail knows of it.
+    pub commanded: bool,
+}
+
+/// Fields at the root of the envelope, owned.
+#[derive(Debug, Default)]
+pub struct Root {
+    /// SOURCE_REF as JSON text.
+    pub source_ref: Option<String>,
+    /// USER_NAME.
+    pub user_name: Option<String>,
+    /// SESSION_ID.
+    pub session_id: Option<String>,
+    /// VERBOSE.
+    pub verbose: bool,
+    /// REASON: for the audit trail.
+    pub reason: Option<String>,
+    /// VALIDATE: a dry run.
+    pub validate: bool,
+    /// Whether DETAILS was there at all.
+    pub details: bool,
+}
+
+impl Call {
+    /// A call whose answer has no effect yet.
+    pub fn new(
+        node: Arc<Node>,
+        caller: Caller,
+        session: Option<Arc<Presence>>,
+        event: &'static str,
+        now: Millis,
+        root: Root,
+    ) -> Self {
+        Self { node, caller, session, event, now, root, answered: Mutex::default() }
+    }
+
+    /// Looks at the realm.
+    pub fn read<T>(&self, look: impl FnOnce(&Realm) -> T) -> T {
+        self.node.replica.read(|realm, _| look(realm))
+    }
+
+    /// Appends a command and waits for its outcome.
+    pub async fn submit(&self, command: Command) -> Result<Outcome, Nack> {
+        self.answered.lock().commanded = true;
+        let origin = Origin {
+            event: self.event.into(),
+            host: self.caller.address.to_string().into(),
+            reason: self.root.reason.as_deref().map(Into::into),
+        };
+        let submitted = self.node.replica.submit_from(command, Some(origin)).await;
+        submitted.map_err(|error| match error {
+            SubmitError::NotStored(why) => {
+                tracing::warn!(why, "a command was not stored");
+                Nack::new(
+                    NackCode::Unavailable,
+                    "the gateway cannot store changes now; nothing was changed",
+                )
+            }
+            SubmitError::Unknown => Nack::new(
+                NackCode::OperationTimeout,
+                "the outcome is unknown: it may have been done; look before you try again",
+            ),
+        })
+    }
+
+    /// The session that must be there: [`crate::messages::table::Access`] made sure of it.
+    pub fn session(&self) -> Result<&Arc<Presence>, Nack> {
+        self.session.as_ref().ok_or_else(no_session)
+    }
+
+    /// On whose behalf a command is made.
+    pub fn by(&self) -> Result<By, Nack> {
+        Ok(By::Session(self.session()?.session))
+    }
+
+    /// The connection's outbox; data sources need one.
+    pub fn outbox(&self) -> Result<&Arc<Outbox>, Nack> {
+        let none = || Nack::new(NackCode::InvalidMessage, "this message needs a WebSocket");
+        self.caller.outbox.as_ref().ok_or_else(none)
+    }
+
+    /// The presence of a session that was just opened or renewed, if it still lives.
+    pub fn presence(&self, session: SessionNo) -> Option<Arc<Presence>> {
+        self.read(|realm| {
+            let session = realm.session(session).filter(|session| session.dormant.is_none())?;
+            let user = realm.user(session.user)?;
+            Some(self.node.replica.presences.of(session, &user.name))
+        })
+    }
+
+    /// The effect of the answer.
+    pub fn effect(&self, effect: Effect) {
+        self.answered.lock().effect = effect;
+    }
+
+    /// The connection belongs to this session from now on.
+    pub fn bind(&self, session: Arc<Presence>) {
+        self.answered.lock().bind = Some(session);
+    }
+
+    /// Whom the message is about, for the log: a login has no session yet.
+    pub fn about(&self, name: &UserName) {
+        self.answered.lock().about = Some(name.clone());
+    }
+
+    /// What the answer does beside being sent.
+    pub fn into_answer(self) -> Answered {
+        self.answered.into_inner()
+    }
+
+    /// The refusal when the hash queue is full.
+    pub fn busy(&self, busy: Busy) -> Nack {
+        Nack::too_many("too many logins at once; try again later", busy.retry_after_ms)
+    }
+
+    /// Whether this address may fail another login.
+    pub fn admit(&self) -> Result<(), Nack> {
+        let limits = &self.node.settings().server.limits;
+        let admitted = self.node.throttle.admits(limits, self.caller.address, self.now);
+        admitted.map_err(|wait| Nack::too_many("too many failed logins from this address", wait))
+    }
+
+    /// A login from this address failed.
+    pub fn count_failure(&self) {
+        let limits = &self.node.settings().server.limits;
+        self.node.throttle.failed(limits, self.caller.address, self.now);
+    }
+}
+
+/// No session: what to do about it.
+pub fn no_session() -> Nack {
+    Nack::new(NackCode::SessionNotFound, "no session belongs to this message; log in first")
+}

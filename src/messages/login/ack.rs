@@ -1,0 +1,171 @@
+//! The login ack: what a GUI is told of its session (PROTOCOL §5).
+
+use protocol::{MfaCode, RefreshToken, SessionToken};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::messages::context::Call;
+use crate::messages::login::custom_ack::Told;
+use crate::realm::model::ids::SessionNo;
+use crate::realm::rules::users::User;
+use crate::realm::state::Millis;
+use crate::settings::sections::server::SystemDateFormat;
+
+/// The root of EVENT_LOGIN_AUTH_ACK (PROTOCOL §5).
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct LoginAck {
+    /// The secrets; only for whoever just logged in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_auth_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_auth_token: Option<String>,
+    session_id: String,
+    user_name: String,
+    user_id: String,
+    permission: Vec<String>,
+    profile: Vec<String>,
+    /// The fields of `login_ack`; null without any.
+    user: Option<Map<String, Value>>,
+    details: Details,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Details {
+    system: System,
+    product: Vec<Product>,
+    time_ms: Millis,
+    heartbeat_interval_secs: u64,
+    #[serde(serialize_with = "minutes")]
+    session_timeout_mins: f64,
+    #[serde(serialize_with = "minutes")]
+    refresh_token_expiration_mins: f64,
+    failed_login_attempts: u32,
+    rejected_login_attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_login_datetime: Option<Millis>,
+    /// Whole days until the password must be changed, where it grows old.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days_to_password_expiry: Option<u64>,
+    /// Whether that is soon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notify_expiry: Option<bool>,
+    /// After a login by a mailed link: what stands for the second factor from now on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_code: Option<String>,
+    /// For how many minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mfa_code_expiry_mins: Option<u64>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct System {
+    date: String,
+    product: Vec<Product>,
+}
+
+#[derive(Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Product {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'static str>,
+}
+
+/// Whole minutes are written as such: 30, not 30.0.
+fn minutes<S: serde::Serializer>(minutes: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match minutes.fract() == 0.0 {
+        true => serializer.serialize_u64(*minutes as u64),
+        false => serializer.serialize_f64(*minutes),
+    }
+}
+
+impl LoginAck {
+    /// Adds the secrets of the new pair.
+    pub fn with(mut self, session: &SessionToken, refresh: &RefreshToken) -> Self {
+        self.session_auth_token = Some(session.expose().to_owned());
+        self.refresh_auth_token = Some(refresh.expose().to_owned());
+        self
+    }
+
+    /// Adds the active code, and for how long it is good.
+    pub fn remembering(mut self, code: &MfaCode, millis: Millis) -> Self {
+        self.details.mfa_code = Some(code.expose().to_owned());
+        self.details.mfa_code_expiry_mins = Some(millis / 60_000);
+        self
+    }
+}
+
+/// The ack for a session as it is now, without secrets; none if it has just ended.
+pub fn ack(call: &Call, session: SessionNo) -> Option<LoginAck> {
+    let settings = call.node.settings();
+    let version = (!settings.security.hide_versions).then_some(env!("CARGO_PKG_VERSION"));
+    let product = vec![Product { name: settings.server.product_name.clone(), version }];
+    call.read(|realm| {
+        let session = realm.session(session).filter(|session| session.dormant.is_none())?;
+        let user = realm.user(session.user)?;
+        let life = session.ends.map_or(realm.policy().idle_ms, |_| realm.lives().access_ms);
+        let left = days_left(call.now, user, realm.policy().password_age_ms);
+        let strength = &settings.security.genesis_password.validation.password_strength;
+        let notice = strength.password_expiry_notification_days.unwrap_or(0);
+        let details = Details {
+            system: System {
+                date: date(call.now, settings.server.system_date_format),
+                product: product.clone(),
+            },
+            product,
+            time_ms: call.now,
+            heartbeat_interval_secs: settings.heartbeat.interval_secs,
+            session_timeout_mins: in_minutes(life),
+            refresh_token_expiration_mins: in_minutes(realm.refresh_ms(session.ends.is_some())),
+            failed_login_attempts: session.before.failed,
+            rejected_login_attempts: session.before.rejected,
+            last_login_datetime: session.before.last_login,
+            days_to_password_expiry: left,
+            notify_expiry: left.map(|days| days <= u64::from(notice)),
+            mfa_code: None,
+            mfa_code_expiry_mins: None,
+        };
+        let code = |right| Some(realm.right(right)?.code.to_string());
+        let name = |profile| Some(realm.profile(profile)?.name.to_string());
+        let mut told = Told::of(&settings.security.login_ack, user);
+        told.permission = realm.effective(user.no).into_iter().filter_map(code).collect();
+        told.profile = realm.profiles_of(user.no).filter_map(name).collect();
+        let Told { permission, profile, user: fields } =
+            told.customised(&settings.security.login_ack, user);
+        Some(LoginAck {
+            session_auth_token: None,
+            refresh_auth_token: None,
+            session_id: session.id.0.to_string(),
+            user_name: user.name.to_string(),
+            user_id: user.id(),
+            permission,
+            profile,
+            user: (!fields.is_empty()).then_some(fields),
+            details,
+        })
+    })
+}
+
+fn in_minutes(millis: Millis) -> f64 {
+    millis as f64 / 60_000.0
+}
+
+/// Whole days until the password is too old; none: it never is.
+fn days_left(now: Millis, user: &User, age: Option<Millis>) -> Option<u64> {
+    let until = user.credential_at.saturating_add(age?);
+    Some(until.saturating_sub(now).div_ceil(86_400_000))
+}
+
+/// SYSTEM.DATE in S0's form (`Sun Jan 21 20:53:48 UTC 2018`) or S2's (`2014-06-18 12:27:01`).
+fn date(at: Millis, format: SystemDateFormat) -> String {
+    let stamp = jiff::Timestamp::from_millisecond(at as i64).unwrap_or_default();
+    let format = match format {
+        SystemDateFormat::S0 => "%a %b %e %H:%M:%S UTC %Y",
+        SystemDateFormat::S2 => "%Y-%m-%d %H:%M:%S",
+    };
+    stamp.strftime(format).to_string()
+}

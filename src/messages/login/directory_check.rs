@@ -1,0 +1,157 @@
+//! The check of a password by a directory, and what its user's record gets from there.
+
+use protocol::{Nack, NackCode, Password, ProfileName, RightCode, UserName};
+
+use crate::auth::ldap::directory::{Answer, Found};
+use crate::mail::transport;
+use crate::messages::context::Call;
+use crate::messages::errors;
+use crate::messages::login::password_check::{CheckedPassword, peer};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::Verdict;
+use crate::realm::command::login_payloads::FromDirectory;
+use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::outcome::{Outcome, Refusal};
+use crate::settings::sections::ldap::Connection;
+
+/// Bytes of an attribute that a record takes.
+const ATTRIBUTE_MAX: usize = 256;
+
+/// Checks a password by the directory alone: its user, or nobody.
+pub(super) async fn check(
+    call: &Call,
+    name: &UserName,
+    password: &Password,
+) -> Result<CheckedPassword, Nack> {
+    let connections = connections(call);
+    let any_bypass = connections.iter().any(|it| it.bypass_login_internal_auth);
+    let (locked, known, peer) = call.read(|realm| {
+        let user = realm.user_by_name(name);
+        let peer = peer(realm, user, call.caller.address);
+        (realm.locked_until(call.now, name, &peer), user.is_some(), peer)
+    });
+    if let Some(until) = locked.filter(|_| !any_bypass) {
+        return Err(errors::nack(&call.node, call.now, Refusal::Locked { until: Some(until) }));
+    }
+    let checked = |verdict, bypass| CheckedPassword {
+        verdict,
+        checked: None,
+        renewed: None,
+        peer: peer.clone(),
+        directory: true,
+        bypass,
+    };
+    let all_bypass = connections.iter().all(|it| it.bypass_login_internal_auth);
+    if password.expose().is_empty() {
+        return Ok(checked(Verdict::Blank, all_bypass));
+    }
+    match ask(call, name, password).await? {
+        (Answer::Confirmed(found), connection) => {
+            take_in(call, name, found, &connection, false).await?;
+            Ok(checked(Verdict::Matched, connection.bypass_login_internal_auth))
+        }
+        (Answer::NotInGroup, _) => Err(not_in_group(call)),
+        // The directory does not know a name that the gateway knows: it may never do so.
+        (Answer::Unknown, _) if !known && !any_bypass => Ok(checked(Verdict::Wrong, false)),
+        (Answer::Unknown | Answer::Wrong, _) => Ok(checked(Verdict::Wrong, all_bypass)),
+    }
+}
+
+/// Whether the directory confirms a password that was right here (HYBRID).
+pub(super) async fn confirm(
+    call: &Call,
+    name: &UserName,
+    password: &Password,
+) -> Result<Verdict, Nack> {
+    match ask(call, name, password).await? {
+        (Answer::Confirmed(found), connection) => {
+            take_in(call, name, found, &connection, true).await?;
+            Ok(Verdict::Matched)
+        }
+        (Answer::NotInGroup, _) => Err(not_in_group(call)),
+        (Answer::Unknown | Answer::Wrong, _) => Ok(Verdict::Wrong),
+    }
+}
+
+fn connections(call: &Call) -> Vec<Connection> {
+    call.node.settings().security.authentication.ldap.connection.clone()
+}
+
+async fn ask(
+    call: &Call,
+    name: &UserName,
+    password: &Password,
+) -> Result<(Answer, Connection), Nack> {
+    let directory = call.node.directory.load_full();
+    let asked = directory.ask(&call.node.clock, name.as_str(), password.expose()).await;
+    let unreachable = || {
+        let text = "the directory cannot be asked now; nothing was counted, try again";
+        Nack::new(NackCode::LoginFail, text)
+    };
+    let (answer, number) = asked.map_err(|_| unreachable())?;
+    let connection = connections(call).into_iter().nth(number).ok_or_else(unreachable)?;
+    Ok((answer, connection))
+}
+
+fn not_in_group(call: &Call) -> Nack {
+    match call.read(|realm| realm.policy().uniform) {
+        true => errors::nack(&call.node, call.now, Refusal::IncorrectCredentials),
+        false => {
+            let text = "the user is in no group of the directory that may log in";
+            Nack::new(NackCode::NotAuthorised, text)
+        }
+    }
+}
+
+/// The user's record follows what the directory says.
+async fn take_in(
+    call: &Call,
+    name: &UserName,
+    found: Found,
+    connection: &Connection,
+    local: bool,
+) -> Result<(), Nack> {
+    let from = said(name, found, connection, local);
+    // Most logins change nothing.
+    let is_news = call.read(|realm| {
+        let planned = realm.plan(call.now, &Command::FromDirectory(from.clone()));
+        !planned.changes.is_empty() || matches!(planned.outcome, Outcome::Refused(_))
+    });
+    if !is_news {
+        return Ok(());
+    }
+    match call.submit(Command::FromDirectory(from)).await? {
+        Outcome::Refused(refused) => {
+            if refused == Refusal::LocalUser {
+                tracing::warn!(user = %name, "the directory has a user of a local user's name");
+            }
+            Err(errors::nack(&call.node, call.now, refused))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn said(name: &UserName, found: Found, connection: &Connection, local: bool) -> FromDirectory {
+    let first = &connection.on_first_login;
+    let value = |field: &str| {
+        let value = found.attributes.get(first.attributes.get(field)?)?;
+        let fits = value.len() <= ATTRIBUTE_MAX && !value.chars().any(char::is_control);
+        let fits = fits && (field != "EMAIL_ADDRESS" || transport::is_address(value));
+        fits.then(|| value.as_str().into())
+    };
+    let numbered = (0u8..).zip(ATTRIBUTES);
+    let mapped = numbered.filter(|(_, field)| first.attributes.contains_key(**field));
+    let profile = |name: &String| ProfileName::parse(name).ok();
+    let by_group = found.groups.iter().filter_map(|group| first.group_profiles.get(group));
+    let all = first.profiles.iter().chain(first.group_profiles.values());
+    FromDirectory {
+        user_name: name.clone(),
+        local,
+        create: first.create_user && !local,
+        update: connection.on_login_success.update_attributes,
+        attributes: mapped.map(|(number, field)| (number, value(field))).collect(),
+        profiles: first.profiles.iter().chain(by_group).filter_map(profile).collect(),
+        rights: first.rights.iter().filter_map(|code| RightCode::parse(code).ok()).collect(),
+        sync: connection.on_login_success.sync_profiles.then(|| all.filter_map(profile).collect()),
+    }
+}

@@ -1,0 +1,38 @@
+//! EVENT_END_SESSION: ends a session of anybody by its SESSION_ID, as ACTIVE_SESSIONS shows it.
+
+use protocol::{Nack, NackCode};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::record::event;
+use crate::messages::record::event::{Ack, Nothing};
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+use crate::realm::rules::sessions::SessionId;
+
+/// Which.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct EndSession {
+    session_id: String,
+}
+
+impl Message for EndSession {
+    const TYPE: &'static str = "EVENT_END_SESSION";
+    const ACK: &'static str = "EVENT_END_SESSION_ACK";
+    const NACK: &'static str = "EVENT_END_SESSION_NACK";
+    const ACCESS: Access = Access::Right("LOGOUT_OTHERS");
+    const ENTITY: bool = true;
+    type Ack = Ack<Nothing>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+        let found =
+            self.session_id.parse().ok().map(SessionId).and_then(|id| {
+                call.read(|realm| realm.session_by_id(&id).map(|session| session.no))
+            });
+        let none = || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
+        let command = Command::EndAnother(call.by()?, found.ok_or_else(none)?);
+        event::run(call, command, event::nothing).await
+    }
+}

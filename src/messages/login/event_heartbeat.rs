@@ -1,0 +1,62 @@
+//! EVENT_HEARTBEAT: a sign of life, answered with the services to connect to (S2, "Heartbeat").
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::gateway::service_list::Offer;
+use crate::messages::context::no_session;
+use crate::messages::table::{Access, Ask, Prompt};
+
+/// No fields; on a bound socket USER_NAME at the root is enough.
+#[derive(JsonSchema)]
+pub struct Heartbeat {}
+
+/// The services, hosts in the order to try.
+#[derive(Serialize, JsonSchema)]
+pub struct Ack {
+    #[serde(rename = "DETAILS")]
+    #[schemars(with = "Details")]
+    details: Offer,
+}
+
+/// What DETAILS holds; it is kept as text, ready to be written.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "the shape of the text")]
+pub struct Details {
+    service: Vec<Service>,
+}
+
+/// A service and where it runs.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "the shape of the text")]
+pub struct Service {
+    name: String,
+    encrypted: bool,
+    host: Vec<Host>,
+}
+
+/// One place of a service.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "the shape of the text")]
+pub struct Host {
+    name: String,
+    port: u16,
+}
+
+impl Prompt for Heartbeat {
+    const TYPE: &'static str = "EVENT_HEARTBEAT";
+    const ACK: &'static str = "EVENT_HEARTBEAT_ACK";
+    const NACK: &'static str = "EVENT_HEARTBEAT_NACK";
+    const ACCESS: Access = Access::Session;
+    type Ack = Ack;
+
+    fn now(ask: &Ask<'_>) -> Result<Ack, Nack> {
+        let session = ask.session.ok_or_else(no_session)?;
+        session.live(ask.now);
+        Ok(Ack { details: ask.node.services.details(session.session) })
+    }
+}

@@ -1,0 +1,29 @@
+//! EVENT_LOGIN_DETAILS: the login ack once more, without a new login and without its secrets.
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::{Call, no_session};
+use crate::messages::login;
+use crate::messages::login::ack::LoginAck;
+use crate::messages::table::{Access, Message};
+
+/// No fields.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginDetails {}
+
+impl Message for LoginDetails {
+    const TYPE: &'static str = "EVENT_LOGIN_DETAILS";
+    const ACK: &'static str = "EVENT_LOGIN_DETAILS_ACK";
+    const NACK: &'static str = "EVENT_LOGIN_DETAILS_NACK";
+    const ACCESS: Access = Access::Session;
+    const READ: bool = true;
+    type Ack = LoginAck;
+
+    async fn serve(self, call: &Call) -> Result<LoginAck, Nack> {
+        let session = call.session()?;
+        login::ack(call, session.session).ok_or_else(no_session)
+    }
+}

@@ -1,0 +1,53 @@
+//! EVENT_LOGIN_PREFS: what a login dialog must know before anybody logs in (S2, "Login
+//! preferences").
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::messages::context::Call;
+use crate::messages::table::{Access, Message};
+
+/// No fields.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginPrefs {}
+
+/// The preferences.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    details: Details,
+}
+
+/// How passwords are reset, which second factors are asked for, who checks passwords.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct Details {
+    password_reset_type: &'static str,
+    mfa: Vec<&'static str>,
+    authentication: &'static str,
+}
+
+impl Message for LoginPrefs {
+    const TYPE: &'static str = "EVENT_LOGIN_PREFS";
+    const ACK: &'static str = "EVENT_LOGIN_PREFS_ACK";
+    const NACK: &'static str = "EVENT_LOGIN_PREFS_NACK";
+    const ACCESS: Access = Access::Anyone;
+    const READ: bool = true;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let settings = call.node.settings();
+        let security = &settings.security;
+        let by_mail = security.genesis_password.self_service_reset.is_some();
+        let codes = security.mfa.qr_code.as_ref().map(|_| "QR_CODE");
+        let links = security.mfa.notify.as_ref().map(|_| "NOTIFY");
+        let details = Details {
+            password_reset_type: if by_mail { "EMAIL" } else { "ADMIN" },
+            mfa: codes.into_iter().chain(links).collect(),
+            authentication: security.authentication.kind.word(),
+        };
+        Ok(Ack { details })
+    }
+}

@@ -1,0 +1,69 @@
+//! HEARTBEAT_PING: is anybody there, and who am I to them.
+
+use protocol::{Envelope, Nack};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::messages::table::{Access, Ask, Prompt, usable};
+use crate::realm::state::Millis;
+
+/// VERBOSE, at the root or in DETAILS, asks for more once logged in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct HeartbeatPing {
+    #[serde(default)]
+    verbose: bool,
+}
+
+/// Who the connection belongs to.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct Pong {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_name: Option<String>,
+    is_authenticated: bool,
+    #[serde(flatten)]
+    more: Option<More>,
+}
+
+/// What VERBOSE adds; times are epoch milliseconds.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct More {
+    created_at: Millis,
+    last_received: Millis,
+    last_sent: Millis,
+    resources: Vec<&'static str>,
+}
+
+impl Prompt for HeartbeatPing {
+    const TYPE: &'static str = "HEARTBEAT_PING";
+    const ACK: &'static str = "HEARTBEAT_PONG";
+    const NACK: &'static str = "HEARTBEAT_PING_NACK";
+    const ACCESS: Access = Access::Anyone;
+    const FIELDS: &'static [&'static str] = &["VERBOSE"];
+    type Ack = Pong;
+
+    fn now(ask: &Ask<'_>) -> Result<Pong, Nack> {
+        if let Some(session) = ask.session {
+            session.live(ask.now);
+        }
+        let verbose = ask.session.is_some() && is_verbose(ask.envelope);
+        Ok(Pong {
+            user_name: ask.session.map(|session| session.user_name.to_string()),
+            is_authenticated: ask.session.is_some(),
+            more: verbose.then(|| More {
+                created_at: ask.caller.opened,
+                last_received: ask.now,
+                last_sent: ask.now,
+                resources: usable(ask).map(|row| row.name).collect(),
+            }),
+        })
+    }
+}
+
+fn is_verbose(envelope: &Envelope<'_>) -> bool {
+    let details = envelope.details.map(|details| details.get());
+    let asked = details.and_then(|details| serde_json::from_str::<HeartbeatPing>(details).ok());
+    envelope.verbose || asked.is_some_and(|ping| ping.verbose)
+}

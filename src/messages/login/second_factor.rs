@@ -1,0 +1,174 @@
+//! The second factor of a login, outside the realm: a code is checked against the secret that only
+//! this node can open; tokens that may be needed are drawn.
+
+use protocol::{MfaCode, Nack, RefreshToken, UserName};
+
+use crate::auth::totp;
+use crate::messages::context::Call;
+use crate::messages::errors;
+use crate::platform::random;
+use crate::realm::command::commands::Fingerprint;
+use crate::realm::command::login_payloads::{Enroller, Given, Second};
+use crate::realm::model::ids::UserNo;
+use crate::realm::outcome::{MfaReason, Refusal};
+use crate::realm::rules::second_factor::Demand;
+use crate::realm::rules::sessions::TokenHash;
+use crate::realm::rules::users::User;
+
+/// What a login may leave behind, in clear.
+pub struct SecondTokens {
+    half: RefreshToken,
+    active: MfaCode,
+}
+
+impl SecondTokens {
+    /// New ones.
+    pub fn draw() -> Self {
+        Self {
+            half: random::refresh_token(),
+            active: MfaCode::new(random::refresh_token().expose()),
+        }
+    }
+
+    /// The same for a login that is half done already, by the token that it has.
+    pub fn of(token: Option<&RefreshToken>, drawn: Self) -> Self {
+        Self { half: token.cloned().unwrap_or(drawn.half), active: drawn.active }
+    }
+
+    /// The second factor as the log may know it. A connector gets no half login: it repeats the
+    /// whole one.
+    pub fn second(&self, given: Option<Given>, connector: bool) -> Second {
+        let hash = |text: &str| TokenHash(random::token_hash(text));
+        Second {
+            given,
+            half: (!connector).then(|| hash(self.half.expose())),
+            active: (!connector).then(|| hash(self.active.expose())),
+        }
+    }
+
+    /// The refusal of a login whose first factor was right.
+    pub fn half_done(&self, reason: MfaReason, demand: Demand) -> Nack {
+        errors::second_factor(reason, demand).half(&self.half)
+    }
+
+    /// The active code, once it is good.
+    pub fn into_active(self) -> MfaCode {
+        self.active
+    }
+}
+
+/// A secret that a code is checked against.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The one in force.
+    Confirmed,
+    /// The one that waits to be confirmed.
+    Pending,
+}
+
+/// What was given as a second factor, as far as it can be checked here.
+pub fn given(call: &Call, user: Option<UserNo>, code: Option<&MfaCode>) -> Option<Given> {
+    let text = code?.expose().trim();
+    let settings = call.node.settings();
+    let is_code = settings.security.mfa.qr_code.as_ref().is_some_and(|it| it.codes().is_code(text));
+    if !is_code {
+        let plain = totp::plain_recovery_code(text);
+        let hash = random::token_hash(plain.as_deref().unwrap_or(text));
+        return Some(Given::Code(TokenHash(hash)));
+    }
+    let checked = user.and_then(|user| checked(call, user, text, Of::Confirmed));
+    let (checked, at_secs, resealed) = checked.map_or((None, None, None), |it| it.parts());
+    Some(Given::Totp { checked, at_secs, resealed })
+}
+
+/// A code that was checked against a secret.
+pub struct CheckedCode {
+    sealed: Fingerprint,
+    at_secs: Option<u64>,
+    resealed: Option<std::sync::Arc<str>>,
+}
+
+impl CheckedCode {
+    /// The secret, the start of the code's period if it fits, and the secret sealed anew.
+    pub fn parts(self) -> (Option<Fingerprint>, Option<u64>, Option<std::sync::Arc<str>>) {
+        (Some(self.sealed), self.at_secs, self.resealed)
+    }
+}
+
+/// Checks a code against a secret of a user; none: he has none.
+pub fn checked(call: &Call, user: UserNo, text: &str, of: Of) -> Option<CheckedCode> {
+    let (name, sealed) = call.read(|realm| {
+        let own = realm.second_factor(user)?;
+        let sealed = match of {
+            Of::Confirmed => own.confirmed.clone(),
+            Of::Pending => own.pending.as_ref().map(|it| it.sealed.clone()),
+        };
+        Some((realm.user(user)?.name.clone(), sealed?))
+    })?;
+    let settings = call.node.settings();
+    let codes = settings.security.mfa.qr_code.as_ref()?.codes();
+    let keys = call.node.keys.as_ref()?;
+    let Some(opened) = keys.unseal(name.as_str(), user.0, &sealed) else {
+        tracing::error!(user = %name, "a secret was sealed with a key that is not configured");
+        return Some(CheckedCode {
+            sealed: Fingerprint::of(&sealed),
+            at_secs: None,
+            resealed: None,
+        });
+    };
+    let at_secs = codes.check(&opened.secret, text, call.now / 1_000);
+    let anew = opened.by_earlier && at_secs.is_some();
+    let resealed = anew.then(|| keys.seal(name.as_str(), user.0, &opened.secret));
+    Some(CheckedCode { sealed: Fingerprint::of(&sealed), at_secs, resealed })
+}
+
+/// Whom a name means, for the check of his code.
+pub fn number(call: &Call, name: &UserName) -> Option<UserNo> {
+    call.read(|realm| realm.user_by_name(name).map(|user: &User| user.no))
+}
+
+/// Whose second factor is meant.
+pub struct Whom {
+    /// Its user's name.
+    pub name: UserName,
+    /// And number.
+    pub no: UserNo,
+}
+
+/// Who creates or confirms a secret, and for whom: by the token of a login that must enrol for its
+/// user, else by the session for whom it names, else for its own. `right`: what it needs for
+/// others.
+pub fn enroller(
+    call: &Call,
+    token: Option<&RefreshToken>,
+    name: Option<&UserName>,
+    right: &'static str,
+) -> Result<(Enroller, Whom), Nack> {
+    let whom = |user: &User| Whom { name: user.name.clone(), no: user.no };
+    if let Some(token) = token {
+        call.admit()?;
+        let hash = TokenHash(random::token_hash(token.expose()));
+        let user = call.read(|realm| realm.user_by_half(&hash).map(whom));
+        let user = user.filter(|user| name.is_none_or(|name| *name == user.name));
+        let Some(user) = user else {
+            call.count_failure();
+            return Err(errors::nack(&call.node, call.now, Refusal::RefreshExpired));
+        };
+        call.about(&user.name);
+        return Ok((Enroller::Half(hash), user));
+    }
+    let session = call.session()?;
+    let found = call.read(|realm| match name {
+        Some(name) => realm.user_by_name(name).map(whom),
+        None => realm.user(session.user).map(whom),
+    });
+    let none = || {
+        let may = call.read(|realm| realm.holds_code(session.user, right));
+        let name = name.map(ToString::to_string).unwrap_or_default();
+        match may {
+            true => errors::nack(&call.node, call.now, Refusal::NotFound("USER", name)),
+            false => Nack::not_authorised(right),
+        }
+    };
+    Ok((Enroller::By(call.by()?), found.ok_or_else(none)?))
+}

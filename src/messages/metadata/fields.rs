@@ -1,0 +1,207 @@
+//! Metadata: the fields of messages and data sources, read from the same schemas and columns that
+//! serve them.
+
+use protocol::criteria::Kind;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::messages::table::Handler;
+use crate::subscriptions::data_source::Source;
+
+/// What a resource is (S0, "RESOURCES").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum ResourceType {
+    /// Something that happens.
+    #[serde(rename = "EVENT_HANDLER")]
+    EventHandler,
+    /// Something that is asked.
+    #[serde(rename = "REQUESTSERVER")]
+    RequestServer,
+    /// Something that is subscribed to.
+    #[serde(rename = "DATASERVER")]
+    DataServer,
+}
+
+impl ResourceType {
+    /// What a message is; some belong to the protocol and are no resource.
+    pub fn of(row: &Handler) -> Option<Self> {
+        match row.name {
+            name if name.starts_with("EVENT_") => Some(Self::EventHandler),
+            name if name.starts_with("REQ_") => Some(Self::RequestServer),
+            _ => None,
+        }
+    }
+}
+
+/// TYPE of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "the words of PROTOCOL §6")]
+pub enum FieldType {
+    String,
+    Int,
+    Long,
+    Double,
+    Boolean,
+    Enum,
+    Datetime,
+}
+
+/// One field. `A[].B` is field B of the elements of list A.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct Field {
+    name: String,
+    r#type: FieldType,
+    optional: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_values: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+}
+
+impl Field {
+    /// The fields of a data source's rows.
+    pub fn of_source(source: Source) -> Vec<Self> {
+        let field = |column: &protocol::criteria::Column| Self {
+            name: column.name.to_owned(),
+            r#type: match column.kind {
+                Kind::Text | Kind::Name => FieldType::String,
+                Kind::Number if is_time(column.name) => FieldType::Datetime,
+                Kind::Number => FieldType::Long,
+                Kind::Boolean => FieldType::Boolean,
+            },
+            optional: true,
+            valid_values: None,
+            description: None,
+        };
+        source.columns().iter().map(field).collect()
+    }
+
+    /// The fields of an object's JSON Schema.
+    pub fn of_schema(schema: &Value) -> Vec<Self> {
+        let mut fields = Vec::new();
+        collect(schema, resolve(schema, schema), "", &mut fields);
+        fields
+    }
+}
+
+/// Numbers that are epoch milliseconds bear such names.
+fn is_time(name: &str) -> bool {
+    name.ends_with("_TIME") || name.ends_with("_UNTIL") || matches!(name, "LAST_LOGIN" | "AT")
+}
+
+fn collect(root: &Value, schema: &Value, prefix: &str, fields: &mut Vec<Field>) {
+    let none = Map::new();
+    let properties = schema["properties"].as_object().unwrap_or(&none);
+    let required = schema["required"].as_array();
+    for (name, property) in properties {
+        let name_here = format!("{prefix}{name}");
+        let optional = !required.is_some_and(|list| list.iter().any(|it| it == name));
+        let shape = resolve(root, property);
+        let element = shape.get("items").map(|items| resolve(root, items));
+        let (shape, name_here) = match element {
+            Some(element) => (element, format!("{name_here}[]")),
+            None => (shape, name_here),
+        };
+        if shape.get("properties").is_some() {
+            collect(root, shape, &format!("{name_here}."), fields);
+            continue;
+        }
+        let valid_values = values(shape);
+        let described = property.get("description").and_then(Value::as_str);
+        fields.push(Field {
+            name: name_here,
+            r#type: if valid_values.is_some() { FieldType::Enum } else { kind(name, shape) },
+            optional,
+            valid_values,
+            description: described.map(str::to_owned),
+        });
+    }
+}
+
+/// Follows references, and of alternatives takes the one that says most: an object before a text,
+/// anything before null.
+fn resolve<'a>(root: &'a Value, mut schema: &'a Value) -> &'a Value {
+    for _ in 0..16 {
+        let reference = schema["$ref"].as_str().and_then(|it| it.strip_prefix('#'));
+        if let Some(target) = reference.and_then(|pointer| root.pointer(pointer)) {
+            schema = target;
+            continue;
+        }
+        let Some(choices) = schema["anyOf"].as_array() else { break };
+        let choices = choices.iter().map(|it| resolve(root, it));
+        let says = |it: &&Value| (it.get("properties").is_some(), it["type"] != "null");
+        match choices.max_by_key(says) {
+            Some(choice) => schema = choice,
+            None => break,
+        }
+    }
+    schema
+}
+
+/// The valid values of an enumeration.
+fn values(shape: &Value) -> Option<Vec<String>> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    if let Some(list) = shape["enum"].as_array() {
+        return Some(list.iter().filter_map(text).collect());
+    }
+    let choices = shape["oneOf"].as_array()?;
+    choices.iter().map(|it| text(&it["const"])).collect()
+}
+
+fn kind(name: &str, shape: &Value) -> FieldType {
+    let is = |word: &str| match &shape["type"] {
+        Value::Array(words) => words.iter().any(|it| it == word),
+        one => one == word,
+    };
+    match shape["format"].as_str() {
+        _ if is("boolean") => FieldType::Boolean,
+        _ if is("integer") && is_time(name) => FieldType::Datetime,
+        Some("uint64" | "int64" | "uint") if is("integer") => FieldType::Long,
+        _ if is("integer") => FieldType::Int,
+        _ if is("number") => FieldType::Double,
+        _ => FieldType::String,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::table;
+
+    fn fields(message: &str) -> Vec<Field> {
+        let row = messages::find(message).unwrap();
+        Field::of_schema((row.schemas)().0.as_value())
+    }
+
+    fn named<'a>(fields: &'a [Field], name: &str) -> &'a Field {
+        fields.iter().find(|it| it.name == name).unwrap_or_else(|| panic!("{name} in {fields:?}"))
+    }
+
+    #[test]
+    fn fields_are_those_that_the_message_reads() {
+        let profile = fields("EVENT_AMEND_PROFILE");
+        assert_eq!(named(&profile, "RIGHT[].CODE").r#type, FieldType::String);
+        assert_eq!(named(&profile, "RECORD_VERSION").r#type, FieldType::Int);
+        let status = named(&profile, "STATUS");
+        assert_eq!(status.r#type, FieldType::Enum);
+        assert_eq!(
+            status.valid_values.as_deref(),
+            Some(&["ENABLED".into(), "DISABLED".into()][..])
+        );
+        let user = fields("EVENT_INSERT_USER");
+        assert_eq!(named(&user, "COMPANY_NAME").r#type, FieldType::String);
+        assert_eq!(named(&user, "GENERATE_PASSWORD").r#type, FieldType::Boolean);
+        assert!(!named(&fields("EVENT_INSERT_RIGHT"), "CODE").optional);
+        assert!(named(&fields("EVENT_INSERT_RIGHT"), "DESCRIPTION").optional);
+    }
+
+    #[test]
+    fn columns_of_a_source_have_their_kinds() {
+        let sessions = Field::of_source(Source::ActiveSessions);
+        assert_eq!(named(&sessions, "LOGIN_TIME").r#type, FieldType::Datetime);
+        assert_eq!(named(&sessions, "RECORD_VERSION").r#type, FieldType::Long);
+    }
+}

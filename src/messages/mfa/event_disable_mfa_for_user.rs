@@ -1,0 +1,33 @@
+//! EVENT_DISABLE_MFA_FOR_USER: a login does not ask for codes of the confirmed secret.
+
+use protocol::{Nack, UserName};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::record::event;
+use crate::messages::record::event::{Ack, Nothing};
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+
+/// Whose.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct DisableMfaForUser {
+    user_name: UserName,
+}
+
+impl Message for DisableMfaForUser {
+    const TYPE: &'static str = "EVENT_DISABLE_MFA_FOR_USER";
+    const ACK: &'static str = "EVENT_DISABLE_MFA_FOR_USER_ACK";
+    const NACK: &'static str = "EVENT_DISABLE_MFA_FOR_USER_NACK";
+    const ACCESS: Access = Access::RightOrSelf("MFA_DISABLE");
+    const ENTITY: bool = true;
+    type Ack = Ack<Nothing>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+        let on = false;
+        let command = Command::SetSecondFactor(call.by()?, self.user_name, on);
+        event::run(call, command, event::nothing).await
+    }
+}

@@ -1,0 +1,97 @@
+//! EVENT_MFA_CONFIRM_SECRET: a code of a new secret puts it in force; recovery codes are told once.
+
+use protocol::{MfaCode, Nack, RefreshToken, UserName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::auth::totp;
+use crate::messages::context::Call;
+use crate::messages::errors;
+use crate::messages::login;
+use crate::messages::login::second_factor::Of;
+use crate::messages::table::{Access, Message};
+use crate::platform::random;
+use crate::realm::command::commands::Command;
+use crate::realm::command::login_payloads::ConfirmSecret;
+use crate::realm::outcome::{Outcome, Refusal};
+use crate::realm::rules::sessions::TokenHash;
+
+/// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct MfaConfirmSecret {
+    user_name: Option<UserName>,
+    refresh_auth_token: Option<RefreshToken>,
+    mfa_code: MfaCode,
+}
+
+/// What logs in, once each, where the app is not at hand.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    details: Details,
+}
+
+/// Recovery codes: each is good once, as MFA_CODE.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Details {
+    recovery_code: Vec<String>,
+}
+
+/// Recovery codes of one secret.
+const RECOVERY_CODES: usize = 10;
+/// A secret that changes while its code is checked is checked again, this often.
+const TRIES: usize = 3;
+
+impl Message for MfaConfirmSecret {
+    const TYPE: &'static str = "EVENT_MFA_CONFIRM_SECRET";
+    const ACK: &'static str = "EVENT_MFA_CONFIRM_SECRET_ACK";
+    const NACK: &'static str = "EVENT_MFA_CONFIRM_SECRET_NACK";
+    const ACCESS: Access = Access::HalfLogin;
+    const TOLD: bool = true;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        call.admit()?;
+        let (by, whom) = login::second_factor::enroller(
+            call,
+            self.refresh_auth_token.as_ref(),
+            self.user_name.as_ref(),
+            "MFA_CONFIRM",
+        )?;
+        let recovery: Vec<_> = (0..RECOVERY_CODES).map(|_| totp::recovery_code()).collect();
+        let hash = |code: &String| {
+            let plain = totp::plain_recovery_code(code).unwrap_or_default();
+            TokenHash(random::token_hash(&plain))
+        };
+        for _ in 0..TRIES {
+            let checked = login::second_factor::checked(
+                call,
+                whom.no,
+                self.mfa_code.expose().trim(),
+                Of::Pending,
+            );
+            let (checked, at_secs, _) = checked.map_or((None, None, None), |it| it.parts());
+            let confirm = ConfirmSecret {
+                by: by.clone(),
+                user_name: Some(whom.name.clone()),
+                checked,
+                at_secs,
+                recovery: recovery.iter().map(hash).collect(),
+            };
+            match call.submit(Command::ConfirmSecret(confirm)).await? {
+                Outcome::Done => {
+                    return Ok(Ack { details: Details { recovery_code: recovery } });
+                }
+                Outcome::Refused(Refusal::StaleCredential) => {}
+                Outcome::Refused(refused) => {
+                    call.count_failure();
+                    return Err(errors::nack(&call.node, call.now, refused));
+                }
+                _ => break,
+            }
+        }
+        Err(errors::nack(&call.node, call.now, Refusal::StaleCredential))
+    }
+}

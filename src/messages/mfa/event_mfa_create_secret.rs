@@ -1,0 +1,83 @@
+//! EVENT_MFA_CREATE_SECRET: a new secret for codes, shown once; it counts once it is confirmed (S2,
+//! "qrCode").
+
+use protocol::{Nack, NackCode, RefreshToken, UserName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::messages::context::Call;
+use crate::messages::errors;
+use crate::messages::login;
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+use crate::realm::command::login_payloads::CreateSecret;
+use crate::realm::outcome::Outcome;
+
+/// For whom; nobody: oneself. REFRESH_AUTH_TOKEN: of a login that asks for it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct MfaCreateSecret {
+    user_name: Option<UserName>,
+    refresh_auth_token: Option<RefreshToken>,
+}
+
+/// The secret.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    details: Details,
+}
+
+/// The secret in base32, as a link for an app, and that link as a picture (a data URI).
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Details {
+    secret: String,
+    uri: String,
+    qr_code: String,
+    /// Seconds within which it must be confirmed.
+    confirm_wait_period_secs: u64,
+}
+
+impl Message for MfaCreateSecret {
+    const TYPE: &'static str = "EVENT_MFA_CREATE_SECRET";
+    const ACK: &'static str = "EVENT_MFA_CREATE_SECRET_ACK";
+    const NACK: &'static str = "EVENT_MFA_CREATE_SECRET_NACK";
+    const ACCESS: Access = Access::HalfLogin;
+    const TOLD: bool = true;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let (by, whom) = login::second_factor::enroller(
+            call,
+            self.refresh_auth_token.as_ref(),
+            self.user_name.as_ref(),
+            "MFA_CREATE",
+        )?;
+        let options = call.node.settings().security.mfa.qr_code.clone();
+        let (Some(options), Some(keys)) = (options, &call.node.keys) else {
+            let text = "codes are not in use here ([security.mfa.qr_code])";
+            return Err(Nack::new(NackCode::InvalidMessage, text));
+        };
+        let codes = options.codes();
+        let secret = codes.draw();
+        let shown = codes.show(&secret, whom.name.as_str()).map_err(|error| {
+            tracing::error!(%error, "a secret could not be shown");
+            errors::unexpected()
+        })?;
+        let sealed = keys.seal(whom.name.as_str(), whom.no.0, &secret);
+        let create = CreateSecret { by, user_name: Some(whom.name), sealed };
+        match call.submit(Command::CreateSecret(create)).await? {
+            Outcome::Done => Ok(Ack {
+                details: Details {
+                    secret: shown.secret,
+                    uri: shown.uri,
+                    qr_code: shown.picture,
+                    confirm_wait_period_secs: options.confirm_wait_period_secs,
+                },
+            }),
+            Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
+            _ => Err(errors::unexpected()),
+        }
+    }
+}

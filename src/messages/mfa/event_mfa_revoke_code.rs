@@ -1,0 +1,34 @@
+//! EVENT_MFA_REVOKE_CODE: an active code is good no more, by its ID as MFA_ACTIVE_CODES shows it.
+
+use protocol::{Nack, NackCode};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::record::event;
+use crate::messages::record::event::{Ack, Nothing};
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+
+/// Which.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct MfaRevokeCode {
+    id: String,
+}
+
+impl Message for MfaRevokeCode {
+    const TYPE: &'static str = "EVENT_MFA_REVOKE_CODE";
+    const ACK: &'static str = "EVENT_MFA_REVOKE_CODE_ACK";
+    const NACK: &'static str = "EVENT_MFA_REVOKE_CODE_NACK";
+    const ACCESS: Access = Access::RightOrSelf("MFA_DISABLE");
+    const ENTITY: bool = true;
+    type Ack = Ack<Nothing>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+        let none = || Nack::new(NackCode::InvalidParameter, "ID is a number of MFA_ACTIVE_CODES");
+        let no = self.id.parse().map_err(|_| none())?;
+        let command = Command::RevokeCode(call.by()?, no);
+        event::run(call, command, event::nothing).await
+    }
+}

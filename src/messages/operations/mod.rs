@@ -1,0 +1,3 @@
+//! Messages for operators of the gateway.
+
+pub mod event_backup;

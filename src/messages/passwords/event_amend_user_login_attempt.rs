@@ -1,0 +1,36 @@
+//! EVENT_AMEND_USER_LOGIN_ATTEMPT: sets how many wrong passwords of a user count; below
+//! the limit nobody is locked (S2, "retry").
+
+use protocol::{Nack, UserName};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::record::event;
+use crate::messages::record::event::{Ack, Nothing};
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+
+/// Whose.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct AmendUserLoginAttempt {
+    user_name: UserName,
+    /// How many wrong passwords count; 0 if absent.
+    attempts: Option<u32>,
+}
+
+impl Message for AmendUserLoginAttempt {
+    const TYPE: &'static str = "EVENT_AMEND_USER_LOGIN_ATTEMPT";
+    const ACK: &'static str = "EVENT_AMEND_USER_LOGIN_ATTEMPT_ACK";
+    const NACK: &'static str = "EVENT_AMEND_USER_LOGIN_ATTEMPT_NACK";
+    const ACCESS: Access = Access::Right("RESET_ATTEMPTS");
+    const ENTITY: bool = true;
+    type Ack = Ack<Nothing>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+        let attempts = self.attempts.unwrap_or_default();
+        let command = Command::SetAttempts(call.by()?, self.user_name, attempts);
+        event::run(call, command, event::nothing).await
+    }
+}

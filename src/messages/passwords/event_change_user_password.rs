@@ -1,0 +1,123 @@
+//! EVENT_CHANGE_USER_PASSWORD: a new password for whoever knows the old one (S2, "Password
+//! change").
+
+use std::sync::Arc;
+
+use protocol::{Nack, NackCode, Password, UserName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::auth::password_hasher::hasher::New;
+use crate::messages::context::Call;
+use crate::messages::errors;
+use crate::messages::login;
+use crate::messages::passwords::rules::check;
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::{ChangePassword, Verdict};
+use crate::realm::outcome::{Outcome, Refusal};
+use crate::realm::state::{Millis, Realm};
+
+/// Whose password, the old one and the new one; USER_NAME may stand at the root.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct ChangeUserPassword {
+    user_name: Option<UserName>,
+    old_password: Password,
+    new_password: Password,
+}
+
+/// Done; the user's other sessions have ended.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    generated: [(); 0],
+}
+
+const TRIES: usize = 3;
+
+impl Message for ChangeUserPassword {
+    const TYPE: &'static str = "EVENT_CHANGE_USER_PASSWORD";
+    const ACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_ACK";
+    const NACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_NACK";
+    const LEGACY_NACK: &'static str = "CHANGE_USER_PASSWORD_NACK";
+    const ACCESS: Access = Access::Anyone;
+    const TOLD: bool = true;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        call.admit()?;
+        let name = self.target(call)?;
+        call.about(&name);
+        let of_another = call.session.as_ref().filter(|session| session.user_name != name);
+        if let Some(session) = of_another
+            && !call.read(|realm| realm.holds_code(session.user, "CHANGE_PWD"))
+        {
+            return Err(Nack::not_authorised("CHANGE_PWD"));
+        }
+        let by = of_another.map(|_| call.by()).transpose()?;
+        let own = call.session.as_ref().filter(|session| session.user_name == name);
+        check::bound(&self.new_password)?;
+        for _ in 0..TRIES {
+            let checked = login::password_check::check(call, &name, &self.old_password).await?;
+            let credential = match checked.verdict {
+                Verdict::Matched => Some(self.new_hash(call, &name).await?),
+                Verdict::Blank if call.read(|realm| opens(realm, call.now, &name)) => {
+                    Some(self.new_hash(call, &name).await?)
+                }
+                Verdict::Blank | Verdict::Wrong => None,
+            };
+            let change = ChangePassword {
+                user_name: name.clone(),
+                verdict: checked.verdict,
+                checked: checked.checked,
+                credential,
+                by: by.clone(),
+                keep: own.map(|session| session.session),
+                peer: checked.peer,
+            };
+            match call.submit(Command::ChangePassword(change)).await? {
+                Outcome::Done => return Ok(Ack { generated: [] }),
+                Outcome::Refused(Refusal::StaleCredential) => {}
+                Outcome::Refused(refused) => {
+                    call.count_failure();
+                    return Err(errors::nack(&call.node, call.now, refused));
+                }
+                _ => break,
+            }
+        }
+        Err(errors::nack(&call.node, call.now, Refusal::StaleCredential))
+    }
+}
+
+/// Whether a reset of this user is open, as far as is known before the commit.
+fn opens(realm: &Realm, now: Millis, name: &UserName) -> bool {
+    realm.user_by_name(name).is_some_and(|user| realm.reset_is_open(now, user))
+}
+
+impl ChangeUserPassword {
+    /// The new password is only judged and hashed for whoever knew the old one; those before it are
+    /// compared last, since each costs a hash.
+    async fn new_hash(&self, call: &Call, name: &UserName) -> Result<Arc<str>, Nack> {
+        let rules = call.node.settings().security.genesis_password.validation.clone();
+        check::check(&rules, name, &self.new_password)?;
+        let known = call.read(|realm| {
+            let user = realm.user_by_name(name)?;
+            Some((user.name.clone(), realm.remembered(user)))
+        });
+        let (own_name, old) = known.unwrap_or_else(|| (name.clone(), Vec::new()));
+        let (address, password) = (call.caller.address, self.new_password.clone());
+        let hash = call.node.passwords.hash_unless_used(address, password, own_name.as_str(), old);
+        match hash.await.map_err(|busy| call.busy(busy))? {
+            New::Hash(hash) => Ok(hash.into()),
+            New::UsedBefore => Err(check::used_before(&rules)),
+        }
+    }
+
+    fn target(&self, call: &Call) -> Result<UserName, Nack> {
+        let root = call.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
+        let own = || call.session.as_ref().map(|session| session.user_name.clone());
+        let none = || Nack::new(NackCode::NoUserName, "USER_NAME says whose password to change");
+        self.user_name.clone().or(root).or_else(own).ok_or_else(none)
+    }
+}

@@ -1,0 +1,37 @@
+//! EVENT_DELETE_USER_LOGIN_ATTEMPT: forgets the wrong passwords of a user, and the lock
+//! with them (S2, "retry").
+
+use protocol::{Nack, UserName};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::record::event;
+use crate::messages::record::event::{Ack, Nothing};
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+
+/// Whose.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct DeleteUserLoginAttempt {
+    user_name: UserName,
+    /// As the row shows it; of no effect.
+    #[serde(rename = "ATTEMPTS")]
+    _attempts: Option<u32>,
+}
+
+impl Message for DeleteUserLoginAttempt {
+    const TYPE: &'static str = "EVENT_DELETE_USER_LOGIN_ATTEMPT";
+    const ACK: &'static str = "EVENT_DELETE_USER_LOGIN_ATTEMPT_ACK";
+    const NACK: &'static str = "EVENT_DELETE_USER_LOGIN_ATTEMPT_NACK";
+    const ACCESS: Access = Access::Right("RESET_ATTEMPTS");
+    const ENTITY: bool = true;
+    type Ack = Ack<Nothing>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+        let attempts = 0;
+        let command = Command::SetAttempts(call.by()?, self.user_name, attempts);
+        event::run(call, command, event::nothing).await
+    }
+}

@@ -1,0 +1,94 @@
+//! EVENT_PASSWORD_RESET_ACTION: a new password by the token of a mailed link (S2,
+//! "selfServiceReset").
+
+use std::sync::Arc;
+
+use protocol::{Nack, Password, ResetToken, UserName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::auth::password_hasher::hasher::New;
+use crate::messages::context::Call;
+use crate::messages::errors;
+use crate::messages::passwords::rules::check;
+use crate::messages::table::{Access, Message};
+use crate::platform::random;
+use crate::realm::command::commands::Command;
+use crate::realm::command::login_payloads::ResetByToken;
+use crate::realm::outcome::{Outcome, Refusal};
+use crate::realm::rules::sessions::TokenHash;
+
+/// Whose, the token, and the new password. INVALIDATE_ACTIVE_SESSIONS: whether the user's sessions
+/// end; they do unless it is false.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct PasswordResetAction {
+    user_name: UserName,
+    reset_token: ResetToken,
+    new_password: Password,
+    invalidate_active_sessions: Option<bool>,
+}
+
+/// Done; the next login is by the new password, and by whatever second factor there is.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    generated: [(); 0],
+}
+
+impl Message for PasswordResetAction {
+    const TYPE: &'static str = "EVENT_PASSWORD_RESET_ACTION";
+    const ACK: &'static str = "EVENT_PASSWORD_RESET_ACTION_ACK";
+    const NACK: &'static str = "EVENT_PASSWORD_RESET_ACTION_NACK";
+    const ACCESS: Access = Access::Anyone;
+    const TOLD: bool = true;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        call.admit()?;
+        call.about(&self.user_name);
+        check::bound(&self.new_password)?;
+        let token = TokenHash(random::token_hash(self.reset_token.expose()));
+        let known = call.read(|realm| {
+            let user = realm.user_by_reset(call.now, &self.user_name, &token)?;
+            Some((user.name.clone(), realm.remembered(user)))
+        });
+        let Some((name, old)) = known else { return Err(refused(call, Refusal::TokenOver)) };
+        let credential = self.new_hash(call, &name, old).await?;
+        let reset = ResetByToken {
+            user_name: self.user_name.clone(),
+            token,
+            credential,
+            keep_sessions: self.invalidate_active_sessions == Some(false),
+        };
+        match call.submit(Command::ResetByToken(reset)).await? {
+            Outcome::Done => Ok(Ack { generated: [] }),
+            Outcome::Refused(refusal) => Err(refused(call, refusal)),
+            _ => Err(errors::unexpected()),
+        }
+    }
+}
+
+fn refused(call: &Call, refusal: Refusal) -> Nack {
+    call.count_failure();
+    errors::nack(&call.node, call.now, refusal)
+}
+
+impl PasswordResetAction {
+    /// A password that breaks the rules does not spend the token.
+    async fn new_hash(
+        &self,
+        call: &Call,
+        name: &UserName,
+        old: Vec<Arc<str>>,
+    ) -> Result<Arc<str>, Nack> {
+        let rules = call.node.settings().security.genesis_password.validation.clone();
+        check::check(&rules, &self.user_name, &self.new_password)?;
+        let (address, password) = (call.caller.address, self.new_password.clone());
+        let hash = call.node.passwords.hash_unless_used(address, password, name.as_str(), old);
+        match hash.await.map_err(|busy| call.busy(busy))? {
+            New::Hash(hash) => Ok(hash.into()),
+            New::UsedBefore => Err(check::used_before(&rules)),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! EVENT_RESET_USER_PASSWORD: takes a user's password away, with his sessions (S2, "Reset
+//! password").
+
+use std::sync::Arc;
+
+use protocol::{Nack, NackCode, Password, UserName};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::messages::context::Call;
+use crate::messages::record::event::Ack;
+use crate::messages::table::{Access, Message};
+use crate::messages::users::body;
+use crate::messages::users::body::Done;
+use crate::platform::random;
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::ResetPassword;
+use crate::settings::sections::security::ResetMode;
+
+/// Whose.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct ResetUserPassword {
+    user_name: UserName,
+}
+
+impl Message for ResetUserPassword {
+    const TYPE: &'static str = "EVENT_RESET_USER_PASSWORD";
+    const ACK: &'static str = "EVENT_RESET_USER_PASSWORD_ACK";
+    const NACK: &'static str = "EVENT_RESET_USER_PASSWORD_NACK";
+    const ACCESS: Access = Access::Right("RESET_PWD");
+    const ENTITY: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let policy = call.read(|realm| realm.policy().clone());
+        let reset = |credential: Option<Arc<str>>, mailed| -> Result<Command, Nack> {
+            let reset = ResetPassword { user_name: self.user_name.clone(), credential, mailed };
+            Ok(Command::ResetPassword(call.by()?, reset))
+        };
+        if call.node.settings().security.reset_mode == ResetMode::Email {
+            reachable(call, &self.user_name)?;
+            // The password is drawn when its mail leaves; until then none logs in.
+            let done = body::run(call, reset(None, true)?).await?;
+            call.node.mail.notify_one();
+            return Ok(done);
+        }
+        if call.root.validate {
+            return body::run(call, reset(None, false)?).await;
+        }
+        if policy.blank_reset {
+            let minutes = policy.reset_ms.div_ceil(60_000);
+            let warning = format!(
+                "for {minutes} min whoever sends a blank OLD_PASSWORD first sets the password"
+            );
+            let command = reset(None, false)?;
+            let done = body::run_telling(call, command, None, Some(warning)).await?;
+            tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
+            return Ok(done);
+        }
+        let drawn = random::one_time_password();
+        let password = Password::new(drawn.as_str());
+        let hash = call.node.passwords.hash(call.caller.address, password).await;
+        let hash = hash.map_err(|busy| call.busy(busy))?;
+        body::run_telling(call, reset(Some(hash.into()), false)?, Some(drawn), None).await
+    }
+}
+
+/// Whether a mail can reach a user. Of one who is not there the command has its own refusal.
+fn reachable(call: &Call, name: &UserName) -> Result<(), Nack> {
+    let unreachable = call.read(|realm| {
+        let user = realm.user_by_name(name);
+        user.is_some_and(|user| !user.directory && user.mail_address().is_none())
+    });
+    if unreachable {
+        let text = "the user has no EMAIL_ADDRESS to which a new password could be sent";
+        return Err(
+            Nack::new(NackCode::MissingField, text).with(json!({ "FIELD": "EMAIL_ADDRESS" }))
+        );
+    }
+    Ok(())
+}

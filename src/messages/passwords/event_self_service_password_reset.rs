@@ -1,0 +1,105 @@
+//! EVENT_SELF_SERVICE_PASSWORD_RESET: a link by mail to whoever forgot his password (S2,
+//! "selfServiceReset"). It is always acknowledged, before anything is looked up: what went wrong is
+//! in the log only.
+
+use protocol::{Nack, UserName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::mail::template;
+use crate::messages::context::Call;
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::{Command, Origin};
+use crate::realm::command::login_payloads::AskReset;
+use crate::realm::outcome::{Outcome, Refusal};
+
+/// Whose; RETURN_URL counts only with `accept_client_url`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct SelfServicePasswordReset {
+    /// Not read as a name before the answer: that, too, would tell something.
+    user_name: String,
+    return_url: Option<String>,
+}
+
+/// It was heard.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    generated: [(); 0],
+}
+
+impl Message for SelfServicePasswordReset {
+    const TYPE: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET";
+    const ACK: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET_ACK";
+    const NACK: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET_NACK";
+    const ACCESS: Access = Access::Anyone;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        match call.node.resets.clone().try_acquire_owned() {
+            Ok(place) => {
+                let (node, address, now) = (call.node.clone(), call.caller.address, call.now);
+                let event = call.event;
+                tokio::spawn(async move {
+                    if let Err(why) = self.ask(&node, event, address, now).await {
+                        tracing::warn!(why, %address, "a reset was asked for, and is not mailed");
+                    }
+                    drop(place);
+                });
+            }
+            Err(_) => tracing::warn!(why = "too many at once", "a reset is not mailed"),
+        }
+        Ok(Ack { generated: [] })
+    }
+}
+
+impl SelfServicePasswordReset {
+    async fn ask(
+        self,
+        node: &crate::gateway::state::Node,
+        event: &str,
+        address: std::net::IpAddr,
+        now: crate::realm::state::Millis,
+    ) -> Result<(), &'static str> {
+        let (options, limits) = {
+            let settings = node.settings();
+            let options = settings.security.genesis_password.self_service_reset.clone();
+            (options.ok_or("it is not configured")?, settings.server.limits.clone())
+        };
+        let often = node.asked_resets.admits(&limits, address, now);
+        often.map_err(|_| "too many from this address")?;
+        node.asked_resets.failed(&limits, address, now);
+        let user_name = UserName::parse(&self.user_name).map_err(|_| "this is no user name")?;
+        let url = self.return_url.filter(|_| options.accept_client_url);
+        if url.as_deref().is_some_and(|url| !template::is_url(url)) {
+            return Err("RETURN_URL is no address of a page");
+        }
+        let ask = AskReset { user_name, url: url.map(Into::into) };
+        // What leads to no mail writes nothing into the log of commands, whoever is meant.
+        let planned = node
+            .replica
+            .read(|realm, _| realm.plan(node.clock.now(), &Command::AskReset(ask.clone())).outcome);
+        refused(planned)?;
+        let host = address.to_string().into();
+        let origin = Origin { event: event.into(), host, reason: None };
+        let outcome = node.replica.submit_from(Command::AskReset(ask), Some(origin)).await;
+        refused(outcome.map_err(|_| "it could not be stored")?)?;
+        node.mail.notify_one();
+        Ok(())
+    }
+}
+
+/// Why there will be no mail, for the log.
+fn refused(outcome: Outcome) -> Result<(), &'static str> {
+    let Outcome::Refused(refusal) = outcome else { return Ok(()) };
+    Err(match refusal {
+        Refusal::UnknownAccount => "no user has the name",
+        Refusal::TooSoon(_) => "the last one was a moment ago",
+        Refusal::NotFound(..) => "the user has no EMAIL_ADDRESS",
+        Refusal::OfDirectory => "the directory has the password",
+        Refusal::Disabled(_) => "the user is disabled",
+        Refusal::OutboxFull => "too many mails wait",
+        _ => "it is not configured",
+    })
+}

@@ -1,0 +1,53 @@
+//! Classes of characters, white space and characters that may not be used.
+
+use protocol::NackCode;
+
+use crate::messages::passwords::rules::check::Broken;
+use crate::settings::sections::password_strength::{Class, PasswordStrength};
+
+pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
+    let lacking: Vec<_> = rules
+        .classes()
+        .filter(|(class, least)| count(*class, password) < *least as usize)
+        .collect();
+    let held = rules.classes().count() - lacking.len();
+    let needed = rules.min_characteristics.filter(|needed| *needed > 0);
+    if needed.is_none_or(|needed| held < needed as usize) {
+        broken.extend(lacking.into_iter().map(|(class, least)| {
+            let (rule, what) = words(class);
+            (NackCode::InsufficientCharacters, format!("{rule}: at least {least} {what}"))
+        }));
+        if let Some(needed) = needed {
+            let text = format!("minCharacteristics: {needed} of the class rules must hold");
+            broken.push((NackCode::InsufficientCharacteristics, text));
+        }
+    }
+    if rules.restrict_whitespace && password.contains(char::is_whitespace) {
+        broken.push((NackCode::IllegalWhitespace, "restrictWhitespace: no white space".to_owned()));
+    }
+    let illegal = &rules.illegal_characters;
+    if password.contains(|c| illegal.contains(c)) {
+        broken.push((NackCode::IllegalChar, format!("illegalCharacters: none of {illegal}")));
+    }
+}
+
+fn count(class: Class, password: &str) -> usize {
+    let is_in = |c: &char| match class {
+        Class::Digits => c.is_ascii_digit(),
+        Class::Uppercase => c.is_uppercase(),
+        Class::Lowercase => c.is_lowercase(),
+        Class::NonAlphaNumeric => !c.is_alphanumeric(),
+    };
+    password.chars().filter(is_in).count()
+}
+
+fn words(class: Class) -> (&'static str, &'static str) {
+    match class {
+        Class::Digits => ("minDigits", "digits"),
+        Class::Uppercase => ("minUppercaseCharacters", "upper-case letters"),
+        Class::Lowercase => ("minLowercaseCharacters", "lower-case letters"),
+        Class::NonAlphaNumeric => {
+            ("minNonAlphaNumericCharacters", "characters that are neither letter nor digit")
+        }
+    }
+}

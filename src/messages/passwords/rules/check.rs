@@ -1,0 +1,262 @@
+//! Strength: what a new password must be like (S2, "passwordStrength"). Pure: the rules and a
+//! password go in, all that is wrong comes out, never a part of the password.
+
+use crate::messages::passwords::rules::{
+    characters, length, repeats, sequences, user_name, word_lists,
+};
+use protocol::{Nack, NackCode, Password, UserName};
+
+use crate::settings::sections::genesis_password::Validation;
+use crate::settings::sections::password_strength::PasswordStrength;
+
+/// One rule that a password breaks: its code, and in words its name and its limit.
+pub type Broken = (NackCode, String);
+
+/// Every rule that the password breaks, in the order of S2's list. How old it is and which ones
+/// came before it are asked elsewhere.
+pub fn judge(rules: &PasswordStrength, user: &UserName, password: &str) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    // What is too long is looked at no further, so that nothing below costs much.
+    if length::judge(rules, password, &mut broken) {
+        return broken;
+    }
+    characters::judge(rules, password, &mut broken);
+    repeats::judge(rules, password, &mut broken);
+    sequences::judge(rules, password, &mut broken);
+    word_lists::judge(rules, password, &mut broken);
+    user_name::judge(rules, user.as_str(), password, &mut broken);
+    broken
+}
+
+/// The refusal of a password that is too long to be looked at at all; it comes before anything that
+/// costs.
+pub fn bound(password: &Password) -> Result<(), Nack> {
+    let mut broken = Vec::new();
+    length::bound(password.expose(), &mut broken);
+    match broken.pop() {
+        Some((code, text)) => Err(Nack::new(code, text)),
+        None => Ok(()),
+    }
+}
+
+/// The refusal of a password that somebody chose, if it breaks any rule.
+pub fn check(rules: &Validation, user: &UserName, password: &Password) -> Result<(), Nack> {
+    let broken = judge(&rules.password_strength, user, password.expose());
+    match refusal(rules, broken) {
+        Some(nack) => Err(nack),
+        None => Ok(()),
+    }
+}
+
+/// The refusal of a password that was used before.
+pub fn used_before(rules: &Validation) -> Nack {
+    let count = rules.password_strength.history();
+    let text = format!("historicalCheck: none of the last {count} passwords may be used again");
+    let broken = vec![(NackCode::HistoryViolation, text.clone())];
+    refusal(rules, broken).unwrap_or_else(|| Nack::new(NackCode::HistoryViolation, text))
+}
+
+fn refusal(rules: &Validation, broken: Vec<Broken>) -> Option<Nack> {
+    let named = |code| if rules.legacy_codes_only { listed(code) } else { code };
+    let faults = broken.into_iter().map(|(code, text)| Nack::new(named(code), text));
+    faults.reduce(|mut all, one| {
+        all.faults.extend(one.faults);
+        all
+    })
+}
+
+/// A code that S2 lists for it, for clients that know no other.
+fn listed(code: NackCode) -> NackCode {
+    use NackCode::{
+        IllegalMatch, IllegalSequence, IllegalWhitespace, InsufficientCharacteristics,
+        InsufficientCharacters, TooLong, TooShort,
+    };
+    match code {
+        TooShort
+        | TooLong
+        | InsufficientCharacters
+        | InsufficientCharacteristics
+        | IllegalWhitespace
+        | IllegalSequence => code,
+        _ => IllegalMatch,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rules that ask for nothing but what `set` sets.
+    fn rules(set: impl FnOnce(&mut PasswordStrength)) -> PasswordStrength {
+        let mut rules = PasswordStrength {
+            restrict_whitespace: false,
+            restrict_qwerty: false,
+            restrict_numerical_sequences: false,
+            ..PasswordStrength::default()
+        };
+        set(&mut rules);
+        rules
+    }
+
+    fn codes(rules: &PasswordStrength, password: &str) -> Vec<&'static str> {
+        let user = UserName::parse("JaneDoe").unwrap();
+        judge(rules, &user, password).into_iter().map(|(code, _)| code.code()).collect()
+    }
+
+    type Set = fn(&mut PasswordStrength);
+
+    /// A rule, a password that just keeps it, one that just breaks it, and the code.
+    const NEIGHBOURS: &[(Set, &str, &str, &str)] = &[
+        (|it| it.minimum_length = Some(8), "äöüäöüäö", "äöüäöüä", "TOO_SHORT"),
+        (|_| {}, "x", "", "TOO_SHORT"),
+        (|it| it.maximum_length = Some(8), "äöüäöüäö", "äöüäöüäöü", "TOO_LONG"),
+        (|it| it.min_digits = Some(2), "a1b2", "a1b", "INSUFFICIENT_CHARACTERS"),
+        (|it| it.min_uppercase_characters = Some(2), "AÄ", "Aa", "INSUFFICIENT_CHARACTERS"),
+        (|it| it.min_lowercase_characters = Some(2), "aä", "Aa", "INSUFFICIENT_CHARACTERS"),
+        (
+            |it| it.min_non_alpha_numeric_characters = Some(2),
+            "a-b ",
+            "a-b1",
+            "INSUFFICIENT_CHARACTERS",
+        ),
+        (|it| it.max_repeat_characters = Some(3), "xaxbxA", "xaxbxcx", "ILLEGAL_MATCH"),
+        (|it| it.repeat_character_restrict_size = Some(3), "xxaxx", "xxxa", "ILLEGAL_MATCH"),
+        (|it| it.restrict_whitespace = true, "a_b", "a b", "ILLEGAL_WHITESPACE"),
+        (|it| it.restrict_whitespace = true, "a_b", "a\u{2003}b", "ILLEGAL_WHITESPACE"),
+        (|it| it.restrict_alpha_sequences = true, "xabcdx", "xAbCdEx", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_alpha_sequences = true, "zyxw", "zyxwv", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_qwerty = true, "qwer", "-QWERT-", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_qwerty = true, "poiu", "poiuy", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_qwerty = true, "lkjh", "lkjhg", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_qwerty = true, "tzui", "rtzui", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_qwerty = true, "azer", "azert", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_qwerty = true, "aoeu", "aoeui", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_numerical_sequences = true, "1234-5", "a12345", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_numerical_sequences = true, "0123", "01234", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_numerical_sequences = true, "9876", "98765", "ILLEGAL_SEQUENCE"),
+        (|it| it.restrict_numerical_sequences = true, "13579", "67890", "ILLEGAL_SEQUENCE"),
+        (|it| it.illegal_characters = "$£^".into(), "a€b", "a£b", "ILLEGAL_CHAR"),
+        (|it| it.restrict_password = true, "donaldduck!", "DonaldDuck", "ILLEGAL_WORD"),
+        (|it| it.restrict_dictionary_substring = true, "8cat8", "8bench8", "ILLEGAL_WORD"),
+        (
+            |it| it.restrict_dictionary_substring = true,
+            "8tac8",
+            "8FlOw8",
+            "ILLEGAL_WORD ILLEGAL_WORD_REVERSED",
+        ),
+        (|it| it.restrict_dictionary_substring = true, "8hcn8", "8hcneb8", "ILLEGAL_WORD_REVERSED"),
+        (|it| it.restrict_user_name = true, "xjanedox", "xJANEdoex", "ILLEGAL_USERNAME"),
+        (|it| it.restrict_user_name = true, "eodenax", "xeODenajx", "ILLEGAL_USERNAME_REVERSED"),
+    ];
+
+    #[test]
+    fn each_rule_has_its_boundary_and_its_code() {
+        for (set, keeps, breaks, code) in NEIGHBOURS {
+            let rules = rules(set);
+            assert!(codes(&rules, keeps).is_empty(), "{keeps} keeps {code}");
+            assert_eq!(codes(&rules, breaks).join(" "), *code, "{breaks}");
+            let user = UserName::parse("JaneDoe").unwrap();
+            for (_, text) in judge(&rules, &user, breaks) {
+                assert!(breaks.is_empty() || !text.contains(breaks), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_are_bounded_before_anything_else_looks() {
+        let rules = rules(|it| it.restrict_dictionary_substring = true);
+        assert_eq!(codes(&rules, &"-".repeat(1_024)), Vec::<&str>::new());
+        assert_eq!(codes(&rules, &"wolf".repeat(1 << 18)), ["TOO_LONG"]);
+        assert_eq!(codes(&rules, &"é".repeat(513)), ["TOO_LONG"]);
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_source() {
+        let rules = PasswordStrength::default();
+        assert_eq!(codes(&rules, "a b"), ["ILLEGAL_WHITESPACE"]);
+        assert_eq!(codes(&rules, "qwerty12345"), ["ILLEGAL_SEQUENCE", "ILLEGAL_SEQUENCE"]);
+        for free in ["x", "abcdefg", "aaaaaaa", "password", "JaneDoe", "$£^"] {
+            assert!(codes(&rules, free).is_empty(), "{free}");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_together() {
+        let rules = rules(|it| {
+            it.minimum_length = Some(12);
+            it.min_digits = Some(1);
+            it.min_uppercase_characters = Some(1);
+            it.restrict_whitespace = true;
+            it.restrict_user_name = true;
+        });
+        let wanted = [
+            "TOO_SHORT",
+            "INSUFFICIENT_CHARACTERS",
+            "INSUFFICIENT_CHARACTERS",
+            "ILLEGAL_WHITESPACE",
+            "ILLEGAL_USERNAME",
+        ];
+        assert_eq!(codes(&rules, "a janedoe"), wanted);
+    }
+
+    #[test]
+    fn as_many_class_rules_as_are_asked_for_must_hold() {
+        let rules = rules(|it| {
+            it.min_digits = Some(1);
+            it.min_uppercase_characters = Some(1);
+            it.min_lowercase_characters = Some(1);
+            it.min_non_alpha_numeric_characters = Some(1);
+            it.min_characteristics = Some(2);
+        });
+        assert!(codes(&rules, "a1").is_empty() && codes(&rules, "A-").is_empty());
+        let lacking = ["INSUFFICIENT_CHARACTERS"; 3];
+        let wanted: Vec<_> = lacking.into_iter().chain(["INSUFFICIENT_CHARACTERISTICS"]).collect();
+        assert_eq!(codes(&rules, "aaa"), wanted);
+    }
+
+    #[test]
+    fn clients_that_know_only_the_listed_codes_get_no_other() {
+        let mut validation = Validation::default();
+        validation.password_strength.restrict_user_name = true;
+        validation.legacy_codes_only = true;
+        let (user, password) = (UserName::parse("jane").unwrap(), Password::new("jane 12345"));
+        let nack = check(&validation, &user, &password).unwrap_err();
+        let codes: Vec<_> = nack.faults.iter().map(|fault| fault.code.code()).collect();
+        assert_eq!(codes, ["ILLEGAL_WHITESPACE", "ILLEGAL_SEQUENCE", "ILLEGAL_MATCH"]);
+        assert_eq!(used_before(&validation).code().code(), "ILLEGAL_MATCH");
+    }
+
+    #[test]
+    fn the_lists_are_as_large_as_they_should_be() {
+        let lists = [
+            include_str!("strength/lists/worst.txt"),
+            include_str!("strength/lists/dictionary.txt"),
+        ];
+        let [worst, words] = lists.map(|list| list.lines().count());
+        assert!(worst >= 10_000 && words >= 50_000, "{worst} {words}");
+        let letters = |word: &str| word.len() >= 4 && word.bytes().all(|b| b.is_ascii_lowercase());
+        assert!(lists[1].lines().all(letters));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(20_000))]
+        /// Whatever is in it: no panic, and no text repeats it.
+        #[test]
+        fn any_password_is_judged(password in "\\PC{0,40}", least in 0_u32..12, row in 0_u32..4) {
+            let rules = PasswordStrength {
+                minimum_length: Some(least),
+                max_repeat_characters: Some(row),
+                repeat_character_restrict_size: Some(row),
+                restrict_alpha_sequences: true,
+                restrict_password: true,
+                restrict_dictionary_substring: true,
+                restrict_user_name: true,
+                ..PasswordStrength::default()
+            };
+            let user = UserName::parse("JaneDoe").unwrap();
+            let broken = judge(&rules, &user, &password);
+            let short = password.chars().count() < least.max(1) as usize;
+            proptest::prop_assert_eq!(broken.iter().any(|it| it.0 == NackCode::TooShort), short);
+        }
+    }
+}

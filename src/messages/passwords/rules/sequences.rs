@@ -1,0 +1,59 @@
+//! Sequences of five and more: the alphabet, numbers, rows of keyboards; in both directions.
+
+use protocol::NackCode;
+
+use crate::messages::passwords::rules::check::Broken;
+use crate::settings::sections::password_strength::PasswordStrength;
+
+/// So many make a sequence (S2).
+const LENGTH: usize = 5;
+
+const ALPHABET: &[&str] = &["abcdefghijklmnopqrstuvwxyz"];
+/// As they are counted, and as they lie on the keyboard.
+const NUMBERS: &[&str] = &["0123456789", "1234567890"];
+/// Rows of letters: QWERTY, QWERTZ, AZERTY, Dvorak, Colemak.
+const KEYBOARDS: &[&str] = &[
+    "qwertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+    "qwertzuiop",
+    "yxcvbnm",
+    "azertyuiop",
+    "qsdfghjklm",
+    "wxcvbn",
+    "pyfgcrl",
+    "aoeuidhtns",
+    "qjkxbmwvz",
+    "qwfpgjluy",
+    "arstdhneio",
+    "zxcvbkm",
+];
+
+pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
+    let lower = password.to_lowercase();
+    let all = [
+        (rules.restrict_alpha_sequences, ALPHABET, "restrictAlphaSequences", "letters in order"),
+        (rules.restrict_qwerty, KEYBOARDS, "restrictQWERTY", "neighbours of a keyboard's row"),
+        (
+            rules.restrict_numerical_sequences,
+            NUMBERS,
+            "restrictNumericalSequences",
+            "numbers in order",
+        ),
+    ];
+    for (_, _, rule, what) in all.into_iter().filter(|(on, rows, ..)| *on && has_any(&lower, rows))
+    {
+        let text = format!("{rule}: not {LENGTH} or more {what}, forwards or backwards");
+        broken.push((NackCode::IllegalSequence, text));
+    }
+}
+
+fn has_any(password: &str, rows: &[&str]) -> bool {
+    let parts = |row: &str| row.as_bytes().windows(LENGTH).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    rows.iter().flat_map(|row| parts(row)).any(|mut part| {
+        let is_in = |part: &[u8]| password.as_bytes().windows(LENGTH).any(|it| it == part);
+        let forwards = is_in(&part);
+        part.reverse();
+        forwards || is_in(&part)
+    })
+}

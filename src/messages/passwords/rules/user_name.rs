@@ -1,0 +1,28 @@
+//! restrictUserName: the user's name in the password, forwards or backwards, in any case.
+
+use protocol::NackCode;
+
+use crate::messages::passwords::rules::check::Broken;
+use crate::settings::sections::password_strength::PasswordStrength;
+
+pub(super) fn judge(
+    rules: &PasswordStrength,
+    user: &str,
+    password: &str,
+    broken: &mut Vec<Broken>,
+) {
+    if !rules.restrict_user_name {
+        return;
+    }
+    // User names are ASCII.
+    let (user, lower) = (user.to_ascii_lowercase(), password.to_ascii_lowercase());
+    if lower.contains(&user) {
+        let text = "restrictUserName: not the user name".to_owned();
+        broken.push((NackCode::IllegalUsername, text));
+    }
+    let reversed: String = user.chars().rev().collect();
+    if reversed != user && lower.contains(&reversed) {
+        let text = "restrictUserName: not the user name backwards".to_owned();
+        broken.push((NackCode::IllegalUsernameReversed, text));
+    }
+}

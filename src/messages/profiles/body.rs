@@ -1,0 +1,105 @@
+//! What the three profile events share: the body, the command made of it, and the ack.
+
+use protocol::{Description, Nack, NackCode, ProfileName};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::messages::context::Call;
+use crate::messages::record::event;
+use crate::messages::record::event::Ack;
+use crate::messages::record::reference;
+use crate::messages::record::reference::{RightRef, UserRef};
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::ProfileWanted;
+use crate::realm::outcome::Outcome;
+use crate::realm::outcome::ProfileDone;
+use crate::realm::rules::profiles::ProfileStatus;
+
+/// A profile as it should look (PROTOCOL §7). A list that is present is the whole wanted state; a
+/// list that is absent stays as it is.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct ProfileBody {
+    id: Option<String>,
+    name: Option<ProfileName>,
+    description: Option<Description>,
+    status: Option<Status>,
+    right: Option<Vec<RightRef>>,
+    right_codes: Option<Vec<RightRef>>,
+    user: Option<Vec<UserRef>>,
+    user_names: Option<Vec<UserRef>>,
+    record_version: Option<u32>,
+    #[serde(rename = "ROW_REF")]
+    _row_ref: Option<Value>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum Status {
+    Enabled,
+    Disabled,
+}
+
+/// The profile, and the names that its lists gained and lost.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct Done {
+    id: String,
+    record_version: u32,
+    right_added: Vec<String>,
+    right_removed: Vec<String>,
+    user_added: Vec<String>,
+    user_removed: Vec<String>,
+}
+
+impl ProfileBody {
+    /// Checks what a struct cannot say and makes the wanted state of it.
+    pub fn wanted(self) -> Result<ProfileWanted, Nack> {
+        if self.right.is_some() && self.right_codes.is_some() {
+            return Err(Nack::new(
+                NackCode::InvalidParameter,
+                "RIGHT and RIGHT_CODES are one list",
+            ));
+        }
+        if self.user.is_some() && self.user_names.is_some() {
+            return Err(Nack::new(NackCode::InvalidParameter, "USER and USER_NAMES are one list"));
+        }
+        if self.id.is_none() && self.name.is_none() {
+            return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
+        }
+        let rights = self.right.or(self.right_codes);
+        let users = self.user.or(self.user_names);
+        Ok(ProfileWanted {
+            id: self.id,
+            name: self.name,
+            description: self.description,
+            status: self.status.map(|status| match status {
+                Status::Enabled => ProfileStatus::Enabled,
+                Status::Disabled => ProfileStatus::Disabled,
+            }),
+            rights: reference::wanted(rights),
+            users: reference::wanted(users),
+            record_version: self.record_version,
+        })
+    }
+}
+
+/// Commands, or with VALIDATE only plans, and answers.
+pub async fn run(call: &Call, command: Command) -> Result<Ack<Done>, Nack> {
+    let done = |outcome| if let Outcome::Profile(it) = outcome { Some(it.into()) } else { None };
+    event::run(call, command, done).await
+}
+
+impl From<ProfileDone> for Done {
+    fn from(done: ProfileDone) -> Self {
+        Self {
+            id: done.id,
+            record_version: done.version,
+            right_added: done.rights_added,
+            right_removed: done.rights_removed,
+            user_added: done.users_added,
+            user_removed: done.users_removed,
+        }
+    }
+}

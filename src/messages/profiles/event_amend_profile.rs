@@ -1,0 +1,31 @@
+//! EVENT_AMEND_PROFILE: a profile as it should look from now on (S2, "Amend profile").
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::profiles::body;
+use crate::messages::profiles::body::{Done, ProfileBody};
+use crate::messages::record::event::Ack;
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+
+/// The key is ID if sent (then NAME may rename), else NAME.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct AmendProfile(ProfileBody);
+
+impl Message for AmendProfile {
+    const TYPE: &'static str = "EVENT_AMEND_PROFILE";
+    const ACK: &'static str = "EVENT_AMEND_PROFILE_ACK";
+    const NACK: &'static str = "EVENT_AMEND_PROFILE_NACK";
+    const ACCESS: Access = Access::Right("AMEND_PROFILE");
+    const ENTITY: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let wanted = self.0.wanted()?;
+        body::run(call, Command::AmendProfile(call.by()?, wanted)).await
+    }
+}

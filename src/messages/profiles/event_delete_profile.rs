@@ -1,0 +1,31 @@
+//! EVENT_DELETE_PROFILE: a profile and its memberships (S2, "Delete profile").
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::profiles::body;
+use crate::messages::profiles::body::{Done, ProfileBody};
+use crate::messages::record::event::Ack;
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+
+/// The key is ID or NAME.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct DeleteProfile(ProfileBody);
+
+impl Message for DeleteProfile {
+    const TYPE: &'static str = "EVENT_DELETE_PROFILE";
+    const ACK: &'static str = "EVENT_DELETE_PROFILE_ACK";
+    const NACK: &'static str = "EVENT_DELETE_PROFILE_NACK";
+    const ACCESS: Access = Access::Right("DELETE_PROFILE");
+    const ENTITY: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let wanted = self.0.wanted()?;
+        body::run(call, Command::DeleteProfile(call.by()?, wanted)).await
+    }
+}

@@ -1,0 +1,38 @@
+//! EVENT_INSERT_PROFILE: a new profile (S2, "Insert profile").
+
+use protocol::{Nack, NackCode};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::profiles::body;
+use crate::messages::profiles::body::{Done, ProfileBody};
+use crate::messages::record::event::Ack;
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+
+/// NAME is the key of the new profile; the rest is optional.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct InsertProfile(ProfileBody);
+
+impl Message for InsertProfile {
+    const TYPE: &'static str = "EVENT_INSERT_PROFILE";
+    const ACK: &'static str = "EVENT_INSERT_PROFILE_ACK";
+    const NACK: &'static str = "EVENT_INSERT_PROFILE_NACK";
+    const ACCESS: Access = Access::Right("INSERT_PROFILE");
+    const ENTITY: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let wanted = self.0.wanted()?;
+        if wanted.name.is_none() {
+            return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
+        }
+        if wanted.record_version.is_some() {
+            let text = "RECORD_VERSION belongs to an amend: a new profile has none yet";
+            return Err(Nack::new(NackCode::InvalidParameter, text));
+        }
+        body::run(call, Command::InsertProfile(call.by()?, wanted)).await
+    }
+}

@@ -1,0 +1,7 @@
+//! Administration of profiles.
+
+pub mod body;
+pub mod event_amend_profile;
+pub mod event_delete_profile;
+pub mod event_insert_profile;
+pub mod req_profile;

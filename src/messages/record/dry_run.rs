@@ -1,0 +1,31 @@
+//! A dry run: the plan of a command without its effect, told field by field (PROTOCOL §2).
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::messages::context::Call;
+use crate::messages::errors;
+use crate::realm::audit::field_changes::FieldChange;
+use crate::realm::command::commands::Command;
+use crate::realm::outcome::Outcome;
+
+/// DETAILS of the ack of a dry run.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct WouldChange {
+    would_change: Vec<FieldChange>,
+}
+
+/// Checks everything that the command would be checked for, and says what it would do.
+pub fn plan(call: &Call, command: &Command) -> Result<WouldChange, Nack> {
+    let planned = call.read(|realm| {
+        let applied = realm.plan(call.now, command);
+        match applied.outcome {
+            Outcome::Refused(refused) => Err(refused),
+            _ => Ok(realm.compare(&applied.changes).collect()),
+        }
+    });
+    let would_change = planned.map_err(|refused| errors::nack(&call.node, call.now, refused))?;
+    Ok(WouldChange { would_change })
+}

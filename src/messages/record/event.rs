@@ -1,0 +1,55 @@
+//! What the events that change records share: the command is made, or with VALIDATE only planned,
+//! and answered with what was done or would be.
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::messages::context::Call;
+use crate::messages::errors;
+use crate::messages::record::dry_run;
+use crate::messages::record::dry_run::WouldChange;
+use crate::realm::command::commands::Command;
+use crate::realm::outcome::Outcome;
+
+/// What was done, or with VALIDATE what would be.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack<D> {
+    generated: [(); 0],
+    details: Details<D>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Details<D> {
+    Done(D),
+    Would(WouldChange),
+}
+
+/// Nothing to tell of what was done.
+#[derive(Serialize, JsonSchema)]
+pub struct Nothing {}
+
+/// Commands, or with VALIDATE only plans, and answers; `done` reads the outcome.
+pub async fn run<D>(
+    call: &Call,
+    command: Command,
+    done: impl FnOnce(Outcome) -> Option<D>,
+) -> Result<Ack<D>, Nack> {
+    let answer = |details| Ack { generated: [], details };
+    if call.root.validate {
+        return Ok(answer(Details::Would(dry_run::plan(call, &command)?)));
+    }
+    match call.submit(command).await? {
+        Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
+        outcome => {
+            done(outcome).map(|done| answer(Details::Done(done))).ok_or_else(errors::unexpected)
+        }
+    }
+}
+
+/// The reading of an outcome that has nothing to tell.
+pub fn nothing(outcome: Outcome) -> Option<Nothing> {
+    matches!(outcome, Outcome::Done | Outcome::EndedSessions(_)).then_some(Nothing {})
+}

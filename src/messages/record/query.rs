@@ -1,0 +1,51 @@
+//! Request servers: one record by its key, as its data source shows it to whoever asks.
+
+use protocol::{Nack, NackCode};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::messages::context::Call;
+use crate::realm::state::Realm;
+use crate::subscriptions::data_source::Source;
+
+/// The record, or nothing: what one may not see does not exist.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    reply: Vec<Map<String, Value>>,
+}
+
+/// What a key found: the record's row in its source and its id.
+pub type Found = Option<(u64, String)>;
+
+/// Answers with the record that `by_name` and `id` mean; both must then agree.
+pub fn answer(
+    call: &Call,
+    source: Source,
+    id: Option<&str>,
+    by_name: Option<impl FnOnce(&Realm) -> Found>,
+    by_id: impl FnOnce(&Realm, &str) -> Found,
+) -> Result<Ack, Nack> {
+    if id.is_none() && by_name.is_none() {
+        return Err(Nack::new(NackCode::MissingField, "the key is missing in DETAILS"));
+    }
+    let viewer = call.session()?.user;
+    let row = call.read(|realm| {
+        let named = by_name.map(|find| find(realm));
+        let with_id = id.map(|id| by_id(realm, id).filter(|(_, known)| known == id));
+        let (row, _) = match (named, with_id) {
+            (Some(a), Some(b)) if a != b => return None,
+            (Some(found), _) | (None, Some(found)) => found?,
+            (None, None) => return None,
+        };
+        let right = source.right();
+        let sees_all = right.is_none_or(|right| realm.holds_code(viewer, right));
+        let sees = sees_all || source.is_own(realm, viewer, row);
+        let shown = source.row(realm, viewer, row).filter(|_| sees)?;
+        let mut map = shown.object(source);
+        map.insert("ROW_REF".to_owned(), row.to_string().into());
+        Some(map)
+    });
+    Ok(Ack { reply: row.into_iter().collect() })
+}

@@ -1,0 +1,52 @@
+//! EVENT_INSERT_RIGHT: a right that profiles and users can be given from now on.
+
+use protocol::{Description, Nack, RightCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::messages::context::Call;
+use crate::messages::record::event;
+use crate::messages::record::event::Ack;
+use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::RightWanted;
+use crate::realm::outcome::Outcome;
+
+/// CODE is the key; an ID may be chosen if it is free.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
+pub struct InsertRight {
+    id: Option<String>,
+    code: RightCode,
+    #[serde(default)]
+    description: Description,
+}
+
+/// The id of the right.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Done {
+    id: String,
+}
+
+impl Message for InsertRight {
+    const TYPE: &'static str = "EVENT_INSERT_RIGHT";
+    const ACK: &'static str = "EVENT_INSERT_RIGHT_ACK";
+    const NACK: &'static str = "EVENT_INSERT_RIGHT_NACK";
+    const ACCESS: Access = Access::Right("INSERT_RIGHT");
+    const ENTITY: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let wanted = RightWanted { id: self.id, code: self.code, description: self.description };
+        let command = Command::InsertRight(call.by()?, wanted);
+        event::run(call, command, Done::of).await
+    }
+}
+
+impl Done {
+    /// What became of a right.
+    pub fn of(outcome: Outcome) -> Option<Self> {
+        if let Outcome::Right { id } = outcome { Some(Self { id }) } else { None }
+    }
+}

@@ -1,0 +1,5 @@
+//! Administration of rights.
+
+pub mod event_delete_right;
+pub mod event_insert_right;
+pub mod req_right;

@@ -1,0 +1,5 @@
+//! API documents made from the handler table: OpenAPI and AsyncAPI.
+
+pub mod asyncapi;
+pub mod components;
+pub mod openapi;

@@ -1,0 +1,189 @@
+//! OpenAPI 3.1: every message as a path, every data source as another.
+
+use serde_json::{Map, Value, json};
+
+use crate::messages::schema::components::{Schemas, reference, who};
+use crate::messages::table::{Access, Handler, TABLE};
+use crate::messages::token_api::routes::{ROUTES, Route, Token};
+use crate::subscriptions::data_source::Source;
+
+/// The whole document.
+pub fn document() -> Value {
+    let mut schemas = Schemas::default();
+    schemas.add_shared();
+    let mut paths = Map::new();
+    for row in &TABLE {
+        schemas.add_message(row);
+        let mut item = Map::from_iter([("post".to_owned(), operation(row, "post"))]);
+        if row.read {
+            item.insert("get".to_owned(), operation(row, "get"));
+        }
+        paths.insert(protocol::path::path(row.name), Value::Object(item));
+    }
+    for route in &ROUTES {
+        let (asked, told) = (route.schemas)();
+        let name = |what: &str| slug(&format!("{} {} {what}", route.methods, route.path));
+        let (asked_name, told_name) = (name("asked"), name("told"));
+        schemas.add(&asked_name, asked.to_value());
+        schemas.add(&told_name, told.to_value());
+        let item = paths.entry(route.path).or_insert_with(|| json!({}));
+        for method in route.methods.split(", ") {
+            item[method.to_lowercase()] = connect(route, method, &asked_name, &told_name);
+        }
+    }
+    for (name, _) in Source::NAMES {
+        paths.insert(protocol::path::path(name), rows(name));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "tollgate",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Every message of the WebSocket as a request. An answer is 200 also for \
+                            a NACK, unless server.strict_http_status is set.",
+            "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
+        },
+        "servers": [{ "url": "http://127.0.0.1:9064" }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.0,
+            "responses": refusals(),
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer" },
+                "token": { "type": "apiKey", "in": "header", "name": "SESSION_AUTH_TOKEN" },
+            },
+        },
+    })
+}
+
+fn operation(row: &Handler, method: &str) -> Value {
+    let mut parameters = vec![header("SOURCE_REF", true), header("USER_NAME", false)];
+    let mut operation = json!({
+        "operationId": format!("{method}_{}", row.name),
+        "summary": row.name,
+        "description": who(row.access),
+        "responses": responses(&[row.ack]),
+        "security": security(row.access),
+    });
+    if method == "get" {
+        let (details, _) = (row.schemas)();
+        let fields = details.as_value()["properties"].as_object().cloned().unwrap_or_default();
+        parameters.extend(fields.keys().map(|field| {
+            let schema = json!({ "type": "string" });
+            json!({ "name": format!("DETAILS.{field}"), "in": "query", "schema": schema })
+        }));
+    } else {
+        parameters.push(header("SESSION_ID", false));
+        operation["requestBody"] = body(reference(row.name));
+    }
+    operation["parameters"] = parameters.into();
+    operation
+}
+
+/// A route of S1.
+fn connect(route: &Route, method: &str, asked: &str, told: &str) -> Value {
+    let access =
+        crate::messages::table::find(route.message).map_or(Access::Session, |row| row.access);
+    let says = format!("As {}, without SOURCE_REF and with real statuses.", route.message);
+    let content = |name| json!({ "application/json": { "schema": reference(name) } });
+    let refused = json!({ "description": "The refusal.", "content": content("CONNECTOR_ERROR") });
+    let mut responses = Map::from_iter([(
+        "200".to_owned(),
+        json!({ "description": "The answer.", "content": content(told) }),
+    )]);
+    responses.extend(REFUSALS.iter().map(|(status, _)| ((*status).to_owned(), refused.clone())));
+    let mut operation = json!({
+        "operationId": slug(&format!("{} {}", method.to_lowercase(), route.path)),
+        "summary": says,
+        "description": who(access),
+        "responses": responses,
+        "security": security(access),
+    });
+    if route.token == Token::Refresh {
+        operation["parameters"] = json!([header("token", false)]);
+    }
+    if method != "GET" {
+        operation["requestBody"] = body(reference(asked));
+        if route.token != Token::Refresh {
+            operation["requestBody"]["required"] = true.into();
+        }
+    }
+    operation
+}
+
+/// A name of the letters that names may have.
+fn slug(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("_")
+}
+
+/// The four methods of a data source.
+fn rows(name: &str) -> Value {
+    let operation = |method: &str, says: &str, answers: &[&str]| {
+        json!({
+            "operationId": format!("{method}_{name}"),
+            "summary": says,
+            "parameters": [header("SOURCE_REF", true), header("SUBSCRIPTION_REF", false)],
+            "responses": responses(answers),
+            "security": security(Access::Session),
+        })
+    };
+    let mut post = operation("post", "Logs on; the first rows come back.", &["QUERY_UPDATE"]);
+    post["requestBody"] = body(reference("DATA_LOGON"));
+    json!({
+        "post": post,
+        "get": operation("get", "What changed since the last answer.", &["QUERY_UPDATE"]),
+        "put": operation("put", "The next rows.", &["QUERY_UPDATE"]),
+        "delete": operation("delete", "Logs off.", &["LOGOFF_ACK"]),
+    })
+}
+
+fn body(schema: Value) -> Value {
+    json!({ "content": { "application/json": { "schema": schema } } })
+}
+
+fn header(name: &str, required: bool) -> Value {
+    // Printable, and no outer spaces: what else stands in a header is not plain text.
+    let schema = json!({ "type": "string", "pattern": "^[!-~]([ -~]{0,98}[!-~])?$" });
+    json!({ "name": name, "in": "header", "required": required, "schema": schema })
+}
+
+fn security(access: Access) -> Value {
+    match access {
+        Access::Anyone => json!([]),
+        _ => json!([{ "bearer": [] }, { "token": [] }]),
+    }
+}
+
+fn responses(answers: &[&str]) -> Value {
+    let any: Vec<_> = answers.iter().copied().chain(["NACK"]).map(reference).collect();
+    let content = json!({ "application/json": { "schema": { "anyOf": any } } });
+    let answer = json!({ "description": "The answer, or its refusal.", "content": content });
+    let mut responses = Map::from_iter([("200".to_owned(), answer)]);
+    for (status, _) in REFUSALS {
+        let shared = json!({ "$ref": format!("#/components/responses/{status}") });
+        responses.insert(status.to_owned(), shared);
+    }
+    Value::Object(responses)
+}
+
+/// Real statuses, and when they are sent.
+const REFUSALS: [(&str, &str); 9] = [
+    ("400", "Not an envelope, or no SOURCE_REF."),
+    ("401", "With strict statuses: no session, or a wrong password."),
+    ("403", "The origin is not allowed; with strict statuses: a right is missing."),
+    ("404", "With strict statuses: there is no such record."),
+    ("409", "With strict statuses: the records contradict."),
+    ("413", "The body is too large."),
+    ("415", "The body is not application/json."),
+    ("429", "Too fast."),
+    ("503", "With strict statuses: nothing can be stored now."),
+];
+
+fn refusals() -> Map<String, Value> {
+    let content = json!({ "application/json": { "schema": reference("NACK") } });
+    let refusal = |(status, description): &(&str, &str)| {
+        ((*status).to_owned(), json!({ "description": description, "content": content }))
+    };
+    REFUSALS.iter().map(refusal).collect()
+}

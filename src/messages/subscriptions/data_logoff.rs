@@ -1,0 +1,34 @@
+//! DATA_LOGOFF: ends a subscription; nothing is sent under its SOURCE_REF any more.
+
+use protocol::{Nack, NackCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::messages::context::Call;
+use crate::messages::table::{Access, Message};
+
+/// SOURCE_REF at the root names the subscription.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataLogoff {}
+
+/// Ended.
+#[derive(Serialize, JsonSchema)]
+pub struct Ack {}
+
+impl Message for DataLogoff {
+    const TYPE: &'static str = "DATA_LOGOFF";
+    const ACK: &'static str = "LOGOFF_ACK";
+    const NACK: &'static str = "LOGOFF_NACK";
+    const ACCESS: Access = Access::Session;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
+        let source_ref = call.root.source_ref.as_deref().ok_or_else(none)?;
+        match call.node.replica.feed.close(call.outbox()?, source_ref) {
+            true => Ok(Ack {}),
+            false => Err(none()),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! DATA_LOGON: subscribes to a data source; rows follow, then every change of them (S2, "Rights
+//! polling").
+
+use protocol::{Criteria, Nack, NackCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::messages::context::{Call, Effect};
+use crate::messages::subscriptions::read_rows;
+use crate::messages::table::{Access, Message};
+use crate::replication::log::command_log::Seq;
+use crate::subscriptions::data_source::Source;
+use crate::subscriptions::hub::NotOpened;
+use crate::subscriptions::request::Wish;
+
+/// Which rows, how many at a time, which fields.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct DataLogon {
+    datasource_name: Option<String>,
+    criteria_match: Option<String>,
+    #[serde(default = "rows_usual")]
+    max_rows: usize,
+    #[serde(default = "view_usual")]
+    max_view: usize,
+    fields: Option<Vec<String>>,
+    rights_version: Option<Seq>,
+    moving_view: Option<bool>,
+    view_number: Option<u64>,
+    order_by: Option<String>,
+    reverse: Option<bool>,
+    more_columns: Option<Vec<String>>,
+}
+
+fn rows_usual() -> usize {
+    250
+}
+fn view_usual() -> usize {
+    1000
+}
+const ROWS_MAX: usize = 10_000;
+const VIEW_MAX: usize = 100_000;
+
+/// Subscribed; for USER_RIGHTS with the version that the rows to come reflect.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+/// Whether only the difference follows, and since which commit.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub struct Details {
+    resumed: bool,
+    rights_version: Seq,
+}
+
+impl Message for DataLogon {
+    const TYPE: &'static str = "DATA_LOGON";
+    const ACK: &'static str = "LOGON_ACK";
+    const NACK: &'static str = "LOGON_NACK";
+    const ACCESS: Access = Access::Session;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let rights_version = self.rights_version;
+        let wish = self.wish(call)?;
+        let (source, wanted) = (wish.source, wish.rows_max);
+        if let Some(right) = source.right().filter(|_| source.is_closed())
+            && !call.read(|realm| realm.holds_code(wish.owner, right))
+        {
+            return Err(Nack::not_authorised(right));
+        }
+        let outbox = call.outbox()?;
+        let (replica, feed) = (&call.node.replica, &call.node.replica.feed);
+        let quota = &call.session()?.quota;
+        let most = call.node.settings().server.limits.subscriptions_per_session;
+        let opened = replica.read(|realm, seq| {
+            let id = feed.open(realm, seq, outbox, wish, quota, most)?;
+            let resumed =
+                rights_version.is_some_and(|from| feed.resume(realm, seq, outbox, id, from));
+            Ok((id, resumed, seq))
+        });
+        let (id, resumed, mut version) = opened.map_err(not_opened)?;
+        match source {
+            Source::Services => feed.read_services(outbox, id, &call.node.services.rows()),
+            Source::AuditEvents => feed.begin_audit(outbox, id, replica.trail.last()),
+            _ => {}
+        }
+        if !resumed {
+            match read_rows::read_on(call, outbox, (id, source), wanted).await {
+                Ok(reflected) => version = reflected,
+                Err(nack) => {
+                    feed.close_one(outbox, id);
+                    return Err(nack);
+                }
+            }
+        }
+        call.effect(Effect::Release(id, call.session()?.clone()));
+        let details = Details { resumed, rights_version: version };
+        Ok(Ack { details: (source == Source::UserRights).then_some(details) })
+    }
+}
+
+impl DataLogon {
+    fn wish(self, call: &Call) -> Result<Wish, Nack> {
+        let no_name = || Nack::new(NackCode::NoDsName, "DATASOURCE_NAME is missing in DETAILS");
+        let name = self.datasource_name.as_deref().ok_or_else(no_name)?;
+        let unknown = || Nack::new(NackCode::InvalidDsName, "no data source has this name");
+        let source = Source::of(name).ok_or_else(unknown)?;
+        let no_ref =
+            || Nack::new(NackCode::NoSourceRef, "a subscription is named by its SOURCE_REF");
+        let source_ref = call.root.source_ref.as_deref().ok_or_else(no_ref)?;
+        self.only_defaults()?;
+        if !(1..=ROWS_MAX).contains(&self.max_rows) || !(1..=VIEW_MAX).contains(&self.max_view) {
+            let text = format!("MAX_ROWS is 1 to {ROWS_MAX}, MAX_VIEW is 1 to {VIEW_MAX}");
+            return Err(Nack::new(NackCode::InvalidParameter, text));
+        }
+        let criteria =
+            self.criteria_match.as_deref().map(|text| Criteria::parse(text, source.columns()));
+        let wrong =
+            |error| Nack::new(NackCode::InvalidCriteria, format!("CRITERIA_MATCH: {error}"));
+        let session = call.session()?;
+        Ok(Wish {
+            source,
+            source_ref: source_ref.into(),
+            criteria: criteria.transpose().map_err(wrong)?,
+            columns: columns(source, self.fields.as_deref())?,
+            rows_max: self.max_rows,
+            view_max: self.max_view,
+            owner: session.user,
+            session: session.session,
+        })
+    }
+
+    fn only_defaults(&self) -> Result<(), Nack> {
+        let asks = [
+            ("MOVING_VIEW", self.moving_view == Some(false)),
+            ("VIEW_NUMBER", self.view_number.is_some_and(|number| number > 1)),
+            ("ORDER_BY", self.order_by.as_deref().is_some_and(|by| !by.is_empty())),
+            ("REVERSE", self.reverse == Some(true)),
+            ("MORE_COLUMNS", self.more_columns.as_ref().is_some_and(|more| !more.is_empty())),
+        ];
+        match asks.iter().find(|(_, asked)| *asked) {
+            Some((field, _)) => {
+                let text = format!("{field} is only served with its default");
+                Err(Nack::new(NackCode::InvalidParameter, text))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn columns(source: Source, fields: Option<&[String]>) -> Result<u64, Nack> {
+    let Some(fields) = fields.filter(|fields| !fields.is_empty()) else { return Ok(u64::MAX) };
+    let mut mask = 0;
+    for field in fields {
+        let at = source.columns().iter().position(|column| column.name == field);
+        let unknown = || {
+            let shown: String = field.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+            Nack::new(NackCode::InvalidParameter, format!("FIELDS names the unknown field {shown}"))
+        };
+        mask |= 1 << at.ok_or_else(unknown)?;
+    }
+    Ok(mask)
+}
+
+fn not_opened(why: NotOpened) -> Nack {
+    match why {
+        NotOpened::Exists => Nack::new(
+            NackCode::InvalidDatasource,
+            "a subscription with this SOURCE_REF is open already",
+        ),
+        NotOpened::TooMany => Nack::new(
+            NackCode::MaxLogonLimit,
+            "as many subscriptions are open as allowed; close one first",
+        ),
+    }
+}

@@ -1,0 +1,6 @@
+//! Subscriptions to data sources.
+
+pub mod data_logoff;
+pub mod data_logon;
+pub mod more_rows;
+pub mod read_rows;

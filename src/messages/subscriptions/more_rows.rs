@@ -1,0 +1,46 @@
+//! MORE_ROWS: the next rows of a subscription.
+
+use protocol::{Nack, NackCode};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::messages::context::{Call, Effect};
+use crate::messages::subscriptions::read_rows;
+use crate::messages::table::{Access, Message};
+
+/// The subscription's SOURCE_REF; without DETAILS it stands at the root, and the rows are the
+/// answer.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct MoreRows {
+    source_ref: Option<Value>,
+}
+
+/// The rows went before this.
+#[derive(Serialize, JsonSchema)]
+pub struct Ack {}
+
+impl Message for MoreRows {
+    const TYPE: &'static str = "MORE_ROWS";
+    const ACK: &'static str = "MORE_ROWS_ACK";
+    const NACK: &'static str = "MORE_ROWS_NACK";
+    const ACCESS: Access = Access::Session;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let named = self.source_ref.map(|value| value.to_string());
+        let quiet = named.is_none();
+        let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
+        let source_ref = named.or_else(|| call.root.source_ref.clone()).ok_or_else(none)?;
+        let outbox = call.outbox()?;
+        let feed = &call.node.replica.feed;
+        let (id, source, wanted) = feed.find(outbox, &source_ref).ok_or_else(none)?;
+        read_rows::read_on(call, outbox, (id, source), wanted).await?;
+        feed.owe(outbox, id);
+        if quiet {
+            call.effect(Effect::Silent);
+        }
+        Ok(Ack {})
+    }
+}

@@ -1,0 +1,61 @@
+//! EVENT_AMEND_CONNECTOR_SETTINGS: other life times for new tokens; they win over the configuration
+//! until they are set to null (S1, "Connectors settings").
+
+use protocol::{Nack, NackCode};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::details::present;
+use crate::messages::record::event;
+use crate::messages::record::event::Ack;
+use crate::messages::table::{Access, Message};
+use crate::messages::token_api::routes::LifeTimes;
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::TokenKind;
+use crate::realm::outcome::Outcome;
+
+/// In seconds; what is absent stays, null gives it back to the configuration.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct AmendConnectorSettings {
+    #[serde(default, deserialize_with = "present")]
+    access_token_life_time: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "present")]
+    refresh_token_life_time: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "present")]
+    one_time_token_life_time: Option<Option<u64>>,
+}
+
+/// The longest life of each kind, in seconds: a day, ten years, an hour.
+const LIVES_MAX_SECS: [u64; 3] = [86_400, 315_360_000, 3_600];
+
+impl Message for AmendConnectorSettings {
+    const TYPE: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS";
+    const ACK: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS_ACK";
+    const NACK: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS_NACK";
+    const ACCESS: Access = Access::Right("CONNECTOR_SETTINGS");
+    const ENTITY: bool = true;
+    const NULL_CLEARS: bool = true;
+    type Ack = Ack<LifeTimes>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<LifeTimes>, Nack> {
+        let said = [
+            (TokenKind::Access, "ACCESS_TOKEN_LIFE_TIME", self.access_token_life_time),
+            (TokenKind::Refresh, "REFRESH_TOKEN_LIFE_TIME", self.refresh_token_life_time),
+            (TokenKind::OneTime, "ONE_TIME_TOKEN_LIFE_TIME", self.one_time_token_life_time),
+        ];
+        let mut wanted = Vec::new();
+        for ((kind, field, secs), most) in said.into_iter().zip(LIVES_MAX_SECS) {
+            let Some(secs) = secs else { continue };
+            if secs.is_some_and(|secs| !(1..=most).contains(&secs)) {
+                let text = format!("{field} is 1 to {most} seconds");
+                return Err(Nack::new(NackCode::ValidationError, text));
+            }
+            wanted.push((kind, secs.map(|secs| secs * 1_000)));
+        }
+        let lives = || call.read(|realm| realm.lives().into());
+        let done = |outcome| matches!(outcome, Outcome::Done).then(lives);
+        event::run(call, Command::AmendConnectors(call.by()?, wanted), done).await
+    }
+}

@@ -1,0 +1,57 @@
+//! EVENT_CREATE_ONE_TIME_TOKEN: a token for an external link, which says once whose it is (S1, "OTT
+//! verification").
+
+use protocol::{Nack, SessionToken};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::messages::context::Call;
+use crate::messages::errors;
+use crate::messages::table::{Access, Message};
+use crate::platform::random;
+use crate::realm::command::commands::Command;
+use crate::realm::outcome::Outcome;
+use crate::realm::rules::sessions::TokenHash;
+
+/// No fields: it is for the user of the session.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateOneTimeToken {}
+
+/// The token.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub struct Ack {
+    generated: [(); 0],
+    details: Details,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct Details {
+    /// Told once; the gateway keeps only its hash.
+    token: String,
+    life_time_secs: u64,
+}
+
+impl Message for CreateOneTimeToken {
+    const TYPE: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN";
+    const ACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_ACK";
+    const NACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_NACK";
+    const ACCESS: Access = Access::Session;
+    type Ack = Ack;
+
+    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+        let token: SessionToken = random::session_token();
+        let hash = TokenHash(random::token_hash(token.expose()));
+        let life_time_secs = call.read(|realm| realm.lives().one_time_ms) / 1_000;
+        match call.submit(Command::CreateOneTime(call.by()?, hash)).await? {
+            Outcome::Done => {
+                let token = token.expose().to_owned();
+                Ok(Ack { generated: [], details: Details { token, life_time_secs } })
+            }
+            Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
+            _ => Err(errors::unexpected()),
+        }
+    }
+}

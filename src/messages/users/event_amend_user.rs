@@ -1,0 +1,33 @@
+//! EVENT_AMEND_USER: a user as it should look from now on (S2, "Amend user").
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::record::event::Ack;
+use crate::messages::table::{Access, Message};
+use crate::messages::users::body;
+use crate::messages::users::body::{Done, UserBody};
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::Amendment;
+
+/// The key is USER_NAME, ID or both; null clears an attribute.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct AmendUser(UserBody);
+
+impl Message for AmendUser {
+    const TYPE: &'static str = "EVENT_AMEND_USER";
+    const ACK: &'static str = "EVENT_AMEND_USER_ACK";
+    const NACK: &'static str = "EVENT_AMEND_USER_NACK";
+    const ACCESS: Access = Access::Right("AMEND_USER");
+    const ENTITY: bool = true;
+    const NULL_CLEARS: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let wanted = self.0.wanted()?;
+        body::run(call, Command::AmendUser(call.by()?, Amendment::Record, wanted)).await
+    }
+}

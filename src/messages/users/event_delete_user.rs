@@ -1,0 +1,31 @@
+//! EVENT_DELETE_USER: the user, his sessions and all that he was given are gone (S2).
+
+use protocol::Nack;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::record::event::Ack;
+use crate::messages::table::{Access, Message};
+use crate::messages::users::body;
+use crate::messages::users::body::{Done, UserBody};
+use crate::realm::command::commands::Command;
+
+/// The key is USER_NAME, ID or both; what else a row shows may come along.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct DeleteUser(UserBody);
+
+impl Message for DeleteUser {
+    const TYPE: &'static str = "EVENT_DELETE_USER";
+    const ACK: &'static str = "EVENT_DELETE_USER_ACK";
+    const NACK: &'static str = "EVENT_DELETE_USER_NACK";
+    const ACCESS: Access = Access::Right("DELETE_USER");
+    const ENTITY: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let wanted = self.0.wanted()?;
+        body::run(call, Command::DeleteUser(call.by()?, wanted)).await
+    }
+}

@@ -1,0 +1,34 @@
+//! EVENT_DISABLE_USER: sessions and rights end at once, the record stays.
+
+use protocol::{Nack, UserName};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::messages::context::Call;
+use crate::messages::record::event::Ack;
+use crate::messages::table::{Access, Message};
+use crate::messages::users::body;
+use crate::messages::users::body::Done;
+use crate::realm::command::commands::Command;
+use crate::realm::command::record_payloads::{Amendment, UserWanted};
+
+/// Whom.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
+pub struct DisableUser {
+    user_name: UserName,
+}
+
+impl Message for DisableUser {
+    const TYPE: &'static str = "EVENT_DISABLE_USER";
+    const ACK: &'static str = "EVENT_DISABLE_USER_ACK";
+    const NACK: &'static str = "EVENT_DISABLE_USER_NACK";
+    const ACCESS: Access = Access::Right("DISABLE_USER");
+    const ENTITY: bool = true;
+    type Ack = Ack<Done>;
+
+    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+        let wanted = UserWanted { name: Some(self.user_name), ..UserWanted::default() };
+        body::run(call, Command::AmendUser(call.by()?, Amendment::Disable, wanted)).await
+    }
+}
