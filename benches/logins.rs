@@ -20,7 +20,8 @@ use tollgate::net::client::Client;
 use tollgate::platform::clock::{Clock, stopwatch};
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;
-use tollgate::router::{KnownToken, Router};
+use tollgate::router::dispatch::Router;
+use tollgate::router::reply::KnownToken;
 use tollgate::settings::root::Settings;
 
 const ROUNDS: usize = 5;

@@ -23,7 +23,7 @@ use crate::net::tls::Identity;
 use crate::net::{listener, management};
 use crate::platform::clock::Clock;
 use crate::platform::metrics;
-use crate::router::Router;
+use crate::router::dispatch::Router;
 use crate::settings::load::SettingsError;
 use crate::settings::root::Settings;
 

@@ -11,7 +11,7 @@ use super::request::bearer;
 use super::rest::{self, Refused};
 use crate::messages::context::Caller;
 use crate::messages::token_api::routes::Route;
-use crate::router::Router;
+use crate::router::dispatch::Router;
 
 /// The route of a request; the methods that the path knows instead.
 pub(super) fn find(path: &str, method: &Method) -> Option<Result<&'static Route, String>> {

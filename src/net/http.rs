@@ -17,7 +17,7 @@ use super::stream::Stream;
 use super::{cors, rest, upgrade};
 use crate::gateway::connections::Place;
 use crate::messages::schema::{asyncapi, openapi};
-use crate::router::Router;
+use crate::router::dispatch::Router;
 use crate::settings::sections::server::AddressRange;
 
 /// Request line and headers must be there in this time.

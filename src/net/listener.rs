@@ -13,7 +13,7 @@ use super::stream::Stream;
 use super::tls::Identity;
 use crate::gateway::connections::NoPlace;
 use crate::platform::metrics;
-use crate::router::Router;
+use crate::router::dispatch::Router;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;

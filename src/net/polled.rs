@@ -8,7 +8,8 @@ use super::request::Asked;
 use super::rest::serve;
 use crate::gateway::rest_subscriptions::Poll;
 use crate::messages::context::{Caller, Effect, no_session};
-use crate::router::{Reply, Router};
+use crate::router::dispatch::Router;
+use crate::router::reply::Reply;
 use crate::subscriptions::outbox::Outbox;
 
 /// Serves one request on a data source; an error never became a message.

@@ -19,7 +19,8 @@ use crate::messages::context::Caller;
 use crate::messages::table;
 use crate::messages::table::Handler;
 use crate::realm::state::Millis;
-use crate::router::{KnownToken, Reply, Router};
+use crate::router::dispatch::Router;
+use crate::router::reply::{KnownToken, Reply};
 use crate::subscriptions::data_source::Source;
 
 /// A body must be there in this time.

@@ -15,7 +15,7 @@ use super::http::{Answer, plain};
 use super::stream::Stream;
 use super::websocket;
 use crate::gateway::connections::Place;
-use crate::router::Router;
+use crate::router::dispatch::Router;
 
 /// Where the upgrade is granted.
 pub const PATHS: [&str; 4] = ["/", "/ws", "/gwf", "/gwf/"];

@@ -22,7 +22,8 @@ use tollgate::replay::report::{Occasion, Results, table};
 use tollgate::replay::transport::{Came, Talk, Transport};
 use tollgate::replay::values::Values;
 use tollgate::replay::{Cast, Extent, Manner, Stage, Tally, load};
-use tollgate::router::{KnownToken, Reply, Router};
+use tollgate::router::dispatch::Router;
+use tollgate::router::reply::{KnownToken, Reply};
 use tollgate::settings::root::Settings;
 use tollgate::subscriptions::outbox::{Notice, Outbox};
 

@@ -25,7 +25,8 @@ use tollgate::realm::outcome::EndReason;
 use tollgate::realm::state::Realm;
 use tollgate::replication::log::memory::MemoryLog;
 use tollgate::replication::replica::Replica;
-use tollgate::router::{KnownToken, Reply, Router};
+use tollgate::router::dispatch::Router;
+use tollgate::router::reply::{KnownToken, Reply};
 use tollgate::settings::root::Settings;
 use tollgate::subscriptions::outbox::{Notice, Outbox};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Pump;
 use crate::link::CloseReason;
 use crate::realm::model::ids::SessionNo;
-use crate::router::KnownToken;
+use crate::router::reply::KnownToken;
 use crate::sessions::registry::Presence;
 
 impl Pump {

@@ -16,7 +16,7 @@ use tollgate::realm::rules::rights::ADMINISTRATION;
 use tollgate::realm::state::Realm;
 use tollgate::replication::log::memory::MemoryLog;
 use tollgate::replication::replica::Replica;
-use tollgate::router::Router;
+use tollgate::router::dispatch::Router;
 use tollgate::settings::root::Settings;
 
 use crate::gateway::{Client, PASSWORD, QUICK};

@@ -1,9 +1,6 @@
 //! The router: find the row, check who asks, serve, reply. The only place that logs and counts
 //! messages; it knows no message by name.
 
-mod reply;
-mod words;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -22,10 +19,10 @@ use crate::realm::command::commands::End;
 use crate::realm::outcome::{EndReason, Outcome};
 use crate::realm::rules::sessions::TokenHash;
 use crate::realm::state::Millis;
+use crate::router::errors::{internal, unknown};
+use crate::router::reply::{KnownToken, Looked, Reply};
 use crate::sessions::registry::Presence;
 use crate::settings::sections::server::{AckNaming, NackNaming};
-pub use reply::{KnownToken, Looked, Reply};
-use words::{internal, unknown};
 
 /// The longest REASON: an audit row has to hold it.
 const REASON_MAX: usize = 512;
