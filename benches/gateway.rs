@@ -14,7 +14,7 @@ use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::gateway::startup;
 use tollgate::gateway::state::Node;
 use tollgate::messages::context::Caller;
-use tollgate::net::client::Client;
+use tollgate::net::client::websocket::Client;
 use tollgate::platform::clock::Clock;
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::{By, NewUser};

@@ -16,7 +16,7 @@ use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::gateway::startup;
 use tollgate::gateway::state::Node;
 use tollgate::messages::context::Caller;
-use tollgate::net::client::Client;
+use tollgate::net::client::websocket::Client;
 use tollgate::platform::clock::{Clock, stopwatch};
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;

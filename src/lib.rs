@@ -5,7 +5,6 @@ pub mod auth;
 pub mod cli;
 pub mod doctor;
 pub mod gateway;
-pub mod link;
 pub mod mail;
 pub mod messages;
 pub mod net;

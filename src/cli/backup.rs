@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::export::whole;
 use super::reach::{self, Reach};
-use crate::net::client::Client;
+use crate::net::client::websocket::Client;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::StoredRow;
 use crate::realm::row::Key;

@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use protocol::Password;
 
-use crate::net::client::{Client, Route, Trust};
+use crate::net::client::endpoint::{Route, Trust};
+use crate::net::client::websocket::Client;
 
 /// Where a gateway listens.
 #[derive(Args)]

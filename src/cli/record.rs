@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
 use super::reach::Far;
-use crate::net::relay::{Passed, relay};
+use crate::net::client::proxy::{Passed, relay};
 use crate::platform::clock::{Stopwatch, stopwatch};
 use crate::record::{Direction, Transcript, har};
 

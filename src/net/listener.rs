@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::http;
 use super::stream::Stream;
 use super::tls::Identity;
 use crate::gateway::connections::NoPlace;
+use crate::net::http::server;
 use crate::platform::metrics;
 use crate::router::dispatch::Router;
 
@@ -94,7 +94,7 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, rou
             Some(tls) => tls.greet(stream).await,
         };
         if let Some(stream) = stream {
-            http::serve(stream, peer, router, place).await;
+            server::serve(stream, peer, router, place).await;
         }
     });
 }

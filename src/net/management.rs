@@ -14,8 +14,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use super::http::{HEAD_BYTES, HEAD_WAIT, plain};
 use crate::gateway::state::Node;
+use crate::net::http::server::{HEAD_BYTES, HEAD_WAIT, plain};
 use crate::platform::metrics;
 
 /// Requests served at once.

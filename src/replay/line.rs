@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::frame::{Frame, Head, Heard};
 use super::tally::{Answered, Scribe};
-use super::transport::{Came, Talk};
+use crate::net::client::websocket::Came;
+use crate::replay::transport::Talk;
 
 /// Frames that nobody waits for; older ones are dropped.
 const INBOX_MAX: usize = 10_000;

@@ -9,9 +9,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::{Sleep, sleep};
 
-use super::transport::{Came, Sockets, Talk, Transport};
-use crate::net::client::ClientError;
-use crate::net::client::requests::Requests;
+use crate::net::client::http::Requests;
+use crate::net::client::websocket::Came;
+use crate::net::client::websocket::ClientError;
+use crate::replay::transport::{Sockets, Talk, Transport};
 use crate::subscriptions::data_source::Source;
 
 /// What only a socket is told: that rows follow (over REST they are the answer), and that a session

@@ -6,8 +6,9 @@ use std::task::{Context, Poll};
 
 use serde_json::Value;
 
-pub use crate::net::client::Came;
-use crate::net::client::{Client, ClientError, Route};
+use crate::net::client::endpoint::Route;
+pub use crate::net::client::websocket::Came;
+use crate::net::client::websocket::{Client, ClientError};
 
 /// Opens connections to a gateway.
 pub trait Transport: Send + Sync + 'static {

@@ -4,7 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use tollgate::replay::transport::{Came, Talk};
+use tollgate::net::client::websocket::Came;
+use tollgate::replay::transport::Talk;
 
 use crate::scripts::{Routed, Routers};
 

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tollgate::net::client::Client;
+use tollgate::net::client::websocket::Client;
 
 use crate::crash::ledger::run;
 use crate::gateway::{Home, PASSWORD, QUICK};

@@ -1,17 +1,11 @@
 //! The shell that moves bytes: sockets in, sockets out. Nothing is decided here.
 
 pub mod client;
-mod connector;
-mod cors;
-mod frames;
 pub mod http;
 pub mod listener;
 pub mod management;
-mod polled;
-pub mod relay;
-mod request;
-mod rest;
+pub mod rest;
+pub mod websocket;
+
 mod stream;
 pub mod tls;
-mod upgrade;
-pub mod websocket;

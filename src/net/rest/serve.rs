@@ -12,12 +12,12 @@ use parking_lot::Mutex;
 use protocol::{Nack, NackCode};
 use serde::Deserialize;
 
-use super::http::Answer;
-use super::request::Asked;
-use super::{connector, polled};
 use crate::messages::context::Caller;
 use crate::messages::table;
 use crate::messages::table::Handler;
+use crate::net::http::server::Answer;
+use crate::net::rest::request::Asked;
+use crate::net::rest::{subscriptions, token_api};
 use crate::realm::state::Millis;
 use crate::router::dispatch::Router;
 use crate::router::reply::{KnownToken, Reply};
@@ -73,10 +73,10 @@ pub async fn answer(
         let nack = Nack::too_many("too many requests on this connection", wait);
         return refusal(Refused(StatusCode::TOO_MANY_REQUESTS, nack), None);
     }
-    if let Some(found) = connector::find(request.uri().path(), request.method()) {
+    if let Some(found) = token_api::find(request.uri().path(), request.method()) {
         return match found {
             Ok(route) => connect(request, route, caller, router).await,
-            Err(allowed) => not_allowed(&allowed, connector::refusal),
+            Err(allowed) => not_allowed(&allowed, token_api::refusal),
         };
     }
     let Some(route) = Route::of(request.uri().path()) else {
@@ -103,7 +103,9 @@ pub async fn answer(
             Ok(frame) => Ok(serve(router, caller, frame).await),
             Err(nack) => Err(nack),
         },
-        Route::Rows(source) => polled::answer(&method, &source, &asked, caller, router).await,
+        Route::Rows(source) => {
+            subscriptions::answer(&method, &source, &asked, caller, router).await
+        }
     };
     match reply {
         Ok(reply) => response(reply, router),
@@ -121,8 +123,8 @@ async fn connect(
     let (head, body) = request.into_parts();
     let most = router.node().settings().server.limits.body_bytes;
     match read(&head.headers, body, most).await {
-        Ok(body) => connector::answer(route, &head.headers, &body, caller, router).await,
-        Err(refused) => connector::refusal(refused),
+        Ok(body) => token_api::answer(route, &head.headers, &body, caller, router).await,
+        Err(refused) => token_api::refusal(refused),
     }
 }
 
@@ -224,7 +226,7 @@ fn refusal(Refused(status, nack): Refused, source_ref: Option<&str>) -> Answer {
 }
 
 /// A body of JSON.
-pub(super) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+pub(in crate::net) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

@@ -1,9 +1,6 @@
 //! The way to a running gateway: one WebSocket, for the command line and for whoever replays
 //! scripts.
 
-pub mod requests;
-pub mod route;
-
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -19,8 +16,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::stream::Stream;
-pub use route::{Route, Trust};
+use crate::net::client::endpoint::{Route, Trust};
+use crate::net::stream::Stream;
 
 /// An answer that takes longer is not coming.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);

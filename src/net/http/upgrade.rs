@@ -9,12 +9,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::cors;
-use super::frames::Frames;
-use super::http::{Answer, plain};
-use super::stream::Stream;
-use super::websocket;
 use crate::gateway::connections::Place;
+use crate::net::http::cors;
+use crate::net::http::server::{Answer, plain};
+use crate::net::stream::Stream;
+use crate::net::websocket::connection;
+use crate::net::websocket::frame_stream::Frames;
 use crate::router::dispatch::Router;
 
 /// Where the upgrade is granted.
@@ -74,7 +74,7 @@ async fn upgrade(
     let socket = Frames::new(stream, &early, &router.node().settings().server.limits);
     drop(early);
     // A task of its own: this one still holds the memory of the handshake.
-    tokio::spawn(websocket::serve(socket, router, address, place));
+    tokio::spawn(connection::serve(socket, router, address, place));
 }
 
 fn asks_for_websocket(headers: &HeaderMap) -> bool {

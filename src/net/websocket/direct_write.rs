@@ -7,14 +7,14 @@ use rustix::net::SendFlags;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::super::frames;
-use super::Pump;
+use crate::net::websocket::connection::Pump;
+use crate::net::websocket::frame_stream;
 use crate::subscriptions::outbox::Line;
 
 /// A socket in clear.
 impl Line for OwnedWriteHalf {
     fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool {
-        frames::text_by(out, make)
+        frame_stream::text_by(out, make)
     }
 
     fn send(&self, frames: &[u8]) -> usize {

@@ -13,10 +13,11 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-use super::stream::Stream;
-use super::{cors, rest, upgrade};
 use crate::gateway::connections::Place;
 use crate::messages::schema::{asyncapi, openapi};
+use crate::net::http::{cors, upgrade};
+use crate::net::rest::serve;
+use crate::net::stream::Stream;
 use crate::router::dispatch::Router;
 use crate::settings::sections::server::AddressRange;
 
@@ -36,7 +37,7 @@ pub type Answer = Response<Full<Bytes>>;
 pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, place: Place) {
     let place = Arc::new(place);
     let limits = &router.node().settings().server.limits;
-    let pace = Arc::new(rest::Pace::new(limits.messages_per_sec_per_connection));
+    let pace = Arc::new(serve::Pace::new(limits.messages_per_sec_per_connection));
     let serve = service_fn(|request| {
         let (router, place, pace) = (router.clone(), place.clone(), pace.clone());
         async move { Ok::<_, Infallible>(answer(request, peer, router, place, &pace).await) }
@@ -59,7 +60,7 @@ async fn answer(
     peer: SocketAddr,
     router: Router,
     place: Arc<Place>,
-    pace: &rest::Pace,
+    pace: &serve::Pace,
 ) -> Answer {
     let server = &router.node().settings().server;
     let address = client(peer.ip(), request.headers(), &server.trusted_proxies);
@@ -77,12 +78,12 @@ async fn answer(
     let mut answer = match *request.method() {
         Method::OPTIONS => cors::preflight(),
         Method::GET if request.uri().path() == "/openapi.json" => {
-            rest::json(StatusCode::OK, OPENAPI.clone())
+            serve::json(StatusCode::OK, OPENAPI.clone())
         }
         Method::GET if request.uri().path() == "/asyncapi.json" => {
-            rest::json(StatusCode::OK, ASYNCAPI.clone())
+            serve::json(StatusCode::OK, ASYNCAPI.clone())
         }
-        _ => rest::answer(request, address, &router, pace).await,
+        _ => serve::answer(request, address, &router, pace).await,
     };
     cors::open(&mut answer, origin);
     if is_chunked {

@@ -9,7 +9,8 @@ use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use super::{ClientError, Route};
+use crate::net::client::endpoint::Route;
+use crate::net::client::websocket::ClientError;
 
 /// The longest body that is taken.
 const BODY_MAX: usize = 64 << 20;

@@ -1,9 +1,6 @@
 //! One socket as frames: what came is read in place, what leaves is made in place. An idle socket
 //! holds no buffer for either.
 
-mod reader;
-mod wire;
-
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
@@ -11,12 +8,12 @@ use std::task::{Context, Poll, ready};
 
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::stream::Stream;
-use crate::link::CloseReason;
+use crate::net::stream::Stream;
+use crate::net::websocket::byte_stream::Wire;
+use crate::net::websocket::connection_state::CloseReason;
+use crate::net::websocket::frame_reader::Event;
+use crate::net::websocket::frame_reader::Reader;
 use crate::settings::sections::server::Limits;
-pub use reader::Event;
-use reader::Reader;
-use wire::Wire;
 
 /// What one read takes at most. The buffer belongs to the thread: a socket uses it while it has its
 /// turn.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-use super::Pump;
+use crate::net::websocket::connection::Pump;
 use crate::realm::state::Millis;
 
 /// A timer of one task. It is polled once a setting: from then on it wakes the task by itself.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::link::CloseReason;
+use crate::net::websocket::connection_state::CloseReason;
 
 /// Fragments of one message.
 const FRAGMENTS_MAX: u8 = 64;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Pump;
-use crate::link::CloseReason;
+use crate::net::websocket::connection::Pump;
+use crate::net::websocket::connection_state::CloseReason;
 use crate::realm::model::ids::SessionNo;
 use crate::router::reply::KnownToken;
 use crate::sessions::registry::Presence;

@@ -4,10 +4,10 @@
 use hyper::Method;
 use protocol::{Nack, NackCode};
 
-use super::request::Asked;
-use super::rest::serve;
 use crate::gateway::rest_subscriptions::Poll;
 use crate::messages::context::{Caller, Effect, no_session};
+use crate::net::rest::request::Asked;
+use crate::net::rest::serve::serve;
 use crate::router::dispatch::Router;
 use crate::router::reply::Reply;
 use crate::subscriptions::outbox::Outbox;

@@ -4,12 +4,6 @@
 //! While a write is stuck nothing is read and nothing is taken from the outbox, so that a slow
 //! reader holds up nobody but himself.
 
-mod alarm;
-mod batch;
-mod bound;
-mod farewell;
-mod line;
-
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::IpAddr;
@@ -17,46 +11,48 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::frames::{self, Event, Frames, Taker};
 use crate::gateway::connections::Place;
-use crate::link::{CloseReason, Link, LinkLimits, OnText, OnTime};
 use crate::messages::context::{Caller, Effect};
+use crate::net::websocket::connection_state::{CloseReason, Link, LinkLimits, OnText, OnTime};
+use crate::net::websocket::frame_reader::Event;
+use crate::net::websocket::frame_stream;
+use crate::net::websocket::frame_stream::{Frames, Taker};
+use crate::net::websocket::timer::Alarm;
+use crate::net::websocket::timing_batch::Batch;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::state::Millis;
 use crate::router::dispatch::Router;
 use crate::router::reply::{KnownToken, Looked, Reply};
 use crate::sessions::registry::Presence;
 use crate::subscriptions::outbox::{Notice, Outbox};
-use alarm::Alarm;
-use batch::Batch;
 
 type Busy = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// One socket and all that belongs to it.
-struct Pump {
-    socket: Frames,
-    router: Router,
-    link: Link,
-    caller: Caller,
-    outbox: Arc<Outbox>,
-    known: KnownToken,
+pub(super) struct Pump {
+    pub(super) socket: Frames,
+    pub(super) router: Router,
+    pub(super) link: Link,
+    pub(super) caller: Caller,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) known: KnownToken,
     /// Messages that wait for their turn beside the one being served, and their bytes.
-    waiting: VecDeque<Box<str>>,
+    pub(super) waiting: VecDeque<Box<str>>,
     waiting_bytes: usize,
-    busy: Option<Busy>,
-    notices: VecDeque<Notice>,
+    pub(super) busy: Option<Busy>,
+    pub(super) notices: VecDeque<Notice>,
     /// Sessions other than the bound one that have subscriptions here.
-    heard: Vec<Arc<Presence>>,
-    alarm: Alarm,
+    pub(super) heard: Vec<Arc<Presence>>,
+    pub(super) alarm: Alarm,
     /// The outbox wakes this task by itself.
     listening: bool,
     /// Rows were asked for here.
-    subscribed: bool,
+    pub(super) subscribed: bool,
     /// Whoever has rows may write them.
-    lent: bool,
+    pub(super) lent: bool,
     stuck: bool,
     /// The time when this turn began.
-    at: Millis,
+    pub(super) at: Millis,
     batch: Batch,
     limits: Limits,
 }
@@ -279,7 +275,7 @@ impl Pump {
 
     /// Reads. False when there is nothing, or when enough messages wait already.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        Ok(self.has_room() && frames::poll_read(self, context)?)
+        Ok(self.has_room() && frame_stream::poll_read(self, context)?)
     }
 
     fn has_room(&self) -> bool {

@@ -14,8 +14,9 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::client::{ClientError, Route};
-use super::stream::Stream;
+use crate::net::client::endpoint::Route;
+use crate::net::client::websocket::ClientError;
+use crate::net::stream::Stream;
 
 /// Connections that are passed on at the same time.
 const LINKS_MAX: usize = 1_000;

@@ -1,0 +1,6 @@
+//! The client side: connections to a gateway.
+
+pub mod endpoint;
+pub mod http;
+pub mod proxy;
+pub mod websocket;

@@ -1,0 +1,5 @@
+//! The HTTP server: routing, CORS, responses and the WebSocket upgrade.
+
+pub mod cors;
+pub mod server;
+pub mod upgrade;
