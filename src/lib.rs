@@ -12,7 +12,6 @@ pub mod outside;
 pub mod platform;
 pub mod preferences;
 pub mod realm;
-pub mod record;
 pub mod replay;
 pub mod replication;
 pub mod router;

@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use super::reach::Far;
 use crate::net::client::proxy::{Passed, relay};
 use crate::platform::clock::{Stopwatch, stopwatch};
-use crate::record::{Direction, Transcript, har};
+use crate::replay::record::har;
+use crate::replay::record::transcript::{Direction, Transcript};
 
 /// Write a message script of what passes between a client and a gateway, or of a browser's
 /// recording. Passwords, tokens and codes become names before anything is written.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::messages::schema::{asyncapi, openapi};
 use crate::messages::table;
-use crate::replay::report::Report;
+use crate::replay::report::model::Report;
 
 /// Which document.
 #[derive(Args)]

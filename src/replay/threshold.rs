@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::report::{Message, Report, Spread};
+use crate::replay::report::model::{Message, Report, Spread};
 
 /// A limit: the run fails if it is crossed.
 #[derive(Debug, Clone)]

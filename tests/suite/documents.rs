@@ -19,7 +19,7 @@ fn read(path: &Path) -> Value {
 
 #[test]
 fn the_committed_documents_are_those_of_the_table() {
-    let report = schemars::schema_for!(tollgate::replay::report::Report).to_value();
+    let report = schemars::schema_for!(tollgate::replay::report::model::Report).to_value();
     for (name, document) in
         [("openapi", openapi::document()), ("asyncapi", asyncapi::document()), ("report", report)]
     {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::replay::report::{Results, html, table, text};
+use crate::replay::report::model::Results;
+use crate::replay::report::{html, table, text};
 
 /// Files to write beside the table.
 #[derive(Args)]

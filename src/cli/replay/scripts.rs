@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use protocol::script::Script;
 
-use crate::replay::values::Values;
+use crate::replay::variables::Values;
 
 /// One script.
 pub(super) struct Read {

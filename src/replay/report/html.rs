@@ -4,7 +4,8 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment};
 
 use super::text::time;
-use super::{Results, plots};
+use crate::replay::report::model::Results;
+use crate::replay::report::plots;
 
 const PAGE: &str = include_str!("page.html");
 

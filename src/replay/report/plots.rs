@@ -4,8 +4,8 @@ use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
 
 use super::text::time;
-use super::{Point, Results};
-use crate::replay::tally::Latencies;
+use crate::replay::measurements::Latencies;
+use crate::replay::report::model::{Point, Results};
 
 /// Width and height of a plot, in its own units: the page scales it.
 const SIZE: (u32, u32) = (760, 260);
@@ -124,8 +124,8 @@ fn timeline(lines: &[Line], times: bool) -> Option<String> {
 
 /// The percentile as the number of nines: 0 is none, 2 is 99 %, 3 is 99.9 %.
 fn percentile_lines(results: &Results) -> Vec<Line> {
-    let mut latency = super::super::tally::latencies();
-    let mut service = super::super::tally::latencies();
+    let mut latency = crate::replay::measurements::latencies();
+    let mut service = crate::replay::measurements::latencies();
     for (_, corrected, plain) in &results.histograms {
         // All have the same bounds.
         let _ = (latency.add(corrected), service.add(plain));

@@ -5,7 +5,7 @@ use comfy_table::{Cell, CellAlignment, Table};
 
 use super::super::threshold::Crossing;
 use super::text::time;
-use super::{Report, Spread};
+use crate::replay::report::model::{Report, Spread};
 
 /// Differences that are printed; the report has all.
 const DIFFERENCES_MAX: usize = 20;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::frame::{Frame, Head, Heard};
-use super::tally::{Answered, Scribe};
 use crate::net::client::websocket::Came;
+use crate::replay::measurements::{Answered, Scribe};
+use crate::replay::received::{Frame, Head, Heard};
 use crate::replay::transport::Talk;
 
 /// Frames that nobody waits for; older ones are dropped.

@@ -8,10 +8,10 @@ use std::time::Duration;
 use protocol::script::{Action, Mismatch, Step};
 use serde_json::Value;
 
-use super::super::frame::Heard;
-use super::super::line::Line;
-use super::super::transport::Transport;
-use super::{Player, Stop};
+use crate::replay::connection::Line;
+use crate::replay::player::steps::{Player, Stop};
+use crate::replay::received::Heard;
+use crate::replay::transport::Transport;
 
 impl<T: Transport> Player<'_, T> {
     /// Waits until something is found on any connection, at most this long.

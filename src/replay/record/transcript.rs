@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::secret;
+use crate::replay::record::redact;
 
 /// Pauses that are shorter are not written.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -134,12 +134,12 @@ impl Hiding<'_> {
                 items.into_iter().map(|item| self.value(field, item, user)).collect()
             }
             Value::String(text) => self.text(field, text, user).into(),
-            Value::Number(number) if secret::is_secret(field) => {
+            Value::Number(number) if redact::is_secret(field) => {
                 // A code may be sent as a number: as a text it is the same to a gateway.
                 self.text(field, number.to_string(), user).into()
             }
             Value::Number(number) => {
-                let time = number.as_u64().is_some_and(secret::is_time);
+                let time = number.as_u64().is_some_and(redact::is_time);
                 if time && self.direction == Direction::Received {
                     self.declare(field);
                 }
@@ -164,13 +164,13 @@ impl Hiding<'_> {
         if let Some(name) = self.transcript.names.get(&text) {
             return format!("${name}");
         }
-        if self.direction == Direction::Received && secret::tells_time(&text) {
+        if self.direction == Direction::Received && redact::tells_time(&text) {
             self.declare(field);
         }
-        let made_up = self.direction == Direction::Received && secret::is_made_up(&text);
+        let made_up = self.direction == Direction::Received && redact::is_made_up(&text);
         // What looks like a name of the script cannot be written as it is.
         let confusing = text.starts_with('$') || text == "..";
-        if !(secret::is_secret(field) || made_up || confusing) {
+        if !(redact::is_secret(field) || made_up || confusing) {
             return self.inside(text);
         }
         let name = self.transcript.name(&text, field);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use super::difference::Differences;
 use crate::platform::clock::{Stopwatch, stopwatch};
+use crate::replay::mismatches::Differences;
 
 /// Clients share this many shards.
 const SHARDS: usize = 8;

@@ -1,7 +1,5 @@
 //! One client that plays one script: it says what the script says and waits for what it expects.
 
-mod hearing;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -11,12 +9,12 @@ use std::time::Duration;
 use protocol::script::{Action, Memory, Mismatch, Script, Step, Times};
 use serde_json::Value;
 
-use super::asked::World;
-use super::line::Line;
-use super::tally::Scribe;
-use super::transport::{Talk, Transport};
-use super::values::Values;
 use crate::platform::random;
+use crate::replay::connection::Line;
+use crate::replay::external_values::World;
+use crate::replay::measurements::Scribe;
+use crate::replay::transport::{Talk, Transport};
+use crate::replay::variables::Values;
 
 /// How a script is played.
 #[derive(Debug, Clone)]
@@ -47,7 +45,7 @@ pub struct Stage<T> {
 
 /// Why a client did not come to the end of its steps.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(in crate::replay) enum Stop {
     /// What came differs from what the script expects.
     Differs(usize, Mismatch),
     /// The gateway refused a message that the script needs.
@@ -59,11 +57,11 @@ pub(super) enum Stop {
 }
 
 /// One client.
-pub(super) struct Player<'a, T: Transport> {
-    stage: &'a Stage<T>,
-    scribe: Scribe,
-    lines: BTreeMap<String, Line<T::Link>>,
-    memory: Memory,
+pub(in crate::replay) struct Player<'a, T: Transport> {
+    pub(super) stage: &'a Stage<T>,
+    pub(super) scribe: Scribe,
+    pub(super) lines: BTreeMap<String, Line<T::Link>>,
+    pub(super) memory: Memory,
     world: World,
     /// How late this round began.
     late: Duration,
@@ -72,7 +70,7 @@ pub(super) struct Player<'a, T: Transport> {
 type Played<'b> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'b>>;
 
 impl<'a, T: Transport> Player<'a, T> {
-    pub(super) fn new(stage: &'a Stage<T>, scribe: Scribe) -> Self {
+    pub(in crate::replay) fn new(stage: &'a Stage<T>, scribe: Scribe) -> Self {
         let mut memory = Memory::new(stage.script.volatile.clone().into());
         stage.values.give(&mut memory, scribe.client);
         let (lines, world, late) = (BTreeMap::new(), World::default(), Duration::ZERO);
@@ -80,14 +78,14 @@ impl<'a, T: Transport> Player<'a, T> {
     }
 
     /// Begins a round, so late.
-    pub(super) fn begin(&mut self, round: u64, late: Duration) {
+    pub(in crate::replay) fn begin(&mut self, round: u64, late: Duration) {
         self.memory.set("round", round);
         self.late = late;
         self.scribe.count(|counts| counts.rounds += 1);
     }
 
     /// Closes everything and forgets what was captured.
-    pub(super) fn start_over(&mut self) {
+    pub(in crate::replay) fn start_over(&mut self) {
         for line in self.lines.values_mut() {
             self.scribe.unanswered(&line.give_up());
         }
@@ -95,7 +93,7 @@ impl<'a, T: Transport> Player<'a, T> {
     }
 
     /// Plays steps, and counts why it stopped if it did.
-    pub(super) async fn play(&mut self, steps: &[Step]) -> Result<(), Stop> {
+    pub(in crate::replay) async fn play(&mut self, steps: &[Step]) -> Result<(), Stop> {
         let played = self.steps(steps).await;
         match &played {
             Ok(()) => {}
@@ -112,12 +110,12 @@ impl<'a, T: Transport> Player<'a, T> {
         played
     }
 
-    fn differs(&self, line: usize, what: Mismatch) {
+    pub(super) fn differs(&self, line: usize, what: Mismatch) {
         self.scribe.tally.differences.lock().add(&self.stage.name, line, what);
     }
 
     /// Waits, and takes in what comes meanwhile.
-    pub(super) async fn rest(&mut self, time: Duration) {
+    pub(in crate::replay) async fn rest(&mut self, time: Duration) {
         self.wait(time, |_| None::<()>).await;
     }
 

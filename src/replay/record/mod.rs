@@ -1,7 +1,5 @@
 //! Recordings: a conversation that was listened to, as a message script without its secrets.
 
 pub mod har;
-mod secret;
+pub mod redact;
 pub mod transcript;
-
-pub use transcript::{Direction, Transcript};

@@ -1,19 +1,14 @@
 //! What a run came to: one value that all forms of the report are made from.
 
-pub mod html;
-mod plots;
-pub mod table;
-pub mod text;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::difference::Difference;
-use super::tally::{Kind, Lately, Latencies, Sum, Tally};
-use super::threshold::Crossing;
+use crate::replay::measurements::{Kind, Lately, Latencies, Sum, Tally};
+use crate::replay::mismatches::Difference;
+use crate::replay::threshold::Crossing;
 
 /// A run. Times are whole microseconds unless they say otherwise.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

@@ -1,0 +1,4 @@
+//! The player of one client's script.
+
+pub mod expectations;
+pub mod steps;
