@@ -3,14 +3,11 @@
 
 pub mod auth;
 pub mod cli;
-pub mod doctor;
 pub mod gateway;
 pub mod mail;
 pub mod messages;
 pub mod net;
-pub mod outside;
 pub mod platform;
-pub mod preferences;
 pub mod realm;
 pub mod replay;
 pub mod replication;

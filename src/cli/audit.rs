@@ -8,7 +8,8 @@ use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
-use super::{Config, offline};
+use crate::cli::arguments::Config;
+use crate::cli::offline_store;
 use crate::gateway::startup::Opened;
 use crate::platform::clock::Clock;
 use crate::realm::audit::events::Audited;
@@ -68,12 +69,13 @@ impl Audit {
 impl Verify {
     fn run(self) -> Result<()> {
         let settings = self.config.load()?;
-        let (first, count) = offline::with_old_store(&settings, &self.data_dir, async |opened| {
-            let progress = ProgressBar::new(opened.replica.trail.last());
-            let verified = opened.replica.trail.verify(|no| progress.set_position(no));
-            progress.finish_and_clear();
-            Ok(verified?)
-        })?;
+        let (first, count) =
+            offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
+                let progress = ProgressBar::new(opened.replica.trail.last());
+                let verified = opened.replica.trail.verify(|no| progress.set_position(no));
+                progress.finish_and_clear();
+                Ok(verified?)
+            })?;
         match count {
             0 => println!("the audit trail is empty"),
             _ => println!("{count} audit rows, {first} to {}, are whole", first + count - 1),
@@ -87,7 +89,7 @@ impl Show {
         let settings = self.config.load()?;
         let now = Timestamp::from_millisecond(Clock::system().now() as i64)?;
         let since = self.since.as_deref().map(|text| since(text, now)).transpose()?.unwrap_or(0);
-        offline::with_old_store(&settings, &self.data_dir, async |opened| {
+        offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
             match self.print(opened, since) {
                 // Whoever reads may have seen enough.
                 Err(error) if is_broken_pipe(&error) => Ok(()),

@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::export::whole;
-use super::reach::{self, Reach};
+use crate::cli::remote;
+use crate::cli::remote::Reach;
 use crate::net::client::websocket::Client;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::StoredRow;
@@ -80,7 +81,7 @@ impl Backup {
 
     /// The realm as it is at the end, and the last entry of the log in it.
     async fn fetch(&self) -> Result<(Realm, u64)> {
-        let login = reach::login(&self.login)?;
+        let login = remote::login(&self.login)?;
         let mut client = self.reach.connect().await?;
         ask(&mut client, login).await?;
         let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} rows, {eta} left")?;

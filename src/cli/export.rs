@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::{Config, offline};
+use crate::cli::arguments::Config;
+use crate::cli::offline_store;
 use crate::realm::command::commands::Command;
 use crate::storage::export;
 use crate::storage::export::Snapshot;
@@ -53,7 +54,7 @@ impl Export {
         if self.file.exists() {
             bail!("{} is there already; nothing was written", self.file.display());
         }
-        let rows = offline::with_old_store(&settings, &self.data_dir, async |opened| {
+        let rows = offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
             let now = opened.replica.now();
             opened.replica.read(|realm, _| {
                 whole(&self.file, |out| {
@@ -100,9 +101,9 @@ impl Import {
         let users = realm.users_after(None).count();
         drop(realm);
         let (count, progress) = (rows.len(), ProgressBar::new(rows.len() as u64));
-        offline::with_bare_store(&settings, &self.data_dir, async |opened| {
+        offline_store::with_bare_store(&settings, &self.data_dir, async |opened| {
             for batch in rows.chunks(BATCH) {
-                offline::command(opened, Command::Restore(batch.to_vec())).await?;
+                offline_store::command(opened, Command::Restore(batch.to_vec())).await?;
                 progress.inc(batch.len() as u64);
             }
             Ok(())

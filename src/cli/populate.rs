@@ -10,7 +10,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::{Config, offline};
+use crate::cli::arguments::Config;
+use crate::cli::offline_store;
 use crate::gateway::startup::Opened;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{By, NewUser};
@@ -67,8 +68,9 @@ impl Populate {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        let hash: Arc<str> = offline::hash(&settings, &Password::new(&*self.password))?.into();
-        offline::with_store(&settings, &self.data_dir, async |opened| {
+        let hash: Arc<str> =
+            offline_store::hash(&settings, &Password::new(&*self.password))?.into();
+        offline_store::with_store(&settings, &self.data_dir, async |opened| {
             let mut dice = StdRng::seed_from_u64(self.seed);
             let profiles = self.profiles(opened, &mut dice).await?;
             self.users(opened, &mut dice, &profiles, &hash).await
@@ -97,7 +99,7 @@ impl Populate {
                 let description = code.as_str().replace('_', " ").to_lowercase();
                 let description = Description::parse(&description)?;
                 let wanted = RightWanted { id: None, code: code.clone(), description };
-                offline::command(opened, Command::InsertRight(By::Operator, wanted)).await?;
+                offline_store::command(opened, Command::InsertRight(By::Operator, wanted)).await?;
             }
         }
         let mut names = Vec::new();
@@ -114,7 +116,7 @@ impl Populate {
                 rights: Some(rights.collect()),
                 ..ProfileWanted::default()
             };
-            offline::command(opened, Command::InsertProfile(By::Operator, wanted)).await?;
+            offline_store::command(opened, Command::InsertProfile(By::Operator, wanted)).await?;
             names.push(name);
         }
         Ok(names)
@@ -127,7 +129,7 @@ impl Populate {
         profiles: &[ProfileName],
         hash: &Arc<str>,
     ) -> Result<()> {
-        let bar = offline::bar(self.users.into())?;
+        let bar = offline_store::bar(self.users.into())?;
         let mut next = 0;
         while next < self.users {
             let mut commands = Vec::new();
@@ -135,7 +137,7 @@ impl Populate {
                 let end = (next + BATCH).min(self.users);
                 let batch = (next..end).map(|number| self.user(number, dice, profiles, hash));
                 let batch = batch.collect::<Result<Vec<_>>>()?;
-                commands.push(offline::command(opened, Command::AddUsers(batch)));
+                commands.push(offline_store::command(opened, Command::AddUsers(batch)));
                 next = end;
             }
             futures::future::try_join_all(commands).await?;

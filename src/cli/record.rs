@@ -11,7 +11,7 @@ use clap::Args;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
-use super::reach::Far;
+use crate::cli::remote::Far;
 use crate::net::client::proxy::{Passed, relay};
 use crate::platform::clock::{Stopwatch, stopwatch};
 use crate::replay::record::har;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::{Config, offline};
+use crate::cli::arguments::Config;
+use crate::cli::offline_store;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::Fingerprint;
 use crate::realm::model::ids::UserNo;
@@ -30,37 +31,38 @@ impl Rekey {
         let Some(keys) = settings.keyring(&self.data_dir)? else {
             bail!("[security.mfa.qr_code] is not configured: there is no key");
         };
-        let (anew, closed) = offline::with_old_store(&settings, &self.data_dir, async |opened| {
-            let sealed: Vec<_> = opened.replica.read(|realm, _| {
-                let of =
-                    |(no, own): (UserNo, &crate::realm::rules::second_factor::SecondFactor)| {
-                        Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
-                    };
-                realm.second_factors().filter_map(of).collect()
-            });
-            let bar = offline::bar(sealed.len() as u64)?;
-            let (mut anew, mut closed) = (0, 0);
-            for some in sealed.chunks(AT_ONCE) {
-                let mut resealed: Vec<(UserNo, Fingerprint, Arc<str>)> = Vec::new();
-                for (no, name, sealed) in some {
-                    match keys.unseal(name.as_str(), no.0, sealed) {
-                        Some(it) if it.by_earlier => {
-                            let new = keys.seal(name.as_str(), no.0, &it.secret);
-                            resealed.push((*no, Fingerprint::of(sealed), new));
+        let (anew, closed) =
+            offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
+                let sealed: Vec<_> = opened.replica.read(|realm, _| {
+                    let of =
+                        |(no, own): (UserNo, &crate::realm::rules::second_factor::SecondFactor)| {
+                            Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
+                        };
+                    realm.second_factors().filter_map(of).collect()
+                });
+                let bar = offline_store::bar(sealed.len() as u64)?;
+                let (mut anew, mut closed) = (0, 0);
+                for some in sealed.chunks(AT_ONCE) {
+                    let mut resealed: Vec<(UserNo, Fingerprint, Arc<str>)> = Vec::new();
+                    for (no, name, sealed) in some {
+                        match keys.unseal(name.as_str(), no.0, sealed) {
+                            Some(it) if it.by_earlier => {
+                                let new = keys.seal(name.as_str(), no.0, &it.secret);
+                                resealed.push((*no, Fingerprint::of(sealed), new));
+                            }
+                            Some(_) => {}
+                            None => closed += 1,
                         }
-                        Some(_) => {}
-                        None => closed += 1,
                     }
+                    anew += resealed.len();
+                    if !resealed.is_empty() {
+                        offline_store::command(opened, Command::Reseal(resealed)).await?;
+                    }
+                    bar.inc(some.len() as u64);
                 }
-                anew += resealed.len();
-                if !resealed.is_empty() {
-                    offline::command(opened, Command::Reseal(resealed)).await?;
-                }
-                bar.inc(some.len() as u64);
-            }
-            bar.finish_and_clear();
-            Ok((anew, closed))
-        })?;
+                bar.finish_and_clear();
+                Ok((anew, closed))
+            })?;
         println!("{anew} secrets are sealed with the key of today");
         if closed > 0 {
             bail!("{closed} secrets were sealed with a key that is not configured; they stay so");

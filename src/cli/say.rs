@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::Value;
 
-use super::reach::Reach;
+use crate::cli::remote::Reach;
 
 /// Talk to a running gateway, one JSON line a frame.
 #[derive(Args)]
@@ -31,7 +31,7 @@ impl Say {
 
     async fn talk(self) -> Result<()> {
         let mut client = self.reach.connect().await?;
-        let login = self.login.as_deref().map(super::reach::login).transpose()?;
+        let login = self.login.as_deref().map(crate::cli::remote::login).transpose()?;
         let mut refused = 0;
         for message in login.into_iter().chain(self.messages) {
             client.send(message).await?;

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::{Password, ProfileName, UserName};
 
-use super::{Config, offline};
+use crate::cli::arguments::Config;
+use crate::cli::offline_store;
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{NewUser, SetCredential};
@@ -79,13 +80,13 @@ impl Add {
         let profiles = self.profile.iter().map(|name| ProfileName::parse(name));
         let profiles = profiles.collect::<Result<Vec<_>, _>>()?;
         let given = password(self.password_stdin)?;
-        given.as_ref().map(|given| offline::judge(&settings, &name, given)).transpose()?;
+        given.as_ref().map(|given| offline_store::judge(&settings, &name, given)).transpose()?;
         let drawn = given.is_none().then(|| Password::new(random::session_token().expose()));
         let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
-        let credential = Some(offline::hash(&settings, chosen)?.into());
+        let credential = Some(offline_store::hash(&settings, chosen)?.into());
         let new = NewUser { credential, profiles, ..NewUser::named(name) };
-        offline::with_store(&settings, &self.store.data_dir, async |opened| {
-            offline::command(opened, Command::AddUsers(vec![new])).await
+        offline_store::with_store(&settings, &self.store.data_dir, async |opened| {
+            offline_store::command(opened, Command::AddUsers(vec![new])).await
         })?;
         match drawn {
             Some(drawn) => println!("added {} with the password {}", self.name, drawn.expose()),
@@ -103,11 +104,11 @@ impl Passwd {
         let Some(password) = password(self.password_stdin)? else {
             bail!("give the new password on standard input with --password-stdin");
         };
-        offline::judge(&settings, &user_name, &password)?;
-        let credential = offline::hash(&settings, &password)?.into();
+        offline_store::judge(&settings, &user_name, &password)?;
+        let credential = offline_store::hash(&settings, &password)?.into();
         let set = SetCredential { user_name, credential };
-        offline::with_old_store(&settings, &self.store.data_dir, async |opened| {
-            offline::command(opened, Command::SetCredential(set)).await
+        offline_store::with_old_store(&settings, &self.store.data_dir, async |opened| {
+            offline_store::command(opened, Command::SetCredential(set)).await
         })?;
         println!("the password of {} is set; its sessions have ended", self.name);
         Ok(())
@@ -118,7 +119,7 @@ impl Store {
     fn accept_salt(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        offline::with_old_store(&settings, &self.data_dir, async |opened| {
+        offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
             Ok(opened.accept_salt(&settings).await?)
         })?;
         println!("the configured salt is the store's from now on");
@@ -128,7 +129,7 @@ impl Store {
     fn list(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        offline::with_old_store(&settings, &self.data_dir, async |opened| {
+        offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
             let lines = opened.replica.read(|realm, _| {
                 let line = |user: &crate::realm::rules::users::User| {
                     let name = |no| Some(realm.profile(no)?.name.to_string());

@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use protocol::{Password, ProfileName, RightCode, UserName};
 use serde_json::{Map, Value};
 
-use super::Wrong;
 use crate::auth::password_hasher::hasher::Passwords;
+use crate::cli::import_users::command::Wrong;
 use crate::mail::transport;
 use crate::messages::users::body::is_attribute;
 use crate::realm::command::commands::NewUser;
@@ -48,7 +48,9 @@ pub(super) fn read(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
 }
 
 fn read_csv(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(super::open(file)?);
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(crate::cli::import_users::command::open(file)?);
     let header = reader.headers()?.clone();
     let known = |name: &&str| COLUMNS.contains(name) || ATTRIBUTES.contains(name);
     if let Some(unknown) = header.iter().map(str::trim).find(|name| !known(name)) {
@@ -86,7 +88,7 @@ fn read_csv(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
 
 fn read_json(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
     use std::io::Read;
-    let mut reader = BufReader::new(super::open(file)?);
+    let mut reader = BufReader::new(crate::cli::import_users::command::open(file)?);
     let (mut good, mut wrong) = (Vec::new(), Vec::new());
     for line in 1.. {
         let mut text = Vec::new();

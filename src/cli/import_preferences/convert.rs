@@ -1,15 +1,12 @@
 //! Preferences: an `auth-preferences.kts` in the literal form of S2's sample becomes a
 //! configuration. Pure; what cannot be turned is told with its line, never with its value.
 
-mod acks;
-mod directories;
-mod items;
-
+use crate::cli::import_preferences::parser;
 use toml::{Table, Value};
 
+use crate::cli::import_preferences::parser::Unreadable;
+use crate::cli::import_preferences::parser::{Item, Word};
 use crate::settings::root::Settings;
-pub use items::Unreadable;
-use items::{Item, Word};
 
 /// What became of a file.
 #[derive(Debug, Default)]
@@ -29,7 +26,7 @@ const BLOCKS: &[(&str, &str)] = &[
 /// Turns a file.
 pub fn turn(text: &str) -> Result<Turned, Unreadable> {
     let mut turned = Turned::default();
-    for item in items::read(text)? {
+    for item in parser::read(text)? {
         match (item.name(), &item.block) {
             (Some("import" | "package"), None) => {}
             (Some("security"), Some(block)) => turned.section("security", block),
@@ -76,7 +73,7 @@ impl Turned {
     }
 
     /// Sets a key, by its own or another name; false: there is no such key, or not with this value.
-    fn set(&mut self, path: &str, name: &str, value: Value) -> bool {
+    pub(super) fn set(&mut self, path: &str, name: &str, value: Value) -> bool {
         let mut one = Value::Table(Table::from_iter([(key_of(path, name), value)]));
         for section in path.rsplit('.') {
             one = Value::Table(Table::from_iter([(section.to_owned(), one)]));
@@ -94,7 +91,7 @@ impl Turned {
     }
 
     /// Tells of an item that is not turned, and of all that stands in its block.
-    fn leave(&mut self, item: &Item, path: &str) {
+    pub(super) fn leave(&mut self, item: &Item, path: &str) {
         let what = match (item.name(), path) {
             (Some(name), "") => name.to_owned(),
             (Some(name), path) => format!("{path}.{}", snake(name)),
@@ -105,7 +102,7 @@ impl Turned {
 }
 
 /// S2's name of a key where ours is not the same in snake case.
-fn key_of(path: &str, name: &str) -> String {
+pub(super) fn key_of(path: &str, name: &str) -> String {
     let entries = Settings::entries();
     let known = |entry: &&crate::settings::reference::Entry| {
         entry.section == path && entry.s2.as_deref().map(snake).as_deref() == Some(name)
@@ -114,7 +111,7 @@ fn key_of(path: &str, name: &str) -> String {
 }
 
 /// A text, a number, a flag, or the last word of a constant (`HashingFunction.SHA1`).
-fn literal(word: &Word) -> Option<Value> {
+pub(super) fn literal(word: &Word) -> Option<Value> {
     Some(match word {
         Word::Text(text) => Value::String(text.clone()),
         Word::Number(number) => match (number.parse::<i64>(), number.parse::<f64>()) {
@@ -132,7 +129,7 @@ fn literal(word: &Word) -> Option<Value> {
 }
 
 /// `session_timeout_mins` for `sessionTimeoutMins`, `restrict_qwerty` for `restrictQWERTY`.
-fn snake(camel: &str) -> String {
+pub(super) fn snake(camel: &str) -> String {
     let mut out = String::new();
     let mut last_is_upper = true;
     for c in camel.chars() {
@@ -146,7 +143,7 @@ fn snake(camel: &str) -> String {
 }
 
 impl Item {
-    fn name(&self) -> Option<&str> {
+    pub(super) fn name(&self) -> Option<&str> {
         match self.words.first() {
             Some(Word::Name(name)) => Some(name),
             _ => None,

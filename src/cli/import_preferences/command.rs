@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::preferences::{self, Turned};
+use crate::cli::import_preferences::convert;
+use crate::cli::import_preferences::convert::Turned;
 use crate::settings::root::Settings;
 
 /// The file.
 #[derive(Args)]
-pub(super) struct ImportPreferences {
+pub(in crate::cli) struct ImportPreferences {
     /// The auth-preferences.kts, in the literal form of the original documentation's sample
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -23,7 +24,7 @@ pub(super) struct ImportPreferences {
 const BYTES_MAX: u64 = 1 << 20;
 
 impl ImportPreferences {
-    pub(super) fn run(&self) -> Result<()> {
+    pub(in crate::cli) fn run(&self) -> Result<()> {
         use std::io::Read;
         if let Some(out) = self.out.as_ref().filter(|out| out.exists()) {
             bail!("{} is there already; nothing was written", out.display());
@@ -35,7 +36,7 @@ impl ImportPreferences {
         if text.len() as u64 > BYTES_MAX {
             bail!("{} is longer than {BYTES_MAX} bytes", self.file.display());
         }
-        let Turned { table, left } = preferences::turn(&text).with_context(cannot)?;
+        let Turned { table, left } = convert::turn(&text).with_context(cannot)?;
         let mut written = String::from("# Made of an auth-preferences.kts.\n");
         for (line, what) in &left {
             eprintln!("line {line}: {what} could not be turned");
@@ -43,7 +44,7 @@ impl ImportPreferences {
         }
         written.push_str(&toml::to_string(&table)?);
         match &self.out {
-            Some(out) => super::export::whole(out, |file| {
+            Some(out) => crate::cli::export::whole(out, |file| {
                 use std::io::Write;
                 Ok(file.write_all(written.as_bytes())?)
             })?,

@@ -4,8 +4,8 @@ use toml::{Table, Value};
 
 use crate::realm::model::attributes::ATTRIBUTES;
 
-use super::items::{Item, Word};
-use super::{Turned, literal};
+use crate::cli::import_preferences::convert::{Turned, literal};
+use crate::cli::import_preferences::parser::{Item, Word};
 
 impl Turned {
     /// `loginAck(TABLE) { loadRecord { … } fields { FIELD withPrefix "X" } }`.

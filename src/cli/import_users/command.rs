@@ -1,7 +1,6 @@
 //! `import-users`: users of another system, with their passwords, into a stopped store.
 
-mod record;
-
+use crate::cli::import_users::record;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +10,10 @@ use clap::Args;
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
 
-use super::{Config, offline};
 use crate::auth::password_hasher::hasher::Passwords;
+use crate::cli::arguments::Config;
+use crate::cli::import_users::record::{Record, Secret};
+use crate::cli::offline_store;
 use crate::gateway::startup::Opened;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::NewUser;
@@ -21,10 +22,9 @@ use crate::realm::state::Realm;
 use crate::settings::root::Settings;
 use crate::settings::sections::store::Engine;
 use crate::storage::row_store::Store;
-use record::{Record, Secret};
 
 /// What a file looks like.
-pub(super) fn format() -> String {
+pub(in crate::cli) fn format() -> String {
     format!("{FORMAT}  and {}", ATTRIBUTES.join(", "))
 }
 
@@ -41,7 +41,7 @@ Fields (the first line of CSV names them, an object a line in JSON):
 
 /// Where from, where to.
 #[derive(Args)]
-pub(super) struct ImportUsers {
+pub(in crate::cli) struct ImportUsers {
     /// The file; JSON lines if its name ends in .jsonl, .ndjson or .json, else CSV
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -67,7 +67,7 @@ const ERRORS_MAX: usize = 50;
 pub(super) type Wrong = (u64, String);
 
 impl ImportUsers {
-    pub(super) fn run(self) -> Result<()> {
+    pub(in crate::cli) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
         let (records, mut wrong) = record::read(&self.file)?;
@@ -91,8 +91,8 @@ impl ImportUsers {
             Ok(imported)
         };
         let imported = match self.dry_run {
-            true => offline::with_trial(&settings, &self.data_dir, work)?,
-            false => offline::with_store(&settings, &self.data_dir, work)?,
+            true => offline_store::with_trial(&settings, &self.data_dir, work)?,
+            false => offline_store::with_store(&settings, &self.data_dir, work)?,
         };
         let verb = if self.dry_run { "would be imported" } else { "imported" };
         println!("{imported} users {verb}, {} left out", count - imported);
@@ -127,7 +127,9 @@ fn check(realm: &Realm, settings: &Settings, records: Vec<Record>) -> (Vec<Recor
         } else if let Some(code) = user.rights.iter().find(right) {
             Some(format!("there is no right {code}"))
         } else if let Secret::Plain(password) = &record.secret {
-            offline::judge(settings, &user.name, password).err().map(|error| error.to_string())
+            offline_store::judge(settings, &user.name, password)
+                .err()
+                .map(|error| error.to_string())
         } else {
             None
         };
@@ -141,12 +143,12 @@ fn check(realm: &Realm, settings: &Settings, records: Vec<Record>) -> (Vec<Recor
 
 /// Hashes on all cores, then inserts in the order of the file, batch by batch.
 async fn import(opened: &Opened, settings: &Settings, records: Vec<Record>) -> Result<()> {
-    let bar = offline::bar(records.len() as u64)?;
+    let bar = offline_store::bar(records.len() as u64)?;
     let mut records = records.into_iter().peekable();
     while records.peek().is_some() {
         let batch: Vec<_> = records.by_ref().take(BATCH).collect();
         let users = hash_all(settings, batch, &bar)?;
-        offline::command(opened, Command::AddUsers(users)).await?;
+        offline_store::command(opened, Command::AddUsers(users)).await?;
     }
     bar.finish();
     Ok(())

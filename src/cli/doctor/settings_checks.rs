@@ -1,7 +1,8 @@
 //! The configuration: what is weak, and what contradicts itself without being wrong.
 
-use super::Finding;
-use super::Weight::{self, Advice, Problem, Weak};
+use crate::cli::doctor::finding::Finding;
+use crate::cli::doctor::finding::Weight;
+use crate::cli::doctor::finding::Weight::{Advice, Problem, Weak};
 use crate::settings::mode::Mode;
 use crate::settings::root::Settings;
 use crate::settings::sections::genesis_password::LockScope;
@@ -23,7 +24,7 @@ pub fn examine(settings: &Settings) -> Vec<Finding> {
     sessions(settings, &mut found);
     logins(settings, &mut found);
     passwords(settings, &mut found);
-    super::factors::examine(settings, &mut found);
+    crate::cli::doctor::login_checks::examine(settings, &mut found);
     found
 }
 

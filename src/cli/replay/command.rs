@@ -1,9 +1,5 @@
 //! `replay`: plays message scripts against a gateway, once to compare, by thousands to measure.
 
-mod output;
-mod progress;
-mod scripts;
-
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +10,10 @@ use clap::Args;
 use protocol::script;
 use tokio::sync::watch;
 
-use super::reach::Far;
+use crate::cli::remote::Far;
+use crate::cli::replay::output::Output;
+use crate::cli::replay::progress::Progress;
+use crate::cli::replay::scripts::Read;
 use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
 use crate::replay::load;
@@ -25,9 +24,6 @@ use crate::replay::report::model::{Occasion, Played, Results};
 use crate::replay::rest_transport::Rest;
 use crate::replay::threshold::Threshold;
 use crate::replay::transport::{Sockets, Transport};
-use output::Output;
-use progress::Progress;
-use scripts::Read;
 
 /// Play message scripts against a gateway: once to compare, by thousands to measure.
 ///
@@ -35,7 +31,7 @@ use scripts::Read;
 /// by each client, what is repeated is measured until the end of the time, what follows is said
 /// last; a script without it is repeated as a whole.
 #[derive(Args)]
-pub(super) struct Replay {
+pub(in crate::cli) struct Replay {
     /// Scripts; SCRIPT:N is played by N clients at its own pace, the others share --clients
     #[arg(required = true, value_name = "SCRIPT[:N]")]
     scripts: Vec<String>,
@@ -93,7 +89,7 @@ pub(super) struct Replay {
 
 /// The run went through, and did not come to what was asked for.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Verdict {
+pub(in crate::cli) enum Verdict {
     #[error("{0} frames differ from the scripts")]
     Differs(u64),
     #[error("{0} limits were crossed")]
@@ -103,7 +99,7 @@ pub(super) enum Verdict {
 }
 
 impl Replay {
-    pub(super) fn run(self) -> Result<()> {
+    pub(in crate::cli) fn run(self) -> Result<()> {
         let read = Read::all(&self.scripts, &self.data, &self.set)?;
         if self.check {
             read.iter().for_each(Read::tell);

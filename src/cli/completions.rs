@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::Arguments;
+use crate::cli::arguments::Arguments;
 use crate::platform::grafana;
 
 /// For which shell.

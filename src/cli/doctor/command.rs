@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::Config;
-use crate::doctor::{self, Finding, Held, Weight, machine};
+use crate::cli::arguments::Config;
+use crate::cli::doctor::finding::{Finding, Weight};
+use crate::cli::doctor::store_checks::Held;
+use crate::cli::doctor::{machine_checks, settings_checks, store_checks};
 use crate::gateway::startup;
 use crate::gateway::startup::OpenError;
 use crate::net::tls;
@@ -20,7 +22,7 @@ use crate::storage::row_store::{Store, StoreError};
 
 /// What to look at.
 #[derive(Args)]
-pub(super) struct Doctor {
+pub(in crate::cli) struct Doctor {
     #[command(flatten)]
     config: Config,
     /// The data folder; a stopped one is opened and checked
@@ -30,23 +32,23 @@ pub(super) struct Doctor {
 
 impl Doctor {
     /// Fails if anything is a problem or weak.
-    pub(super) fn run(&self) -> Result<()> {
+    pub(in crate::cli) fn run(&self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        let mut found = doctor::settings(&settings);
+        let mut found = settings_checks::examine(&settings);
         let certificate_days = certificate_days(&settings)?;
-        let seen = machine::Seen {
+        let seen = machine_checks::Seen {
             room: file_descriptors::room(),
             cores: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
-            memory_free: machine::memory_free(),
+            memory_free: machine_checks::memory_free(),
             certificate_days,
         };
-        found.extend(machine::examine(&settings, &seen));
+        found.extend(machine_checks::examine(&settings, &seen));
         if settings.store.engine == Engine::Sled {
             let held = look(&settings, &self.data_dir);
             println!("store: {}", in_words(&held));
             let short = Space::new(&self.data_dir, settings.store.reserve_mb).short();
-            found.extend(doctor::store(&self.data_dir, &held, short));
+            found.extend(store_checks::examine(&self.data_dir, &held, short));
         }
         tell(found)
     }

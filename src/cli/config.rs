@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::Config;
+use crate::cli::arguments::Config;
 use crate::net::tls;
 use crate::settings::root::Settings;
 

@@ -3,8 +3,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::Finding;
-use super::Weight::{Advice, Problem, Weak};
+use crate::cli::doctor::finding::Finding;
+use crate::cli::doctor::finding::Weight::{Advice, Problem, Weak};
 
 /// What was found in the data folder.
 #[derive(Debug, Clone, PartialEq, Eq)]

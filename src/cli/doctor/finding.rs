@@ -1,13 +1,5 @@
 //! The doctor: what of a configuration, its machine and its store should be different, and why.
 
-mod factors;
-pub mod machine;
-mod settings;
-mod store;
-
-pub use settings::examine as settings;
-pub use store::{Held, examine as store};
-
 /// How much it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {

@@ -1,28 +1,9 @@
 //! The command line: arguments, one function a sub-command, errors as exit codes.
 
-mod audit;
-mod backup;
-mod calibrate;
-mod configuration;
-mod doctor;
-mod export;
-mod first_start;
-mod health;
-mod import_preferences;
-mod import_users;
-mod offline;
-mod packaging;
-mod populate;
-mod reach;
-mod record;
-mod rekey;
-mod reload;
-mod replay;
-mod say;
-mod schema;
-mod serve;
-mod user;
-
+use crate::cli::{
+    audit, backup, calibrate, completions, config, doctor, export, health, import_preferences,
+    import_users, populate, record, rekey, replay, say, schema, serve, user,
+};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,17 +19,17 @@ use crate::storage::row_store::StoreError;
 /// A WebSocket message-bus auth gateway: log in, stay alive, see rights pushed.
 #[derive(Parser)]
 #[command(version, about, after_help = exit_codes(), args_conflicts_with_subcommands = true)]
-struct Arguments {
+pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Sub>,
     #[command(flatten)]
-    serve: serve::Serve,
+    serve: serve::command::Serve,
 }
 
 #[derive(Subcommand)]
 enum Sub {
     /// Start the gateway (what happens without a sub-command, too)
-    Serve(serve::Serve),
+    Serve(serve::command::Serve),
     /// Read the configuration, say what is wrong with it, and end
     CheckConfig(Config),
     /// Print the configuration with its defaults and what each key means
@@ -58,12 +39,12 @@ enum Sub {
     /// Print the JSON Schema of the configuration, for editors
     ConfigSchema,
     /// Import users of another system, with their passwords or hashes, into a stopped store
-    #[command(after_help = import_users::format())]
-    ImportUsers(import_users::ImportUsers),
+    #[command(after_help = import_users::command::format())]
+    ImportUsers(import_users::command::ImportUsers),
     /// Turn an auth-preferences.kts into a configuration
-    ImportPreferences(import_preferences::ImportPreferences),
+    ImportPreferences(import_preferences::command::ImportPreferences),
     /// Read configuration, machine and store, and say what should be different and why
-    Doctor(doctor::Doctor),
+    Doctor(doctor::command::Doctor),
     /// Measure what a password hash costs on this machine, and propose log_n, r and p
     Calibrate(calibrate::Calibrate),
     /// Seal the secrets of second factors of a stopped store with the key of today
@@ -78,7 +59,7 @@ enum Sub {
     /// Print a Grafana dashboard of the metrics
     Dashboard,
     /// Print what completes the command line in a shell
-    Completions(packaging::Completions),
+    Completions(completions::Completions),
     /// Print the schemas of the wire: OpenAPI, AsyncAPI, or those of one message
     Schema(schema::Schema),
     /// The audit trail of a stopped store
@@ -90,7 +71,7 @@ enum Sub {
     Export(export::Export),
     /// Make a store of what `backup` or `export` wrote
     Import(export::Import),
-    Replay(Box<replay::Replay>),
+    Replay(Box<replay::command::Replay>),
     /// Write a message script of a conversation that passes through, or of a browser's recording
     Record(record::Record),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
@@ -99,14 +80,14 @@ enum Sub {
 
 /// Where the configuration comes from.
 #[derive(Args, Clone)]
-struct Config {
+pub(super) struct Config {
     /// The configuration file (TOML); TOLLGATE_SECTION__KEY in the environment wins over it
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
 }
 
 impl Config {
-    fn load(&self) -> Result<Settings, SettingsError> {
+    pub(super) fn load(&self) -> Result<Settings, SettingsError> {
         // A variable that is not UTF-8 is none of ours.
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -120,15 +101,15 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command.unwrap_or(Sub::Serve(arguments.serve)) {
         Sub::Serve(serve) => serve.run(),
-        Sub::CheckConfig(config) => configuration::check(&config),
-        Sub::DefaultConfig => configuration::print_default(),
-        Sub::ConfigReference => configuration::print_reference(),
+        Sub::CheckConfig(config) => config::check(&config),
+        Sub::DefaultConfig => config::print_default(),
+        Sub::ConfigReference => config::print_reference(),
         Sub::ImportPreferences(import) => import.run(),
         Sub::ImportUsers(import) => import.run(),
         Sub::Doctor(doctor) => doctor.run(),
         Sub::Rekey(rekey) => rekey.run(),
         Sub::Calibrate(calibrate) => calibrate.run(),
-        Sub::ConfigSchema => configuration::print_schema(),
+        Sub::ConfigSchema => config::print_schema(),
         Sub::User(user) => user.run(),
         Sub::Say(say) => say.run(),
         Sub::Replay(replay) => replay.run(),
@@ -140,7 +121,7 @@ pub fn run() -> ExitCode {
         Sub::Populate(populate) => populate.run(),
         Sub::Schema(schema) => schema.run(),
         Sub::Health(health) => health.run(),
-        Sub::Dashboard => packaging::print_dashboard(),
+        Sub::Dashboard => completions::print_dashboard(),
         Sub::Completions(completions) => completions.run(),
     };
     match done {
@@ -166,10 +147,10 @@ fn code(error: &anyhow::Error) -> i32 {
     if error.is::<SettingsError>() || error.is::<TlsError>() {
         return exit_code::SETTINGS;
     }
-    if error.is::<replay::Verdict>() {
+    if error.is::<replay::command::Verdict>() {
         return exit_code::VERDICT;
     }
-    if error.is::<serve::CannotListen>() { exit_code::ADDRESS } else { exit_code::FAILURE }
+    if error.is::<serve::command::CannotListen>() { exit_code::ADDRESS } else { exit_code::FAILURE }
 }
 
 fn exit_codes() -> String {

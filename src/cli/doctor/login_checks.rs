@@ -1,8 +1,8 @@
 //! Second factors, directories and mails: what is weak in how they are configured.
 
-use super::Finding;
-use super::Weight::{Advice, Weak};
-use super::settings::when;
+use crate::cli::doctor::finding::Finding;
+use crate::cli::doctor::finding::Weight::{Advice, Weak};
+use crate::cli::doctor::settings_checks::when;
 use crate::settings::root::Settings;
 use crate::settings::sections::authentication::AuthType;
 use crate::settings::sections::ldap::LdapTls;

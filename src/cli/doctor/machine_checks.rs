@@ -1,7 +1,7 @@
 //! The machine: descriptors, memory for hashes, the clock, the certificate.
 
-use super::Finding;
-use super::Weight::{Advice, Problem, Weak};
+use crate::cli::doctor::finding::Finding;
+use crate::cli::doctor::finding::Weight::{Advice, Problem, Weak};
 use crate::settings::root::Settings;
 
 /// A certificate is renewed in time if it is good for so many days more.

@@ -2,8 +2,8 @@
 
 use toml::{Table, Value};
 
-use super::items::{Item, Word};
-use super::{Turned, key_of, literal, snake};
+use crate::cli::import_preferences::convert::{Turned, key_of, literal, snake};
+use crate::cli::import_preferences::parser::{Item, Word};
 
 const PATH: &str = "security.authentication.ldap";
 const INNER: &str = "security.authentication.ldap.connection";

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use protocol::{Password, UserName};
 
-use super::offline;
+use crate::cli::offline_store;
 use crate::gateway::startup::{ADMINISTRATORS, Opened};
 use crate::platform::random;
 use crate::realm::command::commands::NewUser;
@@ -34,8 +34,9 @@ pub(super) fn administrator(settings: &Settings, opened: &Opened) -> Result<Opti
         return Ok(None);
     }
     let given = std::env::var("TOLLGATE_ADMIN_PASSWORD").ok().filter(|given| !given.is_empty());
-    if let Some(Err(broken)) =
-        given.as_ref().map(|given| offline::judge(settings, &name, &Password::new(given.as_str())))
+    if let Some(Err(broken)) = given
+        .as_ref()
+        .map(|given| offline_store::judge(settings, &name, &Password::new(given.as_str())))
     {
         // The operator chose it for a gateway that is not there yet: he is told, not locked out.
         tracing::warn!(%broken, "TOLLGATE_ADMIN_PASSWORD");
@@ -43,7 +44,7 @@ pub(super) fn administrator(settings: &Settings, opened: &Opened) -> Result<Opti
     let drawn = given.is_none().then(|| Password::new(random::session_token().expose()));
     let given = given.map(Password::new);
     let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
-    let credential = Some(offline::hash(settings, chosen)?.into());
+    let credential = Some(offline_store::hash(settings, chosen)?.into());
     let user = NewUser { credential, ..NewUser::named(name) };
     Ok(Some(First { user, drawn }))
 }

@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{Config, first_start, reload};
+use crate::cli::arguments::Config;
+use crate::cli::serve::{first_start, reload_signal};
 use crate::gateway::startup;
 use crate::gateway::startup::Opened;
 use crate::gateway::state::Node;
@@ -29,7 +30,7 @@ use crate::settings::root::Settings;
 
 /// How to start.
 #[derive(Args)]
-pub(super) struct Serve {
+pub(in crate::cli) struct Serve {
     #[command(flatten)]
     config: Config,
     /// Where the data is kept
@@ -52,13 +53,13 @@ struct Parts<'a> {
 /// The address is taken or not ours.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
-pub(super) struct CannotListen {
+pub(in crate::cli) struct CannotListen {
     address: String,
     source: std::io::Error,
 }
 
 impl Serve {
-    pub(super) fn run(self) -> Result<()> {
+    pub(in crate::cli) fn run(self) -> Result<()> {
         // First: the configuration may have something to say.
         log_to_stderr();
         let settings = self.settings()?;
@@ -125,11 +126,11 @@ impl Serve {
         let is_tls = tls.is_some();
         tracing::info!(%address, tls = is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
         first_start::tell(address, is_tls, &self.data_dir, told)?;
-        reload::supervisor(&[NotifyState::Ready]);
+        reload_signal::supervisor(&[NotifyState::Ready]);
         while !signals.end().await {
-            reload::run(|| self.settings(), &node, tls.as_deref()).await;
+            reload_signal::run(|| self.settings(), &node, tls.as_deref()).await;
         }
-        reload::supervisor(&[NotifyState::Stopping]);
+        reload_signal::supervisor(&[NotifyState::Stopping]);
         let _ = stop.send(true);
         drain(&node).await;
         spawn::flush_touches(&node).await;

@@ -1,0 +1,4 @@
+//! `tollgate import-users`: import of users from other systems.
+
+pub mod command;
+pub mod record;

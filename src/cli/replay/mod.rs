@@ -1,0 +1,6 @@
+//! `tollgate replay`: plays message scripts.
+
+pub mod command;
+pub mod output;
+pub mod progress;
+pub mod scripts;

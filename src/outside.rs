@@ -1,2 +1,0 @@
-//! The outside: clock, dice, passwords — what differs between two runs and therefore never enters
-//! the realm.
