@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     for name in ["dictionary", "worst"] {
-        let list = Path::new("src/strength/lists").join(name).with_extension("txt");
+        let list = Path::new("src/messages/passwords/rules/lists").join(name).with_extension("txt");
         println!("cargo::rerun-if-changed={}", list.display());
         // The list is sorted by bytes; the builder says so if it is not.
         let words = std::fs::read_to_string(list)?;

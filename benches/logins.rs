@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use protocol::{Password, UserName};
 use tokio::runtime::Runtime;
-use tollgate::auth::password_hasher::hasher;
 use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::gateway::startup;
 use tollgate::gateway::state::Node;

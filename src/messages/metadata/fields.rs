@@ -172,7 +172,7 @@ mod tests {
     use crate::messages::table;
 
     fn fields(message: &str) -> Vec<Field> {
-        let row = messages::find(message).unwrap();
+        let row = table::find(message).unwrap();
         Field::of_schema((row.schemas)().0.as_value())
     }
 

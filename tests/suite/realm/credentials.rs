@@ -94,7 +94,7 @@ fn without_a_policy_nothing_is_remembered() {
     let mut script = Script::new(|_| {});
     change(&mut script, "Ada", "$b");
     assert_eq!(remembered(&script, "Ada"), Vec::<String>::new());
-    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::History(..))));
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::row::Row::History(..))));
 }
 
 #[test]

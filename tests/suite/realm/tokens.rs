@@ -83,7 +83,7 @@ fn a_one_time_token_is_spent_once_and_ends_on_time() {
     script.wait(1);
     assert_eq!(spend(&mut script, third), over());
     script.apply(Command::Sweep);
-    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::row::Row::OneTime(..))));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn one_time_tokens_end_with_their_session_and_their_user() {
     };
     script.outcome(Command::DeleteUser(By::Operator, wanted));
     assert_eq!(spend(&mut script, hash(12)), over());
-    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::row::Row::OneTime(..))));
 }
 
 #[test]
@@ -127,5 +127,7 @@ fn life_times_are_those_that_were_set_else_the_policys() {
     assert_eq!(refused, Outcome::Refused(Refusal::LivesDisagree));
     script.outcome(amend(TokenKind::Access, None));
     assert_eq!(script.realm.lives().access_ms, 5 * MINUTE);
-    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::Connectors(_))));
+    assert!(
+        !script.realm.rows().any(|row| matches!(row, tollgate::realm::row::Row::Connectors(_)))
+    );
 }

@@ -1,5 +1,5 @@
 //! restrictPassword: the worst passwords; restrictDictionarySubstring: words of four and more
-//! letters in the password, forwards or backwards. Lists and licences: `strength/lists`.
+//! letters in the password, forwards or backwards. Lists and licences: `lists/`.
 
 use std::sync::LazyLock;
 
