@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use protocol::criteria::Value;
+use protocol::filter::Value;
 use protocol::{Criteria, Envelope, Password, ProfileName, RightCode, UserName};
 use tokio::runtime::Runtime;
 use tollgate::call::Caller;

@@ -1,18 +1,18 @@
 //! The wire of tollgate: what can be said, in which words, and what is wrong with it.
 //!
-//! This crate cannot do I/O. Reading order: [`names`], [`nack`], [`envelope`], [`criteria`],
+//! This crate cannot do I/O. Reading order: [`names`], [`error_codes`], [`envelope`], [`filter`],
 //! [`script`].
 
-pub mod criteria;
 pub mod envelope;
-pub mod nack;
+pub mod error_codes;
+pub mod filter;
 pub mod names;
-pub mod path;
+pub mod rest_paths;
 pub mod script;
 
-pub use criteria::Criteria;
 pub use envelope::{Envelope, Malformed, SourceRef};
-pub use nack::{Fault, Nack, NackCode};
+pub use error_codes::{Fault, Nack, NackCode};
+pub use filter::Criteria;
 pub use names::{
     Description, MfaCode, Password, ProfileName, RefreshToken, ResetToken, RightCode, SessionToken,
     UserName,

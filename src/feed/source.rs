@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::criteria::Column;
+use protocol::filter::Column;
 
 use super::row::{DataRow, Field};
 use super::shown::{self, LOGOUT_OTHERS, SESSION_ID};

@@ -6,8 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::criteria::{Column, Criteria, Kind, Value};
 use protocol::envelope::Envelope;
+use protocol::filter::{Column, Criteria, Kind, Value};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 

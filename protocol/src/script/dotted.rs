@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::ScriptError;
+use super::ast::ScriptError;
 
 /// The deepest path and the highest index.
 const DEPTH_MAX: usize = 32;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Action, Data, Script, ScriptError, Step, Times, dotted};
+use super::ast::{Action, Data, Script, ScriptError, Step, Times};
+use super::dotted::dotted;
 
 /// The longest script, in lines.
 const LINES_MAX: usize = 100_000;
@@ -175,7 +176,7 @@ fn data(rest: &str, script: &mut Script) -> Result<(), String> {
         _ => words.iter().try_for_each(|word| {
             let (name, text) = word
                 .split_once('=')
-                .filter(|(name, _)| super::memory::is_name(name))
+                .filter(|(name, _)| super::matching::is_name(name))
                 .ok_or_else(|| format!("{word:?} is not name=text"))?;
             script.data.push(Data::Made(name.to_owned(), text.to_owned()));
             Ok(())

@@ -1,7 +1,7 @@
 //! The parser of filters: by descent, bounded in length, depth and terms.
 
-use super::call::{Call, Question};
-use super::{Column, Comparison, Criteria, InvalidCriteria, Kind, Node, Operand};
+use super::ast::{Column, Comparison, Criteria, InvalidCriteria, Kind, Node, Operand};
+use super::functions::{Call, Question};
 
 type Parsed<T> = Result<T, InvalidCriteria>;
 

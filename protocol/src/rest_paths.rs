@@ -1,7 +1,7 @@
 //! REST spellings of the wire: `/event-login-auth` is EVENT_LOGIN_AUTH, headers are fields of the
 //! root, `details[FEATURE]=X` is a field of DETAILS.
 
-use crate::nack::{Nack, NackCode};
+use crate::error_codes::{Nack, NackCode};
 
 /// The longest path that names a message, in bytes.
 const LENGTH_MAX: usize = 128;

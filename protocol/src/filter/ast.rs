@@ -1,13 +1,9 @@
-//! CRITERIA_MATCH: a filter, parsed once into a value that can be matched and indexed; never
-//! evaluated as code.
-
-mod call;
-mod parse;
+//! A filter as parsed, and how rows are matched with it.
 
 use std::fmt;
 use std::sync::Arc;
 
-use call::Call;
+use super::functions::Call;
 
 /// What a column holds, so that values compare as they should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +64,7 @@ pub struct Criteria {
 }
 
 #[derive(Debug, PartialEq)]
-enum Node {
+pub(super) enum Node {
     All(Vec<Node>),
     Any(Vec<Node>),
     Not(Box<Node>),
@@ -78,7 +74,7 @@ enum Node {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Operand {
+pub(super) enum Operand {
     Field(usize, Kind),
     Text(Box<str>),
     Number(f64),
@@ -87,7 +83,7 @@ enum Operand {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
+pub(super) enum Comparison {
     Equal,
     Unequal,
     Less,
@@ -109,7 +105,7 @@ impl Criteria {
         if text.trim().is_empty() {
             return Ok(Self { root: None });
         }
-        parse::parse(text, columns).map(|root| Self { root: Some(Arc::new(root)) })
+        super::parse::parse(text, columns).map(|root| Self { root: Some(Arc::new(root)) })
     }
 
     /// Whether a row matches; `row` gives the value of a column by its number.

@@ -1,21 +1,9 @@
-//! Message scripts: conversations as text — golden test, load script and documentation in one.
-//!
-//! The grammar is written down in `protocol/README.md`. This module parses scripts and compares
-//! frames; whoever runs one brings the connections and the clock.
-
-mod dotted;
-mod memory;
-mod needs;
-mod parse;
+//! A parsed script.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
-
-pub use dotted::dotted;
-pub use memory::{Memory, Mismatch};
-pub use parse::duration;
 
 /// A conversation.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -128,7 +116,7 @@ impl std::error::Error for ScriptError {}
 impl Script {
     /// Parses a script.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
-        parse::parse(text)
+        super::parse::parse(text)
     }
 
     /// The script as it is played again and again: what is said once before, what is repeated, and
@@ -148,7 +136,7 @@ impl Script {
     /// Names that are sent before anything gave them a value, with the line of the first use: they
     /// need one from outside.
     pub fn needs(&self) -> Vec<(String, usize)> {
-        needs::of(self)
+        super::unresolved::of(self)
     }
 }
 

@@ -1,7 +1,5 @@
 //! The envelope: one JSON object a frame, decoded without copying and encoded in one pass.
 
-mod flat;
-
 use std::borrow::Cow;
 use std::fmt;
 
@@ -9,7 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::nack::{Nack, NackCode};
+use crate::error_codes::{Nack, NackCode};
 
 /// SOURCE_REF as it was sent: the JSON text of a string or a number, echoed to the letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,13 +69,13 @@ impl<'a> Envelope<'a> {
     /// Decodes one frame. Refuses duplicate keys at any level, nesting deeper than `depth_max`,
     /// bad escapes and numbers that no double can hold.
     pub fn decode(frame: &'a str, depth_max: usize) -> Result<Self, Malformed> {
-        match flat::read(frame) {
+        match super::fast_decode::read(frame) {
             Some(envelope) => Ok(envelope),
             None => Self::decode_long(frame, depth_max),
         }
     }
 
-    fn decode_long(frame: &'a str, depth_max: usize) -> Result<Self, Malformed> {
+    pub(super) fn decode_long(frame: &'a str, depth_max: usize) -> Result<Self, Malformed> {
         let mut json = serde_json::Deserializer::from_str(frame);
         let envelope = json
             .deserialize_map(Root { depth_max })

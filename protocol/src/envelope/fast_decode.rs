@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde_json::value::RawValue;
 
-use super::{Envelope, SourceRef};
+use super::decode::{Envelope, SourceRef};
 
 /// DETAILS without fields.
 static EMPTY: LazyLock<Box<RawValue>> =
@@ -190,7 +190,7 @@ mod tests {
         fn both_ways_read_the_same(frame in frames()) {
             if let Some(short) = read(&frame) {
                 let long = Envelope::decode_long(&frame, 32);
-                prop_assert_eq!(format!("{:?}", Ok::<_, super::super::Malformed>(short)), format!("{long:?}"));
+                prop_assert_eq!(format!("{:?}", Ok::<_, super::super::decode::Malformed>(short)), format!("{long:?}"));
             }
         }
 

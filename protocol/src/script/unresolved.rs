@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::memory::is_name;
-use super::{Action, Data, Script, Step};
+use super::ast::{Action, Data, Script, Step};
+use super::matching::is_name;
 
 /// What whoever plays a script knows by itself: the number of the client, and of the round.
 pub(super) const BUILT_IN: [&str; 2] = ["n", "round"];

@@ -1,0 +1,15 @@
+//! Message scripts: conversations as text, used as tests, load scripts and documentation.
+//!
+//! The grammar is in `protocol/README.md`. This module parses scripts and compares frames; the
+//! player of a script brings the connections and the clock.
+
+mod ast;
+mod dotted;
+mod matching;
+mod parse;
+mod unresolved;
+
+pub use ast::{Action, Data, Parts, Script, ScriptError, Step, Times};
+pub use dotted::dotted;
+pub use matching::{Memory, Mismatch};
+pub use parse::duration;
