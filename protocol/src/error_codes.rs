@@ -1,4 +1,4 @@
-//! The standard error set: one table of code, status and meaning for everything that says no.
+//! The error codes of the wire with status and meaning, and the NACK that carries them.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,14 @@ use crate::names::RefreshToken;
 
 macro_rules! codes {
     ($($variant:ident = $code:literal, $status:literal, $meaning:literal;)*) => {
-        /// What is wrong, as a word that programs can act on (PROTOCOL, "Errors").
+        /// An error code: the stable word that programs act on.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum NackCode {
             $(#[doc = $meaning] $variant,)*
         }
 
         impl NackCode {
-            /// Every code there is.
+            /// All codes.
             pub const ALL: &[NackCode] = &[$(NackCode::$variant,)*];
 
             /// The word on the wire.
@@ -29,7 +29,7 @@ macro_rules! codes {
                 match self { $(NackCode::$variant => $status,)* }
             }
 
-            /// What it means, for documents.
+            /// The meaning, one sentence for documents.
             pub const fn meaning(self) -> &'static str {
                 match self { $(NackCode::$variant => $meaning,)* }
             }
@@ -45,7 +45,7 @@ codes! {
     InvalidParameter = "INVALID_PARAMETER", "400 Bad Request",
         "Two fields disagree, or a value is not served.";
     NotSupportedEnumValue = "NOT_SUPPORTED_ENUM_VALUE", "400 Bad Request",
-        "A word outside the list of valid ones.";
+        "The value is not in the list of valid ones.";
     UnknownField = "UNKNOWN_FIELD", "400 Bad Request",
         "DETAILS has a field that the message does not know.";
     NoMessageType = "NO_MESSAGE_TYPE", "400 Bad Request", "MESSAGE_TYPE is absent.";
@@ -95,7 +95,7 @@ codes! {
     SessionNotFound = "SESSION_NOT_FOUND", "401 Unauthorized",
         "No session belongs to this message.";
     SessionExpired = "SESSION_EXPIRED", "401 Unauthorized",
-        "The session or the refresh token is no longer good.";
+        "The session or the refresh token is no longer valid.";
     LoginFail = "LOGIN_FAIL", "401 Unauthorized",
         "The login could not be checked; it was not counted.";
     NotAuthorised = "NOT_AUTHORISED", "403 Forbidden",
@@ -115,7 +115,7 @@ codes! {
     OptimisticConcurrencyError = "OPTIMISTIC_CONCURRENCY_ERROR", "409 Conflict",
         "The record has changed since it was read.";
     LastAdministrator = "LAST_ADMINISTRATOR", "409 Conflict",
-        "Nobody would be left who can amend users.";
+        "No user would be left who can amend users.";
     MaxLogonLimit = "MAX_LOGON_LIMIT", "429 Too Many Requests",
         "The session has as many subscriptions as allowed.";
     TooManyRequests = "TOO_MANY_REQUESTS", "429 Too Many Requests",
@@ -123,7 +123,7 @@ codes! {
     Unavailable = "UNAVAILABLE", "503 Service Unavailable",
         "The gateway cannot do this now; nothing was changed.";
     InternalError = "INTERNAL_ERROR", "500 Internal Server Error",
-        "A fault of the gateway; the log knows the reference in TEXT.";
+        "An error in the gateway; its log entry has the reference in TEXT.";
 }
 
 impl Serialize for NackCode {
@@ -132,16 +132,16 @@ impl Serialize for NackCode {
     }
 }
 
-/// One thing that is wrong: an element of ERROR.
+/// One error of a NACK: an element of ERROR.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Fault {
-    /// What is wrong.
+pub struct NackError {
+    /// The error code.
     #[serde(rename = "CODE")]
     pub code: NackCode,
     /// What is wrong and what to do, for a person; never a secret.
     #[serde(rename = "TEXT")]
     pub text: Cow<'static, str>,
-    /// The HTTP status that fits.
+    /// The matching HTTP status.
     #[serde(rename = "STATUS_CODE")]
     pub status: &'static str,
     /// What a program needs beside the code, for example RIGHT or RETRY_AFTER_MS.
@@ -149,38 +149,43 @@ pub struct Fault {
     pub details: Option<Value>,
 }
 
-/// A refusal: at least one [`Fault`]; the first is mirrored at the root of the reply.
+/// A refusal on the wire: at least one [`NackError`], the first repeated at the root of the reply.
 #[derive(Debug, Clone)]
 pub struct Nack {
-    /// All that is wrong.
-    pub faults: Vec<Fault>,
-    /// The token that is good only to finish a login whose first factor was right.
-    pub half: Option<RefreshToken>,
+    /// All errors.
+    pub errors: Vec<NackError>,
+    /// The token of a pending login, which can only finish this login: its first factor was right.
+    pub pending_login: Option<RefreshToken>,
 }
 
 impl Nack {
-    /// A refusal for one reason.
+    /// A NACK with one error.
     pub fn new(code: NackCode, text: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            faults: vec![Fault { code, text: text.into(), status: code.status(), details: None }],
-            half: None,
+            errors: vec![NackError {
+                code,
+                text: text.into(),
+                status: code.status(),
+                details: None,
+            }],
+            pending_login: None,
         }
     }
 
-    /// Adds DETAILS to the last fault.
+    /// Adds DETAILS to the last error.
     pub fn with(mut self, details: Value) -> Self {
-        if let Some(last) = self.faults.last_mut() {
+        if let Some(last) = self.errors.last_mut() {
             last.details = Some(details);
         }
         self
     }
 
-    /// The code of the first fault.
+    /// The code of the first error.
     pub fn code(&self) -> NackCode {
-        self.faults.first().map_or(NackCode::InternalError, |fault| fault.code)
+        self.errors.first().map_or(NackCode::InternalError, |error| error.code)
     }
 
-    /// The right that is missing, named where programs look for it.
+    /// NOT_AUTHORISED with the missing right in DETAILS.RIGHT.
     pub fn not_authorised(right: &str) -> Self {
         Self::new(
             NackCode::NotAuthorised,
@@ -189,34 +194,34 @@ impl Nack {
         .with(json!({ "RIGHT": right }))
     }
 
-    /// Too fast: try again after `wait_ms`.
+    /// TOO_MANY_REQUESTS with `wait_ms` in DETAILS.RETRY_AFTER_MS.
     pub fn too_many(text: &'static str, wait_ms: u64) -> Self {
         Self::new(NackCode::TooManyRequests, text).with(json!({ "RETRY_AFTER_MS": wait_ms }))
     }
 
-    /// The same with the token of a half login: REFRESH_AUTH_TOKEN at the root.
-    pub fn half(mut self, token: &RefreshToken) -> Self {
-        self.half = Some(token.clone());
+    /// Adds the token of a pending login: REFRESH_AUTH_TOKEN at the root.
+    pub fn with_pending_login(mut self, token: &RefreshToken) -> Self {
+        self.pending_login = Some(token.clone());
         self
     }
 
-    /// The members of a NACK's root: CODE, TEXT, ERROR, and the token of a half login.
+    /// The members of the root: CODE, TEXT, ERROR, and the token of a pending login.
     pub fn body(&self) -> impl Serialize + '_ {
         #[derive(Serialize)]
         #[serde(rename_all = "UPPERCASE")]
         struct Body<'a> {
             code: NackCode,
             text: &'a str,
-            error: &'a [Fault],
+            error: &'a [NackError],
             #[serde(rename = "REFRESH_AUTH_TOKEN", skip_serializing_if = "Option::is_none")]
-            half: Option<&'a str>,
+            pending_login: Option<&'a str>,
         }
-        let text = self.faults.first().map_or("", |fault| &*fault.text);
+        let text = self.errors.first().map_or("", |error| &*error.text);
         Body {
             code: self.code(),
             text,
-            error: &self.faults,
-            half: self.half.as_ref().map(RefreshToken::expose),
+            error: &self.errors,
+            pending_login: self.pending_login.as_ref().map(RefreshToken::expose),
         }
     }
 }
@@ -226,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_unique_and_the_first_fault_is_mirrored() {
+    fn codes_are_unique_and_the_first_error_is_repeated() {
         let codes: std::collections::BTreeSet<_> = NackCode::ALL.iter().map(|c| c.code()).collect();
         assert_eq!(codes.len(), NackCode::ALL.len());
         let body = serde_json::to_value(Nack::not_authorised("AMEND_USER").body()).unwrap();

@@ -11,7 +11,7 @@ pub mod rest_paths;
 pub mod script;
 
 pub use envelope::{Envelope, Malformed, SourceRef};
-pub use error_codes::{Fault, Nack, NackCode};
+pub use error_codes::{Nack, NackCode, NackError};
 pub use filter::Criteria;
 pub use names::{
     Description, MfaCode, Password, ProfileName, RefreshToken, ResetToken, RightCode, SessionToken,

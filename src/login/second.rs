@@ -42,7 +42,7 @@ impl SecondTokens {
 
     /// The refusal of a login whose first factor was right.
     pub fn half_done(&self, reason: MfaReason, demand: Demand) -> Nack {
-        refusal::second_factor(reason, demand).half(&self.half)
+        refusal::second_factor(reason, demand).with_pending_login(&self.half)
     }
 
     /// The active code, once it is good.
