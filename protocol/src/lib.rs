@@ -7,13 +7,15 @@ pub mod envelope;
 pub mod error_codes;
 pub mod filter;
 pub mod names;
+mod printable;
 pub mod rest_paths;
 pub mod script;
 
 pub use envelope::{Envelope, Malformed, SourceRef};
 pub use error_codes::{Nack, NackCode, NackError};
-pub use filter::Criteria;
+pub use filter::Filter;
 pub use names::{
     Description, MfaCode, Password, ProfileName, RefreshToken, ResetToken, RightCode, SessionToken,
     UserName,
 };
+pub use printable::printable;

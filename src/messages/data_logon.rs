@@ -1,7 +1,7 @@
 //! DATA_LOGON: subscribes to a data source; rows follow, then every change of them (S2, "Rights
 //! polling").
 
-use protocol::{Criteria, Nack, NackCode};
+use protocol::{Filter, Nack, NackCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +117,7 @@ impl DataLogon {
             return Err(Nack::new(NackCode::InvalidParameter, text));
         }
         let criteria =
-            self.criteria_match.as_deref().map(|text| Criteria::parse(text, source.columns()));
+            self.criteria_match.as_deref().map(|text| Filter::parse(text, source.columns()));
         let wrong =
             |error| Nack::new(NackCode::InvalidCriteria, format!("CRITERIA_MATCH: {error}"));
         let session = call.session()?;

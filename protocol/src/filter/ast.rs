@@ -3,64 +3,65 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::functions::Call;
+use super::functions::FunctionCall;
 
-/// What a column holds, so that values compare as they should.
+/// The kind of a column's values, which decides how they are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Words; case counts.
+    /// A text; case counts.
     Text,
-    /// A user name; ASCII case does not count.
+    /// A user name; ASCII case is ignored.
     Name,
     /// A whole number.
     Number,
-    /// Yes or no.
+    /// `true` or `false`.
     Boolean,
 }
 
 /// A field of a data source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
-    /// Its name on the wire.
+    /// The name on the wire.
     pub name: &'static str,
-    /// What it holds.
+    /// The kind of its values.
     pub kind: Kind,
 }
 
-/// What a row gives for a column.
+/// The value of a column in one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
-    /// Words.
+    /// A text.
     Text(&'a str),
     /// A whole number.
     Number(i64),
-    /// Yes or no.
+    /// `true` or `false`.
     Boolean(bool),
     /// Not set.
     Null,
 }
 
-/// Why a text is not a filter.
+/// Why a text is not a filter: position and reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidCriteria {
-    /// Where, in characters from 1.
+pub struct InvalidFilter {
+    /// The position in characters, from 1.
     pub column: usize,
-    /// What is wrong there.
+    /// The reason.
     pub what: String,
 }
 
-impl fmt::Display for InvalidCriteria {
+impl fmt::Display for InvalidFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "column {}: {}", self.column, self.what)
     }
 }
 
-impl std::error::Error for InvalidCriteria {}
+impl std::error::Error for InvalidFilter {}
 
 /// A filter. Cloning it is cheap.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Criteria {
-    root: Option<Arc<Node>>,
+pub struct Filter {
+    /// `None` if every row matches.
+    pub(super) root: Option<Arc<Node>>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -70,7 +71,7 @@ pub(super) enum Node {
     Not(Box<Node>),
     Compare(Operand, Comparison, Operand),
     In(usize, Kind, Vec<Operand>),
-    Call(usize, Call),
+    Call(usize, FunctionCall),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -92,29 +93,21 @@ pub(super) enum Comparison {
     GreaterOrEqual,
 }
 
-impl Criteria {
+impl Filter {
     /// The longest filter, in bytes.
     pub const LENGTH_MAX: usize = 4096;
     /// The deepest nesting of `!` and parentheses.
     pub const DEPTH_MAX: usize = 16;
-    /// The most comparisons, calls and values in lists.
+    /// The most terms: comparisons, calls and values in lists together.
     pub const TERMS_MAX: usize = 256;
-
-    /// Parses a filter over these columns. An empty text matches every row.
-    pub fn parse(text: &str, columns: &[Column]) -> Result<Self, InvalidCriteria> {
-        if text.trim().is_empty() {
-            return Ok(Self { root: None });
-        }
-        super::parse::parse(text, columns).map(|root| Self { root: Some(Arc::new(root)) })
-    }
 
     /// Whether a row matches; `row` gives the value of a column by its number.
     pub fn matches<'r>(&self, row: impl Fn(usize) -> Value<'r>) -> bool {
         self.root.as_ref().is_none_or(|root| root.matches(&row))
     }
 
-    /// The values of which a column must have one for any row to match; none when rows with other
-    /// values may match, too. Names come in lower case.
+    /// The values of which a column must have one for any row to match, sorted, user names in lower
+    /// case. `None` if rows with other values may match, too.
     pub fn pinned(&self, column: usize) -> Option<Vec<String>> {
         let mut values = self.root.as_ref()?.pinned(column)?;
         values.sort();
@@ -122,7 +115,7 @@ impl Criteria {
         Some(values)
     }
 
-    /// Whether every row matches in which the column has one of the values of [`Self::pinned`].
+    /// Whether all rows match in which the column has one of the values of [`Self::pinned`].
     pub fn is_pin(&self, column: usize) -> bool {
         let is_single = |node: &Node| matches!(node, Node::Compare(..) | Node::In(..));
         self.root.as_deref().is_some_and(|root| is_single(root) && root.pinned(column).is_some())
@@ -140,12 +133,12 @@ impl Node {
                 compare(left.value(row), *how, right.value(row), fold)
             }
             Node::In(field, kind, list) => {
-                let value = Held::from(row(*field));
+                let value = MatchState::from(row(*field));
                 let fold = *kind == Kind::Name;
                 list.iter().any(|item| compare(value, Comparison::Equal, item.value(row), fold))
             }
             Node::Call(field, call) => match row(*field) {
-                Value::Text(text) => call.holds(text),
+                Value::Text(text) => call.matches(text),
                 _ => false,
             },
         }
@@ -153,7 +146,7 @@ impl Node {
 
     fn pinned(&self, column: usize) -> Option<Vec<String>> {
         match self {
-            // Each of them holds; the shortest says most.
+            // All of them hold, so that the shortest list is enough.
             Node::All(nodes) => {
                 nodes.iter().filter_map(|node| node.pinned(column)).min_by_key(Vec::len)
             }
@@ -184,22 +177,22 @@ fn folded(text: &str, kind: Kind) -> String {
     if kind == Kind::Name { text.to_ascii_lowercase() } else { text.to_owned() }
 }
 
-/// A value while it is compared.
+/// A value in the form in which it is compared: all numbers are doubles.
 #[derive(Clone, Copy)]
-enum Held<'a> {
+enum MatchState<'a> {
     Text(&'a str),
     Number(f64),
     Boolean(bool),
     Null,
 }
 
-impl<'a> From<Value<'a>> for Held<'a> {
+impl<'a> From<Value<'a>> for MatchState<'a> {
     fn from(value: Value<'a>) -> Self {
         match value {
-            Value::Text(text) => Held::Text(text),
-            Value::Number(number) => Held::Number(number as f64),
-            Value::Boolean(flag) => Held::Boolean(flag),
-            Value::Null => Held::Null,
+            Value::Text(text) => MatchState::Text(text),
+            Value::Number(number) => MatchState::Number(number as f64),
+            Value::Boolean(flag) => MatchState::Boolean(flag),
+            Value::Null => MatchState::Null,
         }
     }
 }
@@ -209,28 +202,28 @@ impl Operand {
         matches!(self, Operand::Field(_, Kind::Name))
     }
 
-    fn value<'a, 'r: 'a>(&'a self, row: &impl Fn(usize) -> Value<'r>) -> Held<'a> {
+    fn value<'a, 'r: 'a>(&'a self, row: &impl Fn(usize) -> Value<'r>) -> MatchState<'a> {
         match self {
             Operand::Field(field, _) => row(*field).into(),
-            Operand::Text(text) => Held::Text(text),
-            Operand::Number(number) => Held::Number(*number),
-            Operand::Boolean(flag) => Held::Boolean(*flag),
-            Operand::Null => Held::Null,
+            Operand::Text(text) => MatchState::Text(text),
+            Operand::Number(number) => MatchState::Number(*number),
+            Operand::Boolean(flag) => MatchState::Boolean(*flag),
+            Operand::Null => MatchState::Null,
         }
     }
 }
 
-/// Values of different kinds are unequal and in no order.
-fn compare(left: Held<'_>, how: Comparison, right: Held<'_>, fold: bool) -> bool {
+/// Compares two values; values of different kinds are unequal and have no order.
+fn compare(left: MatchState<'_>, how: Comparison, right: MatchState<'_>, fold: bool) -> bool {
     use std::cmp::Ordering;
     let fold_byte = |byte: u8| if fold { byte.to_ascii_lowercase() } else { byte };
     let order = match (left, right) {
-        (Held::Text(a), Held::Text(b)) => {
+        (MatchState::Text(a), MatchState::Text(b)) => {
             Some(a.bytes().map(fold_byte).cmp(b.bytes().map(fold_byte)))
         }
-        (Held::Number(a), Held::Number(b)) => a.partial_cmp(&b),
-        (Held::Boolean(a), Held::Boolean(b)) => (a == b).then_some(Ordering::Equal),
-        (Held::Null, Held::Null) => Some(Ordering::Equal),
+        (MatchState::Number(a), MatchState::Number(b)) => a.partial_cmp(&b),
+        (MatchState::Boolean(a), MatchState::Boolean(b)) => (a == b).then_some(Ordering::Equal),
+        (MatchState::Null, MatchState::Null) => Some(Ordering::Equal),
         _ => None,
     };
     match how {
@@ -261,18 +254,16 @@ mod tests {
     }
 
     fn check(text: &str) -> bool {
-        Criteria::parse(text, &COLUMNS)
-            .unwrap_or_else(|error| panic!("{text}: {error}"))
-            .matches(row)
+        Filter::parse(text, &COLUMNS).unwrap_or_else(|error| panic!("{text}: {error}")).matches(row)
     }
 
     fn wrong(text: &str) -> (usize, String) {
-        let error = Criteria::parse(text, &COLUMNS).unwrap_err();
+        let error = Filter::parse(text, &COLUMNS).unwrap_err();
         (error.column, error.what)
     }
 
     #[test]
-    fn the_grammar_means_what_it_says() {
+    fn operators_and_functions_match_rows() {
         for yes in [
             "",
             "USER_NAME=='janedee'",
@@ -296,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_with_its_column() {
+    fn errors_name_their_column() {
         assert_eq!(wrong("NOPE == 1").0, 1);
         assert!(wrong("NOPE == 1").1.contains("NOPE"));
         assert_eq!(wrong("CODE == ").0, 9);
@@ -311,7 +302,7 @@ mod tests {
 
     #[test]
     fn equality_on_a_column_pins_it() {
-        let pinned = |text: &str| Criteria::parse(text, &COLUMNS).unwrap().pinned(0);
+        let pinned = |text: &str| Filter::parse(text, &COLUMNS).unwrap().pinned(0);
         let one = Some(vec!["u17".to_owned()]);
         assert_eq!(pinned("USER_NAME=='U17'"), one);
         assert_eq!(pinned("CODE=='A' && (USER_NAME=='u17')"), one);
@@ -322,8 +313,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_asks_for_nothing_else() {
-        let is_pin = |text: &str| Criteria::parse(text, &COLUMNS).unwrap().is_pin(0);
+    fn a_pin_has_no_other_condition() {
+        let is_pin = |text: &str| Filter::parse(text, &COLUMNS).unwrap().is_pin(0);
         for text in ["USER_NAME=='u17'", "'U17'==USER_NAME", "USER_NAME in ['b','A']"] {
             assert!(is_pin(text), "{text}");
         }
@@ -335,10 +326,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_that_comes_in_panics(text in "[A-Z_.'\"()!&|=<> a-z0-9\\[\\],\\\\é-]{0,200}") {
-            if let Ok(criteria) = Criteria::parse(&text, &COLUMNS) {
-                criteria.matches(row);
-                criteria.pinned(0);
+        fn no_input_panics(text in "[A-Z_.'\"()!&|=<> a-z0-9\\[\\],\\\\é-]{0,200}") {
+            if let Ok(filter) = Filter::parse(&text, &COLUMNS) {
+                filter.matches(row);
+                filter.pinned(0);
             }
         }
     }

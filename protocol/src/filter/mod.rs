@@ -5,4 +5,4 @@ mod ast;
 mod functions;
 mod parse;
 
-pub use ast::{Column, Criteria, InvalidCriteria, Kind, Value};
+pub use ast::{Column, Filter, InvalidFilter, Kind, Value};

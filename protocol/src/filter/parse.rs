@@ -1,14 +1,27 @@
-//! The parser of filters: by descent, bounded in length, depth and terms.
+//! The recursive-descent parser of filters, bounded in length, depth and terms.
 
-use super::ast::{Column, Comparison, Criteria, InvalidCriteria, Kind, Node, Operand};
-use super::functions::{Call, Question};
+use std::sync::Arc;
 
-type Parsed<T> = Result<T, InvalidCriteria>;
+use super::ast::{Column, Comparison, Filter, InvalidFilter, Kind, Node, Operand};
+use super::functions::{Function, FunctionCall};
+use crate::printable;
 
-pub(super) fn parse(text: &str, columns: &[Column]) -> Parsed<Node> {
+type Parsed<T> = Result<T, InvalidFilter>;
+
+impl Filter {
+    /// Parses a filter over these columns. An empty text matches every row.
+    pub fn parse(text: &str, columns: &[Column]) -> Result<Self, InvalidFilter> {
+        if text.trim().is_empty() {
+            return Ok(Self { root: None });
+        }
+        parse_nodes(text, columns).map(|root| Self { root: Some(Arc::new(root)) })
+    }
+}
+
+fn parse_nodes(text: &str, columns: &[Column]) -> Parsed<Node> {
     let mut parser = Parser { text, at: 0, columns, terms: 0, depth: 0 };
-    if text.len() > Criteria::LENGTH_MAX {
-        return Err(parser.wrong(format!("a filter has at most {} bytes", Criteria::LENGTH_MAX)));
+    if text.len() > Filter::LENGTH_MAX {
+        return Err(parser.wrong(format!("a filter has at most {} bytes", Filter::LENGTH_MAX)));
     }
     let root = parser.either()?;
     parser.space();
@@ -27,12 +40,12 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn wrong(&self, what: impl Into<String>) -> InvalidCriteria {
+    fn wrong(&self, what: impl Into<String>) -> InvalidFilter {
         self.wrong_at(self.at, what)
     }
 
-    fn wrong_at(&self, at: usize, what: impl Into<String>) -> InvalidCriteria {
-        InvalidCriteria { column: self.text[..at].chars().count() + 1, what: what.into() }
+    fn wrong_at(&self, at: usize, what: impl Into<String>) -> InvalidFilter {
+        InvalidFilter { column: self.text[..at].chars().count() + 1, what: what.into() }
     }
 
     fn rest(&self) -> &'a str {
@@ -43,7 +56,7 @@ impl<'a> Parser<'a> {
         self.at += self.rest().len() - self.rest().trim_start().len();
     }
 
-    /// Takes a sign if it is next.
+    /// Skips a sign if it is next.
     fn take(&mut self, sign: &str) -> bool {
         self.space();
         let found = self.rest().starts_with(sign);
@@ -79,8 +92,8 @@ impl<'a> Parser<'a> {
         if !negated && !nested {
             return self.term();
         }
-        if self.depth == Criteria::DEPTH_MAX {
-            return Err(self.wrong(format!("nested too deep; {} is the most", Criteria::DEPTH_MAX)));
+        if self.depth == Filter::DEPTH_MAX {
+            return Err(self.wrong(format!("nested too deep; {} is the most", Filter::DEPTH_MAX)));
         }
         self.depth += 1;
         self.at += 1;
@@ -97,8 +110,8 @@ impl<'a> Parser<'a> {
 
     fn term(&mut self) -> Parsed<Node> {
         self.terms += 1;
-        if self.terms > Criteria::TERMS_MAX {
-            return Err(self.wrong(format!("a filter has at most {} terms", Criteria::TERMS_MAX)));
+        if self.terms > Filter::TERMS_MAX {
+            return Err(self.wrong(format!("a filter has at most {} terms", Filter::TERMS_MAX)));
         }
         self.space();
         let start = self.at;
@@ -134,17 +147,17 @@ impl<'a> Parser<'a> {
         self.expect(",")?;
         let word = self.text()?;
         self.expect(")")?;
-        Ok(Node::Call(field, Call::new(Question::Contains { fold: true }, word)))
+        Ok(Node::Call(field, FunctionCall::new(Function::Contains { fold: true }, word)))
     }
 
     fn call(&mut self, field: usize, kind: Kind) -> Parsed<Node> {
         let start = self.at;
         let fold = kind == Kind::Name;
-        let question = match self.word() {
-            Some("startsWith") => Question::StartsWith { fold },
-            Some("endsWith") => Question::EndsWith { fold },
-            Some("contains") => Question::Contains { fold },
-            Some("containsIgnoreCase") => Question::Contains { fold: true },
+        let function = match self.word() {
+            Some("startsWith") => Function::StartsWith { fold },
+            Some("endsWith") => Function::EndsWith { fold },
+            Some("contains") => Function::Contains { fold },
+            Some("containsIgnoreCase") => Function::Contains { fold: true },
             _ => {
                 let known = "expected startsWith, endsWith, contains or containsIgnoreCase";
                 return Err(self.wrong_at(start, known));
@@ -153,7 +166,7 @@ impl<'a> Parser<'a> {
         self.expect("(")?;
         let word = self.text()?;
         self.expect(")")?;
-        Ok(Node::Call(field, Call::new(question, word)))
+        Ok(Node::Call(field, FunctionCall::new(function, word)))
     }
 
     fn list(&mut self, field: usize, kind: Kind) -> Parsed<Node> {
@@ -168,8 +181,8 @@ impl<'a> Parser<'a> {
                 value => value,
             });
             self.terms += 1;
-            if self.terms > Criteria::TERMS_MAX {
-                let most = format!("a filter has at most {} terms", Criteria::TERMS_MAX);
+            if self.terms > Filter::TERMS_MAX {
+                let most = format!("a filter has at most {} terms", Filter::TERMS_MAX);
                 return Err(self.wrong(most));
             }
         }
@@ -213,8 +226,7 @@ impl<'a> Parser<'a> {
         let start = self.at;
         let Some(name) = self.word() else { return Err(self.wrong("expected a field or a value")) };
         let found = self.columns.iter().position(|column| column.name == name);
-        let shown: String = name.chars().take(64).collect();
-        let unknown = || self.wrong_at(start, format!("unknown field {shown}"));
+        let unknown = || self.wrong_at(start, format!("unknown field {}", printable(name)));
         found.map(|at| (at, self.columns[at].kind)).ok_or_else(unknown)
     }
 
@@ -235,7 +247,7 @@ impl<'a> Parser<'a> {
         Ok(Operand::Number(number))
     }
 
-    /// A quoted text; a backslash takes a quote or a backslash as it is.
+    /// A quoted text, in which a backslash escapes a quote or a backslash.
     fn text(&mut self) -> Parsed<String> {
         self.space();
         let start = self.at;
