@@ -157,7 +157,7 @@ fn columns(source: Source, fields: Option<&[String]>) -> Result<u64, Nack> {
     for field in fields {
         let at = source.columns().iter().position(|column| column.name == field);
         let unknown = || {
-            let shown: String = field.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+            let shown = protocol::printable(field);
             Nack::new(NackCode::InvalidParameter, format!("FIELDS names the unknown field {shown}"))
         };
         mask |= 1 << at.ok_or_else(unknown)?;

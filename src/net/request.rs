@@ -125,7 +125,7 @@ fn names(sent: &str, message_type: &str) -> bool {
 }
 
 fn differs(field: &str) -> Nack {
-    let shown: String = field.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    let shown = protocol::printable(field);
     let text = format!("{shown} is sent twice and differs; send it once");
     Nack::new(NackCode::InvalidParameter, text)
 }
