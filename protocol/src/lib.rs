@@ -3,6 +3,7 @@
 //! This crate cannot do I/O. Reading order: [`names`], [`error_codes`], [`envelope`], [`filter`],
 //! [`script`].
 
+pub mod duration;
 pub mod envelope;
 pub mod error_codes;
 pub mod filter;

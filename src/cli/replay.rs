@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use protocol::script;
 use tokio::sync::watch;
 
 use super::reach::Far;
@@ -198,7 +197,7 @@ impl Replay {
 }
 
 fn time(text: &str) -> Result<Duration> {
-    script::duration(text).context("a time is a number with ms, s or m, such as 30s")
+    protocol::duration::parse(text).context("a time is a number with ms, s, m, h or d, such as 30s")
 }
 
 fn rate(text: &str) -> Result<f64> {

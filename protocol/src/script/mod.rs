@@ -12,4 +12,3 @@ mod unresolved;
 pub use ast::{Action, Data, Parts, Script, ScriptError, Step, Times};
 pub use dotted::dotted;
 pub use matching::{Memory, Mismatch};
-pub use parse::duration;

@@ -1,11 +1,10 @@
 //! From text to steps.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::ast::{Action, Data, Script, ScriptError, Step, Times};
 use super::dotted::dotted;
+use crate::duration;
 
 /// The longest script, in lines.
 const LINES_MAX: usize = 100_000;
@@ -149,7 +148,7 @@ fn times(text: &str) -> Result<Times, String> {
     }
     let count = text.parse().ok().filter(|count| *count > 0).map(Times::Count);
     count
-        .or_else(|| duration(text).map(Times::For))
+        .or_else(|| duration::parse(text).map(Times::For))
         .ok_or_else(|| "* repeat is followed by a number above 0, a time, or nothing".to_owned())
 }
 
@@ -211,7 +210,8 @@ impl<'a> Head<'a> {
         match (self.sign, first) {
             ("@", _) => {
                 let (least, most) = self.rest.split_once("..").unwrap_or((self.rest, self.rest));
-                let (least, most) = duration(least).zip(duration(most)).ok_or_else(no_time)?;
+                let (least, most) =
+                    duration::parse(least).zip(duration::parse(most)).ok_or_else(no_time)?;
                 match least <= most {
                     true => plain(Action::Wait(least, most)),
                     false => Err((0, "the shorter time comes first".to_owned())),
@@ -233,7 +233,7 @@ impl<'a> Head<'a> {
                 let code = rest.trim().parse().map_err(|_| (0, "not a close code".to_owned()))?;
                 plain(Action::Closed(Some(code)))
             }
-            ("<", "nothing") => plain(Action::Quiet(duration(rest).ok_or_else(no_time)?)),
+            ("<", "nothing") => plain(Action::Quiet(duration::parse(rest).ok_or_else(no_time)?)),
             (sign, _) => {
                 let (body, used) = self.body(lines)?;
                 let action = match sign {
@@ -273,21 +273,7 @@ impl<'a> Head<'a> {
 }
 
 fn no_time() -> Failed {
-    (0, "a time is a number with ms, s or m, or two of them with .. between".to_owned())
-}
-
-/// A time as scripts write it: `200ms`, `30s`, `5m`.
-pub fn duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let number: u64 = text[..digits].parse().ok()?;
-    let unit_ms = match text[digits..].trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return None,
-    };
-    number.checked_mul(unit_ms).map(Duration::from_millis)
+    (0, "a time is a number with ms, s, m, h or d, or two of them with .. between".to_owned())
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
