@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::script::{Action, Memory, Mismatch, Script, Step, Times};
+use protocol::script::{Action, Mismatch, Script, ScriptState, Step, Times};
 use serde_json::Value;
 
 use super::asked::World;
@@ -63,7 +63,7 @@ pub(super) struct Player<'a, T: Transport> {
     stage: &'a Stage<T>,
     scribe: Scribe,
     lines: BTreeMap<String, Line<T::Link>>,
-    memory: Memory,
+    memory: ScriptState,
     world: World,
     /// How late this round began.
     late: Duration,
@@ -73,7 +73,7 @@ type Played<'b> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'b>>;
 
 impl<'a, T: Transport> Player<'a, T> {
     pub(super) fn new(stage: &'a Stage<T>, scribe: Scribe) -> Self {
-        let mut memory = Memory::new(stage.script.volatile.clone().into());
+        let mut memory = ScriptState::new(stage.script.volatile.clone().into());
         stage.values.give(&mut memory, scribe.client);
         let (lines, world, late) = (BTreeMap::new(), World::default(), Duration::ZERO);
         Self { stage, scribe, lines, memory, world, late }

@@ -1,30 +1,30 @@
-//! A parsed script.
+//! A parsed message script.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// A conversation.
+/// A message script: a conversation of one or more connections.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Script {
-    /// What is said and expected, in order.
+    /// What is sent and expected, in order.
     pub steps: Vec<Step>,
-    /// Fields that differ from one time to the next, and are not compared: paths such as
-    /// `DETAILS.LAST_LOGIN`, or names that stand for a field of this name anywhere.
+    /// Fields that differ every time and are not compared: paths such as `DETAILS.LAST_LOGIN`, or
+    /// names, which apply to fields of this name anywhere.
     pub volatile: Vec<String>,
-    /// Where names get their values from, for each client.
+    /// The sources of the values that each client has.
     pub data: Vec<Data>,
 }
 
-/// A script taken apart (`Script::parts`).
+/// The parts of a script ([`Script::parts`]).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parts<'a> {
-    /// What is said once before.
+    /// Steps that run once, at the beginning.
     pub before: &'a [Step],
-    /// What is repeated.
+    /// Steps that are repeated.
     pub round: &'a [Step],
-    /// What is said once at the end.
+    /// Steps that run once, at the end.
     pub after: &'a [Step],
     /// Whether a round is the whole script, with connections of its own.
     pub whole: bool,
@@ -35,16 +35,16 @@ pub struct Parts<'a> {
 pub enum Data {
     /// The rows of a CSV file beside the script; its first line names the values.
     File(String),
-    /// A name, and the text that is made for it: `{n}` in it is the number of the client.
+    /// A name and its text, in which `{n}` is the number of the client.
     Made(String, String),
 }
 
 /// One line of a conversation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Where it stands, from 1.
+    /// The line of the script, from 1.
     pub line: usize,
-    /// The connection; empty: the unnamed one.
+    /// The name of the connection; empty for the unnamed one.
     pub link: String,
     /// What happens.
     pub action: Action,
@@ -59,49 +59,49 @@ pub enum Action {
     Close,
     /// `> {…}`: sends an envelope; `$name` in it is what was captured.
     Send(Value),
-    /// `>! {…}`: the same, and pushes that follow anywhere are taken to be its effect.
+    /// `>! {…}`: the same; pushes that follow on any connection count as its effect.
     Cause(Value),
-    /// `> text …`: sends a text frame as it stands.
+    /// `> text …`: sends this text as a frame.
     Text(String),
     /// `> binary HEX`: sends a binary frame.
     Binary(Vec<u8>),
     /// `< {…}`: the next frame has at least these fields.
     Expect(Value),
-    /// `<= {…}`: the next frame with the same SOURCE_REF does; how recordings are written.
+    /// `<= {…}`: the next frame with the same SOURCE_REF does; recordings are written so.
     Reply(Value),
-    /// `<? {…}`: some next frame does; others in between are passed over.
+    /// `<? {…}`: a later frame does; those in between are skipped.
     Seek(Value),
     /// `< closed CODE`: the gateway closes the connection.
     Closed(Option<u16>),
     /// `< nothing 200ms`: no frame comes for this long.
     Quiet(Duration),
-    /// `@ 90s`: time passes; `@ 1s..3s`: somebody thinks, evenly between the two.
+    /// `@ 90s`: waits; `@ 1s..3s`: waits a random time, evenly distributed between the two.
     Wait(Duration, Duration),
-    /// `= code: totp $secret`: a name gets a value from outside, as these words ask for it.
+    /// `= code: totp $secret`: gives a name the external value that the words describe.
     Ask(String, Vec<String>),
-    /// `* repeat 10` … `* end`: the steps between, again and again.
+    /// `* repeat 10` … `* end`: repeats the steps between.
     Repeat(Times, Vec<Step>),
-    /// `* choose 70` … `* or 30` … `* end`: one of these, by their weights.
+    /// `* choose 70` … `* or 30` … `* end`: runs one alternative, by their weights.
     Choose(Vec<(u32, Vec<Step>)>),
 }
 
-/// How often steps are repeated.
+/// The number of repetitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Times {
     /// `* repeat 10`.
     Count(u32),
-    /// `* repeat 10s`: no round begins after this time.
+    /// `* repeat 10s`: until this time has passed; the round that runs then is completed.
     For(Duration),
-    /// `* repeat`: until whoever plays the script has enough; what a load is measured of.
+    /// `* repeat`: until the player stops; these rounds are what a load test measures.
     Endless,
 }
 
-/// Why a text is not a script.
+/// Why a text is not a script: line and reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptError {
-    /// In which line, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// What is wrong.
+    /// The reason.
     pub what: String,
 }
 
@@ -114,13 +114,8 @@ impl fmt::Display for ScriptError {
 impl std::error::Error for ScriptError {}
 
 impl Script {
-    /// Parses a script.
-    pub fn parse(text: &str) -> Result<Self, ScriptError> {
-        super::parse::parse(text)
-    }
-
-    /// The script as it is played again and again: what is said once before, what is repeated, and
-    /// what is said once at the end. Without an endless repetition all of it is repeated.
+    /// The parts of the script as a load test plays it: the steps before, inside and after the
+    /// endless repetition. Without an endless repetition the whole script is repeated.
     pub fn parts(&self) -> Parts<'_> {
         let endless = self.steps.iter().enumerate().find_map(|(at, step)| match &step.action {
             Action::Repeat(Times::Endless, steps) => Some((at, steps.as_slice())),
@@ -132,12 +127,11 @@ impl Script {
         };
         Parts { before, round, after, whole: endless.is_none() }
     }
+}
 
-    /// Names that are sent before anything gave them a value, with the line of the first use: they
-    /// need one from outside.
-    pub fn needs(&self) -> Vec<(String, usize)> {
-        super::unresolved::of(self)
-    }
+/// Whether `$name` is a variable: letters, digits and underscores, but not `$_`.
+pub(super) fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && name != "_"
 }
 
 #[cfg(test)]
@@ -164,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line() {
+    fn errors_name_their_line() {
         let line = |text: &str| Script::parse(text).unwrap_err().line;
         assert_eq!(line("\n\nhello"), 3);
         assert_eq!(line("> {\"A\":\n}"), 2);
@@ -211,17 +205,17 @@ mod tests {
     }
 
     #[test]
-    fn names_without_a_value_are_told() {
+    fn names_without_a_value_are_listed() {
         let script = "* data user=u{n}\n> {\"A\": \"$user\", \"B\": \"$password\"}\n< {\"T\": \"$t\"}\n\
                       * repeat 2\n> {\"T\": \"$t\", \"N\": \"${n}/${desk}\"}\n* end\n= c: totp $secret";
-        let needs = Script::parse(script).unwrap().needs();
+        let unresolved = Script::parse(script).unwrap().unresolved();
         let named = |name: &str, line| (name.to_owned(), line);
-        assert_eq!(needs, [named("password", 2), named("desk", 5), named("secret", 7)]);
+        assert_eq!(unresolved, [named("password", 2), named("desk", 5), named("secret", 7)]);
     }
 
     proptest! {
         #[test]
-        fn nothing_that_comes_in_panics(text in "([a-z<>@?#={}\".0-9 \\[\\]$\n]|é){0,200}") {
+        fn no_input_panics(text in "([a-z<>@?#={}\".0-9 \\[\\]$\n]|é){0,200}") {
             let _ = Script::parse(&text);
         }
     }

@@ -1,4 +1,4 @@
-//! What a running script remembers, and how frames are compared with what is expected.
+//! The captured values of a running script, and the comparison of frames with what it expects.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-/// Captured values by name.
+use super::ast::is_variable;
+
+/// The state of a running script: values by name, and what is not compared.
 #[derive(Debug, Clone, Default)]
-pub struct Memory {
+pub struct ScriptState {
     values: Values,
     volatile: Arc<[String]>,
-    sent: u64,
+    /// How many SOURCE_REFs were made.
+    made_refs: u64,
 }
 
 /// Where a frame differs from what was expected.
@@ -21,7 +24,7 @@ pub struct Mismatch {
     pub path: String,
     /// What was expected there.
     pub expected: String,
-    /// What came.
+    /// What was received.
     pub came: String,
 }
 
@@ -32,20 +35,21 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// Matches any value that is there.
+/// Matches any value that is present.
 const ANYTHING: &str = "$_";
-/// Matches a field that is not there.
+/// Matches an absent field.
 const ABSENT: &str = "$!";
-/// As the last element of a list: and more.
+/// Last in a list: more elements may follow.
 const MORE: &str = "..";
 
-impl Memory {
-    /// A memory that does not compare these fields (`Script::volatile`).
+impl ScriptState {
+    /// A state without values; `volatile` are the fields that are not compared
+    /// (`Script::volatile`).
     pub fn new(volatile: Arc<[String]>) -> Self {
         Self { volatile, ..Self::default() }
     }
 
-    /// Gives a name a value from outside: a password, a user.
+    /// Sets the value of a name, for example a password or a user name.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
         self.values.insert(name.to_owned(), value.into());
     }
@@ -55,13 +59,14 @@ impl Memory {
         self.values.get(name)
     }
 
-    /// The envelope to send: names are filled in; a SOURCE_REF is given if there is none.
+    /// The envelope to send: names replaced by their values, and a SOURCE_REF added if it has
+    /// none.
     pub fn envelope(&mut self, body: &Value) -> Result<Value, Mismatch> {
         let mut filled = self.filled(body)?;
         if let Some(root) = filled.as_object_mut() {
             if !root.contains_key("SOURCE_REF") {
-                self.sent += 1;
-                root.insert("SOURCE_REF".to_owned(), format!("s{}", self.sent).into());
+                self.made_refs += 1;
+                root.insert("SOURCE_REF".to_owned(), format!("s{}", self.made_refs).into());
             }
             root.retain(|_, value| value != ABSENT);
         }
@@ -71,7 +76,7 @@ impl Memory {
     fn filled(&self, value: &Value) -> Result<Value, Mismatch> {
         Ok(match value {
             Value::String(text) if text == ABSENT => value.clone(),
-            Value::String(text) => match text.strip_prefix('$').filter(|name| is_name(name)) {
+            Value::String(text) => match text.strip_prefix('$').filter(|name| is_variable(name)) {
                 Some(name) => self.known(name)?.clone(),
                 None => Value::String(self.filled_text(text)?),
             },
@@ -91,7 +96,7 @@ impl Memory {
     fn filled_text(&self, text: &str) -> Result<String, Mismatch> {
         let (mut out, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once("${") {
-            let Some((name, behind)) = after.split_once('}').filter(|(name, _)| is_name(name))
+            let Some((name, behind)) = after.split_once('}').filter(|(name, _)| is_variable(name))
             else {
                 break;
             };
@@ -114,22 +119,22 @@ impl Memory {
         })
     }
 
-    /// Compares a frame: every expected field must be there and fit; other fields do not matter.
-    /// Nothing is captured from a frame that does not fit.
+    /// Compares a frame: every expected field must be present and match; other fields are ignored.
+    /// Captures the values of new names, unless the frame differs.
     pub fn check(&mut self, pattern: &Value, frame: &Value) -> Result<(), Mismatch> {
         let mut captured = Values::new();
         let volatile = &self.volatile;
-        let mut fitting = Fitting { known: &self.values, captured: &mut captured, volatile };
-        fitting.fits(pattern, Some(frame), "")?;
+        let mut comparison = Comparison { known: &self.values, captured: &mut captured, volatile };
+        comparison.compare(pattern, Some(frame), "")?;
         self.values.extend(captured);
         Ok(())
     }
 
-    /// Captures what a frame has at the places of a pattern's names, whatever else it is like.
+    /// Captures the values of a pattern's names, also from a frame that differs elsewhere.
     pub fn learn(&mut self, pattern: &Value, frame: &Value) {
         match (pattern, frame) {
             (Value::String(text), came) => {
-                if let Some(name) = text.strip_prefix('$').filter(|name| is_name(name)) {
+                if let Some(name) = text.strip_prefix('$').filter(|name| is_variable(name)) {
                     self.values.insert(name.to_owned(), came.clone());
                 }
             }
@@ -144,27 +149,28 @@ impl Memory {
         }
     }
 
-    /// A pattern with the values that are known in the place of their names.
+    /// A pattern with its names replaced by their values, as far as they are known.
     pub fn known_in(&self, pattern: &Value) -> Value {
         self.filled(pattern).unwrap_or_else(|_| pattern.clone())
     }
 }
 
-pub(super) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && name != "_"
-}
-
 type Values = BTreeMap<String, Value>;
 
 /// One comparison.
-struct Fitting<'a> {
+struct Comparison<'a> {
     known: &'a Values,
     captured: &'a mut Values,
     volatile: &'a [String],
 }
 
-impl Fitting<'_> {
-    fn fits(&mut self, pattern: &Value, came: Option<&Value>, path: &str) -> Result<(), Mismatch> {
+impl Comparison<'_> {
+    fn compare(
+        &mut self,
+        pattern: &Value,
+        came: Option<&Value>,
+        path: &str,
+    ) -> Result<(), Mismatch> {
         let differs = |expected: &Value| Mismatch {
             path: path.trim_start_matches('.').to_owned(),
             expected: shown(Some(expected)),
@@ -173,7 +179,9 @@ impl Fitting<'_> {
         match (pattern, came) {
             (Value::String(text), None) if text == ABSENT => Ok(()),
             (Value::String(text), Some(_)) if text == ANYTHING => Ok(()),
-            (Value::String(text), Some(came)) if text.strip_prefix('$').is_some_and(is_name) => {
+            (Value::String(text), Some(came))
+                if text.strip_prefix('$').is_some_and(is_variable) =>
+            {
                 let name = &text[1..];
                 match self.captured.get(name).or_else(|| self.known.get(name)) {
                     Some(known) if known == came || is_volatile(self.volatile, path) => Ok(()),
@@ -186,7 +194,7 @@ impl Fitting<'_> {
             }
             (Value::Object(fields), Some(Value::Object(have))) => {
                 fields.iter().try_for_each(|(name, pattern)| {
-                    self.fits(pattern, have.get(name), &format!("{path}.{name}"))
+                    self.compare(pattern, have.get(name), &format!("{path}.{name}"))
                 })
             }
             (Value::Array(patterns), Some(Value::Array(have))) => {
@@ -197,7 +205,7 @@ impl Fitting<'_> {
                     return Err(differs(pattern));
                 }
                 wanted.iter().zip(have).enumerate().try_for_each(|(at, (pattern, came))| {
-                    self.fits(pattern, Some(came), &format!("{path}[{at}]"))
+                    self.compare(pattern, Some(came), &format!("{path}[{at}]"))
                 })
             }
             (pattern, Some(came)) if pattern == came => Ok(()),
@@ -207,7 +215,7 @@ impl Fitting<'_> {
     }
 }
 
-/// Whether a path is declared, as a whole without its indices, or by its last name.
+/// Whether a field is declared volatile, by its path without indices or by its name.
 fn is_volatile(volatile: &[String], path: &str) -> bool {
     if volatile.is_empty() {
         return false;
@@ -226,7 +234,7 @@ fn is_volatile(volatile: &[String], path: &str) -> bool {
     volatile.iter().any(|it| *it == plain || it == last)
 }
 
-/// A value for a person; long ones are cut.
+/// A value as an error shows it; long ones are cut.
 fn shown(value: Option<&Value>) -> String {
     let text = value.map_or("nothing".to_owned(), Value::to_string);
     match text.char_indices().nth(300) {
@@ -242,41 +250,41 @@ mod tests {
 
     #[test]
     fn values_are_captured_filled_in_and_compared() {
-        let mut memory = Memory::default();
+        let mut state = ScriptState::default();
         let frame = json!({"A": 7, "B": null, "D": 1});
-        memory.check(&json!({"A": "$a", "B": "$_", "C": "$!"}), &frame).unwrap();
-        let sent = memory.envelope(&json!({"X": "$a", "Y": "no ${a}", "Z": "$!"})).unwrap();
+        state.check(&json!({"A": "$a", "B": "$_", "C": "$!"}), &frame).unwrap();
+        let sent = state.envelope(&json!({"X": "$a", "Y": "no ${a}", "Z": "$!"})).unwrap();
         assert_eq!(sent, json!({"X": 7, "Y": "no 7", "SOURCE_REF": "s1"}));
-        let nameless = memory.envelope(&json!({"SOURCE_REF": "$!"})).unwrap();
+        let nameless = state.envelope(&json!({"SOURCE_REF": "$!"})).unwrap();
         assert_eq!(nameless, json!({}));
         let pattern = json!({"L": [{"A": "$a"}, ".."]});
-        let wrong = memory.check(&pattern, &json!({"L": [{"A": 8}, 1]})).unwrap_err();
+        let wrong = state.check(&pattern, &json!({"L": [{"A": 8}, 1]})).unwrap_err();
         assert_eq!((wrong.path.as_str(), wrong.came.as_str()), ("L[0].A", "8"));
-        assert!(memory.check(&json!({"L": [1]}), &json!({"L": [1, 2]})).is_err());
-        assert!(memory.check(&json!({"C": "$!"}), &json!({"C": 1})).is_err());
-        assert!(memory.envelope(&json!({"X": "$unknown"})).is_err());
+        assert!(state.check(&json!({"L": [1]}), &json!({"L": [1, 2]})).is_err());
+        assert!(state.check(&json!({"C": "$!"}), &json!({"C": 1})).is_err());
+        assert!(state.envelope(&json!({"X": "$unknown"})).is_err());
     }
 
     #[test]
-    fn a_frame_that_does_not_fit_captures_nothing() {
-        let mut memory = Memory::default();
-        assert!(memory.check(&json!({"A": "$a", "B": 2}), &json!({"A": 1, "B": 1})).is_err());
-        assert!(memory.get("a").is_none());
-        memory.learn(&json!({"A": "$a", "B": 2}), &json!({"A": 1, "B": 1}));
-        assert_eq!(memory.get("a"), Some(&json!(1)));
+    fn a_frame_that_differs_captures_nothing() {
+        let mut state = ScriptState::default();
+        assert!(state.check(&json!({"A": "$a", "B": 2}), &json!({"A": 1, "B": 1})).is_err());
+        assert!(state.get("a").is_none());
+        state.learn(&json!({"A": "$a", "B": 2}), &json!({"A": 1, "B": 1}));
+        assert_eq!(state.get("a"), Some(&json!(1)));
     }
 
     #[test]
     fn volatile_fields_are_not_compared() {
         let declared: Arc<[String]> = ["AT", "D.ROW.ID"].map(str::to_owned).into();
-        let mut memory = Memory::new(declared);
+        let mut state = ScriptState::new(declared);
         let pattern = json!({"AT": 1, "D": {"ROW": [{"ID": 1, "N": 1}], "AT": 2}, "ID": 3});
         let mut frame = json!({"AT": 9, "D": {"ROW": [{"ID": 9, "N": 1}]}, "ID": 3});
-        memory.check(&pattern, &frame).unwrap();
+        state.check(&pattern, &frame).unwrap();
         frame["D"]["ROW"][0]["N"] = json!(2);
-        assert_eq!(memory.check(&pattern, &frame).unwrap_err().path, "D.ROW[0].N");
+        assert_eq!(state.check(&pattern, &frame).unwrap_err().path, "D.ROW[0].N");
         frame["D"]["ROW"][0]["N"] = json!(1);
         frame["ID"] = json!(4);
-        assert_eq!(memory.check(&pattern, &frame).unwrap_err().path, "ID");
+        assert_eq!(state.check(&pattern, &frame).unwrap_err().path, "ID");
     }
 }

@@ -11,4 +11,4 @@ mod unresolved;
 
 pub use ast::{Action, Data, Parts, Script, ScriptError, Step, Times};
 pub use dotted::dotted;
-pub use matching::{Memory, Mismatch};
+pub use matching::{Mismatch, ScriptState};
