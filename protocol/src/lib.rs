@@ -1,6 +1,6 @@
-//! The wire of tollgate: what can be said, in which words, and what is wrong with it.
+//! The wire format of tollgate: names, envelopes, error codes, filters and message scripts.
 //!
-//! This crate cannot do I/O. Reading order: [`names`], [`error_codes`], [`envelope`], [`filter`],
+//! This crate does no I/O. Reading order: [`names`], [`error_codes`], [`envelope`], [`filter`],
 //! [`script`].
 
 pub mod duration;

@@ -1,12 +1,14 @@
-//! REST spellings of the wire: `/event-login-auth` is EVENT_LOGIN_AUTH, headers are fields of the
-//! root, `details[FEATURE]=X` is a field of DETAILS.
+//! The REST form of messages: paths, headers and query parameters.
+//!
+//! `/event-login-auth` is EVENT_LOGIN_AUTH, headers are fields of the root, `details[FEATURE]=X` is
+//! a field of DETAILS.
 
 use crate::error_codes::{Nack, NackCode};
 
 /// The longest path that names a message, in bytes.
 const LENGTH_MAX: usize = 128;
 
-/// The MESSAGE_TYPE, or the data source, that a path names; also below `/gwf/`.
+/// The MESSAGE_TYPE or data source of a path, with or without the prefix `/gwf`.
 pub fn message_type(path: &str) -> Option<String> {
     let name = path.strip_prefix("/gwf/").or_else(|| path.strip_prefix('/'))?;
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
@@ -19,7 +21,7 @@ pub fn path(message_type: &str) -> String {
     format!("/{}", message_type.to_ascii_lowercase().replace('_', "-"))
 }
 
-/// Headers that are fields, in the spelling of the root.
+/// Fields of the root that headers can set, spelled as in the root.
 pub const HEADERS: [&str; 6] = [
     "SOURCE_REF",
     "SESSION_AUTH_TOKEN",
@@ -29,7 +31,7 @@ pub const HEADERS: [&str; 6] = [
     "SUBSCRIPTION_REF",
 ];
 
-/// The field that a header spells; `-` stands for `_` as well, in any case: proxies drop
+/// The field that a header sets, in any case; `-` may replace `_`, since proxies drop headers with
 /// underscores.
 pub fn field_of_header(name: &str) -> Option<&'static str> {
     let same = |field: &&&str| {
@@ -41,8 +43,8 @@ pub fn field_of_header(name: &str) -> Option<&'static str> {
     HEADERS.iter().find(same).copied()
 }
 
-/// The fields of DETAILS that a query string spells, `details[FEATURE]=X` or `DETAILS.FEATURE=X`.
-/// Nothing else is read from a URL, least of all a token.
+/// The fields of DETAILS in a query string, `details[FEATURE]=X` or `DETAILS.FEATURE=X`. Other
+/// parameters are refused, and so are tokens, which do not belong in a URL.
 pub fn details_of_query(query: &str) -> Result<Vec<(String, String)>, Nack> {
     let read = |(key, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| {
         let wrong = || {
