@@ -27,9 +27,9 @@ use scripts::Read;
 
 /// Play message scripts against a gateway: once to compare, by thousands to measure.
 ///
-/// A script is a conversation (protocol/README.md). What stands before its `* repeat` is said once
-/// by each client, what is repeated is measured until the end of the time, what follows is said
-/// last; a script without it is repeated as a whole.
+/// A script is a conversation (protocol/docs/script-format.md). What stands before its `* repeat`
+/// is said once by each client, what is repeated is measured until the end of the time, what
+/// follows is said last; a script without it is repeated as a whole.
 #[derive(Args)]
 pub(super) struct Replay {
     /// Scripts; SCRIPT:N is played by N clients at its own pace, the others share --clients

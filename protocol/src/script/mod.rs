@@ -1,7 +1,7 @@
 //! Message scripts: conversations as text, used as tests, load scripts and documentation.
 //!
-//! The grammar is in `protocol/README.md`. This module parses scripts and compares frames; the
-//! player of a script brings the connections and the clock.
+//! `protocol/docs/script-format.md` describes the format. This module parses scripts and compares
+//! frames; the player of a script brings the connections and the clock.
 
 mod ast;
 mod dotted;
