@@ -1,5 +1,4 @@
-//! CRITERIA_MATCH: a filter, parsed once into a value that can be matched and indexed; never
-//! evaluated as code.
+//! Filters of subscriptions (CRITERIA_MATCH), parsed once and never evaluated as code.
 
 mod ast;
 mod functions;

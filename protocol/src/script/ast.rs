@@ -142,8 +142,9 @@ mod tests {
 
     #[test]
     fn a_conversation_is_read_step_by_step() {
-        let script = "# a login\n> {\"MESSAGE_TYPE\":\n   \"X\"}\n\nb<\nMESSAGE_TYPE = Y\nA.B[1].C = 2\n\
-                      @ 90s\n< closed 4002\n<? {\"Z\": 1}\nb> binary 00ff\n< nothing 200ms\n> text {oops";
+        let script = "# a login\n> {\"MESSAGE_TYPE\":\n   \"X\"}\n\nb<\nMESSAGE_TYPE = Y\n\
+                      A.B[1].C = 2\n@ 90s\n< closed 4002\n<? {\"Z\": 1}\nb> binary 00ff\n\
+                      < nothing 200ms\n> text {oops";
         let steps = Script::parse(script).unwrap().steps;
         let shown: Vec<_> =
             steps.iter().map(|it| (it.line, it.link.as_str(), &it.action)).collect();
@@ -206,8 +207,9 @@ mod tests {
 
     #[test]
     fn names_without_a_value_are_listed() {
-        let script = "* data user=u{n}\n> {\"A\": \"$user\", \"B\": \"$password\"}\n< {\"T\": \"$t\"}\n\
-                      * repeat 2\n> {\"T\": \"$t\", \"N\": \"${n}/${desk}\"}\n* end\n= c: totp $secret";
+        let script = "* data user=u{n}\n> {\"A\": \"$user\", \"B\": \"$password\"}\n\
+                      < {\"T\": \"$t\"}\n* repeat 2\n> {\"T\": \"$t\", \"N\": \"${n}/${desk}\"}\n\
+                      * end\n= c: totp $secret";
         let unresolved = Script::parse(script).unwrap().unresolved();
         let named = |name: &str, line| (name.to_owned(), line);
         assert_eq!(unresolved, [named("password", 2), named("desk", 5), named("secret", 7)]);
