@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use protocol::criteria::Value;
-use protocol::{Criteria, Envelope, Password, ProfileName, RightCode, UserName};
+use protocol::filter::Value;
+use protocol::{Envelope, Filter, Password, ProfileName, RightCode, UserName};
 use tokio::runtime::Runtime;
 use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::gateway::startup;
@@ -102,9 +102,9 @@ fn criteria(criterion: &mut Criterion) {
     let columns = Source::UserRights.columns();
     let text = "USER_NAME=='JohnWolf' && (CODE in ['ORDEN','ORDAM'] || CODE.startsWith('TRADE'))";
     criterion.bench_function("criteria parse", |bencher| {
-        bencher.iter(|| Criteria::parse(black_box(text), columns).is_ok());
+        bencher.iter(|| Filter::parse(black_box(text), columns).is_ok());
     });
-    let parsed = Criteria::parse(text, columns).unwrap();
+    let parsed = Filter::parse(text, columns).unwrap();
     criterion.bench_function("criteria match", |bencher| {
         bencher.iter(|| {
             parsed.matches(|column| Value::Text(if column == 0 { "johnwolf" } else { "TRADE_X" }))
@@ -155,7 +155,7 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
         let wish = Wish {
             source: Source::UserRights,
             source_ref: "\"rights\"".into(),
-            criteria: Some(Criteria::parse(&filter, Source::UserRights.columns()).unwrap()),
+            criteria: Some(Filter::parse(&filter, Source::UserRights.columns()).unwrap()),
             columns: u64::MAX,
             rows_max: 250,
             view_max: 1_000,

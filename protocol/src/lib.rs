@@ -1,19 +1,22 @@
-//! The wire of tollgate: what can be said, in which words, and what is wrong with it.
+//! The wire format of tollgate: names, envelopes, error codes, filters and message scripts.
 //!
-//! This crate cannot do I/O. Reading order: [`names`], [`nack`], [`envelope`], [`criteria`],
+//! This crate does no I/O. Reading order: [`names`], [`error_codes`], [`envelope`], [`filter`],
 //! [`script`].
 
-pub mod criteria;
+pub mod duration;
 pub mod envelope;
-pub mod nack;
+pub mod error_codes;
+pub mod filter;
 pub mod names;
-pub mod path;
+mod printable;
+pub mod rest_paths;
 pub mod script;
 
-pub use criteria::Criteria;
 pub use envelope::{Envelope, Malformed, SourceRef};
-pub use nack::{Fault, Nack, NackCode};
+pub use error_codes::{Nack, NackCode, NackError};
+pub use filter::Filter;
 pub use names::{
     Description, MfaCode, Password, ProfileName, RefreshToken, ResetToken, RightCode, SessionToken,
     UserName,
 };
+pub use printable::printable;

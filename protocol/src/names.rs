@@ -1,4 +1,4 @@
-//! The names of the domain, valid from the moment they exist; secrets among them do not print.
+//! Validated names of the domain, and secrets, which cannot be printed.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use smol_str::SmolStr;
 
-/// Why a text is not a name: what it should have been, for the TEXT of a VALIDATION_ERROR.
+/// Why a text is not a name: what is expected, for the TEXT of a VALIDATION_ERROR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidName(pub &'static str);
 
@@ -37,7 +37,7 @@ impl UserName {
         Ok(Self(text.into()))
     }
 
-    /// The name as it was spelled.
+    /// The name as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -68,7 +68,7 @@ impl Ord for UserName {
     }
 }
 
-/// The characters of the codes and profile names that a person may choose.
+/// Whether a text may be a right code or a profile name.
 fn is_word(text: &str, length_max: usize) -> bool {
     !text.is_empty()
         && text.len() <= length_max
@@ -111,8 +111,8 @@ word!(
     ProfileName, 128, "a profile name is 1 to 128 bytes without control characters or outer spaces"
 );
 
-/// What people read about a record: up to 1024 bytes in one line. Control characters are refused:
-/// they would take six times their room wherever the record is written as JSON.
+/// The description of a record: up to 1024 bytes in one line. Control characters are refused, since
+/// each takes six bytes where the record is written as JSON.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Description(SmolStr);
 
@@ -135,7 +135,7 @@ impl Description {
         &self.0
     }
 
-    /// Whether there is nothing to read.
+    /// Whether the description is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -183,12 +183,12 @@ macro_rules! secret {
         pub struct $name(String);
 
         impl $name {
-            /// Wraps a text that must not be shown.
+            /// Wraps a text that must not be printed.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
 
-            /// The secret itself; only for hashing it, comparing it or handing it to its owner.
+            /// The secret itself, only to hash it, to compare it or to send it to its owner.
             pub fn expose(&self) -> &str {
                 &self.0
             }
@@ -219,23 +219,24 @@ macro_rules! secret {
     };
 }
 secret!(
-    /// SESSION_AUTH_TOKEN: 32 of A–Z a–z 0–9. Whoever holds it is the session.
+    /// SESSION_AUTH_TOKEN: 32 of A–Z a–z 0–9. Authenticates the session.
     SessionToken
 );
 secret!(
-    /// REFRESH_AUTH_TOKEN: 32 of A–Z a–z 0–9. Good for one new pair.
+    /// REFRESH_AUTH_TOKEN: 32 of A–Z a–z 0–9. Valid for one new token pair.
     RefreshToken
 );
 secret!(
-    /// A password as a person typed it.
+    /// A password in plain text.
     Password
 );
 secret!(
-    /// MFA_CODE: of an app, a recovery code, of a mailed link, or an active code.
+    /// MFA_CODE: the code of an authenticator app or a mailed link, a recovery code or an active
+    /// code.
     MfaCode
 );
 secret!(
-    /// RESET_TOKEN: of a mailed link. Good for one new password.
+    /// RESET_TOKEN of a mailed link. Valid for one new password.
     ResetToken
 );
 

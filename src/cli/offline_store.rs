@@ -107,7 +107,7 @@ pub(super) fn bar(users: u64) -> Result<ProgressBar> {
 pub(super) fn judge(settings: &Settings, name: &UserName, password: &Password) -> Result<()> {
     let rules = &settings.security.genesis_password.validation;
     let Err(nack) = check::check(rules, name, password) else { return Ok(()) };
-    let texts: Vec<_> = nack.faults.iter().map(|fault| fault.text.as_ref()).collect();
+    let texts: Vec<_> = nack.errors.iter().map(|fault| fault.text.as_ref()).collect();
     bail!("the password breaks the rules: {}", texts.join("; "));
 }
 

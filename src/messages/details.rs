@@ -95,8 +95,8 @@ mod tests {
         assert_eq!(refused(r#"{"NAME":"a","X":1}"#).code(), NackCode::UnknownField);
         let nack = refused(r#"{"NAME":4711}"#);
         assert_eq!(nack.code(), NackCode::ValidationError);
-        assert!(!nack.faults[0].text.contains("4711"), "{:?}", nack.faults);
-        assert!(refused(r#"{"NAME":"a","LIST":[1,"x"]}"#).faults[0].text.contains("LIST[1]"));
+        assert!(!nack.errors[0].text.contains("4711"), "{:?}", nack.errors);
+        assert!(refused(r#"{"NAME":"a","LIST":[1,"x"]}"#).errors[0].text.contains("LIST[1]"));
         assert_eq!(read::<Wanted>(Some(r#"{"NAME":"a","LIST":[1]}"#), false).unwrap().list, [1]);
         assert!(only(Some(r#"{"VERBOSE":true,"X":null}"#), &["VERBOSE"]).is_ok());
         let nack = only(Some(r#"{"Y":1}"#), &["VERBOSE"]).unwrap_err();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocol::script::{Data, Memory, Script};
+use protocol::script::{Data, Script, ScriptState};
 
 /// The longest file that is read, in rows.
 const ROWS_MAX: usize = 10_000_000;
@@ -63,7 +63,7 @@ impl Values {
     }
 
     /// Gives a client its values: row by row, from the start again when there are more clients.
-    pub(super) fn give(&self, memory: &mut Memory, client: usize) {
+    pub(super) fn give(&self, memory: &mut ScriptState, client: usize) {
         memory.set("n", client as u64);
         for table in &self.tables {
             let row = &table.rows[client % table.rows.len()];
@@ -107,7 +107,7 @@ mod tests {
         let path = folder.path().join("s.script");
         let set = [("desk".to_owned(), "d{n}".to_owned())];
         let values = Values::of(&script, &path, &[], &set).unwrap();
-        let mut memory = Memory::default();
+        let mut memory = ScriptState::default();
         values.give(&mut memory, 3);
         let sent = memory.envelope(&json!({"U": "$user", "P": "$password", "D": "${desk}/${n}"}));
         let expected = json!({"U": "b", "P": "y,z", "D": "d3/3", "SOURCE_REF": "s1"});

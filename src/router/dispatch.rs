@@ -338,7 +338,7 @@ impl Router {
         // The body was encoded with the row's own name and without SOURCE_REF.
         let rest = body.get(r#"{"MESSAGE_TYPE":"""#.len() + row.ack.len()..).unwrap_or("}");
         let mut frame = Vec::with_capacity(body.len() + 64);
-        protocol::envelope::head(&mut frame, name, source_ref);
+        protocol::envelope::write_head(&mut frame, name, source_ref);
         frame.extend_from_slice(rest.as_bytes());
         String::from_utf8(frame).unwrap_or_default()
     }

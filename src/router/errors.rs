@@ -9,7 +9,7 @@ pub(super) fn unknown(message_type: &str) -> Nack {
     if message_type.is_empty() {
         return Nack::new(NackCode::NoMessageType, "MESSAGE_TYPE is missing");
     }
-    let shown: String = message_type.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    let shown = protocol::printable(message_type);
     Nack::new(NackCode::UnknownMessageType, format!("no message is called {shown}"))
 }
 

@@ -97,7 +97,7 @@ impl Settings {
              Made by `tollgate config-reference`. One TOML file; a flag wins over\n\
              `TOLLGATE_SECTION__KEY` in the environment, that over the file, the file over the\n\
              defaults. Unknown keys stop the start and name the nearest key. For programs:\n\
-             [configuration.schema.json](configuration.schema.json).\n\n\
+             [configuration.schema.json](../../protocol/schemas/configuration.schema.json).\n\n\
              `mode = \"hardened\"` has other defaults; a key that is written wins over them:\n\n\
              ```toml",
         );

@@ -1,7 +1,7 @@
 //! Rows as they are shown: the columns of each source, and what stands in them.
 
 use protocol::UserName;
-use protocol::criteria::{Column, Kind, Value};
+use protocol::filter::{Column, Kind, Value};
 
 use crate::realm::audit::before_after::Side;
 use crate::realm::audit::events::Audited;

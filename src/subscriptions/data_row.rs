@@ -1,6 +1,6 @@
 //! One row as it is shown: its fields, and their JSON.
 
-use protocol::criteria::Column;
+use protocol::filter::Column;
 use smol_str::SmolStr;
 
 use crate::subscriptions::data_source::{RowRef, Source};

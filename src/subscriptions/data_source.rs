@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::criteria::Column;
+use protocol::filter::Column;
 
 use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
 use crate::realm::state::Realm;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::Criteria;
+use protocol::Filter;
 use smol_str::SmolStr;
 
 use crate::realm::model::ids::{SessionNo, UserNo};
@@ -20,7 +20,7 @@ pub struct Wish {
     /// SOURCE_REF as JSON text: the name of the stream.
     pub source_ref: SmolStr,
     /// The client's filter.
-    pub criteria: Option<Criteria>,
+    pub criteria: Option<Filter>,
     /// The fields asked for, one bit a column; all bits: all.
     pub columns: u64,
     /// Rows of one QUERY_UPDATE.

@@ -23,12 +23,13 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn the_committed_documents_are_those_of_the_structs() {
-    for (command, name) in
-        [("config-reference", "configuration.md"), ("config-schema", "configuration.schema.json")]
-    {
-        let committed = std::fs::read_to_string(root().join("docs").join(name)).unwrap();
+    for (command, file) in [
+        ("config-reference", "src/docs/configuration.md"),
+        ("config-schema", "protocol/schemas/configuration.schema.json"),
+    ] {
+        let committed = std::fs::read_to_string(root().join(file)).unwrap();
         let fresh = text(&tollgate(&[command]).stdout);
-        assert!(committed == fresh, "docs/{name} is stale: tollgate {command} > docs/{name}");
+        assert!(committed == fresh, "{file} is stale: tollgate {command} > {file}");
     }
 }
 
@@ -87,7 +88,7 @@ fn the_schema_judges_as_the_gateway_does() {
         let python = root().join("target/validators/bin/python");
         let script = "import json, jsonschema, sys\n\
             jsonschema.validate(json.load(open(sys.argv[2])), json.load(open(sys.argv[1])))";
-        let schema = root().join("docs/configuration.schema.json");
+        let schema = root().join("protocol/schemas/configuration.schema.json");
         let out = Command::new(python).args(["-c", script]).arg(schema).arg(json).output().unwrap();
         out.status.success()
     };

@@ -6,8 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::criteria::{Column, Criteria, Kind, Value};
 use protocol::envelope::Envelope;
+use protocol::filter::{Column, Filter, Kind, Value};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -309,7 +309,7 @@ fn criteria_are_parsed_and_matched_in_time() {
                 }
             }
         }
-        let run = || Criteria::parse(&text, &COLUMNS).map(|it| it.matches(row)).is_ok();
+        let run = || Filter::parse(&text, &COLUMNS).map(|it| it.matches(row)).is_ok();
         good += usize::from(times.take(text.len(), run));
     }
     times.check("criteria");

@@ -318,6 +318,6 @@ async fn the_script_of_a_directory_plays_against_a_real_one() {
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
     let gateway = home.start();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let script = root.join("protocol/scripts/directory/ldap-login.script");
+    let script = root.join("protocol/scripts/login/ldap-login.script");
     crate::scripts::replay(&home, &gateway, "ws", &script);
 }

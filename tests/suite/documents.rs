@@ -10,7 +10,7 @@ use tollgate::messages::schema::{asyncapi, openapi};
 use crate::gateway::{Home, PASSWORD, QUICK};
 
 fn committed(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/schemas").join(name)
 }
 
 fn read(path: &Path) -> Value {
@@ -27,7 +27,7 @@ fn the_committed_documents_are_those_of_the_table() {
         let fresh = "is stale: cargo run -- schema";
         assert!(
             read(&file) == document,
-            "protocol/{name}.json {fresh} {name} > protocol/{name}.json"
+            "protocol/schemas/{name}.json {fresh} {name} > protocol/schemas/{name}.json"
         );
     }
 }

@@ -71,9 +71,14 @@ fn put_over(all: &mut toml::Table, own: toml::Table) {
     }
 }
 
+/// Scripts that need more than a gateway: many clients, or a directory.
+const PLAYED_ELSEWHERE: &[&str] = &["load", "login/ldap-login.script"];
+
 fn scripts() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/scripts");
-    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let is_played = |path: &PathBuf| !PLAYED_ELSEWHERE.iter().any(|it| path.ends_with(it));
+    let entries = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let folders = entries(Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/scripts"));
+    let files = folders.filter(is_played).flat_map(entries).filter(is_played);
     let mut scripts: Vec<_> =
         files.filter(|it| it.extension().is_some_and(|it| it == "script")).collect();
     scripts.sort();

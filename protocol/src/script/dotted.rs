@@ -1,15 +1,16 @@
-//! The sources' notation: `DETAILS.RIGHT[0].CODE = ORDEN`, one field a line.
+//! The dotted notation of the Genesis documents: `DETAILS.RIGHT[0].CODE = ORDEN`, a field a line.
 
 use serde_json::{Map, Value};
 
-use super::ScriptError;
+use super::ast::ScriptError;
 
-/// The deepest path and the highest index.
-const DEPTH_MAX: usize = 32;
+/// The most parts of a path.
+const PARTS_MAX: usize = 32;
+/// The highest index.
 const INDEX_MAX: usize = 10_000;
 
-/// Turns lines of `PATH = VALUE` into the object they describe. Whole numbers, `true`, `false` and
-/// `null` are taken as such, everything else is a text; quotes make a text of anything.
+/// Parses lines of `PATH = VALUE` to the object they describe. Whole numbers, `true`, `false` and
+/// `null` are values of their own, everything else is a text; quotes make a text of anything.
 pub fn dotted(text: &str) -> Result<Value, ScriptError> {
     let mut root = Value::Object(Map::new());
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -18,7 +19,7 @@ pub fn dotted(text: &str) -> Result<Value, ScriptError> {
         let path =
             steps(path.trim()).ok_or_else(|| wrong("not a path like DETAILS.RIGHT[0].CODE"))?;
         let place =
-            walk(&mut root, &path).ok_or_else(|| wrong("this path does not fit the others"))?;
+            place_of(&mut root, &path).ok_or_else(|| wrong("this path does not fit the others"))?;
         *place = scalar(value.trim());
     }
     Ok(root)
@@ -39,11 +40,12 @@ fn steps(path: &str) -> Option<Vec<Part<'_>>> {
             parts.push(Part::Index(index));
         }
     }
-    (parts.len() <= DEPTH_MAX).then_some(parts)
+    (parts.len() <= PARTS_MAX).then_some(parts)
 }
 
-/// The place of a path, made on the way; none if a value stands in the way or is there already.
-fn walk<'a>(root: &'a mut Value, path: &[Part<'_>]) -> Option<&'a mut Value> {
+/// The place of a path, created where it is missing. `None` if it has a value already, or a value
+/// is where the path needs an object or a list.
+fn place_of<'a>(root: &'a mut Value, path: &[Part<'_>]) -> Option<&'a mut Value> {
     let mut place = root;
     for part in path {
         place = match part {
@@ -76,7 +78,7 @@ fn scalar(text: &str) -> Value {
         _ if text.len() > 1 && text.starts_with('"') && text.ends_with('"') => {
             text[1..text.len() - 1].into()
         }
-        // An id like 00000000000001RISP0 is a text, and so is a number with leading zeros.
+        // An id such as 00000000000001RISP0 is a text, and so is a number with leading zeros.
         _ => match text.parse::<i64>() {
             Ok(number) if number.to_string() == text => number.into(),
             _ => text.into(),

@@ -1,18 +1,24 @@
-//! From text to steps.
-
-use std::time::Duration;
+//! The parser of message scripts.
 
 use serde_json::Value;
 
-use super::{Action, Data, Script, ScriptError, Step, Times, dotted};
+use super::ast::{Action, Data, Script, ScriptError, Step, Times, is_variable};
+use super::dotted::dotted;
+use crate::duration;
 
 /// The longest script, in lines.
 const LINES_MAX: usize = 100_000;
-/// How deep blocks lie in each other.
+/// The deepest nesting of blocks.
 const DEPTH_MAX: usize = 8;
 
-/// Parses a script.
-pub(super) fn parse(text: &str) -> Result<Script, ScriptError> {
+impl Script {
+    /// Parses a script.
+    pub fn parse(text: &str) -> Result<Self, ScriptError> {
+        parse_script(text)
+    }
+}
+
+fn parse_script(text: &str) -> Result<Script, ScriptError> {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() > LINES_MAX {
         return Err(wrong(LINES_MAX, &format!("at most {LINES_MAX} lines")));
@@ -33,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<Script, ScriptError> {
         match head.sign {
             "~" => script.volatile.extend(head.rest.split_whitespace().map(str::to_owned)),
             "*" => blocks
-                .direct(number, head.rest, &mut script)
+                .apply_directive(number, head.rest, &mut script)
                 .map_err(|what| wrong(number, &what))?,
             _ => {
                 let (action, used) = head
@@ -56,30 +62,35 @@ fn wrong(line: usize, what: &str) -> ScriptError {
     ScriptError { line, what: what.to_owned() }
 }
 
-/// The blocks around the line that is read.
+/// The blocks that enclose the line that is read.
 #[derive(Default)]
 struct Blocks {
     open: Vec<Block>,
-    /// The steps of the innermost one.
+    /// The steps of the innermost block so far.
     steps: Vec<Step>,
 }
 
 struct Block {
     line: usize,
-    kind: Kind,
-    /// The steps before it.
+    kind: BlockKind,
+    /// The steps of the enclosing block before this one.
     outer: Vec<Step>,
 }
 
-enum Kind {
+enum BlockKind {
     Repeat(Times),
     /// The alternatives that are complete, and the weight of the one being read.
     Choose(Vec<(u32, Vec<Step>)>, u32),
 }
 
 impl Blocks {
-    /// Takes a line that begins with `*`.
-    fn direct(&mut self, line: usize, rest: &str, script: &mut Script) -> Result<(), String> {
+    /// Applies a line that begins with `*`.
+    fn apply_directive(
+        &mut self,
+        line: usize,
+        rest: &str,
+        script: &mut Script,
+    ) -> Result<(), String> {
         let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         match word {
             "repeat" => {
@@ -92,12 +103,13 @@ impl Blocks {
                 if times == Times::Endless && !first {
                     return Err("a script has one endless repetition, in no other block".to_owned());
                 }
-                self.begin(line, Kind::Repeat(times))
+                self.begin(line, BlockKind::Repeat(times))
             }
-            "choose" => self.begin(line, Kind::Choose(Vec::new(), weight(rest)?)),
+            "choose" => self.begin(line, BlockKind::Choose(Vec::new(), weight(rest)?)),
             "or" => {
                 let next = weight(rest)?;
-                let Some(Block { kind: Kind::Choose(done, current), .. }) = self.open.last_mut()
+                let Some(Block { kind: BlockKind::Choose(done, current), .. }) =
+                    self.open.last_mut()
                 else {
                     return Err("`* or` stands between `* choose` and `* end`".to_owned());
                 };
@@ -111,7 +123,7 @@ impl Blocks {
         }
     }
 
-    fn begin(&mut self, line: usize, kind: Kind) -> Result<(), String> {
+    fn begin(&mut self, line: usize, kind: BlockKind) -> Result<(), String> {
         if self.open.len() == DEPTH_MAX {
             return Err(format!("blocks lie at most {DEPTH_MAX} deep in each other"));
         }
@@ -125,11 +137,11 @@ impl Blocks {
         };
         let steps = std::mem::replace(&mut self.steps, outer);
         let action = match kind {
-            Kind::Repeat(_) if steps.is_empty() => {
+            BlockKind::Repeat(_) if steps.is_empty() => {
                 return Err("nothing is repeated".to_owned());
             }
-            Kind::Repeat(times) => Action::Repeat(times, steps),
-            Kind::Choose(mut done, weight) => {
+            BlockKind::Repeat(times) => Action::Repeat(times, steps),
+            BlockKind::Choose(mut done, weight) => {
                 done.push((weight, steps));
                 if done.iter().all(|(weight, _)| *weight == 0) {
                     return Err("one of the weights is more than 0".to_owned());
@@ -148,7 +160,7 @@ fn times(text: &str) -> Result<Times, String> {
     }
     let count = text.parse().ok().filter(|count| *count > 0).map(Times::Count);
     count
-        .or_else(|| duration(text).map(Times::For))
+        .or_else(|| duration::parse(text).map(Times::For))
         .ok_or_else(|| "* repeat is followed by a number above 0, a time, or nothing".to_owned())
 }
 
@@ -175,7 +187,7 @@ fn data(rest: &str, script: &mut Script) -> Result<(), String> {
         _ => words.iter().try_for_each(|word| {
             let (name, text) = word
                 .split_once('=')
-                .filter(|(name, _)| super::memory::is_name(name))
+                .filter(|(name, _)| is_variable(name))
                 .ok_or_else(|| format!("{word:?} is not name=text"))?;
             script.data.push(Data::Made(name.to_owned(), text.to_owned()));
             Ok(())
@@ -183,14 +195,15 @@ fn data(rest: &str, script: &mut Script) -> Result<(), String> {
     }
 }
 
-/// The beginning of a step: the name of a connection, a sign, the rest of the line.
+/// The first line of a step: the name of a connection, a sign, the rest.
 struct Head<'a> {
     link: &'a str,
     sign: &'a str,
     rest: &'a str,
 }
 
-type Failed = (usize, String);
+/// The line of an error, counted from the first line of its step, and the reason.
+type StepError = (usize, String);
 
 impl<'a> Head<'a> {
     fn read(line: &'a str) -> Option<Self> {
@@ -202,15 +215,16 @@ impl<'a> Head<'a> {
         Some(Self { link, sign, rest: rest[sign.len()..].trim() })
     }
 
-    /// The action and how many lines it takes.
-    fn action(&self, lines: &[&str]) -> Result<(Action, usize), Failed> {
+    /// The action and the number of its lines.
+    fn action(&self, lines: &[&str]) -> Result<(Action, usize), StepError> {
         let mut words = self.rest.splitn(2, ' ');
         let (first, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let plain = |action| Ok((action, 1));
         match (self.sign, first) {
             ("@", _) => {
                 let (least, most) = self.rest.split_once("..").unwrap_or((self.rest, self.rest));
-                let (least, most) = duration(least).zip(duration(most)).ok_or_else(no_time)?;
+                let (least, most) =
+                    duration::parse(least).zip(duration::parse(most)).ok_or_else(no_time)?;
                 match least <= most {
                     true => plain(Action::Wait(least, most)),
                     false => Err((0, "the shorter time comes first".to_owned())),
@@ -232,7 +246,7 @@ impl<'a> Head<'a> {
                 let code = rest.trim().parse().map_err(|_| (0, "not a close code".to_owned()))?;
                 plain(Action::Closed(Some(code)))
             }
-            ("<", "nothing") => plain(Action::Quiet(duration(rest).ok_or_else(no_time)?)),
+            ("<", "nothing") => plain(Action::Quiet(duration::parse(rest).ok_or_else(no_time)?)),
             (sign, _) => {
                 let (body, used) = self.body(lines)?;
                 let action = match sign {
@@ -247,8 +261,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// JSON from the sign to where it ends, or dotted lines up to an empty one.
-    fn body(&self, lines: &[&str]) -> Result<(Value, usize), Failed> {
+    /// The body: JSON from the sign to its end, or dotted lines up to an empty one.
+    fn body(&self, lines: &[&str]) -> Result<(Value, usize), StepError> {
         if self.rest.is_empty() {
             let block = lines[1..].iter().take_while(|line| line.contains('=')).count();
             let text = lines[1..=block].join("\n");
@@ -271,22 +285,8 @@ impl<'a> Head<'a> {
     }
 }
 
-fn no_time() -> Failed {
-    (0, "a time is a number with ms, s or m, or two of them with .. between".to_owned())
-}
-
-/// A time as scripts write it: `200ms`, `30s`, `5m`.
-pub fn duration(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let number: u64 = text[..digits].parse().ok()?;
-    let unit_ms = match text[digits..].trim() {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        _ => return None,
-    };
-    number.checked_mul(unit_ms).map(Duration::from_millis)
+fn no_time() -> StepError {
+    (0, "a time is a number with ms, s, m, h or d, or two of them with .. between".to_owned())
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {

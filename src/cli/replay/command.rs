@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use protocol::script;
 use tokio::sync::watch;
 
 use crate::cli::remote::Far;
@@ -27,9 +26,9 @@ use crate::replay::transport::{Sockets, Transport};
 
 /// Play message scripts against a gateway: once to compare, by thousands to measure.
 ///
-/// A script is a conversation (protocol/README.md). What stands before its `* repeat` is said once
-/// by each client, what is repeated is measured until the end of the time, what follows is said
-/// last; a script without it is repeated as a whole.
+/// A script is a conversation (protocol/docs/script-format.md). What stands before its `* repeat`
+/// is said once by each client, what is repeated is measured until the end of the time, what
+/// follows is said last; a script without it is repeated as a whole.
 #[derive(Args)]
 pub(in crate::cli) struct Replay {
     /// Scripts; SCRIPT:N is played by N clients at its own pace, the others share --clients
@@ -197,7 +196,7 @@ impl Replay {
 }
 
 fn time(text: &str) -> Result<Duration> {
-    script::duration(text).context("a time is a number with ms, s or m, such as 30s")
+    protocol::duration::parse(text).context("a time is a number with ms, s, m, h or d, such as 30s")
 }
 
 fn rate(text: &str) -> Result<f64> {

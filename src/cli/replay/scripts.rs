@@ -56,7 +56,7 @@ impl Read {
 
     /// Names without a value, with their lines.
     fn lacking(&self) -> Vec<(String, usize)> {
-        let mut needs = self.script.needs();
+        let mut needs = self.script.unresolved();
         needs.retain(|(name, _)| !self.values.has(name));
         needs
     }

@@ -219,7 +219,7 @@ async fn answer(
 /// and neither does a login that goes on.
 fn failed(call: &Call, nack: Nack) -> Nack {
     use NackCode::{IncorrectCredentials, LockedAccount, MfaFailed, UnknownAccount};
-    let reason = nack.faults.first().and_then(|fault| fault.details.as_ref()?["REASON"].as_str());
+    let reason = nack.errors.first().and_then(|fault| fault.details.as_ref()?["REASON"].as_str());
     match nack.code() {
         IncorrectCredentials | LockedAccount | UnknownAccount => call.count_failure(),
         MfaFailed if reason == Some("INVALID") => call.count_failure(),

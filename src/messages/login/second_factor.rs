@@ -48,7 +48,7 @@ impl SecondTokens {
 
     /// The refusal of a login whose first factor was right.
     pub fn half_done(&self, reason: MfaReason, demand: Demand) -> Nack {
-        errors::second_factor(reason, demand).half(&self.half)
+        errors::second_factor(reason, demand).with_pending_login(&self.half)
     }
 
     /// The active code, once it is good.

@@ -1,7 +1,7 @@
 //! Metadata: the fields of messages and data sources, read from the same schemas and columns that
 //! serve them.
 
-use protocol::criteria::Kind;
+use protocol::filter::Kind;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -64,7 +64,7 @@ pub struct Field {
 impl Field {
     /// The fields of a data source's rows.
     pub fn of_source(source: Source) -> Vec<Self> {
-        let field = |column: &protocol::criteria::Column| Self {
+        let field = |column: &protocol::filter::Column| Self {
             name: column.name.to_owned(),
             r#type: match column.kind {
                 Kind::Text | Kind::Name => FieldType::String,

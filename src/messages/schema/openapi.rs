@@ -18,7 +18,7 @@ pub fn document() -> Value {
         if row.read {
             item.insert("get".to_owned(), operation(row, "get"));
         }
-        paths.insert(protocol::path::path(row.name), Value::Object(item));
+        paths.insert(protocol::rest_paths::path(row.name), Value::Object(item));
     }
     for route in &ROUTES {
         let (asked, told) = (route.schemas)();
@@ -32,7 +32,7 @@ pub fn document() -> Value {
         }
     }
     for (name, _) in Source::NAMES {
-        paths.insert(protocol::path::path(name), rows(name));
+        paths.insert(protocol::rest_paths::path(name), rows(name));
     }
     json!({
         "openapi": "3.1.0",

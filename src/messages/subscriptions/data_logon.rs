@@ -1,7 +1,7 @@
 //! DATA_LOGON: subscribes to a data source; rows follow, then every change of them (S2, "Rights
 //! polling").
 
-use protocol::{Criteria, Nack, NackCode};
+use protocol::{Filter, Nack, NackCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +119,7 @@ impl DataLogon {
             return Err(Nack::new(NackCode::InvalidParameter, text));
         }
         let criteria =
-            self.criteria_match.as_deref().map(|text| Criteria::parse(text, source.columns()));
+            self.criteria_match.as_deref().map(|text| Filter::parse(text, source.columns()));
         let wrong =
             |error| Nack::new(NackCode::InvalidCriteria, format!("CRITERIA_MATCH: {error}"));
         let session = call.session()?;
@@ -159,7 +159,7 @@ fn columns(source: Source, fields: Option<&[String]>) -> Result<u64, Nack> {
     for field in fields {
         let at = source.columns().iter().position(|column| column.name == field);
         let unknown = || {
-            let shown: String = field.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+            let shown = protocol::printable(field);
             Nack::new(NackCode::InvalidParameter, format!("FIELDS names the unknown field {shown}"))
         };
         mask |= 1 << at.ok_or_else(unknown)?;

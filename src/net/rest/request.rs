@@ -60,7 +60,9 @@ impl Asked {
             reason: owned(&envelope.reason),
             details,
         };
-        for (field, value) in protocol::path::details_of_query(head.uri.query().unwrap_or(""))? {
+        for (field, value) in
+            protocol::rest_paths::details_of_query(head.uri.query().unwrap_or(""))?
+        {
             asked.set(&field, value)?;
         }
         // A refresh token in a header is the whole of the login that it asks for.
@@ -123,7 +125,7 @@ fn names(sent: &str, message_type: &str) -> bool {
 }
 
 fn differs(field: &str) -> Nack {
-    let shown: String = field.chars().filter(|c| c.is_ascii_graphic()).take(64).collect();
+    let shown = protocol::printable(field);
     let text = format!("{shown} is sent twice and differs; send it once");
     Nack::new(NackCode::InvalidParameter, text)
 }
@@ -139,7 +141,7 @@ fn one(field: &str, a: Option<String>, b: Option<String>) -> Result<Option<Strin
 fn of_header(headers: &HeaderMap, field: &'static str) -> Result<Option<String>, Nack> {
     let mut found = None;
     for (name, value) in headers {
-        if protocol::path::field_of_header(name.as_str()) == Some(field) {
+        if protocol::rest_paths::field_of_header(name.as_str()) == Some(field) {
             let text = value.to_str().map_err(|_| {
                 Nack::new(NackCode::InvalidMessage, format!("the header {field} is not plain text"))
             })?;

@@ -147,7 +147,7 @@ enum Route {
 
 impl Route {
     fn of(path: &str) -> Option<Self> {
-        let name = protocol::path::message_type(path)?;
+        let name = protocol::rest_paths::message_type(path)?;
         let row = table::find(&name).map(Self::Message);
         row.or_else(|| Source::of(&name).map(|_| Self::Rows(name)))
     }

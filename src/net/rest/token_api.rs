@@ -59,7 +59,7 @@ pub(super) async fn answer(
 
 /// What never became a message, in S1's words.
 pub(super) fn refusal(Refused(status, nack): Refused) -> Answer {
-    let text = nack.faults.first().map_or("", |fault| &fault.text);
+    let text = nack.errors.first().map_or("", |fault| &fault.text);
     serve::json(status, Route::refusal(nack.code().code(), text).to_string())
 }
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::script::{Action, Memory, Mismatch, Script, Step, Times};
+use protocol::script::{Action, Mismatch, Script, ScriptState, Step, Times};
 use serde_json::Value;
 
 use crate::platform::random;
@@ -61,7 +61,7 @@ pub(in crate::replay) struct Player<'a, T: Transport> {
     pub(super) stage: &'a Stage<T>,
     pub(super) scribe: Scribe,
     pub(super) lines: BTreeMap<String, Line<T::Link>>,
-    pub(super) memory: Memory,
+    pub(super) memory: ScriptState,
     world: World,
     /// How late this round began.
     late: Duration,
@@ -71,7 +71,7 @@ type Played<'b> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'b>>;
 
 impl<'a, T: Transport> Player<'a, T> {
     pub(in crate::replay) fn new(stage: &'a Stage<T>, scribe: Scribe) -> Self {
-        let mut memory = Memory::new(stage.script.volatile.clone().into());
+        let mut memory = ScriptState::new(stage.script.volatile.clone().into());
         stage.values.give(&mut memory, scribe.client);
         let (lines, world, late) = (BTreeMap::new(), World::default(), Duration::ZERO);
         Self { stage, scribe, lines, memory, world, late }

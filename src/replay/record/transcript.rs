@@ -238,7 +238,7 @@ mod tests {
             assert!(!script.contains(secret), "{script}");
         }
         let parsed = Script::parse(&script).unwrap();
-        let needs: Vec<_> = parsed.needs().into_iter().map(|(name, _)| name).collect();
+        let needs: Vec<_> = parsed.unresolved().into_iter().map(|(name, _)| name).collect();
         assert_eq!(needs, ["password", "mfa_code", "new_password"]);
         for field in ["EXPIRES", "DATE"] {
             assert!(parsed.volatile.contains(&field.to_owned()), "{script}");

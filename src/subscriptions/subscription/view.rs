@@ -326,7 +326,7 @@ impl Subscription {
     /// Appends a QUERY_UPDATE up to its rows. `is_whole`: the client has all there is with them.
     pub(super) fn begin(&mut self, out: &mut Vec<u8>, rows: usize, is_whole: bool) {
         out.reserve(160 + 160 * rows);
-        protocol::envelope::head(out, "QUERY_UPDATE", Some(&self.wish.source_ref));
+        protocol::envelope::write_head(out, "QUERY_UPDATE", Some(&self.wish.source_ref));
         member(out, "SEQUENCE_ID", self.sequence);
         member(out, "ROWS_COUNT", rows);
         member(out, "MORE_ROWS", !is_whole);

@@ -60,7 +60,7 @@ fn refusal(rules: &Validation, broken: Vec<Broken>) -> Option<Nack> {
     let named = |code| if rules.legacy_codes_only { listed(code) } else { code };
     let faults = broken.into_iter().map(|(code, text)| Nack::new(named(code), text));
     faults.reduce(|mut all, one| {
-        all.faults.extend(one.faults);
+        all.errors.extend(one.errors);
         all
     })
 }
@@ -221,7 +221,7 @@ mod tests {
         validation.legacy_codes_only = true;
         let (user, password) = (UserName::parse("jane").unwrap(), Password::new("jane 12345"));
         let nack = check(&validation, &user, &password).unwrap_err();
-        let codes: Vec<_> = nack.faults.iter().map(|fault| fault.code.code()).collect();
+        let codes: Vec<_> = nack.errors.iter().map(|fault| fault.code.code()).collect();
         assert_eq!(codes, ["ILLEGAL_WHITESPACE", "ILLEGAL_SEQUENCE", "ILLEGAL_MATCH"]);
         assert_eq!(used_before(&validation).code().code(), "ILLEGAL_MATCH");
     }

@@ -1,0 +1,249 @@
+//! The general decoder: every envelope that the fast one leaves to it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::decoded::{Envelope, Malformed};
+use super::fast_decode;
+use super::source_ref::SourceRef;
+use super::value_check::{GATEWAY_ERROR, Text, ValueCheck, gateway_error};
+
+/// The most unknown fields of a root; they are ignored, but their keys are compared.
+const UNKNOWN_FIELDS_MAX: usize = 64;
+
+impl<'a> Envelope<'a> {
+    /// Decodes one frame. Refuses duplicate keys at any level, nesting deeper than `depth_max`,
+    /// bad escapes and numbers that no double can hold.
+    pub fn decode(frame: &'a str, depth_max: usize) -> Result<Self, Malformed> {
+        match fast_decode::read(frame) {
+            Some(envelope) => Ok(envelope),
+            None => decode_general(frame, depth_max),
+        }
+    }
+}
+
+fn decode_general(frame: &str, depth_max: usize) -> Result<Envelope<'_>, Malformed> {
+    let mut json = serde_json::Deserializer::from_str(frame);
+    json.deserialize_map(Root { depth_max })
+        .and_then(|envelope| json.end().map(|()| envelope))
+        .map_err(|error| Malformed(describe_error(&error)))
+}
+
+/// What a client may read of a parser error: the position and the kind, never a value.
+fn describe_error(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let at = format!("line {} column {}", error.line(), error.column());
+    if error.is_data() {
+        let text = text.split(" at line").next().unwrap_or_default();
+        match text.strip_prefix(GATEWAY_ERROR) {
+            Some(text) => format!("{text} ({at})"),
+            None => format!("a field of the envelope has the wrong type ({at})"),
+        }
+    } else {
+        format!("the frame is not a JSON object ({at})")
+    }
+}
+
+struct Root {
+    depth_max: usize,
+}
+
+impl<'de> Visitor<'de> for Root {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an envelope")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut envelope = Envelope::default();
+        let mut seen: u16 = 0;
+        let mut unknown: Vec<Cow<'de, str>> = Vec::new();
+        while let Some(Text(key)) = map.next_key()? {
+            let known = match &*key {
+                "MESSAGE_TYPE" => 1,
+                "SOURCE_REF" => 2,
+                "SESSION_AUTH_TOKEN" => 4,
+                "USER_NAME" => 8,
+                "SESSION_ID" => 16,
+                "VERBOSE" => 32,
+                "VALIDATE" => 64,
+                "REASON" => 128,
+                "DETAILS" => 256,
+                _ => 0,
+            };
+            if known & seen != 0 || (known == 0 && unknown.contains(&key)) {
+                return Err(gateway_error("a key of the envelope stands there twice"));
+            }
+            seen |= known;
+            match known {
+                1 => envelope.message_type = text(&mut map)?.unwrap_or_default(),
+                2 => envelope.source_ref = source_ref(&mut map)?,
+                4 => envelope.session_auth_token = text(&mut map)?,
+                8 => envelope.user_name = text(&mut map)?,
+                16 => envelope.session_id = text(&mut map)?,
+                32 => envelope.verbose = map.next_value::<Option<bool>>()?.unwrap_or_default(),
+                64 => envelope.validate = map.next_value::<Option<bool>>()?.unwrap_or_default(),
+                128 => envelope.reason = text(&mut map)?,
+                256 => envelope.details = details(&mut map, self.depth_max)?,
+                _ => {
+                    if unknown.len() >= UNKNOWN_FIELDS_MAX {
+                        return Err(gateway_error("the envelope has too many unknown fields"));
+                    }
+                    unknown.push(key);
+                    map.next_value_seed(ValueCheck { levels_left: self.depth_max - 1 })?;
+                }
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
+    Ok(map.next_value::<Option<Text<'de>>>()?.map(|text| text.0))
+}
+
+fn source_ref<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<SourceRef<'de>>, A::Error> {
+    let raw: &'de RawValue = map.next_value()?;
+    if raw.get() == "null" {
+        return Ok(None);
+    }
+    SourceRef::from_raw(raw).map(Some).map_err(gateway_error)
+}
+
+fn details<'de, A: MapAccess<'de>>(
+    map: &mut A,
+    depth_max: usize,
+) -> Result<Option<&'de RawValue>, A::Error> {
+    let raw: &'de RawValue = map.next_value()?;
+    match raw.get() {
+        "null" => return Ok(None),
+        "{}" => return Ok(Some(raw)),
+        _ => {}
+    }
+    if !raw.get().starts_with('{') {
+        return Err(gateway_error("DETAILS is an object"));
+    }
+    let mut json = serde_json::Deserializer::from_str(raw.get());
+    let check = ValueCheck { levels_left: depth_max.saturating_sub(1) };
+    check.deserialize(&mut json).map_err(|error| match describe_error(&error) {
+        text if error.is_data() => gateway_error(format_args!("in DETAILS: {text}")),
+        _ => gateway_error("DETAILS cannot be read"),
+    })?;
+    Ok(Some(raw))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn error_of(frame: &str) -> String {
+        Envelope::decode(frame, 32).unwrap_err().0
+    }
+
+    #[test]
+    fn a_login_is_decoded_without_copying() {
+        let frame = r#"{"MESSAGE_TYPE":"EVENT_LOGIN_AUTH","SOURCE_REF":7,
+            "DETAILS":{"A":[1,{"B":null}]},
+            "USER_NAME":null,"ANYTHING":{"x":1},"VALIDATE":true}"#;
+        let envelope = Envelope::decode(frame, 32).unwrap();
+        assert!(matches!(envelope.message_type, Cow::Borrowed("EVENT_LOGIN_AUTH")));
+        assert_eq!(envelope.source_ref.unwrap().json(), "7");
+        assert_eq!(envelope.user_name, None);
+        assert!(envelope.validate);
+        assert_eq!(envelope.details.unwrap().get(), r#"{"A":[1,{"B":null}]}"#);
+    }
+
+    #[test]
+    fn ambiguous_envelopes_are_refused() {
+        assert!(error_of(r#"{"MESSAGE_TYPE":"A","MESSAGE_TYPE":"B"}"#).contains("twice"));
+        assert!(error_of(r#"{"X":1,"X":1}"#).contains("twice"));
+        assert!(error_of(r#"{"DETAILS":{"A":{"k":1,"\u006b":2}}}"#).contains("twice"));
+        assert!(error_of(r#"{"DETAILS":[]}"#).contains("DETAILS is an object"));
+        assert!(error_of(r#"{"DETAILS":{"A":"\ud800"}}"#).contains("DETAILS"));
+        assert!(error_of("\u{feff}{}").contains("not a JSON object"));
+        assert!(error_of("{} {}").contains("not a JSON object"));
+        assert!(error_of(r#"{"SOURCE_REF":{}}"#).contains("SOURCE_REF"));
+        assert!(error_of(r#"{"SESSION_AUTH_TOKEN":123456}"#).contains("wrong type"));
+        assert!(!error_of(r#"{"SESSION_AUTH_TOKEN":123456}"#).contains("123456"));
+    }
+
+    #[test]
+    fn depth_is_counted_from_the_root() {
+        let nested = |depth: usize| {
+            format!("{{\"DETAILS\":{{\"A\":{}{}}}}}", "[".repeat(depth), "]".repeat(depth))
+        };
+        assert!(Envelope::decode(&nested(30), 32).is_ok());
+        assert!(error_of(&nested(31)).contains("too deep"));
+        assert!(
+            error_of(&nested(100_000)).contains("deep") || !error_of(&nested(100_000)).is_empty()
+        );
+    }
+
+    /// Envelopes, almost envelopes, and nonsense, made of the same pieces.
+    fn frames() -> impl Strategy<Value = String> {
+        let key = prop_oneof![
+            Just("MESSAGE_TYPE"),
+            Just("SOURCE_REF"),
+            Just("SESSION_AUTH_TOKEN"),
+            Just("USER_NAME"),
+            Just("DETAILS"),
+            Just("VALIDATE"),
+            Just("X"),
+        ];
+        let value = prop_oneof![
+            Just("\"A\"".to_owned()),
+            Just("{}".to_owned()),
+            Just("17".to_owned()),
+            Just("017".to_owned()),
+            Just("1.5".to_owned()),
+            Just("1e9".to_owned()),
+            Just("-1".to_owned()),
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            Just("\"a\\u0041\"".to_owned()),
+            Just("\"é\u{7f}\"".to_owned()),
+            Just("{ }".to_owned()),
+            Just("{\"A\":1}".to_owned()),
+            Just("\"a\tb\"".to_owned()),
+            Just("[1]".to_owned()),
+            "[0-9]{250,260}",
+            "\"[a-z]{250,260}\"",
+        ];
+        let gap = prop_oneof![6 => Just(""), 1 => Just(" "), 1 => Just("\n\t")];
+        let member = (key, gap.clone(), value, gap).prop_map(|(key, before, value, after)| {
+            format!("{before}\"{key}\"{after}:{before}{value}{after}")
+        });
+        let end = prop_oneof![
+            8 => Just("}"),
+            1 => Just("} "),
+            1 => Just("}x"),
+            1 => Just(",}"),
+            1 => Just(""),
+        ];
+        (proptest::collection::vec(member, 0..5), end)
+            .prop_map(|(members, end)| format!("{{{}{end}", members.join(",")))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn both_decoders_read_the_same(frame in frames()) {
+            if let Some(fast) = fast_decode::read(&frame) {
+                let general = decode_general(&frame, 32);
+                prop_assert_eq!(format!("{:?}", Ok::<_, Malformed>(fast)), format!("{general:?}"));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(frame in ".{0,200}") {
+            let _ = Envelope::decode(&frame, 32);
+        }
+    }
+}

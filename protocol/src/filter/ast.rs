@@ -1,0 +1,336 @@
+//! A filter as parsed, and how rows are matched with it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::functions::FunctionCall;
+
+/// The kind of a column's values, which decides how they are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A text; case counts.
+    Text,
+    /// A user name; ASCII case is ignored.
+    Name,
+    /// A whole number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+}
+
+/// A field of a data source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// The kind of its values.
+    pub kind: Kind,
+}
+
+/// The value of a column in one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A whole number.
+    Number(i64),
+    /// `true` or `false`.
+    Boolean(bool),
+    /// Not set.
+    Null,
+}
+
+/// Why a text is not a filter: position and reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidFilter {
+    /// The position in characters, from 1.
+    pub column: usize,
+    /// The reason.
+    pub what: String,
+}
+
+impl fmt::Display for InvalidFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {}: {}", self.column, self.what)
+    }
+}
+
+impl std::error::Error for InvalidFilter {}
+
+/// A filter. Cloning it is cheap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    /// `None` if every row matches.
+    pub(super) root: Option<Arc<Node>>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Node {
+    All(Vec<Node>),
+    Any(Vec<Node>),
+    Not(Box<Node>),
+    Compare(Operand, Comparison, Operand),
+    In(usize, Kind, Vec<Operand>),
+    Call(usize, FunctionCall),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Operand {
+    Field(usize, Kind),
+    Text(Box<str>),
+    Number(f64),
+    Boolean(bool),
+    Null,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    Unequal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Filter {
+    /// The longest filter, in bytes.
+    pub const LENGTH_MAX: usize = 4096;
+    /// The deepest nesting of `!` and parentheses.
+    pub const DEPTH_MAX: usize = 16;
+    /// The most terms: comparisons, calls and values in lists together.
+    pub const TERMS_MAX: usize = 256;
+
+    /// Whether a row matches; `row` gives the value of a column by its number.
+    pub fn matches<'r>(&self, row: impl Fn(usize) -> Value<'r>) -> bool {
+        self.root.as_ref().is_none_or(|root| root.matches(&row))
+    }
+
+    /// The values of which a column must have one for any row to match, sorted, user names in lower
+    /// case. `None` if rows with other values may match, too.
+    pub fn pinned(&self, column: usize) -> Option<Vec<String>> {
+        let mut values = self.root.as_ref()?.pinned(column)?;
+        values.sort();
+        values.dedup();
+        Some(values)
+    }
+
+    /// Whether all rows match in which the column has one of the values of [`Self::pinned`].
+    pub fn is_pin(&self, column: usize) -> bool {
+        let is_single = |node: &Node| matches!(node, Node::Compare(..) | Node::In(..));
+        self.root.as_deref().is_some_and(|root| is_single(root) && root.pinned(column).is_some())
+    }
+}
+
+impl Node {
+    fn matches<'r>(&self, row: &impl Fn(usize) -> Value<'r>) -> bool {
+        match self {
+            Node::All(nodes) => nodes.iter().all(|node| node.matches(row)),
+            Node::Any(nodes) => nodes.iter().any(|node| node.matches(row)),
+            Node::Not(node) => !node.matches(row),
+            Node::Compare(left, how, right) => {
+                let fold = left.is_name() || right.is_name();
+                compare(left.value(row), *how, right.value(row), fold)
+            }
+            Node::In(field, kind, list) => {
+                let value = MatchState::from(row(*field));
+                let fold = *kind == Kind::Name;
+                list.iter().any(|item| compare(value, Comparison::Equal, item.value(row), fold))
+            }
+            Node::Call(field, call) => match row(*field) {
+                Value::Text(text) => call.matches(text),
+                _ => false,
+            },
+        }
+    }
+
+    fn pinned(&self, column: usize) -> Option<Vec<String>> {
+        match self {
+            // All of them hold, so that the shortest list is enough.
+            Node::All(nodes) => {
+                nodes.iter().filter_map(|node| node.pinned(column)).min_by_key(Vec::len)
+            }
+            Node::Any(nodes) => {
+                let each =
+                    nodes.iter().map(|node| node.pinned(column)).collect::<Option<Vec<_>>>()?;
+                Some(each.concat())
+            }
+            Node::Compare(Operand::Field(field, kind), Comparison::Equal, Operand::Text(text))
+            | Node::Compare(Operand::Text(text), Comparison::Equal, Operand::Field(field, kind))
+                if *field == column =>
+            {
+                Some(vec![folded(text, *kind)])
+            }
+            Node::In(field, kind, list) if *field == column => {
+                let text = |item: &Operand| match item {
+                    Operand::Text(text) => Some(folded(text, *kind)),
+                    _ => None,
+                };
+                list.iter().map(text).collect()
+            }
+            _ => None,
+        }
+    }
+}
+
+fn folded(text: &str, kind: Kind) -> String {
+    if kind == Kind::Name { text.to_ascii_lowercase() } else { text.to_owned() }
+}
+
+/// A value in the form in which it is compared: all numbers are doubles.
+#[derive(Clone, Copy)]
+enum MatchState<'a> {
+    Text(&'a str),
+    Number(f64),
+    Boolean(bool),
+    Null,
+}
+
+impl<'a> From<Value<'a>> for MatchState<'a> {
+    fn from(value: Value<'a>) -> Self {
+        match value {
+            Value::Text(text) => MatchState::Text(text),
+            Value::Number(number) => MatchState::Number(number as f64),
+            Value::Boolean(flag) => MatchState::Boolean(flag),
+            Value::Null => MatchState::Null,
+        }
+    }
+}
+
+impl Operand {
+    fn is_name(&self) -> bool {
+        matches!(self, Operand::Field(_, Kind::Name))
+    }
+
+    fn value<'a, 'r: 'a>(&'a self, row: &impl Fn(usize) -> Value<'r>) -> MatchState<'a> {
+        match self {
+            Operand::Field(field, _) => row(*field).into(),
+            Operand::Text(text) => MatchState::Text(text),
+            Operand::Number(number) => MatchState::Number(*number),
+            Operand::Boolean(flag) => MatchState::Boolean(*flag),
+            Operand::Null => MatchState::Null,
+        }
+    }
+}
+
+/// Compares two values; values of different kinds are unequal and have no order.
+fn compare(left: MatchState<'_>, how: Comparison, right: MatchState<'_>, fold: bool) -> bool {
+    use std::cmp::Ordering;
+    let fold_byte = |byte: u8| if fold { byte.to_ascii_lowercase() } else { byte };
+    let order = match (left, right) {
+        (MatchState::Text(a), MatchState::Text(b)) => {
+            Some(a.bytes().map(fold_byte).cmp(b.bytes().map(fold_byte)))
+        }
+        (MatchState::Number(a), MatchState::Number(b)) => a.partial_cmp(&b),
+        (MatchState::Boolean(a), MatchState::Boolean(b)) => (a == b).then_some(Ordering::Equal),
+        (MatchState::Null, MatchState::Null) => Some(Ordering::Equal),
+        _ => None,
+    };
+    match how {
+        Comparison::Equal => order == Some(Ordering::Equal),
+        Comparison::Unequal => order != Some(Ordering::Equal),
+        Comparison::Less => order == Some(Ordering::Less),
+        Comparison::LessOrEqual => order.is_some_and(Ordering::is_le),
+        Comparison::Greater => order == Some(Ordering::Greater),
+        Comparison::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const COLUMNS: [Column; 4] = [
+        Column { name: "USER_NAME", kind: Kind::Name },
+        Column { name: "CODE", kind: Kind::Text },
+        Column { name: "PORT", kind: Kind::Number },
+        Column { name: "ONLINE", kind: Kind::Boolean },
+    ];
+
+    fn row(column: usize) -> Value<'static> {
+        [Value::Text("JaneDee"), Value::Text("ORDEN"), Value::Number(9001), Value::Boolean(true)]
+            [column]
+    }
+
+    fn check(text: &str) -> bool {
+        Filter::parse(text, &COLUMNS).unwrap_or_else(|error| panic!("{text}: {error}")).matches(row)
+    }
+
+    fn wrong(text: &str) -> (usize, String) {
+        let error = Filter::parse(text, &COLUMNS).unwrap_err();
+        (error.column, error.what)
+    }
+
+    #[test]
+    fn operators_and_functions_match_rows() {
+        for yes in [
+            "",
+            "USER_NAME=='janedee'",
+            "'JANEDEE' == USER_NAME",
+            "CODE != 'orden' && PORT >= 9001",
+            "PORT < 9001.5 || false == true",
+            "!(ONLINE == false) && !CODE.startsWith('X')",
+            "CODE in ['A','ORDEN']",
+            "USER_NAME in [\"x\",\"JANEDEE\"]",
+            "USER_NAME.contains('EDE')",
+            "Expr.containsIgnoreCase(CODE,'rde')",
+            "CODE.containsIgnoreCase('rDe') && CODE.endsWith('EN')",
+            "CODE != null && CODE != 1",
+        ] {
+            assert!(check(yes), "{yes}");
+        }
+        for no in ["CODE=='orden'", "CODE < 1", "PORT == '9001'", "ONLINE > false", "CODE == null"]
+        {
+            assert!(!check(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn errors_name_their_column() {
+        assert_eq!(wrong("NOPE == 1").0, 1);
+        assert!(wrong("NOPE == 1").1.contains("NOPE"));
+        assert_eq!(wrong("CODE == ").0, 9);
+        assert_eq!(wrong("CODE == 'x").0, 9);
+        assert_eq!(wrong("CODE == 'x' CODE").0, 13);
+        assert_eq!(wrong("CODE.exec('x')").0, 6);
+        assert!(wrong(&"(".repeat(100)).1.contains("deep"));
+        assert!(wrong(&"!".repeat(100)).1.contains("deep"));
+        assert!(wrong(&vec!["PORT==1"; 300].join("&&")).1.contains("256"));
+        assert!(wrong(&"x".repeat(5000)).1.contains("4096"));
+    }
+
+    #[test]
+    fn equality_on_a_column_pins_it() {
+        let pinned = |text: &str| Filter::parse(text, &COLUMNS).unwrap().pinned(0);
+        let one = Some(vec!["u17".to_owned()]);
+        assert_eq!(pinned("USER_NAME=='U17'"), one);
+        assert_eq!(pinned("CODE=='A' && (USER_NAME=='u17')"), one);
+        assert_eq!(pinned("USER_NAME in ['b','A']"), Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(pinned("USER_NAME=='u17' || CODE=='A'"), None);
+        assert_eq!(pinned("!(USER_NAME=='u17')"), None);
+        assert_eq!(pinned("USER_NAME!='u17'"), None);
+    }
+
+    #[test]
+    fn a_pin_has_no_other_condition() {
+        let is_pin = |text: &str| Filter::parse(text, &COLUMNS).unwrap().is_pin(0);
+        for text in ["USER_NAME=='u17'", "'U17'==USER_NAME", "USER_NAME in ['b','A']"] {
+            assert!(is_pin(text), "{text}");
+        }
+        let more = ["", "CODE=='A'", "USER_NAME!='u17'", "CODE=='A' && USER_NAME=='u17'"];
+        for text in more {
+            assert!(!is_pin(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(text in "[A-Z_.'\"()!&|=<> a-z0-9\\[\\],\\\\é-]{0,200}") {
+            if let Ok(filter) = Filter::parse(&text, &COLUMNS) {
+                filter.matches(row);
+                filter.pinned(0);
+            }
+        }
+    }
+}

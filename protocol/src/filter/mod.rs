@@ -1,0 +1,7 @@
+//! Filters of subscriptions (CRITERIA_MATCH), parsed once and never evaluated as code.
+
+mod ast;
+mod functions;
+mod parse;
+
+pub use ast::{Column, Filter, InvalidFilter, Kind, Value};

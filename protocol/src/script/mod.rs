@@ -1,0 +1,14 @@
+//! Message scripts: conversations as text, used as tests, load scripts and documentation.
+//!
+//! `protocol/docs/script-format.md` describes the format. This module parses scripts and compares
+//! frames; the player of a script brings the connections and the clock.
+
+mod ast;
+mod dotted;
+mod matching;
+mod parse;
+mod unresolved;
+
+pub use ast::{Action, Data, Parts, Script, ScriptError, Step, Times};
+pub use dotted::dotted;
+pub use matching::{Mismatch, ScriptState};
