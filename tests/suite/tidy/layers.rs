@@ -168,7 +168,7 @@ pub const HOMES: &[(&str, &[&str])] = &[
     ("lettre", &["outside/mail.rs"]),
     ("x509_parser", &["net/tls.rs"]),
     ("csv::", &["cli/import_users", "replay/values.rs", "replay/report/text.rs"]),
-    ("fst::", &["strength/words.rs"]),
+    ("fst::", &["build.rs", "strength/words.rs"]),
     ("sled::", &["store.rs", "store/ledger.rs", "store/trail.rs", "log/sled"]),
     ("scrypt::", &["outside/passwords"]),
     ("rand::", &["outside", "cli/populate.rs"]),

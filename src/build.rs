@@ -1,4 +1,4 @@
-//! Packs the word lists that passwords are looked up in.
+//! The build script: packs the word lists of the password rules.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
