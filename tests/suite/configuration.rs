@@ -138,7 +138,7 @@ fn single_sign_on_stops_the_start() {
     assert!(text(&out.stderr).contains("single sign-on is not built in yet"));
 }
 
-/// What `tests/preferences/auth-preferences.kts` is in TOML.
+/// What `tests/fixtures/preferences/auth-preferences.kts` is in TOML.
 const WANTED: &str = r#"
 [security]
 session_timeout_mins = 45
@@ -191,7 +191,7 @@ add_profiles = ["EVERYBODY"]
 
 #[test]
 fn preferences_become_a_configuration_and_what_could_not_is_named() {
-    let file = root().join("tests/preferences/auth-preferences.kts");
+    let file = root().join("tests/fixtures/preferences/auth-preferences.kts");
     let home = Home::new("");
     let written = home.path().join("made.toml");
     let out = tollgate(&[

@@ -50,7 +50,7 @@ fn public_validators_find_nothing_wrong() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let tools = root.join("target/validators");
     let out = Command::new(tools.join("bin/python"))
-        .arg(root.join("tests/documents/validate.py"))
+        .arg(root.join("tests/fixtures/documents/validate.py"))
         .args([committed("openapi.json"), committed("asyncapi.json")])
         .arg(tools.join("node_modules/@asyncapi/specs/schemas/3.0.0.json"))
         .output()

@@ -10,11 +10,11 @@ use crate::gateway::{Client, Home, PASSWORD, QUICK};
 /// its time: a right ORDEN, a user JohnWolf (password FullMoon1) who has it, a profile DESK with
 /// both, a user that was deleted again, a wrong login of JohnWolf.
 const STORES: &[(&str, &str)] = &[
-    ("tests/stores/format-1.tar.gz", "tollgate store 1"),
-    ("tests/stores/format-2.tar.gz", "tollgate store 2"),
-    ("tests/stores/format-3.tar.gz", "tollgate store 3"),
-    ("tests/stores/format-4.tar.gz", "tollgate store 4"),
-    ("tests/stores/format-5.tar.gz", CURRENT),
+    ("tests/fixtures/stores/format-1.tar.gz", "tollgate store 1"),
+    ("tests/fixtures/stores/format-2.tar.gz", "tollgate store 2"),
+    ("tests/fixtures/stores/format-3.tar.gz", "tollgate store 3"),
+    ("tests/fixtures/stores/format-4.tar.gz", "tollgate store 4"),
+    ("tests/fixtures/stores/format-5.tar.gz", CURRENT),
 ];
 /// What this version makes of them.
 const CURRENT: &str = "tollgate store 5";
@@ -56,7 +56,7 @@ async fn old_stores_open_with_everything() {
 #[tokio::test]
 async fn rows_that_were_made_again_stay() {
     let home = Home::new(QUICK);
-    let packed = format!("{}/tests/stores/damaged.tar.gz", env!("CARGO_MANIFEST_DIR"));
+    let packed = format!("{}/tests/fixtures/stores/damaged.tar.gz", env!("CARGO_MANIFEST_DIR"));
     let mut unpack = std::process::Command::new("tar");
     ledger::run(unpack.args(["-xzf", &packed, "-C"]).arg(home.path()));
     let gateway = home.start();

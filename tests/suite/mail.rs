@@ -287,7 +287,7 @@ async fn a_server_that_wants_a_login_gets_it_behind_tls_only() {
     let out = std::fs::File::create(folder.path().join("mails")).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut server = Command::new(root.join("target/validators/bin/python"));
-    server.arg(root.join("tests/mail/server.py")).arg(port.to_string());
+    server.arg(root.join("tests/fixtures/mail/server.py")).arg(port.to_string());
     server.args([&certificate, &key, "desk", "mail-Secret-1"]);
     let server = server.stdout(out).stderr(Stdio::null()).spawn().unwrap();
     let _server = Ended(server);
