@@ -1,5 +1,7 @@
-//! How many commands a second become durable for 64 writers, and how long one waits, beside redb
-//! with its commits grouped by the same means. `cargo bench --bench commits` measures both in turn.
+//! Durable commands per second and their latency for 64 writers, compared with redb.
+//!
+//! The commits of redb are grouped by the same means. `cargo bench --bench durable_commits` measures
+//! both in turn.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
 
 use std::path::Path;
@@ -17,7 +19,7 @@ use tollgate::realm::command::{Amendment, By, NewUser, UserWanted};
 use tollgate::realm::{Command, Outcome};
 use tollgate::settings::Settings;
 
-/// As in the gateway.
+/// The allocator of the gateway.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -25,14 +27,14 @@ const WRITERS: usize = 64;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(3);
 
-/// What one round came to.
+/// The results of one round.
 struct Measured {
     per_sec: f64,
     p50_us: u64,
     p99_us: u64,
 }
 
-/// Counts what is acknowledged and how long that took, until the time is over.
+/// Acknowledged commands and their latencies, counted until the time is over.
 #[derive(Default)]
 struct Watch {
     done: AtomicU64,

@@ -1,5 +1,7 @@
-//! Whether the time of a refusal tells a known user from an unknown one: Welch's t over interleaved
-//! samples of the running gateway. `cargo bench --bench timing` measures; above 4.5 it fails.
+//! Response times of refusals, compared between known and unknown user names.
+//!
+//! Welch's t over interleaved samples of the running gateway shows whether the time reveals that a
+//! user exists. `cargo bench --bench login_timing` measures; it fails if |t| is 4.5 or more.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement may fail loudly")]
 
 #[path = "../tests/suite/gateway.rs"]
@@ -14,7 +16,7 @@ use tollgate::outside::clock::stopwatch;
 
 /// Samples of each kind.
 const SAMPLES: usize = 2_000;
-/// From here on the two are told apart.
+/// From here on the two can be distinguished.
 const T_MAX: f64 = 4.5;
 
 /// Hashes of about a millisecond, and no lock that would end the measurement.
@@ -34,12 +36,12 @@ max_attempts = 1000000
 transport = 'file'
 ";
 
-/// One way to be refused, for a known user or for none.
+/// One kind of refused request, for a known and for an unknown user.
 struct Attempt {
     name: &'static str,
     /// `security.login_errors`.
     errors: &'static str,
-    /// Whether the answer does not tell who exists: then its time must not, either.
+    /// Whether the answer is the same for both: then its time must be, too.
     is_alike: bool,
     message: fn(known: bool, number: usize) -> Value,
 }
@@ -122,12 +124,12 @@ fn main() {
         told |= attempt.is_alike && t.abs() >= T_MAX;
     }
     if told {
-        eprintln!("time tells a known user from an unknown one");
+        eprintln!("the response time reveals which users exist");
         std::process::exit(1);
     }
 }
 
-/// Microseconds of answers for a known user and for none, interleaved.
+/// Response times in microseconds for a known and an unknown user, interleaved.
 async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
     let errors = attempt.errors;
     let home = Home::new(&format!("security.login_errors = '{errors}'\n{CONFIGURATION}"));
@@ -152,7 +154,7 @@ async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
             let took = watch.elapsed_secs() * 1e6;
             let code = answer["CODE"].as_str().or(answer["errorCode"].as_str());
             let refused = ["INCORRECT_CREDENTIALS", "UNKNOWN_ACCOUNT", "INVALID_TOKEN"];
-            // A reset is acknowledged whoever asks.
+            // A reset is acknowledged for any name.
             assert!(code.is_none_or(|code| refused.contains(&code)), "{answer}");
             if number >= 100 {
                 times[usize::from(!known)].push(took);
@@ -185,7 +187,7 @@ async fn post(http: &mut TcpStream, body: &Value) -> Value {
     }
 }
 
-/// Welch's t, after the slowest twentieth was cut from both: that is the machine's, not ours.
+/// Welch's t, after the slowest twentieth was cut from both: that is noise of the machine.
 fn welch(a: &[f64], b: &[f64]) -> f64 {
     let [(mean_a, var_a), (mean_b, var_b)] = [a, b].map(|times| {
         let mut times = times.to_vec();

@@ -1,5 +1,6 @@
-//! How many logins by password a second, at the default cost, beside the plain scrypt crate on as
-//! many threads. `cargo bench --bench logins` measures both in turn.
+//! Logins by password per second at the default cost, compared with the plain scrypt crate.
+//!
+//! Both use the same number of threads. `cargo bench --bench password_logins` measures both in turn.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
 
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! What one step costs: decoding, filters, plans, a commit told to many subscribers, a login.
+//! Costs of single steps: decoding, filters, plans, a commit with many subscribers, a login.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
 
 use std::hint::black_box;
@@ -78,7 +78,7 @@ fn decode(criterion: &mut Criterion) {
     let short = format!(
         r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":17,"SESSION_AUTH_TOKEN":"{token}"}}"#
     );
-    // White space between lines, and it takes the long way.
+    // White space between the members: the general decoder reads it.
     let long = short.replace(',', ",\n");
     let details = r#"{"DATASOURCE_NAME":"USER_RIGHTS","CRITERIA_MATCH":"USER_NAME=='u1'"}"#;
     let logon = format!(r#"{{"MESSAGE_TYPE":"DATA_LOGON","SOURCE_REF":"r","DETAILS":{details}}}"#);
@@ -163,7 +163,7 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
     outbox
 }
 
-/// A whole login by password through the router, with the cheapest hash: what it costs beside it.
+/// A whole login by password through the router with the cheapest hash: the cost beside the hash.
 fn login(criterion: &mut Criterion) {
     let settings = "[store]\nengine = 'memory'\n[security.scrypt]\nlog_n = 1\nr = 1\np = 1\n";
     let settings = Settings::parse(settings, std::iter::empty()).unwrap();
