@@ -251,6 +251,7 @@ fn compare(left: Held<'_>, how: Comparison, right: Held<'_>, fold: bool) -> bool
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     const COLUMNS: [Column; 4] = [
         Column { name: "USER_NAME", kind: Kind::Name },
@@ -338,6 +339,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn nothing_that_comes_in_panics(text in "[A-Z_.'\"()!&|=<> a-z0-9\\[\\],\\\\é-]{0,200}") {
             if let Ok(criteria) = Criteria::parse(&text, &COLUMNS) {

@@ -351,6 +351,7 @@ pub fn head(out: &mut Vec<u8>, message_type: &str, source_ref: Option<&str>) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     fn refused(frame: &str) -> String {
         Envelope::decode(frame, 32).unwrap_err().0
@@ -411,6 +412,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn nothing_that_comes_in_panics(frame in ".{0,200}") {
             let _ = Envelope::decode(&frame, 32);

@@ -156,6 +156,7 @@ impl Script {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
     use serde_json::json;
 
     #[test]
@@ -232,6 +233,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn nothing_that_comes_in_panics(text in "([a-z<>@?#={}\".0-9 \\[\\]$\n]|é){0,200}") {
             let _ = Script::parse(&text);

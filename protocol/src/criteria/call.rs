@@ -84,6 +84,7 @@ fn shorter(word: &[u8]) -> Box<[u16]> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     fn check(question: Question, word: &str, text: &str) -> bool {
         Call::new(question, word.to_owned()).holds(text)
@@ -100,7 +101,12 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig {
+            cases: 20_000,
+            ..ProptestConfig::with_failure_persistence(
+                FileFailurePersistence::WithSource("regressions")
+            )
+        })]
         #[test]
         fn a_search_finds_what_std_finds(text in "[aAbé]{0,24}", word in "[aAbBé]{0,6}") {
             let (low_text, low_word) = (text.to_ascii_lowercase(), word.to_ascii_lowercase());

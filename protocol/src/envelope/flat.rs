@@ -134,6 +134,7 @@ impl<'a> Cursor<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     #[test]
     fn heartbeats_take_the_short_way() {
@@ -185,7 +186,12 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig {
+            cases: 20_000,
+            ..ProptestConfig::with_failure_persistence(
+                FileFailurePersistence::WithSource("regressions")
+            )
+        })]
         #[test]
         fn both_ways_read_the_same(frame in frames()) {
             if let Some(short) = read(&frame) {
