@@ -4,11 +4,15 @@
 //! user exists. `cargo bench --bench login_timing` measures; it fails if |t| is 4.5 or more.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement may fail loudly")]
 
-#[path = "../tests/suite/gateway.rs"]
+#[path = "../tests/suite/harness/clients.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod clients;
+#[path = "../tests/suite/harness/gateway.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod gateway;
 
-use gateway::{Client, Home, PASSWORD};
+use clients::Client;
+use gateway::{Home, PASSWORD};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

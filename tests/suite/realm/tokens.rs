@@ -1,17 +1,14 @@
-//! Access tokens that end at a fixed time, one-time tokens, and their life times.
+//! Rules of access tokens, one-time tokens and their life times.
 
 use tollgate::realm::command::{By, Login, SpendOneTime, TokenKind};
 use tollgate::realm::sessions::TokenHash;
 use tollgate::realm::{Command, EndReason, Outcome, Refusal, SessionNo};
 
-use super::commands::{hash, user};
-use super::script::Script;
+use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
 
-const MINUTE: u64 = 60_000;
-
-/// A session of S1.
+/// A session of the token API.
 fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
-    let Command::Login(login) = super::login(&script.realm, name, pair) else { unreachable!() };
+    let Command::Login(login) = login_command(&script.realm, name, pair) else { unreachable!() };
     match script.outcome(Command::Login(Login { connector: true, ..login })) {
         Outcome::LoggedIn(session) => session,
         other => panic!("{other:?}"),
