@@ -69,6 +69,7 @@ pub fn details_of_query(query: &str) -> Result<Vec<(String, String)>, Nack> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     #[test]
     fn paths_are_message_types() {
@@ -104,6 +105,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn every_message_type_reads_back(name in "[A-Z0-9]{1,20}(_[A-Z0-9]{1,20}){0,3}") {
             prop_assert_eq!(message_type(&path(&name)), Some(name));

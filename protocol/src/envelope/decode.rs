@@ -140,6 +140,7 @@ fn details<'de, A: MapAccess<'de>>(
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     fn error_of(frame: &str) -> String {
         Envelope::decode(frame, 32).unwrap_err().0
@@ -230,7 +231,12 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig {
+            cases: 20_000,
+            ..ProptestConfig::with_failure_persistence(
+                FileFailurePersistence::WithSource("regressions")
+            )
+        })]
         #[test]
         fn both_decoders_read_the_same(frame in frames()) {
             if let Some(fast) = fast_decode::read(&frame) {
@@ -241,6 +247,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn no_input_panics(frame in ".{0,200}") {
             let _ = Envelope::decode(&frame, 32);

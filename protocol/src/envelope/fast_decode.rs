@@ -135,6 +135,7 @@ impl<'a> Cursor<'a> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     #[test]
     fn heartbeats_are_decoded_fast() {
@@ -147,6 +148,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn no_input_panics(frame in "([a-zé{}\":, 0-9\\\\]|\"DETAILS\":){0,60}") {
             let _ = read(&frame);

@@ -240,6 +240,7 @@ fn compare(left: MatchState<'_>, how: Comparison, right: MatchState<'_>, fold: b
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     const COLUMNS: [Column; 4] = [
         Column { name: "USER_NAME", kind: Kind::Name },
@@ -325,6 +326,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn no_input_panics(text in "[A-Z_.'\"()!&|=<> a-z0-9\\[\\],\\\\é-]{0,200}") {
             if let Ok(filter) = Filter::parse(&text, &COLUMNS) {

@@ -85,6 +85,7 @@ fn fallback_table(word: &[u8]) -> Box<[u16]> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     fn check(function: Function, word: &str, text: &str) -> bool {
         FunctionCall::new(function, word.to_owned()).matches(text)
@@ -101,7 +102,12 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig {
+            cases: 20_000,
+            ..ProptestConfig::with_failure_persistence(
+                FileFailurePersistence::WithSource("regressions")
+            )
+        })]
         #[test]
         fn a_search_finds_what_std_finds(text in "[aAbé]{0,24}", word in "[aAbBé]{0,6}") {
             let (low_text, low_word) = (text.to_ascii_lowercase(), word.to_ascii_lowercase());

@@ -138,6 +138,7 @@ pub(super) fn is_variable(name: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
     use serde_json::json;
 
     #[test]
@@ -216,6 +217,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn no_input_panics(text in "([a-z<>@?#={}\".0-9 \\[\\]$\n]|é){0,200}") {
             let _ = Script::parse(&text);

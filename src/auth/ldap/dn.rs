@@ -58,6 +58,7 @@ pub fn plain_value(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     use super::*;
 
@@ -77,6 +78,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn no_name_breaks_out_of_its_place(name in ".{1,40}") {
             let dn = format!("cn={},ou=people,dc=org", ldap3::dn_escape(name.as_str()));

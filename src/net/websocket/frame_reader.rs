@@ -190,6 +190,7 @@ fn unmask(payload: &mut [u8], key: [u8; 4]) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
     use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket, WebSocketConfig};
     use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -313,7 +314,12 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(5_000))]
+        #![proptest_config(ProptestConfig {
+            cases: 5_000,
+            ..ProptestConfig::with_failure_persistence(
+                FileFailurePersistence::WithSource("regressions")
+            )
+        })]
         #[test]
         fn tungstenite_reads_the_same(stream in frames(), cuts in any::<[u16; 4]>()) {
             let expected = theirs(stream.clone());
@@ -331,6 +337,25 @@ mod tests {
         fn nothing_that_comes_in_panics(stream in proptest::collection::vec(any::<u8>(), 0..200)) {
             ours(&[&stream]);
         }
+    }
+
+    /// Asserts that both readers agree on a stream, whole and cut at any place.
+    fn assert_same(stream: &[u8]) {
+        let expected = theirs(stream.to_vec());
+        assert_eq!(ours(&[stream]), expected);
+        for cut in 0..=stream.len() {
+            assert_eq!(ours(&[&stream[..cut], &stream[cut..]]), expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_close_frame_with_a_code_out_of_range_and_a_broken_reason() {
+        assert_same(&[136, 131, 0, 0, 0, 0, 226, 130, 172]);
+    }
+
+    #[test]
+    fn a_first_part_that_is_not_utf8_after_a_message_of_empty_parts() {
+        assert_same(&[1, 128, 0, 0, 0, 0, 128, 128, 0, 0, 0, 0, 1, 130, 0, 0, 0, 0, 128, 0]);
     }
 
     #[test]

@@ -144,6 +144,7 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use proptest::test_runner::FileFailurePersistence;
 
     use super::*;
 
@@ -152,6 +153,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_failure_persistence(
+            FileFailurePersistence::WithSource("regressions"),
+        ))]
         #[test]
         fn what_is_stored_is_read_again(
             records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..2_000), 1..12),

@@ -1,4 +1,4 @@
-//! Passwords that grow old, those before them, and what wrong ones lock.
+//! Password age, password history and locks, as rules of the realm.
 
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::{ChangePassword, Fingerprint, Login, Peer, Verdict};
@@ -7,8 +7,7 @@ use tollgate::realm::model::policy::LockScope;
 use tollgate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
 use tollgate::realm::rules::users::UserStatus;
 
-use super::commands::user;
-use super::script::{Script, incorrect, locked};
+use crate::harness::realm::{Script, incorrect, locked, login_command, user};
 
 const DAY: u64 = 86_400_000;
 
@@ -102,7 +101,7 @@ fn a_login_with_an_older_hash_brings_a_new_one_and_no_new_age() {
     let mut script = Script::new(|_| {});
     let before = script.realm.user_by_name(&user("Ada")).unwrap().credential_at;
     script.wait(DAY);
-    let Command::Login(login) = super::login(&script.realm, "Ada", 1) else { unreachable!() };
+    let Command::Login(login) = login_command(&script.realm, "Ada", 1) else { unreachable!() };
     let renewed = Login { renewed: Some("$renewed".into()), ..login.clone() };
     assert!(matches!(script.outcome(Command::Login(renewed)), Outcome::LoggedIn(_)));
     let ada = script.realm.user_by_name(&user("Ada")).unwrap();
@@ -113,7 +112,7 @@ fn a_login_with_an_older_hash_brings_a_new_one_and_no_new_age() {
 
 /// An attempt from somewhere.
 fn attempt(script: &mut Script, source: &str, familiar: bool, verdict: Verdict) -> Outcome {
-    let Command::Login(login) = super::login(&script.realm, "Ada", 7) else { unreachable!() };
+    let Command::Login(login) = login_command(&script.realm, "Ada", 7) else { unreachable!() };
     let peer = Peer { source: source.into(), familiar };
     script.outcome(Command::Login(Login { verdict, peer, ..login }))
 }

@@ -1,4 +1,4 @@
-//! The rules of the realm, one by one.
+//! Rules of logins, sessions, rights and profiles, one by one.
 
 use protocol::UserName;
 use tollgate::realm::command::commands::Command;
@@ -12,11 +12,10 @@ use tollgate::realm::model::policy::WhenFull;
 use tollgate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
 use tollgate::realm::row::{Change, Key, Row};
 
-use super::commands::{code, hash, named, pair, profile, profile_wanted, right_wanted, user};
-
-use super::script::{Script, expired, incorrect, locked};
-
-const MINUTE: u64 = 60_000;
+use crate::harness::realm::{
+    MINUTE, Script, code, expired, hash, incorrect, locked, login_command, named, pair, profile,
+    profile_wanted, right_wanted, user,
+};
 
 #[test]
 fn the_attempt_that_reaches_the_limit_answers_locked() {
@@ -79,7 +78,7 @@ fn at_the_limit_the_oldest_session_is_evicted() {
     it.wait(1);
     it.session("Ada", 2);
     it.wait(1);
-    let login = super::login(&it.realm, "Ada", 3);
+    let login = login_command(&it.realm, "Ada", 3);
     let applied = it.apply(login);
     assert_eq!(applied.ended.len(), 1);
     assert_eq!((applied.ended[0].session, applied.ended[0].reason), (oldest, EndReason::Evicted));
@@ -222,7 +221,7 @@ fn a_changed_password_ends_the_other_sessions() {
     let dormant = it.session("Ada", 3);
     it.sleep(dormant);
     it.session("Bob", 4);
-    let stale = super::login(&it.realm, "Ada", 5);
+    let stale = login_command(&it.realm, "Ada", 5);
     let applied = it.change("Ada", Verdict::Matched, Some(kept));
     assert_eq!(applied.outcome, Outcome::Done);
     assert_eq!(applied.ended.len(), 1, "a dormant session ended before");
@@ -357,7 +356,7 @@ fn the_last_administrator_stays() {
 #[test]
 fn a_repeated_entry_is_dropped() {
     let mut it = Script::new(|_| {});
-    let login = super::login(&it.realm, "Ada", 1);
+    let login = login_command(&it.realm, "Ada", 1);
     let first = it.apply(login.clone());
     assert!(matches!(first.outcome, Outcome::LoggedIn(_)));
     it.next -= 1;

@@ -1,4 +1,4 @@
-//! Access tokens that end at a fixed time, one-time tokens, and their life times.
+//! Rules of access tokens, one-time tokens and their life times.
 
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::{By, Login, SpendOneTime, TokenKind};
@@ -6,14 +6,11 @@ use tollgate::realm::model::ids::SessionNo;
 use tollgate::realm::outcome::{EndReason, Outcome, Refusal};
 use tollgate::realm::rules::sessions::TokenHash;
 
-use super::commands::{hash, user};
-use super::script::Script;
+use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
 
-const MINUTE: u64 = 60_000;
-
-/// A session of S1.
+/// A session of the token API.
 fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
-    let Command::Login(login) = super::login(&script.realm, name, pair) else { unreachable!() };
+    let Command::Login(login) = login_command(&script.realm, name, pair) else { unreachable!() };
     match script.outcome(Command::Login(Login { connector: true, ..login })) {
         Outcome::LoggedIn(session) => session,
         other => panic!("{other:?}"),

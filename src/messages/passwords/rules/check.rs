@@ -85,6 +85,7 @@ fn listed(code: NackCode) -> NackCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::test_runner::{Config, FileFailurePersistence};
 
     /// Rules that ask for nothing but what `set` sets.
     fn rules(set: impl FnOnce(&mut PasswordStrength)) -> PasswordStrength {
@@ -236,7 +237,10 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(proptest::test_runner::Config::with_cases(20_000))]
+        #![proptest_config(Config {
+            cases: 20_000,
+            ..Config::with_failure_persistence(FileFailurePersistence::WithSource("regressions"))
+        })]
         /// Whatever is in it: no panic, and no text repeats it.
         #[test]
         fn any_password_is_judged(password in "\\PC{0,40}", least in 0_u32..12, row in 0_u32..4) {

@@ -1,0 +1,175 @@
+//! Durable commands per second and their latency for 64 writers, compared with redb.
+//!
+//! The commits of redb are grouped by the same means. `cargo bench --bench durable_commits` measures
+//! both in turn.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+use protocol::UserName;
+use tollgate::gateway::startup;
+use tollgate::platform::clock::{Clock, stopwatch};
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{By, NewUser};
+use tollgate::realm::command::record_payloads::{Amendment, UserWanted};
+use tollgate::realm::outcome::Outcome;
+use tollgate::settings::root::Settings;
+
+/// The allocator of the gateway.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const WRITERS: usize = 64;
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(3);
+
+/// The results of one round.
+struct Measured {
+    per_sec: f64,
+    p50_us: u64,
+    p99_us: u64,
+}
+
+/// Acknowledged commands and their latencies, counted until the time is over.
+#[derive(Default)]
+struct Watch {
+    done: AtomicU64,
+    over: AtomicBool,
+    waits: Mutex<Vec<Histogram<u64>>>,
+}
+
+impl Watch {
+    fn measured(&self, secs: f64) -> Measured {
+        let mut all = Histogram::new(3).unwrap();
+        self.waits.lock().iter().for_each(|it: &Histogram<u64>| all.add(it).unwrap());
+        let (p50_us, p99_us) = (all.value_at_quantile(0.5), all.value_at_quantile(0.99));
+        Measured { per_sec: self.done.load(Ordering::Relaxed) as f64 / secs, p50_us, p99_us }
+    }
+}
+
+fn name(writer: usize) -> UserName {
+    UserName::parse(&format!("u{writer}")).unwrap()
+}
+
+/// Each writer amends its own user, again and again, and waits for the outcome.
+fn gateway(dir: &Path) -> Measured {
+    let settings = Settings::parse("", std::iter::empty()).unwrap();
+    let opened = startup::open(&settings, dir, Clock::system()).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let users = (0..WRITERS).map(|writer| NewUser::named(name(writer))).collect();
+    runtime.block_on(opened.replica.submit(Command::AddUsers(users))).unwrap();
+    let (watch, time) = (Arc::new(Watch::default()), stopwatch());
+    runtime.block_on(async {
+        let writer = |writer: usize| {
+            let (watch, replica) = (watch.clone(), opened.replica.clone());
+            tokio::spawn(async move {
+                let (mut waits, mut round) = (Histogram::<u64>::new(3).unwrap(), 0);
+                while !watch.over.load(Ordering::Relaxed) {
+                    round += 1;
+                    let wanted = UserWanted {
+                        name: Some(name(writer)),
+                        attributes: vec![(0, Some(format!("Jane {round}").into()))],
+                        ..UserWanted::default()
+                    };
+                    let amend = Command::AmendUser(By::Operator, Amendment::Record, wanted);
+                    let wait = stopwatch();
+                    let outcome = replica.submit(amend).await.unwrap();
+                    assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+                    waits.record((wait.elapsed_secs() * 1e6) as u64).unwrap();
+                    watch.done.fetch_add(1, Ordering::Relaxed);
+                }
+                watch.waits.lock().push(waits);
+            })
+        };
+        let writers: Vec<_> = (0..WRITERS).map(writer).collect();
+        tokio::time::sleep(ROUND).await;
+        watch.over.store(true, Ordering::Relaxed);
+        futures::future::join_all(writers).await;
+    });
+    let measured = watch.measured(time.elapsed_secs());
+    opened.close();
+    measured
+}
+
+const ROWS: redb::TableDefinition<&[u8], &[u8]> = redb::TableDefinition::new("rows");
+
+/// Each writer puts rows of 300 bytes; one thread commits all that wait in one step.
+fn redb(dir: &Path) -> Measured {
+    type Job = ([u8; 24], mpsc::SyncSender<()>);
+    let store = redb::Database::create(dir.join("redb")).unwrap();
+    let (sender, jobs) = mpsc::channel::<Job>();
+    let (watch, time) = (Watch::default(), stopwatch());
+    std::thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (watch, sender) = (&watch, sender.clone());
+            scope.spawn(move || {
+                let (mut waits, mut round) = (Histogram::<u64>::new(3).unwrap(), 0_u64);
+                while !watch.over.load(Ordering::Relaxed) {
+                    round += 1;
+                    let mut key = [b'u'; 24];
+                    key[..8].copy_from_slice(&(writer as u64).to_be_bytes());
+                    key[8..16].copy_from_slice(&round.to_be_bytes());
+                    let wait = stopwatch();
+                    let (done, is_done) = mpsc::sync_channel(1);
+                    sender.send((key, done)).unwrap();
+                    is_done.recv().unwrap();
+                    waits.record((wait.elapsed_secs() * 1e6) as u64).unwrap();
+                    watch.done.fetch_add(1, Ordering::Relaxed);
+                }
+                watch.waits.lock().push(waits);
+            });
+        }
+        drop(sender);
+        let watch = &watch;
+        scope.spawn(move || {
+            std::thread::sleep(ROUND);
+            watch.over.store(true, Ordering::Relaxed);
+        });
+        while let Ok(first) = jobs.recv() {
+            let group: Vec<_> = std::iter::once(first).chain(jobs.try_iter()).collect();
+            let write = store.begin_write().unwrap();
+            let mut rows = write.open_table(ROWS).unwrap();
+            for (key, _) in &group {
+                rows.insert(&key[..], &[b'x'; 300][..]).unwrap();
+            }
+            drop(rows);
+            write.commit().unwrap();
+            // A writer waits for each of them.
+            group.iter().for_each(|(_, done)| done.send(()).unwrap());
+        }
+    });
+    watch.measured(time.elapsed_secs())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn main() {
+    // Beside the binary: a folder for temporary files may lie in memory, where nothing is durable.
+    let exe = std::env::current_exe().unwrap();
+    let mut ratios = Vec::new();
+    for _ in 0..ROUNDS {
+        let dir = || tempfile::tempdir_in(exe.parent().unwrap()).unwrap();
+        let (ours, theirs) = (gateway(dir().path()), redb(dir().path()));
+        for (who, it) in [("tollgate", &ours), ("redb", &theirs)] {
+            println!(
+                "{who:<10} {:>7.0} durable a second   p50 {:>6} us   p99 {:>6} us",
+                it.per_sec, it.p50_us, it.p99_us
+            );
+        }
+        ratios.push((ours.per_sec / theirs.per_sec, ours.p50_us as f64 / theirs.p50_us as f64));
+    }
+    println!(
+        "tollgate / redb, medians: {:.2} x as many, p50 {:.2} x as long",
+        median(ratios.iter().map(|it| it.0).collect()),
+        median(ratios.iter().map(|it| it.1).collect())
+    );
+}

@@ -1,0 +1,113 @@
+//! Logins by password per second at the default cost, compared with the plain scrypt crate.
+//!
+//! Both use the same number of threads. `cargo bench --bench password_logins` measures both in turn.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+
+use std::hint::black_box;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use protocol::{Password, UserName};
+use tokio::runtime::Runtime;
+use tollgate::auth::password_hasher::hasher::Passwords;
+use tollgate::gateway::startup;
+use tollgate::gateway::state::Node;
+use tollgate::messages::context::Caller;
+use tollgate::net::client::websocket::Client;
+use tollgate::platform::clock::{Clock, stopwatch};
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::NewUser;
+use tollgate::router::dispatch::Router;
+use tollgate::router::reply::KnownToken;
+use tollgate::settings::root::Settings;
+
+const ROUNDS: usize = 5;
+const ROUND: Duration = Duration::from_secs(6);
+/// Users who log in again and again: more than there are threads, so that hashes wait.
+const USERS: usize = 8;
+
+fn user(number: usize) -> UserName {
+    UserName::parse(&format!("u{number}")).unwrap()
+}
+
+fn password() -> Password {
+    Password::new("Password-1")
+}
+
+fn router(runtime: &Runtime) -> Router {
+    let settings = Settings::parse("[store]\nengine = 'memory'\n", std::iter::empty()).unwrap();
+    let clock = Clock::system();
+    let opened = startup::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+    runtime.block_on(opened.prepare(&settings, None)).unwrap();
+    let hash: Arc<str> =
+        Passwords::hash_now(settings.security.scrypt.cost(), "", &password()).into();
+    let new = |number| NewUser { credential: Some(hash.clone()), ..NewUser::named(user(number)) };
+    let users = Command::AddUsers((0..USERS).map(new).collect());
+    runtime.block_on(opened.replica.submit(users)).unwrap();
+    let keys = settings.keyring(Path::new("unused")).unwrap();
+    Router::new(Node::new(settings, opened.replica.clone(), clock, keys))
+}
+
+/// Whole logins through the router.
+fn logins(runtime: &Runtime, router: &Router) -> f64 {
+    let (done, time) = (Arc::new(AtomicU64::new(0)), stopwatch());
+    let login = |number: usize| {
+        let (router, done) = (router.clone(), done.clone());
+        let message = Client::login(user(number).as_str(), &password());
+        async move {
+            while time.elapsed() < ROUND {
+                let address = IpAddr::from([127, 0, 0, 1]);
+                let caller = Caller::of_request(address, router.node().clock.now());
+                let mut known = KnownToken::default();
+                let reply = router.answer(caller, &mut known, message.clone()).await;
+                assert!(reply.refused.is_none(), "{}", reply.frame);
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    };
+    runtime.block_on(async {
+        let all: Vec<_> = (0..USERS).map(|number| tokio::spawn(login(number))).collect();
+        futures::future::join_all(all).await;
+    });
+    done.load(Ordering::Relaxed) as f64 / time.elapsed_secs()
+}
+
+/// Nothing but hashes.
+fn hashes(threads: usize) -> f64 {
+    let cost = Settings::default().security.scrypt.cost();
+    let params = scrypt::Params::new(cost.log_n, cost.r, cost.p).unwrap();
+    let (done, time) = (AtomicU64::new(0), stopwatch());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while time.elapsed() < ROUND {
+                    let mut out = [0; 32];
+                    scrypt::scrypt(b"Password-1", b"0123456789abcdef", &params, &mut out).unwrap();
+                    black_box(out);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    done.load(Ordering::Relaxed) as f64 / time.elapsed_secs()
+}
+
+fn main() {
+    let runtime = Runtime::new().unwrap();
+    let _inside = runtime.enter();
+    let threads = tollgate::auth::password_hasher::thread_pool::count(
+        Settings::default().security.scrypt.threads,
+    );
+    let router = router(&runtime);
+    let mut ratios = Vec::new();
+    for _ in 0..ROUNDS {
+        let (ours, plain) = (logins(&runtime, &router), hashes(threads));
+        println!("{ours:.2} logins a second, {plain:.2} hashes on {threads} threads");
+        ratios.push(ours / plain);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("logins / hashes, median: {:.2}", ratios[ROUNDS / 2]);
+}

@@ -1,0 +1,202 @@
+//! Costs of single steps: decoding, filters, plans, a commit with many subscribers, a login.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+
+use std::hint::black_box;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use protocol::filter::Value;
+use protocol::{Envelope, Filter, Password, ProfileName, RightCode, UserName};
+use tokio::runtime::Runtime;
+use tollgate::auth::password_hasher::hasher::Passwords;
+use tollgate::gateway::startup;
+use tollgate::gateway::state::Node;
+use tollgate::messages::context::Caller;
+use tollgate::net::client::websocket::Client;
+use tollgate::platform::clock::Clock;
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{By, NewUser};
+use tollgate::realm::command::record_payloads::{ProfileWanted, RightWanted, Wanted};
+use tollgate::realm::model::ids::SessionNo;
+use tollgate::realm::state::Realm;
+use tollgate::replication::log::memory::MemoryLog;
+use tollgate::replication::replica::Replica;
+use tollgate::router::dispatch::Router;
+use tollgate::router::reply::KnownToken;
+use tollgate::settings::root::Settings;
+use tollgate::subscriptions::data_source::Source;
+use tollgate::subscriptions::hub::Feed;
+use tollgate::subscriptions::outbox::Outbox;
+use tollgate::subscriptions::quota::Quota;
+use tollgate::subscriptions::request::Wish;
+
+const USERS: usize = 1_000;
+
+fn user(number: usize) -> UserName {
+    UserName::parse(&format!("u{number}")).unwrap()
+}
+
+fn code(text: &str) -> RightCode {
+    RightCode::parse(text).unwrap()
+}
+
+fn wanted<N>(name: N) -> Wanted<N> {
+    Wanted { id: None, name: Some(name) }
+}
+
+/// Profile LOAD with all users and one of two rights.
+fn amend(round: usize) -> Command {
+    let right = if round.is_multiple_of(2) { "LOAD0" } else { "LOAD1" };
+    Command::AmendProfile(
+        By::Operator,
+        ProfileWanted {
+            name: Some(ProfileName::parse("LOAD").unwrap()),
+            rights: Some(vec![wanted(code(right))]),
+            ..ProfileWanted::default()
+        },
+    )
+}
+
+fn realm() -> Realm {
+    let new = |number| NewUser::named(user(number));
+    let right = |text: &str| {
+        let right = RightWanted { id: None, code: code(text), description: Default::default() };
+        Command::InsertRight(By::Operator, right)
+    };
+    let profile = ProfileWanted {
+        name: Some(ProfileName::parse("LOAD").unwrap()),
+        users: Some((0..USERS).map(|number| wanted(user(number))).collect()),
+        ..ProfileWanted::default()
+    };
+    let users = Command::AddUsers((0..USERS).map(new).collect());
+    let mut realm = Realm::default();
+    for command in
+        [users, right("LOAD0"), right("LOAD1"), Command::InsertProfile(By::Operator, profile)]
+    {
+        let changes = realm.plan(1, &command).changes;
+        realm.absorb(&changes);
+    }
+    realm
+}
+
+fn decode(criterion: &mut Criterion) {
+    let token = "83eLYBnlqjIWt1tqtJhKwTXJj2IL2WA0";
+    let short = format!(
+        r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":17,"SESSION_AUTH_TOKEN":"{token}"}}"#
+    );
+    // White space between the members: the general decoder reads it.
+    let long = short.replace(',', ",\n");
+    let details = r#"{"DATASOURCE_NAME":"USER_RIGHTS","CRITERIA_MATCH":"USER_NAME=='u1'"}"#;
+    let logon = format!(r#"{{"MESSAGE_TYPE":"DATA_LOGON","SOURCE_REF":"r","DETAILS":{details}}}"#);
+    for (name, frame) in [("heartbeat", short), ("heartbeat the long way", long), ("logon", logon)]
+    {
+        criterion.bench_function(&format!("decode {name}"), |bencher| {
+            bencher.iter(|| Envelope::decode(black_box(&frame), 32).map(|it| it.details.is_some()));
+        });
+    }
+}
+
+fn criteria(criterion: &mut Criterion) {
+    let columns = Source::UserRights.columns();
+    let text = "USER_NAME=='JohnWolf' && (CODE in ['ORDEN','ORDAM'] || CODE.startsWith('TRADE'))";
+    criterion.bench_function("criteria parse", |bencher| {
+        bencher.iter(|| Filter::parse(black_box(text), columns).is_ok());
+    });
+    let parsed = Filter::parse(text, columns).unwrap();
+    criterion.bench_function("criteria match", |bencher| {
+        bencher.iter(|| {
+            parsed.matches(|column| Value::Text(if column == 0 { "johnwolf" } else { "TRADE_X" }))
+        });
+    });
+}
+
+fn plan(criterion: &mut Criterion) {
+    let realm = realm();
+    criterion.bench_function("plan amend of a profile with 1,000 users", |bencher| {
+        bencher.iter(|| realm.plan(2, black_box(&amend(0))).changes.len());
+    });
+    criterion.bench_function("absorb amend", |bencher| {
+        let changes = realm.plan(2, &amend(0)).changes;
+        bencher.iter_batched_ref(
+            || realm.clone(),
+            |realm| realm.absorb(&changes),
+            BatchSize::LargeInput,
+        );
+    });
+}
+
+/// From a command to 1,000 outboxes with two rows each, over a log in memory.
+fn fan_out(criterion: &mut Criterion) {
+    let replica = Replica::new(realm(), 0, Arc::new(MemoryLog::default()), None, Clock::system());
+    let replica = Arc::new(replica);
+    let running = replica.clone();
+    let thread = std::thread::spawn(move || running.run());
+    let outboxes: Vec<_> = (0..USERS).map(|number| subscribe(&replica, number)).collect();
+    let runtime = Runtime::new().unwrap();
+    let mut round = 0;
+    criterion.bench_function("amend told to 1,000 subscribers", |bencher| {
+        bencher.iter(|| {
+            round += 1;
+            runtime.block_on(replica.submit(amend(round))).unwrap();
+            outboxes.iter().map(|outbox| outbox.take().frames.len()).sum::<usize>()
+        });
+    });
+    replica.close();
+    thread.join().unwrap();
+}
+
+fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
+    let outbox = Outbox::new(1 << 20);
+    replica.read(|realm, seq| {
+        let owner = realm.user_by_name(&user(number)).unwrap().no;
+        let filter = format!("USER_NAME=='u{number}'");
+        let wish = Wish {
+            source: Source::UserRights,
+            source_ref: "\"rights\"".into(),
+            criteria: Some(Filter::parse(&filter, Source::UserRights.columns()).unwrap()),
+            columns: u64::MAX,
+            rows_max: 250,
+            view_max: 1_000,
+            owner,
+            session: SessionNo(number as u64),
+        };
+        let feed: &Feed = &replica.feed;
+        let id = feed.open(realm, seq, &outbox, wish, &Quota::default(), 9).unwrap();
+        while !feed.read_on(realm, seq, &outbox, id, &mut 250) {}
+        feed.release(&outbox, id);
+    });
+    outbox.take();
+    outbox
+}
+
+/// A whole login by password through the router with the cheapest hash: the cost beside the hash.
+fn login(criterion: &mut Criterion) {
+    let settings = "[store]\nengine = 'memory'\n[security.scrypt]\nlog_n = 1\nr = 1\np = 1\n";
+    let settings = Settings::parse(settings, std::iter::empty()).unwrap();
+    let runtime = Runtime::new().unwrap();
+    let _inside = runtime.enter();
+    let clock = Clock::system();
+    let opened = startup::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+    runtime.block_on(opened.prepare(&settings, None)).unwrap();
+    let password = Password::new("Password-1");
+    let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &password);
+    let new = NewUser { credential: Some(hash.into()), ..NewUser::named(user(1)) };
+    runtime.block_on(opened.replica.submit(Command::AddUsers(vec![new]))).unwrap();
+    let keys = settings.keyring(Path::new("unused")).unwrap();
+    let node = Node::new(settings, opened.replica.clone(), clock.clone(), keys);
+    let (router, address) = (Router::new(node), IpAddr::from([127, 0, 0, 1]));
+    let message = Client::login("u1", &password);
+    criterion.bench_function("login by password, log_n = 1", |bencher| {
+        bencher.iter(|| {
+            let caller = Caller::of_request(address, clock.now());
+            let mut known = KnownToken::default();
+            let reply = runtime.block_on(router.answer(caller, &mut known, message.clone()));
+            assert!(reply.refused.is_none(), "{}", reply.frame);
+        });
+    });
+}
+
+criterion_group!(gateway, decode, criteria, plan, fan_out, login);
+criterion_main!(gateway);

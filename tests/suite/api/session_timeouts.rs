@@ -1,0 +1,332 @@
+//! Heartbeat misses and expiry in virtual time, at their edges: nothing ends early, nothing late.
+//!
+//! Time moves only where a test moves it. The replica runs on a blocking thread of the runtime:
+//! while one is busy, tokio leaves a paused clock alone, so that no time passes while a command is
+//! on its way.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{Password, UserName};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tollgate::auth::password_hasher::hasher::Passwords;
+use tollgate::gateway::state;
+use tollgate::gateway::state::Node;
+use tollgate::gateway::tasks::spawn;
+use tollgate::messages::context::Caller;
+use tollgate::platform::clock::Clock;
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::NewUser;
+use tollgate::realm::outcome::EndReason;
+use tollgate::realm::state::Realm;
+use tollgate::replication::log::memory::MemoryLog;
+use tollgate::replication::replica::Replica;
+use tollgate::router::dispatch::Router;
+use tollgate::router::reply::{KnownToken, Reply};
+use tollgate::settings::root::Settings;
+use tollgate::subscriptions::outbox::{Notice, Outbox};
+
+const CONFIGURATION: &str = "\
+[server]
+management_listen = ''
+[server.limits]
+exempt_addresses = ['127.0.0.0/8']
+[heartbeat]
+interval_secs = 30
+misses_allowed = 3
+[security]
+session_timeout_mins = 30
+[security.scrypt]
+log_n = 4
+p = 1
+";
+const START_MS: u64 = 1_800_000_000_000;
+/// Three intervals of 30 s.
+const MISSED_MS: u64 = 90_000;
+const IDLE_MS: u64 = 1_800_000;
+const WARNING_MS: u64 = 60_000;
+/// A timer may fire this late.
+const LATE_MS: u64 = 3;
+const USERS: usize = 10;
+
+/// A gateway without sockets.
+struct Desk {
+    router: Router,
+    _duties: Option<JoinSet<()>>,
+}
+
+/// One connection, bound by its login unless it is one of REST.
+struct Gui {
+    router: Router,
+    caller: Caller,
+    known: KnownToken,
+    token: Value,
+}
+
+impl Desk {
+    /// Without upkeep nothing ends by itself.
+    async fn open(upkeep: bool) -> Self {
+        let settings = Settings::parse(CONFIGURATION, std::iter::empty()).unwrap();
+        let (clock, log) = (Clock::detached(START_MS), Arc::new(MemoryLog::default()));
+        let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, clock.clone()));
+        let running = replica.clone();
+        tokio::task::spawn_blocking(move || running.run());
+        replica.submit(Command::SetPolicy(state::policy(&settings))).await.unwrap();
+        let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &Password::new("p"));
+        let user = |number| NewUser {
+            credential: Some(hash.clone().into()),
+            ..NewUser::named(UserName::parse(&format!("u{number}")).unwrap())
+        };
+        let users = (0..USERS).map(user).collect();
+        replica.submit(Command::AddUsers(users)).await.unwrap();
+        let node = Node::new(settings, replica, clock, None);
+        let duties = upkeep.then(|| spawn::start(&node));
+        Self { router: Router::new(node), _duties: duties }
+    }
+
+    fn now(&self) -> u64 {
+        self.router.node().clock.now()
+    }
+
+    /// Waits until all that is on its way has arrived.
+    async fn settle(&self) {
+        for _ in 0..2 {
+            for _ in 0..32 {
+                tokio::task::yield_now().await;
+            }
+            // The log keeps the order: what was appended before this is applied with it.
+            self.router.node().replica.submit(Command::Touch(Vec::new())).await.unwrap();
+        }
+    }
+
+    /// Lets time pass in steps, so that no waiter for a moment in between is late.
+    async fn pass(&self, mut left_ms: u64) {
+        while left_ms > 0 {
+            let step_ms = left_ms.min(1_000);
+            tokio::time::advance(Duration::from_millis(step_ms)).await;
+            self.settle().await;
+            left_ms -= step_ms;
+        }
+    }
+
+    fn connect(&self, outbox: Option<Arc<Outbox>>) -> Gui {
+        let address = IpAddr::from([127, 0, 0, 1]);
+        Gui {
+            router: self.router.clone(),
+            caller: Caller { address, outbox, bound: None, opened: self.now(), connector: false },
+            known: KnownToken::default(),
+            token: Value::Null,
+        }
+    }
+
+    async fn login(&self, user: usize) -> Gui {
+        let mut gui = self.connect(Some(Outbox::new(1 << 20)));
+        gui.login(user).await;
+        gui
+    }
+
+    /// The one notice that a connection gets within the time that a timer may be late.
+    async fn soon(&self, gui: &Gui) -> Notice {
+        for _ in 0..=LATE_MS {
+            if let Some(notice) = gui.notice() {
+                return notice;
+            }
+            self.pass(1).await;
+        }
+        panic!("nothing came within {LATE_MS} ms");
+    }
+}
+
+impl Drop for Desk {
+    /// The runtime ends only after its blocking thread.
+    fn drop(&mut self) {
+        self.router.node().replica.close();
+    }
+}
+
+impl Gui {
+    async fn login(&mut self, user: usize) {
+        let details = json!({"USER_NAME": format!("u{user}"), "PASSWORD": "p"});
+        let ack = self.ask(json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "DETAILS": details})).await;
+        assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{ack}");
+        self.token = ack["SESSION_AUTH_TOKEN"].clone();
+    }
+
+    /// What a socket does with a frame.
+    async fn ask(&mut self, message: Value) -> Value {
+        let (node, text) = (self.router.node().clone(), message.to_string());
+        let now = node.clock.now();
+        if let Some(bound) = &self.caller.bound {
+            bound.live(now);
+        }
+        let (router, caller) = (self.router.clone(), self.caller.clone());
+        let Reply { frame, bind, .. } = router.answer(caller, &mut self.known, text).await;
+        if let (Some(session), Some(outbox)) = (bind, &self.caller.outbox) {
+            if node.replica.presences.bind(&session, outbox, now) {
+                node.watch.add(&session, now);
+            }
+            self.caller.bound = Some(session);
+        }
+        serde_json::from_str(&frame).unwrap()
+    }
+
+    async fn say(&mut self, message_type: &str) -> Value {
+        let message = json!({"MESSAGE_TYPE": message_type, "SESSION_AUTH_TOKEN": self.token});
+        self.ask(message).await
+    }
+
+    /// Says something and is served.
+    async fn served(&mut self, message_type: &str) {
+        let answer = self.say(message_type).await;
+        assert!(answer["ERROR"].is_null(), "{answer}");
+        assert_ne!(answer["IS_AUTHENTICATED"], false, "{answer}");
+    }
+
+    fn notice(&self) -> Option<Notice> {
+        let notices = self.caller.outbox.as_ref().unwrap().take().notices;
+        assert!(notices.len() <= 1, "{notices:?}");
+        notices.into_iter().next()
+    }
+
+    fn assert_quiet(&self) {
+        let notice = self.notice();
+        assert!(notice.is_none(), "{notice:?}");
+    }
+}
+
+fn reason(notice: Notice) -> EndReason {
+    match notice {
+        Notice::Ended(_, reason) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_session_ends_when_its_misses_are_full() {
+    let desk = Desk::open(true).await;
+    let (mut silent, mut alive) = (desk.login(0).await, desk.login(1).await);
+    desk.pass(MISSED_MS - 1).await;
+    silent.assert_quiet();
+    alive.served("EVENT_HEARTBEAT").await;
+    assert_eq!(reason(desk.soon(&silent).await), EndReason::HeartbeatMissed);
+    let refused = silent.say("EVENT_HEARTBEAT").await;
+    assert_eq!(refused["MESSAGE_TYPE"], "EVENT_HEARTBEAT_NACK", "{refused}");
+    // Whatever is said is a sign of life, and each gives the whole time again.
+    for message_type in ["EVENT_HEARTBEAT", "HEARTBEAT_PING", "EVENT_LOGIN_DETAILS"] {
+        alive.served(message_type).await;
+        desk.pass(MISSED_MS - 1).await;
+        alive.assert_quiet();
+        alive.served(message_type).await;
+    }
+    desk.pass(MISSED_MS - 1).await;
+    alive.assert_quiet();
+    assert_eq!(reason(desk.soon(&alive).await), EndReason::HeartbeatMissed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_without_socket_is_watched_if_it_ever_had_one() {
+    let desk = Desk::open(true).await;
+    let mut never = desk.connect(None);
+    never.login(0).await;
+    let mut gone = desk.login(1).await;
+    let session = gone.caller.bound.take().unwrap();
+    let outbox = gone.caller.outbox.take().unwrap();
+    desk.router.node().replica.presences.unbind(&session, &outbox);
+    desk.pass(MISSED_MS - 1).await;
+    assert!(!session.is_over());
+    desk.pass(1 + LATE_MS).await;
+    assert!(session.is_over());
+    desk.pass(10 * MISSED_MS).await;
+    never.served("EVENT_LOGIN_DETAILS").await;
+    desk.pass(10 * MISSED_MS).await;
+    never.served("EVENT_HEARTBEAT").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn expiry_is_enforced_at_use_where_no_sweep_ran() {
+    let desk = Desk::open(false).await;
+    let (mut used, mut unused, mut rest) =
+        (desk.login(0).await, desk.login(1).await, desk.connect(None));
+    rest.login(2).await;
+    desk.pass(IDLE_MS - 1).await;
+    used.served("EVENT_LOGIN_DETAILS").await;
+    desk.pass(1).await;
+    for late in [&mut unused, &mut rest] {
+        let refused = late.say("EVENT_LOGIN_DETAILS").await;
+        assert_eq!(refused["CODE"], "SESSION_EXPIRED", "{refused}");
+    }
+    used.served("EVENT_LOGIN_DETAILS").await;
+    // A message that came too late has ended its session.
+    desk.settle().await;
+    assert_eq!(unused.notice().map(reason), Some(EndReason::Idle));
+    desk.pass(IDLE_MS - 1).await;
+    used.served("EVENT_HEARTBEAT").await;
+    desk.pass(1).await;
+    let refused = used.say("EVENT_HEARTBEAT").await;
+    assert_eq!(refused["CODE"], "SESSION_EXPIRED", "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_are_no_use_and_the_idle_end_is_announced() {
+    let desk = Desk::open(true).await;
+    let (mut unused, mut used) = (desk.login(0).await, desk.login(1).await);
+    let begin = desk.now();
+    let until = async |at_ms: u64| desk.pass(begin + at_ms - desk.now()).await;
+    for at_ms in (30_000..IDLE_MS - WARNING_MS).step_by(30_000) {
+        until(at_ms).await;
+        unused.served(["EVENT_HEARTBEAT", "HEARTBEAT_PING"][at_ms as usize / 30_000 % 2]).await;
+        used.served("EVENT_LOGIN_DETAILS").await;
+    }
+    until(IDLE_MS - WARNING_MS - 1).await;
+    unused.assert_quiet();
+    let warned = desk.soon(&unused).await;
+    assert!(matches!(warned, Notice::Expiring { in_secs: 60, .. }), "{warned:?}");
+    for at_ms in [IDLE_MS - 30_000, IDLE_MS - 1] {
+        until(at_ms).await;
+        unused.assert_quiet();
+        unused.served("EVENT_HEARTBEAT").await;
+        used.served("EVENT_HEARTBEAT").await;
+    }
+    assert_eq!(reason(desk.soon(&unused).await), EndReason::Idle);
+    used.assert_quiet();
+    used.served("EVENT_LOGIN_DETAILS").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_thousand_sessions_none_ends_early_and_none_late() {
+    const SESSIONS: usize = 1_000;
+    const SPREAD_MS: u64 = 10_000;
+    const STEP_MS: u64 = 10;
+    let desk = Desk::open(true).await;
+    let mut dice = StdRng::seed_from_u64(1);
+    let mut guis = Vec::new();
+    for number in 0..SESSIONS {
+        guis.push((dice.random_range(0..SPREAD_MS), desk.login(number % USERS).await));
+    }
+    guis.sort_by_key(|(at_ms, _)| *at_ms);
+    let begin = desk.now();
+    for (at_ms, gui) in &mut guis {
+        desk.pass(begin + *at_ms - desk.now()).await;
+        gui.served("EVENT_HEARTBEAT").await;
+    }
+    let mut slowest = 0;
+    while desk.now() <= begin + SPREAD_MS + MISSED_MS + 1_000 {
+        guis.retain(|(at_ms, gui)| {
+            let Some(notice) = gui.notice() else { return true };
+            assert_eq!(reason(notice), EndReason::HeartbeatMissed);
+            let (now, due) = (desk.now(), begin + at_ms + MISSED_MS);
+            assert!(now >= due, "{} ms early", due - now);
+            slowest = slowest.max(now - due);
+            false
+        });
+        let calm = desk.now() + 1_000 < begin + MISSED_MS;
+        desk.pass(if calm { 1_000 } else { STEP_MS }).await;
+    }
+    assert!(guis.is_empty(), "{} go on", guis.len());
+    println!("{SESSIONS} sessions ended at most {slowest} ms late");
+    assert!(slowest <= 100, "{slowest} ms late");
+}

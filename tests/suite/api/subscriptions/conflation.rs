@@ -1,0 +1,138 @@
+//! Conflation: a slow client gets only the newest state of each row.
+//!
+//! The reader is a connection without a socket: its outbox is emptied only where the test does it.
+
+use serde_json::{Map, Value, json};
+
+use tollgate::net::client::websocket::Came;
+use tollgate::replay::transport::Talk;
+
+use crate::harness::scripts::{Routed, Routers};
+
+/// The fields of a profile's row.
+const FIELDS: [&str; 5] = ["DESCRIPTION", "ID", "NAME", "RECORD_VERSION", "STATUS"];
+
+/// What happens to a profile. The reader's filter leaves out what is hidden.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    Insert,
+    Describe(&'static str),
+    Disable,
+    Hide,
+    Delete,
+}
+
+use Step::{Delete, Describe, Disable, Hide, Insert};
+
+/// The operation and its fields that are left for the reader.
+type Left = Option<(&'static str, &'static [&'static str])>;
+
+const NEW: Step = Describe("new");
+const OTHER: Step = Describe("between");
+const INSERT: Left = Some(("INSERT", &FIELDS));
+const ALL: Left = Some(("MODIFY", &FIELDS));
+const DESCRIBED: Left = Some(("MODIFY", &["DESCRIPTION", "RECORD_VERSION"]));
+const BOTH: Left = Some(("MODIFY", &["DESCRIPTION", "RECORD_VERSION", "STATUS"]));
+const DELETE: Left = Some(("DELETE", &[]));
+
+/// Whether the reader knows the row, what happens to it, and what is left of that.
+static TABLE: [(bool, &[Step], Left); 13] = [
+    (true, &[OTHER, NEW], DESCRIBED),
+    (true, &[Disable, NEW], BOTH),
+    (false, &[Insert, NEW], INSERT),
+    (false, &[Insert, Delete], None),
+    (false, &[Insert, Hide], None),
+    (false, &[Insert, Hide, NEW], INSERT),
+    (true, &[NEW, Delete], DELETE),
+    (true, &[NEW, Hide], DELETE),
+    (true, &[Hide, NEW], ALL),
+    (true, &[Hide, OTHER, NEW], ALL),
+    (true, &[Hide, OTHER, Hide], DELETE),
+    (true, &[Hide, NEW, Delete], DELETE),
+    (true, &[Delete], DELETE),
+];
+
+impl Step {
+    fn message(self, name: &str) -> Value {
+        let (kind, rest) = match self {
+            Insert => ("INSERT", json!({"DESCRIPTION": "old"})),
+            Describe(text) => ("AMEND", json!({"DESCRIPTION": text})),
+            Disable => ("AMEND", json!({"STATUS": "DISABLED"})),
+            Hide => ("AMEND", json!({"DESCRIPTION": "hidden"})),
+            Delete => ("DELETE", json!({})),
+        };
+        let mut details = rest;
+        details["NAME"] = json!(name);
+        json!({"MESSAGE_TYPE": format!("EVENT_{kind}_PROFILE"), "DETAILS": details})
+    }
+}
+
+async fn next(link: &mut Routed) -> Came {
+    std::future::poll_fn(|context| link.poll_receive(context)).await
+}
+
+async fn ask(link: &mut Routed, message: Value) -> Value {
+    let expected = format!("{}_ACK", message["MESSAGE_TYPE"].as_str().unwrap());
+    link.send(message.to_string()).await.unwrap();
+    let Came::Text(text) = next(link).await else { panic!("it is closed") };
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    let came = answer["MESSAGE_TYPE"].as_str().unwrap();
+    assert!(expected == came || expected.ends_with(came), "{answer}");
+    answer
+}
+
+async fn login(routers: &Routers) -> Routed {
+    let mut link = routers.link();
+    let details = json!({"USER_NAME": "JohnWolf", "PASSWORD": "FullMoon1"});
+    ask(&mut link, json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "DETAILS": details})).await;
+    link
+}
+
+/// Takes what waits for the reader; its updates follow each other without a gap.
+fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
+    let mut rows = Vec::new();
+    for frame in reader.outbox().take().frames {
+        let update: Value = serde_json::from_str(&frame).unwrap();
+        assert_eq!(update["SEQUENCE_ID"], *sequence, "{update}");
+        *sequence += 1;
+        let came = update["ROW"].as_array().unwrap().iter();
+        rows.extend(came.map(|row| row["DETAILS"].as_object().unwrap().clone()));
+    }
+    rows
+}
+
+#[tokio::test]
+async fn what_waits_for_a_row_is_its_newest_state() {
+    let routers = Routers::start(std::path::Path::new("none")).await;
+    let (mut desk, mut reader) = (login(&routers).await, login(&routers).await);
+    let wish = json!({"DATASOURCE_NAME": "ALL_PROFILES", "CRITERIA_MATCH":
+        "NAME.startsWith('Q') && DESCRIPTION != 'hidden'"});
+    let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "q", "DETAILS": wish});
+    ask(&mut reader, logon).await;
+    let Came::Text(first) = next(&mut reader).await else { panic!("it is closed") };
+    assert!(first.contains("\"SEQUENCE_ID\":0,\"ROWS_COUNT\":0"), "{first}");
+    let mut sequence = 1;
+    for (number, (known, steps, left)) in TABLE.iter().enumerate() {
+        let name = format!("Q{number}");
+        if *known {
+            ask(&mut desk, Insert.message(&name)).await;
+            assert_eq!(take(&reader, &mut sequence).len(), 1);
+        }
+        for step in *steps {
+            ask(&mut desk, step.message(&name)).await;
+        }
+        let mut rows = take(&reader, &mut sequence);
+        let row = rows.pop();
+        assert!(rows.is_empty(), "{steps:?}: {row:?} is not all, {rows:?}");
+        let Some((operation, fields)) = left else {
+            assert_eq!(row, None, "{steps:?}");
+            continue;
+        };
+        let mut row = row.unwrap_or_else(|| panic!("{steps:?}: nothing came"));
+        assert_eq!(row.remove("OPERATION").unwrap(), *operation, "{steps:?}");
+        assert!(row.remove("ROW_REF").is_some_and(|it| it.is_string()), "{steps:?}");
+        assert_eq!(row.keys().collect::<Vec<_>>(), *fields, "{steps:?}");
+        let newest = row.get("DESCRIPTION").is_none_or(|it| it == "new");
+        assert!(newest, "{steps:?}: {row:?}");
+    }
+}

@@ -1,0 +1,170 @@
+//! Backups of the running gateway: complete under load, readable by their owner only, restorable.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::gateway::unlimited;
+use crate::harness::readme::README;
+use crate::harness::writers::{Acknowledged, WRITERS, Writers};
+use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{clients, gateway};
+
+/// `tollgate backup FILE --login USER` with a password on standard input.
+fn backup(home: &Home, gateway: &Gateway, file: &Path, user: &str, password: &str) -> Output {
+    let to = format!("ws://{}", gateway.address);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.arg("backup").arg(file).args(["--to", &to, "--login", user]);
+    command.current_dir(home.path());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Who refuses at once reads no password.
+    let _ = writeln!(child.stdin.take().unwrap(), "{password}");
+    child.wait_with_output().unwrap()
+}
+
+/// A new home with a store made of a backup.
+fn restored(file: &Path) -> Home {
+    let home = Home::new(QUICK);
+    gateway::run(&mut home.command(&["import", file.to_str().unwrap()]));
+    home
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_whole_while_the_gateway_is_written_to() {
+    let home = Home::new(&unlimited());
+    gateway::populate(&home, 3_000, 20);
+    let mut acknowledged = Acknowledged::default();
+    let gateway = home.start();
+    let writers = Writers::start(gateway.address, 0).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    gateway.signal("-KILL");
+    acknowledged.absorb(writers.end().await);
+
+    let gateway = home.start();
+    acknowledged.check(gateway.address).await;
+    let writers = Writers::start(gateway.address, 1).await;
+    let files = ["one", "two", "three"].map(|name| home.path().join(name));
+    for file in &files {
+        let made = backup(&home, &gateway, file, "admin", PASSWORD);
+        assert!(made.status.success(), "{made:?}");
+    }
+    gateway.signal("-KILL");
+    let written = writers.end().await;
+    assert!(written.promised() > WRITERS, "nothing was written meanwhile");
+    acknowledged.expect_part(written);
+    for file in &files {
+        let home = restored(file);
+        acknowledged.clone().check(home.start().address).await;
+    }
+}
+
+#[tokio::test]
+async fn the_restore_drill() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let jane = json!({ "USER_NAME": "jane", "PASSWORD": "Jane-Password-1", "LAST_NAME": "Doe" });
+    let insert = json!({ "MESSAGE_TYPE": "EVENT_INSERT_USER", "SOURCE_REF": 1, "DETAILS": jane });
+    assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
+
+    let file = home.path().join("tollgate.backup");
+    let reasoned = json!({ "MESSAGE_TYPE": "EVENT_BACKUP", "SOURCE_REF": 2, "REASON": "a drill" });
+    assert_eq!(admin.ask(reasoned).await["MESSAGE_TYPE"], "EVENT_BACKUP_ACK");
+    let rows = clients::rows(&mut admin, "AUDIT_EVENTS").await;
+    assert_eq!(
+        (&rows[0]["EVENT"], &rows[0]["REASON"]),
+        (&json!("EVENT_BACKUP"), &json!("a drill"))
+    );
+    admin.ask(json!({ "MESSAGE_TYPE": "DATA_LOGOFF", "SOURCE_REF": "AUDIT_EVENTS" })).await;
+    let refused = backup(&home, &gateway, &file, "jane", "Jane-Password-1");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && said.contains("NOT_AUTHORISED"), "{said}");
+    let refused = backup(&home, &gateway, &file, "admin", "wrong");
+    assert!(!refused.status.success() && !file.exists(), "{refused:?}");
+
+    let made = backup(&home, &gateway, &file, "admin", PASSWORD);
+    let said = String::from_utf8(made.stdout).unwrap();
+    assert!(made.status.success() && said.contains(" rows, 2 users, as of log entry "), "{said}");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let kept = std::fs::read(&file).unwrap();
+    let again = backup(&home, &gateway, &file, "admin", PASSWORD);
+    assert!(!again.status.success(), "a file that is there is never written over");
+    assert_eq!(std::fs::read(&file).unwrap(), kept);
+
+    let rows = clients::rows(&mut admin, "AUDIT_EVENTS").await;
+    let taken = rows.iter().filter(|row| row["EVENT"] == "EVENT_BACKUP" && row["CODE"] == "OK");
+    assert_eq!(taken.map(|row| &row["USER_NAME"]).collect::<Vec<_>>(), ["admin"; 2]);
+
+    let sessions = clients::rows(&mut admin, "ACTIVE_SESSIONS").await;
+    let admins = sessions.iter().filter(|session| session["USER_NAME"] == "admin");
+    assert_eq!(admins.count(), 1, "a backup leaves no session behind: {sessions:?}");
+
+    let second = restored(&file);
+    let gateway = second.start();
+    Client::login(gateway.address, "jane", "Jane-Password-1").await;
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let users = clients::rows(&mut admin, "ALL_USERS").await;
+    let jane = users.iter().find(|user| user["USER_NAME"] == "jane").unwrap();
+    assert_eq!(jane["LAST_NAME"], "Doe");
+}
+
+/// What a backup has is what an export of the store has; it waits where it is too fast.
+#[tokio::test]
+async fn a_backup_and_an_export_are_the_same() {
+    let slow = "[server.limits]\nmessages_per_sec_per_connection = 4";
+    let home = Home::new(&QUICK.replacen("[server.limits]", slow, 1));
+    gateway::populate(&home, 1_000, 10);
+    let gateway = home.start();
+    let (taken, written) = (home.path().join("backup"), home.path().join("export"));
+    let began = std::time::Instant::now();
+    let made = backup(&home, &gateway, &taken, "admin", PASSWORD);
+    assert!(made.status.success(), "{made:?}");
+    assert!(began.elapsed() > Duration::from_secs(1), "it was never too fast");
+    gateway.signal("-TERM");
+    gateway::run(&mut home.command(&["export", written.to_str().unwrap()]));
+    let rows = |file: &Path| -> Vec<String> {
+        let text = std::fs::read_to_string(file).unwrap();
+        // A session that is used tells it later; the head has the time, the tail the sum.
+        let passing = |line: &&str| !line.contains(r#""KEY":"73"#) && line.contains(r#""KEY""#);
+        text.lines().filter(passing).map(str::to_owned).collect()
+    };
+    assert!(rows(&taken).len() > 2_000);
+    assert_eq!(rows(&taken), rows(&written));
+}
+
+/// The commands of the README, as a reader would paste them.
+#[tokio::test]
+async fn the_drill_of_the_readme_works_as_it_stands() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let section = README.split("### Backup and restore").nth(1).unwrap();
+    let section = section.split("\n### ").next().unwrap();
+    let mut script = String::from("set -eu\n");
+    for line in section.lines().filter_map(|line| line.strip_prefix("    ")) {
+        script.push_str(line);
+        if line.contains(" serve ") {
+            // The reader goes on in another terminal.
+            script.push_str(" & SECOND=$!; trap 'kill $SECOND' EXIT\n");
+            script
+                .push_str("until curl -s -o /dev/null http://127.0.0.1:9074/; do sleep 0.05; done");
+        }
+        script.push('\n');
+    }
+    let script = script.replace("wss://gateway.example:9064", &format!("ws://{}", gateway.address));
+    let script = script.replace("127.0.0.1:9074", &free.to_string());
+    let program = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", &script]).env("PATH", path).env("PASSWORD", PASSWORD);
+    let done = bash.current_dir(home.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(done.status.success(), "{script}\n{done:?}");
+    assert!(said.contains("REP_USER"), "{said}");
+}

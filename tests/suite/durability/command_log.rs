@@ -1,0 +1,205 @@
+//! The command log on its own: trimming, its anchor, appends whose outcome is unknown.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tollgate::gateway::startup;
+use tollgate::gateway::startup::{OpenError, Opened};
+use tollgate::platform::clock::Clock;
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::NewUser;
+use tollgate::realm::outcome::{Outcome, Refusal};
+use tollgate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
+use tollgate::replication::log::command_log::{
+    AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed,
+};
+use tollgate::replication::log::memory::MemoryLog;
+use tollgate::replication::replica::Replica;
+use tollgate::settings::root::Settings;
+use tollgate::storage::row_store::{Store, StoreError};
+
+use crate::harness::realm::user;
+
+fn entry(number: u64) -> Arc<Entry> {
+    let (id, command) = (EntryId(number.into()), Command::Sweep);
+    Arc::new(Entry { id, at: number, command, origin: None })
+}
+
+fn open(dir: &Path) -> (Store, tollgate::replication::log::sled::sled_log::SledLog) {
+    let store = Store::open(dir, 8, 0).unwrap();
+    let log = store.log().unwrap();
+    (store, log)
+}
+
+fn numbers(log: &dyn Log, after: Seq, count: usize) -> Vec<Seq> {
+    let numbers = |followed| match followed {
+        Followed::Entries(first, entries, _) => {
+            let last = first + entries.len() as Seq;
+            assert!((first..last).eq(entries.iter().map(|entry| entry.at)));
+            first..last
+        }
+        other => panic!("{other:?}"),
+    };
+    log.follow(after).unwrap().flat_map(numbers).take(count).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trimmed_log_begins_at_its_anchor() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, log) = open(home.path());
+    let live = log.follow(0).unwrap();
+    let follower = std::thread::spawn(move || live.for_each(drop));
+    for number in 1..=1_200 {
+        assert_eq!(log.append(entry(number)).await.unwrap(), number);
+    }
+    // Bounded in one step; stops at what is young, and at what the rows do not reflect.
+    assert_eq!(log.trim(1_000, 1_001).await, Ok(512));
+    assert_eq!(log.trim(1_000, 700).await, Ok(699));
+    assert_eq!(log.trim(1_000, 700).await, Ok(699));
+    assert_eq!(log.trim(1_000, 5_000).await, Ok(1_000));
+    log.close();
+    follower.join().unwrap();
+    store.save(1_000, &BTreeMap::new(), 0).unwrap();
+    drop((log, store));
+
+    let (store, log) = open(home.path());
+    assert_eq!((log.first(), log.last()), (1_001, 1_200));
+    assert_eq!(numbers(&log, 1_000, 200), (1_001..=1_200).collect::<Vec<_>>());
+    assert_eq!(log.append(entry(1_201)).await.unwrap(), 1_201);
+    log.close();
+    drop((log, store));
+
+    // Rows older than the log cannot be brought up to date.
+    let (store, log) = open(home.path());
+    assert!(matches!(log.follow(998).unwrap().next(), Some(Followed::Gap(1_001))));
+    store.save(900, &BTreeMap::new(), 0).unwrap();
+    log.close();
+    drop((log, store));
+    let store = Store::open(home.path(), 8, 0).unwrap();
+    assert!(matches!(store.log(), Err(StoreError::Damaged(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_which_everything_is_trimmed_goes_on() {
+    let home = tempfile::tempdir().unwrap();
+    let (store, log) = open(home.path());
+    let live = log.follow(0).unwrap();
+    let follower = std::thread::spawn(move || live.for_each(drop));
+    for number in 1..=3 {
+        log.append(entry(number)).await.unwrap();
+    }
+    assert_eq!(log.trim(3, 9).await, Ok(3));
+    store.save(3, &BTreeMap::new(), 0).unwrap();
+    log.close();
+    follower.join().unwrap();
+    drop((log, store));
+    let (_store, log) = open(home.path());
+    drop(log.follow(3).unwrap());
+    assert_eq!((log.first(), log.last()), (4, 3));
+    assert_eq!(log.append(entry(4)).await.unwrap(), 4);
+}
+
+fn start(dir: &Path) -> Result<Opened, OpenError> {
+    startup::open(&Settings::default(), dir, Clock::system())
+}
+
+fn add(name: &str) -> Command {
+    let name = user(name);
+    let new = NewUser::named(name);
+    Command::AddUsers(vec![new])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rows_need_no_entry_that_is_trimmed() {
+    let home = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(1_000_000);
+    let opened = startup::open(&Settings::default(), home.path(), clock.clone()).unwrap();
+    opened.prepare(&Settings::default(), None).await.unwrap();
+    for number in 0..40 {
+        let added = opened.replica.submit(add(&format!("u{number}"))).await.unwrap();
+        assert_eq!(added, Outcome::Done);
+    }
+    let last = opened.replica.read(|_, seq| seq);
+    clock.advance(SEEN_MS + 1);
+    opened.replica.submit(add("later")).await.unwrap();
+    // The rows follow the log, and what may be repeated stays in it.
+    while opened.replica.trim(Millis::MAX).await != Ok(last) {
+        tokio::task::yield_now().await;
+    }
+    // A few commands, and none of the trimmed is remembered.
+    for number in 0..8 {
+        opened.replica.submit(add(&format!("after{number}"))).await.unwrap();
+    }
+    let before = opened.replica.read(|realm, _| realm.clone());
+    opened.close();
+    let opened = start(home.path()).unwrap();
+    assert!(opened.replica.read(|realm, _| *realm == before));
+    assert!(opened.replica.read(|realm, _| realm.user_by_name(&user("after7")).is_some()));
+    opened.close();
+}
+
+/// A log that at first does not know whether it stored: the first entry it lost, others it has.
+struct Unsure {
+    log: MemoryLog,
+    unsure: AtomicUsize,
+}
+
+impl Log for Unsure {
+    fn append(&self, entry: Arc<Entry>) -> Appended<'_> {
+        let unsure = self
+            .unsure
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+        let unknown = || AppendError::Unknown("no answer".to_owned());
+        match unsure {
+            Ok(UNSURE) => Box::pin(async move { Err(unknown()) }),
+            Ok(_) => {
+                let stored = self.log.append(entry);
+                Box::pin(async move { stored.await.and(Err(unknown())) })
+            }
+            Err(_) => self.log.append(entry),
+        }
+    }
+
+    fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError> {
+        self.log.follow(after)
+    }
+
+    fn trim(&self, upto: Seq, before: Millis) -> Trimmed<'_> {
+        self.log.trim(upto, before)
+    }
+
+    fn close(&self) {
+        self.log.close();
+    }
+
+    fn halt(&self, why: &str) {
+        self.log.halt(why);
+    }
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Appends of unknown outcome.
+const UNSURE: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_of_unknown_outcome_is_repeated_and_counts_once() {
+    let log = Arc::new(Unsure { log: MemoryLog::default(), unsure: AtomicUsize::new(UNSURE) });
+    let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, Clock::system()));
+    let running = replica.clone();
+    let thread = std::thread::spawn(move || running.run());
+    assert_eq!(replica.submit(add("JaneDee")).await.unwrap(), Outcome::Done);
+    let again = replica.submit(add("JaneDee")).await.unwrap();
+    assert!(matches!(again, Outcome::Refused(Refusal::Duplicate(..))), "{again:?}");
+    // The command is in the log once at least, and once more for every copy that was made
+    // before its outcome was there.
+    let entries = replica.read(|_, seq| seq);
+    assert!((2..=4).contains(&entries), "{entries}");
+    let named = replica.read(|realm, _| realm.users_after(None).count());
+    assert_eq!(named, 1);
+    replica.close();
+    thread.join().unwrap();
+}

@@ -1,0 +1,271 @@
+//! Damaged stores: complete when opened, or refused with a reason, in bounded time.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::fs::{File, OpenOptions};
+use std::net::SocketAddr;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+
+use crate::harness::gateway::unlimited;
+use crate::harness::{Client, Home, PASSWORD};
+use crate::harness::{clients, gateway};
+
+const MUTATIONS: usize = 60;
+const COMMANDS: usize = 240;
+const USERS: usize = 150;
+/// The time in which a damaged store is recognized.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// The store is damaged.
+const DAMAGED: i32 = 3;
+/// The store is not for this version. Where the format file says other words, who can tell?
+const FOREIGN: (i32, &str) = (5, "the store has format");
+
+#[derive(Debug, Clone, Copy)]
+enum Mutation {
+    Flip,
+    Zero,
+    Truncate,
+    Delete,
+}
+
+/// A program on a store: it has ended, or it listens.
+struct Start {
+    child: Child,
+    code: Option<i32>,
+    printed: String,
+    said: String,
+    took: Duration,
+}
+
+/// Everything that can be read of a store.
+#[derive(PartialEq)]
+struct Whole {
+    listed: String,
+    shown: Vec<String>,
+}
+
+#[tokio::test]
+async fn mutated_stores_open_whole_or_say_no() {
+    let home = Home::new(&unlimited());
+    fill(&home).await;
+    let files = files(&home.data());
+    // What a start leaves behind is not part of the store that is mutated.
+    let copy = home.path().join("copy");
+    let renew = || {
+        let _ = std::fs::remove_dir_all(&copy);
+        let mut command = Command::new("cp");
+        gateway::run(command.args(["-r", "--sparse=always"]).args([&home.data(), &copy]));
+    };
+    renew();
+    let whole = Whole {
+        shown: look(&home, &copy).await.0.expect("it opens").expect("it is whole"),
+        listed: list(&home, &copy).0.expect("it opens").expect("it is whole"),
+    };
+    let (mut opened, mut slowest, mut wrong) = (0, Duration::ZERO, Vec::new());
+    let mutations = asked_for().unwrap_or(MUTATIONS);
+    for number in 0..mutations {
+        renew();
+        let what = mutate(&copy, &files, number);
+        let (shown, first) = look(&home, &copy).await;
+        // What a first start left behind must not mislead a second one.
+        let (listed, second) = list(&home, &copy);
+        let same = [
+            shown.map(|shown| shown.map(|shown| shown == whole.shown)),
+            listed.map(|listed| listed.map(|listed| listed == whole.listed)),
+        ];
+        for (time, same) in ["first", "second"].into_iter().zip(same) {
+            opened += usize::from(matches!(same, Ok(Some(true))));
+            let fault = match same {
+                Ok(Some(false)) => "something is silently lost".to_owned(),
+                Ok(_) => continue,
+                Err(fault) => fault,
+            };
+            wrong.push(format!("{number} {what}, {time} start: {fault}"));
+        }
+        slowest = slowest.max(first).max(second);
+    }
+    let starts = mutations * 2;
+    println!("{opened} of {starts} starts opened the whole store, the slowest took {slowest:?}");
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// How many mutations `TOLLGATE_MUTATIONS` asks for.
+fn asked_for() -> Option<usize> {
+    std::env::var("TOLLGATE_MUTATIONS").ok()?.parse().ok()
+}
+
+/// Users, then commands that each show in what is read later.
+async fn fill(home: &Home) {
+    gateway::populate(home, USERS, 20);
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    for number in 0..COMMANDS / 2 {
+        let name = format!("MUTATED_{number}");
+        assert!(clients::insert(&mut admin, "RIGHT", &name, json!({"CODE": name})).await);
+        let users = [format!("u{}", number % USERS), format!("u{}", number * 7 % USERS)];
+        let status = ["ENABLED", "DISABLED"][usize::from(number % 10 == 9)];
+        let details = json!({"NAME": name, "DESCRIPTION": format!("number {number}"),
+            "STATUS": status, "RIGHT_CODES": [name], "USER_NAMES": users});
+        assert!(clients::insert(&mut admin, "PROFILE", &name, details).await);
+    }
+    assert_eq!(gateway.signal("-TERM").0, Some(0));
+}
+
+/// The users of a stopped store with their statuses and profiles; none if the store is refused.
+fn list(home: &Home, data: &Path) -> (Result<Option<String>, String>, Duration) {
+    let mut start = Start::of(home, data, &["user", "list"]);
+    let answer = start.fault().map_or(Ok(()), Err);
+    let printed = std::mem::take(&mut start.printed);
+    (answer.map(|()| (start.code == Some(0)).then_some(printed)), start.took)
+}
+
+/// What the administrator sees, who has to log in for it; none if the store is refused.
+async fn look(home: &Home, data: &Path) -> (Result<Option<Vec<String>>, String>, Duration) {
+    let start = Start::of(home, data, &["serve", "--listen", "127.0.0.1:0"]);
+    let answer = match (start.fault(), start.address()) {
+        (Some(fault), _) => Err(fault),
+        (None, None) => Ok(None),
+        // On a task of its own: what fails there is one fault of many.
+        (None, Some(address)) => {
+            tokio::spawn(read(address)).await.map(Some).map_err(|error| error.to_string())
+        }
+    };
+    (answer, start.took)
+}
+
+async fn read(address: SocketAddr) -> Vec<String> {
+    let mut admin = Client::login(address, "admin", PASSWORD).await;
+    let details = json!({"MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "details"});
+    let details = admin.ask(details).await;
+    let mut shown = vec![format!("{} {}", details["PERMISSION"], details["PROFILE"])];
+    for source in ["USER_RIGHTS", "ALL_USERS", "ALL_PROFILES", "ALL_RIGHTS"] {
+        for mut row in clients::rows(&mut admin, source).await {
+            // The login that reads is itself a change.
+            for field in ["ONLINE", "LAST_LOGIN", "RECORD_VERSION"] {
+                if source == "ALL_USERS" {
+                    row[field] = Value::Null;
+                }
+            }
+            shown.push(format!("{source} {row}"));
+        }
+    }
+    assert!(shown.len() > USERS + COMMANDS * 2, "{} rows", shown.len());
+    shown
+}
+
+impl Start {
+    /// Waits until the program has ended or listens; ends it when that takes too long.
+    fn of(home: &Home, data: &Path, words: &[&str]) -> Self {
+        let [printed, said] = ["printed", "said"].map(|name| home.path().join(name));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.args(words).arg("--data-dir").arg(data);
+        command.arg("--config").arg(home.path().join("tollgate.toml"));
+        command.env("TOLLGATE_ADMIN_PASSWORD", PASSWORD).stdin(Stdio::null());
+        command.stdout(File::create(&printed).expect("a file"));
+        command.stderr(File::create(&said).expect("a file"));
+        let text = |path: &Path| std::fs::read_to_string(path).expect("a text");
+        let mut child = command.spawn().expect("the program starts");
+        let since = Instant::now();
+        let code = loop {
+            if let Some(status) = child.try_wait().expect("its state") {
+                break status.code();
+            }
+            if text(&said).contains("\"listening\"") {
+                break None;
+            }
+            if since.elapsed() > ANSWER_MAX * 2 {
+                child.kill().expect("it is ours");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let took = since.elapsed();
+        Self { child, code, printed: text(&printed), said: text(&said), took }
+    }
+
+    /// Where it listens.
+    fn address(&self) -> Option<SocketAddr> {
+        let line = self.said.lines().find(|line| line.contains("\"listening\""))?;
+        let line: Value = serde_json::from_str(line).expect("a line of the log");
+        line["fields"]["address"].as_str()?.parse().ok()
+    }
+
+    /// What is wrong with the answer, but for what it shows.
+    fn fault(&self) -> Option<String> {
+        let Self { code, said, took, .. } = self;
+        let foreign = *code == Some(FOREIGN.0) && said.contains(FOREIGN.1);
+        // The lines that are not of the log.
+        let words: Vec<_> = said.lines().filter(|line| !line.starts_with('{')).collect();
+        if *took > ANSWER_MAX {
+            Some(format!("it took {took:?}: {said}"))
+        } else if said.contains("panicked") {
+            Some(format!("it panicked: {said}"))
+        } else if *code == Some(0) || self.address().is_some() {
+            None
+        } else if *code != Some(DAMAGED) && !foreign {
+            Some(format!("it ended with {code:?}: {said}"))
+        } else {
+            let clear = words.len() == 1 && words[0].starts_with("tollgate:");
+            (!clear).then(|| format!("no clear message: {said}"))
+        }
+    }
+}
+
+impl Drop for Start {
+    /// Killed, so that nothing it does at an end hides what a start did.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// All files of a store, by their names.
+fn files(data: &Path) -> Vec<PathBuf> {
+    let (mut found, mut folders) = (Vec::new(), vec![data.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            match entry.path() {
+                path if path.is_dir() => folders.push(path),
+                path => found.push(path.strip_prefix(data).expect("inside").to_owned()),
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Damages one file: every second time the data itself, else each file in each way in turn.
+fn mutate(copy: &Path, files: &[PathBuf], number: usize) -> String {
+    let all = [Mutation::Flip, Mutation::Zero, Mutation::Truncate, Mutation::Delete];
+    let mut dice = StdRng::seed_from_u64(number as u64);
+    let turn = number / 2;
+    let (name, mutation) = match number % 2 {
+        // A deleted data file is always the same; the other ways differ in their place.
+        0 => (Path::new("sled/db"), all[turn % 3]),
+        _ => (files[turn % files.len()].as_path(), all[turn / files.len() % 4]),
+    };
+    let path = copy.join(name);
+    let length = std::fs::metadata(&path).expect("a file").len();
+    let at = dice.random_range(0..length.max(1));
+    let file = || OpenOptions::new().read(true).write(true).open(&path).expect("a file");
+    match mutation {
+        Mutation::Delete => std::fs::remove_file(&path).expect("it goes"),
+        Mutation::Truncate => file().set_len(at).expect("it shrinks"),
+        Mutation::Zero => {
+            let zeros = vec![0; (length - at).min(4096) as usize];
+            file().write_all_at(&zeros, at).expect("it is written");
+        }
+        Mutation::Flip => {
+            let mut byte = [0];
+            file().read_exact_at(&mut byte, at).expect("a byte");
+            byte[0] ^= 1 << dice.random_range(0..8);
+            file().write_all_at(&byte, at).expect("it is written");
+        }
+    }
+    format!("{mutation:?} of {} at {at} of {length}", name.display())
+}

@@ -1,0 +1,123 @@
+//! Export and import: a store as one file with checksums, and back.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::json;
+
+use crate::harness::{Client, Home, PASSWORD, QUICK};
+
+fn run(home: &Home, words: &[&str]) -> Output {
+    home.command(words).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+/// A store with users, a profile, direct rights and an open session.
+async fn filled() -> (Home, serde_json::Value) {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let mut event = async |name: &str, details: serde_json::Value| {
+        let message = json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1, "DETAILS": details });
+        let answer = admin.ask(message).await;
+        assert!(answer["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{answer}");
+    };
+    event("EVENT_INSERT_RIGHT", json!({ "CODE": "ORDEN" })).await;
+    event("EVENT_INSERT_PROFILE", json!({ "NAME": "TRADER", "RIGHT_CODES": ["ORDEN"] })).await;
+    let jane = json!({
+        "USER_NAME": "JaneDoe", "PASSWORD": PASSWORD, "FIRST_NAME": "Jane", "CITY": "Zürich",
+        "USER_PROFILES": ["TRADER"], "RIGHT_CODES": ["VIEW_USERS"],
+    });
+    event("EVENT_INSERT_USER", jane).await;
+    let login = json!({ "USER_NAME": "JaneDoe", "PASSWORD": PASSWORD });
+    let mut jane = Client::connect(gateway.address).await;
+    let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1, "DETAILS": login });
+    let session = jane.ask(login).await;
+    assert_eq!(gateway.signal("-TERM").0, Some(0));
+    (home, session)
+}
+
+fn rows(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    text.lines().filter(|line| line.starts_with(r#"{"KEY""#)).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_store_comes_back_as_it_was() {
+    let (home, session) = filled().await;
+    let (first, second) = (home.path().join("a.jsonl"), home.path().join("b.jsonl"));
+    let out = run(&home, &["export", first.to_str().unwrap()]);
+    assert!(out.status.success(), "{}", said(&out));
+    assert_eq!(std::fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(said(&out).contains(&format!("{} rows", rows(&first).len())), "{}", said(&out));
+    let again = run(&home, &["export", first.to_str().unwrap()]);
+    assert!(!again.status.success() && said(&again).contains("there already"));
+    let refused = run(&home, &["import", first.to_str().unwrap()]);
+    assert!(!refused.status.success() && said(&refused).contains("there is a store"));
+
+    std::fs::rename(home.data(), home.path().join("former")).unwrap();
+    let out = run(&home, &["import", first.to_str().unwrap()]);
+    assert!(out.status.success() && said(&out).contains("2 users"), "{}", said(&out));
+    let out = run(&home, &["export", second.to_str().unwrap()]);
+    assert!(out.status.success(), "{}", said(&out));
+    assert_eq!(rows(&first), rows(&second));
+
+    // Passwords, rights and the open session are there.
+    let gateway = home.start();
+    let mut jane = Client::connect(gateway.address).await;
+    let token = &session["SESSION_AUTH_TOKEN"];
+    let details = json!({
+        "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": 2, "SESSION_AUTH_TOKEN": token,
+    });
+    let details = jane.ask(details).await;
+    assert_eq!(details["PROFILE"], json!(["TRADER"]), "{details}");
+    Client::login(gateway.address, "admin", PASSWORD).await;
+}
+
+#[tokio::test]
+async fn without_credentials_no_hash_and_no_token_leaves() {
+    let (home, _) = filled().await;
+    let file = home.path().join("bare.jsonl");
+    let out = run(&home, &["export", file.to_str().unwrap(), "--without-credentials"]);
+    assert!(out.status.success(), "{}", said(&out));
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("JaneDoe") && !text.contains("$scrypt") && !text.contains("refresh\":"));
+}
+
+#[tokio::test]
+async fn what_is_not_whole_is_refused_with_its_line() {
+    let (home, _) = filled().await;
+    let file = home.path().join("a.jsonl");
+    assert!(run(&home, &["export", file.to_str().unwrap()]).status.success());
+    std::fs::rename(home.data(), home.path().join("former")).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let without = |at: usize| {
+        let kept = lines.iter().enumerate().filter(|(line, _)| *line != at);
+        kept.map(|(_, line)| format!("{line}\n")).collect::<String>()
+    };
+    let member = lines.iter().position(|line| line.contains(r#"{"KEY":"6d"#)).unwrap();
+    let user = lines.iter().position(|line| line.contains("JaneDoe")).unwrap();
+    for (damaged, line) in [
+        (text.replace("Jane", "Jana"), lines.len()),
+        (without(lines.len() - 1), lines.len()),
+        (without(member), lines.len() - 1),
+        (without(user), member - 1 + 1),
+        (text.replacen("tollgate-export", "another", 1), 1),
+        (format!("{text}more\n"), lines.len() + 1),
+        (text[..text.len() / 2].to_owned(), text[..text.len() / 2].lines().count()),
+        (String::new(), 1),
+    ] {
+        std::fs::write(&file, damaged).unwrap();
+        let out = run(&home, &["import", file.to_str().unwrap()]);
+        let said = said(&out);
+        assert!(!out.status.success() && said.contains("nothing was imported"), "{said}");
+        assert!(said.contains(&format!("line {line}:")), "line {line}: {said}");
+        assert!(!home.data().exists(), "{said}");
+    }
+}

@@ -1,0 +1,47 @@
+//! First starts killed at each system call that creates their files: the next start succeeds.
+
+use super::sync_order::traced;
+use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+
+/// The files of a store, with the calls that make them.
+const STEPS: [(&str, &[&str]); 4] = [
+    ("sled/conf", &["openat", "write"]),
+    ("sled/db", &["openat", "flock", "pwrite64", "sync_file_range", "fdatasync"]),
+    ("high-water", &["openat", "pwrite64", "fsync"]),
+    ("format.new", &["openat", "write", "fsync", "rename"]),
+];
+/// Calls of one kind on one file.
+const CALLS_MAX: usize = 12;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_start_may_end_at_every_step() {
+    let mut killed = 0;
+    for (file, calls) in STEPS {
+        for call in calls {
+            for number in 1..=CALLS_MAX {
+                let home = Home::new(QUICK);
+                if !is_killed_at(&home, file, call, number) {
+                    assert!(number > 1, "{file}: no {call} was met");
+                    break;
+                }
+                killed += 1;
+                let gateway = home.try_start();
+                let gateway = gateway.unwrap_or_else(|| panic!("killed at {call} {number} {file}"));
+                Client::login(gateway.address, "admin", PASSWORD).await;
+            }
+        }
+    }
+    println!("{killed} first starts were killed at a step of their own");
+}
+
+/// Starts a gateway that is killed at this call on a file of its store. False: it listened before.
+fn is_killed_at(home: &Home, file: &str, call: &str, number: usize) -> bool {
+    let serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let (file, trace) = (home.data().join(file), home.path().join("trace"));
+    let file = file.to_str().expect("a plain path");
+    let inject = format!("inject={call}:signal=KILL:when={number}");
+    let options = ["-P", file, "-e", &format!("trace={call}"), "-e", &inject];
+    let mut tracer = traced(&serve, &trace, &options);
+    let gateway = Gateway::spawn(&mut tracer);
+    gateway.map(|gateway| gateway.signal("-KILL")).is_none()
+}

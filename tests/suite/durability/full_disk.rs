@@ -1,0 +1,150 @@
+//! A full disk: writes are refused, reads go on, and nothing acknowledged is lost.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::harness::clients::get;
+use crate::harness::gateway::unlimited;
+use crate::harness::{Client, Home, PASSWORD};
+use crate::harness::{clients, gateway};
+
+/// A disk in memory, mounted until this is dropped.
+struct Disk {
+    point: PathBuf,
+}
+
+impl Disk {
+    fn mount(point: &Path, size: &str) -> Self {
+        std::fs::create_dir_all(point).unwrap();
+        let mut mount = Command::new("mount");
+        let options = format!("size={size}");
+        let mounted = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(point).output();
+        let mounted = mounted.expect("mount is there");
+        assert!(
+            mounted.status.success(),
+            "this test mounts a tmpfs, which needs root (in a container: --privileged)\n{}",
+            String::from_utf8_lossy(&mounted.stderr)
+        );
+        Self { point: point.to_owned() }
+    }
+
+    fn grow(&self, size: &str) {
+        let mut mount = Command::new("mount");
+        gateway::run(mount.args(["-o", &format!("remount,size={size}")]).arg(&self.point));
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.point).status();
+    }
+}
+
+/// Inserts a right; the answer comes at once, whatever it is.
+async fn insert(client: &mut Client, code: &str) -> Value {
+    let details = json!({ "CODE": code, "DESCRIPTION": "x".repeat(200) });
+    let insert =
+        json!({ "MESSAGE_TYPE": "EVENT_INSERT_RIGHT", "SOURCE_REF": code, "DETAILS": details });
+    let began = Instant::now();
+    let answer = client.ask(insert).await;
+    assert!(began.elapsed() < Duration::from_secs(5), "{answer} after {:?}", began.elapsed());
+    answer
+}
+
+/// Inserts rights until one is refused; gives those that were acknowledged, and the refusal.
+async fn fill(client: &mut Client) -> (Vec<String>, Value) {
+    let mut acknowledged = Vec::new();
+    loop {
+        let code = format!("FULL_{}", acknowledged.len());
+        let answer = insert(client, &code).await;
+        if answer["MESSAGE_TYPE"] != "EVENT_INSERT_RIGHT_ACK" {
+            return (acknowledged, answer);
+        }
+        acknowledged.push(code);
+        assert!(acknowledged.len() < 200_000, "the disk does not fill");
+    }
+}
+
+/// Everything but writes goes on.
+async fn read_only(admin: &mut Client, management: SocketAddr) {
+    for at in 0..10 {
+        let late = insert(admin, &format!("LATE_{at}")).await;
+        assert_eq!(late["CODE"], "UNAVAILABLE", "{late}");
+        let heartbeat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": at });
+        assert_eq!(admin.ask(heartbeat).await["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK");
+        let read = json!({ "MESSAGE_TYPE": "REQ_USER", "SOURCE_REF": "r",
+            "DETAILS": { "USER_NAME": "admin" } });
+        assert_eq!(admin.ask(read).await["MESSAGE_TYPE"], "REP_USER");
+        assert_eq!(get(management, "/health/ready").await.0, 503);
+        assert_eq!(get(management, "/health/live").await.0, 200);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What was acknowledged is there, what was refused is not, and writes are taken.
+async fn whole(admin: &mut Client, acknowledged: &[String]) {
+    let rights = clients::column(&clients::rows(admin, "ALL_RIGHTS").await, "CODE");
+    let lost: Vec<_> = acknowledged.iter().filter(|code| !rights.contains(*code)).collect();
+    assert!(lost.is_empty(), "acknowledged rights are lost: {lost:?}");
+    assert!(!rights.iter().any(|code| code.starts_with("LATE_")), "a refused right is there");
+}
+
+/// A home on a small disk, and where its management listens.
+async fn small(reserve: &str) -> (Home, Disk, SocketAddr) {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let management = format!("management_listen = '{free}'");
+    let configuration = unlimited().replace("management_listen = ''", &management);
+    let home = Home::new(&format!("{configuration}[store]\nreserve_mb = {reserve}\n"));
+    let disk = Disk::mount(&home.data(), "12m");
+    (home, disk, free)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_writes_until_there_is_space() {
+    let (home, disk, management) = small("6").await;
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let (mut acknowledged, refused) = fill(&mut admin).await;
+    assert!(acknowledged.len() > 100, "{}: {refused}", acknowledged.len());
+    assert_eq!(refused["CODE"], "UNAVAILABLE", "{refused}");
+    read_only(&mut admin, management).await;
+
+    disk.grow("64m");
+    assert_eq!(get(management, "/health/ready").await.0, 200);
+    assert_eq!(insert(&mut admin, "AFTER").await["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK");
+    acknowledged.push("AFTER".to_owned());
+    whole(&mut admin, &acknowledged).await;
+    gateway.signal("-KILL");
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    whole(&mut admin, &acknowledged).await;
+}
+
+/// Nothing is kept back, so that the database meets the end of the disk: the one command at the
+/// edge may have any outcome, which is said; the rest is as above, until a restart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fills_under_a_commit_loses_nothing() {
+    let (home, disk, management) = small("0").await;
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let (acknowledged, refused) = fill(&mut admin).await;
+    let honest = ["UNAVAILABLE", "OPERATION_TIMEOUT"];
+    assert!(honest.contains(&refused["CODE"].as_str().unwrap()), "{refused}");
+    read_only(&mut admin, management).await;
+    disk.grow("64m");
+    let (_, log) = gateway.signal("-KILL");
+    let met = |words: &str| log.iter().filter(|line| line.contains(words)).count();
+    let (commits, rows) = (met("a commit failed"), met("refused until a restart"));
+    println!("{} fit; {commits} commits and {rows} saves failed: {refused}", acknowledged.len());
+    assert!(commits + rows > 0, "{log:#?}");
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    whole(&mut admin, &acknowledged).await;
+    assert_eq!(insert(&mut admin, "AFTER").await["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK");
+}

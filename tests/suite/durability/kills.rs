@@ -1,0 +1,67 @@
+//! Kills (kill -9) under load and during the first start: nothing acknowledged is lost.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::harness::gateway;
+use crate::harness::gateway::unlimited;
+use crate::harness::writers::{Acknowledged, WRITERS, Writers};
+use crate::harness::{Client, Home, PASSWORD, QUICK};
+
+/// Kills of one data folder.
+const KILLS: usize = 50;
+/// First starts that are killed, each in a folder of its own.
+const FIRST_STARTS: usize = 30;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_nine_loses_nothing() {
+    let home = Home::new(&unlimited());
+    gateway::populate(&home, KILLS * WRITERS, 0);
+    let mut acknowledged = Acknowledged::default();
+    let mut dice = StdRng::seed_from_u64(9);
+    for round in 0..KILLS {
+        let gateway = home.start();
+        acknowledged.check(gateway.address).await;
+        let writers = Writers::start(gateway.address, round).await;
+        tokio::time::sleep(Duration::from_millis(dice.random_range(50..=250))).await;
+        let (code, log) = gateway.signal("-KILL");
+        assert_eq!(code, None, "it ended by itself: {log:?}");
+        acknowledged.absorb(writers.end().await);
+    }
+    let gateway = home.start();
+    acknowledged.check(gateway.address).await;
+    let kept = acknowledged.promised();
+    println!("{KILLS} kills, {kept} acknowledged rights and profiles, all there");
+    assert!(kept > KILLS * 10, "only {kept} acknowledgements: the kills met no writes");
+    gateway.signal("-KILL");
+    let verified = home.command(&["audit", "verify"]).output().unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+    let shown = home.command(&["audit", "show", "--json"]).output().unwrap();
+    acknowledged.check_audit(&String::from_utf8(shown.stdout).unwrap());
+}
+
+#[tokio::test]
+async fn a_first_start_that_is_killed_can_be_repeated() {
+    let mut dice = StdRng::seed_from_u64(10);
+    let mut early = 0;
+    for number in 0..FIRST_STARTS {
+        let home = Home::new(QUICK);
+        let log = std::fs::File::create(home.path().join("log")).unwrap();
+        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let after = Duration::from_micros(dice.random_range(0..60_000));
+        tokio::time::sleep(after).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let log = std::fs::read_to_string(home.path().join("log")).unwrap();
+        early += usize::from(!log.contains("listening"));
+        let gateway = home.try_start();
+        let gateway = gateway.unwrap_or_else(|| panic!("{number}: killed after {after:?}"));
+        Client::login(gateway.address, "admin", PASSWORD).await;
+    }
+    println!("{early} of {FIRST_STARTS} first starts were killed before they listened");
+    assert!(early > 0, "no kill met a start");
+}

@@ -1,0 +1,135 @@
+//! Power cuts: copies of the disk without what the system held in memory.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::json;
+
+use crate::harness::gateway::unlimited;
+use crate::harness::writers::{Acknowledged, Writers};
+use crate::harness::{Client, Gateway, Home, PASSWORD};
+use crate::harness::{clients, gateway};
+
+const CUTS: usize = 20;
+/// The cut just before which a profile of many users is acknowledged.
+const BIG_CUT: usize = 10;
+const BIG_USERS: usize = 5_000;
+const BIG: &str = "BIG_PROFILE";
+
+/// A file system in a file, mounted until this is dropped.
+struct Disk {
+    point: PathBuf,
+}
+
+impl Disk {
+    fn mount(image: &Path, point: &Path) -> Self {
+        std::fs::create_dir_all(point).expect("a folder");
+        // The journal is left alone for the time of a cut: the copy is of one moment, and what
+        // was not synced is not on it.
+        let options = ["-t", "ext4", "-o", "loop,commit=300"];
+        let mounted = Command::new("mount").args(options).args([image, point]).output();
+        let mounted = mounted.expect("mount is there");
+        assert!(
+            mounted.status.success(),
+            "this test mounts ext4 images on loop devices, which needs root (in a container: \
+             --privileged): sudo -E cargo test --test suite power_cuts\n{}",
+            String::from_utf8_lossy(&mounted.stderr)
+        );
+        Self { point: point.to_owned() }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.point).status();
+        if !unmounted.is_ok_and(|status| status.success()) {
+            // A file is still open: the disk is unmounted when it is closed.
+            let _ = Command::new("umount").arg("-l").arg(&self.point).status();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn power_cuts_lose_nothing() {
+    let home = Home::new(&unlimited());
+    let mut image = home.path().join("disk-0");
+    make(&image);
+    let mut acknowledged = Acknowledged::default();
+    let mut dice = StdRng::seed_from_u64(3);
+    for cut in 1..=CUTS {
+        let disk = Disk::mount(&image, &home.data());
+        if cut == 1 {
+            gateway::populate(&home, BIG_USERS, 0);
+        }
+        let gateway = home.start();
+        acknowledged.check(gateway.address).await;
+        check_big(gateway.address, cut > BIG_CUT).await;
+        let writers = Writers::start(gateway.address, cut).await;
+        tokio::time::sleep(Duration::from_millis(dice.random_range(50..=250))).await;
+        if cut == BIG_CUT {
+            insert_big(gateway.address).await;
+        }
+        stop(&gateway);
+        let copy = home.path().join(format!("disk-{cut}"));
+        gateway::run(Command::new("cp").arg("--sparse=always").args([&image, &copy]));
+        assert_eq!(gateway.signal("-KILL").0, None);
+        acknowledged.absorb(writers.end().await);
+        drop(disk);
+        std::fs::remove_file(&image).expect("the old disk goes");
+        image = copy;
+    }
+    let _disk = Disk::mount(&image, &home.data());
+    let gateway = home.start();
+    acknowledged.check(gateway.address).await;
+    check_big(gateway.address, true).await;
+    let kept = acknowledged.promised();
+    println!("{CUTS} power cuts, {kept} acknowledged rights and profiles, all there");
+    assert!(kept > CUTS * 10, "only {kept} acknowledgements: the cuts met no writes");
+}
+
+/// An empty file system.
+fn make(image: &Path) {
+    let file = std::fs::File::create(image).expect("a file");
+    file.set_len(200 << 20).expect("a sparse file");
+    gateway::run(Command::new("mkfs.ext4").arg("-q").arg(image));
+}
+
+/// Stops every thread: those in a system call end it first.
+fn stop(gateway: &Gateway) {
+    let id = gateway.child.id();
+    gateway::run(Command::new("kill").args(["-STOP", &id.to_string()]));
+    let since = Instant::now();
+    let stopped = || {
+        let threads = std::fs::read_dir(format!("/proc/{id}/task")).expect("its threads");
+        threads.flatten().all(|thread| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+        })
+    };
+    while !stopped() {
+        assert!(since.elapsed() < Duration::from_secs(10), "the gateway does not stop");
+        std::thread::yield_now();
+    }
+}
+
+async fn insert_big(address: std::net::SocketAddr) {
+    let mut admin = Client::login(address, "admin", PASSWORD).await;
+    assert!(clients::insert(&mut admin, "RIGHT", BIG, json!({"CODE": BIG})).await);
+    let users: Vec<_> = (0..BIG_USERS).map(|number| format!("u{number}")).collect();
+    let details = json!({"NAME": BIG, "RIGHT_CODES": [BIG], "USER_NAMES": users});
+    assert!(clients::insert(&mut admin, "PROFILE", BIG, details).await);
+}
+
+/// Every user of the big profile holds its right.
+async fn check_big(address: std::net::SocketAddr, there: bool) {
+    let mut admin = Client::login(address, "admin", PASSWORD).await;
+    let mut rows = clients::rows(&mut admin, "USER_RIGHTS").await;
+    rows.retain(|row| row["RIGHT_CODE"] == BIG);
+    let holders = clients::column(&rows, "USER_NAME");
+    let wanted = (0..BIG_USERS).filter(|_| there).map(|number| format!("u{number}"));
+    assert_eq!(holders, wanted.collect(), "the users of the big profile");
+}

@@ -1,0 +1,121 @@
+//! Plain clients of a running gateway: a WebSocket and an HTTP request.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// One WebSocket.
+pub struct Client {
+    pub socket: WebSocketStream<TcpStream>,
+}
+
+impl Client {
+    pub async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let url = format!("ws://{address}/");
+        let (socket, _) = tokio_tungstenite::client_async(url, stream).await.expect("an upgrade");
+        Self { socket }
+    }
+
+    /// Connects and logs in.
+    pub async fn login(address: SocketAddr, user: &str, password: &str) -> Self {
+        let mut client = Self::connect(address).await;
+        let ack = client
+            .ask(json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": "login",
+                "DETAILS": {"USER_NAME": user, "PASSWORD": password}}))
+            .await;
+        assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{ack}");
+        client
+    }
+
+    pub async fn send(&mut self, message: Value) {
+        self.socket.send(Message::text(message.to_string())).await.expect("it is sent");
+    }
+
+    /// The next text frame; `None` when the connection ends.
+    pub async fn receive(&mut self) -> Option<Value> {
+        loop {
+            let frame = tokio::time::timeout(Duration::from_secs(30), self.socket.next()).await;
+            match frame.expect("a frame in time") {
+                Some(Ok(Message::Text(text))) => {
+                    return Some(serde_json::from_str(&text).expect("JSON"));
+                }
+                Some(Ok(Message::Close(_))) | None | Some(Err(_)) => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// Sends a message and waits for the answer with its SOURCE_REF.
+    pub async fn ask(&mut self, message: Value) -> Value {
+        let source_ref = message["SOURCE_REF"].clone();
+        self.send(message).await;
+        loop {
+            let answer = self.receive().await.expect("an answer");
+            if answer["SOURCE_REF"] == source_ref {
+                return answer;
+            }
+        }
+    }
+}
+
+/// Inserts a right or a profile. False if the gateway went before it answered.
+pub async fn insert(client: &mut Client, kind: &str, key: &str, details: Value) -> bool {
+    let message_type = format!("EVENT_INSERT_{kind}");
+    let message = json!({"MESSAGE_TYPE": message_type, "SOURCE_REF": key, "DETAILS": details});
+    if client.socket.send(Message::text(message.to_string())).await.is_err() {
+        return false;
+    }
+    loop {
+        let Some(answer) = client.receive().await else { return false };
+        if answer["SOURCE_REF"] == key {
+            assert_eq!(answer["MESSAGE_TYPE"], format!("{message_type}_ACK"), "{answer}");
+            return true;
+        }
+    }
+}
+
+/// All rows of a data source that fit, read to the end.
+pub async fn rows(client: &mut Client, source: &str) -> Vec<Value> {
+    let details = json!({"DATASOURCE_NAME": source, "MAX_ROWS": 10_000, "MAX_VIEW": 100_000});
+    client
+        .send(json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": source, "DETAILS": details}))
+        .await;
+    let mut found = Vec::new();
+    loop {
+        let mut message = client.receive().await.expect("rows");
+        if message["SOURCE_REF"] != source || message["MESSAGE_TYPE"] != "QUERY_UPDATE" {
+            continue;
+        }
+        if let Some(rows) = message["ROW"].as_array_mut() {
+            found.extend(rows.iter_mut().map(|row| row["DETAILS"].take()));
+        }
+        if message["MORE_ROWS"] == false {
+            return found;
+        }
+        client.send(json!({"MESSAGE_TYPE": "MORE_ROWS", "SOURCE_REF": source})).await;
+    }
+}
+
+/// One field of all rows.
+pub fn column(rows: &[Value], field: &str) -> BTreeSet<String> {
+    rows.iter().map(|row| row[field].as_str().expect("a text").to_owned()).collect()
+}
+
+/// The status and the body of a GET request.
+pub async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}

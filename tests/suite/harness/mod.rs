@@ -1,0 +1,19 @@
+//! Shared set-ups: the gateway as a process, its clients, the servers that it uses.
+
+pub mod authenticator;
+mod certificates;
+pub mod clients;
+pub mod curl;
+pub mod gateway;
+mod moved_clock;
+pub mod readme;
+pub mod realm;
+pub mod scripts;
+pub mod slapd;
+pub mod smtp;
+pub mod writers;
+
+pub use certificates::Authority;
+pub use clients::Client;
+pub use gateway::{Gateway, Home, PASSWORD, QUICK};
+pub use moved_clock::MovedClock;

@@ -1,0 +1,38 @@
+//! A gateway whose wall clock tests move.
+
+use std::path::{Path, PathBuf};
+
+use super::gateway::{Gateway, Home};
+
+/// A gateway whose wall clock is moved by a file (libfaketime).
+pub struct MovedClock {
+    pub home: Home,
+    pub gateway: Gateway,
+    pub offset: PathBuf,
+}
+
+impl MovedClock {
+    pub fn start(configuration: &str) -> Self {
+        let home = Home::new(configuration);
+        let offset = home.path().join("offset");
+        std::fs::write(&offset, "+0").unwrap();
+        let gateway = Self::spawn(&home, &offset);
+        Self { home, gateway, offset }
+    }
+
+    /// Starts the gateway of a home; the file `offset` moves its wall clock.
+    pub fn spawn(home: &Home, offset: &Path) -> Gateway {
+        let found = ["x86_64", "aarch64"].map(|machine| {
+            PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"))
+        });
+        let library = found.iter().find(|path| path.exists()).expect("faketime is installed");
+        let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", offset);
+        command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        Gateway::spawn(&mut command).expect("it starts")
+    }
+
+    pub fn jump(&self, seconds: i64) {
+        std::fs::write(&self.offset, format!("{seconds:+}")).unwrap();
+    }
+}

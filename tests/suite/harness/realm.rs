@@ -1,0 +1,213 @@
+//! A realm with a clock that tests move, and short constructors of its values.
+
+use protocol::{Description, ProfileName, RightCode, UserName};
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{
+    ChangePassword, End, Fingerprint, Found, Login, NewUser, Pair, Peer, Refresh, Verdict,
+};
+use tollgate::realm::command::login_payloads::{Given, Second};
+use tollgate::realm::command::record_payloads::{ProfileWanted, RightWanted, Wanted};
+use tollgate::realm::model::ids::SessionNo;
+use tollgate::realm::model::policy::Policy;
+use tollgate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
+use tollgate::realm::rules::rights::ADMINISTRATION;
+use tollgate::realm::rules::sessions::{Session, SessionId, TokenHash};
+use tollgate::realm::state::{EntryId, Realm};
+
+/// A minute in milliseconds.
+pub const MINUTE: u64 = 60_000;
+
+/// A realm, its clock, and commands in the order in which they are written down.
+pub struct Script {
+    pub realm: Realm,
+    pub at: u64,
+    pub next: u64,
+}
+
+impl Script {
+    /// ADMIN, Ada and Bob exist; the policy is the default one, changed by `change`.
+    pub fn new(change: impl FnOnce(&mut Policy)) -> Self {
+        let mut policy = Policy { grace_ms: 10_000, attempts_max: 3, ..Policy::default() };
+        change(&mut policy);
+        let mut script = Self { realm: Realm::default(), at: 1_000_000, next: 1 };
+        script.apply(Command::SetPolicy(policy));
+        script.apply(found());
+        script.apply(Command::AddUsers(vec![new_user("Ada", &[]), new_user("Bob", &[])]));
+        script
+    }
+
+    pub fn apply(&mut self, command: Command) -> Applied {
+        self.next += 1;
+        let applied = self.realm.step(EntryId(self.next.into()), self.at, &command, None);
+        self.realm.absorb(&applied.changes);
+        applied
+    }
+
+    pub fn outcome(&mut self, command: Command) -> Outcome {
+        self.apply(command).outcome
+    }
+
+    pub fn wait(&mut self, ms: u64) {
+        self.at += ms;
+    }
+
+    /// Logs in; the session's tokens are those of `pair`.
+    pub fn login(&mut self, name: &str, pair: u64) -> Outcome {
+        let command = login_command(&self.realm, name, pair);
+        self.outcome(command)
+    }
+
+    pub fn session(&mut self, name: &str, pair: u64) -> SessionNo {
+        match self.login(name, pair) {
+            Outcome::LoggedIn(session) => session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn wrong(&mut self, name: &str) -> Outcome {
+        let Command::Login(mut login) = login_command(&self.realm, name, 0) else { unreachable!() };
+        login.verdict = Verdict::Wrong;
+        self.outcome(Command::Login(login))
+    }
+
+    /// Presents the refresh token of pair `old`; pair `new` is what it would get.
+    pub fn refresh(&mut self, old: u64, new: u64) -> Applied {
+        self.refresh_with(old, new, None)
+    }
+
+    /// The same with a second factor.
+    pub fn refresh_with(&mut self, old: u64, new: u64, given: Option<Given>) -> Applied {
+        let half = Some(pair(new + 1_000_000).refresh);
+        self.apply(Command::Refresh(Refresh {
+            presented: pair(old).refresh,
+            user_name: None,
+            pair: pair(new),
+            sealed: new.to_be_bytes().to_vec(),
+            host: String::new(),
+            watched: false,
+            peer: Peer::default(),
+            second: Second { given, half, active: None },
+        }))
+    }
+
+    pub fn end(&mut self, session: SessionNo, reason: EndReason) -> Outcome {
+        self.outcome(Command::End(End { session, reason, unless_after: None }))
+    }
+
+    pub fn sleep(&mut self, session: SessionNo) {
+        assert_eq!(self.end(session, EndReason::HeartbeatMissed), Outcome::EndedSessions(1));
+    }
+
+    pub fn change(&mut self, name: &str, verdict: Verdict, keep: Option<SessionNo>) -> Applied {
+        let user = self.realm.user_by_name(&user(name)).unwrap();
+        self.apply(Command::ChangePassword(ChangePassword {
+            user_name: user.name.clone(),
+            verdict,
+            checked: user.credential.as_deref().map(Fingerprint::of),
+            credential: Some("$changed".into()),
+            by: None,
+            keep,
+            peer: Peer::default(),
+        }))
+    }
+
+    /// Whether the session token of a pair is that of a session.
+    pub fn speaks(&self, number: u64) -> bool {
+        self.realm.session_by_token(self.at, &pair(number).token).is_some()
+    }
+
+    pub fn live(&self, name: &str) -> usize {
+        let user = self.realm.user_by_name(&user(name)).unwrap();
+        let live = |it: &&Session| it.is_live(self.at, self.realm.policy());
+        self.realm.sessions_of(user.no).filter(live).count()
+    }
+}
+
+pub fn incorrect() -> Outcome {
+    Outcome::Refused(Refusal::IncorrectCredentials)
+}
+pub fn locked(until: u64) -> Outcome {
+    Outcome::Refused(Refusal::Locked { until: Some(until) })
+}
+pub fn expired() -> Outcome {
+    Outcome::Refused(Refusal::RefreshExpired)
+}
+
+/// A login of a user with the right password.
+pub fn login_command(realm: &Realm, name: &str, number: u64) -> Command {
+    let user_name = user(name);
+    let credential = realm.user_by_name(&user_name).and_then(|user| user.credential.clone());
+    Command::Login(Login {
+        checked: credential.map(|it| Fingerprint::of(&it)),
+        verdict: Verdict::Matched,
+        user_name,
+        pair: pair(number),
+        host: "203.0.113.7".to_owned(),
+        watched: false,
+        peer: Default::default(),
+        renewed: None,
+        connector: false,
+        second: Default::default(),
+        directory: false,
+        bypass: false,
+    })
+}
+
+pub fn user(name: &str) -> UserName {
+    UserName::parse(name).unwrap()
+}
+pub fn profile(name: &str) -> ProfileName {
+    ProfileName::parse(name).unwrap()
+}
+pub fn code(code: &str) -> RightCode {
+    RightCode::parse(code).unwrap()
+}
+pub fn hash(number: u64) -> TokenHash {
+    let mut bytes = [7; 32];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    TokenHash(bytes)
+}
+/// Tokens of one number, unlike those of any other; the session token is even, the refresh token odd.
+pub fn pair(number: u64) -> Pair {
+    Pair {
+        id: SessionId(uuid::Uuid::from_u128(number.into())),
+        token: hash(2 * number),
+        refresh: hash(2 * number + 1),
+    }
+}
+/// The hash of a code of the second factor.
+pub fn code_hash(number: u64) -> TokenHash {
+    hash(950_000 + number)
+}
+pub fn named<N>(name: N) -> Wanted<N> {
+    Wanted { id: None, name: Some(name) }
+}
+pub fn new_user(name: &str, profiles: &[&str]) -> NewUser {
+    NewUser {
+        credential: Some("$first".into()),
+        attributes: [(0, "Jane".into()), (2, "jane@example.org".into())].into(),
+        profiles: profiles.iter().map(|name| profile(name)).collect(),
+        ..NewUser::named(user(name))
+    }
+}
+pub fn found() -> Command {
+    let right = |(code, description): &(&str, &str)| {
+        (RightCode::parse(code).unwrap(), Description::parse(description).unwrap())
+    };
+    Command::Found(Found {
+        rights: ADMINISTRATION.iter().map(right).collect(),
+        profile: profile("USER_ADMIN"),
+        administrator: Some(new_user("ADMIN", &[])),
+    })
+}
+pub fn right_wanted(text: &str) -> RightWanted {
+    RightWanted { id: None, code: code(text), description: Description::default() }
+}
+pub fn profile_wanted(name: &str, rights: &[&str], users: &[&str]) -> ProfileWanted {
+    ProfileWanted {
+        name: Some(profile(name)),
+        rights: Some(rights.iter().map(|it| named(code(it))).collect()),
+        users: Some(users.iter().map(|it| named(user(it))).collect()),
+        ..Default::default()
+    }
+}

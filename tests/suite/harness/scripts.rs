@@ -1,0 +1,289 @@
+//! Players of the scripts under `protocol/scripts`: through the router alone or by `replay`.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use protocol::script::Script;
+use tollgate::gateway::startup;
+use tollgate::gateway::startup::Opened;
+use tollgate::gateway::state::Node;
+use tollgate::messages::context::{Caller, Effect};
+use tollgate::net::client::websocket::Came;
+use tollgate::net::client::websocket::ClientError;
+use tollgate::net::websocket::connection_state::CloseReason;
+use tollgate::platform::clock::Clock;
+use tollgate::replay::load;
+use tollgate::replay::load::{Cast, Extent};
+use tollgate::replay::measurements::Tally;
+use tollgate::replay::player::steps::{Manner, Stage};
+use tollgate::replay::report::model::{Occasion, Results};
+use tollgate::replay::report::table;
+use tollgate::replay::transport::{Talk, Transport};
+use tollgate::replay::variables::Values;
+use tollgate::router::dispatch::Router;
+use tollgate::router::reply::{KnownToken, Reply};
+use tollgate::settings::root::Settings;
+use tollgate::subscriptions::outbox::{Notice, Outbox};
+
+use super::gateway::{Gateway, Home};
+
+const CONFIGURATION: &str = "\
+[server]
+management_listen = ''
+[server.limits]
+exempt_addresses = ['127.0.0.0/8']
+[service_list]
+health_check_secs = 0
+[security]
+refresh_grace_secs = 1
+[security.scrypt]
+log_n = 4
+p = 1
+[[services]]
+name = 'SBL_EVENT_HANDLER'
+hosts = [{ name = 'genesisserv1', port = 9001 }, { name = 'genesisserv2', port = 9001 }]
+[[services]]
+name = 'SBL_DATA_SERVER'
+hosts = [{ name = 'genesisserv1', port = 9002 }, { name = 'genesisserv2', port = 9002 }]
+";
+
+/// The configuration of all scripts, under that of this one: the file of its name.
+fn configuration(script: &Path) -> toml::Table {
+    let own = std::fs::read_to_string(script.with_extension("toml")).unwrap_or_default();
+    let mut all: toml::Table = CONFIGURATION.parse().unwrap();
+    put_over(&mut all, own.parse().unwrap());
+    all
+}
+
+fn put_over(all: &mut toml::Table, own: toml::Table) {
+    for (key, value) in own {
+        match (all.get_mut(&key), value) {
+            (Some(toml::Value::Table(all)), toml::Value::Table(own)) => put_over(all, own),
+            (_, value) => drop(all.insert(key, value)),
+        }
+    }
+}
+
+/// Scripts that need more than a gateway: many clients, or a directory.
+const PLAYED_ELSEWHERE: &[&str] = &["load", "login/ldap-login.script"];
+
+pub fn scripts() -> Vec<PathBuf> {
+    let is_played = |path: &PathBuf| !PLAYED_ELSEWHERE.iter().any(|it| path.ends_with(it));
+    let entries = |folder: PathBuf| std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path());
+    let folders = entries(Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/scripts"));
+    let files = folders.filter(is_played).flat_map(entries).filter(is_played);
+    let mut scripts: Vec<_> =
+        files.filter(|it| it.extension().is_some_and(|it| it == "script")).collect();
+    scripts.sort();
+    assert!(scripts.len() >= 10, "{scripts:?}");
+    scripts
+}
+
+/// Plays a script once by a way of one's own, and compares everything.
+pub async fn play<T: Transport>(transport: T, path: &Path, outbox: &Path) {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let script = Script::parse(&std::fs::read_to_string(path).unwrap());
+    let script = script.unwrap_or_else(|error| panic!("{name}, {error}"));
+    let manner = Manner {
+        verify: true,
+        pace: 1.0,
+        patience: Duration::from_secs(20),
+        outbox: Some(outbox.to_owned()),
+    };
+    let (values, transport) = (Values::default(), Arc::new(transport));
+    let stage = Stage { name: name.clone(), script: Arc::new(script), values, transport, manner };
+    let casts = [Cast { stage: Arc::new(stage), clients: 1, paced: true }];
+    let once = Extent { rate: None, ramp: Duration::ZERO, duration: None, rounds: None };
+    let tally = Arc::new(Tally::default());
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    load::run(&casts, &once, &tally, stopped).await;
+    let (to, scripts) = (String::new(), Vec::new());
+    let occasion =
+        Occasion { started_ms: 0, to, scripts, rate: None, verify: true, interrupted: false };
+    let report = Results::of(&tally, occasion, Vec::new()).report;
+    assert!(!report.differs() && report.rounds.broken == 0, "{}", table::whole(&report));
+}
+
+/// Plays a script as its users do, and compares everything. `scheme`: ws, or http for REST.
+pub fn replay(home: &Home, gateway: &Gateway, scheme: &str, script: &Path) {
+    let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    let (to, outbox) = (format!("{scheme}://{}", gateway.address), home.path().join("outbox"));
+    replay.args(["replay", "--verify", "--timeout", "20s", "--to", &to]);
+    let done = replay.arg("--outbox").arg(outbox).arg(script).output().unwrap();
+    let told = [done.stdout, done.stderr].map(|it| String::from_utf8(it).unwrap());
+    assert!(done.status.success(), "{} over {scheme}\n{}", script.display(), told.join("\n"));
+}
+
+/// A gateway with the users of the scripts.
+pub fn with_users(script: &Path) -> (Home, Gateway) {
+    let home = Home::new(&configuration(script).to_string());
+    for (user, password, profile) in USERS {
+        let mut words = vec!["user", "add", user, "--password-stdin"];
+        words.extend(profile.iter().flat_map(|profile| ["--profile", profile]));
+        add_user(&home, &words, password);
+    }
+    let gateway = home.start();
+    (home, gateway)
+}
+
+const USERS: [(&str, &str, Option<&str>); 2] =
+    [("JohnWolf", "FullMoon1", Some("USER_ADMIN")), ("james", "JamesPass1", None)];
+
+fn add_user(home: &Home, words: &[&str], password: &str) {
+    use std::io::Write;
+    let mut command = home.command(words);
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+    let mut child = command.spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+// Through the router, without a socket.
+
+pub struct Routers {
+    router: Router,
+    pub mails: tempfile::TempDir,
+    _duties: tokio::task::JoinSet<()>,
+    _opened: Opened,
+}
+
+pub struct Routed {
+    router: Router,
+    caller: Caller,
+    known: KnownToken,
+    frames: VecDeque<Came>,
+}
+
+impl Routers {
+    pub async fn start(script: &Path) -> Self {
+        use tollgate::auth::password_hasher::hasher::Passwords;
+        use tollgate::realm::command::commands::Command;
+        use tollgate::realm::command::commands::NewUser;
+        let mut text = configuration(script);
+        text.insert("store".to_owned(), toml::toml! { engine = "memory" }.into());
+        let mut settings = Settings::parse(&text.to_string(), std::iter::empty()).unwrap();
+        let mails = tempfile::tempdir().unwrap();
+        settings.mail.file.folder = mails.path().display().to_string();
+        settings.validate().unwrap();
+        let clock = Clock::system();
+        let opened = startup::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+        opened.prepare(&settings, None).await.unwrap();
+        for (user, password, profile) in USERS {
+            let password = protocol::Password::new(password);
+            let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &password);
+            let profiles = profile.iter().map(|name| protocol::ProfileName::parse(name).unwrap());
+            let new = NewUser {
+                credential: Some(hash.into()),
+                profiles: profiles.collect(),
+                ..NewUser::named(protocol::UserName::parse(user).unwrap())
+            };
+            opened.replica.submit(Command::AddUsers(vec![new])).await.unwrap();
+        }
+        let keys = settings.keyring(Path::new("unused")).unwrap();
+        let node = Node::new(settings, opened.replica.clone(), clock, keys);
+        let _duties = tollgate::gateway::tasks::spawn::start(&node);
+        Self { router: Router::new(node), mails, _duties, _opened: opened }
+    }
+}
+
+impl Transport for Routers {
+    type Link = Routed;
+    async fn open(&self, _: usize) -> Result<Routed, ClientError> {
+        Ok(self.link())
+    }
+}
+
+impl Routers {
+    /// A connection without a socket.
+    pub fn link(&self) -> Routed {
+        let now = self.router.node().clock.now();
+        let outbox = Some(Outbox::new(1 << 20));
+        let address = IpAddr::from([127, 0, 0, 1]);
+        Routed {
+            router: self.router.clone(),
+            caller: Caller { address, outbox, bound: None, opened: now, connector: false },
+            known: KnownToken::default(),
+            frames: VecDeque::new(),
+        }
+    }
+}
+
+impl Routed {
+    pub fn outbox(&self) -> Arc<Outbox> {
+        self.caller.outbox.clone().unwrap()
+    }
+
+    fn take_reply(&mut self, reply: Reply) {
+        let node = self.router.node().clone();
+        if let Some(session) = reply.bind {
+            node.replica.presences.bind(&session, &self.outbox(), node.clock.now());
+            self.caller.bound = Some(session);
+        }
+        let notices = self.take_rows();
+        if !matches!(reply.effect, Effect::Silent) {
+            self.frames.push_back(Came::Text(reply.frame));
+        }
+        if let Effect::Release(id, _) = reply.effect {
+            node.replica.feed.release(&self.outbox(), id);
+        }
+        self.take_notices(notices);
+        let notices = self.take_rows();
+        self.take_notices(notices);
+    }
+
+    fn take_rows(&mut self) -> Vec<Notice> {
+        let mail = self.outbox().take();
+        self.frames.extend(mail.frames.into_iter().map(Came::Text));
+        mail.notices
+    }
+
+    fn take_notices(&mut self, notices: Vec<Notice>) {
+        let bound = self.caller.bound.as_ref().map(|bound| bound.session);
+        for notice in notices {
+            let Notice::Ended(session, reason) = notice else { continue };
+            if Some(session) != bound {
+                continue;
+            }
+            let reason = CloseReason::Session(reason);
+            let logged_out = serde_json::json!({"LOGGED_OUT": true});
+            for name in self.router.node().replica.feed.close_all(&self.outbox(), None) {
+                let frame = protocol::envelope::encode("LOGOFF_ACK", Some(&name), &logged_out);
+                self.frames.push_back(Came::Text(frame));
+            }
+            let ended = protocol::envelope::encode("SESSION_ENDED", None, &reason.details(0));
+            self.frames.push_back(Came::Text(ended));
+            self.frames.push_back(Came::Closed(Some(reason.row().1)));
+        }
+    }
+}
+
+impl Talk for Routed {
+    async fn send(&mut self, text: String) -> Result<(), ClientError> {
+        let (router, caller) = (self.router.clone(), self.caller.clone());
+        let reply = router.answer(caller, &mut self.known, text).await;
+        self.take_reply(reply);
+        Ok(())
+    }
+
+    async fn send_binary(&mut self, _: Vec<u8>) -> Result<(), ClientError> {
+        self.frames.push_back(Came::Closed(Some(1003)));
+        Ok(())
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came> {
+        loop {
+            if let Some(frame) = self.frames.pop_front() {
+                return Poll::Ready(frame);
+            }
+            if self.outbox().poll_due(context).is_pending() {
+                return Poll::Pending;
+            }
+            let notices = self.take_rows();
+            self.take_notices(notices);
+        }
+    }
+}

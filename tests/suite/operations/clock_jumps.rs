@@ -1,0 +1,113 @@
+//! Clock jumps and stopped processes: sessions end neither early nor late.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::harness::clients::get;
+use crate::harness::gateway;
+use crate::harness::{Client, Home, MovedClock, PASSWORD, QUICK};
+
+async fn details(client: &mut Client) -> Value {
+    client.ask(json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "d" })).await
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ends_no_session_and_is_told() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let management = format!("management_listen = '{free}'");
+    let moved = MovedClock::start(&QUICK.replace("management_listen = ''", &management));
+    let mut admin = Client::login(moved.gateway.address, "admin", PASSWORD).await;
+    assert_eq!(get(free, "/health/ready").await.0, 200);
+    // Half an hour without use would end it; and 1.5 minutes without a sign of life.
+    for seconds in [3_600, -3_600] {
+        moved.jump(seconds);
+        let jumped = Instant::now();
+        while get(free, "/health/ready").await.0 != 503 {
+            assert!(jumped.elapsed() < Duration::from_secs(5), "nobody is told of the jump");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        for _ in 0..10 {
+            assert_eq!(details(&mut admin).await["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_ACK");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    moved.jump(0);
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_lets_no_session_live_on() {
+    let idle = "[security]\nsession_timeout_mins = 0.03\nrefresh_token_expiration_mins = 0.1\n";
+    let mut moved = MovedClock::start(&format!("{QUICK}{idle}"));
+    let mut idle = Client::login(moved.gateway.address, "admin", PASSWORD).await;
+    let began = Instant::now();
+    moved.jump(-3_600);
+    let mut last = Value::Null;
+    while let Some(message) = idle.receive().await {
+        last = message;
+    }
+    assert_eq!(last["DETAILS"]["REASON"], "IDLE", "{last}");
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(1) && took < Duration::from_secs(10), "after {took:?}");
+
+    // Nor over a restart an hour earlier.
+    let mut other = Client::connect(moved.gateway.address).await;
+    let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+        "DETAILS": { "USER_NAME": "admin", "PASSWORD": PASSWORD } });
+    let ack = other.ask(login).await;
+    gateway::run(Command::new("kill").args(["-KILL", &moved.gateway.child.id().to_string()]));
+    moved.gateway.child.wait().unwrap();
+    moved.gateway = MovedClock::spawn(&moved.home, &moved.offset);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let mut late = Client::connect(moved.gateway.address).await;
+    let old = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": 1,
+        "SESSION_AUTH_TOKEN": ack["SESSION_AUTH_TOKEN"] });
+    let refused = late.ask(old).await;
+    assert_eq!(refused["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_NACK", "{refused}");
+}
+
+/// Waits until every thread of a process stands still: until then one may still serve.
+fn stopped(id: u32) {
+    let stands = |task: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    };
+    let all = || std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten().all(stands);
+    while !all() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What was sent while the process stood still is not served for a session that is over.
+#[tokio::test]
+async fn a_process_that_stood_still_serves_nothing_on_a_dead_session() {
+    let idle = "[security]\nsession_timeout_mins = 0.03\n";
+    let home = Home::new(&format!("{QUICK}{idle}"));
+    let gateway = home.start();
+    let signal = |name: &str| {
+        gateway::run(Command::new("kill").args([name, &*gateway.child.id().to_string()]));
+    };
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(Client::login(gateway.address, "admin", PASSWORD).await);
+    }
+    signal("-STOP");
+    stopped(gateway.child.id());
+    let insert = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "late" });
+    for client in &mut clients {
+        client.send(insert.clone()).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    signal("-CONT");
+    for mut client in clients {
+        let mut ended = false;
+        while let Some(message) = client.receive().await {
+            assert_ne!(message["MESSAGE_TYPE"], "EVENT_LOGIN_DETAILS_ACK", "{message}");
+            ended |= message["MESSAGE_TYPE"] == "SESSION_ENDED";
+        }
+        assert!(ended, "its session is over, and it is told");
+    }
+}

@@ -1,0 +1,87 @@
+//! No file descriptors left: existing connections go on, new ones are refused and may retry.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::harness::clients::get;
+use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+
+const CONNECTS: usize = 1_000;
+
+/// CPU that a process has used, in seconds.
+fn cpu(gateway: &Gateway) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", gateway.child.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: f64 = fields[11..13].iter().map(|it| it.parse::<f64>().unwrap()).sum();
+    ticks / 100.0
+}
+
+/// Connections that are open and stay so; the others were turned away.
+fn crowd(address: SocketAddr) -> Vec<TcpStream> {
+    let connect = |_| TcpStream::connect(address).ok();
+    let mut crowd: Vec<TcpStream> = (0..CONNECTS).filter_map(connect).collect();
+    let deadline = Instant::now() + Duration::from_secs(2);
+    crowd.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+    while Instant::now() < deadline {
+        let is_open = |stream: &mut TcpStream| {
+            let read = stream.read(&mut [0; 256]);
+            matches!(read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+        };
+        crowd.retain_mut(is_open);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    crowd
+}
+
+/// What the gateway sends to a silent connection, if anything.
+fn word(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let mut word = [0; 256];
+    let read = stream.read(&mut word).unwrap_or(0);
+    String::from_utf8_lossy(&word[..read]).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_descriptors_the_connected_go_on() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let management = format!("management_listen = '{free}'");
+    let home = Home::new(&QUICK.replace("management_listen = ''", &management));
+    let serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let mut limited = Command::new("bash");
+    limited.args(["-c", r#"ulimit -n 256; exec "$0" "$@""#]).arg(serve.get_program());
+    limited.args(serve.get_args()).env("TOLLGATE_ADMIN_PASSWORD", PASSWORD);
+    let gateway = Gateway::spawn(limited.current_dir(home.path())).expect("it starts");
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+
+    let address = gateway.address;
+    let crowd = tokio::task::spawn_blocking(move || crowd(address)).await.unwrap();
+    assert!((100..250).contains(&crowd.len()), "{} are connected", crowd.len());
+    let (began, used) = (Instant::now(), cpu(&gateway));
+    for at in 0..20 {
+        let code = format!("MEANWHILE_{at}");
+        let insert = json!({ "MESSAGE_TYPE": "EVENT_INSERT_RIGHT", "SOURCE_REF": at,
+            "DETAILS": { "CODE": code } });
+        assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK");
+        assert_eq!(get(free, "/health/ready").await.0, 200);
+        assert!(word(address).contains("503"), "the gateway is full, and says so");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let share = (cpu(&gateway) - used) / began.elapsed().as_secs_f64();
+    println!("{} connected, {:.1} % of a processor", crowd.len(), share * 100.0);
+    assert!(share < 0.2, "{share} of a processor while it is full");
+
+    drop(crowd);
+    let freed = Instant::now();
+    while word(address).contains("503") {
+        assert!(freed.elapsed() < Duration::from_secs(5), "it stays full");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Client::login(address, "admin", PASSWORD).await;
+}

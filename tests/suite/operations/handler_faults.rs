@@ -1,0 +1,100 @@
+//! Panics in handlers: the message is answered, connection and process go on.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::json;
+use tokio::sync::watch;
+use tollgate::auth::password_hasher::hasher::Passwords;
+use tollgate::gateway::state;
+use tollgate::gateway::state::Node;
+use tollgate::messages::table::{Access, Handler, Serve, TABLE};
+use tollgate::net::listener;
+use tollgate::platform::clock::Clock;
+use tollgate::platform::histogram::Timings;
+use tollgate::realm::command::commands::{Command, Found, NewUser};
+use tollgate::realm::rules::rights::ADMINISTRATION;
+use tollgate::realm::state::Realm;
+use tollgate::replication::log::memory::MemoryLog;
+use tollgate::replication::replica::Replica;
+use tollgate::router::dispatch::Router;
+use tollgate::settings::root::Settings;
+
+use crate::harness::{Client, PASSWORD, QUICK};
+
+/// The table with a fault in every row.
+static FAULTY: LazyLock<Vec<Handler>> = LazyLock::new(|| {
+    let faulty = |row: &Handler| Handler {
+        serve: match row.serve {
+            Serve::AtOnce(_) => Serve::AtOnce(|_, _, _| panic!("{}", fault())),
+            Serve::InTurn(_) => Serve::InTurn(|_, _| Box::pin(async { panic!("{}", fault()) })),
+        },
+        timings: Timings::new(),
+        ..*row
+    };
+    TABLE.iter().map(faulty).collect()
+});
+
+fn fault() -> &'static str {
+    "a fault that a test put here"
+}
+
+fn find(name: &str) -> Option<&'static Handler> {
+    FAULTY.iter().find(|row| row.name == name)
+}
+
+/// A gateway in this process with an administrator.
+async fn gateway() -> Arc<Node> {
+    let settings = Settings::parse(QUICK, std::iter::empty()).unwrap();
+    let (clock, log) = (Clock::system(), Arc::new(MemoryLog::default()));
+    let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, clock.clone()));
+    let running = replica.clone();
+    tokio::task::spawn_blocking(move || running.run());
+    replica.set_policy(state::policy(&settings)).await.unwrap();
+    let cost = settings.security.scrypt.cost();
+    let hash = Passwords::hash_now(cost, "", &protocol::Password::new(PASSWORD));
+    let administrator = Some(NewUser {
+        credential: Some(hash.into()),
+        ..NewUser::named(protocol::UserName::parse("admin").unwrap())
+    });
+    let right = |(code, text): &(&str, &str)| {
+        let code = protocol::RightCode::parse(code).unwrap();
+        (code, protocol::Description::parse(text).unwrap())
+    };
+    let rights = ADMINISTRATION.iter().map(right).collect();
+    let profile = protocol::ProfileName::parse("USER_ADMIN").unwrap();
+    replica.submit(Command::Found(Found { rights, profile, administrator })).await.unwrap();
+    Node::new(settings, replica, clock, None)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_in_a_handler_is_answered_and_nothing_else_ends() {
+    let node = gateway().await;
+    let (stop, stopped) = watch::channel(false);
+    let mut addresses = Vec::new();
+    for router in [Router::new(node.clone()), Router::with(node.clone(), find)] {
+        let listener = listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        addresses.push(listener.local_addr().unwrap());
+        tokio::spawn(listener::run(listener, None, router, stopped.clone()));
+    }
+    let mut sound = Client::connect(addresses[0]).await;
+    let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+        "DETAILS": { "USER_NAME": "admin", "PASSWORD": PASSWORD } });
+    let ack = sound.ask(login).await;
+    assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{ack}");
+
+    let mut faulty = Client::connect(addresses[1]).await;
+    for row in &TABLE {
+        let mut message = json!({ "MESSAGE_TYPE": row.name, "SOURCE_REF": row.name });
+        if row.access != Access::Anyone {
+            message["SESSION_AUTH_TOKEN"] = ack["SESSION_AUTH_TOKEN"].clone();
+        }
+        let answer = faulty.ask(message).await;
+        assert_eq!(answer["CODE"], "INTERNAL_ERROR", "{}: {answer}", row.name);
+        assert_eq!(answer["MESSAGE_TYPE"], row.nack);
+        assert!(!answer.to_string().contains(fault()), "{answer}");
+    }
+    let heartbeat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 2 });
+    assert_eq!(sound.ask(heartbeat).await["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK");
+    stop.send(true).unwrap();
+    node.replica.close();
+}

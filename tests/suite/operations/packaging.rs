@@ -1,0 +1,181 @@
+//! Packages: systemd unit, image, dashboard, completions, notifications to a supervisor.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tollgate::platform::metrics::METRICS;
+
+use crate::harness::clients::get;
+use crate::harness::gateway::{run, said};
+use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+
+fn tollgate(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate")).args(words).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// The unit with the binary that was built here.
+fn unit(home: &Home) -> PathBuf {
+    let unit = std::fs::read_to_string(file(".packaging/tollgate.service")).unwrap();
+    let unit = unit.replace("/usr/bin/tollgate", env!("CARGO_BIN_EXE_tollgate"));
+    let path = home.path().join("tollgate.service");
+    std::fs::write(&path, unit).unwrap();
+    path
+}
+
+#[test]
+fn systemd_takes_the_unit_and_finds_it_confined() {
+    let home = Home::new("");
+    let unit = unit(&home);
+    let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output();
+    let verified = verified.expect("systemd-analyze is installed");
+    let about_us: Vec<String> = said(&verified)
+        .lines()
+        .filter(|line| line.contains("tollgate.service"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(about_us, [""; 0], "{verified:?}");
+    let mut security = Command::new("systemd-analyze");
+    security.args(["security", "--offline=true", "--threshold=20", "--no-pager"]).arg(&unit);
+    let confined = security.output().unwrap();
+    assert!(confined.status.success(), "{}", said(&confined));
+}
+
+/// READY=1 when it listens, RELOADING=1 and READY=1 again on SIGHUP, STOPPING=1 at the end.
+#[test]
+fn the_supervisor_is_told_what_goes_on() {
+    let home = Home::new(QUICK);
+    let path = home.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
+    let gateway = Gateway::spawn(command.env("NOTIFY_SOCKET", &path)).expect("it starts");
+    let told = || {
+        let mut text = [0; 256];
+        let length = socket.recv(&mut text).expect("the supervisor is told");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    assert_eq!(told().trim(), "READY=1");
+    run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
+    let reloading = told();
+    assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(told().trim(), "READY=1");
+    assert_eq!(gateway.signal("-TERM").0, Some(0));
+    assert_eq!(told().trim(), "STOPPING=1");
+}
+
+#[tokio::test]
+async fn the_dashboard_is_fresh_and_asks_for_what_there_is() {
+    let printed: Value = serde_json::from_str(&tollgate(&["dashboard"])).unwrap();
+    let kept = std::fs::read_to_string(file(".packaging/grafana.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(printed, kept, "tollgate dashboard > .packaging/grafana.json");
+    let panels = printed["panels"].as_array().unwrap();
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
+    let expressions: Vec<&str> = targets.map(|it| it["expr"].as_str().unwrap()).collect();
+    for metric in &METRICS {
+        let asked = expressions.iter().any(|expression| expression.contains(metric.name));
+        assert!(asked, "no panel shows {}", metric.name);
+    }
+
+    // Every metric that a gateway gives is one of the table.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let management = format!("management_listen = '{free}'");
+    let home = Home::new(&QUICK.replace("management_listen = ''", &management));
+    let gateway = home.start();
+    Client::login(gateway.address, "admin", PASSWORD).await;
+    let metrics = get(free, "/metrics").await.1;
+    let types = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let names: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.len() > 5, "{metrics}");
+    for name in names {
+        assert!(METRICS.iter().any(|metric| metric.name == name), "{name} is not in the table");
+    }
+
+    let parsed = Command::new("node")
+        .args(["-e", PARSE, &serde_json::to_string(&expressions).unwrap()])
+        .current_dir(file("target/validators"))
+        .output()
+        .expect("node is installed");
+    assert!(parsed.status.success(), "{}", said(&parsed));
+}
+
+/// Parses each expression with the grammar of Prometheus itself.
+const PARSE: &str = r#"
+    const { parser } = require("@prometheus-io/lezer-promql");
+    const isWrong = expression => {
+        let errors = 0;
+        const plain = expression.replaceAll("$__rate_interval", "1m");
+        parser.parse(plain).iterate({ enter: node => { if (node.type.isError) errors += 1; } });
+        return errors > 0;
+    };
+    const wrong = JSON.parse(process.argv[1]).filter(isWrong);
+    if (wrong.length > 0 || !isWrong("sum by (a")) {
+        console.error(wrong);
+        process.exit(1);
+    }
+"#;
+
+#[test]
+fn bash_completes_the_command_line() {
+    let script = format!("{}\n{COMPLETE}", tollgate(&["completions", "bash"]));
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "audit", "{output:?}");
+    for shell in ["elvish", "fish", "powershell", "zsh"] {
+        let script = tollgate(&["completions", shell]);
+        for word in ["audit", "backup", "check-config", "data-dir"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+}
+
+/// What a tab after `tollgate au` gives.
+const COMPLETE: &str = "COMP_WORDS=(tollgate au); COMP_CWORD=1; _tollgate tollgate au tollgate; \
+    echo \"${COMPREPLY[@]}\"";
+
+#[test]
+fn the_image_is_written_with_care() {
+    let dockerfile = file(".packaging/Dockerfile");
+    let lint = Command::new(file("target/validators/bin/hadolint")).arg(&dockerfile).output();
+    let lint = lint.expect("hadolint is installed");
+    assert!(lint.status.success(), "{}", said(&lint));
+    let text = std::fs::read_to_string(&dockerfile).unwrap();
+    let rust = include_str!("../../../Cargo.toml").split("rust-version = \"").nth(1).unwrap();
+    let rust = rust.split('"').next().unwrap();
+    assert!(text.contains(&format!("FROM rust:{rust}-")), "built with Rust {rust}");
+
+    // The build context has everything that Cargo wants.
+    let context = Home::new("");
+    let ignore = std::fs::read_to_string(file(".packaging/Dockerfile.dockerignore")).unwrap();
+    let kept = ignore.lines().filter_map(|line| line.strip_prefix('!'));
+    for name in kept {
+        run(Command::new("cp").arg("-r").arg(file(name)).arg(context.path()));
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version=1", "--locked", "--offline", "--no-deps"]);
+    run(cargo.current_dir(context.path()).stderr(Stdio::null()));
+}
+
+#[tokio::test]
+async fn health_is_asked_from_the_command_line() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let management = format!("management_listen = '{free}'");
+    let home = Home::new(&QUICK.replace("management_listen = ''", &management));
+    let ask = || {
+        let mut health = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        health.args(["health", "--management", &free.to_string()]).output().unwrap()
+    };
+    assert!(!ask().status.success(), "nobody is there");
+    let _gateway = home.start();
+    let healthy = ask();
+    assert!(healthy.status.success() && said(&healthy).contains("ready"), "{healthy:?}");
+}

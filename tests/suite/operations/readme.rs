@@ -1,0 +1,35 @@
+//! The conversation of the README, run as a reader would run it.
+
+use crate::harness::gateway::shell;
+use crate::harness::readme::block;
+use crate::harness::{Home, PASSWORD, QUICK};
+
+#[test]
+fn the_conversation_of_the_readme_goes_as_it_says() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let said = block("With any WebSocket client");
+    let said = format!("PASSWORD='{PASSWORD}'\n{said}");
+    let said = said
+        .replace(
+            "target/release/tollgate say",
+            &format!("{} say --to {}", env!("CARGO_BIN_EXE_tollgate"), gateway.address),
+        )
+        .replace("tollgate-data", home.data().to_str().unwrap());
+    let answers = shell(&said, home.path());
+    let types: Vec<_> = answers.iter().map(|it| it["MESSAGE_TYPE"].as_str().unwrap()).collect();
+    let shown = block("answers, shortened");
+    let promised: Vec<_> =
+        shown.lines().map(|line| line.split('"').nth(3).unwrap_or_default()).collect();
+    assert_eq!(types, promised, "{answers:?}");
+    // What the README shows of each answer is in it.
+    for (line, answer) in shown.lines().zip(&answers) {
+        let answer = answer.to_string();
+        for word in line.split(['{', '}', ',', '…']).filter(|word| word.contains("\":")) {
+            let mut drawn = ["TOKEN", "SESSION_ID", "RIGHTS_VERSION"].iter();
+            let secret = drawn.any(|it| word.contains(it));
+            let word = word.trim_end_matches('[');
+            assert!(secret || answer.contains(word), "{word} is not in {answer}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The realm: its rules one by one, and random sequences of commands.
+
+mod credentials;
+mod rules;
+mod second_factors;
+mod sequences;
+mod tokens;

@@ -1,0 +1,424 @@
+//! Random commands from small pools, so that they meet each other; determined by the seed.
+
+use std::sync::Arc;
+
+use protocol::{Description, RightCode, UserName};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::{
+    By, ChangePassword, End, Fingerprint, Login, NewUser, Pair, Peer, Refresh, SetCredential,
+    SpendOneTime, TokenKind, Touched, Verdict,
+};
+use tollgate::realm::command::record_payloads::{
+    Amendment, ProfileWanted, ResetPassword, RightWanted, UserWanted, Wanted,
+};
+use tollgate::realm::model::ids::SessionNo;
+use tollgate::realm::model::policy::Policy;
+use tollgate::realm::model::policy::{LockScope, SelfResets, WhenFull};
+use tollgate::realm::outcome::EndReason;
+use tollgate::realm::rules::profiles::ProfileStatus;
+use tollgate::realm::rules::users::UserStatus;
+use tollgate::realm::state::{EntryId, Realm};
+
+use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, profile, user};
+
+/// The first administrator and five others; no world inserts two of them at first.
+pub const USERS: [&str; 6] = ["ADMIN", "Ada", "Bob", "cleo", "nobody", "Stranger.1@x-y"];
+const PROFILES: [&str; 5] = ["USER_ADMIN", "TRADER", "Operations", "EMPTY", "nowhere"];
+const CODES: [&str; 6] = ["ORDEN", "TRADE", "VIEW", "HELP", "LATER", "NEVER"];
+const POWERS: [&str; 13] = [
+    "INSERT_PROFILE",
+    "AMEND_PROFILE",
+    "DELETE_PROFILE",
+    "INSERT_USER",
+    "AMEND_USER",
+    "DELETE_USER",
+    "ENABLE_USER",
+    "DISABLE_USER",
+    "USER_PROFILE_AMEND",
+    "INSERT_RIGHT",
+    "DELETE_RIGHT",
+    "RESET_PWD",
+    "EXPIRE_PWD",
+];
+
+/// Draws commands; what it knows of the realm makes most of them sensible.
+pub struct Commands {
+    pub rng: StdRng,
+    at: u64,
+    entries: u128,
+    pairs: u64,
+}
+
+impl Commands {
+    pub fn new(seed: u64) -> Self {
+        // Each sequence draws pairs of its own: tokens are random, a repeat does not happen.
+        Self { rng: StdRng::seed_from_u64(seed), at: 1_800_000_000_000, entries: 0, pairs: 1 }
+    }
+
+    /// Goes on after a world that others made.
+    pub fn after(seed: u64, realm: &Realm) -> Self {
+        Self {
+            at: realm.at().max(1_800_000_000_000),
+            entries: 1_000,
+            pairs: 1_000,
+            ..Self::new(seed)
+        }
+    }
+
+    pub fn chance(&mut self, percent: u32) -> bool {
+        self.rng.random_range(0..100) < percent
+    }
+
+    pub(super) fn pick<T: Copy>(&mut self, pool: &[T]) -> T {
+        pool[self.rng.random_range(0..pool.len())]
+    }
+
+    /// The next entry: an id that sometimes repeats, a time that sometimes goes backwards.
+    pub fn entry(&mut self) -> (EntryId, u64) {
+        if !self.chance(3) {
+            self.entries += 1;
+        }
+        match self.rng.random_range(0..20) {
+            0..6 => {}
+            6..12 => self.at += self.rng.random_range(1..5_000),
+            12..16 => self.at += self.rng.random_range(5_000..MINUTE),
+            16 => self.at += self.rng.random_range(MINUTE..40 * MINUTE),
+            17 => self.at += self.rng.random_range(MINUTE..7 * MINUTE),
+            18 => self.at += self.rng.random_range(60 * MINUTE..12 * 60 * MINUTE),
+            _ => self.at -= self.rng.random_range(1..MINUTE),
+        }
+        (EntryId(self.entries), self.at)
+    }
+
+    /// Any command.
+    pub fn command(&mut self, realm: &Realm) -> Command {
+        match self.rng.random_range(0..100) {
+            0..3 => Command::SetPolicy(self.policy()),
+            3..5 => self.founding(),
+            5..8 => Command::AddUsers(vec![self.new_user(realm)]),
+            8..10 => Command::SetCredential(SetCredential {
+                user_name: self.user_name(),
+                credential: self.credential(),
+            }),
+            10..33 => Command::Login(self.login(realm)),
+            33..50 => Command::Refresh(self.refresh(realm)),
+            50..56 => Command::End(self.end(realm)),
+            56..60 => Command::ChangePassword(self.change(realm)),
+            60..64 => self.touch(realm),
+            64..68 => Command::Sweep,
+            68..70 => self.one_time(realm),
+            70..77 => self.second_command(realm),
+            _ => {
+                let by = self.by(realm);
+                self.administration(realm, by)
+            }
+        }
+    }
+
+    /// A command with its sender.
+    pub fn administration(&mut self, realm: &Realm, by: By) -> Command {
+        match self.rng.random_range(0..20) {
+            0 => Command::InsertRight(by, self.right(realm)),
+            1 => Command::DeleteRight(by, self.code()),
+            2..4 => Command::InsertProfile(by, self.profile(realm)),
+            4..10 => Command::AmendProfile(by, self.profile(realm)),
+            10 => Command::DeleteProfile(by, self.profile(realm)),
+            11..13 => Command::InsertUser(by, self.user_wanted(realm)),
+            13..17 => {
+                let events = [
+                    Amendment::Record,
+                    Amendment::Record,
+                    Amendment::Enable,
+                    Amendment::Disable,
+                    Amendment::Profiles,
+                ];
+                Command::AmendUser(by, self.pick(&events), self.user_wanted(realm))
+            }
+            17 => Command::DeleteUser(by, self.user_wanted(realm)),
+            18 => Command::ResetPassword(
+                by,
+                ResetPassword {
+                    user_name: self.user_name(),
+                    credential: self.chance(50).then(|| self.credential()),
+                    mailed: self.chance(30),
+                },
+            ),
+            _ => match self.rng.random_range(0..4) {
+                3 => {
+                    let kinds = [TokenKind::Access, TokenKind::Refresh, TokenKind::OneTime];
+                    let life = self.pick(&[None, Some(MINUTE), Some(60 * MINUTE)]);
+                    Command::AmendConnectors(by, vec![(self.pick(&kinds), life)])
+                }
+                0 => Command::ExpirePassword(by, self.user_name()),
+                1 => Command::SetAttempts(by, self.user_name(), self.pick(&[0, 1, 3])),
+                _ => Command::EndAnother(by, self.session(realm)),
+            },
+        }
+    }
+
+    fn user_wanted(&mut self, realm: &Realm) -> UserWanted {
+        let known: Vec<_> = realm.users_after(None).collect();
+        let statuses = [
+            UserStatus::Enabled,
+            UserStatus::Enabled,
+            UserStatus::Disabled,
+            UserStatus::PasswordExpired,
+            UserStatus::PasswordReset,
+        ];
+        let by_id = self.chance(15) && !known.is_empty();
+        let profiles: Vec<_> = realm.profiles_after(None).map(|it| it.name.clone()).collect();
+        let wanted = self.chance(50);
+        let profiles = profiles.into_iter().filter(|_| self.chance(30)).map(named).collect();
+        UserWanted {
+            id: by_id.then(|| self.pick(&known).id()),
+            name: (!by_id || self.chance(20)).then(|| self.user_name()),
+            status: self.chance(40).then(|| self.pick(&statuses)),
+            credential: self.chance(50).then(|| self.credential()),
+            attributes: vec![(0, self.chance(50).then(|| "é".repeat(60).into())), (2, None)],
+            rights: self.chance(50).then(|| self.rights(realm)),
+            profiles: wanted.then_some(profiles),
+            record_version: self.chance(5).then_some(1),
+        }
+    }
+
+    pub fn policy(&mut self) -> Policy {
+        Policy {
+            sessions_max: self.pick(&[None, Some(1), Some(3)]),
+            when_full: self.pick(&[WhenFull::Refuse, WhenFull::EvictOldest]),
+            rotation: self.chance(75),
+            uniform: self.chance(50),
+            idle_ms: self.pick(&[5 * MINUTE, 30 * MINUTE]),
+            lock_scope: self.pick(&[LockScope::User, LockScope::UserAndSource]),
+            history: self.pick(&[0, 2, 24]),
+            mfa: self.mfa(),
+            self_reset: self
+                .chance(60)
+                .then_some(SelfResets { timeout_ms: 10 * MINUTE, cool_ms: 5 * MINUTE }),
+            directory: self.chance(20),
+            password_age_ms: self.pick(&[None, Some(600 * MINUTE)]),
+            ..Policy::default()
+        }
+    }
+
+    fn founding(&mut self) -> Command {
+        let Command::Found(mut it) = found() else { return Command::Sweep };
+        it.administrator = self.chance(50).then(|| new_user(self.pick(&USERS), &[]));
+        Command::Found(it)
+    }
+
+    pub(super) fn user_name(&mut self) -> UserName {
+        let name = self.pick(&USERS);
+        if self.chance(20) { user(&name.to_ascii_uppercase()) } else { user(name) }
+    }
+
+    pub(super) fn credential(&mut self) -> Arc<str> {
+        self.pick(&["$first", "$second", "$third"]).into()
+    }
+
+    fn new_user(&mut self, realm: &Realm) -> NewUser {
+        let known: Vec<_> = realm.profiles_after(None).map(|it| it.name.clone()).collect();
+        NewUser {
+            credential: self.chance(90).then(|| self.credential()),
+            attributes: (0..21).map(|no| (no, "é".repeat(60).into())).collect(),
+            profiles: known.into_iter().filter(|_| self.chance(25)).collect(),
+            ..NewUser::named(self.user_name())
+        }
+    }
+
+    fn checked(&mut self, realm: &Realm, name: &UserName) -> Option<Fingerprint> {
+        let now = realm.user_by_name(name).and_then(|user| user.credential.clone());
+        let stale = self.chance(5).then_some(Fingerprint(1));
+        stale.or(now.map(|it| Fingerprint::of(&it)))
+    }
+
+    fn verdict(&mut self) -> Verdict {
+        match self.rng.random_range(0..10) {
+            0..7 => Verdict::Matched,
+            7 => Verdict::Blank,
+            _ => Verdict::Wrong,
+        }
+    }
+
+    pub fn pair(&mut self) -> Pair {
+        self.pairs += 1;
+        pair(self.pairs)
+    }
+
+    fn login(&mut self, realm: &Realm) -> Login {
+        let user_name = self.user_name();
+        Login {
+            checked: self.checked(realm, &user_name),
+            verdict: self.verdict(),
+            user_name,
+            pair: self.pair(),
+            host: "203.0.113.7".to_owned(),
+            watched: self.chance(50),
+            peer: self.peer(),
+            renewed: self.chance(10).then(|| self.credential()),
+            connector: self.chance(20),
+            second: self.second(realm),
+            directory: self.chance(5),
+            bypass: self.chance(5),
+        }
+    }
+
+    fn refresh(&mut self, realm: &Realm) -> Refresh {
+        let sessions: Vec<_> = realm.sessions_after(None).collect();
+        let presented = match self.rng.random_range(0..100) {
+            0..70 if !sessions.is_empty() => self.pick(&sessions).refresh,
+            // What was issued before, as a refresh token or, wrongly, as a session token.
+            0..95 => hash(self.rng.random_range(2_000..2 * self.pairs.max(1_000) + 2)),
+            _ => hash(u64::MAX),
+        };
+        let owner = realm.user_by_refresh(&presented).map(|user| user.name.clone());
+        Refresh {
+            presented,
+            user_name: match self.rng.random_range(0..10) {
+                0 => Some(self.user_name()),
+                1..4 => owner,
+                _ => None,
+            },
+            pair: self.pair(),
+            sealed: vec![200; 160],
+            host: "2001:db8::7".to_owned(),
+            peer: self.peer(),
+            watched: self.chance(50),
+            second: self.second(realm),
+        }
+    }
+
+    pub(super) fn session(&mut self, realm: &Realm) -> SessionNo {
+        let sessions: Vec<_> = realm.sessions_after(None).map(|it| it.no).collect();
+        if sessions.is_empty() || self.chance(8) {
+            SessionNo(self.rng.random_range(0..20))
+        } else {
+            self.pick(&sessions)
+        }
+    }
+
+    fn end(&mut self, realm: &Realm) -> End {
+        let reasons = [
+            EndReason::Idle,
+            EndReason::HeartbeatMissed,
+            EndReason::Logout,
+            EndReason::Expired,
+            EndReason::Revoked,
+        ];
+        End {
+            session: self.session(realm),
+            reason: self.pick(&reasons),
+            unless_after: self.chance(30).then(|| self.at - self.rng.random_range(0..MINUTE)),
+        }
+    }
+
+    fn change(&mut self, realm: &Realm) -> ChangePassword {
+        let user_name = self.user_name();
+        ChangePassword {
+            checked: self.checked(realm, &user_name),
+            verdict: self.verdict(),
+            user_name,
+            credential: self.chance(90).then(|| self.credential()),
+            by: self.chance(40).then(|| self.by(realm)),
+            keep: self.chance(70).then(|| self.session(realm)),
+            peer: self.peer(),
+        }
+    }
+
+    pub(super) fn peer(&mut self) -> Peer {
+        let source = self.pick(&["203.0.113.7", "198.51.100.9", "2001:db8::/64"]);
+        Peer { source: source.into(), familiar: self.chance(20) }
+    }
+
+    /// Tokens are few, so that they meet again.
+    fn one_time(&mut self, realm: &Realm) -> Command {
+        let token = hash(900_000 + self.rng.random_range(0..30));
+        match self.chance(60) {
+            true => Command::CreateOneTime(By::Session(self.session(realm)), token),
+            false => {
+                let by = self.chance(30).then(|| self.by(realm));
+                Command::SpendOneTime(SpendOneTime { token, by })
+            }
+        }
+    }
+
+    fn touch(&mut self, realm: &Realm) -> Command {
+        let touched = (0..self.rng.random_range(0..4)).map(|_| Touched {
+            session: self.session(realm),
+            at: self.at - self.rng.random_range(0..MINUTE),
+            watched: self.chance(30),
+        });
+        Command::Touch(touched.collect())
+    }
+
+    pub(super) fn by(&mut self, realm: &Realm) -> By {
+        if self.chance(25) { By::Operator } else { By::Session(self.session(realm)) }
+    }
+
+    fn right(&mut self, realm: &Realm) -> RightWanted {
+        let ids = ["00000000000002RISP0", "90000000000028RISP0", "90000000000001RISP0", "x"];
+        let code = self.code();
+        let taken = realm.right_by_code(code.as_str()).map(|it| it.no.id(it.location));
+        let id = match self.rng.random_range(0..10) {
+            0 => taken,
+            1..4 => Some(self.pick(&ids).to_owned()),
+            _ => None,
+        };
+        RightWanted { id, code, description: describe("\"", 1_024) }
+    }
+
+    fn code(&mut self) -> RightCode {
+        if self.chance(70) { code(self.pick(&CODES)) } else { code(self.pick(&POWERS)) }
+    }
+
+    fn profile(&mut self, realm: &Realm) -> ProfileWanted {
+        let known: Vec<_> = realm.profiles_after(None).collect();
+        let by_id = self.chance(25) && !known.is_empty();
+        let statuses = [ProfileStatus::Enabled, ProfileStatus::Disabled];
+        ProfileWanted {
+            id: by_id.then(|| self.pick(&known).id()),
+            name: (!by_id || self.chance(30)).then(|| profile(self.pick(&PROFILES))),
+            description: self.chance(20).then(|| describe("\u{8a9e}", 341)),
+            status: self.chance(40).then(|| self.pick(&statuses)),
+            rights: self.chance(55).then(|| self.rights(realm)),
+            users: self.chance(55).then(|| self.users(realm)),
+            record_version: self.chance(5).then_some(1),
+        }
+    }
+
+    fn rights(&mut self, realm: &Realm) -> Vec<Wanted<RightCode>> {
+        let count = self.rng.random_range(0..4);
+        let mut list: Vec<_> = (0..count).map(|_| named(self.code())).collect();
+        // Codes without a right refuse the whole command: most are left out.
+        let exists = |it: &Wanted<RightCode>| {
+            it.name.as_ref().is_some_and(|it| realm.right_by_code(it.as_str()).is_some())
+        };
+        if !self.chance(10) {
+            list.retain(exists);
+        }
+        if self.chance(15) {
+            let id = |it: &mut Wanted<RightCode>| {
+                let right = realm.right_by_code(it.name.as_ref()?.as_str())?;
+                it.id = Some(right.no.id(right.location));
+                it.name.take()
+            };
+            list.iter_mut().for_each(|it| drop(id(it)));
+        }
+        list
+    }
+
+    fn users(&mut self, realm: &Realm) -> Vec<Wanted<UserName>> {
+        let count = self.rng.random_range(0..4);
+        let mut list: Vec<_> = (0..count).map(|_| self.user_name()).collect();
+        if !self.chance(10) {
+            list.retain(|name| realm.user_by_name(name).is_some());
+        }
+        list.into_iter().map(named).collect()
+    }
+}
+
+/// The longest descriptions that may be.
+fn describe(letter: &str, times: usize) -> Description {
+    Description::parse(&letter.repeat(times)).unwrap()
+}

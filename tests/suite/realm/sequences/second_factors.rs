@@ -1,0 +1,182 @@
+//! Random commands about second factors, and the properties that hold after each of them.
+
+use std::sync::Arc;
+
+use rand::RngExt;
+use tollgate::realm::command::commands::Command;
+use tollgate::realm::command::commands::Fingerprint;
+use tollgate::realm::command::login_payloads::{
+    AskReset, ConfirmSecret, CreateSecret, Drawn, Enroller, FinishLogin, FromDirectory, Given,
+    Posted, ResetByToken, Second,
+};
+use tollgate::realm::model::policy::{Links, Mfa};
+use tollgate::realm::outcome::{Applied, Outcome};
+use tollgate::realm::rules::second_factor::Demand;
+use tollgate::realm::rules::sessions::TokenHash;
+use tollgate::realm::state::Realm;
+
+use super::commands::Commands;
+use crate::harness::realm::{MINUTE, code_hash, profile};
+
+impl Commands {
+    pub(super) fn mfa(&mut self) -> Mfa {
+        let names = |some: &[&str]| some.iter().map(|it| (*it).into()).collect::<Vec<Box<str>>>();
+        let lists = [names(&[]), names(&["*"]), names(&["TRADER"])];
+        Mfa {
+            totp: self.chance(40),
+            totp_for: lists[self.rng.random_range(0..3)].clone(),
+            link: self
+                .chance(20)
+                .then_some(Links { temporary_ms: 15 * MINUTE, active_ms: 60 * MINUTE }),
+            link_for: lists[self.rng.random_range(0..3)].clone(),
+            codes_max: 3,
+            confirm_ms: 5 * MINUTE,
+        }
+    }
+
+    fn any_code(&mut self) -> TokenHash {
+        code_hash(self.rng.random_range(0..20))
+    }
+
+    fn sealed(&mut self) -> Arc<str> {
+        self.pick(&["sealed-1", "sealed-2"]).into()
+    }
+
+    pub(super) fn second(&mut self, realm: &Realm) -> Second {
+        let known: Vec<_> =
+            realm.second_factors().filter_map(|(_, it)| it.confirmed.clone()).collect();
+        let checked = match known.is_empty() || self.chance(10) {
+            true => None,
+            false => Some(Fingerprint::of(&known[self.rng.random_range(0..known.len())])),
+        };
+        let at_secs = self.chance(70).then(|| realm.at() / 30_000 * 30);
+        let resealed = self.chance(10).then(|| self.sealed());
+        let given = match self.rng.random_range(0..4) {
+            0 => None,
+            1 => Some(Given::Code(self.any_code())),
+            _ => Some(Given::Totp { checked, at_secs, resealed }),
+        };
+        let half = self.chance(80).then(|| self.any_code());
+        Second { given, half, active: Some(self.any_code()) }
+    }
+
+    fn enroller(&mut self, realm: &Realm) -> Enroller {
+        match self.chance(40) {
+            true => Enroller::Half(self.any_code()),
+            false => Enroller::By(self.by(realm)),
+        }
+    }
+
+    pub(super) fn second_command(&mut self, realm: &Realm) -> Command {
+        match self.rng.random_range(0..12) {
+            0 => Command::CreateSecret(CreateSecret {
+                by: self.enroller(realm),
+                user_name: self.chance(70).then(|| self.user_name()),
+                sealed: self.sealed(),
+            }),
+            1 => {
+                let sealed = self.sealed();
+                Command::ConfirmSecret(ConfirmSecret {
+                    by: self.enroller(realm),
+                    user_name: self.chance(70).then(|| self.user_name()),
+                    checked: Some(Fingerprint::of(&sealed)),
+                    at_secs: self.chance(80).then(|| realm.at() / 30_000 * 30),
+                    recovery: (0..10).map(code_hash).collect(),
+                })
+            }
+            2 => Command::SetSecondFactor(self.by(realm), self.user_name(), self.chance(50)),
+            3 => Command::RevokeCode(self.by(realm), self.rng.random_range(0..6)),
+            4..9 => self.mail_command(),
+            9 => Command::FromDirectory(FromDirectory {
+                user_name: self.user_name(),
+                local: self.chance(20),
+                create: self.chance(50),
+                update: self.chance(50),
+                attributes: vec![(0, Some("Jane".into())), (2, None)],
+                profiles: vec![profile("TRADER")],
+                rights: Vec::new(),
+                sync: self.chance(50).then(|| vec![profile("TRADER"), profile("Operations")]),
+            }),
+            _ => Command::FinishLogin(FinishLogin {
+                token: self.any_code(),
+                user_name: self.chance(20).then(|| self.user_name()),
+                pair: self.pair(),
+                host: "203.0.113.7".to_owned(),
+                peer: self.peer(),
+                watched: false,
+                second: self.second(realm),
+            }),
+        }
+    }
+
+    fn mail_command(&mut self) -> Command {
+        let mail = self.rng.random_range(0..6);
+        match self.rng.random_range(0..5) {
+            0 => Command::AskReset(AskReset { user_name: self.user_name(), url: None }),
+            1 => Command::ResetByToken(ResetByToken {
+                user_name: self.user_name(),
+                token: self.any_code(),
+                credential: self.credential(),
+                keep_sessions: self.chance(50),
+            }),
+            2 => Command::Draw(mail, Drawn::Password(self.credential())),
+            3 => Command::Draw(mail, Drawn::Token(self.any_code())),
+            _ => {
+                let posted = self.pick(&[Posted::Sent, Posted::Failed, Posted::Dropped]);
+                Command::Posted(mail, posted)
+            }
+        }
+    }
+}
+
+/// What a command finds that could open or renew a session.
+pub struct Asked {
+    demand: Option<Demand>,
+    /// The newest code that was accepted.
+    used_secs: u64,
+    /// The second factor was proved before.
+    proved: bool,
+    given: Option<Given>,
+}
+
+impl Asked {
+    pub fn by(realm: &Realm, command: &Command) -> Option<Self> {
+        let (user, given, proved) = match command {
+            Command::Login(it) => (realm.user_by_name(&it.user_name), &it.second.given, false),
+            Command::FinishLogin(it) => {
+                let proved = realm.half(0, &it.token).is_some_and(|half| half.proved);
+                (realm.user_by_half(&it.token), &it.second.given, proved)
+            }
+            Command::Refresh(it) => {
+                let mut all = realm.sessions_after(None);
+                let own = all.find(|session| session.refresh == it.presented);
+                let proved = own.is_some_and(|it| it.second);
+                (realm.user_by_refresh(&it.presented), &it.second.given, proved)
+            }
+            _ => return None,
+        };
+        let user = user?;
+        Some(Self {
+            demand: realm.demanded(user),
+            used_secs: realm.second_factor(user.no).map_or(0, |it| it.used_secs),
+            proved,
+            given: given.clone(),
+        })
+    }
+
+    /// No session without the second factor that was asked for; no code twice.
+    pub fn check(&self, applied: &Applied, after: &Realm) {
+        let (Outcome::LoggedIn(no) | Outcome::Remembered(no) | Outcome::Refreshed(no)) =
+            applied.outcome
+        else {
+            return;
+        };
+        let session = after.session(no).expect("it was just opened or renewed");
+        assert!(self.demand.is_none() || session.second, "got around {:?}", self.demand);
+        if let (Some(Demand::Totp), Some(Given::Totp { at_secs, .. }), false) =
+            (self.demand, &self.given, self.proved)
+        {
+            assert!(at_secs.is_some_and(|at| at > self.used_secs), "a code was good twice");
+        }
+    }
+}

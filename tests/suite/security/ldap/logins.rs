@@ -1,0 +1,318 @@
+//! Logins of users of an LDAP directory, against a real server.
+
+use serde_json::{Value, json};
+
+use crate::harness::slapd::{BASE, BIND_DN, BIND_PASSWORD, Slapd};
+use crate::harness::{Authority, Client, Gateway, Home, PASSWORD, QUICK};
+
+/// One connection to a server.
+pub fn connection(port: u16, more: &str) -> String {
+    format!(
+        "[[security.authentication.ldap.connection]]\nport = {port}\nuser_id_type = 'uid'\n\
+         search_bases = ['ou=people,{BASE}', 'ou=staff,{BASE}']\n\
+         group_bases = ['ou=groups,{BASE}']\n\
+         bind_dn = '{BIND_DN}'\nbind_password = '{BIND_PASSWORD}'\n{more}\n"
+    )
+}
+
+pub const CREATE: &str = "on_first_login = { create_user = true }";
+
+pub fn by_ldap(connections: &str) -> String {
+    format!("{QUICK}[security.authentication]\ntype = 'LDAP'\n{connections}")
+}
+
+/// The answer to a login.
+async fn login(gateway: &Gateway, user: &str, password: &str) -> Value {
+    let mut client = Client::connect(gateway.address).await;
+    client
+        .ask(json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+            "DETAILS": { "USER_NAME": user, "PASSWORD": password } }))
+        .await
+}
+
+/// OK, or the code of the refusal.
+pub async fn came(gateway: &Gateway, user: &str, password: &str) -> String {
+    let answer = login(gateway, user, password).await;
+    answer["CODE"].as_str().unwrap_or("OK").to_owned()
+}
+
+async fn event(admin: &mut Client, name: &str, details: Value) -> Value {
+    admin.ask(json!({ "MESSAGE_TYPE": name, "SOURCE_REF": name, "DETAILS": details })).await
+}
+
+async fn done(admin: &mut Client, name: &str, details: Value) {
+    let answer = event(admin, name, details).await;
+    assert!(answer["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{answer}");
+}
+
+async fn user(admin: &mut Client, name: &str) -> Value {
+    event(admin, "REQ_USER", json!({ "USER_NAME": name })).await["REPLY"][0].clone()
+}
+
+#[tokio::test]
+async fn users_of_the_directory_are_made_and_follow_it() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let more = "on_first_login = { create_user = true, attributes = { FIRST_NAME = 'givenName', \
+        LAST_NAME = 'sn', EMAIL_ADDRESS = 'mail' }, profiles = ['DESK'], rights = ['ORDEN'], \
+        group_profiles = { traders = 'TRADER', posix = 'OTHER' } }\n\
+        on_login_success = { sync_profiles = true }";
+    let home = Home::new(&by_ldap(&connection(slapd.port, more)));
+    let gateway = home.start();
+    // The first administrator logs in by the local password, and by no other.
+    assert_eq!(came(&gateway, "admin", "eve-Secret-1").await, "INCORRECT_CREDENTIALS");
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    done(&mut admin, "EVENT_INSERT_RIGHT", json!({ "CODE": "ORDEN" })).await;
+    for name in ["DESK", "TRADER", "OTHER"] {
+        done(&mut admin, "EVENT_INSERT_PROFILE", json!({ "NAME": name })).await;
+    }
+    assert_eq!(came(&gateway, "dora", "wrong").await, "UNKNOWN_ACCOUNT");
+    let ack = login(&gateway, "Dora", "dora-Secret-1").await;
+    assert_eq!(ack["PROFILE"], json!(["DESK", "TRADER"]), "{ack}");
+    assert_eq!(ack["PERMISSION"], json!(["ORDEN"]));
+    let dora = user(&mut admin, "dora").await;
+    assert_eq!(dora["EMAIL_ADDRESS"], "dora@desk.example", "{dora}");
+    assert_eq!((&dora["FIRST_NAME"], &dora["LAST_NAME"]), (&json!("Dora"), &json!("Doe")));
+
+    // What changes there changes here with the next login; what an administrator gave stays.
+    done(&mut admin, "EVENT_INSERT_PROFILE", json!({ "NAME": "OWN", "USER_NAMES": ["dora"] }))
+        .await;
+    slapd.modify(&format!(
+        "dn: uid=dora,ou=people,{BASE}\nchangetype: modify\nreplace: sn\nsn: Smith\n-\n\
+         delete: mail\n\n\
+         dn: cn=traders,ou=groups,{BASE}\nchangetype: modify\nreplace: member\n\
+         member: uid=otto,ou=people,{BASE}\n\n"
+    ));
+    let ack = login(&gateway, "dora", "dora-Secret-1").await;
+    assert_eq!(ack["PROFILE"], json!(["DESK", "OWN"]), "{ack}");
+    let dora = user(&mut admin, "dora").await;
+    assert_eq!((&dora["LAST_NAME"], &dora["EMAIL_ADDRESS"]), (&json!("Smith"), &Value::Null));
+}
+
+#[tokio::test]
+async fn no_password_of_a_user_of_the_directory_is_here() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    let target = json!({ "USER_NAME": "dora" });
+    for name in ["EVENT_RESET_USER_PASSWORD", "EVENT_EXPIRE_USER_PASSWORD"] {
+        let refused = event(&mut admin, name, target.clone()).await;
+        assert_eq!(refused["CODE"], "NOT_AUTHORISED", "{refused}");
+        assert!(refused["TEXT"].as_str().unwrap().contains("directory"), "{refused}");
+    }
+    let change = json!({ "USER_NAME": "dora", "OLD_PASSWORD": "dora-Secret-1",
+        "NEW_PASSWORD": "Another-1" });
+    let refused = event(&mut admin, "EVENT_CHANGE_USER_PASSWORD", change).await;
+    assert_eq!(refused["CODE"], "NOT_AUTHORISED", "{refused}");
+    // Wrong passwords lock her as any user; DISABLED refuses the right one.
+    for code in ["INCORRECT_CREDENTIALS", "INCORRECT_CREDENTIALS", "LOCKED_ACCOUNT"] {
+        assert_eq!(came(&gateway, "dora", "wrong").await, code);
+    }
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "LOCKED_ACCOUNT");
+    let amend = json!({ "USER_NAME": "dora", "ATTEMPTS": 0 });
+    done(&mut admin, "EVENT_AMEND_USER_LOGIN_ATTEMPT", amend).await;
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    done(&mut admin, "EVENT_DISABLE_USER", target).await;
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "LOCKED_ACCOUNT");
+    let prefs = admin.ask(json!({ "MESSAGE_TYPE": "EVENT_LOGIN_PREFS", "SOURCE_REF": 1 })).await;
+    assert_eq!(prefs["DETAILS"]["AUTHENTICATION"], "LDAP");
+}
+
+#[tokio::test]
+async fn a_user_of_the_directory_never_becomes_a_local_one_of_the_same_name() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let jane = json!({ "USER_NAME": "jane", "PASSWORD": "Local-Jane-1" });
+    done(&mut admin, "EVENT_INSERT_USER", jane).await;
+    for password in ["jane-Secret-1", "Local-Jane-1"] {
+        let refused = came(&gateway, "jane", password).await;
+        assert_eq!(refused, "INCORRECT_CREDENTIALS", "{password}");
+    }
+    // A record without a password is for the directory to fill.
+    done(&mut admin, "EVENT_INSERT_USER", json!({ "USER_NAME": "otto" })).await;
+    assert_eq!(came(&gateway, "otto", "otto-Secret-1").await, "OK");
+    let (_, log) = gateway.signal("-TERM");
+    assert!(log.join("\n").contains("has a user of a local user's name"), "{log:#?}");
+}
+
+#[tokio::test]
+async fn without_create_user_only_known_users_log_in() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let home = Home::new(&by_ldap(&connection(slapd.port, "")));
+    let gateway = home.start();
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "UNKNOWN_ACCOUNT");
+    assert_eq!(came(&gateway, "nobody", "dora-Secret-1").await, "UNKNOWN_ACCOUNT");
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    done(&mut admin, "EVENT_INSERT_USER", json!({ "USER_NAME": "dora" })).await;
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(user(&mut admin, "dora").await["FIRST_NAME"], "Dora");
+}
+
+#[tokio::test]
+async fn nothing_but_the_password_of_exactly_one_entry_logs_in() {
+    let authority = Authority::new();
+    let far = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    far.set_nonblocking(true).unwrap();
+    // This server takes an empty password for an anonymous bind and reports success.
+    let trap = "allow bind_anon_dn bind_anon_cred";
+    let slapd = Slapd::start_with(&authority, trap, far.local_addr().unwrap().port());
+    // Without bind_dn the search is anonymous: this server allows it.
+    let nobody = format!("bind_dn = '{BIND_DN}'\nbind_password = '{BIND_PASSWORD}'\n");
+    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE).replace(&nobody, "")));
+    let gateway = home.start();
+    for password in ["", "\0", "dora-Secret-1\0", " "] {
+        assert_eq!(came(&gateway, "dora", password).await, "UNKNOWN_ACCOUNT", "{password:?}");
+    }
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    let refused = came(&gateway, "dora", "").await;
+    assert_eq!(refused, "INCORRECT_CREDENTIALS");
+    // More than one entry has the name: none of them logs in.
+    assert_eq!(came(&gateway, "twin", "twin-Secret-1").await, "UNKNOWN_ACCOUNT");
+    let long = "x".repeat(10_000);
+    for name in ["*", "d*", "a)(uid=*", "dora)(objectClass=*", "o,brien (x)", "\0", &long] {
+        let code = came(&gateway, name, "dora-Secret-1").await;
+        assert!(["VALIDATION_ERROR", "UNKNOWN_ACCOUNT"].contains(&code.as_str()), "{name}: {code}");
+    }
+    assert_eq!(came(&gateway, "obrien", "brien-Secret-1").await, "OK");
+    // Every search met the referral under ou=people, and none followed it.
+    assert!(far.accept().is_err());
+}
+
+#[tokio::test]
+async fn groups_are_found_by_name_and_dn_whoever_says_so() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    // Only memberOf tells of a group that the gateway may not read.
+    slapd.modify(&format!(
+        "dn: cn=secret,ou=hidden,{BASE}\nchangetype: add\nobjectClass: groupOfNames\n\
+         member: uid=jane,ou=people,{BASE}\n\n"
+    ));
+    let groups: [(&str, [&str; 4]); 6] = [
+        ("traders", ["dora", "", "", ""]),
+        ("brokers", ["", "obrien", "", ""]),
+        ("posix", ["", "", "pete", ""]),
+        // By name only groups below the bases count: this one lies elsewhere.
+        ("CN=Traders, OU=elsewhere, DC=desk, DC=example", ["", "", "", "otto"]),
+        ("cn=secret,ou=hidden,dc=desk,dc=example", ["", "", "", ""]),
+        ("secret", ["", "", "", ""]),
+    ];
+    for (group, members) in groups {
+        let prefix = if group == "posix" { "user_prefix = 'fx-'\n" } else { "" };
+        let more = format!("{prefix}user_groups = ['{group}', 'nowhere']\n{CREATE}");
+        let home = Home::new(&by_ldap(&connection(slapd.port, &more)));
+        let gateway = home.start();
+        for (name, password) in [
+            ("dora", "dora-Secret-1"),
+            ("obrien", "brien-Secret-1"),
+            ("pete", "pete-Secret-1"),
+            ("otto", "otto-Secret-1"),
+        ] {
+            let code = came(&gateway, name, password).await;
+            assert_eq!(code == "OK", members.contains(&name), "{name} in {group}: {code}");
+            assert!(["OK", "NOT_AUTHORISED", "UNKNOWN_ACCOUNT"].contains(&code.as_str()), "{code}");
+        }
+        let code = came(&gateway, "jane", "jane-Secret-1").await;
+        assert_eq!(code == "OK", group.starts_with("cn=secret"), "jane in {group}: {code}");
+    }
+}
+
+#[tokio::test]
+async fn connections_are_kept_from_being_read_and_servers_are_known() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let ca = format!("ca_file = '{}'\n", authority.file("ca.pem").display());
+    for (port, tls, ca, wanted) in [
+        (slapd.port, "use_tls = true\n", ca.as_str(), "OK"),
+        (slapd.port, "use_tls = 'start_tls'\n", "", "LOGIN_FAIL"),
+        (slapd.tls_port, "use_tls = 'ldaps'\n", ca.as_str(), "OK"),
+        (slapd.tls_port, "use_tls = 'ldaps'\n", "", "LOGIN_FAIL"),
+        (slapd.tls_port, "use_tls = 'none'\n", "", "LOGIN_FAIL"),
+    ] {
+        let home = Home::new(&by_ldap(&connection(port, &format!("{tls}{ca}{CREATE}"))));
+        let gateway = home.start();
+        assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, wanted, "{tls}{ca}");
+    }
+}
+
+#[tokio::test]
+async fn hybrid_asks_for_one_password_that_both_know() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)).replace("'LDAP'", "'HYBRID'"));
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    for (name, password) in [("dora", "dora-Secret-1"), ("jane", "Local-Jane-1")] {
+        let user = json!({ "USER_NAME": name, "PASSWORD": password });
+        done(&mut admin, "EVENT_INSERT_USER", user).await;
+    }
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(user(&mut admin, "dora").await["LAST_NAME"], "Doe");
+    for password in ["Local-Jane-1", "jane-Secret-1"] {
+        let code = came(&gateway, "jane", password).await;
+        assert_eq!(code, "INCORRECT_CREDENTIALS", "{password}");
+    }
+    // A user that only the directory has is unknown here.
+    assert_eq!(came(&gateway, "otto", "otto-Secret-1").await, "UNKNOWN_ACCOUNT");
+    drop(slapd);
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "LOGIN_FAIL");
+    assert_eq!(came(&gateway, "dora", "wrong").await, "INCORRECT_CREDENTIALS");
+}
+
+#[tokio::test]
+async fn a_directory_may_decide_alone_about_locks() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let more = format!("bypass_login_internal_auth = true\n{CREATE}");
+    let home = Home::new(&by_ldap(&connection(slapd.port, &more)));
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    for _ in 0..5 {
+        assert_eq!(came(&gateway, "dora", "wrong").await, "INCORRECT_CREDENTIALS");
+    }
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    done(&mut admin, "EVENT_DISABLE_USER", json!({ "USER_NAME": "dora" })).await;
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "LOCKED_ACCOUNT");
+}
+
+#[tokio::test]
+async fn passwords_of_the_directory_are_nowhere() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
+    let mut command = home.command(&["serve"]);
+    command.env("TOLLGATE_LOG", "trace");
+    let gateway = Gateway::spawn(&mut command).unwrap();
+    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(came(&gateway, "dora", "wrong-Secret-2").await, "INCORRECT_CREDENTIALS");
+    let (_, log) = gateway.signal("-TERM");
+    let log = log.join("\n");
+    for secret in ["dora-Secret-1", "wrong-Secret-2", BIND_PASSWORD] {
+        assert!(!log.contains(secret), "{secret} is in the log");
+        let found = std::process::Command::new("grep")
+            .args(["-r", "-l", "-a", secret])
+            .arg(home.data())
+            .output()
+            .unwrap();
+        assert!(found.stdout.is_empty(), "{secret} is in the store");
+    }
+}
+
+/// The same as a conversation.
+#[tokio::test]
+async fn the_script_of_a_directory_plays_against_a_real_one() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
+    let gateway = home.start();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = root.join("protocol/scripts/login/ldap-login.script");
+    crate::harness::scripts::replay(&home, &gateway, "ws", &script);
+}

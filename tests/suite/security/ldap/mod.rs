@@ -1,0 +1,4 @@
+//! Users of an LDAP directory.
+
+mod logins;
+mod outage;

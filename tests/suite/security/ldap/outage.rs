@@ -1,0 +1,131 @@
+//! An LDAP server that stops: logins go to the next server, other clients are unaffected.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::logins::{CREATE, by_ldap, came, connection};
+use crate::harness::slapd::Slapd;
+use crate::harness::{Authority, Client, Gateway, Home, PASSWORD};
+
+const TIMEOUT_MS: u64 = 1_500;
+/// What PROTOCOL gives a login beyond the time-out.
+const BEYOND: Duration = Duration::from_secs(1);
+
+async fn timed(gateway: &Gateway) -> (String, Duration) {
+    let began = Instant::now();
+    (came(gateway, "dora", "dora-Secret-1").await, began.elapsed())
+}
+
+/// The 99th percentile of heartbeats, each on the same socket.
+async fn heartbeats(client: &mut Client, count: usize) -> Duration {
+    let mut times = Vec::with_capacity(count);
+    for number in 0..count {
+        let began = Instant::now();
+        let beat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": number });
+        let answer = client.ask(beat).await;
+        times.push(began.elapsed());
+        assert_eq!(answer["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK", "{answer}");
+    }
+    times.sort();
+    times[count * 99 / 100]
+}
+
+#[tokio::test]
+async fn logins_go_to_the_next_server_and_the_stopped_one_is_left_alone() {
+    let authority = Authority::new();
+    let (first, second) = (Slapd::start(&authority), Slapd::start(&authority));
+    let more = format!("timeout_ms = {TIMEOUT_MS}\n{CREATE}");
+    let servers = [&first, &second].map(|it| connection(it.port, &more)).concat();
+    let home = Home::new(&by_ldap(&servers));
+    let gateway = home.start();
+    assert_eq!(timed(&gateway).await.0, "OK");
+    first.signal("-STOP");
+    let (code, took) = timed(&gateway).await;
+    assert_eq!(code, "OK");
+    let timeout = Duration::from_millis(TIMEOUT_MS);
+    assert!((timeout..timeout + BEYOND).contains(&took), "{took:?}");
+    // Now the outage is known: no login waits for this server.
+    let (code, took) = timed(&gateway).await;
+    assert_eq!(code, "OK");
+    assert!(took < timeout, "{took:?}");
+    // Both are gone: the login could not be checked, and that is no wrong password.
+    second.signal("-STOP");
+    for _ in 0..5 {
+        assert_eq!(timed(&gateway).await.0, "LOGIN_FAIL");
+    }
+    for server in [&first, &second] {
+        server.signal("-CONT");
+    }
+    let began = Instant::now();
+    while timed(&gateway).await.0 != "OK" {
+        assert!(began.elapsed() < Duration::from_secs(90), "it never recovers");
+    }
+}
+
+/// Logins that wait for the directory; each gives the code of its refusal.
+fn hanging(gateway: &Gateway, count: usize) -> Vec<tokio::task::JoinHandle<serde_json::Value>> {
+    let login = |address| async move {
+        let mut client = Client::connect(address).await;
+        let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+            "DETAILS": { "USER_NAME": "dora", "PASSWORD": "dora-Secret-1" } });
+        client.ask(login).await["CODE"].clone()
+    };
+    (0..count).map(|_| tokio::spawn(login(gateway.address))).collect()
+}
+
+/// Those who waited left no connection behind that still waits.
+async fn nothing_waits(gateway: &Gateway) {
+    let open = || {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", gateway.child.id())).unwrap();
+        let links = fds.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());
+        links.filter(|link| link.to_string_lossy().starts_with("socket:")).count()
+    };
+    let began = Instant::now();
+    while open() > 8 {
+        assert!(began.elapsed() < Duration::from_secs(5), "{} sockets are open", open());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_notices_that_a_directory_hangs() {
+    let authority = Authority::new();
+    let slapd = Slapd::start(&authority);
+    let ca = authority.file("ca.pem").display().to_string();
+    let tls = format!("use_tls = 'start_tls'\nca_file = '{ca}'\n");
+    let more = format!("timeout_ms = {TIMEOUT_MS}\n{tls}{CREATE}");
+    let fast = "[server.limits]\nmessages_per_sec_per_connection = 1000000";
+    let home =
+        Home::new(&by_ldap(&connection(slapd.port, &more)).replacen("[server.limits]", fast, 1));
+    let gateway = home.start();
+    let mut client = Client::login(gateway.address, "admin", PASSWORD).await;
+    heartbeats(&mut client, 500).await;
+    let mut calm = Vec::new();
+    for _ in 0..5 {
+        calm.push(heartbeats(&mut client, 400).await);
+    }
+    slapd.signal("-STOP");
+    let waiting = hanging(&gateway, 64);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let began = Instant::now();
+    let (mut hung, mut internal) = (Vec::new(), 0);
+    while began.elapsed() < Duration::from_millis(TIMEOUT_MS - 500) {
+        hung.push(heartbeats(&mut client, 100).await);
+        assert_eq!(came(&gateway, "admin", PASSWORD).await, "OK");
+        internal += 1;
+    }
+    assert!(internal > 3, "{internal} internal logins");
+    for login in waiting {
+        assert_eq!(login.await.unwrap(), "LOGIN_FAIL");
+    }
+    nothing_waits(&gateway).await;
+    let median = |mut all: Vec<Duration>| {
+        all.sort();
+        all[all.len() / 2]
+    };
+    let (calm, hung) = (median(calm), median(hung));
+    println!("heartbeat p99: {calm:?} before, {hung:?} while the directory hangs");
+    assert!(hung < calm * 3 / 2 + Duration::from_millis(2), "{calm:?}, {hung:?}");
+}

@@ -1,0 +1,142 @@
+//! Locks by user and address: an attacker elsewhere cannot lock the owner out.
+#![expect(clippy::disallowed_methods, reason = "these tests time a process that has its own clock")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::TcpSocket;
+
+use crate::harness::{Client, Home, PASSWORD};
+
+/// Cheap hashes; limits by address hold, but for the many attempts of the attacker.
+const CONFIGURATION: &str = "\
+[server]
+management_listen = ''
+[server.limits]
+failed_logins_per_min_per_address = 0
+messages_per_sec_per_connection = 1000000
+[security.scrypt]
+log_n = 4
+p = 1
+[security.genesis_password.retry]
+scope = 'user_and_address'
+";
+
+/// A client that comes from an address of its own.
+async fn from(source: &str, gateway: SocketAddr) -> Client {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
+    let stream = socket.connect(gateway).await.unwrap();
+    let url = format!("ws://{gateway}/");
+    let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    Client { socket }
+}
+
+fn login(password: &str) -> Value {
+    json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": "login",
+        "DETAILS": { "USER_NAME": "admin", "PASSWORD": password } })
+}
+
+#[tokio::test]
+async fn a_thousand_failures_elsewhere_lock_the_owner_out_of_nothing() {
+    let home = Home::new(CONFIGURATION);
+    let gateway = home.start();
+    let mut live = from("127.0.0.3", gateway.address).await;
+    assert_eq!(live.ask(login(PASSWORD)).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
+    let mut attacker = from("127.0.0.2", gateway.address).await;
+    let mut codes = Vec::new();
+    for number in 0..1_000 {
+        codes.push(attacker.ask(login(&format!("wrong {number}"))).await["CODE"].clone());
+    }
+    assert_eq!(codes.iter().filter(|code| **code == "INCORRECT_CREDENTIALS").count(), 2);
+    assert_eq!(codes.iter().filter(|code| **code == "LOCKED_ACCOUNT").count(), 998);
+
+    let began = std::time::Instant::now();
+    for source in ["127.0.0.3", "127.0.0.4"] {
+        let mut owner = from(source, gateway.address).await;
+        let ack = owner.ask(login(PASSWORD)).await;
+        assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{source}: {ack}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let heartbeat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1 });
+    assert_eq!(live.ask(heartbeat).await["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK");
+    // The right password does not help where it was guessed.
+    assert_eq!(attacker.ask(login(PASSWORD)).await["CODE"], "LOCKED_ACCOUNT");
+}
+
+/// An administrator unlocks every place at once.
+#[tokio::test]
+async fn a_deleted_attempt_unlocks_everywhere() {
+    let home = Home::new(CONFIGURATION);
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let user = json!({ "USER_NAME": "jane", "PASSWORD": "Crescent-1" });
+    let insert = json!({ "MESSAGE_TYPE": "EVENT_INSERT_USER", "SOURCE_REF": 1, "DETAILS": user });
+    assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
+    let attempt = async |source: &str, password: &str| {
+        let message = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 2,
+            "DETAILS": { "USER_NAME": "jane", "PASSWORD": password } });
+        from(source, gateway.address).await.ask(message).await["CODE"].clone()
+    };
+    for source in ["127.0.0.2", "127.0.0.3"] {
+        for _ in 0..3 {
+            attempt(source, "wrong").await;
+        }
+        assert_eq!(attempt(source, "Crescent-1").await, "LOCKED_ACCOUNT");
+    }
+    let unlock = json!({ "MESSAGE_TYPE": "EVENT_DELETE_USER_LOGIN_ATTEMPT", "SOURCE_REF": 3,
+        "DETAILS": { "USER_NAME": "jane" } });
+    let unlocked = admin.ask(unlock).await;
+    assert_eq!(unlocked["MESSAGE_TYPE"], "EVENT_DELETE_USER_LOGIN_ATTEMPT_ACK", "{unlocked}");
+    for source in ["127.0.0.2", "127.0.0.3"] {
+        assert_eq!(attempt(source, "Crescent-1").await, Value::Null, "{source}");
+    }
+}
+
+/// Failures of an address are limited, for all users together; successes are not.
+#[tokio::test]
+async fn an_address_that_fails_too_often_has_to_wait() {
+    let limits = "failed_logins_per_min_per_address = 5\nconnections_per_address_max = 6";
+    let home = Home::new(&CONFIGURATION.replace("failed_logins_per_min_per_address = 0", limits));
+    let gateway = home.start();
+    let mut owner = from("127.0.0.3", gateway.address).await;
+    for _ in 0..12 {
+        assert_eq!(owner.ask(login(PASSWORD)).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
+    }
+    let mut attacker = from("127.0.0.2", gateway.address).await;
+    let guess = |number: usize| {
+        json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": number,
+            "DETAILS": { "USER_NAME": format!("user{number}"), "PASSWORD": "Crescent-1" } })
+    };
+    for number in 0..5 {
+        assert_eq!(attacker.ask(guess(number)).await["CODE"], "UNKNOWN_ACCOUNT");
+    }
+    let refused = attacker.ask(guess(6)).await;
+    assert_eq!(refused["CODE"], "TOO_MANY_REQUESTS");
+    let wait = refused["ERROR"][0]["DETAILS"]["RETRY_AFTER_MS"].as_u64().unwrap();
+    assert!((1..=12_000).contains(&wait), "{wait}");
+    assert_eq!(attacker.ask(login(PASSWORD)).await["CODE"], "TOO_MANY_REQUESTS");
+    assert_eq!(owner.ask(login(PASSWORD)).await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
+    // The same by the token API, with HTTP statuses.
+    let url = format!("http://{}/auth/token", gateway.address);
+    let out = std::process::Command::new("curl")
+        .args(["-si", "--interface", "127.0.0.2", "-H", "Content-Type: application/json"])
+        .args(["-d", r#"{"login":"admin","password":"x"}"#, &url])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(out.stdout).unwrap().to_lowercase();
+    assert!(said.starts_with("http/1.1 429 ") && said.contains("\r\nretry-after: "), "{said}");
+
+    // And an address has so many connections at once.
+    let mut open = Vec::new();
+    for _ in 0..6 {
+        open.push(from("127.0.0.5", gateway.address).await);
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.5:0".parse().unwrap()).unwrap();
+    let stream = socket.connect(gateway.address).await.unwrap();
+    let seventh = tokio_tungstenite::client_async("ws://gate/", stream).await;
+    assert!(seventh.is_err(), "a seventh connection");
+    from("127.0.0.6", gateway.address).await;
+}

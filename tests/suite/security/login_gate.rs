@@ -1,0 +1,251 @@
+//! The login gate: every path that issues a token against every state of a user.
+//!
+//! Paths are found by their schema: a new path without a line here fails.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tollgate::messages::table::TABLE;
+use tollgate::messages::token_api::routes::ROUTES;
+
+use crate::harness::authenticator::totp;
+use crate::harness::curl::{self, Response};
+use crate::harness::{Client, Gateway, Home, PASSWORD};
+
+/// The states of a user.
+const STATES: [&str; 7] =
+    ["ENABLED", "DISABLED", "LOCKED", "EXPIRED", "RESET", "DELETED", "SECOND"];
+
+const OK: &str = "OK";
+const NONE: &str = "-";
+const LOCKED: &str = "LOCKED_ACCOUNT";
+const OLD: &str = "PASSWORD_EXPIRED";
+const OVER: &str = "SESSION_EXPIRED";
+const WRONG: &str = "INCORRECT_CREDENTIALS";
+const GONE: &str = "SESSION_NOT_FOUND";
+const NOBODY: &str = "UNKNOWN_ACCOUNT";
+const HALF: &str = "MFA_FAILED";
+
+/// A path, the message or route that it goes, and what comes of it in each of [`STATES`].
+#[rustfmt::skip]
+const CELLS: &[(Path, &str, [&str; 7])] = &[
+    (Path::Login, "EVENT_LOGIN_AUTH", [OK, LOCKED, LOCKED, OLD, WRONG, NOBODY, HALF]),
+    (Path::Refresh, "EVENT_LOGIN_AUTH", [OK, OVER, OK, OK, OVER, OVER, HALF]),
+    (Path::Wake, "EVENT_LOGIN_AUTH", [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
+    (Path::Details, "EVENT_LOGIN_DETAILS", [NONE, GONE, NONE, NONE, GONE, GONE, NONE]),
+    (Path::OneTime, "EVENT_CREATE_ONE_TIME_TOKEN", [OK, GONE, OK, OK, GONE, GONE, OK]),
+    (Path::AuthToken, "/auth/token", [OK, LOCKED, LOCKED, OLD, WRONG, WRONG, HALF]),
+    (Path::AuthRefresh, "/auth/token/refresh", [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
+    (Path::ExternalToken, "/external/token", [OK, GONE, OK, OK, GONE, GONE, OK]),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Path {
+    /// By password.
+    Login,
+    /// By the refresh token of a live session.
+    Refresh,
+    /// By that of a session that sleeps.
+    Wake,
+    /// The login ack again: it has no secrets.
+    Details,
+    /// With a live session.
+    OneTime,
+    /// The token API, by password.
+    AuthToken,
+    /// The token API, by the refresh token of a dormant session.
+    AuthRefresh,
+    /// The token API, with a live session.
+    ExternalToken,
+}
+
+/// Whether a schema has a text that is a token.
+fn issues(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => map.iter().any(|(key, inner)| {
+            let types = inner["type"].to_string();
+            let is_token = key.to_ascii_uppercase().contains("TOKEN") && types.contains("string");
+            is_token || issues(inner)
+        }),
+        Value::Array(list) => list.iter().any(issues),
+        _ => false,
+    }
+}
+
+#[test]
+fn every_path_that_could_issue_a_token_has_its_line() {
+    let messages = TABLE.iter().filter(|row| issues((row.schemas)().1.as_value()));
+    let routes = ROUTES.iter().filter(|route| issues((route.schemas)().1.as_value()));
+    let found: BTreeSet<_> = messages.map(|row| row.name).chain(routes.map(|it| it.path)).collect();
+    let known: BTreeSet<_> = CELLS.iter().map(|(_, name, _)| *name).collect();
+    assert_eq!(found, known);
+}
+
+/// A user, with the tokens from before the change of state.
+struct User {
+    name: String,
+    token: Value,
+    refresh: Value,
+    /// Refresh tokens of sessions that sleep.
+    asleep: Vec<Value>,
+}
+
+async fn prepare(gateway: &Gateway, admin: &mut Client, state: &str) -> User {
+    let name = state.to_lowercase();
+    let user = json!({ "USER_NAME": name, "PASSWORD": "Crescent-1" });
+    event(admin, "EVENT_INSERT_USER", user).await;
+    let login = json!({ "login": name, "password": "Crescent-1" });
+    // An access token of a second: its session sleeps soon.
+    let mut asleep = Vec::new();
+    for _ in 0..2 {
+        let pair = curl::post(gateway, "/auth/token", &[], login.clone());
+        asleep.push(pair.body["refreshToken"].clone());
+    }
+    let mut client = Client::connect(gateway.address).await;
+    let ack = client.ask(by_password(&name, "Crescent-1")).await;
+    let [token, refresh] = ["SESSION_AUTH_TOKEN", "REFRESH_AUTH_TOKEN"].map(|it| ack[it].clone());
+    User { name, token, refresh, asleep }
+}
+
+fn by_password(user: &str, password: &str) -> Value {
+    json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+        "DETAILS": { "USER_NAME": user, "PASSWORD": password } })
+}
+
+async fn event(client: &mut Client, name: &str, details: Value) {
+    let answer =
+        client.ask(json!({ "MESSAGE_TYPE": name, "SOURCE_REF": name, "DETAILS": details })).await;
+    assert!(answer["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{answer}");
+}
+
+/// Codes of some minutes, so that a test needs not wait for the next one.
+const SECOND: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
+    exempt_addresses = ['127.0.0.0/8']\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n\
+    [security.mfa.qr_code]\ncode_period_discrepancy = 10\n";
+
+/// An administrator gives a user a second factor; its secret.
+async fn enrol(admin: &mut Client, name: &str) -> String {
+    let create = json!({ "MESSAGE_TYPE": "EVENT_MFA_CREATE_SECRET", "SOURCE_REF": 1,
+        "DETAILS": { "USER_NAME": name } });
+    let secret = admin.ask(create).await["DETAILS"]["SECRET"].as_str().unwrap().to_owned();
+    let confirm = json!({ "USER_NAME": name, "MFA_CODE": totp(&secret, -240) });
+    event(admin, "EVENT_MFA_CONFIRM_SECRET", confirm).await;
+    secret
+}
+
+async fn enter(gateway: &Gateway, admin: &mut Client, state: &str, user: &User) {
+    let target = json!({ "USER_NAME": user.name });
+    match state {
+        "DISABLED" => event(admin, "EVENT_DISABLE_USER", target).await,
+        "EXPIRED" => event(admin, "EVENT_EXPIRE_USER_PASSWORD", target).await,
+        "RESET" => event(admin, "EVENT_RESET_USER_PASSWORD", target).await,
+        "SECOND" => drop(enrol(admin, &user.name).await),
+        "DELETED" => event(admin, "EVENT_DELETE_USER", target).await,
+        "LOCKED" => {
+            let mut stranger = Client::connect(gateway.address).await;
+            for _ in 0..3 {
+                stranger.ask(by_password(&user.name, "wrong")).await;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The code with which a path was refused; OK: it issued a token; -: it was served without one.
+async fn walk(gateway: &Gateway, path: Path, user: &User) -> String {
+    let by_refresh = |token: &Value| {
+        json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+            "DETAILS": { "REFRESH_AUTH_TOKEN": token } })
+    };
+    let with_session = |name: &str| {
+        let token = &user.token;
+        json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1, "SESSION_AUTH_TOKEN": token })
+    };
+    let mut client = Client::connect(gateway.address).await;
+    let s1 = |answer: Response| answer.body;
+    let answer = match path {
+        Path::Login => client.ask(by_password(&user.name, "Crescent-1")).await,
+        Path::Refresh => client.ask(by_refresh(&user.refresh)).await,
+        Path::Wake => client.ask(by_refresh(&user.asleep[0])).await,
+        Path::Details => client.ask(with_session("EVENT_LOGIN_DETAILS")).await,
+        Path::OneTime => client.ask(with_session("EVENT_CREATE_ONE_TIME_TOKEN")).await,
+        Path::AuthToken => {
+            let login = json!({ "login": user.name, "password": "Crescent-1" });
+            s1(curl::post(gateway, "/auth/token", &[], login))
+        }
+        Path::AuthRefresh => {
+            let token = format!("token: {}", user.asleep[1].as_str().unwrap());
+            s1(curl::curl(gateway, "/auth/token/refresh", &["-H", &token]))
+        }
+        Path::ExternalToken => {
+            let bearer = format!("Authorization: Bearer {}", user.token.as_str().unwrap());
+            s1(curl::post(gateway, "/external/token", &[&bearer], json!({})))
+        }
+    };
+    let code = answer["CODE"].as_str().or(answer["errorCode"].as_str());
+    let tokens = [
+        &answer["SESSION_AUTH_TOKEN"],
+        &answer["DETAILS"]["TOKEN"],
+        &answer["accessToken"],
+        &answer["token"],
+    ];
+    match (code, tokens.iter().any(|token| token.is_string())) {
+        (Some(code), false) => code.to_owned(),
+        (None, true) => "OK".to_owned(),
+        (None, false) => "-".to_owned(),
+        (Some(code), true) => format!("{code}, and a token: {answer}"),
+    }
+}
+
+#[tokio::test]
+async fn no_path_issues_a_token_where_it_should_not() {
+    let home = Home::new(SECOND);
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let lives = json!({ "ACCESS_TOKEN_LIFE_TIME": 1 });
+    event(&mut admin, "EVENT_AMEND_CONNECTOR_SETTINGS", lives).await;
+    let mut wrong = Vec::new();
+    // Each cell has a user of its own: what one path issues is nothing that another one finds.
+    let mut users = Vec::new();
+    for (number, (path, _, wanted)) in CELLS.iter().enumerate() {
+        for (state, wanted) in STATES.iter().zip(wanted) {
+            let user = prepare(&gateway, &mut admin, &format!("{state}.{number}")).await;
+            users.push((*path, *state, *wanted, user));
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    for (path, state, wanted, user) in &users {
+        enter(&gateway, &mut admin, state, user).await;
+        let came = walk(&gateway, *path, user).await;
+        if came != *wanted {
+            wrong.push(format!("{path:?} of a user who is {state}: {came}, not {wanted}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A login that is half done passes the same gate at its end.
+#[tokio::test]
+async fn half_a_login_is_finished_only_where_a_whole_one_would_be() {
+    let wanted = [OK, LOCKED, LOCKED, OLD, OVER, OVER];
+    let home = Home::new(SECOND);
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    for (state, wanted) in STATES.iter().zip(wanted) {
+        let user = prepare(&gateway, &mut admin, state).await;
+        let secret = enrol(&mut admin, &user.name).await;
+        let mut client = Client::connect(gateway.address).await;
+        let half = client.ask(by_password(&user.name, "Crescent-1")).await;
+        assert_eq!(half["CODE"], HALF, "{half}");
+        enter(&gateway, &mut admin, state, &user).await;
+        let details = json!({ "REFRESH_AUTH_TOKEN": half["REFRESH_AUTH_TOKEN"],
+            "MFA_CODE": totp(&secret, -120) });
+        let mut finish = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 2 });
+        finish["DETAILS"] = details;
+        let answer = client.ask(finish).await;
+        let code = answer["CODE"].as_str().unwrap_or(OK);
+        assert_eq!(code, wanted, "{state}: {answer}");
+        assert_eq!(answer["SESSION_AUTH_TOKEN"].is_string(), wanted == OK, "{answer}");
+    }
+}

@@ -1,0 +1,175 @@
+//! Password resets that users ask for: a link by mail, followed to the end.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::delivery::{login, message, prepare};
+use crate::harness::smtp::{Sink, parameter};
+use crate::harness::{Client, Home, QUICK};
+
+pub(super) fn by_reset(port: u16, more: &str) -> String {
+    format!(
+        "{QUICK}[mail]\ntransport = 'smtp'\nfrom = 'desk@tollgate.example'\n[mail.smtp]\n\
+         port = {port}\n[security.genesis_password.self_service_reset]\n\
+         redirect_url = 'https://desk.example/reset'\n{more}\n"
+    )
+}
+
+pub(super) async fn ask_reset(client: &mut Client, details: Value) {
+    let answer = client.ask(message("EVENT_SELF_SERVICE_PASSWORD_RESET", details)).await;
+    assert_eq!(answer["MESSAGE_TYPE"], "EVENT_SELF_SERVICE_PASSWORD_RESET_ACK", "{answer}");
+}
+
+async fn choose(client: &mut Client, token: &str, password: &str) -> Value {
+    let details = json!({ "USER_NAME": "jane", "RESET_TOKEN": token, "NEW_PASSWORD": password });
+    client.ask(message("EVENT_PASSWORD_RESET_ACTION", details)).await
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_replaced_by_the_newest_link_of_the_configured_page() {
+    let sink = Sink::start(&[]);
+    let home = Home::new(&by_reset(sink.port, "cool_down_in_minutes = 0"));
+    let gateway = home.start();
+    prepare(&gateway).await;
+    let mut client = Client::connect(gateway.address).await;
+    // Users without an address, unknown users and requests for another page get the same answer.
+    let jane = json!({ "USER_NAME": "jane", "RETURN_URL": "https://evil.example/" });
+    for details in [json!({ "USER_NAME": "joe" }), json!({ "USER_NAME": "nobody" }), jane.clone()] {
+        ask_reset(&mut client, details).await;
+    }
+    let first = sink.wait_for(1).await.remove(0);
+    ask_reset(&mut client, jane).await;
+    let second = sink.wait_for(2).await.remove(1);
+    for mail in [&first, &second] {
+        assert!(mail.contains("https://desk.example/reset?token="), "{mail}");
+        assert!(!mail.contains("evil.example"), "{mail}");
+        assert!(mail.contains("&user=jane within 10 minutes."), "{mail}");
+    }
+    let [old, new] = [&first, &second].map(|mail| parameter(mail, "token"));
+    assert_eq!(choose(&mut client, &old, "Another-1").await["CODE"], "INVALID_TOKEN");
+    let done = choose(&mut client, &new, "Another-1").await;
+    assert_eq!(done["MESSAGE_TYPE"], "EVENT_PASSWORD_RESET_ACTION_ACK", "{done}");
+    assert_eq!(choose(&mut client, &new, "Another-2").await["CODE"], "INVALID_TOKEN");
+    assert_eq!(login(&gateway, "jane", "Another-1").await["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK");
+    let (_, log) = gateway.signal("-TERM");
+    let log = log.join("\n");
+    for why in ["the user has no EMAIL_ADDRESS", "no user has the name"] {
+        assert!(log.contains(why), "{why}: {log}");
+    }
+    for token in [&old, &new] {
+        assert!(!log.contains(token.as_str()));
+        let mut grep = Command::new("grep");
+        let found = grep.args(["-r", "-a", "-l", token]).arg(home.data()).output().unwrap();
+        assert!(found.stdout.is_empty(), "a token is in the store");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_requests_is_one_mail_and_one_token_is_spent_once() {
+    let sink = Sink::start(&[]);
+    let home = Home::new(&by_reset(sink.port, ""));
+    let gateway = home.start();
+    prepare(&gateway).await;
+    let mut client = Client::connect(gateway.address).await;
+    for _ in 0..400 {
+        ask_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
+    }
+    let mail = sink.wait_for(1).await.remove(0);
+    sink.stays_at(1).await;
+    let token = parameter(&mail, "token");
+    let tries = (0..50).map(|number| {
+        let (address, token) = (gateway.address, token.clone());
+        tokio::spawn(async move {
+            let mut client = Client::connect(address).await;
+            choose(&mut client, &token, &format!("Another-{number}")).await
+        })
+    });
+    let mut done = 0;
+    for answer in tries.collect::<Vec<_>>() {
+        let answer = answer.await.unwrap();
+        done += usize::from(answer["CODE"].is_null());
+        assert!(answer["CODE"].is_null() || answer["CODE"] == "INVALID_TOKEN", "{answer}");
+    }
+    assert_eq!(done, 1);
+}
+
+#[tokio::test]
+async fn what_a_user_is_called_adds_neither_headers_nor_recipients() {
+    let sink = Sink::start(&[]);
+    let message = "cool_down_in_minutes = 0\n\
+        [security.genesis_password.self_service_reset.reset_message]\n\
+        subject = 'For {{ USER.firstName }}'\nbody = 'Dear {{ USER.firstName }}, {{ RESET_URL }}'\n\
+        [templates.variables]\nDESK = 'Rates'\n";
+    let home = Home::new(&by_reset(sink.port, message));
+    let gateway = home.start();
+    let mut admin = prepare(&gateway).await;
+    let mut client = Client::connect(gateway.address).await;
+    let names =
+        ["Jane\r\nBcc: eve@evil.example", "{{ DESK }} {{ RESET_URL }}", "Zo\u{eb} \u{2603}"];
+    let mut taken = Vec::new();
+    for name in names {
+        let amend = json!({ "USER_NAME": "jane", "FIRST_NAME": name });
+        let answer = admin.ask(self::message("EVENT_AMEND_USER", amend)).await;
+        if answer["CODE"].is_null() {
+            ask_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
+            taken.push(sink.wait_for(taken.len() + 1).await.pop().unwrap());
+        }
+    }
+    assert!(taken.len() >= 2, "{taken:#?}");
+    for mail in &taken {
+        let head = mail.trim_start().split("\n\n").next().unwrap();
+        assert!(!head.to_lowercase().contains("\nbcc:"), "{head}");
+        assert!(!mail.contains("Rates"), "a value was expanded again: {mail}");
+    }
+    // What is sent to eve would be a letter of its own.
+    for address in ["eve@evil.example\r\nBcc: a@b.example", "a@b.example, c@d.example", "a@b>"] {
+        let amend = json!({ "USER_NAME": "jane", "EMAIL_ADDRESS": address });
+        let refused = admin.ask(self::message("EVENT_AMEND_USER", amend)).await;
+        assert_eq!(refused["CODE"], "VALIDATION_ERROR", "{address}");
+    }
+}
+
+/// A mailbox resets a password, and nothing else.
+#[tokio::test]
+async fn a_reset_gets_around_no_second_factor() {
+    let sink = Sink::start(&[]);
+    let configuration = by_reset(sink.port, "cool_down_in_minutes = 0");
+    let home = Home::new(&format!("{configuration}[security.mfa.qr_code]\n"));
+    let gateway = home.start();
+    let mut admin = prepare(&gateway).await;
+    let jane = json!({ "USER_NAME": "jane" });
+    let shown = admin.ask(message("EVENT_MFA_CREATE_SECRET", jane.clone())).await;
+    let secret = shown["DETAILS"]["SECRET"].as_str().unwrap();
+    let code = crate::harness::authenticator::totp(secret, 0);
+    let confirm = json!({ "USER_NAME": "jane", "MFA_CODE": code });
+    let done = admin.ask(message("EVENT_MFA_CONFIRM_SECRET", confirm)).await;
+    assert!(done["CODE"].is_null(), "{done}");
+    let mut client = Client::connect(gateway.address).await;
+    ask_reset(&mut client, jane).await;
+    let token = parameter(&sink.wait_for(1).await[0], "token");
+    let chosen = choose(&mut client, &token, "Another-1").await;
+    assert!(chosen["CODE"].is_null(), "{chosen}");
+    assert_eq!(login(&gateway, "jane", "Another-1").await["CODE"], "MFA_FAILED");
+}
+
+#[tokio::test]
+async fn a_client_names_the_page_only_where_that_is_allowed() {
+    let sink = Sink::start(&[]);
+    let home = Home::new(&by_reset(sink.port, "accept_client_url = true"));
+    let gateway = home.start();
+    prepare(&gateway).await;
+    let mut client = Client::connect(gateway.address).await;
+    let wrong = json!({ "USER_NAME": "jane", "RETURN_URL": "javascript:alert(1)" });
+    ask_reset(&mut client, wrong).await;
+    let own = json!({ "USER_NAME": "jane", "RETURN_URL": "https://dev.example/new?a=b" });
+    ask_reset(&mut client, own).await;
+    let mail = sink.wait_for(1).await.remove(0);
+    assert!(mail.contains("https://dev.example/new?a=b&token="), "{mail}");
+    let hardened = "mode = 'hardened'\n[server]\nlisten = '0.0.0.0:0'\nallow_plain = true\n\
+        [mail]\ntransport = 'file'\n[security.genesis_password.self_service_reset]\n\
+        accept_client_url = true\n";
+    let refused = Home::new(hardened).command(&["serve"]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("accept_client_url"), "{said}");
+}

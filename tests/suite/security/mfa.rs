@@ -1,0 +1,233 @@
+//! Second factors with real authenticators: codes by oathtool, pictures read by zbar, key changes.
+
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tollgate::auth::totp::{Codes, Hash};
+
+use crate::harness::authenticator::{oathtool, totp};
+use crate::harness::curl;
+use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+
+fn configuration(more: &str) -> String {
+    format!("{QUICK}[security.mfa.qr_code]\ncode_period_discrepancy = 10\n{more}\n")
+}
+
+async fn ask(client: &mut Client, name: &str, details: Value) -> Value {
+    client.ask(json!({ "MESSAGE_TYPE": name, "SOURCE_REF": name, "DETAILS": details })).await
+}
+
+async fn login(gateway: &Gateway, details: Value) -> Value {
+    let mut client = Client::connect(gateway.address).await;
+    ask(&mut client, "EVENT_LOGIN_AUTH", details).await
+}
+
+fn by_code(code: &str) -> Value {
+    json!({ "USER_NAME": "admin", "PASSWORD": PASSWORD, "MFA_CODE": code })
+}
+
+/// The first administrator enrols; returns the secret shown and the recovery codes.
+async fn enrol(gateway: &Gateway, code: impl Fn(&str) -> String) -> (Value, Vec<String>) {
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let shown = ask(&mut admin, "EVENT_MFA_CREATE_SECRET", json!({})).await["DETAILS"].clone();
+    let code = code(shown["SECRET"].as_str().unwrap());
+    let done = ask(&mut admin, "EVENT_MFA_CONFIRM_SECRET", json!({ "MFA_CODE": code })).await;
+    let codes = done["DETAILS"]["RECOVERY_CODE"].as_array().unwrap_or_else(|| panic!("{done}"));
+    (shown, codes.iter().map(|it| it.as_str().unwrap().to_owned()).collect())
+}
+
+/// The text of a QR code.
+fn read_picture(data_uri: &str) -> String {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let picture = folder.path().join("picture.png");
+    let text = data_uri.strip_prefix("data:image/png;base64,").expect("a PNG");
+    let mut decode = Command::new("base64");
+    let mut decode = decode
+        .arg("-d")
+        .stdin(Stdio::piped())
+        .stdout(std::fs::File::create(&picture).unwrap())
+        .spawn()
+        .unwrap();
+    decode.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert!(decode.wait().unwrap().success());
+    let mut zbar = Command::new("zbarimg");
+    let read = zbar.args(["-q", "--raw"]).arg(&picture).output();
+    let read = read.expect("tests/run installs zbar-tools");
+    assert!(read.status.success(), "{read:?}");
+    String::from_utf8(read.stdout).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn the_picture_holds_what_an_authenticator_needs() {
+    for (words, algorithm, digits) in
+        [("SHA1", "totp", "6"), ("SHA256", "totp=sha256", "8"), ("SHA512", "totp=sha512", "7")]
+    {
+        let more = format!(
+            "hashing_algorithm = '{words}'\ncode_digits = {digits}\ncode_period_seconds = 60\n\
+             issuer = 'Desk & Sons'\nlabel = 'rates'"
+        );
+        let home = Home::new(&configuration(&more));
+        let gateway = home.start();
+        let step = format!("--{algorithm}");
+        let at = |seconds: i64| {
+            let now = format!("now {seconds:+} seconds");
+            let step = step.clone();
+            move |secret: &str| {
+                oathtool(&[&step, "-d", digits, "-s", "60s", "--base32", "--now", &now, secret])
+            }
+        };
+        let (shown, _) = enrol(&gateway, at(-120)).await;
+        let uri = read_picture(shown["QR_CODE"].as_str().unwrap());
+        assert_eq!(uri, shown["URI"].as_str().unwrap());
+        let url: hyper::Uri = uri.replace("otpauth://", "http://").parse().unwrap();
+        let path = url.path_and_query().unwrap().as_str();
+        assert!(path.starts_with("/Desk%20%26%20Sons:rates%20%28admin%29?"), "{uri}");
+        let secret = shown["SECRET"].as_str().unwrap();
+        let has = |part: &str| path.split(['?', '&']).any(|it| it == part);
+        assert!(has(&format!("secret={secret}")) && has("period=60"), "{uri}");
+        assert!(has(&format!("digits={digits}")) || digits == "6", "{uri}");
+        assert!(has(&format!("algorithm={words}")) || words == "SHA1", "{uri}");
+        let ack = login(&gateway, by_code(&at(0)(secret))).await;
+        assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{ack}");
+    }
+}
+
+/// Any secret, time and form of code is what a real authenticator makes of it.
+#[test]
+fn codes_are_those_of_a_real_authenticator() {
+    use rand::{RngExt, SeedableRng};
+    let mut rng = rand::rngs::StdRng::seed_from_u64(6_238);
+    for number in 0..300 {
+        let (hash, word) = [
+            (Hash::Sha1, "--totp=sha1"),
+            (Hash::Sha256, "--totp=sha256"),
+            (Hash::Sha512, "--totp=sha512"),
+        ][number % 3];
+        let digits = rng.random_range(6..9_u8);
+        let period_secs = rng.random_range(15..120_u64);
+        let now = rng.random_range(0..20_000_000_000_u64);
+        let length = rng.random_range(16..65);
+        let secret: Vec<u8> = (0..length).map(|_| rng.random()).collect();
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let code = oathtool(&[
+            word,
+            "-d",
+            &digits.to_string(),
+            "-s",
+            &format!("{period_secs}s"),
+            "--now",
+            &format!("@{now}"),
+            &hex,
+        ]);
+        let [issuer, label] = [String::new(), String::new()];
+        let codes = Codes { period_secs, discrepancy: 0, digits, hash, issuer, label };
+        let start = now / period_secs * period_secs;
+        assert_eq!(codes.check(&secret, &code, now), Some(start), "{code} of {hex} at {now}");
+    }
+}
+
+#[tokio::test]
+async fn of_many_who_send_one_code_at_once_one_logs_in() {
+    let home = Home::new(&configuration(""));
+    let gateway = home.start();
+    let (shown, recovery) = enrol(&gateway, |secret| totp(secret, -240)).await;
+    let secret = shown["SECRET"].as_str().unwrap().to_owned();
+    for code in [totp(&secret, -120), recovery[0].clone()] {
+        let tries = (0..100).map(|_| {
+            let (address, code) = (gateway.address, code.clone());
+            tokio::spawn(async move {
+                let mut client = Client::connect(address).await;
+                ask(&mut client, "EVENT_LOGIN_AUTH", by_code(&code)).await
+            })
+        });
+        let mut opened = 0;
+        for answer in tries.collect::<Vec<_>>() {
+            let answer = answer.await.unwrap();
+            let code = answer["CODE"].as_str().unwrap_or("OK");
+            assert!(["OK", "MFA_FAILED", "LOCKED_ACCOUNT"].contains(&code), "{answer}");
+            opened += usize::from(code == "OK");
+        }
+        assert_eq!(opened, 1);
+        // Strangers are kept out for the day now; this place is known, and may go on.
+        let mut admin = Client::connect(gateway.address).await;
+        let half = ask(&mut admin, "EVENT_LOGIN_AUTH", by_code("")).await;
+        assert_eq!(half["CODE"], "MFA_FAILED", "{half}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_sealed_and_their_keys_can_change() {
+    let key = |keys: &str| configuration(keys);
+    let home = Home::new(&key("secret_encrypt_key = 'the first key'"));
+    let gateway = home.start();
+    let (shown, recovery) = enrol(&gateway, |secret| totp(secret, -270)).await;
+    let secret = shown["SECRET"].as_str().unwrap().to_owned();
+    let (_, log) = gateway.signal("-TERM");
+    for text in [&secret, &recovery[0]] {
+        let mut grep = Command::new("grep");
+        let found = grep.args(["-r", "-a", "-l", text]).arg(home.data()).output().unwrap();
+        assert!(found.stdout.is_empty(), "a secret is in the store");
+        assert!(!log.join("\n").contains(text.as_str()), "a secret is in the log");
+    }
+    let write = |keys: &str| {
+        std::fs::write(home.path().join("tollgate.toml"), configuration(keys)).unwrap();
+    };
+    let accepts = async |seconds: i64| {
+        let gateway = home.start();
+        let ack = login(&gateway, by_code(&totp(&secret, seconds))).await;
+        let (_, log) = gateway.signal("-TERM");
+        (ack["CODE"].is_null(), log.join("\n").contains("sealed with another key"))
+    };
+    // Without the old key the secret cannot be opened, and the log says so at the start.
+    write("secret_encrypt_key = 'the second key'");
+    assert_eq!(accepts(-240).await, (false, true));
+    write("secret_encrypt_key = 'the second key'\nold_secret_encrypt_keys = ['the first key']");
+    let rekey = home.command(&["rekey"]).output().unwrap();
+    let said = String::from_utf8_lossy(&rekey.stdout).into_owned();
+    assert!(rekey.status.success() && said.starts_with("1 secrets are sealed"), "{rekey:?}");
+    write("secret_encrypt_key = 'the second key'");
+    assert_eq!(accepts(-210).await, (true, false));
+    // A login encrypts the secret with the new key, too.
+    write("secret_encrypt_key = 'the third key'\nold_secret_encrypt_keys = ['the second key']");
+    assert_eq!(accepts(-180).await, (true, false));
+    write("secret_encrypt_key = 'the third key'");
+    assert_eq!(accepts(-150).await, (true, false));
+    let none = home.command(&["rekey"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&none.stdout).starts_with("0 secrets"), "{none:?}");
+}
+
+#[test]
+fn a_key_file_that_others_can_read_stops_the_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new(&configuration(""));
+    home.start().signal("-TERM");
+    let file = home.data().join("mfa.key");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let refused = home.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("can be read by others"), "{said}");
+}
+
+#[tokio::test]
+async fn connectors_send_their_code_with_the_password() {
+    let home = Home::new(&configuration(""));
+    let gateway = home.start();
+    let (shown, _) = enrol(&gateway, |secret| totp(secret, -240)).await;
+    let secret = shown["SECRET"].as_str().unwrap();
+    let post = |body: Value| curl::post(&gateway, "/auth/token", &[], body);
+    let without = post(json!({ "login": "admin", "password": PASSWORD }));
+    assert_eq!((without.status, &without.body["errorCode"]), (401, &json!("MFA_FAILED")));
+    assert!(!without.body.to_string().contains("oken"), "{}", without.body);
+    let code = totp(secret, -120);
+    let login = |code: &str| json!({ "login": "admin", "password": PASSWORD, "mfaCode": code });
+    let pair = post(login(&code));
+    assert!(pair.body["accessToken"].is_string(), "{}", pair.body);
+    assert_eq!(post(login(&code)).status, 401, "once");
+    // What was opened with a second factor is renewed without one.
+    let token = format!("token: {}", pair.body["refreshToken"].as_str().unwrap());
+    let next = curl::curl(&gateway, "/auth/token/refresh", &["-H", &token]);
+    assert!(next.body["accessToken"].is_string(), "{}", next.body);
+}

@@ -1,0 +1,15 @@
+//! Security: login, passwords, second factors, LDAP, permissions, the audit trail.
+
+mod audit;
+mod last_administrator;
+mod ldap;
+mod lockout;
+mod login_gate;
+mod mail;
+mod mfa;
+mod password_resets;
+mod passwords;
+mod permissions;
+mod races;
+mod secrets;
+mod tls;

@@ -1,0 +1,149 @@
+//! First passwords and resets: which password works, how often and for how long.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Home, PASSWORD, QUICK};
+
+fn message(name: &str, details: Value) -> Value {
+    let mut message = json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1 });
+    message["DETAILS"] = details;
+    message
+}
+
+fn with(keys: &str) -> String {
+    format!("{QUICK}[security]\n{keys}\n")
+}
+
+/// The admin, and a user jane with the password.
+async fn prepare(address: SocketAddr) -> Client {
+    let mut admin = Client::login(address, "admin", PASSWORD).await;
+    let jane = json!({ "USER_NAME": "jane", "PASSWORD": PASSWORD });
+    let answer = admin.ask(message("EVENT_INSERT_USER", jane)).await;
+    assert_eq!(answer["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK", "{answer}");
+    admin
+}
+
+/// The code of a login's refusal, or none.
+async fn login(address: SocketAddr, user: &str, password: &str) -> Option<String> {
+    let mut client = Client::connect(address).await;
+    let details = json!({ "USER_NAME": user, "PASSWORD": password });
+    let answer = client.ask(message("EVENT_LOGIN_AUTH", details)).await;
+    answer["CODE"].as_str().map(str::to_owned)
+}
+
+/// The code of a change's refusal, or none.
+async fn change(address: SocketAddr, user: &str, old: &str, new: &str) -> Option<String> {
+    let mut client = Client::connect(address).await;
+    let details = json!({ "USER_NAME": user, "OLD_PASSWORD": old, "NEW_PASSWORD": new });
+    let answer = client.ask(message("EVENT_CHANGE_USER_PASSWORD", details)).await;
+    answer["CODE"].as_str().map(str::to_owned)
+}
+
+/// A hundred simultaneous logins with a blank password: one sets it, none logs in with it.
+#[tokio::test]
+async fn a_blank_reset_is_used_once() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let address = gateway.address;
+    let mut admin = prepare(address).await;
+    let reset = message("EVENT_RESET_USER_PASSWORD", json!({ "USER_NAME": "jane" }));
+    let answer = admin.ask(reset).await;
+    assert!(answer["DETAILS"]["WARNING"].as_str().unwrap().contains("blank"), "{answer}");
+    assert_eq!(login(address, "jane", PASSWORD).await.as_deref(), Some("INCORRECT_CREDENTIALS"));
+    assert_eq!(login(address, "jane", "").await.as_deref(), Some("PASSWORD_EXPIRED"));
+    let tries = (0..100).map(|at| async move {
+        change(address, "jane", "", &format!("Password-{at}")).await.is_none()
+    });
+    let done = futures::future::join_all(tries).await;
+    assert_eq!(done.iter().filter(|done| **done).count(), 1);
+    // The others were wrong passwords, and locked the account as wrong passwords do.
+    let free = message("EVENT_DELETE_USER_LOGIN_ATTEMPT", json!({ "USER_NAME": "jane" }));
+    assert_eq!(admin.ask(free).await["MESSAGE_TYPE"], "EVENT_DELETE_USER_LOGIN_ATTEMPT_ACK");
+    let winner = done.iter().position(|done| *done).unwrap();
+    assert_eq!(login(address, "jane", &format!("Password-{winner}")).await, None);
+    assert_eq!(login(address, "jane", "").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
+}
+
+/// After its window a blank reset opens nothing.
+#[tokio::test]
+async fn a_blank_reset_ends_with_its_window() {
+    let home = Home::new(&with("reset_window_mins = 0.0001"));
+    let gateway = home.start();
+    let address = gateway.address;
+    let mut admin = prepare(address).await;
+    admin.ask(message("EVENT_RESET_USER_PASSWORD", json!({ "USER_NAME": "jane" }))).await;
+    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    let code = change(address, "jane", "", "Password-2").await;
+    assert_eq!(code.as_deref(), Some("INCORRECT_CREDENTIALS"));
+    assert_eq!(login(address, "jane", "").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
+}
+
+#[tokio::test]
+async fn a_one_time_password_is_changed_before_it_logs_in() {
+    let home = Home::new(&with("reset_mode = 'one_time_password'"));
+    let gateway = home.start();
+    let address = gateway.address;
+    let mut admin = prepare(address).await;
+    let reset = message("EVENT_RESET_USER_PASSWORD", json!({ "USER_NAME": "jane" }));
+    let answer = admin.ask(reset).await;
+    let drawn = answer["DETAILS"]["ONE_TIME_PASSWORD"].as_str().unwrap().to_owned();
+    assert_eq!(login(address, "jane", "").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
+    let code = change(address, "jane", "", "Password-2").await;
+    assert_eq!(code.as_deref(), Some("INCORRECT_CREDENTIALS"));
+    assert_eq!(login(address, "jane", &drawn).await.as_deref(), Some("PASSWORD_EXPIRED"));
+    assert_eq!(change(address, "jane", &drawn, "Password-2").await, None);
+    assert_eq!(login(address, "jane", "Password-2").await, None);
+    assert_eq!(login(address, "jane", &drawn).await.as_deref(), Some("INCORRECT_CREDENTIALS"));
+    // By amend the password is gone, too, and nothing blank opens it.
+    let amend = json!({ "USER_NAME": "jane", "STATUS": "PASSWORD_RESET" });
+    admin.ask(message("EVENT_AMEND_USER", amend)).await;
+    let code = change(address, "jane", "", "Password-3").await;
+    assert_eq!(code.as_deref(), Some("INCORRECT_CREDENTIALS"));
+    let (_, log) = gateway.signal("-TERM");
+    assert!(!log.iter().any(|line| line.contains(&drawn)));
+}
+
+#[tokio::test]
+async fn a_new_users_password_may_be_drawn_and_must_be_changed() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let address = gateway.address;
+    let mut admin = prepare(address).await;
+    let new = json!({ "USER_NAME": "new", "GENERATE_PASSWORD": true });
+    let answer = admin.ask(message("EVENT_INSERT_USER", new)).await;
+    let drawn = answer["DETAILS"]["ONE_TIME_PASSWORD"].as_str().unwrap().to_owned();
+    assert_eq!(drawn.len(), 20);
+    assert_eq!(login(address, "new", &drawn).await.as_deref(), Some("PASSWORD_EXPIRED"));
+    assert_eq!(change(address, "new", &drawn, "Password-2").await, None);
+    assert_eq!(login(address, "new", "Password-2").await, None);
+    let bare = admin.ask(message("EVENT_INSERT_USER", json!({ "USER_NAME": "bare" }))).await;
+    assert_eq!(bare["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
+    assert_eq!(login(address, "bare", "").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
+}
+
+/// A name that existed before finds nothing of the old user: no right, no session, no attempt.
+#[tokio::test]
+async fn a_name_that_comes_back_is_another_user() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let address = gateway.address;
+    let mut admin = prepare(address).await;
+    let amend = json!({ "USER_NAME": "jane", "RIGHT_CODES": ["VIEW_USERS"] });
+    admin.ask(message("EVENT_AMEND_USER", amend)).await;
+    let mut jane = Client::login(address, "jane", PASSWORD).await;
+    let wrong = login(address, "jane", "wrong").await;
+    assert_eq!(wrong.as_deref(), Some("INCORRECT_CREDENTIALS"));
+    admin.ask(message("EVENT_DELETE_USER", json!({ "USER_NAME": "jane" }))).await;
+    let ended = jane.receive().await.unwrap();
+    assert_eq!(ended["DETAILS"]["REASON"], "DELETED", "{ended}");
+    assert_eq!(login(address, "jane", PASSWORD).await.as_deref(), Some("UNKNOWN_ACCOUNT"));
+    let again = json!({ "USER_NAME": "jane", "PASSWORD": "Password-2" });
+    admin.ask(message("EVENT_INSERT_USER", again)).await;
+    let mut jane = Client::connect(address).await;
+    let details = json!({ "USER_NAME": "jane", "PASSWORD": "Password-2" });
+    let ack = jane.ask(message("EVENT_LOGIN_AUTH", details)).await;
+    assert_eq!((&ack["PERMISSION"], &ack["PROFILE"]), (&json!([]), &json!([])), "{ack}");
+    assert_eq!(ack["DETAILS"]["FAILED_LOGIN_ATTEMPTS"], 0);
+}

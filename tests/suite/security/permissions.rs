@@ -1,0 +1,242 @@
+//! Permissions: every message, sent by every kind of user.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use tollgate::messages::table::TABLE;
+use tollgate::realm::rules::rights::ADMINISTRATION;
+
+use crate::harness::{Client, Home, PASSWORD, QUICK};
+
+/// What a message needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    Session,
+    Right(&'static str),
+    /// The right, for another than oneself.
+    ForOthers(&'static str),
+}
+use Needs::{ForOthers, Nothing, Right, Session};
+
+/// One line per message.
+const CELLS: &[(&str, Needs)] = &[
+    ("EVENT_HEARTBEAT", Session),
+    ("HEARTBEAT_PING", Nothing),
+    ("EVENT_LOGIN_AUTH", Nothing),
+    ("EVENT_LOGIN_PREFS", Nothing),
+    ("EVENT_LOGIN_DETAILS", Session),
+    ("EVENT_LOGOUT", Nothing),
+    ("EVENT_CHANGE_USER_PASSWORD", Nothing),
+    ("DATA_LOGON", Session),
+    ("MORE_ROWS", Session),
+    ("DATA_LOGOFF", Session),
+    ("RESOURCES_REQUEST", Session),
+    ("META_REQUEST", Session),
+    ("JSON_SCHEMA_REQUEST", Session),
+    ("REQ_USER", Session),
+    ("REQ_PROFILE", Session),
+    ("REQ_RIGHT", Session),
+    ("EVENT_INSERT_PROFILE", Right("INSERT_PROFILE")),
+    ("EVENT_AMEND_PROFILE", Right("AMEND_PROFILE")),
+    ("EVENT_DELETE_PROFILE", Right("DELETE_PROFILE")),
+    ("EVENT_INSERT_RIGHT", Right("INSERT_RIGHT")),
+    ("EVENT_DELETE_RIGHT", Right("DELETE_RIGHT")),
+    ("EVENT_INSERT_USER", Right("INSERT_USER")),
+    ("EVENT_AMEND_USER", Right("AMEND_USER")),
+    ("EVENT_DELETE_USER", Right("DELETE_USER")),
+    ("EVENT_ENABLE_USER", Right("ENABLE_USER")),
+    ("EVENT_DISABLE_USER", Right("DISABLE_USER")),
+    ("EVENT_USER_PROFILE_AMEND", Right("USER_PROFILE_AMEND")),
+    ("EVENT_RESET_USER_PASSWORD", Right("RESET_PWD")),
+    ("EVENT_EXPIRE_USER_PASSWORD", ForOthers("EXPIRE_PWD")),
+    ("EVENT_AMEND_USER_LOGIN_ATTEMPT", Right("RESET_ATTEMPTS")),
+    ("EVENT_DELETE_USER_LOGIN_ATTEMPT", Right("RESET_ATTEMPTS")),
+    ("EVENT_END_SESSION", Right("LOGOUT_OTHERS")),
+    ("EVENT_BACKUP", Right("BACKUP")),
+    ("EVENT_MFA_CREATE_SECRET", ForOthers("MFA_CREATE")),
+    ("EVENT_MFA_CONFIRM_SECRET", ForOthers("MFA_CONFIRM")),
+    ("EVENT_ENABLE_MFA_FOR_USER", ForOthers("MFA_ENABLE")),
+    ("EVENT_DISABLE_MFA_FOR_USER", ForOthers("MFA_DISABLE")),
+    ("EVENT_MFA_REVOKE_CODE", ForOthers("MFA_DISABLE")),
+    ("EVENT_SELF_SERVICE_PASSWORD_RESET", Nothing),
+    ("EVENT_PASSWORD_RESET_ACTION", Nothing),
+    ("EVENT_CREATE_ONE_TIME_TOKEN", Session),
+    ("EVENT_VERIFY_ONE_TIME_TOKEN", Right("VERIFY_OTT")),
+    ("EVENT_AMEND_CONNECTOR_SETTINGS", Right("CONNECTOR_SETTINGS")),
+    ("REQ_CONNECTOR_SETTINGS", Right("CONNECTOR_SETTINGS")),
+];
+
+/// DETAILS with which a message would do something to `plain`, a user without rights.
+fn details(message: &str) -> Value {
+    match message {
+        "EVENT_LOGOUT" => json!({ "USER_NAME": "plain", "SESSION_ID": "none" }),
+        "DATA_LOGON" => json!({ "DATASOURCE_NAME": "NONE" }),
+        "EVENT_INSERT_PROFILE" => json!({ "NAME": "NEW" }),
+        "EVENT_AMEND_PROFILE" | "EVENT_DELETE_PROFILE" => json!({ "NAME": "EMPTY" }),
+        "EVENT_INSERT_RIGHT" => json!({ "CODE": "NEW" }),
+        "EVENT_DELETE_RIGHT" => json!({ "CODE": "SPARE" }),
+        "EVENT_INSERT_USER" => json!({ "USER_NAME": "new" }),
+        "EVENT_USER_PROFILE_AMEND" => json!({ "USER_NAME": "plain", "USER_PROFILES": [] }),
+        "EVENT_MFA_CREATE_SECRET" => json!({ "USER_NAME": "plain" }),
+        "EVENT_MFA_CONFIRM_SECRET" => json!({ "USER_NAME": "plain", "MFA_CODE": "none" }),
+        "EVENT_MFA_REVOKE_CODE" => json!({ "ID": "1" }),
+        "EVENT_VERIFY_ONE_TIME_TOKEN" => json!({ "TOKEN": "none" }),
+        "EVENT_END_SESSION" => json!({ "SESSION_ID": "none" }),
+        it if it.contains("_USER") && it != "EVENT_CHANGE_USER_PASSWORD" => {
+            json!({ "USER_NAME": "plain" })
+        }
+        _ => json!({}),
+    }
+}
+
+/// What became of a message, as far as access goes.
+#[derive(Debug, PartialEq, Eq)]
+enum Came {
+    Through,
+    NoSession,
+    Missing(String),
+}
+
+async fn send(client: &mut Client, message: &str, is_event: bool) -> Came {
+    let mut envelope = json!({
+        "MESSAGE_TYPE": message, "SOURCE_REF": message, "DETAILS": details(message),
+    });
+    if is_event {
+        envelope["VALIDATE"] = true.into();
+    }
+    let answer = client.ask(envelope).await;
+    let missing = answer["ERROR"][0]["DETAILS"]["RIGHT"].as_str();
+    match answer["CODE"].as_str() {
+        Some("NOT_AUTHORISED") => Came::Missing(missing.unwrap_or_default().to_owned()),
+        Some("SESSION_NOT_FOUND") if answer["TEXT"].to_string().contains("log in first") => {
+            Came::NoSession
+        }
+        _ => Came::Through,
+    }
+}
+
+/// What must become of it.
+fn wanted(needs: Needs, holds: Option<&[&str]>) -> Came {
+    let lacks = |right: &str| holds.is_some_and(|held| !held.contains(&right));
+    match needs {
+        Nothing => Came::Through,
+        _ if holds.is_none() => Came::NoSession,
+        Right(right) | ForOthers(right) if lacks(right) => Came::Missing(right.to_owned()),
+        _ => Came::Through,
+    }
+}
+
+/// Inserts a user for each right, one without any, and what the messages are about.
+async fn prepare(address: std::net::SocketAddr) {
+    let mut admin = Client::login(address, "admin", PASSWORD).await;
+    let event = |name: &str, details: Value| {
+        let mut event = json!({ "MESSAGE_TYPE": name, "SOURCE_REF": 1 });
+        event["DETAILS"] = details;
+        event
+    };
+    let mut prepare = vec![
+        event("EVENT_INSERT_RIGHT", json!({ "CODE": "SPARE" })),
+        event("EVENT_INSERT_PROFILE", json!({ "NAME": "EMPTY" })),
+        event("EVENT_INSERT_USER", json!({ "USER_NAME": "plain", "PASSWORD": PASSWORD })),
+        event("EVENT_INSERT_USER", json!({ "USER_NAME": "ordinary", "PASSWORD": PASSWORD })),
+    ];
+    prepare.extend(ADMINISTRATION.iter().map(|(right, _)| {
+        let user = json!({ "USER_NAME": right, "PASSWORD": PASSWORD, "RIGHT_CODES": [right] });
+        event("EVENT_INSERT_USER", user)
+    }));
+    for message in prepare {
+        let answer = admin.ask(message).await;
+        assert!(answer["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn every_cell_of_messages_and_senders_is_right() {
+    let cells: BTreeMap<_, _> = CELLS.iter().copied().collect();
+    let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+    let unknown: Vec<_> = names.iter().filter(|name| !cells.contains_key(*name)).collect();
+    assert!(unknown.is_empty(), "say in CELLS who may send {unknown:?}");
+    assert_eq!(cells.len(), names.len(), "CELLS has a message that is not there");
+
+    let home = Home::new(&format!("{QUICK}[security.mfa.qr_code]\n"));
+    let gateway = home.start();
+    prepare(gateway.address).await;
+    let all: Vec<_> = ADMINISTRATION.iter().map(|(right, _)| *right).collect();
+    let mut senders = vec![("ordinary", Vec::new()), ("admin", all.clone())];
+    senders.extend(all.iter().map(|right| (*right, vec![*right])));
+
+    let mut wrong = Vec::new();
+    let mut check = |who: &str, message: &str, came: Came, wanted: Came| {
+        if came != wanted {
+            wrong.push(format!("{who} {message}: {came:?}, not {wanted:?}"));
+        }
+    };
+    let mut stranger = Client::connect(gateway.address).await;
+    for row in &TABLE {
+        let came = send(&mut stranger, row.name, row.entity).await;
+        check("nobody", row.name, came, wanted(cells[row.name], None));
+    }
+    for (user, held) in senders {
+        let mut client = Client::login(gateway.address, user, PASSWORD).await;
+        for row in &TABLE {
+            let came = send(&mut client, row.name, row.entity).await;
+            check(user, row.name, came, wanted(cells[row.name], Some(&held)));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// For oneself a session is enough where the right is for others.
+#[tokio::test]
+async fn ones_own_password_may_be_expired() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let user = json!({ "USER_NAME": "plain", "PASSWORD": PASSWORD });
+    let insert = json!({ "MESSAGE_TYPE": "EVENT_INSERT_USER", "SOURCE_REF": 1, "DETAILS": user });
+    assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
+    let mut plain = Client::login(gateway.address, "plain", PASSWORD).await;
+    let expire = json!({ "MESSAGE_TYPE": "EVENT_EXPIRE_USER_PASSWORD", "SOURCE_REF": 2 });
+    assert_eq!(plain.ask(expire).await["MESSAGE_TYPE"], "EVENT_EXPIRE_USER_PASSWORD_ACK");
+}
+
+/// A right that is taken away is refused for the next message on every open connection.
+#[tokio::test]
+async fn a_revoked_right_is_refused_at_once() {
+    const TIMES: usize = 10_000;
+    let quick = QUICK.replacen(
+        "[server.limits]",
+        "[server.limits]\nmessages_per_sec_per_connection = 1000000",
+        1,
+    );
+    let home = Home::new(&quick);
+    let gateway = home.start();
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    let user = json!({ "USER_NAME": "plain", "PASSWORD": PASSWORD });
+    let insert = json!({ "MESSAGE_TYPE": "EVENT_INSERT_USER", "SOURCE_REF": 1, "DETAILS": user });
+    assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
+    let mut plain = Client::login(gateway.address, "plain", PASSWORD).await;
+    let grant = |codes: &[&str]| {
+        let details = json!({ "USER_NAME": "plain", "RIGHT_CODES": codes });
+        json!({ "MESSAGE_TYPE": "EVENT_AMEND_USER", "SOURCE_REF": 2, "DETAILS": details })
+    };
+    let details = json!({ "CODE": "X" });
+    let mut used =
+        json!({ "MESSAGE_TYPE": "EVENT_INSERT_RIGHT", "SOURCE_REF": 3, "DETAILS": details });
+    used["VALIDATE"] = true.into();
+    let mut accepted = 0;
+    for round in 0..TIMES {
+        let given = admin.ask(grant(&["INSERT_RIGHT"])).await;
+        assert_eq!(given["MESSAGE_TYPE"], "EVENT_AMEND_USER_ACK", "{given}");
+        if round % 1_000 == 0 {
+            let allowed = plain.ask(used.clone()).await;
+            assert_eq!(allowed["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK", "{allowed}");
+        }
+        let taken = admin.ask(grant(&[])).await;
+        assert_eq!(taken["MESSAGE_TYPE"], "EVENT_AMEND_USER_ACK", "{taken}");
+        let after = plain.ask(used.clone()).await;
+        accepted += usize::from(after["CODE"] != "NOT_AUTHORISED");
+    }
+    assert_eq!(accepted, 0, "of {TIMES}");
+}

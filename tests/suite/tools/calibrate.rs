@@ -1,0 +1,18 @@
+//! `calibrate`: a proposal for the cost of password hashes.
+
+use tollgate::settings::root::Settings;
+
+use crate::harness::gateway::{printed, tollgate};
+
+#[test]
+fn a_calibration_proposes_what_the_gateway_takes() {
+    let out = tollgate(&["calibrate", "--target-ms", "20", "--memory-mb", "32"]);
+    assert!(out.status.success(), "{out:?}");
+    let said = printed(&out);
+    let proposed = said.split_once("[security.scrypt]").expect("a proposal").1;
+    let settings = format!("[security.scrypt]{proposed}");
+    let settings = Settings::parse(&settings, std::iter::empty()).unwrap();
+    settings.validate().unwrap();
+    assert!((13..=15).contains(&settings.security.scrypt.log_n), "{said}");
+    assert_eq!(tollgate(&["calibrate", "--target-ms", "0"]).status.code(), Some(2));
+}

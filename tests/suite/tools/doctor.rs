@@ -1,0 +1,137 @@
+//! `doctor`: its findings about settings, store and certificate.
+
+use std::process::Command;
+
+use crate::harness::Home;
+
+/// A configuration without findings.
+const HEALTHY: &str = "\
+mode = 'hardened'
+[server]
+management_listen = ''
+[server.limits]
+connections_max = 100
+[security.scrypt]
+threads = 1
+[security.genesis_password.validation]
+password_salt = 'a long and random text of this system'
+[security.genesis_password.validation.password_strength]
+minimum_length = 15
+restrict_password = true
+";
+
+fn doctor(home: &Home) -> (Option<i32>, String) {
+    let out = home.command(&["doctor"]).output().unwrap();
+    (out.status.code(), String::from_utf8(out.stdout).unwrap())
+}
+
+#[test]
+fn the_doctor_has_nothing_to_say_of_a_healthy_gateway() {
+    let home = Home::new(HEALTHY);
+    let (code, said) = doctor(&home);
+    assert_eq!(
+        (code, said.lines().last()),
+        (Some(0), Some("nothing has to be different")),
+        "{said}"
+    );
+    let gateway = home.start();
+    assert!(doctor(&home).1.contains("a gateway has it open"));
+    gateway.signal("-TERM");
+    let (code, said) = doctor(&home);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("store: whole"), "{said}");
+}
+
+#[test]
+fn the_doctor_names_what_is_weak_and_what_contradicts() {
+    for (change, about) in [
+        ("[heartbeat]\nmisses_allowed = 0", "advice: heartbeat.misses_allowed"),
+        ("security.hide_hosts = false", "weak: security.hide_hosts"),
+        ("security.refresh_rotation = false", "weak: security.refresh_rotation"),
+        ("security.one_time_token_verify = 'open'", "weak: security.one_time_token_verify"),
+        (
+            "security.access_token_life_secs = 86400\nsecurity.refresh_token_expiration_mins = 60",
+            "problem: security.access_token_life_secs",
+        ),
+        ("[security.genesis_password.retry]\nmax_attempts = 1000", "retry.max_attempts"),
+        ("[security.genesis_password.retry]\nwait_time_mins = 0.1", "retry.wait_time_mins"),
+    ] {
+        let (section, dotted) = (change.starts_with('['), !change.starts_with('['));
+        let configuration = match dotted {
+            true => format!("{change}\n{HEALTHY}"),
+            false => format!("{HEALTHY}{change}\n"),
+        };
+        let (code, said) = doctor(&Home::new(&configuration));
+        assert!(said.contains(about), "{section} {about}\n{said}");
+        assert_eq!(code, Some(i32::from(!about.starts_with("advice"))), "{about}");
+    }
+    let rules = |keys: &str| HEALTHY.replace("minimum_length = 15", keys);
+    for (keys, about) in [
+        (
+            "minimum_length = 7",
+            "weak: security.genesis_password.validation.password_strength.minimum",
+        ),
+        ("minimum_length = 15\nmaximum_length = 20", "password_strength.maximum_length"),
+        (
+            "minimum_length = 15\nmin_digits = 1\nillegal_characters = '0123456789'",
+            "problem: security.genesis_password.validation.password_strength.illegal_characters",
+        ),
+        ("minimum_length = 15\npassword_expiry_notification_days = 3", "notification_days"),
+    ] {
+        let (_, said) = doctor(&Home::new(&rules(keys)));
+        assert!(said.contains(about), "{about}\n{said}");
+    }
+    let (_, said) = doctor(&Home::new(&HEALTHY.replace("threads = 1", "threads = 1\np = 1")));
+    assert!(said.contains("weak: security.scrypt") && said.contains("calibrate"), "{said}");
+    let range = "connections_max = 100\nexempt_addresses = ['0.0.0.0/0']";
+    let (_, said) = doctor(&Home::new(&HEALTHY.replace("connections_max = 100", range)));
+    assert!(said.contains("weak: server.limits.exempt_addresses"), "{said}");
+    let (_, said) =
+        doctor(&Home::new(&HEALTHY.replace("connections_max = 100", "connections_max = 9000000")));
+    assert!(said.contains("advice: ulimit -n") && said.contains("9000064"), "{said}");
+    assert_eq!(doctor(&Home::new("[server]\nlistne = ''")).0, Some(6));
+}
+
+#[test]
+fn the_doctor_looks_into_the_store() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new(HEALTHY);
+    home.start().signal("-TERM");
+    let salted = HEALTHY.replace("a long and random", "another");
+    std::fs::write(home.path().join("tollgate.toml"), salted).unwrap();
+    std::fs::set_permissions(home.data(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (code, said) = doctor(&home);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("accept-salt") && said.contains("chmod 700"), "{said}");
+    std::fs::write(home.data().join("format"), "nonsense").unwrap();
+    let (_, said) = doctor(&home);
+    assert!(
+        said.contains("store: it cannot be used") && said.contains("restore a backup"),
+        "{said}"
+    );
+}
+
+/// A certificate that expires soon, and one that does not.
+#[test]
+fn the_doctor_reads_the_certificate() {
+    for (days, about) in [(7, "weak: server.tls.certificate"), (30, "store:")] {
+        let home = Home::new("");
+        let file = |name: &str| home.path().join(name).display().to_string();
+        let made = Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+            .args(["-nodes", "-subj", "/CN=localhost", "-days", &days.to_string()])
+            .args(["-keyout", &file("key.pem"), "-out", &file("cert.pem")])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let tls = format!(
+            "[server.tls]\ncertificate = '{}'\nkey = '{}'\n",
+            file("cert.pem"),
+            file("key.pem")
+        );
+        std::fs::write(home.path().join("tollgate.toml"), format!("{HEALTHY}{tls}")).unwrap();
+        let (code, said) = doctor(&home);
+        assert!(said.contains(about), "{said}");
+        assert_eq!(code, Some(i32::from(days < 14)), "{said}");
+    }
+}

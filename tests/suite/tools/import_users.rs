@@ -1,0 +1,166 @@
+//! `import-users`: accepted and refused files, and logins of imported users.
+
+use std::process::{Command, Output};
+
+use serde_json::json;
+
+use crate::harness::gateway::credentials;
+use crate::harness::{Client, Gateway, Home, QUICK};
+
+/// scrypt of `password` by Python's hashlib: n 256, r 4, p 3, the salt `sodium chloride!`.
+const FOREIGN: &str =
+    "$scrypt$ln=8,r=4,p=3$c29kaXVtIGNobG9yaWRlIQ$qwCqFO5oUF53TUK3i6ZhHRuAjQiEkZX65pyhBKIaxZ4";
+
+/// SHA-512 of a text by coreutils, in hexadecimal.
+fn sha512(text: &str) -> String {
+    let script = format!("printf %s '{text}' | sha512sum");
+    let out = Command::new("sh").args(["-c", &script]).output().unwrap();
+    String::from_utf8(out.stdout).unwrap().split(' ').next().unwrap().to_owned()
+}
+
+fn import(home: &Home, name: &str, text: &str, words: &[&str]) -> Output {
+    let file = home.path().join(name);
+    std::fs::write(&file, text).unwrap();
+    let mut all = vec!["import-users", file.to_str().unwrap()];
+    all.extend(words);
+    home.command(&all).output().unwrap()
+}
+
+fn listed(home: &Home) -> String {
+    String::from_utf8(home.command(&["user", "list"]).output().unwrap().stdout).unwrap()
+}
+
+fn csv() -> String {
+    format!(
+        "USER_NAME,FIRST_NAME,EMAIL_ADDRESS,STATUS,PASSWORD,PASSWORD_HASH,USER_PROFILES,\
+         RIGHT_CODES\n\
+         anna,Anna,anna@desk.example,ENABLED,\"Crescent,1\",,USER_ADMIN,VIEW_USERS;VIEW_AUDIT\n\
+         Ben,Ben,,ENABLED,,\"{FOREIGN}\",,\n\
+         JohnWolf,John,,,,{},,\n\
+         dora,Dora,,DISABLED,Crescent-2,,,\n\
+         emil,,,PASSWORD_EXPIRED,Crescent-3,,,\n",
+        sha512("JohnWolfFullMoon1")
+    )
+}
+
+async fn login(gateway: &Gateway, user: &str, password: &str) -> Option<String> {
+    let message = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
+        "DETAILS": { "USER_NAME": user, "PASSWORD": password } });
+    let answer = Client::connect(gateway.address).await.ask(message).await;
+    answer["CODE"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn whoever_was_imported_logs_in_with_the_password_he_had() {
+    let home = Home::new(&format!(
+        "{QUICK}[security.genesis_password.validation]\npassword_salt = 'pepper'"
+    ));
+    let out = import(&home, "users.csv", &csv(), &[]);
+    assert!(out.status.success(), "{out:?}");
+    assert_eq!(out.stdout, b"5 users imported, 0 left out\n");
+    let before = credentials(&home);
+    let kind = |start: &str| before.iter().filter(|it| it.starts_with(start)).count();
+    assert_eq!([kind("$scrypt$"), kind("$foreign-scrypt$"), kind("$sha512-scrypt$")], [3, 1, 1]);
+    let digest = sha512("JohnWolfFullMoon1");
+    assert!(!before.iter().any(|it| it.contains(&digest)), "no fast hash is stored");
+
+    let gateway = home.start();
+    for (user, password, code) in [
+        ("anna", "Crescent,1", None),
+        ("ben", "password", None),
+        ("BEN", "Password", Some("INCORRECT_CREDENTIALS")),
+        ("johnwolf", "FullMoon1", None),
+        ("JohnWolf", &digest, Some("INCORRECT_CREDENTIALS")),
+        ("dora", "Crescent-2", Some("LOCKED_ACCOUNT")),
+        ("emil", "Crescent-3", Some("PASSWORD_EXPIRED")),
+    ] {
+        assert_eq!(login(&gateway, user, password).await.as_deref(), code, "{user}");
+    }
+    let mut anna = Client::login(gateway.address, "anna", "Crescent,1").await;
+    let user = json!({ "MESSAGE_TYPE": "REQ_USER", "SOURCE_REF": 2,
+        "DETAILS": { "USER_NAME": "anna" } });
+    let row = anna.ask(user).await["REPLY"][0].clone();
+    assert_eq!(
+        (&row["FIRST_NAME"], &row["EMAIL_ADDRESS"]),
+        (&json!("Anna"), &json!("anna@desk.example"))
+    );
+    gateway.signal("-TERM");
+    // The login that knew the password has hashed it as new ones are.
+    let after = credentials(&home);
+    assert!(after.iter().all(|it| it.starts_with("$scrypt$ln=4,r=8,p=1$")), "{after:?}");
+    let gateway = home.start();
+    assert_eq!(login(&gateway, "JohnWolf", "FullMoon1").await, None);
+    assert_eq!(login(&gateway, "Ben", "password").await, None);
+}
+
+/// Each bad line, and what is said of it; no value is repeated.
+const BAD: [(&str, &str); 9] = [
+    ("anna,Crescent-1,,,", "2: a user anna is there already"),
+    ("Carl,Crescent-1,,,", "4: the file has carl twice"),
+    ("bad name,Crescent-1,,,", "5: "),
+    ("dora,secret 12345,,,", "6: the password breaks the rules: restrictWhitespace"),
+    ("emil,Crescent-1,nonsense,,", "7: EMAIL_ADDRESS is no mail address"),
+    ("fritz,Crescent-1,,NOWHERE,", "8: there is no profile NOWHERE"),
+    ("gina,,,,abcdef", "9: PASSWORD_HASH is neither"),
+    ("hans,Crescent-1,,,abcdef", "10: PASSWORD and PASSWORD_HASH exclude another"),
+    ("ines,Crescent-1,", "11: 3 columns, the first line has 5"),
+];
+
+#[test]
+fn nothing_is_imported_if_anything_is_wrong_and_each_line_is_named() {
+    let home = Home::new(QUICK);
+    let first =
+        import(&home, "first.jsonl", r#"{"USER_NAME":"Anna","PASSWORD":"Crescent-1"}"#, &[]);
+    assert!(first.status.success(), "{first:?}");
+    let mut lines = vec!["USER_NAME,PASSWORD,EMAIL_ADDRESS,USER_PROFILES,PASSWORD_HASH"];
+    lines.push(BAD[0].0);
+    lines.push("carl,Crescent-1,,,");
+    lines.extend(BAD[1..].iter().map(|(line, _)| *line));
+    let text = lines.join("\n");
+    for words in [&[][..], &["--dry-run"]] {
+        let out = import(&home, "users.csv", &text, words);
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(1), "{said}");
+        for (_, fault) in &BAD[..1] {
+            assert!(said.contains(&format!("users.csv:{fault}")), "{fault}\n{said}");
+        }
+        for (_, fault) in BAD {
+            let fault = fault.replace("carl", "Carl");
+            assert!(said.contains(&format!("users.csv:{fault}")), "{fault}\n{said}");
+        }
+        for secret in ["secret 12345", "abcdef", "nonsense"] {
+            assert!(!said.contains(secret), "{said}");
+        }
+        assert!(said.contains("9 of 10 lines are wrong; nothing was imported"), "{said}");
+        assert_eq!(listed(&home), "Anna\tENABLED\t\n");
+    }
+    let out = import(&home, "users.csv", &text, &["--skip-bad"]);
+    assert!(out.status.success(), "{out:?}");
+    assert_eq!(out.stdout, b"1 users imported, 9 left out\n");
+    assert_eq!(listed(&home), "Anna\tENABLED\t\ncarl\tENABLED\t\n");
+}
+
+#[test]
+fn json_lines_have_lists_and_a_dry_run_makes_nothing() {
+    let home = Home::new(QUICK);
+    let text = r#"{"USER_NAME":"anna","RIGHT_CODES":["VIEW_USERS"],"CITY":"Zürich"}
+
+{"USER_NAME":"ben","CITY":null,"USER_PROFILES":"USER_ADMIN"}"#;
+    let out = import(&home, "users.ndjson", text, &["--dry-run"]);
+    assert!(out.status.success(), "{out:?}");
+    assert_eq!(out.stdout, b"2 users would be imported, 0 left out\n");
+    assert!(!home.data().exists(), "a dry run makes no store");
+    let wrong = "{\"USER_NAME\":\"x\",\"SHOE\":1}\nnot json\n{\"USER_NAME\":1}";
+    let out = import(&home, "wrong.jsonl", wrong, &["--dry-run"]);
+    let said = String::from_utf8(out.stderr).unwrap();
+    for fault in
+        ["1: a user has no field \"SHOE\"", "2: this line is no JSON", "3: USER_NAME is a text"]
+    {
+        assert!(said.contains(fault), "{said}");
+    }
+    assert!(import(&home, "users.ndjson", text, &[]).status.success());
+    assert_eq!(listed(&home), "anna\tENABLED\t\nben\tENABLED\tUSER_ADMIN\n");
+    let out = import(&home, "odd.csv", "NAME\nanna\n", &[]);
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(said.contains("\"NAME\" is not a field of a user"), "{said}");
+}

@@ -1,0 +1,64 @@
+//! The commands `replay` and `record` as tests run them, and the report of a run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::gateway::said;
+use crate::harness::{Gateway, Home};
+
+/// Differs from its script, or crosses a limit.
+pub const VERDICT: Option<i32> = Some(8);
+
+pub fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/scripts").join(name)
+}
+
+/// A command of the program in a folder.
+pub fn tollgate(home: &Home, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+    command.args(words).current_dir(home.path()).stdin(Stdio::null());
+    command
+}
+
+/// `replay` with its report in `report.json`.
+pub fn replay(home: &Home, gateway: &Gateway, words: &[&str]) -> Command {
+    let to = format!("ws://{}", gateway.address);
+    let mut command = tollgate(home, &["replay", "--to", &to, "--json", "report.json"]);
+    command.args(words);
+    command
+}
+
+pub fn report(home: &Home) -> Value {
+    let text = std::fs::read_to_string(home.path().join("report.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// What was measured of one MESSAGE_TYPE.
+pub fn message<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let all = report["messages"].as_array().unwrap();
+    all.iter().find(|it| it["message_type"] == name).unwrap_or_else(|| panic!("{report}"))
+}
+
+/// A gateway with `populate`d users.
+pub fn populated(users: &str, configuration: &str) -> (Home, Gateway) {
+    let home = Home::new(configuration);
+    let made = home.command(&["populate", "--users", users, "--profiles", "2"]).output().unwrap();
+    assert!(made.status.success(), "{}", said(&made));
+    let gateway = home.start();
+    (home, gateway)
+}
+
+/// A script of one's own in the home's folder.
+pub fn write(home: &Home, name: &str, text: &str) -> String {
+    std::fs::write(home.path().join(name), text).unwrap();
+    name.to_owned()
+}
+
+/// Ends a process as Ctrl-C does, and waits for it.
+pub fn interrupt(child: Child) -> Output {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}

@@ -1,0 +1,183 @@
+//! `replay` with many clients: measurements, limits and the end of a run.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::command::{
+    VERDICT, interrupt, message, populated, replay, report, script, tollgate, write,
+};
+use crate::harness::gateway::said;
+use crate::harness::{Client, PASSWORD, QUICK};
+
+fn heartbeats() -> String {
+    script("load/heartbeats.script").display().to_string()
+}
+
+#[test]
+fn a_gateway_that_stands_still_shows_in_what_users_feel_only() {
+    let (home, gateway) = populated("2", QUICK);
+    let words = [&heartbeats(), "--clients", "2", "--rate", "1000/s", "--duration", "5s"]
+        .map(str::to_owned);
+    let mut command = replay(&home, &gateway, &words.each_ref().map(String::as_str));
+    let running = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(2_000));
+    let signal = |name: &str| {
+        let id = gateway.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    };
+    signal("-STOP");
+    std::thread::sleep(Duration::from_millis(200));
+    signal("-CONT");
+    let done = running.wait_with_output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    let report = report(&home);
+    let heartbeat = message(&report, "EVENT_HEARTBEAT");
+    let us = |of: &str, figure: &str| heartbeat[of][figure].as_u64().unwrap();
+    // 200 of 5,000 should have been sent while it stood still; two were.
+    assert!(us("latency", "p999") >= 150_000, "{heartbeat}");
+    assert!(us("service", "p999") < 100_000, "{heartbeat}");
+    assert!(us("service", "max") >= 150_000, "{heartbeat}");
+    assert!(heartbeat["replies"].as_u64().unwrap() > 4_500, "{heartbeat}");
+}
+
+#[test]
+fn clients_choose_think_and_have_values_of_their_own() {
+    let (home, gateway) = populated("20", QUICK);
+    let desk = script("load/desk.script").display().to_string();
+    std::fs::write(home.path().join("users.csv"), "user\nu3\nu4\n").unwrap();
+    let words = ["--clients", "4", "--rounds", "60", "--data", "users.csv", "--pace", "0", &desk];
+    let words = [&words[..], &["--csv", "out.csv", "--hgrm", "hgrm", "--html", "r.html"]].concat();
+    let done = replay(&home, &gateway, &words).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    let report = report(&home);
+    // The values of the script are used: u0 to u3, not those of the file.
+    assert_eq!(message(&report, "EVENT_LOGIN_AUTH")["replies"], 4, "{report}");
+    let of = |name: &str| message(&report, name)["replies"].as_u64().unwrap();
+    let (beats, looks) = (of("EVENT_HEARTBEAT"), of("REQ_USER"));
+    assert!(beats > 170 && looks > 1 && looks < 60, "{beats} {looks}");
+    assert_eq!(report["rounds"], json!({"begun": 240, "broken": 0, "missed": 0}));
+    let csv = std::fs::read_to_string(home.path().join("out.csv")).unwrap();
+    assert!(
+        csv.lines().any(|line| line.starts_with(&format!("EVENT_HEARTBEAT,{beats},"))),
+        "{csv}"
+    );
+    let hgrm = std::fs::read_to_string(home.path().join("hgrm/EVENT_HEARTBEAT.hgrm")).unwrap();
+    assert!(hgrm.contains(&format!("Total count    = {beats:12}]")), "{hgrm}");
+    let page = std::fs::read_to_string(home.path().join("r.html")).unwrap();
+    assert!(page.contains("<svg") && page.contains("EVENT_HEARTBEAT"), "{page}");
+    // It needs nothing else.
+    for outside in ["src=", "href=", "url(", "@import"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn limits_decide_how_it_ends() {
+    let (home, gateway) = populated("2", QUICK);
+    let beats = heartbeats();
+    let run = |limit: &str| {
+        let words = ["--rounds", "20", "--fail-if", limit, "--fail-if", "all.errors>0", &beats];
+        replay(&home, &gateway, &words).output().unwrap()
+    };
+    assert_eq!(run("EVENT_HEARTBEAT.p99>10s").status.code(), Some(0));
+    let done = run("EVENT_HEARTBEAT.p50>1us");
+    assert_eq!(done.status.code(), VERDICT);
+    assert!(said(&done).contains("FAILED: fail if EVENT_HEARTBEAT.p50>1us"), "{}", said(&done));
+    assert_eq!(report(&home)["thresholds"][0]["crossed"], true);
+    assert_eq!(run("EVENT_HEARTBEAT.count<20").status.code(), Some(0));
+    assert_eq!(run("EVENT_HEARTBEAT.count<=20").status.code(), VERDICT);
+    let done = run("EVENT_HEARTBEAT.p99>5");
+    assert_eq!(done.status.code(), Some(2));
+    assert!(said(&done).contains("is no limit like"), "{}", said(&done));
+}
+
+#[tokio::test]
+async fn pushes_have_a_lag_from_their_cause() {
+    let (home, gateway) = populated("9", QUICK);
+    let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
+    for code in ["LOAD1", "LOAD2"] {
+        let right = json!({"MESSAGE_TYPE": "EVENT_INSERT_RIGHT", "SOURCE_REF": code,
+            "DETAILS": {"CODE": code}});
+        assert_eq!(admin.ask(right).await["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK");
+    }
+    let users: Vec<_> = (0..9).map(|user| format!("u{user}")).collect();
+    let profile = json!({"MESSAGE_TYPE": "EVENT_INSERT_PROFILE", "SOURCE_REF": 1, "DETAILS":
+        {"NAME": "LOAD", "RIGHT_CODES": ["LOAD1"], "USER_NAMES": users}});
+    assert_eq!(admin.ask(profile).await["MESSAGE_TYPE"], "EVENT_INSERT_PROFILE_ACK");
+    let publisher = format!("{}:1", script("load/publisher.script").display());
+    let subscriber = script("load/subscriber.script").display().to_string();
+    let password = format!("admin_password={PASSWORD}");
+    let words = ["--clients", "9", "--duration", "4500ms", "--set", &password, "--pace", "2"];
+    let words = [&words[..], &[&publisher, &subscriber]].concat();
+    let mut command = replay(&home, &gateway, &words);
+    let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    let report = report(&home);
+    // Four rounds and more of two causes in four and a half seconds, at twice the pace.
+    let amended = message(&report, "EVENT_AMEND_PROFILE")["replies"].as_u64().unwrap();
+    assert!(amended >= 6, "{report}");
+    let lags = report["pushes"]["lag"]["count"].as_u64().unwrap();
+    assert!(lags <= amended * 9 && lags >= (amended - 3) * 9, "{lags} of {amended}: {report}");
+    let kinds = &report["pushes"]["kinds"];
+    assert_eq!(kinds[0]["name"], "QUERY_UPDATE", "{kinds}");
+    // The first rows of nine subscriptions came before any cause.
+    assert_eq!(kinds[0]["count"].as_u64(), Some(lags + 9), "{kinds}");
+}
+
+#[test]
+fn an_interrupted_run_reports_what_it_has() {
+    let (home, gateway) = populated("5", QUICK);
+    let beats = heartbeats();
+    let words = ["--clients", "5", "--duration", "10m", "--rate", "200/s", &beats];
+    let mut command = replay(&home, &gateway, &words);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    let done = interrupt(child);
+    assert!(done.status.success(), "{}", said(&done));
+    let report = report(&home);
+    assert_eq!(report["interrupted"], true);
+    assert!(message(&report, "EVENT_HEARTBEAT")["replies"].as_u64().unwrap() > 50, "{report}");
+    assert!(!report["series"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn clients_come_from_several_addresses() {
+    let one = "[server]\nmanagement_listen = ''\n[server.limits]\nexempt_addresses = []\n\
+               connections_per_address_max = 2\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n";
+    let (home, gateway) = populated("6", one);
+    let beats = heartbeats();
+    let words = ["--clients", "6", "--duration", "1500ms", "--rate", "60/s", &beats];
+    let from = [&words[..], &["--from", "127.0.0.2,127.0.0.3,127.0.0.4"]].concat();
+    let done = replay(&home, &gateway, &from).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(report(&home)["connections"]["opened"], 6);
+    let done = replay(&home, &gateway, &words).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    let report = report(&home);
+    let of = |name: &str| report["connections"][name].as_u64().unwrap();
+    assert!(of("failed") + of("lost") > 0, "{report}");
+}
+
+#[test]
+fn rest_is_measured_as_well() {
+    let (home, gateway) = populated("3", QUICK);
+    let to = format!("http://{}", gateway.address);
+    let words =
+        ["replay", "--clients", "3", "--rounds", "10", "--json", "report.json", "--to", &to];
+    let done = tollgate(&home, &words).arg(heartbeats()).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(message(&report(&home), "EVENT_HEARTBEAT")["replies"], 30);
+}
+
+#[test]
+fn a_gateway_that_is_not_there_is_told() {
+    let (home, gateway) = populated("1", QUICK);
+    let name = write(&home, "one.script", "> {\"MESSAGE_TYPE\": \"EVENT_HEARTBEAT\"}\n< {}\n");
+    let to = format!("ws://{}", gateway.address);
+    drop(gateway);
+    let done = tollgate(&home, &["replay", "--verify", "--to", &to, &name]).output().unwrap();
+    assert_eq!(done.status.code(), VERDICT);
+    assert!(said(&done).contains("cannot reach"), "{}", said(&done));
+}

@@ -1,0 +1,52 @@
+//! `replay --check` and `--verify`: findings with script, line and field.
+
+use super::command::{VERDICT, replay, report, script, tollgate, write};
+use crate::harness::gateway::said;
+use crate::harness::{Home, PASSWORD, QUICK};
+
+#[test]
+fn a_script_is_checked_with_its_lines() {
+    let home = Home::new(QUICK);
+    let wrong = write(&home, "wrong.script", "# one\n> {\"A\": 1}\n* repeat 2\n> {\"B\":\n");
+    let done = tollgate(&home, &["replay", "--check", &wrong]).output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    assert!(said(&done).contains("wrong.script:4: "), "{}", said(&done));
+    let lacking = write(&home, "lacking.script", "\n> {\"A\": \"$password\", \"B\": \"u${n}\"}\n");
+    let done = tollgate(&home, &["replay", "--check", &lacking]).output().unwrap();
+    assert!(done.status.success() && said(&done).contains("lacking.script:2: $password"));
+    // Nothing is sent if a value is missing.
+    let done = tollgate(&home, &["replay", &lacking, "--to", "ws://127.0.0.1:1"]).output().unwrap();
+    assert_eq!(done.status.code(), Some(1));
+    assert!(said(&done).contains("lacking.script:2: $password has no value"), "{}", said(&done));
+}
+
+#[test]
+fn every_load_script_is_well_formed() {
+    let home = Home::new(QUICK);
+    let files = std::fs::read_dir(script("load")).unwrap().map(|file| file.unwrap().path());
+    let files: Vec<_> = files.collect();
+    assert!(files.len() >= 4, "{files:?}");
+    let done = tollgate(&home, &["replay", "--check"]).args(files).output().unwrap();
+    assert!(done.status.success(), "{}", said(&done));
+}
+
+#[test]
+fn a_difference_names_script_line_and_field() {
+    let home = Home::new(QUICK);
+    let gateway = home.start();
+    let text = format!(
+        "> {{\"MESSAGE_TYPE\": \"EVENT_LOGIN_AUTH\", \"DETAILS\": {{\"USER_NAME\": \"admin\", \
+         \"PASSWORD\": \"{PASSWORD}\"}}}}\n\n\
+         < {{\"USER_NAME\": \"admin\", \"PROFILE\": [\"OTHER\"]}}\n"
+    );
+    let name = write(&home, "login.script", &text);
+    let done = replay(&home, &gateway, &["--verify", &name]).output().unwrap();
+    assert_eq!(done.status.code(), VERDICT);
+    let told = "login.script:3: PROFILE[0]: expected \"OTHER\", came \"USER_ADMIN\"";
+    assert!(said(&done).contains(told), "{}", said(&done));
+    assert_eq!(report(&home)["verification"]["differences"][0]["field"], "PROFILE[0]");
+    // What is declared volatile is not compared.
+    let words = ["--verify", "--volatile", "PROFILE", &name];
+    let done = replay(&home, &gateway, &words).output().unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+}
