@@ -16,8 +16,9 @@ use protocol::UserName;
 use tollgate::gateway::startup;
 use tollgate::platform::clock::{Clock, stopwatch};
 use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{By, NewUser};
+use tollgate::realm::command::commands::NewUser;
 use tollgate::realm::command::record_payloads::{Amendment, UserWanted};
+use tollgate::realm::model::actor::By;
 use tollgate::realm::outcome::Outcome;
 use tollgate::settings::root::Settings;
 

@@ -12,8 +12,8 @@ use crate::cli::arguments::Config;
 use crate::cli::offline_store;
 use crate::gateway::startup::Opened;
 use crate::platform::clock::Clock;
-use crate::realm::audit::events::Audited;
-use crate::realm::state::Millis;
+use crate::realm::model::audit_event::Audited;
+use crate::realm::model::ids::Millis;
 use crate::storage::audit_trail::AuditNo;
 
 /// What to do with the trail. A running gateway shows it as the data source AUDIT_EVENTS.

@@ -14,8 +14,9 @@ use crate::cli::arguments::Config;
 use crate::cli::offline_store;
 use crate::gateway::startup::Opened;
 use crate::realm::command::commands::Command;
-use crate::realm::command::commands::{By, NewUser};
+use crate::realm::command::commands::NewUser;
 use crate::realm::command::record_payloads::{ProfileWanted, RightWanted, Wanted};
+use crate::realm::model::actor::By;
 use crate::realm::model::attributes::ATTRIBUTES;
 
 /// Users u0, u1, … who all have one password, in profiles of trading desks.

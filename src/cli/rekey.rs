@@ -9,7 +9,7 @@ use clap::Args;
 use crate::cli::arguments::Config;
 use crate::cli::offline_store;
 use crate::realm::command::commands::Command;
-use crate::realm::command::commands::Fingerprint;
+use crate::realm::model::credential_check::Fingerprint;
 use crate::realm::model::ids::UserNo;
 
 #[derive(Args)]
@@ -35,7 +35,7 @@ impl Rekey {
             offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
                 let sealed: Vec<_> = opened.replica.read(|realm, _| {
                     let of =
-                        |(no, own): (UserNo, &crate::realm::rules::second_factor::SecondFactor)| {
+                        |(no, own): (UserNo, &crate::realm::model::second_factor::SecondFactor)| {
                             Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
                         };
                     realm.second_factors().filter_map(of).collect()

@@ -131,7 +131,7 @@ impl Store {
         settings.validate()?;
         offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
             let lines = opened.replica.read(|realm, _| {
-                let line = |user: &crate::realm::rules::users::User| {
+                let line = |user: &crate::realm::model::user::User| {
                     let name = |no| Some(realm.profile(no)?.name.to_string());
                     let profiles: Vec<_> = realm.profiles_of(user.no).filter_map(name).collect();
                     format!("{}\t{}\t{}", user.name, user.status.word(), profiles.join(","))

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 
 use crate::platform::client_network::Source;
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 use crate::settings::sections::server::Limits;
 
 /// Addresses that are remembered; beyond, full buckets are forgotten.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
-use crate::realm::state::Millis;
 use crate::sessions::registry::Presence;
 use crate::subscriptions::hub::Feed;
 use crate::subscriptions::outbox::Outbox;

@@ -7,8 +7,8 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::rules::users::User;
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
+use crate::realm::model::user::User;
 
 /// What the mail of a reset may say beside USER and the configured variables.
 pub const RESET: &[&str] = &["RESET_URL", "TIMEOUT"];

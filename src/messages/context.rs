@@ -9,11 +9,12 @@ use protocol::{Nack, NackCode, UserName};
 
 use crate::auth::password_hasher::hasher::Busy;
 use crate::gateway::state::Node;
-use crate::realm::command::commands::By;
 use crate::realm::command::commands::{Command, Origin};
+use crate::realm::model::actor::By;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::outcome::Outcome;
-use crate::realm::state::{Millis, Realm};
+use crate::realm::state::Realm;
 use crate::replication::replica::SubmitError;
 use crate::sessions::registry::Presence;
 use crate::subscriptions::outbox::Outbox;

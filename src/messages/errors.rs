@@ -4,9 +4,10 @@ use protocol::{Nack, NackCode};
 use serde_json::{Value, json};
 
 use crate::gateway::state::Node;
-use crate::realm::outcome::{MfaReason, Refusal};
-use crate::realm::rules::second_factor::Demand;
-use crate::realm::state::Millis;
+use crate::realm::model::end_reason::MfaReason;
+use crate::realm::model::ids::Millis;
+use crate::realm::model::second_factor::Demand;
+use crate::realm::outcome::Refusal;
 use crate::settings::sections::security::LoginErrors;
 
 /// The NACK for a refusal.

@@ -44,7 +44,7 @@ use crate::gateway::state::Node;
 use crate::messages::context::{Call, Caller};
 use crate::messages::details;
 use crate::platform::histogram::Timings;
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 use crate::sessions::registry::Presence;
 
 /// Who may send a message.

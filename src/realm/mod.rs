@@ -5,6 +5,7 @@ pub mod command;
 pub mod load;
 pub mod model;
 pub mod outcome;
+pub mod plan;
 pub mod row;
 pub mod rules;
 pub mod scan;

@@ -1,17 +1,17 @@
 //! What a command came to. A refusal is an outcome, not an error: it can change state.
 
+use crate::realm::model::end_reason::{EndReason, MfaReason};
 use std::sync::Arc;
 
 use protocol::{NackCode, UserName};
-use serde::{Deserialize, Serialize};
 
 use super::row::Change;
-use crate::realm::audit::events::Audited;
+use crate::realm::model::audit_event::Audited;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::{SessionNo, UserNo};
-use crate::realm::rules::second_factor::Demand;
-use crate::realm::rules::sessions::SessionId;
-use crate::realm::rules::users::UserStatus;
-use crate::realm::state::Millis;
+use crate::realm::model::second_factor::Demand;
+use crate::realm::model::session::SessionId;
+use crate::realm::model::user::UserStatus;
 
 /// What one command did: the answer, the rows that differ and the sessions that ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,43 +45,6 @@ pub struct Ended {
     pub user: UserNo,
     /// Why.
     pub reason: EndReason,
-}
-
-/// REASON of SESSION_ENDED (PROTOCOL §5), as far as the log knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the words are those of the protocol's table")]
-pub enum EndReason {
-    Idle,
-    HeartbeatMissed,
-    Logout,
-    Evicted,
-    PasswordChanged,
-    Expired,
-    Disabled,
-    Deleted,
-    Revoked,
-}
-
-impl EndReason {
-    /// The word on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Idle => "IDLE",
-            Self::HeartbeatMissed => "HEARTBEAT_MISSED",
-            Self::Logout => "LOGOUT",
-            Self::Evicted => "EVICTED",
-            Self::PasswordChanged => "PASSWORD_CHANGED",
-            Self::Expired => "EXPIRED",
-            Self::Disabled => "DISABLED",
-            Self::Deleted => "DELETED",
-            Self::Revoked => "REVOKED",
-        }
-    }
-
-    /// Whether the refresh token lives on, so that the session is only dormant.
-    pub const fn keeps_refresh(self) -> bool {
-        matches!(self, Self::Idle | Self::HeartbeatMissed | Self::Expired)
-    }
 }
 
 /// The answer of a command to whoever sent it.
@@ -148,31 +111,6 @@ pub struct UserDone {
     pub profiles_added: Vec<String>,
     /// Profiles that the user was in before.
     pub profiles_removed: Vec<String>,
-}
-
-/// What is missing of a second factor: REASON of MFA_FAILED (PROTOCOL §5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MfaReason {
-    /// None was given.
-    Required,
-    /// It is wrong, used or over.
-    Invalid,
-    /// The user has to create one.
-    Enrol,
-    /// The secret was not confirmed in time.
-    Expired,
-}
-
-impl MfaReason {
-    /// The word on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Required => "REQUIRED",
-            Self::Invalid => "INVALID",
-            Self::Enrol => "ENROL",
-            Self::Expired => "EXPIRED",
-        }
-    }
 }
 
 /// Why a command was refused. Text for people is made at the edge.

@@ -1,25 +1,26 @@
 //! Rows: the image of the realm on disk. A change puts one row or deletes one.
 
+use schemars::JsonSchema;
 use std::sync::Arc;
 
 use protocol::UserName;
 use serde::{Deserialize, Serialize};
 
+use crate::realm::model::active_code::ActiveCode;
+use crate::realm::model::ids::{EntryId, Millis};
 use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use crate::realm::model::login_attempts::Attempts;
+use crate::realm::model::mail::Mail;
+use crate::realm::model::one_time_token::OneTime;
+use crate::realm::model::pending_login::Half;
 use crate::realm::model::policy::Policy;
-use crate::realm::rules::active_codes::ActiveCode;
-use crate::realm::rules::lockout::Attempts;
-use crate::realm::rules::mail_queue::Mail;
-use crate::realm::rules::one_time_tokens::OneTime;
-use crate::realm::rules::pending_login::Half;
-use crate::realm::rules::profiles::Profile;
-use crate::realm::rules::rights::Right;
-use crate::realm::rules::second_factor::SecondFactor;
-use crate::realm::rules::self_service_reset::SelfReset;
-use crate::realm::rules::sessions::{Session, TokenHash};
-use crate::realm::rules::token_lifetimes::Connectors;
-use crate::realm::rules::users::User;
-use crate::realm::state::{EntryId, Millis};
+use crate::realm::model::profile::Profile;
+use crate::realm::model::right::Right;
+use crate::realm::model::second_factor::SecondFactor;
+use crate::realm::model::self_service_reset::SelfReset;
+use crate::realm::model::session::{Session, TokenHash};
+use crate::realm::model::token_lifetimes::Connectors;
+use crate::realm::model::user::User;
 
 /// One difference between the realm before and after a command.
 #[derive(Debug, Clone, PartialEq)]
@@ -359,5 +360,37 @@ impl Key {
             b'z' => Key::Seen(EntryId(u128::from_be_bytes(rest.try_into().ok()?))),
             _ => return None,
         })
+    }
+}
+
+/// A row of an export, to be put as it was. Only the command line on a new store does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
+pub struct StoredRow {
+    /// Its key, in hexadecimal.
+    key: String,
+    /// Its value; null where the key says all.
+    value: serde_json::Value,
+}
+
+impl StoredRow {
+    /// The stored form of a row.
+    pub fn of(row: &Row) -> Self {
+        Self::new(&row.key(), &row.value())
+    }
+
+    /// The same of its key and value.
+    pub fn new(key: &Key, value: &[u8]) -> Self {
+        Self { key: key.hex(), value: serde_json::from_slice(value).unwrap_or_default() }
+    }
+
+    /// Reads the row.
+    pub fn read(&self) -> Result<Row, String> {
+        let key = Key::from_hex(&self.key).ok_or("an unknown key")?;
+        let row = Row::read(&key.bytes(), self.value.to_string().as_bytes())?;
+        match row.key() == key && !row.is_too_long() {
+            true => Ok(row),
+            false => Err("a row that does not fit its key, or is too long".to_owned()),
+        }
     }
 }

@@ -167,11 +167,11 @@ fn part<K>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::realm::model::ids::EntryId;
     use crate::realm::model::ids::{ProfileNo, SessionNo, UserNo};
+    use crate::realm::model::one_time_token::OneTime;
+    use crate::realm::model::session::TokenHash;
     use crate::realm::row::Change;
-    use crate::realm::rules::one_time_tokens::OneTime;
-    use crate::realm::rules::sessions::TokenHash;
-    use crate::realm::state::EntryId;
 
     #[test]
     fn the_scan_goes_on_after_any_row_and_each_row_is_found_by_its_key() {

@@ -4,57 +4,35 @@
 //! [`Realm::plan`] decides and changes nothing; [`Realm::absorb`] takes in what was decided. Live
 //! traffic, replay of the log and loading of rows all go through `absorb`.
 
+use crate::realm::model::ids::{EntryId, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::{ProfileName, RightCode, UserName};
-use serde::{Deserialize, Serialize};
 
-use crate::realm::command::commands::{Command, Origin};
 use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
 use crate::realm::model::policy::Policy;
-use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 
+use crate::realm::model::active_code::ActiveCode;
 use crate::realm::model::expiring_index::Owneds;
+use crate::realm::model::login_attempts::{Attempts, attempts_ref};
+use crate::realm::model::mail::Mail;
+use crate::realm::model::one_time_token::OneTime;
+use crate::realm::model::pending_login::Half;
+use crate::realm::model::profile::Profile;
+use crate::realm::model::right::Right;
+use crate::realm::model::second_factor::SecondFactor;
+use crate::realm::model::self_service_reset::SelfReset;
+use crate::realm::model::session::{Session, SessionId, TokenHash};
+use crate::realm::model::token_lifetimes::Connectors;
+use crate::realm::model::user::User;
 use crate::realm::row::{Counters, Retired};
-use crate::realm::rules::active_codes::ActiveCode;
-use crate::realm::rules::lockout::{Attempts, attempts_ref};
-use crate::realm::rules::mail_queue::Mail;
-use crate::realm::rules::one_time_tokens::OneTime;
-use crate::realm::rules::pending_login::Half;
-use crate::realm::rules::profiles::Profile;
-use crate::realm::rules::rights::Right;
-use crate::realm::rules::second_factor::SecondFactor;
-use crate::realm::rules::self_service_reset::SelfReset;
-use crate::realm::rules::sessions::{Session, SessionId, TokenHash};
-use crate::realm::rules::token_lifetimes::Connectors;
-use crate::realm::rules::users::User;
-
-/// Epoch milliseconds, or a length of time in milliseconds.
-pub type Millis = u64;
-
-/// The name of one entry of the log, drawn by whoever made it; a repeat is recognised by it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EntryId(pub u128);
-
-impl Serialize for EntryId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("{:032x}", self.0))
-    }
-}
-
-impl<'de> Deserialize<'de> for EntryId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let hex = String::deserialize(deserializer)?;
-        u128::from_str_radix(&hex, 16).map(Self).map_err(serde::de::Error::custom)
-    }
-}
 
 /// Entry ids are remembered for this long in log time.
 pub const SEEN_MS: Millis = 120_000;
 /// Old entry ids that one step forgets at most.
-const FORGET_MAX: usize = 8;
+pub(super) const FORGET_MAX: usize = 8;
 
 /// All state that matters, in memory. Relations are flat ordered sets, in both directions.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -93,7 +71,7 @@ pub struct Realm {
     pub(super) mails: BTreeMap<u64, Mail>,
     pub(super) mails_by_due: BTreeSet<(Millis, u64)>,
     pub(super) seen: BTreeMap<EntryId, Millis>,
-    seen_at: BTreeSet<(Millis, EntryId)>,
+    pub(super) seen_at: BTreeSet<(Millis, EntryId)>,
 }
 
 impl Realm {
@@ -110,86 +88,6 @@ impl Realm {
     /// The time of the newest entry: no later entry is applied at an earlier time.
     pub fn at(&self) -> Millis {
         self.seen_at.last().map_or(0, |(at, _)| *at)
-    }
-
-    /// Decides what an entry of the log does, repeats and time included; changes nothing.
-    pub fn step(
-        &self,
-        id: EntryId,
-        at: Millis,
-        command: &Command,
-        origin: Option<&Origin>,
-    ) -> Applied {
-        if self.seen.contains_key(&id) {
-            return Applied::done(Outcome::Repeated, Vec::new());
-        }
-        let at = at.max(self.at());
-        let mut applied = self.plan(at, command);
-        let audit = self.audit(at, command, origin, &applied);
-        applied.audit = audit.into_iter().map(Arc::new).collect();
-        applied.changes.push(Change::Put(Row::Seen(id, at)));
-        let old = self.seen_at.iter().take(FORGET_MAX).take_while(|(seen, _)| seen + SEEN_MS < at);
-        applied.changes.extend(old.map(|(_, id)| Change::Delete(Key::Seen(*id))));
-        applied
-    }
-
-    /// Decides what a command does at a time; changes nothing. What could not be kept is refused
-    /// here: an entry of the log that no store can save would stop every start.
-    pub fn plan(&self, at: Millis, command: &Command) -> Applied {
-        let applied = self.decide(at, command);
-        let too_long = |change: &Change| matches!(change, Change::Put(row) if row.is_too_long());
-        match applied.changes.iter().any(too_long) {
-            true => Applied::refused(Refusal::TooLong),
-            false => applied,
-        }
-    }
-
-    fn decide(&self, at: Millis, command: &Command) -> Applied {
-        match command {
-            Command::SetPolicy(policy) => {
-                Applied::done(Outcome::Done, vec![Change::Put(Row::Policy(policy.clone()))])
-            }
-            Command::Found(found) => self.found(at, found),
-            Command::AddUsers(users) => self.add_users(at, users),
-            Command::SetCredential(set) => self.set_credential(at, set),
-            Command::Login(login) => self.login(at, login),
-            Command::Refresh(refresh) => self.refresh(at, refresh),
-            Command::End(end) => self.end(end),
-            Command::ChangePassword(change) => self.change_password(at, change),
-            Command::Touch(touched) => self.touch(at, touched),
-            Command::Sweep => self.sweep(at),
-            Command::InsertRight(by, wanted) => self.insert_right(at, by, wanted),
-            Command::InsertProfile(by, wanted) => self.insert_profile(at, by, wanted),
-            Command::AmendProfile(by, wanted) => self.amend_profile(at, by, wanted),
-            Command::DeleteProfile(by, wanted) => self.delete_profile(at, by, wanted),
-            Command::DeleteRight(by, code) => self.delete_right(at, by, code),
-            Command::InsertUser(by, wanted) => self.insert_user(at, by, wanted),
-            Command::AmendUser(by, event, wanted) => self.amend_user(at, by, *event, wanted),
-            Command::DeleteUser(by, wanted) => self.delete_user(at, by, wanted),
-            Command::ResetPassword(by, reset) => self.reset_password(at, by, reset),
-            Command::ExpirePassword(by, name) => self.expire_password(at, by, name),
-            Command::SetAttempts(by, name, left) => self.set_attempts(at, by, name, *left),
-            Command::Restore(rows) => self.restore(rows),
-            Command::EndAnother(by, session) => self.end_another(at, by, *session),
-            Command::CreateOneTime(by, token) => self.create_one_time(at, by, *token),
-            Command::SpendOneTime(spend) => self.spend_one_time(at, spend),
-            Command::AmendConnectors(by, wanted) => self.amend_connectors(at, by, wanted),
-            Command::SetSaltCheck(check) => {
-                Applied::done(Outcome::Done, vec![Change::Put(Row::SaltCheck(check.clone()))])
-            }
-            Command::FinishLogin(finish) => self.finish_login(at, finish),
-            Command::CreateSecret(create) => self.create_secret(at, create),
-            Command::ConfirmSecret(confirm) => self.confirm_secret(at, confirm),
-            Command::SetSecondFactor(by, name, on) => self.set_second_factor(at, by, name, *on),
-            Command::Reseal(resealed) => self.reseal(resealed),
-            Command::RevokeCode(by, no) => self.revoke_code(at, by, *no),
-            Command::AskReset(ask) => self.ask_reset(at, ask),
-            Command::ResetByToken(reset) => self.reset_by_token(at, reset),
-            Command::Draw(no, drawn) => self.draw(at, *no, drawn),
-            Command::Posted(no, posted) => self.posted(at, *no, *posted),
-            Command::FromDirectory(from) => self.take_from_directory(at, from),
-            Command::Note(_) => Applied::done(Outcome::Done, Vec::new()),
-        }
     }
 
     /// Takes in what was decided.

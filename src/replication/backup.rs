@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
 
-use crate::realm::command::commands::StoredRow;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::row::Key;
+use crate::realm::row::StoredRow;
 use crate::realm::row::{Change, Row};
-use crate::realm::state::{Millis, Realm};
+use crate::realm::state::Realm;
 use crate::replication::log::command_log::Seq;
 use crate::storage::export::Sum;
 

@@ -133,8 +133,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::realm::model::ids::EntryId;
     use crate::realm::model::ids::{RightNo, UserNo};
-    use crate::realm::state::EntryId;
 
     fn seen(id: u128) -> Change {
         Change::Put(Row::Seen(EntryId(id), id as u64))

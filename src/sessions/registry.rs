@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 use protocol::UserName;
 
 use crate::realm::command::commands::Touched;
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::{SessionNo, UserNo};
-use crate::realm::outcome::EndReason;
-use crate::realm::rules::sessions::Session;
-use crate::realm::state::Millis;
+use crate::realm::model::session::Session;
 use crate::subscriptions::outbox::{Notice, Outbox};
 use crate::subscriptions::quota::Quota;
 

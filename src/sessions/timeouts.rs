@@ -8,9 +8,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
-use crate::realm::outcome::EndReason;
-use crate::realm::state::Millis;
 use crate::sessions::registry::Presence;
 
 /// The limits that end a session.

@@ -6,7 +6,7 @@ use protocol::duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 
 /// A duration, a text in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::realm::audit::events::Audited;
-use crate::realm::state::Millis;
+use crate::realm::model::audit_event::Audited;
+use crate::realm::model::ids::Millis;
 use crate::storage::ledger::block::Block;
 use crate::storage::ledger::records::{End, Ledger};
 use crate::storage::row_store::StoreError;

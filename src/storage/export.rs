@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::realm::command::commands::StoredRow;
+use crate::realm::model::ids::Millis;
+use crate::realm::model::user::User;
+use crate::realm::row::StoredRow;
 use crate::realm::row::{Change, Row};
-use crate::realm::rules::users::User;
-use crate::realm::state::{Millis, Realm};
+use crate::realm::state::Realm;
 
 const FORMAT: &str = "tollgate-export";
 /// Versions up to this one are read.

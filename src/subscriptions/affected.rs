@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use crate::realm::model::login_attempts::attempts_ref;
+use crate::realm::model::profile::ProfileStatus;
+use crate::realm::model::user::User;
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::lockout::attempts_ref;
-use crate::realm::rules::profiles::ProfileStatus;
-use crate::realm::rules::users::User;
 use crate::realm::state::Realm;
 use crate::subscriptions::columns;
 use crate::subscriptions::data_row::DataRow;

@@ -3,15 +3,15 @@
 use protocol::UserName;
 use protocol::filter::{Column, Kind, Value};
 
-use crate::realm::audit::before_after::Side;
-use crate::realm::audit::events::Audited;
+use crate::realm::model::active_code::ActiveCode;
 use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::rules::active_codes::ActiveCode;
-use crate::realm::rules::lockout::Attempts;
-use crate::realm::rules::profiles::Profile;
-use crate::realm::rules::rights::Right;
-use crate::realm::rules::sessions::Session;
-use crate::realm::rules::users::User;
+use crate::realm::model::audit_event::Audited;
+use crate::realm::model::audit_event::Side;
+use crate::realm::model::login_attempts::Attempts;
+use crate::realm::model::profile::Profile;
+use crate::realm::model::right::Right;
+use crate::realm::model::session::Session;
+use crate::realm::model::user::User;
 use crate::realm::state::Realm;
 use crate::storage::audit_trail::AuditNo;
 use crate::subscriptions::data_row::{DataRow, Field};

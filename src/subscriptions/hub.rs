@@ -11,7 +11,7 @@ use crate::subscriptions::outbox::Outbox;
 use crate::subscriptions::quota::Quota;
 use crate::subscriptions::request::{Services, Wish};
 
-use crate::realm::audit::events::Audited;
+use crate::realm::model::audit_event::Audited;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::row::Change;
 use crate::realm::state::Realm;

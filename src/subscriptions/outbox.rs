@@ -10,8 +10,8 @@ use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
+use crate::realm::model::end_reason::EndReason;
 use crate::realm::model::ids::SessionNo;
-use crate::realm::outcome::EndReason;
 use crate::subscriptions::subscription::view::Subscription;
 
 /// What the socket of a connection is told beside the rows.

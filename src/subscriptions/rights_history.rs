@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
+use crate::realm::model::profile::ProfileStatus;
+use crate::realm::model::user::UserStatus;
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::profiles::ProfileStatus;
-use crate::realm::rules::users::UserStatus;
 use crate::realm::state::Realm;
 use crate::replication::log::command_log::Seq;
 

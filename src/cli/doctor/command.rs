@@ -14,7 +14,7 @@ use crate::gateway::startup::OpenError;
 use crate::net::tls;
 use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
-use crate::realm::rules::users::UserStatus;
+use crate::realm::model::user::UserStatus;
 use crate::settings::root::Settings;
 use crate::settings::sections::store::Engine;
 use crate::storage::disk_space::Space;
@@ -82,7 +82,7 @@ fn look(settings: &Settings, dir: &Path) -> Held {
         Ok(opened) => {
             let has_its_salt = opened.has_its_salt(settings);
             let (has_administrator, open_resets) = opened.replica.read(|realm, _| {
-                let blank = |user: &&crate::realm::rules::users::User| {
+                let blank = |user: &&crate::realm::model::user::User| {
                     user.status == UserStatus::PasswordReset && user.credential.is_none()
                 };
                 (realm.has_administrator(), realm.users_after(None).filter(blank).count())

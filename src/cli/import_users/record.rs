@@ -13,7 +13,7 @@ use crate::mail::transport;
 use crate::messages::users::body::is_attribute;
 use crate::realm::command::commands::NewUser;
 use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::rules::users::UserStatus;
+use crate::realm::model::user::UserStatus;
 
 /// A user and where it stands in the file.
 pub(super) struct Record {

@@ -16,10 +16,10 @@ use crate::mail::transport::{Letter, MailError, domain};
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::{Drawn, Posted};
+use crate::realm::model::mail::{Mail, MailKind};
+use crate::realm::model::session::TokenHash;
+use crate::realm::model::user::User;
 use crate::realm::outcome::Outcome;
-use crate::realm::rules::mail_queue::{Mail, MailKind};
-use crate::realm::rules::sessions::TokenHash;
-use crate::realm::rules::users::User;
 use crate::settings::root::RESET_TOPIC;
 
 /// Mails that are sent at once.

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::messages::context::Call;
 use crate::messages::login::custom_ack::Told;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
-use crate::realm::rules::users::User;
-use crate::realm::state::Millis;
+use crate::realm::model::user::User;
 use crate::settings::sections::server::SystemDateFormat;
 
 /// The root of EVENT_LOGIN_AUTH_ACK (PROTOCOL §5).

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::rules::users::User;
+use crate::realm::model::user::User;
 use crate::settings::sections::login_ack::{CustomAck, LoginAck};
 
 /// The lists of a login ack.

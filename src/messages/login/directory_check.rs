@@ -8,9 +8,9 @@ use crate::messages::context::Call;
 use crate::messages::errors;
 use crate::messages::login::password_check::{CheckedPassword, peer};
 use crate::realm::command::commands::Command;
-use crate::realm::command::commands::Verdict;
 use crate::realm::command::login_payloads::FromDirectory;
 use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::model::credential_check::Verdict;
 use crate::realm::outcome::{Outcome, Refusal};
 use crate::settings::sections::ldap::Connection;
 

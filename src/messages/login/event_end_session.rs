@@ -9,7 +9,7 @@ use crate::messages::record::event;
 use crate::messages::record::event::{Ack, Nothing};
 use crate::messages::table::{Access, Message};
 use crate::realm::command::commands::Command;
-use crate::realm::rules::sessions::SessionId;
+use crate::realm::model::session::SessionId;
 
 /// Which.
 #[derive(Deserialize, JsonSchema)]

@@ -17,8 +17,8 @@ use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{Login, Refresh};
 use crate::realm::command::login_payloads::FinishLogin;
 use crate::realm::model::ids::{SessionNo, UserNo};
+use crate::realm::model::session::TokenHash;
 use crate::realm::outcome::{Outcome, Refusal};
-use crate::realm::rules::sessions::TokenHash;
 
 /// USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN; MFA_CODE with either.
 #[derive(Deserialize, JsonSchema)]

@@ -8,9 +8,10 @@ use crate::messages::context::Call;
 use crate::messages::table::{Access, Message};
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::End;
+use crate::realm::model::end_reason::EndReason;
 use crate::realm::model::ids::SessionNo;
-use crate::realm::outcome::{EndReason, Outcome};
-use crate::realm::rules::sessions::SessionId;
+use crate::realm::model::session::SessionId;
+use crate::realm::outcome::Outcome;
 
 /// Either nothing (the session of the token or the socket), or both fields, here or at the root.
 #[derive(Deserialize, JsonSchema)]

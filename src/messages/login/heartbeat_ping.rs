@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::table::{Access, Ask, Prompt, usable};
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 
 /// VERBOSE, at the root or in DETAILS, asks for more once logged in.
 #[derive(Deserialize, JsonSchema)]

@@ -10,9 +10,9 @@ use crate::messages::context::Call;
 use crate::messages::errors;
 use crate::messages::login::directory_check;
 use crate::platform::client_network::Source;
-use crate::realm::command::commands::{Fingerprint, Peer, Verdict};
+use crate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
+use crate::realm::model::user::User;
 use crate::realm::outcome::Refusal;
-use crate::realm::rules::users::User;
 use crate::realm::state::Realm;
 use crate::settings::sections::authentication::AuthType;
 

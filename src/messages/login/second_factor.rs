@@ -7,13 +7,14 @@ use crate::auth::totp;
 use crate::messages::context::Call;
 use crate::messages::errors;
 use crate::platform::random;
-use crate::realm::command::commands::Fingerprint;
 use crate::realm::command::login_payloads::{Enroller, Given, Second};
+use crate::realm::model::credential_check::Fingerprint;
+use crate::realm::model::end_reason::MfaReason;
 use crate::realm::model::ids::UserNo;
-use crate::realm::outcome::{MfaReason, Refusal};
-use crate::realm::rules::second_factor::Demand;
-use crate::realm::rules::sessions::TokenHash;
-use crate::realm::rules::users::User;
+use crate::realm::model::second_factor::Demand;
+use crate::realm::model::session::TokenHash;
+use crate::realm::model::user::User;
+use crate::realm::outcome::Refusal;
 
 /// What a login may leave behind, in clear.
 pub struct SecondTokens {

@@ -4,8 +4,8 @@ use protocol::{RefreshToken, SessionToken, UserName};
 
 use crate::auth::token_seal;
 use crate::platform::random;
-use crate::realm::command::commands::Pair;
-use crate::realm::rules::sessions::{SessionId, TokenHash};
+use crate::realm::model::actor::Pair;
+use crate::realm::model::session::{SessionId, TokenHash};
 
 /// The secrets of a session, in clear: they go to their owner and nowhere else.
 pub struct Tokens {

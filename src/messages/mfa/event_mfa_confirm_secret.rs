@@ -13,8 +13,8 @@ use crate::messages::table::{Access, Message};
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::ConfirmSecret;
+use crate::realm::model::session::TokenHash;
 use crate::realm::outcome::{Outcome, Refusal};
-use crate::realm::rules::sessions::TokenHash;
 
 /// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.
 #[derive(Deserialize, JsonSchema)]

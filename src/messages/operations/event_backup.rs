@@ -11,7 +11,8 @@ use crate::messages::context::Call;
 use crate::messages::table::{Access, Message};
 use crate::platform::random;
 use crate::realm::command::commands::Command;
-use crate::realm::command::commands::{Noted, StoredRow};
+use crate::realm::command::commands::Noted;
+use crate::realm::row::StoredRow;
 use crate::replication::backup::NoStep;
 
 /// Which backup goes on; a new one without it.

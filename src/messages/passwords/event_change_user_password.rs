@@ -13,10 +13,12 @@ use crate::messages::errors;
 use crate::messages::login;
 use crate::messages::passwords::rules::check;
 use crate::messages::table::{Access, Message};
+use crate::realm::command::commands::ChangePassword;
 use crate::realm::command::commands::Command;
-use crate::realm::command::commands::{ChangePassword, Verdict};
+use crate::realm::model::credential_check::Verdict;
+use crate::realm::model::ids::Millis;
 use crate::realm::outcome::{Outcome, Refusal};
-use crate::realm::state::{Millis, Realm};
+use crate::realm::state::Realm;
 
 /// Whose password, the old one and the new one; USER_NAME may stand at the root.
 #[derive(Deserialize, JsonSchema)]

@@ -15,8 +15,8 @@ use crate::messages::table::{Access, Message};
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::ResetByToken;
+use crate::realm::model::session::TokenHash;
 use crate::realm::outcome::{Outcome, Refusal};
-use crate::realm::rules::sessions::TokenHash;
 
 /// Whose, the token, and the new password. INVALIDATE_ACTIVE_SESSIONS: whether the user's sessions
 /// end; they do unless it is false.

@@ -60,7 +60,7 @@ impl SelfServicePasswordReset {
         node: &crate::gateway::state::Node,
         event: &str,
         address: std::net::IpAddr,
-        now: crate::realm::state::Millis,
+        now: crate::realm::model::ids::Millis,
     ) -> Result<(), &'static str> {
         let (options, limits) = {
             let settings = node.settings();

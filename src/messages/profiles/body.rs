@@ -12,9 +12,9 @@ use crate::messages::record::reference;
 use crate::messages::record::reference::{RightRef, UserRef};
 use crate::realm::command::commands::Command;
 use crate::realm::command::record_payloads::ProfileWanted;
+use crate::realm::model::profile::ProfileStatus;
 use crate::realm::outcome::Outcome;
 use crate::realm::outcome::ProfileDone;
-use crate::realm::rules::profiles::ProfileStatus;
 
 /// A profile as it should look (PROTOCOL §7). A list that is present is the whole wanted state; a
 /// list that is absent stays as it is.

@@ -10,8 +10,8 @@ use crate::messages::errors;
 use crate::messages::table::{Access, Message};
 use crate::platform::random;
 use crate::realm::command::commands::Command;
+use crate::realm::model::session::TokenHash;
 use crate::realm::outcome::Outcome;
-use crate::realm::rules::sessions::TokenHash;
 
 /// No fields: it is for the user of the session.
 #[derive(Deserialize, JsonSchema)]

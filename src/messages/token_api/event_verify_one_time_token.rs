@@ -10,9 +10,10 @@ use crate::messages::errors;
 use crate::messages::table::{Access, Message};
 use crate::platform::random;
 use crate::realm::command::commands::Command;
-use crate::realm::command::commands::{By, SpendOneTime};
+use crate::realm::command::commands::SpendOneTime;
+use crate::realm::model::actor::By;
+use crate::realm::model::session::TokenHash;
 use crate::realm::outcome::{Outcome, Refusal};
-use crate::realm::rules::sessions::TokenHash;
 use crate::settings::sections::security::OneTimeTokenVerify;
 
 /// The token.

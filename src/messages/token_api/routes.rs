@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::messages::details;
-use crate::realm::rules::token_lifetimes::Lives;
+use crate::realm::model::token_lifetimes::Lives;
 
 /// The life times of tokens, in seconds.
 #[derive(Serialize, JsonSchema)]

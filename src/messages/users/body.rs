@@ -15,9 +15,9 @@ use crate::messages::record::reference::{ProfileRef, RightRef};
 use crate::realm::command::commands::Command;
 use crate::realm::command::record_payloads::{AttributeWanted, UserWanted};
 use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::model::user::UserStatus;
 use crate::realm::outcome::Outcome;
 use crate::realm::outcome::UserDone;
-use crate::realm::rules::users::UserStatus;
 
 macro_rules! user_body {
     ($($attribute:ident),* $(,)?) => {

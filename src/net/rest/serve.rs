@@ -18,7 +18,7 @@ use crate::messages::table::Handler;
 use crate::net::http::server::Answer;
 use crate::net::rest::request::Asked;
 use crate::net::rest::{subscriptions, token_api};
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 use crate::router::dispatch::Router;
 use crate::router::reply::{KnownToken, Reply};
 use crate::subscriptions::data_source::Source;

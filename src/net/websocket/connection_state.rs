@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::realm::outcome::EndReason;
-use crate::realm::state::Millis;
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
 
 /// The limits of a connection.
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
 use crate::net::websocket::connection::Pump;
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 
 /// A timer of one task. It is polled once a setting: from then on it wakes the task by itself.
 pub(super) struct Alarm {

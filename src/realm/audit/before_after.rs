@@ -1,49 +1,12 @@
 //! The sides of an audit row: what was before and what is after.
 
+use crate::realm::model::audit_event::Side;
 use std::io;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use crate::realm::audit::events::Audited;
 use crate::realm::audit::field_changes::FieldChange;
-
-/// One side: fields by record, a JSON object that is finished when the row is made. It is kept,
-/// handed on and stored as it is.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(transparent)]
-pub struct Side(Option<Box<RawValue>>);
-
-impl Side {
-    /// The side with these members.
-    pub(super) fn of(members: &Map<String, Value>) -> Self {
-        // A map with text keys cannot fail to serialise.
-        Self((!members.is_empty()).then(|| to_raw_value(members).ok()).flatten())
-    }
-
-    /// Whether it has no members.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// The object as JSON text; none: no members.
-    pub fn json(&self) -> Option<&str> {
-        self.0.as_deref().map(RawValue::get)
-    }
-}
-
-impl PartialEq for Side {
-    fn eq(&self, other: &Self) -> bool {
-        self.json() == other.json()
-    }
-}
-
-impl<'de> Deserialize<'de> for Side {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Map::deserialize(deserializer).map(|members| Self::of(&members))
-    }
-}
+use crate::realm::model::audit_event::Audited;
 
 /// Bytes of BEFORE and AFTER in one row, about: the whole has to fit into one stored value. What is
 /// more goes into further rows of the same event.
@@ -163,8 +126,8 @@ fn length(value: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::realm::model::ids::Millis;
     use crate::realm::row::Row;
-    use crate::realm::state::Millis;
 
     /// The longest names and texts of the most expensive characters.
     #[test]

@@ -1,47 +1,21 @@
 //! Audit: who did what, from where, and what it was before and after. Made of the realm before a
 //! command and of what the command came to, so that a replay makes the same.
 
+use crate::realm::model::audit_event::Audited;
 use protocol::NackCode;
-use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use crate::realm::audit::before_after::{Side, Sides};
-use crate::realm::command::commands::{By, Command, Noted, Origin, SpendOneTime};
+use crate::realm::audit::before_after::Sides;
+use crate::realm::command::commands::{Command, Noted, Origin, SpendOneTime};
 use crate::realm::command::login_payloads::{ConfirmSecret, CreateSecret, Enroller};
 use crate::realm::command::record_payloads::{ProfileWanted, UserWanted};
+use crate::realm::model::actor::By;
+use crate::realm::model::audit_event::Side;
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
-use crate::realm::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
-use crate::realm::state::{Millis, Realm};
-
-/// One row of the audit trail (PROTOCOL §9, AUDIT_EVENTS).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Audited {
-    /// When, epoch ms.
-    pub at: Millis,
-    /// MESSAGE_TYPE, or what the gateway did by itself.
-    pub event: Box<str>,
-    /// Who; none: the gateway, or the command line.
-    #[serde(default, rename = "USER_NAME", skip_serializing_if = "Option::is_none")]
-    pub user_name: Option<Box<str>>,
-    /// To whom or what.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Box<str>>,
-    /// From where.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<Box<str>>,
-    /// OK, the code of the refusal, or why a session ended.
-    pub code: Box<str>,
-    /// REASON of the message.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Box<str>>,
-    /// Fields as they were, by record.
-    #[serde(default, skip_serializing_if = "Side::is_empty")]
-    pub before: Side,
-    /// Fields as they are.
-    #[serde(default, skip_serializing_if = "Side::is_empty")]
-    pub after: Side,
-}
+use crate::realm::outcome::{Applied, Ended, Outcome, Refusal};
+use crate::realm::state::Realm;
 
 impl Realm {
     /// The audit rows of a command that was planned on this realm.

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::realm::model::attributes::ATTRIBUTES;
 use crate::realm::model::ids::Location;
 use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
+use crate::realm::model::user::User;
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::users::User;
 use crate::realm::state::Realm;
 
 /// One field that is different; null: not there.
@@ -243,7 +243,7 @@ impl Sight<'_> {
                 vec![("ATTEMPTS", count.wrong.into()), ("LOCKED_UNTIL", count.locked_until.into())]
             }
             Row::Connectors(it) => {
-                let secs = |life: Option<crate::realm::state::Millis>| {
+                let secs = |life: Option<crate::realm::model::ids::Millis>| {
                     life.map(|life| life / 1_000).into()
                 };
                 vec![

@@ -1,9 +1,11 @@
 //! Commands: everything that can change the realm. They carry answers, never questions or secrets.
 
+use crate::realm::model::actor::{By, Pair};
+use crate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
+use crate::realm::row::StoredRow;
 use std::sync::Arc;
 
 use protocol::{Description, ProfileName, RightCode, UserName};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::realm::command::login_payloads::{
@@ -13,13 +15,12 @@ use crate::realm::command::login_payloads::{
 use crate::realm::command::record_payloads::{
     Amendment, ProfileWanted, ResetPassword, RightWanted, UserWanted,
 };
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::{SessionNo, UserNo};
 use crate::realm::model::policy::Policy;
-use crate::realm::outcome::EndReason;
-use crate::realm::row::{Key, Row};
-use crate::realm::rules::sessions::{SessionId, TokenHash};
-use crate::realm::rules::users::UserStatus;
-use crate::realm::state::Millis;
+use crate::realm::model::session::TokenHash;
+use crate::realm::model::user::UserStatus;
 
 /// One step of the realm. Stored in the log as JSON: variants and fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -93,38 +94,6 @@ pub struct Noted {
     pub count: u32,
 }
 
-/// A row of an export, to be put as it was. Only the command line on a new store does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
-pub struct StoredRow {
-    /// Its key, in hexadecimal.
-    key: String,
-    /// Its value; null where the key says all.
-    value: serde_json::Value,
-}
-
-impl StoredRow {
-    /// The stored form of a row.
-    pub fn of(row: &Row) -> Self {
-        Self::new(&row.key(), &row.value())
-    }
-
-    /// The same of its key and value.
-    pub fn new(key: &Key, value: &[u8]) -> Self {
-        Self { key: key.hex(), value: serde_json::from_slice(value).unwrap_or_default() }
-    }
-
-    /// Reads the row.
-    pub fn read(&self) -> Result<Row, String> {
-        let key = Key::from_hex(&self.key).ok_or("an unknown key")?;
-        let row = Row::read(&key.bytes(), self.value.to_string().as_bytes())?;
-        match row.key() == key && !row.is_too_long() {
-            true => Ok(row),
-            false => Err("a row that does not fit its key, or is too long".to_owned()),
-        }
-    }
-}
-
 /// The first start: what is missing of the administration rights, USER_ADMIN and its first user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Found {
@@ -164,51 +133,6 @@ pub struct SetCredential {
     pub user_name: UserName,
     /// The new hash.
     pub credential: Arc<str>,
-}
-
-/// What the check of a password outside the realm said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
-    /// The password fits the credential.
-    Matched,
-    /// It does not.
-    Wrong,
-    /// It was empty: it fits nothing, but may open a blank reset.
-    Blank,
-}
-
-/// Names the credential that a password was checked against, without holding it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint(pub u64);
-
-impl Fingerprint {
-    /// The fingerprint of a PHC string (FNV-1a; it tells versions apart and protects nothing).
-    pub fn of(credential: &str) -> Self {
-        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        Self(credential.bytes().fold(0xcbf2_9ce4_8422_2325, step))
-    }
-}
-
-/// Where an attempt came from, as locks by address count it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Peer {
-    /// An address, or a network whose addresses are one.
-    pub source: Box<str>,
-    /// Whether the user has a session from there, so that strangers elsewhere cannot lock it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub familiar: bool,
-}
-
-/// The tokens of a session to open, hashed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pair {
-    /// SESSION_ID.
-    pub id: SessionId,
-    /// The hash of SESSION_AUTH_TOKEN.
-    pub token: TokenHash,
-    /// The hash of REFRESH_AUTH_TOKEN.
-    pub refresh: TokenHash,
 }
 
 /// A login whose password was checked.
@@ -327,13 +251,4 @@ pub struct Touched {
     pub at: Millis,
     /// Whether a socket was ever bound to it.
     pub watched: bool,
-}
-
-/// Who commands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum By {
-    /// The command line, on a stopped store.
-    Operator,
-    /// A session: its user's rights are looked up at commit.
-    Session(SessionNo),
 }

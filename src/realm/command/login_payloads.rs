@@ -5,9 +5,10 @@ use std::sync::Arc;
 use protocol::{ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
 
-use crate::realm::command::commands::{By, Fingerprint, Pair, Peer};
 use crate::realm::command::record_payloads::AttributeWanted;
-use crate::realm::rules::sessions::TokenHash;
+use crate::realm::model::actor::{By, Pair};
+use crate::realm::model::credential_check::{Fingerprint, Peer};
+use crate::realm::model::session::TokenHash;
 
 /// The second factor of a login, and what it may leave behind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
 
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::UserNo;
-use crate::realm::rules::sessions::TokenHash;
-use crate::realm::state::Millis;
+use crate::realm::model::session::TokenHash;
 
 /// A row with an owner and an end.
 pub trait Owned {

@@ -126,6 +126,26 @@ fn parse(id: &str, kind: &str) -> Option<(u32, Location)> {
     Some((number | bit, location))
 }
 
+/// Epoch milliseconds, or a length of time in milliseconds.
+pub type Millis = u64;
+
+/// The name of one entry of the log, drawn by whoever made it; a repeat is recognised by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryId(pub u128);
+
+impl Serialize for EntryId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("{:032x}", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for EntryId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let hex = String::deserialize(deserializer)?;
+        u128::from_str_radix(&hex, 16).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

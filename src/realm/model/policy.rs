@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::realm::model::ids::Location;
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 
 /// The settings that decisions depend on. A node appends `Command::SetPolicy` when its own differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

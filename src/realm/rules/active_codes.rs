@@ -1,30 +1,17 @@
 //! Active codes: after a login by a mailed link, a code that stands for the second factor for a
 //! long time (S2, "notify"). Hashed, listed, revocable.
 
-use serde::{Deserialize, Serialize};
+use crate::realm::model::active_code::ActiveCode;
 
-use crate::realm::command::commands::By;
 use crate::realm::command::login_payloads::Second;
+use crate::realm::model::actor::By;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::UserNo;
+use crate::realm::model::session::TokenHash;
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::sessions::{Steps, TokenHash};
-use crate::realm::state::{Millis, Realm};
-
-/// A code that stands for the second factor of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ActiveCode {
-    /// Its number: the ID by which it is revoked.
-    pub no: u64,
-    /// Whose.
-    pub user: UserNo,
-    /// The hash of the code.
-    pub hash: TokenHash,
-    /// Since when.
-    pub issued: Millis,
-    /// Until when.
-    pub until: Millis,
-}
+use crate::realm::rules::change_set::Steps;
+use crate::realm::state::Realm;
 
 /// Active codes of one user; the oldest goes.
 const CODES_MAX: usize = 20;

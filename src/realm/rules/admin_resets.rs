@@ -2,15 +2,17 @@
 
 use protocol::UserName;
 
-use crate::realm::command::commands::By;
 use crate::realm::command::record_payloads::ResetPassword;
+use crate::realm::model::actor::By;
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
-use crate::realm::outcome::{Applied, EndReason, Outcome, Refusal, UserDone};
+use crate::realm::model::mail::MailKind;
+use crate::realm::model::user::{User, UserStatus};
+use crate::realm::outcome::{Applied, Outcome, Refusal, UserDone};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::mail_queue::MailKind;
-use crate::realm::rules::sessions::Steps;
-use crate::realm::rules::users::{User, UserStatus};
-use crate::realm::state::{Millis, Realm};
+use crate::realm::rules::change_set::Steps;
+use crate::realm::state::Realm;
 
 impl Realm {
     /// Whether a reset of this user is still open: then the password may be changed, and only that.

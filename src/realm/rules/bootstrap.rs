@@ -3,13 +3,15 @@
 
 use protocol::{Description, ProfileName};
 
-use crate::realm::command::commands::{Found, StoredRow};
+use crate::realm::command::commands::Found;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
+use crate::realm::model::profile::{Profile, ProfileStatus};
+use crate::realm::model::right::Right;
 use crate::realm::outcome::{Applied, Outcome, Refusal};
+use crate::realm::row::StoredRow;
 use crate::realm::row::{Change, Row};
-use crate::realm::rules::profiles::{Profile, ProfileStatus};
-use crate::realm::rules::rights::Right;
-use crate::realm::state::{Millis, Realm};
+use crate::realm::state::Realm;
 
 impl Realm {
     /// Makes what is missing and leaves the rest; its records count from 90000000000001.

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::realm::command::commands::{ChangePassword, Fingerprint, SetCredential, Verdict};
+use crate::realm::command::commands::{ChangePassword, SetCredential};
+use crate::realm::model::credential_check::{Fingerprint, Verdict};
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::UserNo;
-use crate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
+use crate::realm::model::user::{User, UserStatus};
+use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::sessions::Steps;
-use crate::realm::rules::users::{User, UserStatus};
-use crate::realm::state::{Millis, Realm};
+use crate::realm::rules::change_set::Steps;
+use crate::realm::state::Realm;
 
 impl Realm {
     /// The owner knows the old password: the new one holds, other sessions end. A wrong old

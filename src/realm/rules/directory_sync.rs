@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 
 use crate::realm::command::login_payloads::FromDirectory;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::{ProfileNo, UserNo};
+use crate::realm::model::user::{User, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::sessions::Steps;
-use crate::realm::rules::users::{User, UserStatus};
-use crate::realm::state::{Millis, Realm};
+use crate::realm::rules::change_set::Steps;
+use crate::realm::state::Realm;
 
 impl Realm {
     /// Whether a login that a directory confirmed may be this record's: one that is the directory's

@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::realm::command::commands::By;
+use crate::realm::model::actor::By;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
+use crate::realm::model::profile::ProfileStatus;
+use crate::realm::model::right::{ADMINISTRATION, AMEND_USER};
+use crate::realm::model::user::UserStatus;
 use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::profiles::ProfileStatus;
-use crate::realm::rules::rights::{ADMINISTRATION, AMEND_USER};
-use crate::realm::rules::users::UserStatus;
-use crate::realm::state::{Millis, Realm};
+use crate::realm::state::Realm;
 
 impl Realm {
     /// Whether `by` still is a live session whose user holds `right`: checked again at commit, so

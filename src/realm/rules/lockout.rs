@@ -1,121 +1,24 @@
 //! Wrong passwords: counted by name, locked at the limit, forgotten after a success.
 
+use crate::realm::model::login_attempts::{Attempts, Day};
 use protocol::UserName;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+use sha2::Digest;
 
-use crate::realm::command::commands::Peer;
-use crate::realm::model::policy::{LockScope, Policy};
+use crate::realm::model::credential_check::Peer;
+use crate::realm::model::ids::Millis;
+use crate::realm::model::policy::LockScope;
 use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::state::{Millis, Realm};
-
-/// What happened under a name since its last successful login.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Attempts {
-    /// Wrong passwords that count for the lock of the user.
-    #[serde(flatten)]
-    pub all: Count,
-    /// The same by where they came from, where that is what is locked; the oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub by_source: Vec<(Box<str>, Count)>,
-    /// Wrong passwords of one day of the log, from wherever: a cap for guesses from many places.
-    #[serde(skip_serializing_if = "Day::is_empty")]
-    pub day: Day,
-    /// All wrong passwords since the last login: FAILED_LOGIN_ATTEMPTS.
-    pub failed: u32,
-    /// Logins refused for another reason: REJECTED_LOGIN_ATTEMPTS.
-    pub rejected: u32,
-    /// The newest of them.
-    pub at: Millis,
-}
-
-/// Wrong passwords, and what they led to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Count {
-    /// How many count for the lock.
-    pub wrong: u32,
-    /// The lock, once `wrong` reached the limit.
-    pub locked_until: Option<Millis>,
-}
-
-/// Wrong passwords of one day.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Day {
-    /// Which, in days of the epoch.
-    pub no: u64,
-    /// How many.
-    pub wrong: u32,
-}
-
-impl Day {
-    fn is_empty(&self) -> bool {
-        self.wrong == 0
-    }
-}
-
-impl Count {
-    fn is_locked(self, at: Millis) -> bool {
-        self.locked_until.is_some_and(|until| until > at)
-    }
-
-    /// One more, after a lock that is over was forgotten.
-    fn add(&mut self, at: Millis, policy: &Policy) {
-        if self.locked_until.is_some_and(|until| until <= at) {
-            *self = Self::default();
-        }
-        self.wrong += 1;
-        let locks = self.wrong >= policy.attempts_max;
-        self.locked_until = locks.then(|| at.saturating_add(policy.lock_ms));
-    }
-}
-
-impl Attempts {
-    /// What people see of it: the largest count, the latest lock.
-    pub fn shown(&self) -> Count {
-        self.by_source.iter().fold(self.all, |shown, (_, one)| Count {
-            wrong: shown.wrong.max(one.wrong),
-            locked_until: shown.locked_until.max(one.locked_until),
-        })
-    }
-
-    /// The same with another count wherever there is one; an administrator set it.
-    pub(super) fn set_to(&self, wrong: u32, locked_until: Option<Millis>, at: Millis) -> Self {
-        let count = Count { wrong, locked_until };
-        let by_source = self.by_source.iter().map(|(source, _)| (source.clone(), count)).collect();
-        Self { all: count, by_source, day: Day::default(), at, ..self.clone() }
-    }
-
-    fn of(&self, source: &str) -> Count {
-        let found = self.by_source.iter().find(|(it, _)| **it == *source);
-        found.map(|(_, count)| *count).unwrap_or_default()
-    }
-
-    fn put(&mut self, source: &str, count: Count) {
-        self.by_source.retain(|(it, _)| **it != *source);
-        self.by_source.push((source.into(), count));
-        let over = self.by_source.len().saturating_sub(SOURCES_MAX);
-        self.by_source.drain(..over);
-    }
-}
+use crate::realm::state::Realm;
 
 /// Places that are remembered for one name: a row has to hold them.
-const SOURCES_MAX: usize = 24;
+pub(in crate::realm) const SOURCES_MAX: usize = 24;
 /// Wrong passwords of one user in a day, after which only places that he logged in from may try.
 const DAY_MAX: u32 = 100;
 const DAY_MS: Millis = 86_400_000;
 /// Names without a user that are remembered at most; beyond, the oldest goes. Nothing else forgets
 /// them: a name that is forgotten sooner than a user's would tell that it is none.
 const UNKNOWN_MAX: usize = 10_000;
-
-/// The number by which the attempts of a name are found and shown: a name need not be a user's. 63
-/// bits of SHA-256, so that nobody finds a name that shares another's.
-pub fn attempts_ref(name: &UserName) -> u64 {
-    let hash: [u8; 32] = Sha256::digest(name.as_str().to_ascii_lowercase()).into();
-    hash[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte)) >> 1
-}
 
 impl Realm {
     /// What happened under the name with this number.

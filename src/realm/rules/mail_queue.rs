@@ -1,47 +1,16 @@
 //! The outbox: mails that are to be sent, as rows, so that no restart and no dead server loses one.
 //! A row says whom and what about; what is secret in a mail is drawn when it is sent.
 
-use serde::{Deserialize, Serialize};
+use crate::realm::model::mail::{Mail, MailKind};
 
 use crate::realm::command::login_payloads::{Drawn, Posted};
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::UserNo;
+use crate::realm::model::user::{User, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::sessions::{Steps, TokenHash};
-use crate::realm::rules::users::{User, UserStatus};
-use crate::realm::state::{Millis, Realm};
-
-/// A mail that has not been sent yet.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mail {
-    /// Its number; Message-ID is made of it and of `made`.
-    pub no: u64,
-    /// To whom.
-    pub user: UserNo,
-    /// What about.
-    pub kind: MailKind,
-    /// When it was queued.
-    pub made: Millis,
-    /// When it is to be tried next.
-    pub due: Millis,
-    /// How often it was tried in vain.
-    #[serde(default)]
-    pub tries: u32,
-    /// What it says was drawn: it is about to leave, and takes in nothing more.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub drawn: bool,
-}
-
-/// What a mail is about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum MailKind {
-    /// The link that finishes this half login.
-    Link(TokenHash),
-    /// The link by which the user chooses a new password; the page, where the client named it.
-    Reset(Option<Box<str>>),
-    /// The password that an administrator's reset left.
-    OneTimePassword,
-}
+use crate::realm::rules::change_set::Steps;
+use crate::realm::state::Realm;
 
 /// Mails that wait; beyond, what asks for another is dropped.
 const MAILS_MAX: usize = 10_000;

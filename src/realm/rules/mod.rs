@@ -3,6 +3,7 @@
 pub mod active_codes;
 pub mod admin_resets;
 pub mod bootstrap;
+pub mod change_set;
 pub mod credentials;
 pub mod directory_sync;
 pub mod escalation;

@@ -1,34 +1,15 @@
 //! One-time tokens: made by a session, good for a moment, spent once (S1, "OTT verification").
 
-use serde::{Deserialize, Serialize};
+use crate::realm::model::one_time_token::OneTime;
 
-use crate::realm::command::commands::{By, SpendOneTime};
+use crate::realm::command::commands::SpendOneTime;
+use crate::realm::model::actor::By;
 use crate::realm::model::expiring_index::Owned;
-use crate::realm::model::ids::{SessionNo, UserNo};
+use crate::realm::model::ids::Millis;
+use crate::realm::model::session::TokenHash;
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::sessions::TokenHash;
-use crate::realm::state::{Millis, Realm};
-
-/// A token that nobody has spent yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OneTime {
-    /// Whose.
-    pub user: UserNo,
-    /// The session that made it: it ends with all tokens of that session.
-    pub session: SessionNo,
-    /// Until when it is good.
-    pub until: Millis,
-}
-
-impl Owned for OneTime {
-    fn owner(&self) -> UserNo {
-        self.user
-    }
-    fn until(&self) -> Millis {
-        self.until
-    }
-}
+use crate::realm::state::Realm;
 
 /// Live tokens of one user.
 const TOKENS_MAX: usize = 10;
@@ -43,11 +24,11 @@ impl Realm {
     pub(in crate::realm) fn one_time_user(
         &self,
         token: &TokenHash,
-    ) -> Option<&crate::realm::rules::users::User> {
+    ) -> Option<&crate::realm::model::user::User> {
         self.user(self.one_time.get(token)?.user)
     }
 
-    fn good(&self, at: Millis, token: &TokenHash) -> Option<&crate::realm::rules::users::User> {
+    fn good(&self, at: Millis, token: &TokenHash) -> Option<&crate::realm::model::user::User> {
         let it = self.one_time.get(token).filter(|it| at < it.until)?;
         // A session that was put to sleep can be woken; one that was ended takes its tokens along.
         self.sessions.get(&it.session)?;

@@ -1,58 +1,24 @@
 //! Half logins: the first factor was right, the second is still to come. Their token finishes that
 //! login, and can do nothing else but enrol whoever must (PROTOCOL §5, "Second factor").
 
-use serde::{Deserialize, Serialize};
+use crate::realm::model::pending_login::Half;
 
-use crate::realm::command::commands::{Fingerprint, Peer};
 use crate::realm::command::login_payloads::{FinishLogin, Second};
+use crate::realm::model::credential_check::{Fingerprint, Peer};
+use crate::realm::model::end_reason::MfaReason;
 use crate::realm::model::expiring_index::Owned;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::UserNo;
-use crate::realm::outcome::{Applied, MfaReason, Outcome, Refusal};
+use crate::realm::model::mail::MailKind;
+use crate::realm::model::second_factor::Demand;
+use crate::realm::model::session::TokenHash;
+use crate::realm::model::user::User;
+use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::change_set::Steps;
 use crate::realm::rules::login::Opening;
-use crate::realm::rules::mail_queue::MailKind;
-use crate::realm::rules::second_factor::{Demand, Proof};
-use crate::realm::rules::sessions::{Steps, TokenHash};
-use crate::realm::rules::users::User;
-use crate::realm::state::{Millis, Realm};
-
-/// A login that waits for its second factor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Half {
-    /// Whose.
-    pub user: UserNo,
-    /// Until when it can be finished.
-    pub until: Millis,
-    /// The credential that the first factor was checked against: another one ends it.
-    pub checked: Option<Fingerprint>,
-    /// The directory that confirmed the first factor alone decides about locks and passwords.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub bypass: bool,
-    /// Wrong codes so far.
-    #[serde(default)]
-    pub wrong: u32,
-    /// The second factor was proved meanwhile, by enrolling.
-    #[serde(default)]
-    pub proved: bool,
-    /// The codes of the link that was mailed for it, hashed; more than one if it was mailed again.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub codes: Vec<TokenHash>,
-    /// Until when they are good.
-    #[serde(default)]
-    pub codes_until: Millis,
-    /// When the newest link was mailed.
-    #[serde(default)]
-    pub mailed: Millis,
-}
-
-impl Owned for Half {
-    fn owner(&self) -> UserNo {
-        self.user
-    }
-    fn until(&self) -> Millis {
-        self.until
-    }
-}
+use crate::realm::rules::second_factor::Proof;
+use crate::realm::state::Realm;
 
 /// Half logins of one user; the one that would end first goes.
 const HALVES_MAX: usize = 5;

@@ -1,64 +1,18 @@
 //! Profiles: groups of users that share rights. An event says what a profile should look like.
 
+use crate::realm::model::profile::{Profile, ProfileStatus};
 use std::collections::BTreeSet;
 use std::collections::btree_set::Range;
 use std::iter::Peekable;
 
-use protocol::{Description, ProfileName};
-use serde::{Deserialize, Serialize};
-
-use crate::realm::command::commands::By;
 use crate::realm::command::record_payloads::ProfileWanted;
+use crate::realm::model::actor::By;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
 use crate::realm::outcome::{Applied, Outcome, ProfileDone, Refusal};
 use crate::realm::row::{Change, Counters, Key, Row};
 use crate::realm::rules::list_diff::Difference;
-use crate::realm::state::{Millis, Realm};
-
-/// A profile's record; its rights and users are rows of their own.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Profile {
-    /// Its number.
-    pub no: ProfileNo,
-    /// Where its id was made.
-    pub location: Location,
-    /// Its name: unique.
-    pub name: ProfileName,
-    /// What people read.
-    #[serde(default, skip_serializing_if = "Description::is_empty")]
-    pub description: Description,
-    /// Whether it gives its rights.
-    pub status: ProfileStatus,
-    /// RECORD_VERSION.
-    #[serde(default)]
-    pub version: u32,
-}
-
-/// STATUS of a profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ProfileStatus {
-    /// Its users have its rights.
-    Enabled,
-    /// It gives nothing.
-    Disabled,
-}
-
-impl ProfileStatus {
-    /// The word on the wire.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Enabled => "ENABLED",
-            Self::Disabled => "DISABLED",
-        }
-    }
-}
-
-impl Profile {
-    /// The id that people see.
-    pub fn id(&self) -> String {
-        self.no.id(self.location)
-    }
-}
+use crate::realm::state::Realm;
 
 /// The users in a profile, walked along with others: few steps from one question to the next, or a
 /// new search where many lie between.

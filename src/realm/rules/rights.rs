@@ -1,68 +1,22 @@
 //! Rights: codes that are granted, directly or through profiles; effective ones are computed.
 
+use crate::realm::model::right::Right;
 use std::collections::BTreeSet;
 
-use protocol::{Description, RightCode};
-use serde::{Deserialize, Serialize};
+use protocol::RightCode;
 
-use crate::realm::command::commands::By;
 use crate::realm::command::record_payloads::RightWanted;
-use crate::realm::model::ids::{Location, ProfileNo, RightNo, UserNo};
+use crate::realm::model::actor::By;
+use crate::realm::model::ids::Millis;
+use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
+use crate::realm::model::profile::{Profile, ProfileStatus};
+use crate::realm::model::user::{User, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::profiles::{Profile, ProfileStatus};
-use crate::realm::rules::users::{User, UserStatus};
-use crate::realm::state::{Millis, Realm};
+use crate::realm::state::Realm;
 
 /// Profiles that are asked for one answer.
 const ASKED_MAX: usize = 1_024;
-
-/// A right that can be granted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Right {
-    /// Its number.
-    pub no: RightNo,
-    /// Where its id was made.
-    pub location: Location,
-    /// What programs ask for.
-    pub code: RightCode,
-    /// What people read.
-    #[serde(default, skip_serializing_if = "Description::is_empty")]
-    pub description: Description,
-}
-
-/// What the gateway itself asks for; the first start makes them all and gives them to USER_ADMIN.
-pub const ADMINISTRATION: &[(&str, &str)] = &[
-    ("INSERT_PROFILE", "Insert profiles"),
-    ("AMEND_PROFILE", "Amend profiles"),
-    ("DELETE_PROFILE", "Delete profiles"),
-    ("INSERT_USER", "Insert users"),
-    (AMEND_USER, "Amend users"),
-    ("DELETE_USER", "Delete users"),
-    ("ENABLE_USER", "Enable users"),
-    ("DISABLE_USER", "Disable users"),
-    ("USER_PROFILE_AMEND", "Set the profiles of a user"),
-    ("INSERT_RIGHT", "Insert rights"),
-    ("DELETE_RIGHT", "Delete rights"),
-    ("LOGOUT_OTHERS", "End the sessions of other users"),
-    ("RESET_PWD", "Reset the passwords of users"),
-    ("EXPIRE_PWD", "Expire the passwords of users"),
-    ("CHANGE_PWD", "Change the passwords of other users"),
-    ("RESET_ATTEMPTS", "Unlock users after wrong passwords"),
-    ("VIEW_USERS", "See all users, profiles and rights"),
-    ("VIEW_SESSIONS", "See the sessions of all users"),
-    ("VIEW_AUDIT", "See the audit and login attempts"),
-    ("MFA_CREATE", "Create second factors for other users"),
-    ("MFA_CONFIRM", "Confirm second factors for other users"),
-    ("MFA_ENABLE", "Enable second factors of users"),
-    ("MFA_DISABLE", "Disable second factors of users"),
-    ("CONNECTOR_SETTINGS", "Read and change the life times of tokens"),
-    ("VERIFY_OTT", "Verify one-time tokens"),
-    ("BACKUP", "Take backups of the running gateway"),
-];
-
-/// The right without which nobody could give rights back.
-pub const AMEND_USER: &str = "AMEND_USER";
 
 impl Realm {
     /// The right of this number.

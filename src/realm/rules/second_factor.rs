@@ -2,64 +2,25 @@
 //! "mfa"; PROTOCOL §5). Codes are checked outside, where secrets can be opened; what they lead to
 //! is decided here, so that each is accepted once.
 
+use crate::realm::model::second_factor::{Demand, Pending, SecondFactor};
 use std::sync::Arc;
 
 use protocol::UserName;
-use serde::{Deserialize, Serialize};
 
-use crate::realm::command::commands::{By, Fingerprint, Peer};
 use crate::realm::command::login_payloads::{ConfirmSecret, CreateSecret, Enroller, Given};
+use crate::realm::model::actor::By;
+use crate::realm::model::credential_check::{Fingerprint, Peer};
+use crate::realm::model::end_reason::MfaReason;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::UserNo;
-use crate::realm::outcome::{Applied, MfaReason, Outcome, Refusal};
+use crate::realm::model::login_attempts::Day;
+use crate::realm::model::pending_login::Half;
+use crate::realm::model::session::TokenHash;
+use crate::realm::model::user::User;
+use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::lockout::Day;
-use crate::realm::rules::pending_login::Half;
-use crate::realm::rules::sessions::{Steps, TokenHash};
-use crate::realm::rules::users::User;
-use crate::realm::state::{Millis, Realm};
-
-/// The secret of a user's codes, and what was accepted of it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SecondFactor {
-    /// The secret that codes are made of, sealed; none: nothing was confirmed yet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub confirmed: Option<Arc<str>>,
-    /// Whether a login asks for its code.
-    pub enabled: bool,
-    /// A secret that waits to be confirmed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pending: Option<Pending>,
-    /// The start of the newest period whose code was accepted, in seconds of the epoch: it and
-    /// those before it are used up.
-    pub used_secs: u64,
-    /// Recovery codes that are left, hashed.
-    pub recovery: Vec<TokenHash>,
-    /// Wrong codes of one day.
-    pub day: Day,
-}
-
-/// A secret that waits to be confirmed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
-    /// The secret, sealed.
-    pub sealed: Arc<str>,
-    /// Until when it can be confirmed.
-    pub until: Millis,
-    /// Wrong codes so far.
-    pub wrong: u32,
-}
-
-/// What a user is asked for beside the first factor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Demand {
-    /// A code of the confirmed secret, or a recovery code.
-    Totp,
-    /// The code of a link that is mailed, or an active code.
-    Link,
-    /// To create and confirm a secret.
-    Enrol,
-}
+use crate::realm::rules::change_set::Steps;
+use crate::realm::state::Realm;
 
 /// By what a second factor was proved.
 #[derive(Debug, Clone, PartialEq)]
@@ -290,7 +251,7 @@ impl Realm {
             Enroller::By(By::Session(no)) => {
                 let own = self.session(*no).filter(|it| it.user == user).cloned();
                 let proved =
-                    own.map(|it| crate::realm::rules::sessions::Session { second: true, ..it });
+                    own.map(|it| crate::realm::model::session::Session { second: true, ..it });
                 proved.into_iter().for_each(|it| steps.put(Row::Session(it)));
             }
             Enroller::By(By::Operator) => {}

@@ -1,33 +1,20 @@
 //! Self-service reset: a mailed token that lets its user choose a new password (S2,
 //! "selfServiceReset").
 
-use serde::{Deserialize, Serialize};
+use crate::realm::model::self_service_reset::SelfReset;
 
 use protocol::UserName;
 
 use crate::realm::command::login_payloads::{AskReset, ResetByToken};
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::UserNo;
+use crate::realm::model::mail::MailKind;
+use crate::realm::model::session::TokenHash;
+use crate::realm::model::user::{User, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::mail_queue::MailKind;
-use crate::realm::rules::sessions::{Steps, TokenHash};
-use crate::realm::rules::users::{User, UserStatus};
-use crate::realm::state::{Millis, Realm};
-
-/// The newest reset that a user asked for.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SelfReset {
-    /// When it was asked for: the next one has to wait.
-    pub asked: Millis,
-    /// The tokens of its mail, hashed; more than one if it was mailed again. None: it was used, or
-    /// has not left yet.
-    pub tokens: Vec<TokenHash>,
-    /// Until when they are good.
-    pub until: Millis,
-    /// The mail that they stand in.
-    pub mail: u64,
-}
+use crate::realm::rules::change_set::Steps;
+use crate::realm::state::Realm;
 
 /// Tokens of one mail that was sent more than once.
 const TOKENS_MAX: usize = 8;

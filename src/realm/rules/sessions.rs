@@ -1,149 +1,17 @@
 //! Sessions: opened by a login, renewed by a refresh, ended with a reason; some sleep.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+use crate::realm::model::session::{Session, SessionId, TokenHash};
+use crate::realm::rules::change_set::Steps;
+use std::collections::BTreeMap;
 
 use crate::realm::command::commands::{End, Touched};
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::{SessionNo, UserNo};
-use crate::realm::model::policy::Policy;
-use crate::realm::outcome::{Applied, EndReason, Ended, Outcome, Refusal};
-use crate::realm::row::{Change, Counters, Key, Row};
-use crate::realm::rules::users::User;
-use crate::realm::state::{Millis, Realm};
-
-/// SHA-256 of a token: the only form in which tokens are kept.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TokenHash(pub [u8; 32]);
-
-impl fmt::Debug for TokenHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenHash(..)")
-    }
-}
-
-impl Serialize for TokenHash {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let hex: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        serializer.serialize_str(&hex)
-    }
-}
-
-impl<'de> Deserialize<'de> for TokenHash {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let hex = String::deserialize(deserializer)?;
-        let wrong = || serde::de::Error::custom("not a token hash");
-        let mut bytes = [0; 32];
-        if hex.len() != 64 || !hex.is_ascii() {
-            return Err(wrong());
-        }
-        for (byte, digits) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-/// SESSION_ID: a capability to end the session, shown to few. A UUID v4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SessionId(pub uuid::Uuid);
-
-/// One session of a user.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Session {
-    /// Its number: stable over refreshes.
-    pub no: SessionNo,
-    /// SESSION_ID, new with every refresh.
-    pub id: SessionId,
-    /// Whose.
-    pub user: UserNo,
-    /// From where.
-    pub host: Box<str>,
-    /// The hash of the token that is the session.
-    pub token: TokenHash,
-    /// The hash of the token that renews it.
-    pub refresh: TokenHash,
-    /// LOGIN_TIME.
-    pub opened: Millis,
-    /// LAST_ACCESS_TIME as far as the log knows; the node knows newer.
-    pub accessed: Millis,
-    /// Until when the refresh token is good.
-    pub refresh_until: Millis,
-    /// What happened under the user's name before the login.
-    #[serde(default, skip_serializing_if = "Before::is_nothing")]
-    pub before: Before,
-    /// Whether a socket was ever bound to it: then its heartbeats are watched.
-    #[serde(default)]
-    pub watched: bool,
-    /// When it ends, however much it is used (S1); none: it idles out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends: Option<Millis>,
-    /// Whether a second factor was proved for it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub second: bool,
-    /// Ended, but its refresh token can wake it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dormant: Option<EndReason>,
-    /// The pairs before the last refreshes, answered for a moment; the oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub previous: Vec<Previous>,
-}
-
-/// What the login ack tells of the time before it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Before {
-    /// Wrong passwords since the login before: FAILED_LOGIN_ATTEMPTS.
-    pub failed: u32,
-    /// Logins refused otherwise: REJECTED_LOGIN_ATTEMPTS.
-    pub rejected: u32,
-    /// The login before: LAST_LOGIN_DATETIME.
-    pub last_login: Option<Millis>,
-}
-
-impl Before {
-    fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// What a refresh replaced.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Previous {
-    /// The old session token still speaks for the session until then.
-    pub token: TokenHash,
-    /// Whoever brings the old refresh token until then gets `sealed`.
-    pub refresh: TokenHash,
-    /// The new pair, sealed under the old refresh token.
-    pub sealed: Vec<u8>,
-    /// The end of the grace.
-    pub until: Millis,
-}
-
-impl Session {
-    /// Whether messages may be served for it, as far as the log knows.
-    pub fn is_live(&self, at: Millis, policy: &Policy) -> bool {
-        self.dormant.is_none() && at < self.due(policy)
-    }
-
-    /// When the sweep may end it: at its fixed time, else idle plus two batches of touches that may
-    /// be on their way.
-    pub(super) fn due(&self, policy: &Policy) -> Millis {
-        let idle = || {
-            self.accessed
-                .saturating_add(policy.idle_ms)
-                .saturating_add(policy.touch_ms.saturating_mul(2))
-        };
-        self.ends.unwrap_or_else(idle)
-    }
-
-    /// Why it ends once it is due.
-    pub fn due_reason(&self) -> EndReason {
-        if self.ends.is_some() { EndReason::Expired } else { EndReason::Idle }
-    }
-}
+use crate::realm::model::user::User;
+use crate::realm::outcome::{Applied, Ended, Outcome, Refusal};
+use crate::realm::row::{Change, Key, Row};
+use crate::realm::state::Realm;
 
 /// Dormant sessions that one user may leave behind.
 const DORMANT_MAX: usize = 100;
@@ -298,34 +166,5 @@ impl Realm {
         steps.changes.extend(passing);
         steps.changes.dedup();
         steps.applied(Outcome::EndedSessions(ended))
-    }
-}
-
-/// Changes and ended sessions, gathered on the way.
-#[derive(Debug, Default)]
-pub(super) struct Steps {
-    pub(super) changes: Vec<Change>,
-    /// The next numbers, if any was used.
-    counters: Option<Counters>,
-    pub(super) ended: Vec<Ended>,
-    /// Put to sleep by this step.
-    pub(super) asleep: BTreeSet<SessionNo>,
-    /// No longer asleep after this step: gone or woken.
-    pub(super) left: BTreeSet<SessionNo>,
-}
-
-impl Steps {
-    pub(super) fn put(&mut self, row: Row) {
-        self.changes.push(Change::Put(row));
-    }
-
-    /// The next numbers; what is taken of them is written down with the rest.
-    pub(super) fn counters(&mut self, realm: &Realm) -> &mut Counters {
-        self.counters.get_or_insert_with(|| realm.counters.clone())
-    }
-
-    pub(super) fn applied(mut self, outcome: Outcome) -> Applied {
-        self.changes.extend(self.counters.take().map(|it| Change::Put(Row::Counters(it))));
-        Applied { outcome, changes: self.changes, ended: self.ended, audit: Vec::new() }
     }
 }

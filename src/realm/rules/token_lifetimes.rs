@@ -1,35 +1,14 @@
 //! Connectors: the life times of S1's tokens, from the policy or as an administrator set them (S1,
 //! "Connectors settings").
 
-use serde::{Deserialize, Serialize};
+use crate::realm::model::token_lifetimes::{Connectors, Lives};
 
-use crate::realm::command::commands::{By, TokenKind};
+use crate::realm::command::commands::TokenKind;
+use crate::realm::model::actor::By;
+use crate::realm::model::ids::Millis;
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::state::{Millis, Realm};
-
-/// Life times that win over the policy; none: the policy's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Connectors {
-    /// Of access tokens.
-    pub access_ms: Option<Millis>,
-    /// Of refresh tokens.
-    pub refresh_ms: Option<Millis>,
-    /// Of one-time tokens.
-    pub one_time_ms: Option<Millis>,
-}
-
-/// The life times in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lives {
-    /// Of access tokens.
-    pub access_ms: Millis,
-    /// Of refresh tokens.
-    pub refresh_ms: Millis,
-    /// Of one-time tokens.
-    pub one_time_ms: Millis,
-}
+use crate::realm::state::Realm;
 
 impl Realm {
     /// The life times of new tokens.

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use crate::realm::command::commands::By;
 use crate::realm::command::record_payloads::{Amendment, AttributeWanted, UserWanted};
+use crate::realm::model::actor::By;
 use crate::realm::model::attributes::Attributes;
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::{RightNo, UserNo};
-use crate::realm::outcome::{Applied, EndReason, Outcome, Refusal, UserDone};
+use crate::realm::model::user::{User, UserStatus};
+use crate::realm::outcome::{Applied, Outcome, Refusal, UserDone};
 use crate::realm::row::{Change, Key, Row};
+use crate::realm::rules::change_set::Steps;
 use crate::realm::rules::list_diff::Difference;
-use crate::realm::rules::sessions::Steps;
-use crate::realm::rules::users::{User, UserStatus};
-use crate::realm::state::{Millis, Realm};
+use crate::realm::state::Realm;
 
 impl Realm {
     pub(in crate::realm) fn insert_user(

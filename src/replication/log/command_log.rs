@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::realm::command::commands::{Command, Origin};
-use crate::realm::state::{EntryId, Millis};
+use crate::realm::model::ids::{EntryId, Millis};
 
 /// The place of an entry: 1, 2, 3, …
 pub type Seq = u64;

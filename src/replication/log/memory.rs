@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 use crate::replication::log::command_log::{
     AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed,
 };

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 use crate::settings::secret::Secret;
 use crate::settings::sections::password_strength::PasswordStrength;
 use crate::settings::sections::security::millis;

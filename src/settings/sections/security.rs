@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::auth::password_hasher::phc::Cost;
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 use crate::settings::sections::authentication::Authentication;
 use crate::settings::sections::genesis_password::GenesisPassword;
 use crate::settings::sections::login_ack::LoginAck;

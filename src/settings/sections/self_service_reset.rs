@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 use crate::settings::sections::security::millis;
 use crate::settings::sections::templates;
 

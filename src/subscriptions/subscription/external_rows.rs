@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::realm::audit::events::Audited;
+use crate::realm::model::audit_event::Audited;
 use crate::realm::state::Realm;
 use crate::storage::audit_trail::AuditNo;
 use crate::subscriptions::columns;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use smallvec::SmallVec;
 
 use crate::realm::model::ids::{RightNo, UserNo};
-use crate::realm::rules::users::User;
+use crate::realm::model::user::User;
 use crate::realm::state::Realm;
 use crate::replication::log::command_log::Seq;
 use crate::subscriptions::affected::{Touched, Turned, Visit};

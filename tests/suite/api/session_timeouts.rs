@@ -21,7 +21,7 @@ use tollgate::messages::context::Caller;
 use tollgate::platform::clock::Clock;
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;
-use tollgate::realm::outcome::EndReason;
+use tollgate::realm::model::end_reason::EndReason;
 use tollgate::realm::state::Realm;
 use tollgate::replication::log::memory::MemoryLog;
 use tollgate::replication::replica::Replica;

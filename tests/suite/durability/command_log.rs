@@ -10,8 +10,9 @@ use tollgate::gateway::startup::{OpenError, Opened};
 use tollgate::platform::clock::Clock;
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::NewUser;
+use tollgate::realm::model::ids::{EntryId, Millis};
 use tollgate::realm::outcome::{Outcome, Refusal};
-use tollgate::realm::state::{EntryId, Millis, Realm, SEEN_MS};
+use tollgate::realm::state::{Realm, SEEN_MS};
 use tollgate::replication::log::command_log::{
     AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed,
 };

@@ -2,17 +2,19 @@
 
 use protocol::{Description, ProfileName, RightCode, UserName};
 use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{
-    ChangePassword, End, Fingerprint, Found, Login, NewUser, Pair, Peer, Refresh, Verdict,
-};
+use tollgate::realm::command::commands::{ChangePassword, End, Found, Login, NewUser, Refresh};
 use tollgate::realm::command::login_payloads::{Given, Second};
 use tollgate::realm::command::record_payloads::{ProfileWanted, RightWanted, Wanted};
+use tollgate::realm::model::actor::Pair;
+use tollgate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
+use tollgate::realm::model::end_reason::EndReason;
+use tollgate::realm::model::ids::EntryId;
 use tollgate::realm::model::ids::SessionNo;
 use tollgate::realm::model::policy::Policy;
-use tollgate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
-use tollgate::realm::rules::rights::ADMINISTRATION;
-use tollgate::realm::rules::sessions::{Session, SessionId, TokenHash};
-use tollgate::realm::state::{EntryId, Realm};
+use tollgate::realm::model::right::ADMINISTRATION;
+use tollgate::realm::model::session::{Session, SessionId, TokenHash};
+use tollgate::realm::outcome::{Applied, Outcome, Refusal};
+use tollgate::realm::state::Realm;
 
 /// A minute in milliseconds.
 pub const MINUTE: u64 = 60_000;

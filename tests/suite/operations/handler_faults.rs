@@ -12,7 +12,7 @@ use tollgate::net::listener;
 use tollgate::platform::clock::Clock;
 use tollgate::platform::histogram::Timings;
 use tollgate::realm::command::commands::{Command, Found, NewUser};
-use tollgate::realm::rules::rights::ADMINISTRATION;
+use tollgate::realm::model::right::ADMINISTRATION;
 use tollgate::realm::state::Realm;
 use tollgate::replication::log::memory::MemoryLog;
 use tollgate::replication::replica::Replica;

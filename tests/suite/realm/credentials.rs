@@ -1,11 +1,13 @@
 //! Password age, password history and locks, as rules of the realm.
 
 use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{ChangePassword, Fingerprint, Login, Peer, Verdict};
+use tollgate::realm::command::commands::{ChangePassword, Login};
 use tollgate::realm::command::record_payloads::ResetPassword;
+use tollgate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
+use tollgate::realm::model::end_reason::EndReason;
 use tollgate::realm::model::policy::LockScope;
-use tollgate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
-use tollgate::realm::rules::users::UserStatus;
+use tollgate::realm::model::user::UserStatus;
+use tollgate::realm::outcome::{Applied, Outcome, Refusal};
 
 use crate::harness::realm::{Script, incorrect, locked, login_command, user};
 
@@ -68,7 +70,7 @@ fn as_many_former_passwords_are_remembered_as_the_policy_says() {
     let reset = |credential: Option<&str>| {
         let credential = credential.map(Into::into);
         let reset = ResetPassword { user_name: user("Ada"), credential, mailed: false };
-        Command::ResetPassword(tollgate::realm::command::commands::By::Operator, reset)
+        Command::ResetPassword(tollgate::realm::model::actor::By::Operator, reset)
     };
     script.apply(reset(Some("$once")));
     assert_eq!(remembered(&script, "Ada"), ["$once", "$d", "$c"]);

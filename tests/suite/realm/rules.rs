@@ -2,14 +2,15 @@
 
 use protocol::UserName;
 use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{
-    By, Fingerprint, Found, Login, Peer, Refresh, SetCredential, Touched, Verdict,
-};
+use tollgate::realm::command::commands::{Found, Login, Refresh, SetCredential, Touched};
 use tollgate::realm::command::login_payloads::Second;
 use tollgate::realm::command::record_payloads::RightWanted;
+use tollgate::realm::model::actor::By;
+use tollgate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
+use tollgate::realm::model::end_reason::EndReason;
 use tollgate::realm::model::ids::SessionNo;
 use tollgate::realm::model::policy::WhenFull;
-use tollgate::realm::outcome::{Applied, EndReason, Outcome, Refusal};
+use tollgate::realm::outcome::{Applied, Outcome, Refusal};
 use tollgate::realm::row::{Change, Key, Row};
 
 use crate::harness::realm::{
@@ -153,7 +154,7 @@ fn a_dormant_session_does_not_count_until_it_is_woken() {
 
 #[test]
 fn a_disabled_user_wakes_no_session() {
-    use tollgate::realm::rules::users::{User, UserStatus};
+    use tollgate::realm::model::user::{User, UserStatus};
     let mut it = Script::new(|_| {});
     let session = it.session("Ada", 1);
     it.sleep(session);
@@ -286,7 +287,8 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
     let mut it = Script::new(|policy| policy.uniform = true);
     it.wrong("Ada");
     let attempt = |name: &str, at: u64| {
-        let attempts = tollgate::realm::rules::lockout::Attempts { at, ..Default::default() };
+        let attempts =
+            tollgate::realm::model::login_attempts::Attempts { at, ..Default::default() };
         Change::Put(Row::Attempts(UserName::parse(name).unwrap(), attempts))
     };
     let strangers: Vec<_> =

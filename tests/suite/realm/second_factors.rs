@@ -1,16 +1,18 @@
 //! Rules of second factors, links, mails and resets, one by one.
 
 use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{By, Fingerprint, Peer};
 use tollgate::realm::command::login_payloads::{
     AskReset, ConfirmSecret, CreateSecret, Drawn, Enroller, FinishLogin, FromDirectory, Given,
     Posted, ResetByToken, Second,
 };
+use tollgate::realm::model::actor::By;
+use tollgate::realm::model::credential_check::{Fingerprint, Peer};
+use tollgate::realm::model::end_reason::MfaReason;
+use tollgate::realm::model::mail::MailKind;
 use tollgate::realm::model::policy::{Links, Mfa, SelfResets};
-use tollgate::realm::outcome::{MfaReason, Outcome, Refusal};
+use tollgate::realm::model::second_factor::Demand;
+use tollgate::realm::outcome::{Outcome, Refusal};
 use tollgate::realm::row::{Change, Key, Row};
-use tollgate::realm::rules::mail_queue::MailKind;
-use tollgate::realm::rules::second_factor::Demand;
 use tollgate::realm::state::Realm;
 
 use crate::harness::realm::{MINUTE, Script, code_hash, login_command, pair, user};

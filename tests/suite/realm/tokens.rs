@@ -1,10 +1,12 @@
 //! Rules of access tokens, one-time tokens and their life times.
 
 use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{By, Login, SpendOneTime, TokenKind};
+use tollgate::realm::command::commands::{Login, SpendOneTime, TokenKind};
+use tollgate::realm::model::actor::By;
+use tollgate::realm::model::end_reason::EndReason;
 use tollgate::realm::model::ids::SessionNo;
-use tollgate::realm::outcome::{EndReason, Outcome, Refusal};
-use tollgate::realm::rules::sessions::TokenHash;
+use tollgate::realm::model::session::TokenHash;
+use tollgate::realm::outcome::{Outcome, Refusal};
 
 use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use tollgate::messages::table::TABLE;
-use tollgate::realm::rules::rights::ADMINISTRATION;
+use tollgate::realm::model::right::ADMINISTRATION;
 
 use crate::harness::{Client, Home, PASSWORD, QUICK};
 

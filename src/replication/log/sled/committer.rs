@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 use crate::replication::log::command_log::{AppendError, Entry, Followed, Seq, Stored};
 use crate::replication::log::sled::entry_codec;
 use crate::replication::log::sled::write_status::Trouble;

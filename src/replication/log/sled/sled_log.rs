@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::realm::state::Millis;
+use crate::realm::model::ids::Millis;
 use crate::replication::log::command_log::{
     AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed,
 };

@@ -7,19 +7,21 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tollgate::realm::command::commands::Command;
 use tollgate::realm::command::commands::{
-    By, ChangePassword, End, Fingerprint, Login, NewUser, Pair, Peer, Refresh, SetCredential,
-    SpendOneTime, TokenKind, Touched, Verdict,
+    ChangePassword, End, Login, NewUser, Refresh, SetCredential, SpendOneTime, TokenKind, Touched,
 };
 use tollgate::realm::command::record_payloads::{
     Amendment, ProfileWanted, ResetPassword, RightWanted, UserWanted, Wanted,
 };
+use tollgate::realm::model::actor::{By, Pair};
+use tollgate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
+use tollgate::realm::model::end_reason::EndReason;
+use tollgate::realm::model::ids::EntryId;
 use tollgate::realm::model::ids::SessionNo;
 use tollgate::realm::model::policy::Policy;
 use tollgate::realm::model::policy::{LockScope, SelfResets, WhenFull};
-use tollgate::realm::outcome::EndReason;
-use tollgate::realm::rules::profiles::ProfileStatus;
-use tollgate::realm::rules::users::UserStatus;
-use tollgate::realm::state::{EntryId, Realm};
+use tollgate::realm::model::profile::ProfileStatus;
+use tollgate::realm::model::user::UserStatus;
+use tollgate::realm::state::Realm;
 
 use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, profile, user};
 

@@ -1,0 +1,22 @@
+//! DOC realm/model/active_code.rs
+
+use crate::realm::model::ids::Millis;
+use crate::realm::model::ids::UserNo;
+use crate::realm::model::session::TokenHash;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A code that stands for the second factor of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ActiveCode {
+    /// Its number: the ID by which it is revoked.
+    pub no: u64,
+    /// Whose.
+    pub user: UserNo,
+    /// The hash of the code.
+    pub hash: TokenHash,
+    /// Since when.
+    pub issued: Millis,
+    /// Until when.
+    pub until: Millis,
+}

@@ -1,0 +1,27 @@
+//! DOC realm/model/actor.rs
+
+use crate::realm::model::ids::SessionNo;
+use crate::realm::model::session::SessionId;
+use crate::realm::model::session::TokenHash;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// The tokens of a session to open, hashed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    /// SESSION_ID.
+    pub id: SessionId,
+    /// The hash of SESSION_AUTH_TOKEN.
+    pub token: TokenHash,
+    /// The hash of REFRESH_AUTH_TOKEN.
+    pub refresh: TokenHash,
+}
+
+/// Who commands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum By {
+    /// The command line, on a stopped store.
+    Operator,
+    /// A session: its user's rights are looked up at commit.
+    Session(SessionNo),
+}

@@ -1,0 +1,38 @@
+//! DOC realm/model/credential_check.rs
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// What the check of a password outside the realm said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// The password fits the credential.
+    Matched,
+    /// It does not.
+    Wrong,
+    /// It was empty: it fits nothing, but may open a blank reset.
+    Blank,
+}
+
+/// Names the credential that a password was checked against, without holding it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint(pub u64);
+
+impl Fingerprint {
+    /// The fingerprint of a PHC string (FNV-1a; it tells versions apart and protects nothing).
+    pub fn of(credential: &str) -> Self {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        Self(credential.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+    }
+}
+
+/// Where an attempt came from, as locks by address count it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Peer {
+    /// An address, or a network whose addresses are one.
+    pub source: Box<str>,
+    /// Whether the user has a session from there, so that strangers elsewhere cannot lock it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub familiar: bool,
+}

@@ -1,0 +1,28 @@
+//! DOC realm/model/one_time_token.rs
+
+use crate::realm::model::expiring_index::Owned;
+use crate::realm::model::ids::Millis;
+use crate::realm::model::ids::SessionNo;
+use crate::realm::model::ids::UserNo;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A token that nobody has spent yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneTime {
+    /// Whose.
+    pub user: UserNo,
+    /// The session that made it: it ends with all tokens of that session.
+    pub session: SessionNo,
+    /// Until when it is good.
+    pub until: Millis,
+}
+
+impl Owned for OneTime {
+    fn owner(&self) -> UserNo {
+        self.user
+    }
+    fn until(&self) -> Millis {
+        self.until
+    }
+}

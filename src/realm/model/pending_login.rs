@@ -1,0 +1,47 @@
+//! DOC realm/model/pending_login.rs
+
+use crate::realm::model::credential_check::Fingerprint;
+use crate::realm::model::expiring_index::Owned;
+use crate::realm::model::ids::Millis;
+use crate::realm::model::ids::UserNo;
+use crate::realm::model::session::TokenHash;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// A login that waits for its second factor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Half {
+    /// Whose.
+    pub user: UserNo,
+    /// Until when it can be finished.
+    pub until: Millis,
+    /// The credential that the first factor was checked against: another one ends it.
+    pub checked: Option<Fingerprint>,
+    /// The directory that confirmed the first factor alone decides about locks and passwords.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bypass: bool,
+    /// Wrong codes so far.
+    #[serde(default)]
+    pub wrong: u32,
+    /// The second factor was proved meanwhile, by enrolling.
+    #[serde(default)]
+    pub proved: bool,
+    /// The codes of the link that was mailed for it, hashed; more than one if it was mailed again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<TokenHash>,
+    /// Until when they are good.
+    #[serde(default)]
+    pub codes_until: Millis,
+    /// When the newest link was mailed.
+    #[serde(default)]
+    pub mailed: Millis,
+}
+
+impl Owned for Half {
+    fn owner(&self) -> UserNo {
+        self.user
+    }
+    fn until(&self) -> Millis {
+        self.until
+    }
+}

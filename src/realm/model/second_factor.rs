@@ -1,0 +1,51 @@
+//! DOC realm/model/second_factor.rs
+
+use crate::realm::model::ids::Millis;
+use crate::realm::model::login_attempts::Day;
+use crate::realm::model::session::TokenHash;
+use serde::Deserialize;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// The secret of a user's codes, and what was accepted of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SecondFactor {
+    /// The secret that codes are made of, sealed; none: nothing was confirmed yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Arc<str>>,
+    /// Whether a login asks for its code.
+    pub enabled: bool,
+    /// A secret that waits to be confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+    /// The start of the newest period whose code was accepted, in seconds of the epoch: it and
+    /// those before it are used up.
+    pub used_secs: u64,
+    /// Recovery codes that are left, hashed.
+    pub recovery: Vec<TokenHash>,
+    /// Wrong codes of one day.
+    pub day: Day,
+}
+
+/// A secret that waits to be confirmed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The secret, sealed.
+    pub sealed: Arc<str>,
+    /// Until when it can be confirmed.
+    pub until: Millis,
+    /// Wrong codes so far.
+    pub wrong: u32,
+}
+
+/// What a user is asked for beside the first factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// A code of the confirmed secret, or a recovery code.
+    Totp,
+    /// The code of a link that is mailed, or an active code.
+    Link,
+    /// To create and confirm a secret.
+    Enrol,
+}

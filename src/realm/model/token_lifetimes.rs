@@ -1,0 +1,28 @@
+//! DOC realm/model/token_lifetimes.rs
+
+use crate::realm::model::ids::Millis;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// Life times that win over the policy; none: the policy's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Connectors {
+    /// Of access tokens.
+    pub access_ms: Option<Millis>,
+    /// Of refresh tokens.
+    pub refresh_ms: Option<Millis>,
+    /// Of one-time tokens.
+    pub one_time_ms: Option<Millis>,
+}
+
+/// The life times in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lives {
+    /// Of access tokens.
+    pub access_ms: Millis,
+    /// Of refresh tokens.
+    pub refresh_ms: Millis,
+    /// Of one-time tokens.
+    pub one_time_ms: Millis,
+}

@@ -1,0 +1,98 @@
+//! DOC realm/plan.rs
+
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::Origin;
+use crate::realm::model::ids::EntryId;
+use crate::realm::model::ids::Millis;
+use crate::realm::outcome::Applied;
+use crate::realm::outcome::Outcome;
+use crate::realm::outcome::Refusal;
+use crate::realm::row::Change;
+use crate::realm::row::Key;
+use crate::realm::row::Row;
+use crate::realm::state::FORGET_MAX;
+use crate::realm::state::Realm;
+use crate::realm::state::SEEN_MS;
+use std::sync::Arc;
+
+impl Realm {
+    /// Decides what an entry of the log does, repeats and time included; changes nothing.
+    pub fn step(
+        &self,
+        id: EntryId,
+        at: Millis,
+        command: &Command,
+        origin: Option<&Origin>,
+    ) -> Applied {
+        if self.seen.contains_key(&id) {
+            return Applied::done(Outcome::Repeated, Vec::new());
+        }
+        let at = at.max(self.at());
+        let mut applied = self.plan(at, command);
+        let audit = self.audit(at, command, origin, &applied);
+        applied.audit = audit.into_iter().map(Arc::new).collect();
+        applied.changes.push(Change::Put(Row::Seen(id, at)));
+        let old = self.seen_at.iter().take(FORGET_MAX).take_while(|(seen, _)| seen + SEEN_MS < at);
+        applied.changes.extend(old.map(|(_, id)| Change::Delete(Key::Seen(*id))));
+        applied
+    }
+
+    /// Decides what a command does at a time; changes nothing. What could not be kept is refused
+    /// here: an entry of the log that no store can save would stop every start.
+    pub fn plan(&self, at: Millis, command: &Command) -> Applied {
+        let applied = self.decide(at, command);
+        let too_long = |change: &Change| matches!(change, Change::Put(row) if row.is_too_long());
+        match applied.changes.iter().any(too_long) {
+            true => Applied::refused(Refusal::TooLong),
+            false => applied,
+        }
+    }
+
+    fn decide(&self, at: Millis, command: &Command) -> Applied {
+        match command {
+            Command::SetPolicy(policy) => {
+                Applied::done(Outcome::Done, vec![Change::Put(Row::Policy(policy.clone()))])
+            }
+            Command::Found(found) => self.found(at, found),
+            Command::AddUsers(users) => self.add_users(at, users),
+            Command::SetCredential(set) => self.set_credential(at, set),
+            Command::Login(login) => self.login(at, login),
+            Command::Refresh(refresh) => self.refresh(at, refresh),
+            Command::End(end) => self.end(end),
+            Command::ChangePassword(change) => self.change_password(at, change),
+            Command::Touch(touched) => self.touch(at, touched),
+            Command::Sweep => self.sweep(at),
+            Command::InsertRight(by, wanted) => self.insert_right(at, by, wanted),
+            Command::InsertProfile(by, wanted) => self.insert_profile(at, by, wanted),
+            Command::AmendProfile(by, wanted) => self.amend_profile(at, by, wanted),
+            Command::DeleteProfile(by, wanted) => self.delete_profile(at, by, wanted),
+            Command::DeleteRight(by, code) => self.delete_right(at, by, code),
+            Command::InsertUser(by, wanted) => self.insert_user(at, by, wanted),
+            Command::AmendUser(by, event, wanted) => self.amend_user(at, by, *event, wanted),
+            Command::DeleteUser(by, wanted) => self.delete_user(at, by, wanted),
+            Command::ResetPassword(by, reset) => self.reset_password(at, by, reset),
+            Command::ExpirePassword(by, name) => self.expire_password(at, by, name),
+            Command::SetAttempts(by, name, left) => self.set_attempts(at, by, name, *left),
+            Command::Restore(rows) => self.restore(rows),
+            Command::EndAnother(by, session) => self.end_another(at, by, *session),
+            Command::CreateOneTime(by, token) => self.create_one_time(at, by, *token),
+            Command::SpendOneTime(spend) => self.spend_one_time(at, spend),
+            Command::AmendConnectors(by, wanted) => self.amend_connectors(at, by, wanted),
+            Command::SetSaltCheck(check) => {
+                Applied::done(Outcome::Done, vec![Change::Put(Row::SaltCheck(check.clone()))])
+            }
+            Command::FinishLogin(finish) => self.finish_login(at, finish),
+            Command::CreateSecret(create) => self.create_secret(at, create),
+            Command::ConfirmSecret(confirm) => self.confirm_secret(at, confirm),
+            Command::SetSecondFactor(by, name, on) => self.set_second_factor(at, by, name, *on),
+            Command::Reseal(resealed) => self.reseal(resealed),
+            Command::RevokeCode(by, no) => self.revoke_code(at, by, *no),
+            Command::AskReset(ask) => self.ask_reset(at, ask),
+            Command::ResetByToken(reset) => self.reset_by_token(at, reset),
+            Command::Draw(no, drawn) => self.draw(at, *no, drawn),
+            Command::Posted(no, posted) => self.posted(at, *no, *posted),
+            Command::FromDirectory(from) => self.take_from_directory(at, from),
+            Command::Note(_) => Applied::done(Outcome::Done, Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! DOC realm/rules/change_set.rs
+
+use crate::realm::model::ids::SessionNo;
+use crate::realm::outcome::Applied;
+use crate::realm::outcome::Ended;
+use crate::realm::outcome::Outcome;
+use crate::realm::row::Change;
+use crate::realm::row::Counters;
+use crate::realm::row::Row;
+use crate::realm::state::Realm;
+use std::collections::BTreeSet;
+
+/// Changes and ended sessions, gathered on the way.
+#[derive(Debug, Default)]
+pub(super) struct Steps {
+    pub(super) changes: Vec<Change>,
+    /// The next numbers, if any was used.
+    counters: Option<Counters>,
+    pub(super) ended: Vec<Ended>,
+    /// Put to sleep by this step.
+    pub(super) asleep: BTreeSet<SessionNo>,
+    /// No longer asleep after this step: gone or woken.
+    pub(super) left: BTreeSet<SessionNo>,
+}
+
+impl Steps {
+    pub(super) fn put(&mut self, row: Row) {
+        self.changes.push(Change::Put(row));
+    }
+
+    /// The next numbers; what is taken of them is written down with the rest.
+    pub(super) fn counters(&mut self, realm: &Realm) -> &mut Counters {
+        self.counters.get_or_insert_with(|| realm.counters.clone())
+    }
+
+    pub(super) fn applied(mut self, outcome: Outcome) -> Applied {
+        self.changes.extend(self.counters.take().map(|it| Change::Put(Row::Counters(it))));
+        Applied { outcome, changes: self.changes, ended: self.ended, audit: Vec::new() }
+    }
+}
