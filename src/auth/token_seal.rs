@@ -46,16 +46,16 @@ mod tests {
 
     #[test]
     fn the_old_token_opens_the_seal_for_its_user() {
-        let old = random::refresh_token();
+        let old = crate::auth::token::refresh_token();
         let sealed = seal(&old, "JaneDee", PAIR);
         assert_eq!(open(&old, "janedee", &sealed).as_deref(), Some(PAIR));
         assert_eq!(open(&old, "johndee", &sealed), None);
-        assert_eq!(open(&random::refresh_token(), "janedee", &sealed), None);
+        assert_eq!(open(&crate::auth::token::refresh_token(), "janedee", &sealed), None);
     }
 
     #[test]
     fn every_changed_byte_is_noticed() {
-        let old = random::refresh_token();
+        let old = crate::auth::token::refresh_token();
         let sealed = seal(&old, "jane", PAIR);
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_same_pair_is_sealed_differently_each_time() {
-        let old = random::refresh_token();
+        let old = crate::auth::token::refresh_token();
         assert_ne!(seal(&old, "jane", PAIR), seal(&old, "jane", PAIR));
     }
 }

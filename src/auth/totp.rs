@@ -1,8 +1,6 @@
 //! Codes of authenticator apps (TOTP, RFC 6238): secrets, their pictures, and whether a code fits.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use qrcodegen::{QrCode, QrCodeEcc};
+use crate::auth::qr_code::{Unshown, picture};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
@@ -44,11 +42,6 @@ pub struct Shown {
     /// That link as a picture: a data URI with a PNG.
     pub picture: String,
 }
-
-/// The secret cannot be shown as a link or picture.
-#[derive(Debug, thiserror::Error)]
-#[error("a secret cannot be shown: {0}")]
-pub struct Unshown(String);
 
 impl Codes {
     /// A new secret, as long as the output of the hash function (RFC 4226, R6; RFC 6238, 5.1).
@@ -116,59 +109,18 @@ pub fn code_at(secret: &str, seconds: i64) -> Option<String> {
 
 /// Dots of the picture for one of the code, and empty ones of the code around it (ISO 18004 asks
 /// for four).
-const DOTS: i32 = 6;
-const BORDER: i32 = 4;
-
-/// A text as a QR code: a data URI with a PNG in black and white.
-fn picture(text: &str) -> Result<String, Unshown> {
-    let failed = |error: &dyn std::fmt::Display| Unshown(error.to_string());
-    let code = QrCode::encode_text(text, QrCodeEcc::Medium).map_err(|error| failed(&error))?;
-    let side = (code.size() + 2 * BORDER) * DOTS;
-    // One bit a dot, white is 1; a row fills whole bytes.
-    let byte = |left: i32, y: i32| {
-        (left..left + 8).fold(0_u8, |byte, x| byte << 1 | u8::from(!is_black(&code, x, y)))
-    };
-    let rows = (0..side).flat_map(|y| (0..side).step_by(8).map(move |left| (left, y)));
-    let bits: Vec<_> = rows.map(|(left, y)| byte(left, y)).collect();
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, side as u32, side as u32);
-    encoder.set_color(png::ColorType::Grayscale);
-    encoder.set_depth(png::BitDepth::One);
-    let mut writer = encoder.write_header().map_err(|error| failed(&error))?;
-    writer.write_image_data(&bits).map_err(|error| failed(&error))?;
-    writer.finish().map_err(|error| failed(&error))?;
-    Ok(format!("data:image/png;base64,{}", STANDARD.encode(bytes)))
-}
-
-/// Whether a dot of the picture is black.
-fn is_black(code: &QrCode, x: i32, y: i32) -> bool {
-    code.get_module(x.div_euclid(DOTS) - BORDER, y.div_euclid(DOTS) - BORDER)
-}
+pub(super) const DOTS: i32 = 6;
+pub(super) const BORDER: i32 = 4;
 
 /// Letters and digits that are not taken for each other.
-const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+pub(super) const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 /// Signs of a recovery code: 80 bits.
-const LENGTH: usize = 16;
-
-/// A recovery code, in groups of four.
-pub fn recovery_code() -> String {
-    let drawn = Zeroizing::new(random::bytes::<LENGTH>());
-    let signs = drawn.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
-    let signs: Vec<_> = signs.collect();
-    signs.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
-}
-
-/// A recovery code as it is hashed: without what people write between its signs.
-pub fn plain_recovery_code(text: &str) -> Option<String> {
-    let plain: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
-    let plain = plain.to_ascii_uppercase();
-    let known = plain.len() == LENGTH && plain.bytes().all(|byte| ALPHABET.contains(&byte));
-    known.then_some(plain)
-}
+pub(super) const LENGTH: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::recovery_code::{plain_recovery_code, recovery_code};
 
     fn codes(hash: Hash, digits: u8, discrepancy: u16) -> Codes {
         let [issuer, label] = ["Genesis", "genesis.global"].map(str::to_owned);

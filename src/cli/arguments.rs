@@ -1,20 +1,19 @@
 //! The command line: arguments, one function a sub-command, errors as exit codes.
 
+use crate::cli::config_args::Config;
 use crate::cli::{
     audit, backup, calibrate, completions, config, doctor, export, health, import_preferences,
     import_users, populate, record, rekey, replay, say, schema, serve, user,
 };
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::gateway::startup::OpenError;
 use crate::net::tls::TlsError;
 use crate::platform::exit_code;
-use crate::settings::load::SettingsError;
-use crate::settings::root::Settings;
-use crate::storage::row_store::StoreError;
+use crate::settings::error::SettingsError;
+use crate::storage::error::StoreError;
 
 /// A WebSocket message-bus auth gateway: log in, stay alive, see rights pushed.
 #[derive(Parser)]
@@ -76,24 +75,6 @@ enum Sub {
     Record(record::Record),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
     Populate(populate::Populate),
-}
-
-/// Where the configuration comes from.
-#[derive(Args, Clone)]
-pub(super) struct Config {
-    /// The configuration file (TOML); TOLLGATE_SECTION__KEY in the environment wins over it
-    #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-}
-
-impl Config {
-    pub(super) fn load(&self) -> Result<Settings, SettingsError> {
-        // A variable that is not UTF-8 is none of ours.
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Settings::load(self.config.as_deref(), std::env::vars_os().filter_map(text))
-    }
 }
 
 /// Runs the program and gives its exit code.

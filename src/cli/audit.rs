@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
 
-use crate::cli::arguments::Config;
+use crate::cli::config_args::Config;
 use crate::cli::offline_store;
 use crate::gateway::startup::Opened;
 use crate::platform::clock::Clock;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::cli::arguments::Config;
+use crate::cli::config_args::Config;
 use crate::net::tls;
 use crate::settings::root::Settings;
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 
-use crate::cli::arguments::Config;
+use crate::cli::config_args::Config;
 use crate::cli::offline_store;
 use crate::realm::command::commands::Command;
 use crate::storage::export;

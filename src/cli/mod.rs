@@ -6,6 +6,7 @@ pub mod backup;
 pub mod calibrate;
 pub mod completions;
 pub mod config;
+pub mod config_args;
 pub mod doctor;
 pub mod export;
 pub mod health;

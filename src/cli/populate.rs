@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use crate::cli::arguments::Config;
+use crate::cli::config_args::Config;
 use crate::cli::offline_store;
 use crate::gateway::startup::Opened;
 use crate::realm::command::commands::Command;

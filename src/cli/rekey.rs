@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::cli::arguments::Config;
+use crate::cli::config_args::Config;
 use crate::cli::offline_store;
 use crate::realm::command::commands::Command;
 use crate::realm::model::credential_check::Fingerprint;

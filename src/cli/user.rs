@@ -7,9 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::{Password, ProfileName, UserName};
 
-use crate::cli::arguments::Config;
+use crate::cli::config_args::Config;
 use crate::cli::offline_store;
-use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{NewUser, SetCredential};
 
@@ -81,7 +80,8 @@ impl Add {
         let profiles = profiles.collect::<Result<Vec<_>, _>>()?;
         let given = password(self.password_stdin)?;
         given.as_ref().map(|given| offline_store::judge(&settings, &name, given)).transpose()?;
-        let drawn = given.is_none().then(|| Password::new(random::session_token().expose()));
+        let drawn =
+            given.is_none().then(|| Password::new(crate::auth::token::session_token().expose()));
         let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
         let credential = Some(offline_store::hash(&settings, chosen)?.into());
         let new = NewUser { credential, profiles, ..NewUser::named(name) };

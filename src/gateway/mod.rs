@@ -2,6 +2,7 @@
 
 pub mod connections;
 pub mod failure_limiter;
+pub mod policy;
 pub mod refusal_log;
 pub mod reload;
 pub mod rest_subscriptions;

@@ -1,7 +1,6 @@
 //! Another configuration for a running gateway (SIGHUP): what only a start can change stays, and is
 //! named; the difference is logged.
 
-use crate::gateway::state;
 use crate::gateway::state::Node;
 use crate::replication::replica::SubmitError;
 use crate::settings::root::Settings;
@@ -11,7 +10,7 @@ use crate::settings::root::Settings;
 pub async fn adopt(node: &Node, new: Settings) -> Result<(), SubmitError> {
     let running = node.settings().clone();
     let (new, kept) = new.keeping(&running);
-    node.replica.set_policy(state::policy(&new)).await?;
+    node.replica.set_policy(crate::gateway::policy::policy(&new)).await?;
     let differences = running.differences(&new);
     let changed = node.services.configure(new.services.clone(), &new.service_list);
     node.configure(new);

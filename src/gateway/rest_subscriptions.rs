@@ -8,7 +8,7 @@ use dashmap::DashMap;
 
 use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
-use crate::sessions::registry::Presence;
+use crate::sessions::live_session::Presence;
 use crate::subscriptions::hub::Feed;
 use crate::subscriptions::outbox::Outbox;
 

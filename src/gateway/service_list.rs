@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 
 use crate::realm::model::ids::SessionNo;
 use crate::settings::sections::services::{Host, Order, Service, ServiceList};
+use crate::subscriptions::data_row::RowRef;
 use crate::subscriptions::data_row::{DataRow, Field};
-use crate::subscriptions::data_source::RowRef;
 use crate::subscriptions::request::Services;
 
 /// Where a host listens: its name and port.

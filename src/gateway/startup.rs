@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crate::auth::password_hasher::hasher::Passwords;
-use crate::gateway::state;
 use crate::platform::clock::Clock;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{Found, NewUser};
@@ -15,12 +14,14 @@ use crate::realm::model::right::ADMINISTRATION;
 use crate::realm::outcome::Outcome;
 use crate::realm::row::{Change, Row};
 use crate::realm::state::{Realm, SEEN_MS};
-use crate::replication::log::command_log::{Entry, Log, Seq};
+use crate::replication::log::command_log::{Entry, Log};
 use crate::replication::log::memory::MemoryLog;
 use crate::replication::replica::{Replica, SubmitError};
 use crate::settings::root::Settings;
 use crate::settings::sections::store::Engine;
-use crate::storage::row_store::{Store, StoreError};
+use crate::storage::error::StoreError;
+use crate::storage::hash_chain::Seq;
+use crate::storage::row_store::Store;
 use protocol::{Description, ProfileName, RightCode};
 
 /// A replica that follows its log on a thread of its own.
@@ -135,7 +136,7 @@ impl Opened {
         settings: &Settings,
         administrator: Option<NewUser>,
     ) -> Result<(), OpenError> {
-        self.replica.set_policy(state::policy(settings)).await?;
+        self.replica.set_policy(crate::gateway::policy::policy(settings)).await?;
         self.check_salt(settings).await?;
         let complete = self.replica.read(|realm, _| {
             ADMINISTRATION.iter().all(|(code, _)| realm.right_by_code(code).is_some())

@@ -6,7 +6,8 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::auth::key_ring::Keyring;
-use crate::auth::ldap::directory::{Directory, Server};
+use crate::auth::ldap::directory::Directory;
+use crate::auth::ldap::types::Server;
 use crate::auth::password_hasher::hasher::Passwords;
 use crate::gateway::connections::Connections;
 use crate::gateway::failure_limiter::Throttle;
@@ -16,17 +17,11 @@ use crate::gateway::service_list::ServiceBoard;
 use crate::mail::transport::Mailer;
 use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
-use crate::realm::model::ids::Location;
 use crate::realm::model::ids::Millis;
-use crate::realm::model::policy;
-use crate::realm::model::policy::Policy;
-use crate::realm::model::policy::{LockScope, WhenFull};
 use crate::replication::replica::Replica;
 use crate::sessions::timeouts::{Limits, Watch};
 use crate::settings::root::Settings;
-use crate::settings::sections::authentication::AuthType;
 use crate::settings::sections::ldap::Connection;
-use crate::settings::sections::security::LoginErrors;
 
 /// One gateway.
 pub struct Node {
@@ -131,75 +126,11 @@ impl Node {
     }
 }
 
-const DAY_MS: Millis = 86_400_000;
+pub(super) const DAY_MS: Millis = 86_400_000;
 /// Requests for resets that are looked at beside their answer; beyond, they are dropped.
 const RESETS_AT_ONCE: usize = 64;
 
 fn servers(settings: &Settings) -> Vec<Server> {
     let authentication = &settings.security.authentication;
     authentication.ldap.connection.iter().map(Connection::server).collect()
-}
-
-fn mfa(settings: &Settings) -> policy::Mfa {
-    let mfa = &settings.security.mfa;
-    let names = |list: &[String]| list.iter().map(|name| name.as_str().into()).collect();
-    let links = |it: &crate::settings::sections::mfa::Notify| policy::Links {
-        temporary_ms: it.temp_code_expiry_duration.millis(),
-        active_ms: it.active_code_expiry_duration.millis(),
-    };
-    policy::Mfa {
-        totp: mfa.qr_code.is_some(),
-        totp_for: names(&mfa.required_for),
-        link: mfa.notify.as_ref().map(links),
-        link_for: mfa.notify.as_ref().map(|it| names(&it.required_for)).unwrap_or_default(),
-        codes_max: mfa.max_attempts,
-        confirm_ms: mfa.qr_code.as_ref().map_or(0, |it| it.confirm_wait_period_secs * 1_000),
-    }
-}
-
-/// What the realm needs of the settings.
-pub fn policy(settings: &Settings) -> Policy {
-    let security = &settings.security;
-    let retry = &security.genesis_password.retry;
-    let strength = &security.genesis_password.validation.password_strength;
-    let idle_ms = security.session_timeout_ms();
-    Policy {
-        idle_ms,
-        refresh_ms: security.refresh_token_expiration_ms(),
-        touch_ms: (idle_ms / 10).min(60_000),
-        sessions_max: u32::try_from(security.max_simultaneous_user_logins)
-            .ok()
-            .filter(|max| *max > 0),
-        when_full: match security.when_sessions_are_full {
-            crate::settings::sections::security::WhenSessionsAreFull::Refuse => WhenFull::Refuse,
-            crate::settings::sections::security::WhenSessionsAreFull::EvictOldest => {
-                WhenFull::EvictOldest
-            }
-        },
-        rotation: security.refresh_rotation,
-        grace_ms: security.refresh_grace_secs * 1_000,
-        attempts_max: retry.max_attempts,
-        lock_ms: retry.wait_time_ms(),
-        lock_scope: match retry.scope {
-            crate::settings::sections::genesis_password::LockScope::User => LockScope::User,
-            crate::settings::sections::genesis_password::LockScope::UserAndAddress => {
-                LockScope::UserAndSource
-            }
-        },
-        history: strength.history(),
-        password_age_ms: strength.expiry_days().map(|days| Millis::from(days) * DAY_MS),
-        access_ms: security.access_token_life_secs * 1_000,
-        one_time_ms: security.one_time_token_secs * 1_000,
-        strict_amend: security.strict_amend,
-        reset_ms: security.reset_window_ms(),
-        blank_reset: security.reset_mode == crate::settings::sections::security::ResetMode::Blank,
-        uniform: security.login_errors == LoginErrors::Uniform,
-        mfa: mfa(settings),
-        self_reset: security.genesis_password.self_service_reset.as_ref().map(|it| {
-            let (timeout_ms, cool_ms) = (it.timeout_ms(), it.cool_down_ms());
-            policy::SelfResets { timeout_ms, cool_ms }
-        }),
-        directory: security.authentication.kind == AuthType::Ldap,
-        location: Location::parse(&settings.server.location).unwrap_or_default(),
-    }
 }

@@ -1,4 +1,5 @@
 //! Mail addresses, message templates and transports.
 
+pub mod address;
 pub mod template;
 pub mod transport;

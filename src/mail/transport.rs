@@ -5,14 +5,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls as Encryption, TlsParameters};
 use lettre::{
-    Address, AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
-    transport,
+    AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, transport,
 };
 use parking_lot::Mutex;
 
@@ -97,22 +95,6 @@ pub enum MailError {
     File(String),
     #[error("the mail server takes too long")]
     Silence,
-}
-
-/// Whether a mail could be sent there: an address alone.
-pub fn is_address(text: &str) -> bool {
-    text.parse::<Address>().is_ok()
-}
-
-/// Whether this can be whom a mail is from: an address, perhaps with a name.
-pub fn is_sender(text: &str) -> bool {
-    text.parse::<Mailbox>().is_ok()
-}
-
-/// The domain of whom a mail is from: Message-IDs are made there.
-pub fn domain(from: &str) -> String {
-    let mailbox = from.parse::<Mailbox>();
-    mailbox.map_or_else(|_| "localhost".to_owned(), |it| it.email.domain().to_owned())
 }
 
 /// Sends letters; connections to a mail server are kept and used again.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use protocol::{Nack, NackCode, UserName};
 
-use crate::auth::password_hasher::hasher::Busy;
+use crate::auth::password_hasher::error::Busy;
 use crate::gateway::state::Node;
 use crate::realm::command::commands::{Command, Origin};
 use crate::realm::model::actor::By;
@@ -16,7 +16,7 @@ use crate::realm::model::ids::SessionNo;
 use crate::realm::outcome::Outcome;
 use crate::realm::state::Realm;
 use crate::replication::replica::SubmitError;
-use crate::sessions::registry::Presence;
+use crate::sessions::live_session::Presence;
 use crate::subscriptions::outbox::Outbox;
 
 /// Who sent a message, as the transport knows it.
@@ -149,7 +149,7 @@ impl Call {
         })
     }
 
-    /// The session that must be there: [`crate::messages::table::Access`] made sure of it.
+    /// The session that must be there: [`crate::messages::handler::Access`] made sure of it.
     pub fn session(&self) -> Result<&Arc<Presence>, Nack> {
         self.session.as_ref().ok_or_else(no_session)
     }

@@ -3,6 +3,7 @@
 pub mod context;
 pub mod details;
 pub mod errors;
+pub mod handler;
 pub mod login;
 pub mod metadata;
 pub mod mfa;

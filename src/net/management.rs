@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::gateway::state::Node;
-use crate::net::http::server::{HEAD_BYTES, HEAD_WAIT, plain};
+use crate::net::http::response::plain;
+use crate::net::http::server::{HEAD_BYTES, HEAD_WAIT};
 use crate::platform::metrics;
 
 /// Requests served at once.

@@ -3,8 +3,8 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use protocol::NackCode;
 
+use crate::messages::handler::Handler;
 use crate::messages::table;
-use crate::messages::table::Handler;
 pub use crate::platform::histogram::BUCKETS;
 
 /// How a metric is read.

@@ -2,33 +2,15 @@
 //!
 //! Each draw panics if that generator fails: nothing can be promised without it.
 
-use protocol::names::{RefreshToken, SessionToken};
 use rand::Rng;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 /// The characters of a token.
 pub const TOKEN_LENGTH: usize = 32;
-const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-/// A new SESSION_AUTH_TOKEN.
-pub fn session_token() -> SessionToken {
-    SessionToken::new(token())
-}
-
-/// A new REFRESH_AUTH_TOKEN.
-pub fn refresh_token() -> RefreshToken {
-    RefreshToken::new(token())
-}
-
-/// A password that a person types once: 20 letters and digits.
-pub fn one_time_password() -> String {
-    token().chars().take(20).collect()
-}
+pub(crate) const ALPHABET: &[u8; 62] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// A new SESSION_ID.
 pub fn session_id() -> Uuid {
@@ -57,42 +39,12 @@ pub fn spread(max_ms: u64) -> u64 {
     rand::random_range(0..=max_ms)
 }
 
-/// The SHA-256 of a token, which is all that the store may know of it.
-pub fn token_hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token).into()
-}
-
-/// Whether two secrets are the same, in a time that tells only their lengths.
-pub fn same(left: &[u8], right: &[u8]) -> bool {
-    if left.len() != right.len() {
-        return false;
-    }
-    // Eight bytes at a time: a heartbeat compares one.
-    let (left, left_rest) = left.as_chunks::<8>();
-    let (right, right_rest) = right.as_chunks::<8>();
-    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-    let words = left.iter().zip(right).fold(0, |all, (a, b)| all | (word(a) ^ word(b)));
-    let rest = left_rest.iter().zip(right_rest).fold(0, |all, (a, b)| all | (a ^ b));
-    (words | u64::from(rest)).ct_eq(&0).into()
-}
-
-/// Six bits a character; the two values beyond the alphabet are thrown away, which leaves the
-/// others equally likely.
-fn token() -> String {
-    let mut token = String::with_capacity(TOKEN_LENGTH);
-    while token.len() < TOKEN_LENGTH {
-        let drawn = Zeroizing::new(bytes::<48>());
-        let fitting = drawn.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
-        token.extend(fitting.take(TOKEN_LENGTH - token.len()).map(|byte| char::from(*byte)));
-    }
-    token
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::auth::token::{refresh_token, same, session_token, token_hash};
 
     #[test]
     fn tokens_have_their_form_and_do_not_repeat() {

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::{Sleep, sleep};
 
+use crate::net::client::error::ClientError;
 use crate::net::client::http::Requests;
 use crate::net::client::websocket::Came;
-use crate::net::client::websocket::ClientError;
 use crate::replay::transport::{Sockets, Talk, Transport};
 use crate::subscriptions::data_source::Source;
 

@@ -1,9 +1,7 @@
 //! Limits that decide how a run ends: `EVENT_HEARTBEAT.p99>5ms`.
 
+use crate::replay::report::model::Crossing;
 use std::fmt;
-
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::replay::report::model::{Message, Report, Spread};
 
@@ -43,19 +41,6 @@ enum Compare {
     AtLeast,
     Below,
     AtMost,
-}
-
-/// A limit and what was measured.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Crossing {
-    /// As it was written.
-    pub fail_if: String,
-    /// What was measured: microseconds, a count, a number a second, or a share of 1.
-    pub measured: f64,
-    /// Its unit: us, /s, of 1, or none.
-    pub unit: String,
-    /// Whether the run fails by it.
-    pub crossed: bool,
 }
 
 /// What a limit looks like.

@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use serde_json::Value;
 
 use crate::net::client::endpoint::Route;
+use crate::net::client::error::ClientError;
 pub use crate::net::client::websocket::Came;
-use crate::net::client::websocket::{Client, ClientError};
+use crate::net::client::websocket::Client;
 
 /// Opens connections to a gateway.
 pub trait Transport: Send + Sync + 'static {

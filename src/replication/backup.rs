@@ -14,8 +14,8 @@ use crate::realm::row::Key;
 use crate::realm::row::StoredRow;
 use crate::realm::row::{Change, Row};
 use crate::realm::state::Realm;
-use crate::replication::log::command_log::Seq;
 use crate::storage::export::Sum;
+use crate::storage::hash_chain::Seq;
 
 /// Rows of one step, at most: commands wait while it looks at them.
 const STEP_ROWS: usize = 250;

@@ -17,12 +17,14 @@ use crate::realm::outcome::{Applied, Ended, Outcome};
 use crate::realm::row::{Change, Row};
 use crate::realm::state::{Realm, SEEN_MS};
 use crate::replication::backup::Backups;
-use crate::replication::log::command_log::{AppendError, Entry, Followed, Log, Seq};
+use crate::replication::log::command_log::{AppendError, Entry, Followed, Log};
 use crate::replication::write_behind::{Step, Unsaved};
 use crate::sessions::registry::Presences;
 use crate::storage::audit_trail::Trail;
-use crate::storage::row_store::{Store, StoreError};
-use crate::subscriptions::affected::Before;
+use crate::storage::error::StoreError;
+use crate::storage::hash_chain::Seq;
+use crate::storage::row_store::Store;
+use crate::subscriptions::before::Before;
 use crate::subscriptions::hub::Feed;
 use crate::subscriptions::outbox::Notice;
 
@@ -317,7 +319,7 @@ impl Replica {
     fn end_sessions(
         &self,
         applied: &Applied,
-    ) -> Vec<(Arc<crate::sessions::registry::Presence>, Ended)> {
+    ) -> Vec<(Arc<crate::sessions::live_session::Presence>, Ended)> {
         for change in &applied.changes {
             if let Change::Put(Row::Session(session)) = change {
                 self.presences.renew(session);

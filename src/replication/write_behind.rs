@@ -7,8 +7,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::realm::row::{Change, Key, Row};
-use crate::replication::log::command_log::Seq;
 use crate::storage::audit_trail::AuditNo;
+use crate::storage::hash_chain::Seq;
 
 /// Changes that may wait, those of one row counted one by one, as each may have audit rows; more
 /// make the thread that applies commands wait.

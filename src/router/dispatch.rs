@@ -9,11 +9,10 @@ use protocol::{Envelope, Nack, NackCode, UserName};
 
 use crate::gateway::state::Node;
 use crate::messages::context::{Answered, Call, Caller, Root, no_session};
+use crate::messages::handler::{Access, Ask, Handler, Serve};
 use crate::messages::table;
-use crate::messages::table::{Access, Ask, Handler, Serve};
 use crate::platform::clock::stopwatch;
 use crate::platform::metrics;
-use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::End;
 use crate::realm::model::end_reason::EndReason;
@@ -22,7 +21,7 @@ use crate::realm::model::session::TokenHash;
 use crate::realm::outcome::Outcome;
 use crate::router::errors::{internal, unknown};
 use crate::router::reply::{KnownToken, Looked, Reply};
-use crate::sessions::registry::Presence;
+use crate::sessions::live_session::Presence;
 use crate::settings::sections::server::{AckNaming, NackNaming};
 
 /// The longest REASON: an audit row has to hold it.
@@ -285,7 +284,7 @@ impl Router {
         {
             return Ok(bound.clone());
         }
-        let hash = TokenHash(random::token_hash(token));
+        let hash = TokenHash(crate::auth::token::token_hash(token));
         let found = self.node.replica.read(|realm, _| {
             let session = realm.session_by_token(now, &hash)?;
             let user = realm.user(session.user)?;

@@ -1,4 +1,5 @@
 //! Live sessions of this node: registry, liveness and timeouts.
 
+pub mod live_session;
 pub mod registry;
 pub mod timeouts;

@@ -1,6 +1,7 @@
 //! Presence: what this node knows of a session beyond the log — its sockets, its last signs of
 //! life — and the flags by which a socket learns, without a lock, that its session is over.
 
+use crate::sessions::live_session::Presence;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -11,112 +12,14 @@ use protocol::UserName;
 use crate::realm::command::commands::Touched;
 use crate::realm::model::end_reason::EndReason;
 use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{SessionNo, UserNo};
+use crate::realm::model::ids::SessionNo;
 use crate::realm::model::session::Session;
-use crate::subscriptions::outbox::{Notice, Outbox};
+use crate::subscriptions::outbox::Outbox;
 use crate::subscriptions::quota::Quota;
 
-/// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
-/// comes first and lies together: among many sessions each line of the cache is fetched anew.
-#[derive(Debug)]
-#[repr(C)]
-pub struct Presence {
-    /// The last sign of life of any of its sockets.
-    alive: AtomicU64,
-    /// The last message that counts as use.
-    touched: AtomicU64,
-    /// Grows when the session's tokens change: what a socket remembers of them is then stale.
-    epoch: AtomicU32,
-    ended: OnceLock<EndReason>,
-    /// Whether a command that ends it is on its way.
-    ending: AtomicBool,
-    /// Whether a socket was ever bound to it; whether the log knows.
-    watched: AtomicU8,
-    /// Whose.
-    pub user: UserNo,
-    /// Which session.
-    pub session: SessionNo,
-    /// The user's name.
-    pub user_name: UserName,
-    /// The places of its subscriptions, over all its connections.
-    pub quota: Quota,
-    /// The newest touch that the log knows.
-    logged: AtomicU64,
-    /// When it ends whatever its use; `Millis::MAX`: it idles out.
-    ends: AtomicU64,
-    outboxes: Mutex<Vec<Arc<Outbox>>>,
-}
-
-const UNWATCHED: u8 = 0;
+pub(super) const UNWATCHED: u8 = 0;
 const WATCHED: u8 = 1;
 const WATCHED_LOGGED: u8 = 2;
-
-impl Presence {
-    /// Whether the session is over. Set before the command that ended it is answered.
-    pub fn is_over(&self) -> bool {
-        self.ended.get().is_some()
-    }
-
-    /// See [`Presence::epoch`]'s field: compare for equality only.
-    pub fn epoch(&self) -> u32 {
-        self.epoch.load(Ordering::Acquire)
-    }
-
-    /// A message that counts as use was served.
-    pub fn touch(&self, now: Millis) {
-        self.touched.fetch_max(now, Ordering::Relaxed);
-    }
-
-    /// A socket gave a sign of life.
-    pub fn live(&self, now: Millis) {
-        self.alive.fetch_max(now, Ordering::Relaxed);
-    }
-
-    /// The newest use that this node knows.
-    pub fn touched(&self) -> Millis {
-        self.touched.load(Ordering::Relaxed)
-    }
-
-    /// The newest sign of life.
-    pub fn alive(&self) -> Millis {
-        self.alive.load(Ordering::Relaxed)
-    }
-
-    /// When it ends, however much it is used; none: it idles out.
-    pub fn ends(&self) -> Option<Millis> {
-        Some(self.ends.load(Ordering::Acquire)).filter(|ends| *ends != Millis::MAX)
-    }
-
-    /// Whether missed heartbeats end it: it had a socket once.
-    pub fn is_watched(&self) -> bool {
-        self.watched.load(Ordering::Relaxed) != UNWATCHED
-    }
-
-    /// A socket that is bound elsewhere wants to hear of its end.
-    pub fn listen(&self, outbox: &Arc<Outbox>) {
-        self.outboxes.lock().push(outbox.clone());
-        if let Some(reason) = self.ended.get() {
-            outbox.notify(Notice::Ended(self.session, *reason));
-        }
-    }
-
-    /// Whether nobody else is about to end it: the first who asks is to do it.
-    pub fn begin_end(&self) -> bool {
-        !self.ending.swap(true, Ordering::AcqRel)
-    }
-
-    /// The command that should have ended it did not.
-    pub fn end_failed(&self) {
-        self.ending.store(false, Ordering::Release);
-    }
-
-    /// Tells all its sockets.
-    pub fn tell(&self, notice: &Notice) {
-        for outbox in self.outboxes.lock().iter() {
-            outbox.notify(notice.clone());
-        }
-    }
-}
 
 /// The presences of this node.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::realm::model::end_reason::EndReason;
 use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
-use crate::sessions::registry::Presence;
+use crate::sessions::live_session::Presence;
 
 /// The limits that end a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

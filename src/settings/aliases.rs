@@ -45,7 +45,7 @@ pub fn resolve(table: &mut Table) -> Vec<(String, &'static str)> {
         let (section, name) = alias.rsplit_once('.').unwrap_or(("", alias));
         for name in [name.to_owned(), camel(name)] {
             if rename(table, section, &name, key) {
-                renamed.push((crate::settings::unknown_keys::join(section, &name), *key));
+                renamed.push((crate::settings::schema::join(section, &name), *key));
             }
         }
     }
@@ -66,9 +66,8 @@ fn rename(table: &mut Table, section: &str, name: &str, key: &str) -> bool {
         _ => {}
     }
     let Some(value) = take(table, section, name) else { return false };
-    let put_back = |table: &mut Table, value| {
-        put(table, &crate::settings::unknown_keys::join(section, name), value)
-    };
+    let put_back =
+        |table: &mut Table, value| put(table, &crate::settings::schema::join(section, name), value);
     match put(table, key, value) {
         Ok(()) => true,
         Err(value) => put_back(table, value).is_err(),

@@ -1,43 +1,15 @@
 //! Where settings come from: a file, the environment; and what is wrong with them.
 
+use crate::settings::error::SettingsError;
+use crate::settings::merge::merge;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use crate::settings::root::Settings;
 use crate::settings::unknown_keys;
-
-/// Why the configuration cannot be used: where, what, what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file is not there or not readable.
-    #[error("{path} cannot be read: {source}")]
-    #[expect(missing_docs, reason = "named by the text")]
-    Read { path: PathBuf, source: std::io::Error },
-    /// The file is not TOML.
-    #[error("the configuration is not TOML: {0}")]
-    Syntax(String),
-    /// A key does not exist.
-    #[error("the configuration has the unknown key {key}{}", hint(.nearest))]
-    #[expect(missing_docs, reason = "named by the text")]
-    UnknownKey { key: String, nearest: Option<String> },
-    /// A value has the wrong type.
-    #[error("the configuration cannot be used: {0}")]
-    Type(String),
-    /// A variable of the environment is not a setting or has the wrong type.
-    #[error("the environment variable {variable} cannot be used: {reason}")]
-    #[expect(missing_docs, reason = "named by the text")]
-    Environment { variable: String, reason: String },
-    /// Values are out of range or contradict each other.
-    #[error("the configuration is wrong:\n  {}", .0.join("\n  "))]
-    Invalid(Vec<String>),
-}
-
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|key| format!("; did you mean {key}?")).unwrap_or_default()
-}
 
 /// Variables of the environment that are settings begin so and have `__` between section and key.
 const PREFIX: &str = "TOLLGATE_";
@@ -67,7 +39,7 @@ impl Settings {
             let at = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
             SettingsError::Syntax(format!("{}{}", at.unwrap_or_default(), error.message()))
         })?;
-        let schema = crate::settings::reference::schema();
+        let schema = crate::settings::schema::schema();
         for (alias, key) in crate::settings::aliases::resolve(&mut table) {
             tracing::warn!(alias, key, "the configuration uses another name of a key");
         }
@@ -111,7 +83,7 @@ fn concerns(path: &str, key: &str) -> bool {
 /// Puts one variable into the table; says what is wrong with it.
 fn set(table: &mut Table, schema: &Json, variable: &str, text: &str) -> Result<(), String> {
     let path = dotted(variable);
-    let mut one = read(unknown_keys::schema_of(&path, schema), text);
+    let mut one = read(crate::settings::schema::schema_of(&path, schema), text);
     for key in path.rsplit('.') {
         one = Value::Table(Table::from_iter([(key.to_owned(), one)]));
     }
@@ -126,16 +98,6 @@ fn read(schema: Option<&Json>, text: &str) -> Value {
     let is_text = schema.is_some_and(|schema| schema.get("type") == Some(&Json::from("string")));
     let value = text.parse::<Value>().ok().filter(|value| !is_text || value.is_str());
     value.unwrap_or_else(|| Value::String(text.to_owned()))
-}
-
-/// Puts one table over another, key by key.
-pub fn merge(table: &mut Table, over: Table) {
-    for (key, value) in over {
-        match (table.get_mut(&key), value) {
-            (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over),
-            (_, value) => drop(table.insert(key, value)),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,19 +1,7 @@
 //! `mode`: which defaults hold where a key is not written.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use crate::settings::sections::mode::Mode;
 use toml::{Table, Value};
-
-/// Which defaults hold.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Those of the sources.
-    #[default]
-    Seed,
-    /// Stricter ones.
-    Hardened,
-}
 
 /// What is another default with `mode = "hardened"`, as a configuration.
 pub const HARDENED: &str = r#"
@@ -37,7 +25,7 @@ pub(super) fn under(written: Table) -> Table {
     }
     // The text is ours; a test reads it.
     let mut all: Table = HARDENED.parse().unwrap_or_default();
-    crate::settings::load::merge(&mut all, written);
+    crate::settings::merge::merge(&mut all, written);
     all
 }
 
@@ -60,7 +48,7 @@ fn compare(
     found: &mut Vec<crate::settings::diff::Difference>,
 ) {
     for (key, hard) in hard {
-        let full = crate::settings::unknown_keys::join(path, key);
+        let full = crate::settings::schema::join(path, key);
         match (hard, own.get(key)) {
             (Value::Table(hard), Some(Value::Table(own))) => compare(&full, hard, own, found),
             (hard, Some(own)) if hard != own => {

@@ -1,32 +1,12 @@
 //! The configuration as a document, made from the structs: keys, defaults, and what each means.
 
+use crate::settings::schema::{follow, properties, schema};
 use serde_json::Value as Json;
 use toml::Table;
 
 use crate::settings::root::Settings;
+use crate::settings::schema::schema_of;
 use crate::settings::sections::services::{Host, Service};
-use crate::settings::unknown_keys::schema_of;
-
-/// The JSON Schema of the configuration.
-pub(super) fn schema() -> Json {
-    schemars::schema_for!(Settings).to_value()
-}
-
-/// The keys of an object and their schemas; references are followed.
-pub(super) fn properties<'a>(schema: &'a Json, root: &'a Json) -> Vec<(String, &'a Json)> {
-    let properties = follow(schema, root).get("properties").and_then(Json::as_object);
-    let resolve = |(name, inner): (&String, &'a Json)| (name.clone(), follow(inner, root));
-    properties.into_iter().flatten().map(resolve).collect()
-}
-
-fn follow<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
-    // What may be absent is one of two: itself, or null.
-    let either = schema.get("anyOf").and_then(Json::as_array);
-    let schema = either.and_then(|both| both.first()).unwrap_or(schema);
-    let target = schema.get("$ref").and_then(Json::as_str);
-    let target = target.and_then(|target| root.pointer(target.strip_prefix('#')?));
-    target.unwrap_or(schema)
-}
 
 /// One key, in the order of the structs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,7 +125,7 @@ fn add_unset(all: &mut Vec<Entry>, section: &str, root: &Json) {
     };
     for (key, inner) in properties(schema, root) {
         let is_known = all.iter().any(|it| it.section == section && it.key == key);
-        let inside = crate::settings::unknown_keys::join(section, &key);
+        let inside = crate::settings::schema::join(section, &key);
         let is_table = !properties(inner, root).is_empty();
         if is_table && field(schema, &key).is_some_and(|it| it.get("anyOf").is_some()) {
             describe(all, &inside, field(schema, &key), inner, root);
@@ -192,8 +172,7 @@ fn field<'a>(schema: &'a Json, key: &str) -> Option<&'a Json> {
 }
 
 fn entry(section: &str, key: &str, default: Option<String>, root: &Json) -> Entry {
-    let path =
-        if key.is_empty() { section } else { &crate::settings::unknown_keys::join(section, key) };
+    let path = if key.is_empty() { section } else { &crate::settings::schema::join(section, key) };
     let (holder, name) = path.rsplit_once('.').unwrap_or(("", path));
     let holder = if holder.is_empty() { Some(root) } else { schema_of(holder, root) };
     of_field(section, key, default, holder.and_then(|holder| field(holder, name)))

@@ -1,21 +1,15 @@
 //! Which keys exist, and which one was meant.
 
+use crate::settings::schema::join;
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use crate::settings::load::SettingsError;
-use crate::settings::reference::properties;
+use crate::settings::error::SettingsError;
+use crate::settings::schema::properties;
 
 /// Every key must be one that the structs have.
 pub(super) fn check(table: &Table, schema: &Json) -> Result<(), SettingsError> {
     check_section(table, schema, schema, "")
-}
-
-/// The schema of a dotted key.
-pub(super) fn schema_of<'a>(path: &str, root: &'a Json) -> Option<&'a Json> {
-    path.split('.').try_fold(root, |schema, key| {
-        properties(schema, root).into_iter().find(|(name, _)| name == key).map(|(_, it)| it)
-    })
 }
 
 fn check_section(
@@ -73,14 +67,9 @@ fn collect(schema: &Json, root: &Json, path: &str, known: &mut Vec<(String, Stri
     }
 }
 
-/// A key with its section.
-pub(super) fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::settings::load::SettingsError;
+    use crate::settings::error::SettingsError;
     use crate::settings::root::Settings;
 
     #[test]

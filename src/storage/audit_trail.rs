@@ -9,9 +9,10 @@ use parking_lot::Mutex;
 
 use crate::realm::model::audit_event::Audited;
 use crate::realm::model::ids::Millis;
+use crate::storage::error::StoreError;
+use crate::storage::hash_chain::End;
 use crate::storage::ledger::block::Block;
-use crate::storage::ledger::records::{End, Ledger};
-use crate::storage::row_store::StoreError;
+use crate::storage::ledger::records::Ledger;
 
 /// The number of an audit row (SEQUENCE): 1, 2, 3, …
 pub type AuditNo = u64;

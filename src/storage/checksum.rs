@@ -2,9 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::replication::log::command_log::Seq;
+use crate::storage::hash_chain::End;
 use crate::storage::hash_chain::Link;
-use crate::storage::ledger::records::End;
+use crate::storage::hash_chain::Seq;
 
 /// The key of [`Image`]; rows begin with a letter.
 pub(super) const IMAGE: &[u8] = &[0];

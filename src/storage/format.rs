@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::storage::error::StoreError;
 use crate::storage::high_water_mark::Mark;
-use crate::storage::row_store::StoreError;
 
 /// What the format file says.
 pub(super) const FORMAT: &str = "tollgate store 5";

@@ -3,8 +3,6 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::replication::log::command_log::Seq;
-
 /// SHA-256 over the link before, the number and the bytes of an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Link(pub [u8; 32]);
@@ -25,5 +23,23 @@ impl Link {
     /// Reads a stored link.
     pub fn read(bytes: &[u8]) -> Option<Link> {
         bytes.try_into().ok().map(Link)
+    }
+}
+
+/// The place of an entry: 1, 2, 3, …
+pub type Seq = u64;
+
+/// The number of a record, and the link over all up to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) no: u64,
+    pub(crate) link: Link,
+}
+
+impl End {
+    /// One record on.
+    pub(super) fn next(self, record: &[u8]) -> Self {
+        let no = self.no + 1;
+        Self { no, link: self.link.next(no, record) }
     }
 }

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::replication::log::command_log::Seq;
 use crate::storage::hash_chain::Link;
+use crate::storage::hash_chain::Seq;
 
 /// Number, link, the first bytes of a hash over both.
 const SLOT: usize = 8 + 32 + 8;

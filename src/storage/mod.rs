@@ -2,7 +2,9 @@
 
 pub mod audit_trail;
 pub mod checksum;
+pub mod database;
 pub mod disk_space;
+pub mod error;
 pub mod export;
 pub mod format;
 pub mod hash_chain;

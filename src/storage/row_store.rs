@@ -1,49 +1,35 @@
 //! The store: rows and the number of the entry that they reflect, written together, loaded at
 //! start.
 
+use crate::storage::database::{
+    forget_unfinished, generation, named, open_sled, set_snapshots_aside,
+};
+use crate::storage::error::StoreError;
 use crate::storage::format;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use crate::realm::row::{Key, Row};
-use crate::replication::log::command_log::Seq;
 use crate::replication::log::sled::sled_log::SledLog;
 use crate::storage::audit_trail::{AuditNo, Trail};
 use crate::storage::checksum::{IMAGE, Image};
 use crate::storage::disk_space::Space;
-use crate::storage::format::{FORMAT, Found};
-use crate::storage::ledger::records::End;
+use crate::storage::format::Found;
+use crate::storage::hash_chain::End;
+use crate::storage::hash_chain::Seq;
 use parking_lot::Mutex;
-
-/// Why a store cannot be used, by what its owner may do about it.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another process has it.
-    #[error("the store is in use by another process; stop that one first")]
-    Locked,
-    /// Something that was stored is missing or altered.
-    #[error("the store is damaged: {0}; nothing was changed, restore a backup")]
-    Damaged(String),
-    /// It was made by a version that this one does not know.
-    #[error("the store has format {0}, this version reads {FORMAT}")]
-    Format(String),
-    /// The disk said no.
-    #[error("the store cannot be read or written: {0}")]
-    Io(#[source] io::Error),
-}
 
 /// A damaged store must be told from a slow one in this time, and in as much again for each of
 /// these many bytes.
-const OPEN_WAIT: Duration = Duration::from_secs(4);
-const OPEN_BYTES: u64 = 64 << 20;
+pub(super) const OPEN_WAIT: Duration = Duration::from_secs(4);
+pub(super) const OPEN_BYTES: u64 = 64 << 20;
 /// sled counts the pages that it keeps by their size on the disk. In memory they grow to so much
 /// more, as what changes them is kept beside them.
-const CACHE_GROWTH: u64 = 10;
+pub(super) const CACHE_GROWTH: u64 = 10;
 /// Threads that read rows at the start; rows that one hands over at once; what may wait of that.
 const READERS_MAX: usize = 4;
 const BATCH: usize = 512;
@@ -62,18 +48,6 @@ pub struct Store {
     trail: Arc<Trail>,
     /// Rows of entries that were seen; the next save replaces them.
     seen: Mutex<Vec<Key>>,
-}
-
-impl StoreError {
-    /// What sled says, sorted.
-    pub fn sled(error: sled::Error) -> Self {
-        match error {
-            sled::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Locked,
-            sled::Error::Io(error) if error.to_string().contains("lock") => Self::Locked,
-            sled::Error::Io(error) => Self::Io(error),
-            other => Self::Damaged(other.to_string()),
-        }
-    }
 }
 
 impl Store {
@@ -277,67 +251,4 @@ impl Store {
             tracing::warn!(%error, "the last flush failed; the log has everything");
         }
     }
-}
-
-/// Rows and trail have been made again so often.
-fn generation(db: &sled::Db) -> u64 {
-    let names = db.tree_names();
-    let names = names.iter().filter_map(|name| std::str::from_utf8(name).ok());
-    names.filter_map(|name| name.strip_prefix("rows-")?.parse().ok()).max().unwrap_or(0)
-}
-
-/// The name of a tree in a generation; the first has none.
-fn named(tree: &str, generation: u64) -> String {
-    if generation == 0 { tree.to_owned() } else { format!("{tree}-{generation}") }
-}
-
-/// Opens sled on a thread, so that neither a panic nor a hang of it takes the process along. None:
-/// it hangs, and holds the lock of its file.
-fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, StoreError>> {
-    let config = sled::Config::default()
-        .path(dir.join("sled"))
-        .cache_capacity((cache_mb << 20) / CACHE_GROWTH)
-        .flush_every_ms(None);
-    let (sender, receiver) = mpsc::channel();
-    let open = move || {
-        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
-        // The receiver is gone only after the wait, when nobody wants the answer any more.
-        let _ = sender.send(opened);
-    };
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    std::thread::spawn(open);
-    let bytes = std::fs::metadata(dir.join("sled").join("db")).map_or(0, |file| file.len());
-    let wait = OPEN_WAIT.saturating_mul(u32::try_from(1 + bytes / OPEN_BYTES).unwrap_or(u32::MAX));
-    let opened = receiver.recv_timeout(wait);
-    std::panic::set_hook(hook);
-    match opened {
-        Ok(Ok(opened)) => Some(opened.map_err(StoreError::sled)),
-        Ok(Err(_)) => Some(Err(StoreError::Damaged("the database cannot be opened".to_owned()))),
-        Err(_) => None,
-    }
-}
-
-/// sled writes its settings in two steps, before it makes its file, and takes half of them for
-/// damage: those that a first start left behind are forgotten.
-fn forget_unfinished(dir: &Path) -> io::Result<()> {
-    let (settings, file) = (dir.join("sled").join("conf"), dir.join("sled").join("db"));
-    match settings.exists() && !file.exists() {
-        true => std::fs::remove_file(settings),
-        false => Ok(()),
-    }
-}
-
-/// Renames sled's snapshots. False if there is none.
-fn set_snapshots_aside(dir: &Path) -> io::Result<bool> {
-    let mut found = false;
-    for file in std::fs::read_dir(dir.join("sled"))? {
-        let file = file?;
-        let name = file.file_name().to_string_lossy().into_owned();
-        if name.starts_with("snap.") {
-            std::fs::rename(file.path(), dir.join(format!("set-aside-{name}")))?;
-            found = true;
-        }
-    }
-    Ok(found)
 }

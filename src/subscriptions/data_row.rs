@@ -3,7 +3,7 @@
 use protocol::filter::Column;
 use smol_str::SmolStr;
 
-use crate::subscriptions::data_source::{RowRef, Source};
+use crate::subscriptions::data_source::Source;
 
 /// The value of one field.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,3 +148,6 @@ pub(super) fn member(out: &mut Vec<u8>, name: &str, value: impl serde::Serialize
     // Writing plain values to memory cannot fail.
     let _ = serde_json::to_writer(&mut *out, &value);
 }
+
+/// ROW_REF: computed from the numbers of what the row shows, stable for its life.
+pub type RowRef = u64;

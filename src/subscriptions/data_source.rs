@@ -1,5 +1,6 @@
 //! Data sources: which rows exist, who sees them, in which order they are read.
 
+use crate::subscriptions::data_row::RowRef;
 use std::collections::BTreeSet;
 
 use protocol::filter::Column;
@@ -32,9 +33,6 @@ pub enum Source {
     /// Services to connect to, one row a host.
     Services,
 }
-
-/// ROW_REF: computed from the numbers of what the row shows, stable for its life.
-pub type RowRef = u64;
 
 /// Rows of one step of a scan; between steps the realm's guard is given back.
 pub const STEP_ROWS: usize = 512;

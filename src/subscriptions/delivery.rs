@@ -5,7 +5,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use crate::realm::state::Realm;
-use crate::replication::log::command_log::Seq;
+use crate::storage::hash_chain::Seq;
 use crate::subscriptions::outbox::{Inside, Outbox, Subscriptions};
 use crate::subscriptions::publish::Due;
 

@@ -1,6 +1,6 @@
 //! The feed: open subscriptions of this node, and how a commit becomes rows in their outboxes.
 
-use crate::subscriptions::{affected, delivery, outbox, publish};
+use crate::subscriptions::{delivery, outbox, publish};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,10 +15,10 @@ use crate::realm::model::audit_event::Audited;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::row::Change;
 use crate::realm::state::Realm;
-use crate::replication::log::command_log::Seq;
 use crate::storage::audit_trail::AuditNo;
-use crate::subscriptions::affected::Before;
+use crate::storage::hash_chain::Seq;
 use crate::subscriptions::affected::Touched;
+use crate::subscriptions::before::Before;
 use crate::subscriptions::index::{Index, Place};
 use crate::subscriptions::rights_history::History;
 use crate::subscriptions::subscription::view::Subscription;
@@ -184,7 +184,9 @@ impl Feed {
     pub(crate) fn before(&self, realm: &Realm, seq: Seq, changes: &[Change]) -> Before {
         self.history.lock().note(seq, realm, changes);
         let index = self.index.lock();
-        let sources = affected::ENTITIES.into_iter().filter(|it| index.is_subscribed(*it));
+        let sources = crate::subscriptions::before::ENTITIES
+            .into_iter()
+            .filter(|it| index.is_subscribed(*it));
         let sources: Vec<_> = sources.collect();
         drop(index);
         Before::look(realm, changes, &sources)

@@ -1,6 +1,7 @@
 //! The index: which subscriptions a commit may matter to. A filter that asks for certain values of
 //! a key field is found by them, so that ten thousand filters cost what the matching one costs.
 
+use crate::subscriptions::filter_key::Key;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,16 +22,6 @@ pub(super) struct Place {
 
 /// A key finds one as a rule.
 type Places = SmallVec<[Place; 1]>;
-
-/// A value by which subscriptions are found.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
-    /// Rows of this user.
-    User(UserNo),
-    /// Rows with this word in the source's own key field, or of a user of this name (in lower
-    /// case) who does not exist yet.
-    Word(Box<str>),
-}
 
 /// Subscriptions by source and key; those without a key form one list a source.
 #[derive(Debug, Default)]

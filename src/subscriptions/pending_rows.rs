@@ -1,7 +1,7 @@
 //! What waits to be sent to one subscription: the newest state of each row wins.
 
 use crate::subscriptions::data_row::Operation;
-use crate::subscriptions::data_source::RowRef;
+use crate::subscriptions::data_row::RowRef;
 
 /// The rows of one QUERY_UPDATE weigh about this much at most: a frame of wide rows must not be
 /// megabytes long.

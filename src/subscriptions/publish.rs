@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use crate::realm::model::ids::{RightNo, UserNo};
 use crate::realm::state::Realm;
-use crate::replication::log::command_log::Seq;
-use crate::subscriptions::affected::{Before, Touched, Turned};
+use crate::storage::hash_chain::Seq;
+use crate::subscriptions::affected::Touched;
+use crate::subscriptions::before::Before;
 use crate::subscriptions::data_source::Source;
-use crate::subscriptions::index::{Index, Key, Place};
+use crate::subscriptions::filter_key::Key;
+use crate::subscriptions::index::{Index, Place};
 use crate::subscriptions::outbox::{Outbox, Subscriptions, find};
+use crate::subscriptions::right_change::Turned;
 use crate::subscriptions::subscription::view::Subscription;
 
 /// A subscription that is found by other keys now than it was.

@@ -7,7 +7,8 @@ use smol_str::SmolStr;
 
 use crate::realm::model::ids::{SessionNo, UserNo};
 use crate::subscriptions::data_row::DataRow;
-use crate::subscriptions::data_source::{RowRef, Source};
+use crate::subscriptions::data_row::RowRef;
+use crate::subscriptions::data_source::Source;
 
 /// The rows of SERVICES, which are not the realm's.
 pub type Services = BTreeMap<RowRef, DataRow>;

@@ -8,7 +8,7 @@ use crate::realm::model::profile::ProfileStatus;
 use crate::realm::model::user::UserStatus;
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-use crate::replication::log::command_log::Seq;
+use crate::storage::hash_chain::Seq;
 
 /// Changes that are remembered (PROTOCOL §6).
 const REMEMBERED: usize = 100_000;

@@ -4,3 +4,4 @@ pub mod circuit_breaker;
 pub mod directory;
 pub mod dn;
 pub mod search_bind;
+pub mod types;

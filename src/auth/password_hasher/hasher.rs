@@ -1,6 +1,7 @@
 //! Passwords: peppered, hashed by scrypt on threads of their own, so that a flood of logins costs
 //! neither memory nor heartbeats.
 
+use crate::auth::password_hasher::error::Busy;
 use crate::auth::password_hasher::phc;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -46,14 +47,6 @@ pub enum New {
     Hash(String),
     /// It is one of those that may not be used again.
     UsedBefore,
-}
-
-/// Too many hashes are waiting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords wait to be checked; try again in {retry_after_ms} ms")]
-pub struct Busy {
-    /// When another attempt makes sense, different for each who is refused.
-    pub retry_after_ms: u64,
 }
 
 /// Hashes and checks passwords; dropping it ends its threads.

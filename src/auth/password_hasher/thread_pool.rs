@@ -7,8 +7,8 @@ use std::thread;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
+use crate::auth::password_hasher::error::Busy;
 use crate::auth::password_hasher::fair_queue::{Queue, Waiting};
-use crate::auth::password_hasher::hasher::Busy;
 use crate::platform::client_network::Source;
 use crate::platform::clock::{Stopwatch, stopwatch};
 use crate::platform::random;

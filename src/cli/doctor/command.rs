@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::cli::arguments::Config;
+use crate::cli::config_args::Config;
 use crate::cli::doctor::finding::{Finding, Weight};
 use crate::cli::doctor::store_checks::Held;
 use crate::cli::doctor::{machine_checks, settings_checks, store_checks};
@@ -18,7 +18,8 @@ use crate::realm::model::user::UserStatus;
 use crate::settings::root::Settings;
 use crate::settings::sections::store::Engine;
 use crate::storage::disk_space::Space;
-use crate::storage::row_store::{Store, StoreError};
+use crate::storage::error::StoreError;
+use crate::storage::row_store::Store;
 
 /// What to look at.
 #[derive(Args)]

@@ -46,3 +46,17 @@ impl Finding {
         Self { weight, about: about.into(), why: why.into(), change: change.into() }
     }
 }
+
+/// Adds a finding if something is so.
+pub(super) fn when(
+    so: bool,
+    found: &mut Vec<Finding>,
+    weight: Weight,
+    about: &str,
+    why: &str,
+    change: &str,
+) {
+    if so {
+        found.push(Finding::new(weight, about, why, change));
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::cli::doctor::finding::Finding;
 use crate::cli::doctor::finding::Weight::{Advice, Weak};
-use crate::cli::doctor::settings_checks::when;
+use crate::cli::doctor::finding::when;
 use crate::settings::root::Settings;
 use crate::settings::sections::authentication::AuthType;
 use crate::settings::sections::ldap::LdapTls;

@@ -1,11 +1,11 @@
 //! The configuration: what is weak, and what contradicts itself without being wrong.
 
 use crate::cli::doctor::finding::Finding;
-use crate::cli::doctor::finding::Weight;
 use crate::cli::doctor::finding::Weight::{Advice, Problem, Weak};
-use crate::settings::mode::Mode;
+use crate::cli::doctor::finding::when;
 use crate::settings::root::Settings;
 use crate::settings::sections::genesis_password::LockScope;
+use crate::settings::sections::mode::Mode;
 use crate::settings::sections::password_strength::PasswordStrength;
 use crate::settings::sections::security::{LoginErrors, OneTimeTokenVerify, ResetMode};
 use crate::settings::sections::server::AddressRange;
@@ -26,20 +26,6 @@ pub fn examine(settings: &Settings) -> Vec<Finding> {
     passwords(settings, &mut found);
     crate::cli::doctor::login_checks::examine(settings, &mut found);
     found
-}
-
-/// Adds a finding if something is so.
-pub(super) fn when(
-    so: bool,
-    found: &mut Vec<Finding>,
-    weight: Weight,
-    about: &str,
-    why: &str,
-    change: &str,
-) {
-    if so {
-        found.push(Finding::new(weight, about, why, change));
-    }
 }
 
 fn server(settings: &Settings, found: &mut Vec<Finding>) {

@@ -81,7 +81,7 @@ impl Turned {
         let Value::Table(mut one) = one else { return false };
         crate::settings::aliases::resolve(&mut one);
         let mut both = self.table.clone();
-        crate::settings::load::merge(&mut both, one);
+        crate::settings::merge::merge(&mut both, one);
         // The rest was read before: what is wrong now is this key.
         let fits = Settings::parse(&both.to_string(), std::iter::empty()).is_ok();
         if fits {

@@ -1,5 +1,6 @@
 //! `import-users`: users of another system, with their passwords, into a stopped store.
 
+use crate::cli::import_users::error::Wrong;
 use crate::cli::import_users::record;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use indicatif::ProgressBar;
 use parking_lot::Mutex;
 
 use crate::auth::password_hasher::hasher::Passwords;
-use crate::cli::arguments::Config;
+use crate::cli::config_args::Config;
 use crate::cli::import_users::record::{Record, Secret};
 use crate::cli::offline_store;
 use crate::gateway::startup::Opened;
@@ -62,9 +63,6 @@ pub(in crate::cli) struct ImportUsers {
 const BATCH: usize = 200;
 /// Errors that are told one by one.
 const ERRORS_MAX: usize = 50;
-
-/// What is wrong with a line.
-pub(super) type Wrong = (u64, String);
 
 impl ImportUsers {
     pub(in crate::cli) fn run(self) -> Result<()> {

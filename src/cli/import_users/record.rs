@@ -8,8 +8,7 @@ use protocol::{Password, ProfileName, RightCode, UserName};
 use serde_json::{Map, Value};
 
 use crate::auth::password_hasher::hasher::Passwords;
-use crate::cli::import_users::command::Wrong;
-use crate::mail::transport;
+use crate::cli::import_users::error::Wrong;
 use crate::messages::users::body::is_attribute;
 use crate::realm::command::commands::NewUser;
 use crate::realm::model::attributes::ATTRIBUTES;
@@ -126,7 +125,7 @@ fn record(line: u64, mut fields: Map<String, Value>) -> Result<Record, String> {
         if !is_attribute(&text) {
             return Err(format!("{attribute} is a text of at most 256 bytes in one line"));
         }
-        if *attribute == "EMAIL_ADDRESS" && !transport::is_address(&text) {
+        if *attribute == "EMAIL_ADDRESS" && !crate::mail::address::is_address(&text) {
             return Err("EMAIL_ADDRESS is no mail address".to_owned());
         }
         attributes.push((number, text.into()));

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::cli::arguments::Config;
+use crate::cli::config_args::Config;
 use crate::cli::serve::{first_start, reload_signal};
 use crate::gateway::startup;
 use crate::gateway::startup::Opened;
@@ -25,7 +25,7 @@ use crate::net::{listener, management};
 use crate::platform::clock::Clock;
 use crate::platform::metrics;
 use crate::router::dispatch::Router;
-use crate::settings::load::SettingsError;
+use crate::settings::error::SettingsError;
 use crate::settings::root::Settings;
 
 /// How to start.
@@ -133,8 +133,8 @@ impl Serve {
         reload_signal::supervisor(&[NotifyState::Stopping]);
         let _ = stop.send(true);
         drain(&node).await;
-        spawn::flush_touches(&node).await;
-        spawn::flush_notes(&node).await;
+        crate::gateway::tasks::session_timeouts::flush_touches(&node).await;
+        crate::gateway::tasks::refusal_log::flush_notes(&node).await;
         drop(duties);
         tracing::info!("drained");
         Ok(())

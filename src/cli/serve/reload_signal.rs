@@ -6,7 +6,7 @@ use sd_notify::NotifyState;
 use crate::gateway::state::Node;
 use crate::net::tls::{self, Identity};
 use crate::platform::metrics;
-use crate::settings::load::SettingsError;
+use crate::settings::error::SettingsError;
 use crate::settings::root::Settings;
 
 /// Reads everything again; the gateway goes on with what it has if anything is wrong.

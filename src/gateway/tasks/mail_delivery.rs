@@ -11,9 +11,9 @@ use protocol::Password;
 use tokio::task::JoinSet;
 
 use crate::gateway::state::Node;
+use crate::mail::address::domain;
 use crate::mail::template::{Template, link, one_line, spoken};
-use crate::mail::transport::{Letter, MailError, domain};
-use crate::platform::random;
+use crate::mail::transport::{Letter, MailError};
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::{Drawn, Posted};
 use crate::realm::model::mail::{Mail, MailKind};
@@ -133,8 +133,8 @@ async fn draw(node: &Node, mail: &Mail, drawn: Drawn) -> Result<(), Unsent> {
 
 /// A token, and what the log may know of it.
 fn token() -> (String, Drawn) {
-    let token = random::refresh_token().expose().to_owned();
-    let hash = TokenHash(random::token_hash(&token));
+    let token = crate::auth::token::refresh_token().expose().to_owned();
+    let hash = TokenHash(crate::auth::token::token_hash(&token));
     (token, Drawn::Token(hash))
 }
 
@@ -185,7 +185,7 @@ async fn reset_link(
 
 /// The password that an administrator's reset leaves.
 async fn one_time_password(node: &Node, mail: &Mail) -> Result<Words, Unsent> {
-    let drawn = random::one_time_password();
+    let drawn = crate::auth::token::one_time_password();
     let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let hash = node.passwords.hash(own, Password::new(drawn.as_str())).await;
     let hash = hash.map_err(|_| Unsent::Failed("too many logins at once".to_owned()))?;

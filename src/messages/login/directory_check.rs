@@ -2,11 +2,10 @@
 
 use protocol::{Nack, NackCode, Password, ProfileName, RightCode, UserName};
 
-use crate::auth::ldap::directory::{Answer, Found};
-use crate::mail::transport;
+use crate::auth::ldap::types::{Answer, Found};
 use crate::messages::context::Call;
 use crate::messages::errors;
-use crate::messages::login::password_check::{CheckedPassword, peer};
+use crate::messages::login::checked_password::{CheckedPassword, peer};
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::FromDirectory;
 use crate::realm::model::attributes::ATTRIBUTES;
@@ -136,7 +135,7 @@ fn said(name: &UserName, found: Found, connection: &Connection, local: bool) -> 
     let value = |field: &str| {
         let value = found.attributes.get(first.attributes.get(field)?)?;
         let fits = value.len() <= ATTRIBUTE_MAX && !value.chars().any(char::is_control);
-        let fits = fits && (field != "EMAIL_ADDRESS" || transport::is_address(value));
+        let fits = fits && (field != "EMAIL_ADDRESS" || crate::mail::address::is_address(value));
         fits.then(|| value.as_str().into())
     };
     let numbered = (0u8..).zip(ATTRIBUTES);

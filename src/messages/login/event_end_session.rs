@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::messages::context::Call;
+use crate::messages::handler::{Access, Message};
 use crate::messages::record::event;
 use crate::messages::record::event::{Ack, Nothing};
-use crate::messages::table::{Access, Message};
 use crate::realm::command::commands::Command;
 use crate::realm::model::session::SessionId;
 

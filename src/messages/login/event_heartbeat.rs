@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::gateway::service_list::Offer;
 use crate::messages::context::no_session;
-use crate::messages::table::{Access, Ask, Prompt};
+use crate::messages::handler::{Access, Ask, Prompt};
 
 /// No fields; on a bound socket USER_NAME at the root is enough.
 #[derive(JsonSchema)]

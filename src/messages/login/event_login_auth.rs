@@ -7,12 +7,11 @@ use serde::Deserialize;
 
 use crate::messages::context::Call;
 use crate::messages::errors;
+use crate::messages::handler::{Access, Message};
 use crate::messages::login;
 use crate::messages::login::ack::LoginAck;
 use crate::messages::login::second_factor::SecondTokens;
 use crate::messages::login::token_pair::Tokens;
-use crate::messages::table::{Access, Message};
-use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::{Login, Refresh};
 use crate::realm::command::login_payloads::FinishLogin;
@@ -62,7 +61,7 @@ impl LoginAuth {
         call.about(name);
         for _ in 0..TRIES {
             let tokens = Tokens::draw();
-            let checked = login::password_check::authenticate(call, name, password).await?;
+            let checked = login::authenticate::authenticate(call, name, password).await?;
             let second = SecondTokens::draw();
             let given = login::second_factor::given(
                 call,
@@ -93,7 +92,7 @@ impl LoginAuth {
 
     /// A token renews a session, wakes one that sleeps, or finishes a login that is half done.
     async fn by_token(&self, call: &Call, presented: &RefreshToken) -> Result<LoginAck, Nack> {
-        let hash = TokenHash(random::token_hash(presented.expose()));
+        let hash = TokenHash(crate::auth::token::token_hash(presented.expose()));
         for _ in 0..TRIES {
             let half = call.read(|realm| realm.user_by_half(&hash).map(|user| user.no));
             let done = match half {
@@ -118,7 +117,7 @@ impl LoginAuth {
             let user = realm.user(user)?;
             Some((
                 user.name.clone(),
-                login::password_check::peer(realm, Some(user), call.caller.address),
+                login::checked_password::peer(realm, Some(user), call.caller.address),
             ))
         })?;
         call.about(&name);
@@ -149,7 +148,7 @@ impl LoginAuth {
         }
         let known = call.read(|realm| {
             let user = realm.user_by_refresh(&hash)?;
-            let peer = login::password_check::peer(realm, Some(user), call.caller.address);
+            let peer = login::checked_password::peer(realm, Some(user), call.caller.address);
             Some((user.no, user.name.clone(), peer))
         });
         let Some((number, user, peer)) = known else { return Some(Err(unknown_token(call))) };

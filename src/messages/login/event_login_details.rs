@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::messages::context::{Call, no_session};
+use crate::messages::handler::{Access, Message};
 use crate::messages::login;
 use crate::messages::login::ack::LoginAck;
-use crate::messages::table::{Access, Message};
 
 /// No fields.
 #[derive(Deserialize, JsonSchema)]

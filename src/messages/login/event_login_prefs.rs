@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
-use crate::messages::table::{Access, Message};
+use crate::messages::handler::{Access, Message};
 
 /// No fields.
 #[derive(Deserialize, JsonSchema)]

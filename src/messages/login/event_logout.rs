@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
-use crate::messages::table::{Access, Message};
+use crate::messages::handler::{Access, Message};
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::End;
 use crate::realm::model::end_reason::EndReason;

@@ -4,7 +4,7 @@ use protocol::{Envelope, Nack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::table::{Access, Ask, Prompt, usable};
+use crate::messages::handler::{Access, Ask, Prompt, usable};
 use crate::realm::model::ids::Millis;
 
 /// VERBOSE, at the root or in DETAILS, asks for more once logged in.

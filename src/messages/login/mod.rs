@@ -2,6 +2,8 @@
 //! of a password outside the realm, and the pair of a session.
 
 pub mod ack;
+pub mod authenticate;
+pub mod checked_password;
 pub mod custom_ack;
 pub mod directory_check;
 pub mod event_end_session;

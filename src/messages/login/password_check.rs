@@ -1,36 +1,14 @@
 //! The check of a password outside the realm.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use crate::messages::login::checked_password::{CheckedPassword, peer};
 
 use protocol::{Nack, Password, UserName};
 
 use crate::auth::password_hasher::hasher::{Checked, Stored};
 use crate::messages::context::Call;
 use crate::messages::errors;
-use crate::messages::login::directory_check;
-use crate::platform::client_network::Source;
-use crate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
-use crate::realm::model::user::User;
+use crate::realm::model::credential_check::{Fingerprint, Verdict};
 use crate::realm::outcome::Refusal;
-use crate::realm::state::Realm;
-use crate::settings::sections::authentication::AuthType;
-
-/// A password that was checked outside the realm, and against what.
-pub struct CheckedPassword {
-    /// What the check said.
-    pub verdict: Verdict,
-    /// The credential it was checked against; none: there is none, and the work was done for show.
-    pub checked: Option<Fingerprint>,
-    /// Its hash by the cost of today, if it matched one by another.
-    pub renewed: Option<Arc<str>>,
-    /// From where, as locks count it.
-    pub peer: Peer,
-    /// Whether a directory checked it, and nothing else did.
-    pub directory: bool,
-    /// Whether that directory alone decides about locks and the age of passwords.
-    pub bypass: bool,
-}
 
 /// Checks a password against the hash that is kept here. An unknown name costs what a known one
 /// costs; a locked one costs nothing.
@@ -59,38 +37,4 @@ pub async fn check(
         Checked::Wrong => (Verdict::Wrong, None),
     };
     Ok(CheckedPassword { verdict, checked, renewed, peer, directory: false, bypass: false })
-}
-
-/// Checks the password of a login by whoever checks passwords of this user.
-pub async fn authenticate(
-    call: &Call,
-    name: &UserName,
-    password: &Password,
-) -> Result<CheckedPassword, Nack> {
-    let kind = {
-        let settings = call.node.settings();
-        let authentication = &settings.security.authentication;
-        let internal = authentication.internal_users.iter().any(|it| name.is(it));
-        if internal { AuthType::Internal } else { authentication.kind }
-    };
-    match kind {
-        AuthType::Internal => check(call, name, password).await,
-        AuthType::Ldap => directory_check::check(call, name, password).await,
-        AuthType::Hybrid => {
-            let mut checked = check(call, name, password).await?;
-            if checked.verdict == Verdict::Matched {
-                checked.verdict = directory_check::confirm(call, name, password).await?;
-            }
-            Ok(checked)
-        }
-    }
-}
-
-/// Where somebody comes from who says to be this user.
-pub fn peer(realm: &Realm, user: Option<&User>, address: IpAddr) -> Peer {
-    let source = Source::from(address);
-    let here = |host: &str| host.parse().is_ok_and(|host: IpAddr| Source::from(host) == source);
-    let familiar =
-        user.is_some_and(|user| realm.sessions_of(user.no).any(|session| here(&session.host)));
-    Peer { source: source.to_string().into(), familiar }
 }

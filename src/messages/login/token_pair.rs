@@ -22,8 +22,8 @@ impl Tokens {
     pub fn draw() -> Self {
         Self {
             id: SessionId(random::session_id()),
-            session: random::session_token(),
-            refresh: random::refresh_token(),
+            session: crate::auth::token::session_token(),
+            refresh: crate::auth::token::refresh_token(),
         }
     }
 
@@ -31,8 +31,8 @@ impl Tokens {
     pub fn pair(&self) -> Pair {
         Pair {
             id: self.id,
-            token: TokenHash(random::token_hash(self.session.expose())),
-            refresh: TokenHash(random::token_hash(self.refresh.expose())),
+            token: TokenHash(crate::auth::token::token_hash(self.session.expose())),
+            refresh: TokenHash(crate::auth::token::token_hash(self.refresh.expose())),
         }
     }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::messages::table::Handler;
+use crate::messages::handler::Handler;
 use crate::subscriptions::data_source::Source;
 
 /// What a resource is (S0, "RESOURCES").

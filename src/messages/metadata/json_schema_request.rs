@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::messages::handler::{Access, Ask, Prompt};
 use crate::messages::metadata::meta_request;
-use crate::messages::table::{Access, Ask, Prompt};
 
 /// Of which message.
 #[derive(Deserialize, JsonSchema)]
@@ -44,7 +44,7 @@ impl Prompt for JsonSchemaRequest {
         let feature = meta_request::feature(ask)?;
         let unknown =
             || Nack::new(NackCode::JsonSchemaNotFound, "no message of yours is called so");
-        let row = crate::messages::table::usable(ask)
+        let row = crate::messages::handler::usable(ask)
             .find(|row| row.name == feature)
             .ok_or_else(unknown)?;
         let (request, reply) = (row.schemas)();

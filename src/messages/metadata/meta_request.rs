@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::details;
+use crate::messages::handler::{Access, Ask, Prompt};
 use crate::messages::metadata::fields::{Field, ResourceType};
-use crate::messages::table::{Access, Ask, Prompt};
 use crate::subscriptions::data_source::Source;
 
 /// Of which resource.
@@ -64,7 +64,7 @@ impl Prompt for MetaRequest {
             });
         }
         let unknown = || Nack::new(NackCode::FeatureNotFound, "no resource of yours is called so");
-        let row = crate::messages::table::usable(ask)
+        let row = crate::messages::handler::usable(ask)
             .find(|row| row.name == feature)
             .ok_or_else(unknown)?;
         let r#type = ResourceType::of(row).ok_or_else(unknown)?;

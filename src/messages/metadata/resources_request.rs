@@ -4,8 +4,8 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::messages::handler::{Access, Ask, Prompt};
 use crate::messages::metadata::fields::ResourceType;
-use crate::messages::table::{Access, Ask, Prompt};
 use crate::subscriptions::data_source::Source;
 
 /// No fields.
@@ -35,13 +35,13 @@ impl Prompt for ResourcesRequest {
     type Ack = Ack;
 
     fn now(ask: &Ask<'_>) -> Result<Ack, Nack> {
-        let messages = crate::messages::table::usable(ask).filter_map(|row| {
+        let messages = crate::messages::handler::usable(ask).filter_map(|row| {
             let resource_type = ResourceType::of(row)?;
             Some(Resource { resource_name: row.name, resource_type })
         });
         let is_open = |source: Source| {
             let right = source.right().filter(|_| source.is_closed());
-            right.is_none_or(|right| crate::messages::table::holds(ask, right))
+            right.is_none_or(|right| crate::messages::handler::holds(ask, right))
         };
         let sources = Source::NAMES.iter().filter(|(_, source)| is_open(*source));
         let sources = sources.map(|(resource_name, _)| Resource {

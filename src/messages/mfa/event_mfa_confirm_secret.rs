@@ -4,13 +4,11 @@ use protocol::{MfaCode, Nack, RefreshToken, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::totp;
 use crate::messages::context::Call;
 use crate::messages::errors;
+use crate::messages::handler::{Access, Message};
 use crate::messages::login;
 use crate::messages::login::second_factor::Of;
-use crate::messages::table::{Access, Message};
-use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::ConfirmSecret;
 use crate::realm::model::session::TokenHash;
@@ -60,10 +58,11 @@ impl Message for MfaConfirmSecret {
             self.user_name.as_ref(),
             "MFA_CONFIRM",
         )?;
-        let recovery: Vec<_> = (0..RECOVERY_CODES).map(|_| totp::recovery_code()).collect();
+        let recovery: Vec<_> =
+            (0..RECOVERY_CODES).map(|_| crate::auth::recovery_code::recovery_code()).collect();
         let hash = |code: &String| {
-            let plain = totp::plain_recovery_code(code).unwrap_or_default();
-            TokenHash(random::token_hash(&plain))
+            let plain = crate::auth::recovery_code::plain_recovery_code(code).unwrap_or_default();
+            TokenHash(crate::auth::token::token_hash(&plain))
         };
         for _ in 0..TRIES {
             let checked = login::second_factor::checked(

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
 use crate::messages::errors;
+use crate::messages::handler::{Access, Message};
 use crate::messages::login;
-use crate::messages::table::{Access, Message};
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::CreateSecret;
 use crate::realm::outcome::Outcome;

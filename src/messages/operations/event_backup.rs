@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
-use crate::messages::table::{Access, Message};
+use crate::messages::handler::{Access, Message};
 use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::Noted;

@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::auth::password_hasher::hasher::New;
 use crate::messages::context::Call;
 use crate::messages::errors;
+use crate::messages::handler::{Access, Message};
 use crate::messages::passwords::rules::check;
-use crate::messages::table::{Access, Message};
-use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::login_payloads::ResetByToken;
 use crate::realm::model::session::TokenHash;
@@ -48,7 +47,7 @@ impl Message for PasswordResetAction {
         call.admit()?;
         call.about(&self.user_name);
         check::bound(&self.new_password)?;
-        let token = TokenHash(random::token_hash(self.reset_token.expose()));
+        let token = TokenHash(crate::auth::token::token_hash(self.reset_token.expose()));
         let known = call.read(|realm| {
             let user = realm.user_by_reset(call.now, &self.user_name, &token)?;
             Some((user.name.clone(), realm.remembered(user)))

@@ -9,11 +9,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::messages::context::Call;
+use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::messages::table::{Access, Message};
 use crate::messages::users::body;
 use crate::messages::users::body::Done;
-use crate::platform::random;
 use crate::realm::command::commands::Command;
 use crate::realm::command::record_payloads::ResetPassword;
 use crate::settings::sections::security::ResetMode;
@@ -59,7 +58,7 @@ impl Message for ResetUserPassword {
             tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
             return Ok(done);
         }
-        let drawn = random::one_time_password();
+        let drawn = crate::auth::token::one_time_password();
         let password = Password::new(drawn.as_str());
         let hash = call.node.passwords.hash(call.caller.address, password).await;
         let hash = hash.map_err(|busy| call.busy(busy))?;

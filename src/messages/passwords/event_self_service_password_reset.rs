@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::mail::template;
 use crate::messages::context::Call;
-use crate::messages::table::{Access, Message};
+use crate::messages::handler::{Access, Message};
 use crate::realm::command::commands::{Command, Origin};
 use crate::realm::command::login_payloads::AskReset;
 use crate::realm::outcome::{Outcome, Refusal};

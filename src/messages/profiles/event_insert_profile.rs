@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::messages::context::Call;
+use crate::messages::handler::{Access, Message};
 use crate::messages::profiles::body;
 use crate::messages::profiles::body::{Done, ProfileBody};
 use crate::messages::record::event::Ack;
-use crate::messages::table::{Access, Message};
 use crate::realm::command::commands::Command;
 
 /// NAME is the key of the new profile; the rest is optional.

@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::messages::context::Call;
+use crate::messages::handler::{Access, Message};
 use crate::messages::record::event;
 use crate::messages::record::event::Ack;
 use crate::messages::rights::event_insert_right::Done;
-use crate::messages::table::{Access, Message};
 use crate::realm::command::commands::Command;
 
 /// CODE is the key.

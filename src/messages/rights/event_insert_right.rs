@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
+use crate::messages::handler::{Access, Message};
 use crate::messages::record::event;
 use crate::messages::record::event::Ack;
-use crate::messages::table::{Access, Message};
 use crate::realm::command::commands::Command;
 use crate::realm::command::record_payloads::RightWanted;
 use crate::realm::outcome::Outcome;

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::messages::handler::Handler;
 use crate::messages::schema::components::{Schemas, reference, who};
-use crate::messages::table::{Handler, TABLE};
+use crate::messages::table::TABLE;
 
 /// What the gateway says without being asked.
 const PUSHED: [(&str, &str); 4] = [

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::messages::table::{Access, Handler};
+use crate::messages::handler::{Access, Handler};
 
 /// Schemas by name; what they refer to stands beside them.
 #[derive(Default)]

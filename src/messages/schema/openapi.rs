@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::messages::handler::{Access, Handler};
 use crate::messages::schema::components::{Schemas, reference, who};
-use crate::messages::table::{Access, Handler, TABLE};
+use crate::messages::table::TABLE;
 use crate::messages::token_api::routes::{ROUTES, Route, Token};
 use crate::subscriptions::data_source::Source;
 

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::context::{Call, Effect};
+use crate::messages::handler::{Access, Message};
 use crate::messages::subscriptions::read_rows;
-use crate::messages::table::{Access, Message};
-use crate::replication::log::command_log::Seq;
+use crate::storage::hash_chain::Seq;
 use crate::subscriptions::data_source::Source;
 use crate::subscriptions::hub::NotOpened;
 use crate::subscriptions::request::Wish;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::messages::context::{Call, Effect};
+use crate::messages::handler::{Access, Message};
 use crate::messages::subscriptions::read_rows;
-use crate::messages::table::{Access, Message};
 
 /// The subscription's SOURCE_REF; without DETAILS it stands at the root, and the rows are the
 /// answer.

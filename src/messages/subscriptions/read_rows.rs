@@ -3,7 +3,7 @@
 use protocol::{Nack, NackCode};
 
 use crate::messages::context::Call;
-use crate::replication::log::command_log::Seq;
+use crate::storage::hash_chain::Seq;
 use crate::subscriptions::data_source::STEP_ROWS;
 use crate::subscriptions::data_source::Source;
 use crate::subscriptions::outbox::Outbox;

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use crate::messages::context::Call;
 use crate::messages::details::present;
+use crate::messages::handler::{Access, Message};
 use crate::messages::record::event;
 use crate::messages::record::event::Ack;
-use crate::messages::table::{Access, Message};
 use crate::messages::token_api::routes::LifeTimes;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::TokenKind;

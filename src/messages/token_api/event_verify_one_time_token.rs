@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::{Call, no_session};
 use crate::messages::errors;
-use crate::messages::table::{Access, Message};
-use crate::platform::random;
+use crate::messages::handler::{Access, Message};
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::SpendOneTime;
 use crate::realm::model::actor::By;
@@ -61,7 +60,7 @@ impl Message for VerifyOneTimeToken {
             }
             Ok(Ack::of(None))
         };
-        let token = TokenHash(random::token_hash(self.token.expose()));
+        let token = TokenHash(crate::auth::token::token_hash(self.token.expose()));
         if !call.read(|realm| realm.one_time_is_good(call.now, &token)) {
             return over();
         }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
-use crate::messages::table::{Access, Message};
+use crate::messages::handler::{Access, Message};
 use crate::messages::token_api::routes::LifeTimes;
 
 /// No fields.

@@ -5,7 +5,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::mail::transport;
 use crate::messages::context::Call;
 use crate::messages::details::present;
 use crate::messages::record::event;
@@ -219,7 +218,7 @@ fn numbered(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeW
         let Some(said) = said else { continue };
         let text = said.map(|it| it.0).filter(|text| !text.is_empty());
         if ATTRIBUTES[usize::from(number)] == "EMAIL_ADDRESS"
-            && text.as_deref().is_some_and(|text| !transport::is_address(text))
+            && text.as_deref().is_some_and(|text| !crate::mail::address::is_address(text))
         {
             return Err(Nack::new(NackCode::ValidationError, "EMAIL_ADDRESS is no mail address")
                 .with(serde_json::json!({ "FIELD": "EMAIL_ADDRESS" })));
@@ -275,10 +274,10 @@ mod tests {
     #[test]
     fn mail_addresses_have_a_mailbox_and_a_host() {
         for right in ["john.wolf@genesis.global", "a+b@x", "o'neil@mail-1.example.org"] {
-            assert!(transport::is_address(right), "{right}");
+            assert!(crate::mail::address::is_address(right), "{right}");
         }
         for wrong in ["", "@", "a@", "@b", "a@b@c", "a b@c", "a@b..c", ".a@b", "a@b\nBcc: c@d"] {
-            assert!(!transport::is_address(wrong), "{wrong}");
+            assert!(!crate::mail::address::is_address(wrong), "{wrong}");
         }
     }
 }

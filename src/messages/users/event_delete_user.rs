@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::messages::context::Call;
+use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::messages::table::{Access, Message};
 use crate::messages::users::body;
 use crate::messages::users::body::{Done, UserBody};
 use crate::realm::command::commands::Command;

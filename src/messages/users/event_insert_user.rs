@@ -5,12 +5,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::messages::context::Call;
+use crate::messages::handler::{Access, Message};
 use crate::messages::passwords::rules::check;
 use crate::messages::record::event::Ack;
-use crate::messages::table::{Access, Message};
 use crate::messages::users::body;
 use crate::messages::users::body::{Done, First, UserBody};
-use crate::platform::random;
 use crate::realm::command::commands::Command;
 
 /// USER_NAME is the key; the gateway gives the id.
@@ -40,7 +39,7 @@ impl Message for InsertUser {
             First::None => (None, None),
             First::Lasting(password) | First::OneTime(password) => (Some(password), None),
             First::Drawn => {
-                let drawn = random::one_time_password();
+                let drawn = crate::auth::token::one_time_password();
                 (Some(Password::new(drawn.as_str())), Some(drawn))
             }
         };

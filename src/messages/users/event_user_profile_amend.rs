@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::messages::context::Call;
+use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::messages::record::reference;
 use crate::messages::record::reference::ProfileRef;
-use crate::messages::table::{Access, Message};
 use crate::messages::users::body;
 use crate::messages::users::body::Done;
 use crate::realm::command::commands::Command;

@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::messages::context::Call;
+use crate::messages::handler::{Access, Message};
 use crate::messages::record::query;
 use crate::messages::record::query::Ack;
-use crate::messages::table::{Access, Message};
 use crate::realm::model::ids::UserNo;
 use crate::realm::state::Realm;
 use crate::subscriptions::data_source::Source;

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{
     self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
-use crate::net::client::websocket::ClientError;
+use crate::net::client::error::ClientError;
 use crate::net::stream::Stream;
 
 /// Whom to trust.

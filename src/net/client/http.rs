@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
 use crate::net::client::endpoint::Route;
-use crate::net::client::websocket::ClientError;
+use crate::net::client::error::ClientError;
 
 /// The longest body that is taken.
 const BODY_MAX: usize = 64 << 20;

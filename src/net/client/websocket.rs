@@ -1,8 +1,9 @@
 //! The way to a running gateway: one WebSocket, for the command line and for whoever replays
 //! scripts.
 
+use crate::net::client::error::ClientError;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,11 +11,9 @@ use std::time::Duration;
 use futures::{SinkExt, Stream as _, StreamExt};
 use protocol::Password;
 use serde_json::{Value, json};
-use tokio_rustls::rustls;
-use tokio_rustls::rustls::pki_types::pem;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::net::client::endpoint::{Route, Trust};
 use crate::net::stream::Stream;
@@ -23,37 +22,6 @@ use crate::net::stream::Stream;
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// Thousands of connections read into buffers of this size each.
 const READ_BUFFER: usize = 4 * 1024;
-
-/// Why a gateway was not reached, or did not answer.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "named by the text")]
-pub enum ClientError {
-    #[error(
-        "{0:?} is not an address like ws://127.0.0.1:9064 or wss://gateway.example:9064 \
-         (http:// and https:// where REST is spoken)"
-    )]
-    Address(String),
-    #[error("{0:?} is in clear and off loopback, where a password would travel; wss:// hides it")]
-    InClear(String),
-    #[error("cannot reach {at}: {source}")]
-    Reach { at: String, source: std::io::Error },
-    #[error("{path} holds no certificate that can be read: {source}")]
-    Authority { path: PathBuf, source: pem::Error },
-    #[error("the authority cannot be used: {0}")]
-    Trust(#[from] rustls::Error),
-    #[error("the gateway did not speak WebSocket: {0}")]
-    Speak(#[from] tungstenite::Error),
-    #[error("the gateway did not speak HTTP: {0}")]
-    Request(#[from] hyper::Error),
-    #[error("this makes no HTTP request: {0}")]
-    Head(#[from] hyper::http::Error),
-    #[error("the gateway gave no answer in time")]
-    Silence,
-    #[error("the gateway closed the connection")]
-    Closed,
-    #[error("the gateway sent no JSON")]
-    Garbled,
-}
 
 /// What a connection receives.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use crate::net::http::server::{Answer, plain};
+use crate::net::http::response::{Answer, plain};
 
 /// Response headers that scripts may read.
 const EXPOSED: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";

@@ -1,16 +1,16 @@
 //! HTTP/1.1 on the gateway's port: the upgrade to WebSocket, and REST.
 
+use crate::net::http::response::{Answer, plain};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use crate::gateway::connections::Place;
@@ -30,14 +30,12 @@ pub const HEAD_BYTES: usize = 8 * 1024;
 static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| openapi::document().to_string().into());
 static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi::document().to_string().into());
 
-/// An answer, whole.
-pub type Answer = Response<Full<Bytes>>;
-
 /// Serves one connection; `place` is held until its last byte.
 pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, place: Place) {
     let place = Arc::new(place);
     let limits = &router.node().settings().server.limits;
-    let pace = Arc::new(serve::Pace::new(limits.messages_per_sec_per_connection));
+    let pace =
+        Arc::new(crate::net::rest::rate_limit::Pace::new(limits.messages_per_sec_per_connection));
     let serve = service_fn(|request| {
         let (router, place, pace) = (router.clone(), place.clone(), pace.clone());
         async move { Ok::<_, Infallible>(answer(request, peer, router, place, &pace).await) }
@@ -55,12 +53,12 @@ pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, place: Plac
     }
 }
 
-async fn answer(
+pub(super) async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
     router: Router,
     place: Arc<Place>,
-    pace: &serve::Pace,
+    pace: &crate::net::rest::rate_limit::Pace,
 ) -> Answer {
     let server = &router.node().settings().server;
     let address = client(peer.ip(), request.headers(), &server.trusted_proxies);
@@ -78,10 +76,10 @@ async fn answer(
     let mut answer = match *request.method() {
         Method::OPTIONS => cors::preflight(),
         Method::GET if request.uri().path() == "/openapi.json" => {
-            serve::json(StatusCode::OK, OPENAPI.clone())
+            crate::net::http::response::json(StatusCode::OK, OPENAPI.clone())
         }
         Method::GET if request.uri().path() == "/asyncapi.json" => {
-            serve::json(StatusCode::OK, ASYNCAPI.clone())
+            crate::net::http::response::json(StatusCode::OK, ASYNCAPI.clone())
         }
         _ => serve::answer(request, address, &router, pace).await,
     };
@@ -104,15 +102,6 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[AddressRange]) -> IpAddr
         address = next;
     }
     address
-}
-
-/// A short answer in words.
-pub fn plain(status: StatusCode, words: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(words.into()));
-    *answer.status_mut() = status;
-    let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    answer.headers_mut().insert(header::CONTENT_TYPE, text);
-    answer
 }
 
 #[cfg(test)]

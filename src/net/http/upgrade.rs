@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::gateway::connections::Place;
 use crate::net::http::cors;
-use crate::net::http::server::{Answer, plain};
+use crate::net::http::response::{Answer, plain};
 use crate::net::stream::Stream;
 use crate::net::websocket::connection;
 use crate::net::websocket::frame_stream::Frames;

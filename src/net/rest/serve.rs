@@ -1,64 +1,32 @@
 //! REST: a request becomes an envelope, and its reply a response (PROTOCOL §1).
 
+use crate::net::http::response::{json, status_of};
+use crate::net::rest::exchange::serve;
+use crate::net::rest::rate_limit::Pace;
+use crate::net::rest::refusal::{Refused, refusal};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Request, Response, StatusCode};
-use parking_lot::Mutex;
+use hyper::{Request, StatusCode};
 use protocol::{Nack, NackCode};
 use serde::Deserialize;
 
 use crate::messages::context::Caller;
+use crate::messages::handler::Handler;
 use crate::messages::table;
-use crate::messages::table::Handler;
-use crate::net::http::server::Answer;
+use crate::net::http::response::Answer;
 use crate::net::rest::request::Asked;
 use crate::net::rest::{subscriptions, token_api};
-use crate::realm::model::ids::Millis;
 use crate::router::dispatch::Router;
-use crate::router::reply::{KnownToken, Reply};
+use crate::router::reply::Reply;
 use crate::subscriptions::data_source::Source;
 
 /// A body must be there in this time.
 const BODY_WAIT: Duration = Duration::from_secs(10);
-
-/// How fast one connection sends, a second at a time.
-pub struct Pace {
-    per_second: u32,
-    window: Mutex<(Millis, u32)>,
-}
-
-impl Pace {
-    /// A connection that may send so many requests a second.
-    pub fn new(per_second: u32) -> Self {
-        Self { per_second, window: Mutex::default() }
-    }
-
-    /// Counts one; the time to wait if that is too many.
-    fn count(&self, now: Millis) -> Result<(), Millis> {
-        let mut window = self.window.lock();
-        let (second, sent) = &mut *window;
-        if *second != now / 1_000 {
-            (*second, *sent) = (now / 1_000, 0);
-        }
-        *sent += 1;
-        if *sent > self.per_second { Err(1_000 - now % 1_000) } else { Ok(()) }
-    }
-}
-
-/// What never became a message: a real status, and the refusal that says why.
-pub(super) struct Refused(pub StatusCode, pub Nack);
-
-impl Refused {
-    /// A malformed request.
-    pub fn bad(nack: Nack) -> Self {
-        Self(StatusCode::BAD_REQUEST, nack)
-    }
-}
 
 /// Answers one request.
 pub async fn answer(
@@ -162,11 +130,6 @@ impl Route {
     }
 }
 
-/// Serves a frame as a socket would.
-pub(super) async fn serve(router: &Router, caller: Caller, frame: String) -> Reply {
-    router.answer(caller, &mut KnownToken::default(), frame).await
-}
-
 async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes, Refused> {
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
@@ -212,27 +175,6 @@ fn response(reply: Reply, router: &Router) -> Answer {
     if let Some(tokens) = tokens {
         tokens.repeat(answer.headers_mut());
     }
-    answer
-}
-
-/// The HTTP status of a code.
-pub(super) fn status_of(code: NackCode) -> StatusCode {
-    let number = code.status().split(' ').next().and_then(|number| number.parse().ok());
-    number.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn refusal(Refused(status, nack): Refused, source_ref: Option<&str>) -> Answer {
-    json(status, protocol::envelope::encode("MSG_NACK", source_ref, &nack.body()))
-}
-
-/// A body of JSON.
-pub(in crate::net) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // Every answer is about one moment and one user.
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 

@@ -6,8 +6,8 @@ use protocol::{Nack, NackCode};
 
 use crate::gateway::rest_subscriptions::Poll;
 use crate::messages::context::{Caller, Effect, no_session};
+use crate::net::rest::exchange::serve;
 use crate::net::rest::request::Asked;
-use crate::net::rest::serve::serve;
 use crate::router::dispatch::Router;
 use crate::router::reply::Reply;
 use crate::subscriptions::outbox::Outbox;

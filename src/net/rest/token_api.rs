@@ -8,10 +8,9 @@ use serde_json::Value;
 
 use crate::messages::context::Caller;
 use crate::messages::token_api::routes::Route;
-use crate::net::http::server::Answer;
+use crate::net::http::response::Answer;
+use crate::net::rest::refusal::Refused;
 use crate::net::rest::request::bearer;
-use crate::net::rest::serve;
-use crate::net::rest::serve::Refused;
 use crate::router::dispatch::Router;
 
 /// The route of a request; the methods that the path knows instead.
@@ -39,14 +38,17 @@ pub(super) async fn answer(
         Err(nack) => return refusal(Refused::bad(nack)),
     };
     caller.connector = true;
-    let reply = serve::serve(router, caller, frame).await;
+    let reply = crate::net::rest::exchange::serve(router, caller, frame).await;
     let ack: Value = serde_json::from_str(&reply.frame).unwrap_or_default();
     match reply.refused {
-        None => serve::json(StatusCode::OK, (route.tell)(&ack).to_string()),
+        None => crate::net::http::response::json(StatusCode::OK, (route.tell)(&ack).to_string()),
         Some(code) => {
             let text = |field: &str| ack[field].as_str().unwrap_or_default();
             let body = Route::refusal(text("CODE"), text("TEXT"));
-            let mut answer = serve::json(serve::status_of(code), body.to_string());
+            let mut answer = crate::net::http::response::json(
+                crate::net::http::response::status_of(code),
+                body.to_string(),
+            );
             let wait = ack["ERROR"][0]["DETAILS"]["RETRY_AFTER_MS"].as_u64();
             if let Some(wait) = wait {
                 let secs = HeaderValue::from(wait.div_ceil(1_000));
@@ -60,7 +62,7 @@ pub(super) async fn answer(
 /// What never became a message, in S1's words.
 pub(super) fn refusal(Refused(status, nack): Refused) -> Answer {
     let text = nack.errors.first().map_or("", |fault| &fault.text);
-    serve::json(status, Route::refusal(nack.code().code(), text).to_string())
+    crate::net::http::response::json(status, Route::refusal(nack.code().code(), text).to_string())
 }
 
 fn frame(route: &Route, headers: &HeaderMap, body: &[u8], router: &Router) -> Result<String, Nack> {

@@ -3,8 +3,8 @@
 use std::task::Poll;
 use std::time::Duration;
 
+use crate::net::websocket::close_reason::CloseReason;
 use crate::net::websocket::connection::Pump;
-use crate::net::websocket::connection_state::CloseReason;
 use crate::platform::metrics;
 use crate::platform::random;
 use crate::settings::sections::server::ShutdownClose;

@@ -13,7 +13,8 @@ use std::task::{Context, Poll};
 
 use crate::gateway::connections::Place;
 use crate::messages::context::{Caller, Effect};
-use crate::net::websocket::connection_state::{CloseReason, Link, LinkLimits, OnText, OnTime};
+use crate::net::websocket::close_reason::CloseReason;
+use crate::net::websocket::connection_state::{Link, LinkLimits, OnText, OnTime};
 use crate::net::websocket::frame_reader::Event;
 use crate::net::websocket::frame_stream;
 use crate::net::websocket::frame_stream::{Frames, Taker};
@@ -23,7 +24,7 @@ use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
 use crate::router::dispatch::Router;
 use crate::router::reply::{KnownToken, Looked, Reply};
-use crate::sessions::registry::Presence;
+use crate::sessions::live_session::Presence;
 use crate::subscriptions::outbox::{Notice, Outbox};
 
 type Busy = Pin<Box<dyn Future<Output = Reply> + Send>>;

@@ -10,7 +10,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::net::stream::Stream;
 use crate::net::websocket::byte_stream::Wire;
-use crate::net::websocket::connection_state::CloseReason;
+use crate::net::websocket::close_reason::CloseReason;
 use crate::net::websocket::frame_reader::Event;
 use crate::net::websocket::frame_reader::Reader;
 use crate::settings::sections::server::Limits;

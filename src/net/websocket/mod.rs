@@ -2,6 +2,7 @@
 
 pub mod byte_stream;
 pub mod close;
+pub mod close_reason;
 pub mod connection;
 pub mod connection_state;
 pub mod direct_write;

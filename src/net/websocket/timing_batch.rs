@@ -1,6 +1,7 @@
 //! Messages of one kind that were answered in one turn: their time is taken and counted together.
 
-use crate::messages::table::{Handler, TABLE};
+use crate::messages::handler::Handler;
+use crate::messages::table::TABLE;
 use crate::platform::clock::{Stopwatch, stopwatch};
 use crate::platform::metrics;
 

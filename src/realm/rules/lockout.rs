@@ -2,7 +2,6 @@
 
 use crate::realm::model::login_attempts::{Attempts, Day};
 use protocol::UserName;
-use sha2::Digest;
 
 use crate::realm::model::credential_check::Peer;
 use crate::realm::model::ids::Millis;

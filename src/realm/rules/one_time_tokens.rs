@@ -4,7 +4,6 @@ use crate::realm::model::one_time_token::OneTime;
 
 use crate::realm::command::commands::SpendOneTime;
 use crate::realm::model::actor::By;
-use crate::realm::model::expiring_index::Owned;
 use crate::realm::model::ids::Millis;
 use crate::realm::model::session::TokenHash;
 use crate::realm::outcome::{Applied, Outcome, Refusal};

@@ -6,7 +6,6 @@ use crate::realm::model::pending_login::Half;
 use crate::realm::command::login_payloads::{FinishLogin, Second};
 use crate::realm::model::credential_check::{Fingerprint, Peer};
 use crate::realm::model::end_reason::MfaReason;
-use crate::realm::model::expiring_index::Owned;
 use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::UserNo;
 use crate::realm::model::mail::MailKind;

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::replay::measurements::{Kind, Lately, Latencies, Sum, Tally};
 use crate::replay::mismatches::Difference;
-use crate::replay::threshold::Crossing;
 
 /// A run. Times are whole microseconds unless they say otherwise.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -310,4 +309,17 @@ impl Point {
         let (latency, lag) = (Spread::of(&latency), Spread::of(&lag));
         Self { at, seconds, sent, replies, errors, pushes, latency, lag }
     }
+}
+
+/// A limit and what was measured.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Crossing {
+    /// As it was written.
+    pub fail_if: String,
+    /// What was measured: microseconds, a count, a number a second, or a share of 1.
+    pub measured: f64,
+    /// Its unit: us, /s, of 1, or none.
+    pub unit: String,
+    /// Whether the run fails by it.
+    pub crossed: bool,
 }

@@ -1,5 +1,6 @@
 //! The log of commands: the only source of order. What it has acknowledged is never lost.
 
+use crate::storage::hash_chain::Seq;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,9 +10,6 @@ use tokio::sync::oneshot;
 
 use crate::realm::command::commands::{Command, Origin};
 use crate::realm::model::ids::{EntryId, Millis};
-
-/// The place of an entry: 1, 2, 3, …
-pub type Seq = u64;
 
 /// One command, dated and named by whoever made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

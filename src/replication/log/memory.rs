@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 
 use crate::realm::model::ids::Millis;
 use crate::replication::log::command_log::{
-    AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed,
+    AppendError, Appended, Entry, Followed, Log, LogError, Stored, Trimmed,
 };
+use crate::storage::hash_chain::Seq;
 
 /// A log that is "durable" at once.
 pub struct MemoryLog {

@@ -8,7 +8,7 @@ use protocol::{ProfileName, RightCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::auth::ldap::directory::{Server, Tls};
+use crate::auth::ldap::types::{Server, Tls};
 use crate::realm::model::attributes::ATTRIBUTES;
 use crate::settings::secret::Secret;
 

@@ -131,7 +131,7 @@ impl Mail {
     }
 
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
-        if !transport::is_sender(&self.from) {
+        if !crate::mail::address::is_sender(&self.from) {
             wrong.push(format!("mail.from {:?} is no mail address", self.from));
         }
         let by_smtp =

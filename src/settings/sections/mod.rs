@@ -7,6 +7,7 @@ pub mod ldap;
 pub mod login_ack;
 pub mod mail;
 pub mod mfa;
+pub mod mode;
 pub mod password_strength;
 pub mod security;
 pub mod self_service_reset;

@@ -4,33 +4,18 @@
 //! What the database does for one more value costs far more than what it does for its bytes: so
 //! records that come together are stored together, as a block.
 
+use crate::storage::hash_chain::End;
 use crate::storage::ledger::block;
 use std::iter::Peekable;
 
 use parking_lot::RwLock;
 
-use crate::storage::hash_chain::Link;
+use crate::storage::error::StoreError;
 use crate::storage::high_water_mark;
 use crate::storage::ledger::block::Block;
-use crate::storage::row_store::StoreError;
 
 /// Records that are trimmed in one step.
 const TRIM_MAX: u64 = 512;
-
-/// The number of a record, and the link over all up to it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct End {
-    pub(crate) no: u64,
-    pub(crate) link: Link,
-}
-
-impl End {
-    /// One record on.
-    pub(super) fn next(self, record: &[u8]) -> Self {
-        let no = self.no + 1;
-        Self { no, link: self.link.next(no, record) }
-    }
-}
 
 /// All records that are kept.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use crate::realm::model::audit_event::Audited;
 use crate::realm::state::Realm;
 use crate::storage::audit_trail::AuditNo;
 use crate::subscriptions::columns;
-use crate::subscriptions::data_source::{RowRef, STEP_ROWS};
+use crate::subscriptions::data_row::RowRef;
+use crate::subscriptions::data_source::STEP_ROWS;
 use crate::subscriptions::request::{Cursor, Services};
 use crate::subscriptions::subscription::view::Subscription;
 

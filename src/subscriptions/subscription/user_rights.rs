@@ -7,12 +7,14 @@ use smallvec::SmallVec;
 use crate::realm::model::ids::{RightNo, UserNo};
 use crate::realm::model::user::User;
 use crate::realm::state::Realm;
-use crate::replication::log::command_log::Seq;
-use crate::subscriptions::affected::{Touched, Turned, Visit};
+use crate::storage::hash_chain::Seq;
+use crate::subscriptions::affected::{Touched, Visit};
 use crate::subscriptions::columns;
 use crate::subscriptions::data_row::Operation;
-use crate::subscriptions::data_source::{RowRef, Source, right_ref};
+use crate::subscriptions::data_row::RowRef;
+use crate::subscriptions::data_source::{Source, right_ref};
 use crate::subscriptions::request::Cursor;
+use crate::subscriptions::right_change::Turned;
 use crate::subscriptions::subscription::view::Subscription;
 
 /// Rows that are told at once.

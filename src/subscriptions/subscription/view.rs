@@ -7,15 +7,16 @@ use smallvec::SmallVec;
 
 use crate::realm::model::ids::UserNo;
 use crate::realm::state::Realm;
-use crate::replication::log::command_log::Seq;
 use crate::storage::audit_trail::AuditNo;
-use crate::subscriptions::affected::Turned;
+use crate::storage::hash_chain::Seq;
+use crate::subscriptions::data_row::RowRef;
 use crate::subscriptions::data_row::{DataRow, Operation, member};
-use crate::subscriptions::data_source::{RowRef, Source};
-use crate::subscriptions::index::Key;
+use crate::subscriptions::data_source::Source;
+use crate::subscriptions::filter_key::Key;
 use crate::subscriptions::pending_rows::Pending;
 use crate::subscriptions::quota::Taken;
 use crate::subscriptions::request::{Cursor, Wish};
+use crate::subscriptions::right_change::Turned;
 
 /// One subscription of one connection.
 #[derive(Debug)]

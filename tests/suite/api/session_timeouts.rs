@@ -14,7 +14,6 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tollgate::auth::password_hasher::hasher::Passwords;
-use tollgate::gateway::state;
 use tollgate::gateway::state::Node;
 use tollgate::gateway::tasks::spawn;
 use tollgate::messages::context::Caller;
@@ -75,7 +74,10 @@ impl Desk {
         let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, clock.clone()));
         let running = replica.clone();
         tokio::task::spawn_blocking(move || running.run());
-        replica.submit(Command::SetPolicy(state::policy(&settings))).await.unwrap();
+        replica
+            .submit(Command::SetPolicy(tollgate::gateway::policy::policy(&settings)))
+            .await
+            .unwrap();
         let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &Password::new("p"));
         let user = |number| NewUser {
             credential: Some(hash.clone().into()),

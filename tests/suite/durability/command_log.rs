@@ -14,12 +14,14 @@ use tollgate::realm::model::ids::{EntryId, Millis};
 use tollgate::realm::outcome::{Outcome, Refusal};
 use tollgate::realm::state::{Realm, SEEN_MS};
 use tollgate::replication::log::command_log::{
-    AppendError, Appended, Entry, Followed, Log, LogError, Seq, Trimmed,
+    AppendError, Appended, Entry, Followed, Log, LogError, Trimmed,
 };
 use tollgate::replication::log::memory::MemoryLog;
 use tollgate::replication::replica::Replica;
 use tollgate::settings::root::Settings;
-use tollgate::storage::row_store::{Store, StoreError};
+use tollgate::storage::error::StoreError;
+use tollgate::storage::hash_chain::Seq;
+use tollgate::storage::row_store::Store;
 
 use crate::harness::realm::user;
 

@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 use tokio::sync::watch;
 use tollgate::auth::password_hasher::hasher::Passwords;
-use tollgate::gateway::state;
 use tollgate::gateway::state::Node;
-use tollgate::messages::table::{Access, Handler, Serve, TABLE};
+use tollgate::messages::handler::{Access, Handler, Serve};
+use tollgate::messages::table::TABLE;
 use tollgate::net::listener;
 use tollgate::platform::clock::Clock;
 use tollgate::platform::histogram::Timings;
@@ -49,7 +49,7 @@ async fn gateway() -> Arc<Node> {
     let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, clock.clone()));
     let running = replica.clone();
     tokio::task::spawn_blocking(move || running.run());
-    replica.set_policy(state::policy(&settings)).await.unwrap();
+    replica.set_policy(tollgate::gateway::policy::policy(&settings)).await.unwrap();
     let cost = settings.security.scrypt.cost();
     let hash = Passwords::hash_now(cost, "", &protocol::Password::new(PASSWORD));
     let administrator = Some(NewUser {

@@ -2,7 +2,7 @@
 
 use protocol::NackCode;
 
-use crate::messages::passwords::rules::check::Broken;
+use crate::messages::passwords::rules::violation::Broken;
 use crate::settings::sections::password_strength::{Class, PasswordStrength};
 
 pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {

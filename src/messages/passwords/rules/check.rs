@@ -1,6 +1,7 @@
 //! Strength: what a new password must be like (S2, "passwordStrength"). Pure: the rules and a
 //! password go in, all that is wrong comes out, never a part of the password.
 
+use crate::messages::passwords::rules::violation::Broken;
 use crate::messages::passwords::rules::{
     characters, length, repeats, sequences, user_name, word_lists,
 };
@@ -8,9 +9,6 @@ use protocol::{Nack, NackCode, Password, UserName};
 
 use crate::settings::sections::genesis_password::Validation;
 use crate::settings::sections::password_strength::PasswordStrength;
-
-/// One rule that a password breaks: its code, and in words its name and its limit.
-pub type Broken = (NackCode, String);
 
 /// Every rule that the password breaks, in the order of S2's list. How old it is and which ones
 /// came before it are asked elsewhere.

@@ -3,7 +3,7 @@
 use protocol::NackCode;
 
 use crate::auth::password_hasher::hasher::PASSWORD_BYTES_MAX;
-use crate::messages::passwords::rules::check::Broken;
+use crate::messages::passwords::rules::violation::Broken;
 use crate::settings::sections::password_strength::PasswordStrength;
 
 /// Whether it is so long that nobody looks further.

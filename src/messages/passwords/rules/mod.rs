@@ -6,4 +6,5 @@ pub mod length;
 pub mod repeats;
 pub mod sequences;
 pub mod user_name;
+pub mod violation;
 pub mod word_lists;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::NackCode;
 
-use crate::messages::passwords::rules::check::Broken;
+use crate::messages::passwords::rules::violation::Broken;
 use crate::settings::sections::password_strength::PasswordStrength;
 
 pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {

@@ -2,7 +2,7 @@
 
 use protocol::NackCode;
 
-use crate::messages::passwords::rules::check::Broken;
+use crate::messages::passwords::rules::violation::Broken;
 use crate::settings::sections::password_strength::PasswordStrength;
 
 /// So many make a sequence (S2).

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use fst::Set;
 use protocol::NackCode;
 
-use crate::messages::passwords::rules::check::Broken;
+use crate::messages::passwords::rules::violation::Broken;
 use crate::settings::sections::password_strength::PasswordStrength;
 
 /// None: it cannot be read, and then every password is in it.

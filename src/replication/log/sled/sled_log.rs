@@ -15,17 +15,18 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::realm::model::ids::Millis;
 use crate::replication::log::command_log::{
-    AppendError, Appended, Entry, Followed, Log, LogError, Seq, Stored, Trimmed,
+    AppendError, Appended, Entry, Followed, Log, LogError, Stored, Trimmed,
 };
 use crate::replication::log::sled::committer::{Committer, Job};
 use crate::replication::log::sled::entry_codec::Verified;
 use crate::replication::log::sled::write_status::Trouble;
 use crate::storage::disk_space::Space;
+use crate::storage::error::StoreError;
 use crate::storage::hash_chain::Link;
+use crate::storage::hash_chain::Seq;
 use crate::storage::high_water_mark::Mark;
 use crate::storage::ledger::block::Block;
 use crate::storage::ledger::records::Ledger;
-use crate::storage::row_store::StoreError;
 
 /// Jobs that wait for the committer.
 const WAITING_MAX: usize = 1_024;

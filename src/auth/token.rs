@@ -1,0 +1,57 @@
+//! DOC auth/token.rs
+
+use crate::platform::random::ALPHABET;
+use crate::platform::random::TOKEN_LENGTH;
+use crate::platform::random::bytes;
+use protocol::names::RefreshToken;
+use protocol::names::SessionToken;
+use sha2::Digest;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+/// A new SESSION_AUTH_TOKEN.
+pub fn session_token() -> SessionToken {
+    SessionToken::new(token())
+}
+
+/// A new REFRESH_AUTH_TOKEN.
+pub fn refresh_token() -> RefreshToken {
+    RefreshToken::new(token())
+}
+
+/// A password that a person types once: 20 letters and digits.
+pub fn one_time_password() -> String {
+    token().chars().take(20).collect()
+}
+
+/// The SHA-256 of a token, which is all that the store may know of it.
+pub fn token_hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+/// Whether two secrets are the same, in a time that tells only their lengths.
+pub fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    // Eight bytes at a time: a heartbeat compares one.
+    let (left, left_rest) = left.as_chunks::<8>();
+    let (right, right_rest) = right.as_chunks::<8>();
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    let words = left.iter().zip(right).fold(0, |all, (a, b)| all | (word(a) ^ word(b)));
+    let rest = left_rest.iter().zip(right_rest).fold(0, |all, (a, b)| all | (a ^ b));
+    (words | u64::from(rest)).ct_eq(&0).into()
+}
+
+/// Six bits a character; the two values beyond the alphabet are thrown away, which leaves the
+/// others equally likely.
+pub(crate) fn token() -> String {
+    let mut token = String::with_capacity(TOKEN_LENGTH);
+    while token.len() < TOKEN_LENGTH {
+        let drawn = Zeroizing::new(bytes::<48>());
+        let fitting = drawn.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
+        token.extend(fitting.take(TOKEN_LENGTH - token.len()).map(|byte| char::from(*byte)));
+    }
+    token
+}

@@ -1,0 +1,24 @@
+//! DOC gateway/tasks/refusal_log.rs
+
+use crate::gateway::state::Node;
+use crate::gateway::tasks::spawn::NOTE_DISTANCE;
+use crate::realm::command::commands::Command;
+use std::sync::Arc;
+
+/// What was refused without a command reaches the audit trail.
+pub(super) async fn note(node: Arc<Node>) {
+    loop {
+        tokio::time::sleep(NOTE_DISTANCE).await;
+        flush_notes(&node).await;
+    }
+}
+
+/// Tells the log of the refusals that it does not know yet.
+pub async fn flush_notes(node: &Node) {
+    let noted = node.notes.take();
+    if !noted.is_empty()
+        && let Err(error) = node.replica.submit(Command::Note(noted)).await
+    {
+        tracing::warn!(%error, "refusals are not in the audit trail");
+    }
+}

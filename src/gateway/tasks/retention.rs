@@ -1,0 +1,43 @@
+//! DOC gateway/tasks/retention.rs
+
+use crate::gateway::state::Node;
+use crate::gateway::tasks::spawn::DAY_MS;
+use crate::gateway::tasks::spawn::NOTE_DISTANCE;
+use crate::gateway::tasks::spawn::TRIM_DISTANCE;
+use crate::realm::model::ids::Millis;
+use std::sync::Arc;
+
+/// Old commands leave the log once the records reflect them.
+pub(super) async fn trim(node: Arc<Node>) {
+    loop {
+        let before = before(&node, node.settings().store.retain_log_days);
+        match node.replica.trim(before).await {
+            Ok(gone) => tracing::debug!(gone, "old entries of the log are trimmed"),
+            Err(why) => tracing::warn!(why, "the log could not be trimmed"),
+        }
+        tokio::time::sleep(TRIM_DISTANCE).await;
+    }
+}
+
+/// What is older is not kept; 0 days: everything is.
+fn before(node: &Node, days: u64) -> Millis {
+    if days == 0 { 0 } else { node.clock.now().saturating_sub(days * DAY_MS) }
+}
+
+/// Old rows leave the audit trail.
+pub(super) async fn trim_audit(node: Arc<Node>) {
+    loop {
+        let before = before(&node, node.settings().store.audit_retain_days);
+        let trail = node.replica.trail.clone();
+        match tokio::task::spawn_blocking(move || trail.trim(before)).await {
+            // A full step is followed by the next one soon.
+            Ok(Ok(gone)) if gone > 0 => tokio::time::sleep(NOTE_DISTANCE).await,
+            Ok(Ok(_)) => tokio::time::sleep(TRIM_DISTANCE).await,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the audit trail could not be trimmed");
+                tokio::time::sleep(TRIM_DISTANCE).await;
+            }
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! DOC gateway/tasks/session_timeouts.rs
+
+use crate::gateway::state::Node;
+use crate::gateway::tasks::spawn::ADOPT_DISTANCE;
+use crate::gateway::tasks::spawn::END_AGAIN;
+use crate::gateway::tasks::spawn::LOOK_MAX;
+use crate::gateway::tasks::spawn::STEP_SESSIONS;
+use crate::gateway::tasks::spawn::TOUCHES_MAX;
+use crate::realm::command::commands::Command;
+use crate::realm::command::commands::End;
+use crate::realm::model::ids::Millis;
+use crate::realm::outcome::Outcome;
+use crate::sessions::live_session::Presence;
+use crate::sessions::timeouts::Due;
+use crate::subscriptions::outbox::Notice;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Sessions that had a socket, and that this node knows nothing of, are watched from now on: their
+/// GUIs come back after a restart, or never got the answer to their login. `alive`: their last sign
+/// of life at least.
+pub(super) fn adopt(node: &Arc<Node>, alive: Millis) {
+    let presences = &node.replica.presences;
+    let mut last = None;
+    loop {
+        // In steps: the guard is given back between them.
+        let (unknown, reached) = node.replica.read(|realm, _| {
+            let step: Vec<_> = realm.sessions_after(last).take(STEP_SESSIONS).collect();
+            let watched = step.iter().filter(|it| it.watched && it.dormant.is_none());
+            let unknown = watched.filter(|session| presences.get(session.no).is_none());
+            let unknown = unknown.filter_map(|session| {
+                let name = &realm.user(session.user)?.name;
+                Some(presences.of(session, name))
+            });
+            (unknown.collect::<Vec<_>>(), step.last().map(|session| session.no))
+        });
+        for presence in unknown {
+            presence.live(alive);
+            presences.watched(&presence);
+            node.watch.add(&presence, node.clock.now());
+        }
+        if reached.is_none() {
+            return;
+        }
+        last = reached;
+    }
+}
+
+pub(super) async fn adopt_again(node: Arc<Node>) {
+    loop {
+        tokio::time::sleep(ADOPT_DISTANCE).await;
+        adopt(&node, 0);
+    }
+}
+
+pub(super) async fn watch(node: Arc<Node>) {
+    loop {
+        let now = node.clock.now();
+        for (presence, due) in node.watch.due(&node.limits(), now) {
+            match due {
+                Due::Warn(left) => {
+                    let session = presence.session;
+                    presence.tell(&Notice::Expiring { session, in_secs: left.div_ceil(1_000) });
+                }
+                Due::End(reason, unless_after) => {
+                    let unless_after = Some(unless_after);
+                    let end = End { session: presence.session, reason, unless_after };
+                    // Many may end at once: their commands share commits.
+                    tokio::spawn(end_session(node.clone(), presence, end));
+                }
+            }
+        }
+        let wait = node.watch.next().map_or(LOOK_MAX, |at| {
+            Duration::from_millis(at.saturating_sub(node.clock.now()))
+                .clamp(Duration::from_millis(1), LOOK_MAX)
+        });
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = node.watch.nearer.notified() => {}
+        }
+    }
+}
+
+/// A session that could not be ended, or was used meanwhile, stays under watch.
+async fn end_session(node: Arc<Node>, presence: Arc<Presence>, end: End) {
+    match node.replica.submit(Command::End(end)).await {
+        Ok(Outcome::EndedSessions(1)) => return,
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "a session that is due could not be ended"),
+    }
+    if !presence.is_over() {
+        tokio::time::sleep(END_AGAIN).await;
+        node.watch.add(&presence, node.clock.now());
+    }
+}
+
+pub(super) async fn touch(node: Arc<Node>) {
+    loop {
+        let distance = node.replica.read(|realm, _| realm.policy().touch_ms).max(100);
+        tokio::time::sleep(Duration::from_millis(distance)).await;
+        flush_touches(&node).await;
+    }
+}
+
+/// Tells the log of every use that it does not know yet.
+pub async fn flush_touches(node: &Node) {
+    // One look: whoever is used meanwhile is told with the next one.
+    for touched in node.replica.presences.unlogged().chunks(TOUCHES_MAX) {
+        if node.replica.submit(Command::Touch(touched.to_vec())).await.is_err() {
+            return;
+        }
+        node.replica.presences.logged(touched);
+    }
+}
+
+pub(super) async fn sweep(node: Arc<Node>) {
+    loop {
+        let distance = Duration::from_millis(node.settings().security.expiry_check_ms().max(100));
+        tokio::time::sleep(distance).await;
+        // A full sweep is followed by the next one at once.
+        while let Ok(Outcome::EndedSessions(count)) = node.replica.submit(Command::Sweep).await {
+            if count < 100 {
+                break;
+            }
+        }
+    }
+}

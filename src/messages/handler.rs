@@ -1,0 +1,218 @@
+//! DOC messages/handler.rs
+
+use crate::gateway::state::Node;
+use crate::messages::context::Call;
+use crate::messages::context::Caller;
+use crate::messages::details;
+use crate::messages::table::TABLE;
+use crate::platform::histogram::Timings;
+use crate::realm::model::ids::Millis;
+use crate::sessions::live_session::Presence;
+use protocol::Envelope;
+use protocol::Nack;
+use schemars::JsonSchema;
+use schemars::Schema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Who may send a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, also before the login.
+    Anyone,
+    /// Whoever has a session, or in DETAILS the token of a login that waits for its second factor.
+    HalfLogin,
+    /// Whoever has a session.
+    Session,
+    /// Whoever has a session and this right now.
+    Right(&'static str),
+    /// As [`Access::Right`]; for oneself a session is enough. Whom it is about stands in DETAILS,
+    /// so the message makes sure of it.
+    RightOrSelf(&'static str),
+}
+
+/// Whether a message waits for the ones before it on its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// It takes effect after those that came before it.
+    InTurn,
+    /// It may overtake them: it changes nothing that they could see.
+    Free,
+}
+
+/// One kind of message: what it asks and what it answers.
+pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
+    /// MESSAGE_TYPE.
+    const TYPE: &'static str;
+    /// MESSAGE_TYPE of the answer.
+    const ACK: &'static str;
+    /// MESSAGE_TYPE of the refusal.
+    const NACK: &'static str;
+    /// The refusal's name in S2's prose, with `nack_naming = "legacy"`.
+    const LEGACY_NACK: &'static str = Self::NACK;
+    /// Other names under which it is known.
+    const ALIASES: &'static [&'static str] = &[];
+    /// Who may send it.
+    const ACCESS: Access;
+    /// Whether it keeps a session from idling out.
+    const ACTIVITY: bool = true;
+    /// Whether it changes nothing, so that GET is another way to ask it over REST.
+    const READ: bool = false;
+    /// Whether it changes records: its ack may be called EVENT_ACK, and it is told in the log.
+    const ENTITY: bool = false;
+    /// Whether a null clears a field; otherwise nulls mean absent.
+    const NULL_CLEARS: bool = false;
+    /// Whether its success is told in the log too.
+    const TOLD: bool = Self::ENTITY;
+    /// The root of the answer, without MESSAGE_TYPE and SOURCE_REF.
+    type Ack: Serialize + JsonSchema;
+
+    /// Serves one.
+    fn serve(self, call: &Call) -> impl Future<Output = Result<Self::Ack, Nack>> + Send;
+}
+
+/// A message that is answered at once, without waiting and without a lock shared between sockets.
+pub trait Prompt: JsonSchema + 'static {
+    /// MESSAGE_TYPE.
+    const TYPE: &'static str;
+    /// MESSAGE_TYPE of the answer.
+    const ACK: &'static str;
+    /// MESSAGE_TYPE of the refusal.
+    const NACK: &'static str;
+    /// Who may send it.
+    const ACCESS: Access;
+    /// The fields that DETAILS may have.
+    const FIELDS: &'static [&'static str] = &[];
+    /// The root of the answer.
+    type Ack: Serialize + JsonSchema;
+
+    /// Answers one.
+    fn now(ask: &Ask<'_>) -> Result<Self::Ack, Nack>;
+}
+
+/// What a prompt message may look at.
+pub struct Ask<'a> {
+    /// The gateway.
+    pub node: &'a Node,
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// For which session.
+    pub session: Option<&'a Arc<Presence>>,
+    /// In which words.
+    pub envelope: &'a Envelope<'a>,
+    /// When.
+    pub now: Millis,
+}
+
+type Served<'a> = Pin<Box<dyn Future<Output = Result<String, Nack>> + Send + 'a>>;
+
+/// Writes the ack of a prompt message.
+type Prompted = fn(&Ask<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
+
+/// How a row serves: typed in, erased out.
+pub enum Serve {
+    /// In its turn; the answer is the root of the ack as JSON.
+    InTurn(for<'a> fn(&'a Call, Option<String>) -> Served<'a>),
+    /// At once: the ack, with this SOURCE_REF, is written to the end of what is to be sent.
+    AtOnce(Prompted),
+}
+
+/// One row of the table.
+#[expect(missing_docs, reason = "the columns are the constants of `Message`")]
+pub struct Handler {
+    pub name: &'static str,
+    pub ack: &'static str,
+    pub nack: &'static str,
+    pub legacy_nack: &'static str,
+    pub aliases: &'static [&'static str],
+    pub access: Access,
+    pub order: Order,
+    pub activity: bool,
+    pub read: bool,
+    pub entity: bool,
+    pub told: bool,
+    pub serve: Serve,
+    /// The histogram of its times, looked up once.
+    pub timings: Timings,
+    /// JSON Schemas of DETAILS and of the ack.
+    pub schemas: fn() -> (Schema, Schema),
+}
+
+impl Handler {
+    /// The row of a message that is served in its turn.
+    pub(super) const fn of<M: Message>() -> Self {
+        Self {
+            name: M::TYPE,
+            ack: M::ACK,
+            nack: M::NACK,
+            legacy_nack: M::LEGACY_NACK,
+            aliases: M::ALIASES,
+            access: M::ACCESS,
+            order: Order::InTurn,
+            activity: M::ACTIVITY,
+            read: M::READ,
+            entity: M::ENTITY,
+            told: M::TOLD,
+            serve: Serve::InTurn(serve::<M>),
+            timings: Timings::new(),
+            schemas: || (schemars::schema_for!(M), schemars::schema_for!(M::Ack)),
+        }
+    }
+
+    /// The row of a message that is answered at once and keeps no session from idling out.
+    pub(super) const fn at_once<P: Prompt>() -> Self {
+        Self {
+            name: P::TYPE,
+            ack: P::ACK,
+            nack: P::NACK,
+            legacy_nack: P::NACK,
+            aliases: &[],
+            access: P::ACCESS,
+            order: Order::Free,
+            activity: false,
+            read: true,
+            entity: false,
+            told: false,
+            serve: Serve::AtOnce(answer::<P>),
+            timings: Timings::new(),
+            schemas: || (schemars::schema_for!(P), schemars::schema_for!(P::Ack)),
+        }
+    }
+}
+
+fn serve<M: Message>(call: &Call, details: Option<String>) -> Served<'_> {
+    Box::pin(async move {
+        let message: M = details::read(details.as_deref(), M::NULL_CLEARS)?;
+        let ack = message.serve(call).await?;
+        Ok(protocol::envelope::encode(M::ACK, None, &ack))
+    })
+}
+
+fn answer<P: Prompt>(
+    ask: &Ask<'_>,
+    source_ref: Option<&str>,
+    out: &mut Vec<u8>,
+) -> Result<(), Nack> {
+    details::only(ask.envelope.details.map(|details| details.get()), P::FIELDS)?;
+    protocol::envelope::encode_into(out, P::ACK, source_ref, &P::now(ask)?);
+    Ok(())
+}
+
+/// The messages that this user may send now.
+pub(super) fn usable<'a>(ask: &'a Ask<'_>) -> impl Iterator<Item = &'static Handler> + 'a {
+    TABLE.iter().filter(|row| match row.access {
+        Access::Right(right) => holds(ask, right),
+        Access::Anyone | Access::HalfLogin | Access::Session | Access::RightOrSelf(_) => true,
+    })
+}
+
+/// Whether whoever asks holds this right now.
+pub(super) fn holds(ask: &Ask<'_>, right: &str) -> bool {
+    let session = ask.session;
+    session.is_some_and(|session| {
+        ask.node.replica.read(|realm, _| realm.holds_code(session.user, right))
+    })
+}

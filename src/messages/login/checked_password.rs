@@ -1,0 +1,35 @@
+//! DOC messages/login/checked_password.rs
+
+use crate::platform::client_network::Source;
+use crate::realm::model::credential_check::Fingerprint;
+use crate::realm::model::credential_check::Peer;
+use crate::realm::model::credential_check::Verdict;
+use crate::realm::model::user::User;
+use crate::realm::state::Realm;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A password that was checked outside the realm, and against what.
+pub struct CheckedPassword {
+    /// What the check said.
+    pub verdict: Verdict,
+    /// The credential it was checked against; none: there is none, and the work was done for show.
+    pub checked: Option<Fingerprint>,
+    /// Its hash by the cost of today, if it matched one by another.
+    pub renewed: Option<Arc<str>>,
+    /// From where, as locks count it.
+    pub peer: Peer,
+    /// Whether a directory checked it, and nothing else did.
+    pub directory: bool,
+    /// Whether that directory alone decides about locks and the age of passwords.
+    pub bypass: bool,
+}
+
+/// Where somebody comes from who says to be this user.
+pub fn peer(realm: &Realm, user: Option<&User>, address: IpAddr) -> Peer {
+    let source = Source::from(address);
+    let here = |host: &str| host.parse().is_ok_and(|host: IpAddr| Source::from(host) == source);
+    let familiar =
+        user.is_some_and(|user| realm.sessions_of(user.no).any(|session| here(&session.host)));
+    Peer { source: source.to_string().into(), familiar }
+}

@@ -1,0 +1,6 @@
+//! DOC messages/passwords/rules/violation.rs
+
+use protocol::NackCode;
+
+/// One rule that a password breaks: its code, and in words its name and its limit.
+pub type Broken = (NackCode, String);

@@ -1,0 +1,20 @@
+//! DOC net/rest/refusal.rs
+
+use crate::net::http::response::Answer;
+use crate::net::http::response::json;
+use hyper::StatusCode;
+use protocol::Nack;
+
+/// What never became a message: a real status, and the refusal that says why.
+pub(super) struct Refused(pub StatusCode, pub Nack);
+
+impl Refused {
+    /// A malformed request.
+    pub fn bad(nack: Nack) -> Self {
+        Self(StatusCode::BAD_REQUEST, nack)
+    }
+}
+
+pub(super) fn refusal(Refused(status, nack): Refused, source_ref: Option<&str>) -> Answer {
+    json(status, protocol::envelope::encode("MSG_NACK", source_ref, &nack.body()))
+}

@@ -1,0 +1,68 @@
+//! DOC net/websocket/close_reason.rs
+
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
+use serde_json::Value;
+use serde_json::json;
+
+/// Why the gateway closes a connection (PROTOCOL §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words are those of the protocol's table")]
+pub enum CloseReason {
+    Session(EndReason),
+    Shutdown,
+    SlowConsumer,
+    TooFast,
+    LoginWait,
+    /// Binary where text belongs.
+    Binary,
+    /// A frame or message beyond the limits.
+    TooLarge,
+    /// Not UTF-8.
+    NotText,
+    /// The peer is gone: nobody is told.
+    Gone,
+}
+
+impl CloseReason {
+    /// REASON, close code and RETRY.
+    pub const fn row(self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::Session(ended) => {
+                let (code, retry) = match ended {
+                    EndReason::Idle => (4001, "REFRESH"),
+                    EndReason::HeartbeatMissed => (4002, "REFRESH"),
+                    EndReason::Logout => (4500, "LOGIN"),
+                    EndReason::Evicted => (4501, "LOGIN"),
+                    EndReason::PasswordChanged => (4502, "LOGIN"),
+                    EndReason::Expired => (4503, "LOGIN"),
+                    EndReason::Disabled => (4504, "STOP"),
+                    EndReason::Deleted => (4505, "STOP"),
+                    EndReason::Revoked => (4506, "STOP"),
+                };
+                (ended.word(), code, retry)
+            }
+            Self::Shutdown => ("SHUTDOWN", 4003, "RECONNECT"),
+            Self::SlowConsumer => ("SLOW_CONSUMER", 4010, "RECONNECT"),
+            Self::TooFast => ("TOO_FAST", 4511, "STOP"),
+            Self::LoginWait => ("LOGIN_WAIT", 4012, "RECONNECT"),
+            Self::Binary => ("BAD_FRAME", 1003, "STOP"),
+            Self::NotText => ("BAD_FRAME", 1007, "STOP"),
+            Self::TooLarge => ("BAD_FRAME", 1009, "STOP"),
+            Self::Gone => ("GONE", 1001, "RECONNECT"),
+        }
+    }
+
+    /// DETAILS of SESSION_ENDED. `retry_after_ms` is spread, so that 10,000 GUIs do not come back
+    /// in one second.
+    pub fn details(self, retry_after_ms: Millis) -> Value {
+        let (reason, _, retry) = self.row();
+        let by = if matches!(self, Self::Session(EndReason::Logout | EndReason::PasswordChanged)) {
+            "USER"
+        } else {
+            "SERVER"
+        };
+        let wait = if retry == "STOP" { 0 } else { retry_after_ms };
+        json!({ "DETAILS": { "REASON": reason, "BY": by, "RETRY": retry, "RETRY_AFTER_MS": wait } })
+    }
+}

@@ -1,0 +1,117 @@
+//! DOC sessions/live_session.rs
+
+use crate::realm::model::end_reason::EndReason;
+use crate::realm::model::ids::Millis;
+use crate::realm::model::ids::SessionNo;
+use crate::realm::model::ids::UserNo;
+use crate::sessions::registry::UNWATCHED;
+use crate::subscriptions::outbox::Notice;
+use crate::subscriptions::outbox::Outbox;
+use crate::subscriptions::quota::Quota;
+use parking_lot::Mutex;
+use protocol::UserName;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU8;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+/// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
+/// comes first and lies together: among many sessions each line of the cache is fetched anew.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Presence {
+    /// The last sign of life of any of its sockets.
+    pub(super) alive: AtomicU64,
+    /// The last message that counts as use.
+    pub(super) touched: AtomicU64,
+    /// Grows when the session's tokens change: what a socket remembers of them is then stale.
+    pub(super) epoch: AtomicU32,
+    pub(super) ended: OnceLock<EndReason>,
+    /// Whether a command that ends it is on its way.
+    pub(super) ending: AtomicBool,
+    /// Whether a socket was ever bound to it; whether the log knows.
+    pub(super) watched: AtomicU8,
+    /// Whose.
+    pub user: UserNo,
+    /// Which session.
+    pub session: SessionNo,
+    /// The user's name.
+    pub user_name: UserName,
+    /// The places of its subscriptions, over all its connections.
+    pub quota: Quota,
+    /// The newest touch that the log knows.
+    pub(super) logged: AtomicU64,
+    /// When it ends whatever its use; `Millis::MAX`: it idles out.
+    pub(super) ends: AtomicU64,
+    pub(super) outboxes: Mutex<Vec<Arc<Outbox>>>,
+}
+
+impl Presence {
+    /// Whether the session is over. Set before the command that ended it is answered.
+    pub fn is_over(&self) -> bool {
+        self.ended.get().is_some()
+    }
+
+    /// See [`Presence::epoch`]'s field: compare for equality only.
+    pub fn epoch(&self) -> u32 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// A message that counts as use was served.
+    pub fn touch(&self, now: Millis) {
+        self.touched.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// A socket gave a sign of life.
+    pub fn live(&self, now: Millis) {
+        self.alive.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// The newest use that this node knows.
+    pub fn touched(&self) -> Millis {
+        self.touched.load(Ordering::Relaxed)
+    }
+
+    /// The newest sign of life.
+    pub fn alive(&self) -> Millis {
+        self.alive.load(Ordering::Relaxed)
+    }
+
+    /// When it ends, however much it is used; none: it idles out.
+    pub fn ends(&self) -> Option<Millis> {
+        Some(self.ends.load(Ordering::Acquire)).filter(|ends| *ends != Millis::MAX)
+    }
+
+    /// Whether missed heartbeats end it: it had a socket once.
+    pub fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed) != UNWATCHED
+    }
+
+    /// A socket that is bound elsewhere wants to hear of its end.
+    pub fn listen(&self, outbox: &Arc<Outbox>) {
+        self.outboxes.lock().push(outbox.clone());
+        if let Some(reason) = self.ended.get() {
+            outbox.notify(Notice::Ended(self.session, *reason));
+        }
+    }
+
+    /// Whether nobody else is about to end it: the first who asks is to do it.
+    pub fn begin_end(&self) -> bool {
+        !self.ending.swap(true, Ordering::AcqRel)
+    }
+
+    /// The command that should have ended it did not.
+    pub fn end_failed(&self) {
+        self.ending.store(false, Ordering::Release);
+    }
+
+    /// Tells all its sockets.
+    pub fn tell(&self, notice: &Notice) {
+        for outbox in self.outboxes.lock().iter() {
+            outbox.notify(notice.clone());
+        }
+    }
+}

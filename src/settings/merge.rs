@@ -1,0 +1,14 @@
+//! DOC settings/merge.rs
+
+use toml::Table;
+use toml::Value;
+
+/// Puts one table over another, key by key.
+pub fn merge(table: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over),
+            (_, value) => drop(table.insert(key, value)),
+        }
+    }
+}

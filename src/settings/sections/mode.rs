@@ -1,0 +1,16 @@
+//! DOC settings/sections/mode.rs
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// Which defaults hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Those of the sources.
+    #[default]
+    Seed,
+    /// Stricter ones.
+    Hardened,
+}

@@ -1,0 +1,69 @@
+//! DOC settings/validate.rs
+
+use crate::mail::template;
+use crate::mail::template::Template;
+use crate::settings::error::SettingsError;
+use crate::settings::root::RESET_TOPIC;
+use crate::settings::root::Settings;
+use crate::settings::sections::mail::Transport;
+use crate::settings::sections::mode::Mode;
+use crate::settings::sections::security::ResetMode;
+use crate::settings::sections::services;
+
+impl Settings {
+    /// Everything that is out of range or contradicts itself, together.
+    pub fn validate(&self) -> Result<(), SettingsError> {
+        let mut wrong = Vec::new();
+        self.server.check(&mut wrong);
+        self.heartbeat.check(&mut wrong);
+        services::check(&self.services, &mut wrong);
+        self.service_list.check(&mut wrong);
+        self.store.check(&mut wrong);
+        self.security.check(&mut wrong);
+        self.mail.check(&mut wrong);
+        crate::settings::validate::check(self, &mut wrong);
+        self.check_mails(&mut wrong);
+        if wrong.is_empty() { Ok(()) } else { Err(SettingsError::Invalid(wrong)) }
+    }
+
+    /// Whoever is to get a mail must be able to.
+    fn check_mails(&self, wrong: &mut Vec<String>) {
+        let off = |topic: &str| self.mail.transport_of(topic) == Transport::Off;
+        if self.security.reset_mode == ResetMode::Email && off(RESET_TOPIC) {
+            wrong
+                .push("security.reset_mode is email: mail.transport says how it leaves".to_owned());
+        }
+        if self.security.mfa.notify.as_ref().is_some_and(|it| off(&it.notify_topic)) {
+            wrong.push("security.mfa.notify: mail.transport says how its mails leave".to_owned());
+        }
+        let Some(reset) = &self.security.genesis_password.self_service_reset else { return };
+        let key = "security.genesis_password.self_service_reset";
+        if off(&reset.notify_topic) {
+            wrong.push(format!("{key}: mail.transport says how its mails leave"));
+        }
+        if reset.accept_client_url && self.mode == Mode::Hardened && !self.server.is_on_loopback() {
+            wrong.push(format!(
+                "{key}.accept_client_url lets strangers choose where tokens go; with mode = \
+                 \"hardened\" it is false off loopback"
+            ));
+        }
+    }
+}
+
+/// Templates that cannot be read, or that use what they do not have.
+pub(in crate::settings) fn check(settings: &Settings, wrong: &mut Vec<String>) {
+    let mut check = |key: &str, text: &str, values: &[&str]| {
+        if let Err(why) = Template::of(text).check(&settings.templates.variables, values) {
+            wrong.push(format!("{key} cannot be used: {why}"));
+        }
+    };
+    if let Some(reset) = &settings.security.genesis_password.self_service_reset {
+        let key = "security.genesis_password.self_service_reset.reset_message";
+        check(&format!("{key}.subject"), &reset.reset_message.subject, template::RESET);
+        check(&format!("{key}.body"), &reset.reset_message.body, template::RESET);
+    }
+    if let Some(notify) = &settings.security.mfa.notify {
+        check("security.mfa.notify.message_header", &notify.message_header, template::LINK);
+        check("security.mfa.notify.message_body", &notify.message_body, template::LINK);
+    }
+}

@@ -1,0 +1,73 @@
+//! DOC storage/database.rs
+
+use crate::storage::error::StoreError;
+use crate::storage::row_store::CACHE_GROWTH;
+use crate::storage::row_store::OPEN_BYTES;
+use crate::storage::row_store::OPEN_WAIT;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::mpsc;
+
+/// Rows and trail have been made again so often.
+pub(super) fn generation(db: &sled::Db) -> u64 {
+    let names = db.tree_names();
+    let names = names.iter().filter_map(|name| std::str::from_utf8(name).ok());
+    names.filter_map(|name| name.strip_prefix("rows-")?.parse().ok()).max().unwrap_or(0)
+}
+
+/// The name of a tree in a generation; the first has none.
+pub(super) fn named(tree: &str, generation: u64) -> String {
+    if generation == 0 { tree.to_owned() } else { format!("{tree}-{generation}") }
+}
+
+/// Opens sled on a thread, so that neither a panic nor a hang of it takes the process along. None:
+/// it hangs, and holds the lock of its file.
+pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, StoreError>> {
+    let config = sled::Config::default()
+        .path(dir.join("sled"))
+        .cache_capacity((cache_mb << 20) / CACHE_GROWTH)
+        .flush_every_ms(None);
+    let (sender, receiver) = mpsc::channel();
+    let open = move || {
+        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
+        // The receiver is gone only after the wait, when nobody wants the answer any more.
+        let _ = sender.send(opened);
+    };
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    std::thread::spawn(open);
+    let bytes = std::fs::metadata(dir.join("sled").join("db")).map_or(0, |file| file.len());
+    let wait = OPEN_WAIT.saturating_mul(u32::try_from(1 + bytes / OPEN_BYTES).unwrap_or(u32::MAX));
+    let opened = receiver.recv_timeout(wait);
+    std::panic::set_hook(hook);
+    match opened {
+        Ok(Ok(opened)) => Some(opened.map_err(StoreError::sled)),
+        Ok(Err(_)) => Some(Err(StoreError::Damaged("the database cannot be opened".to_owned()))),
+        Err(_) => None,
+    }
+}
+
+/// sled writes its settings in two steps, before it makes its file, and takes half of them for
+/// damage: those that a first start left behind are forgotten.
+pub(super) fn forget_unfinished(dir: &Path) -> io::Result<()> {
+    let (settings, file) = (dir.join("sled").join("conf"), dir.join("sled").join("db"));
+    match settings.exists() && !file.exists() {
+        true => std::fs::remove_file(settings),
+        false => Ok(()),
+    }
+}
+
+/// Renames sled's snapshots. False if there is none.
+pub(super) fn set_snapshots_aside(dir: &Path) -> io::Result<bool> {
+    let mut found = false;
+    for file in std::fs::read_dir(dir.join("sled"))? {
+        let file = file?;
+        let name = file.file_name().to_string_lossy().into_owned();
+        if name.starts_with("snap.") {
+            std::fs::rename(file.path(), dir.join(format!("set-aside-{name}")))?;
+            found = true;
+        }
+    }
+    Ok(found)
+}

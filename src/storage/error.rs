@@ -1,0 +1,33 @@
+//! DOC storage/error.rs
+
+use crate::storage::format::FORMAT;
+use std::io;
+
+/// Why a store cannot be used, by what its owner may do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it.
+    #[error("the store is in use by another process; stop that one first")]
+    Locked,
+    /// Something that was stored is missing or altered.
+    #[error("the store is damaged: {0}; nothing was changed, restore a backup")]
+    Damaged(String),
+    /// It was made by a version that this one does not know.
+    #[error("the store has format {0}, this version reads {FORMAT}")]
+    Format(String),
+    /// The disk said no.
+    #[error("the store cannot be read or written: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl StoreError {
+    /// What sled says, sorted.
+    pub fn sled(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Locked,
+            sled::Error::Io(error) if error.to_string().contains("lock") => Self::Locked,
+            sled::Error::Io(error) => Self::Io(error),
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! DOC subscriptions/before.rs
+
+use crate::realm::model::ids::ProfileNo;
+use crate::realm::model::ids::SessionNo;
+use crate::realm::model::ids::UserNo;
+use crate::realm::model::login_attempts::attempts_ref;
+use crate::realm::row::Change;
+use crate::realm::row::Key;
+use crate::realm::row::Row;
+use crate::realm::state::Realm;
+use crate::subscriptions::data_row::DataRow;
+use crate::subscriptions::data_row::RowRef;
+use crate::subscriptions::data_source::Source;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// The sources whose rows are records, one row each.
+pub(super) const ENTITIES: [Source; 6] = [
+    Source::AllUsers,
+    Source::AllProfiles,
+    Source::AllRights,
+    Source::ActiveSessions,
+    Source::ActiveCodes,
+    Source::LoginAttempts,
+];
+
+/// A record's row before the commit, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Old {
+    pub(super) row: Option<DataRow>,
+    pub(super) user: Option<UserNo>,
+}
+
+/// What had to be looked at before the realm absorbed a commit.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// Rows that may differ, as they were; only of sources that somebody subscribes to.
+    pub(super) rows: BTreeMap<(Source, RowRef), Old>,
+    /// Users whose rights may differ in any way.
+    pub(super) users: BTreeSet<UserNo>,
+    /// Profiles that began or ceased to give their rights.
+    pub(super) toggled: BTreeSet<ProfileNo>,
+}
+
+impl Before {
+    pub(super) fn look(realm: &Realm, changes: &[Change], sources: &[Source]) -> Self {
+        let mut before = Self::default();
+        for change in changes {
+            before.look_at_rights(realm, change);
+            let (source, row, user) = match record(change) {
+                Some((Source::ActiveSessions, row)) => {
+                    let user = match change {
+                        Change::Put(Row::Session(session)) => Some(session.user),
+                        _ => realm.session(SessionNo(row)).map(|session| session.user),
+                    };
+                    if let Some(user) = user {
+                        // ONLINE is a field of the user's row.
+                        before.keep(
+                            realm,
+                            sources,
+                            Source::AllUsers,
+                            RowRef::from(user.0),
+                            Some(user),
+                        );
+                    }
+                    (Source::ActiveSessions, row, user)
+                }
+                Some((Source::AllUsers, row)) => (Source::AllUsers, row, Some(UserNo(row as u32))),
+                Some((Source::ActiveCodes, row)) => {
+                    let user = match change {
+                        Change::Put(Row::ActiveCode(code)) => Some(code.user),
+                        _ => realm.active_code_at(row).map(|code| code.user),
+                    };
+                    (Source::ActiveCodes, row, user)
+                }
+                Some((source, row)) => (source, row, None),
+                None => continue,
+            };
+            before.keep(realm, sources, source, row, user);
+        }
+        before
+    }
+
+    fn keep(
+        &mut self,
+        realm: &Realm,
+        sources: &[Source],
+        source: Source,
+        row: RowRef,
+        user: Option<UserNo>,
+    ) {
+        if sources.contains(&source) {
+            // The owner's view of the row: what others may not see is masked when they look.
+            let viewer = user.unwrap_or(UserNo::MIN);
+            let old = || Old { row: source.row(realm, viewer, row), user };
+            self.rows.entry((source, row)).or_insert_with(old);
+        }
+    }
+
+    fn look_at_rights(&mut self, realm: &Realm, change: &Change) {
+        match change {
+            Change::Put(Row::User(user))
+                if realm.user(user.no).map(|old| old.status) != Some(user.status) =>
+            {
+                self.users.insert(user.no);
+            }
+            Change::Put(Row::Member(_, user) | Row::Direct(user, _))
+            | Change::Delete(Key::Member(_, user) | Key::Direct(user, _) | Key::User(user)) => {
+                self.users.insert(*user);
+            }
+            Change::Put(Row::Profile(profile)) => {
+                let gave = realm.profile(profile.no).map(|old| old.status);
+                if gave.is_some_and(|gave| gave != profile.status) {
+                    self.toggled.insert(profile.no);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The record that a change is about, as source and row.
+fn record(change: &Change) -> Option<(Source, RowRef)> {
+    Some(match change {
+        Change::Put(Row::User(user)) => (Source::AllUsers, user.no.0.into()),
+        Change::Delete(Key::User(no)) => (Source::AllUsers, no.0.into()),
+        Change::Put(Row::Profile(profile)) => (Source::AllProfiles, profile.no.0.into()),
+        Change::Delete(Key::Profile(no)) => (Source::AllProfiles, no.0.into()),
+        Change::Put(Row::Right(right)) => (Source::AllRights, right.no.0.into()),
+        Change::Delete(Key::Right(no)) => (Source::AllRights, no.0.into()),
+        Change::Put(Row::Session(session)) => (Source::ActiveSessions, session.no.0),
+        Change::Delete(Key::Session(no)) => (Source::ActiveSessions, no.0),
+        Change::Put(Row::ActiveCode(code)) => (Source::ActiveCodes, code.no),
+        Change::Delete(Key::ActiveCode(no)) => (Source::ActiveCodes, *no),
+        Change::Put(Row::Attempts(name, _)) | Change::Delete(Key::Attempts(name)) => {
+            (Source::LoginAttempts, attempts_ref(name))
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,13 @@
+//! DOC subscriptions/filter_key.rs
+
+use crate::realm::model::ids::UserNo;
+
+/// A value by which subscriptions are found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    /// Rows of this user.
+    User(UserNo),
+    /// Rows with this word in the source's own key field, or of a user of this name (in lower
+    /// case) who does not exist yet.
+    Word(Box<str>),
+}

@@ -1,0 +1,59 @@
+//! DOC subscriptions/right_change.rs
+
+use crate::realm::model::ids::ProfileNo;
+use crate::realm::model::ids::RightNo;
+use crate::realm::model::user::User;
+use crate::realm::state::Realm;
+use crate::subscriptions::columns;
+
+/// Rights of one profile and commit that are asked for once for all users: what most commits
+/// change at most.
+const FEW: usize = 8;
+
+/// A right that users may hold now, or no longer.
+#[derive(Debug)]
+pub(super) struct Turned {
+    pub(super) right: RightNo,
+    held: Held,
+    /// What a row says of it beside the user's name, made once for all of them.
+    pub(super) text: Vec<u8>,
+}
+
+/// Who of the users in question holds a right after a commit, as far as their status lets rights
+/// count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Their profile gives it to them.
+    All,
+    /// Nothing gives it to anybody any more.
+    Nobody,
+    /// Each of them is to be asked for.
+    Asked,
+}
+
+impl Turned {
+    /// A right for which each user is to be asked.
+    pub(super) fn asked(realm: &Realm, right: RightNo) -> Self {
+        let text = realm.right(right).map(columns::right_members).unwrap_or_default();
+        Self { right, held: Held::Asked, text }
+    }
+
+    /// Whether this user, one of those in question, holds it now.
+    pub(super) fn is_held_by(&self, realm: &Realm, user: &User) -> bool {
+        match self.held {
+            Held::All => Realm::rights_count(user.status),
+            Held::Nobody => false,
+            Held::Asked => realm.is_held_by(user, self.right),
+        }
+    }
+
+    /// A right that this profile gives now, or no longer; one of so many of this commit.
+    pub(super) fn by(realm: &Realm, profile: ProfileNo, right: RightNo, many: usize) -> Self {
+        let held = match realm.is_granted(profile, right) {
+            true => Held::All,
+            false if many > FEW || realm.may_be_held(right) => Held::Asked,
+            false => Held::Nobody,
+        };
+        Self { held, ..Self::asked(realm, right) }
+    }
+}
