@@ -1,7 +1,5 @@
 //! DOC auth/qr_code.rs
 
-use crate::auth::totp::BORDER;
-use crate::auth::totp::DOTS;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use qrcodegen::QrCode;
@@ -37,3 +35,9 @@ pub(super) fn picture(text: &str) -> Result<String, Unshown> {
 fn is_black(code: &QrCode, x: i32, y: i32) -> bool {
     code.get_module(x.div_euclid(DOTS) - BORDER, y.div_euclid(DOTS) - BORDER)
 }
+
+/// Dots of the picture for one of the code, and empty ones of the code around it (ISO 18004 asks
+/// for four).
+pub(super) const DOTS: i32 = 6;
+
+pub(super) const BORDER: i32 = 4;

@@ -107,11 +107,6 @@ pub fn code_at(secret: &str, seconds: i64) -> Option<String> {
     Some(codes.build_noncompliant().generate(now).to_string())
 }
 
-/// Dots of the picture for one of the code, and empty ones of the code around it (ISO 18004 asks
-/// for four).
-pub(super) const DOTS: i32 = 6;
-pub(super) const BORDER: i32 = 4;
-
 /// Letters and digits that are not taken for each other.
 pub(super) const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 /// Signs of a recovery code: 80 bits.

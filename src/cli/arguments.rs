@@ -7,7 +7,7 @@ use crate::cli::{
 };
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::gateway::startup::OpenError;
 use crate::net::tls::TlsError;
@@ -103,7 +103,7 @@ pub fn run() -> ExitCode {
         Sub::Schema(schema) => schema.run(),
         Sub::Health(health) => health.run(),
         Sub::Dashboard => completions::print_dashboard(),
-        Sub::Completions(completions) => completions.run(),
+        Sub::Completions(completions) => completions.run(Arguments::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,10 +1,9 @@
 //! `dashboard` and `completions`: what packages of the gateway carry.
 
 use anyhow::Result;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli::arguments::Arguments;
 use crate::platform::grafana;
 
 /// For which shell.
@@ -15,13 +14,9 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(&self) -> Result<()> {
-        clap_complete::generate(
-            self.shell,
-            &mut Arguments::command(),
-            "tollgate",
-            &mut std::io::stdout(),
-        );
+    /// Prints the completions of `command`, the whole command line.
+    pub(super) fn run(&self, mut command: Command) -> Result<()> {
+        clap_complete::generate(self.shell, &mut command, "tollgate", &mut std::io::stdout());
         Ok(())
     }
 }

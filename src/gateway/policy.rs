@@ -1,6 +1,6 @@
 //! DOC gateway/policy.rs
 
-use crate::gateway::state::DAY_MS;
+use crate::realm::model::ids::DAY_MS;
 use crate::realm::model::ids::Location;
 use crate::realm::model::ids::Millis;
 use crate::realm::model::policy;

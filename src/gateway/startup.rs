@@ -16,6 +16,7 @@ use crate::realm::row::{Change, Row};
 use crate::realm::state::{Realm, SEEN_MS};
 use crate::replication::log::command_log::{Entry, Log};
 use crate::replication::log::memory::MemoryLog;
+use crate::replication::open::open_log;
 use crate::replication::replica::{Replica, SubmitError};
 use crate::settings::root::Settings;
 use crate::settings::sections::store::Engine;
@@ -61,7 +62,7 @@ pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, Ope
             let read = || -> Result<_, StoreError> {
                 let kept = &settings.store;
                 let mut store = Store::open(dir, kept.cache_mb, kept.reserve_mb)?;
-                let log = store.log()?;
+                let log = open_log(&store)?;
                 let mut realm = load(&mut store, log.first())?;
                 remember(&mut realm, log.back_from(store.applied()))?;
                 Ok((store, log, realm))

@@ -17,7 +17,6 @@ use crate::gateway::service_list::ServiceBoard;
 use crate::mail::transport::Mailer;
 use crate::platform::clock::Clock;
 use crate::platform::file_descriptors;
-use crate::realm::model::ids::Millis;
 use crate::replication::replica::Replica;
 use crate::sessions::timeouts::{Limits, Watch};
 use crate::settings::root::Settings;
@@ -126,7 +125,6 @@ impl Node {
     }
 }
 
-pub(super) const DAY_MS: Millis = 86_400_000;
 /// Requests for resets that are looked at beside their answer; beyond, they are dropped.
 const RESETS_AT_ONCE: usize = 64;
 

@@ -4,7 +4,6 @@ use crate::gateway::state::Node;
 use crate::messages::context::Call;
 use crate::messages::context::Caller;
 use crate::messages::details;
-use crate::messages::table::TABLE;
 use crate::platform::histogram::Timings;
 use crate::realm::model::ids::Millis;
 use crate::sessions::live_session::Presence;
@@ -105,6 +104,25 @@ pub struct Ask<'a> {
     pub envelope: &'a Envelope<'a>,
     /// When.
     pub now: Millis,
+    /// Every message of this gateway.
+    pub handlers: &'static [Handler],
+}
+
+impl Ask<'_> {
+    /// The handlers of the messages that this session may send now.
+    pub(super) fn usable(&self) -> impl Iterator<Item = &'static Handler> {
+        self.handlers.iter().filter(|row| match row.access {
+            Access::Right(right) => self.holds(right),
+            Access::Anyone | Access::HalfLogin | Access::Session | Access::RightOrSelf(_) => true,
+        })
+    }
+
+    /// Whether the user of this session has a right now.
+    pub(super) fn holds(&self, right: &str) -> bool {
+        self.session.is_some_and(|session| {
+            self.node.replica.read(|realm, _| realm.holds_code(session.user, right))
+        })
+    }
 }
 
 type Served<'a> = Pin<Box<dyn Future<Output = Result<String, Nack>> + Send + 'a>>;
@@ -199,20 +217,4 @@ fn answer<P: Prompt>(
     details::only(ask.envelope.details.map(|details| details.get()), P::FIELDS)?;
     protocol::envelope::encode_into(out, P::ACK, source_ref, &P::now(ask)?);
     Ok(())
-}
-
-/// The messages that this user may send now.
-pub(super) fn usable<'a>(ask: &'a Ask<'_>) -> impl Iterator<Item = &'static Handler> + 'a {
-    TABLE.iter().filter(|row| match row.access {
-        Access::Right(right) => holds(ask, right),
-        Access::Anyone | Access::HalfLogin | Access::Session | Access::RightOrSelf(_) => true,
-    })
-}
-
-/// Whether whoever asks holds this right now.
-pub(super) fn holds(ask: &Ask<'_>, right: &str) -> bool {
-    let session = ask.session;
-    session.is_some_and(|session| {
-        ask.node.replica.read(|realm, _| realm.holds_code(session.user, right))
-    })
 }

@@ -4,6 +4,7 @@ pub mod context;
 pub mod details;
 pub mod errors;
 pub mod handler;
+pub mod handler_index;
 pub mod login;
 pub mod metadata;
 pub mod mfa;

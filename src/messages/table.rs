@@ -3,7 +3,10 @@
 //! Dispatch, access, order, metrics and documents come from the rows of [`TABLE`]. To add a
 //! message: write `messages/<wire name in lower case>.rs`, then its two lines here.
 
+use std::sync::LazyLock;
+
 use crate::messages::handler::Handler;
+use crate::messages::handler_index::HandlerIndex;
 use crate::messages::login::{
     event_end_session, event_heartbeat, event_login_auth, event_login_details, event_login_prefs,
     event_logout, heartbeat_ping,
@@ -81,7 +84,27 @@ pub static TABLE: [Handler; 44] = [
     Handler::of::<req_right::ReqRight>(),
 ];
 
-/// The row of a message by its name or an alias.
-pub fn find(name: &str) -> Option<&'static Handler> {
-    TABLE.iter().find(|row| row.name == name || row.aliases.contains(&name))
+/// The handlers of [`TABLE`] by name.
+pub static INDEX: LazyLock<HandlerIndex> = LazyLock::new(|| HandlerIndex::new(&TABLE));
+
+/// The handler of a message type or of an alias of it.
+pub fn find(message_type: &str) -> Option<&'static Handler> {
+    INDEX.find(message_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_handler_is_found_by_its_name_and_aliases() {
+        for handler in &TABLE {
+            for name in [handler.name].iter().chain(handler.aliases) {
+                assert!(find(name).is_some_and(|found| std::ptr::eq(found, handler)), "{name}");
+            }
+        }
+        for unknown in ["", "EVENT", "EVENT_HEARTBEAT_", "event_heartbeat"] {
+            assert!(find(unknown).is_none(), "{unknown}");
+        }
+    }
 }

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
 use crate::gateway::state::Node;
+use crate::messages::table;
 use crate::net::http::response::plain;
 use crate::net::http::server::{HEAD_BYTES, HEAD_WAIT};
 use crate::platform::metrics;
@@ -75,7 +76,8 @@ fn answer(
         "/metrics" => {
             ::metrics::gauge!("tollgate_sessions").set(node.replica.presences.len() as f64);
             let mut all = recorded.render();
-            metrics::write_served(&mut all);
+            let histograms = table::TABLE.iter().map(|row| (row.name, &row.timings));
+            metrics::write_histograms(&mut all, histograms);
             plain(StatusCode::OK, all)
         }
         "/health/live" => plain(StatusCode::OK, "live\n"),

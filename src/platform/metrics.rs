@@ -3,9 +3,7 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use protocol::NackCode;
 
-use crate::messages::handler::Handler;
-use crate::messages::table;
-pub use crate::platform::histogram::BUCKETS;
+use crate::platform::histogram::Timings;
 
 /// How a metric is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,25 +88,23 @@ pub fn describe() {
     }
 }
 
-/// Messages of one kind were served, so many in so many seconds together.
-pub fn served(row: &Handler, count: u32, seconds: f64) {
-    row.timings.add(count, seconds);
-}
-
-/// Writes the times of all messages, beside what the recorder has.
-pub fn write_served(out: &mut String) {
+/// Writes the histograms of all message types, which the recorder does not have.
+pub fn write_histograms<'a>(
+    out: &mut String,
+    histograms: impl Iterator<Item = (&'a str, &'a Timings)>,
+) {
     let Some(metric) = METRICS.iter().find(|metric| metric.name == SERVED) else { return };
     out.push_str(&format!("# HELP {SERVED} {}\n# TYPE {SERVED} histogram\n", metric.text));
-    for row in &table::TABLE {
-        row.timings.write(out, SERVED, "message_type", row.name);
+    for (message_type, histogram) in histograms {
+        histogram.write(out, SERVED, "message_type", message_type);
     }
 }
 
 const SERVED: &str = "tollgate_message_seconds";
 
-/// A message was refused.
-pub fn refused(row: Option<&Handler>, code: NackCode) {
-    let name = row.map_or("?", |row| row.name);
+/// A message was refused; `None`: its type is unknown.
+pub fn refused(message_type: Option<&'static str>, code: NackCode) {
+    let name = message_type.unwrap_or("?");
     counter!("tollgate_refused_total", "message_type" => name, "code" => code.code()).increment(1);
 }
 

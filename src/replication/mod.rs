@@ -2,5 +2,6 @@
 
 pub mod backup;
 pub mod log;
+pub mod open;
 pub mod replica;
 pub mod write_behind;

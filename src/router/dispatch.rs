@@ -10,6 +10,7 @@ use protocol::{Envelope, Nack, NackCode, UserName};
 use crate::gateway::state::Node;
 use crate::messages::context::{Answered, Call, Caller, Root, no_session};
 use crate::messages::handler::{Access, Ask, Handler, Serve};
+use crate::messages::handler_index::HandlerIndex;
 use crate::messages::table;
 use crate::platform::clock::stopwatch;
 use crate::platform::metrics;
@@ -31,21 +32,18 @@ const REASON_MAX: usize = 512;
 #[derive(Clone)]
 pub struct Router {
     node: Arc<Node>,
-    find: Find,
+    handlers: &'static HandlerIndex,
 }
-
-/// Finds the row of a message by its name.
-pub type Find = fn(&str) -> Option<&'static Handler>;
 
 impl Router {
     /// A router for this gateway.
     pub fn new(node: Arc<Node>) -> Self {
-        Self::with(node, table::find)
+        Self::with(node, &table::INDEX)
     }
 
     /// The same with another table of messages.
-    pub fn with(node: Arc<Node>, find: Find) -> Self {
-        Self { node, find }
+    pub fn with(node: Arc<Node>, handlers: &'static HandlerIndex) -> Self {
+        Self { node, handlers }
     }
 
     /// The gateway.
@@ -73,7 +71,7 @@ impl Router {
             }
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
-        let Some(row) = (self.find)(&envelope.message_type) else {
+        let Some(row) = self.handlers.find(&envelope.message_type) else {
             let nack = unknown(&envelope.message_type);
             return Looked::Answered(None, self.refuse(None, source_ref, &nack, caller, None));
         };
@@ -82,7 +80,14 @@ impl Router {
         let session = speaker.as_ref().ok();
         let start = out.len();
         let served = self.permit(row, &envelope, &speaker).and_then(|()| {
-            let ask = Ask { node: &self.node, caller, session, envelope: &envelope, now };
+            let ask = Ask {
+                node: &self.node,
+                caller,
+                session,
+                envelope: &envelope,
+                now,
+                handlers: self.handlers.handlers(),
+            };
             let served = catch_unwind(AssertUnwindSafe(|| serve(&ask, source_ref, out)));
             served.unwrap_or_else(|_| Err(internal(row.name)))
         });
@@ -105,12 +110,12 @@ impl Router {
         let (watch, mut out) = (stopwatch(), Vec::new());
         match self.look(&caller, known, &frame, self.node.clock.now(), &mut out) {
             Looked::Written(row, bind) => {
-                metrics::served(row, 1, watch.elapsed_secs());
+                row.timings.add(1, watch.elapsed_secs());
                 let frame = String::from_utf8(out).unwrap_or_default();
                 Reply { frame, bind, ..Reply::default() }
             }
             Looked::Answered(row, reply) => {
-                row.into_iter().for_each(|row| metrics::served(row, 1, watch.elapsed_secs()));
+                row.into_iter().for_each(|row| row.timings.add(1, watch.elapsed_secs()));
                 reply
             }
             Looked::InTurn => self.serve(caller, frame).await,
@@ -132,7 +137,7 @@ impl Router {
             Call::new(self.node.clone(), caller.clone(), session.clone(), row.name, now, root);
         let served = AssertUnwindSafe(serve(&call, details)).catch_unwind().await;
         let served = served.unwrap_or_else(|_| Err(internal(row.name)));
-        metrics::served(row, 1, watch.elapsed_secs());
+        row.timings.add(1, watch.elapsed_secs());
         let Answered { effect, bind, about, commanded } = call.into_answer();
         let bind = bind.or(binds.filter(|session| !session.is_over()));
         let user = about.as_ref().or(session.as_ref().map(|session| &session.user_name));
@@ -161,7 +166,7 @@ impl Router {
             return self.refuse(None, None, &nack, caller, None);
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
-        self.refuse((self.find)(&envelope.message_type), source_ref, &nack, caller, None)
+        self.refuse(self.handlers.find(&envelope.message_type), source_ref, &nack, caller, None)
     }
 
     /// The session that a token speaks for, for whoever asks without a message.
@@ -192,7 +197,9 @@ impl Router {
         let source_ref = || protocol::envelope::source_ref_of(frame);
         let envelope = self.decode(frame).map_err(|nack| refuse(None, source_ref(), &nack))?;
         let source_ref = envelope.source_ref.map(|it| it.json());
-        let row = (self.find)(&envelope.message_type)
+        let row = self
+            .handlers
+            .find(&envelope.message_type)
             .ok_or_else(|| refuse(None, source_ref, &unknown(&envelope.message_type)))?;
         let speaker = self.speaker(caller, None, &envelope, now);
         self.permit(row, &envelope, &speaker).map_err(|nack| {
@@ -361,7 +368,7 @@ impl Router {
         let name = row.map_or("MSG_NACK", |row| if legacy { row.legacy_nack } else { row.nack });
         let bound = || caller.bound.as_ref().map(|session| &session.user_name);
         let user = user.or_else(bound).map(UserName::as_str);
-        metrics::refused(row, nack.code());
+        metrics::refused(row.map(|row| row.name), nack.code());
         tracing::info!(
             message_type = row.map_or("?", |row| row.name),
             code = nack.code().code(),

@@ -4,7 +4,6 @@ use crate::realm::model::end_reason::EndReason;
 use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::SessionNo;
 use crate::realm::model::ids::UserNo;
-use crate::sessions::registry::UNWATCHED;
 use crate::subscriptions::outbox::Notice;
 use crate::subscriptions::outbox::Outbox;
 use crate::subscriptions::quota::Quota;
@@ -115,3 +114,9 @@ impl Presence {
         }
     }
 }
+
+pub(super) const UNWATCHED: u8 = 0;
+
+pub(super) const WATCHED: u8 = 1;
+
+pub(super) const WATCHED_LOGGED: u8 = 2;

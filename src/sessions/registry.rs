@@ -2,6 +2,7 @@
 //! life — and the flags by which a socket learns, without a lock, that its session is over.
 
 use crate::sessions::live_session::Presence;
+use crate::sessions::live_session::{UNWATCHED, WATCHED, WATCHED_LOGGED};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -16,10 +17,6 @@ use crate::realm::model::ids::SessionNo;
 use crate::realm::model::session::Session;
 use crate::subscriptions::outbox::Outbox;
 use crate::subscriptions::quota::Quota;
-
-pub(super) const UNWATCHED: u8 = 0;
-const WATCHED: u8 = 1;
-const WATCHED_LOGGED: u8 = 2;
 
 /// The presences of this node.
 #[derive(Debug, Default)]

@@ -24,6 +24,11 @@ impl Duration {
     }
 }
 
+/// Minutes, which may be fractions, in milliseconds.
+pub(super) fn minutes_to_millis(minutes: f64) -> Millis {
+    (minutes * 60_000.0).round() as Millis
+}
+
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

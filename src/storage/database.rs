@@ -1,13 +1,11 @@
 //! DOC storage/database.rs
 
 use crate::storage::error::StoreError;
-use crate::storage::row_store::CACHE_GROWTH;
-use crate::storage::row_store::OPEN_BYTES;
-use crate::storage::row_store::OPEN_WAIT;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::mpsc;
+use std::time::Duration;
 
 /// Rows and trail have been made again so often.
 pub(super) fn generation(db: &sled::Db) -> u64 {
@@ -71,3 +69,13 @@ pub(super) fn set_snapshots_aside(dir: &Path) -> io::Result<bool> {
     }
     Ok(found)
 }
+
+/// A damaged store must be told from a slow one in this time, and in as much again for each of
+/// these many bytes.
+pub(super) const OPEN_WAIT: Duration = Duration::from_secs(4);
+
+pub(super) const OPEN_BYTES: u64 = 64 << 20;
+
+/// sled counts the pages that it keeps by their size on the disk. In memory they grow to so much
+/// more, as what changes them is kept beside them.
+pub(super) const CACHE_GROWTH: u64 = 10;

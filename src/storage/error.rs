@@ -1,6 +1,5 @@
 //! DOC storage/error.rs
 
-use crate::storage::format::FORMAT;
 use std::io;
 
 /// Why a store cannot be used, by what its owner may do about it.
@@ -13,8 +12,13 @@ pub enum StoreError {
     #[error("the store is damaged: {0}; nothing was changed, restore a backup")]
     Damaged(String),
     /// It was made by a version that this one does not know.
-    #[error("the store has format {0}, this version reads {FORMAT}")]
-    Format(String),
+    #[error("the store has format {found}, this version reads {supported}")]
+    Format {
+        /// What the format file says.
+        found: String,
+        /// The format of this version.
+        supported: &'static str,
+    },
     /// The disk said no.
     #[error("the store cannot be read or written: {0}")]
     Io(#[source] io::Error),

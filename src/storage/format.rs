@@ -31,7 +31,9 @@ pub(super) fn check(dir: &Path) -> Result<Found, StoreError> {
     match std::fs::read_to_string(dir.join("format")) {
         Ok(text) if text.trim() == FORMAT => Ok(Found::Current),
         Ok(text) if OLDER.contains(&text.trim()) => Ok(Found::Older),
-        Ok(text) if is_format(text.trim()) => Err(StoreError::Format(text.trim().to_owned())),
+        Ok(text) if is_format(text.trim()) => {
+            Err(StoreError::Format { found: text.trim().to_owned(), supported: FORMAT })
+        }
         Ok(_) => Err(StoreError::Damaged("the format file cannot be read".to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             // The format is written last: a mark of some entry belongs to a store that was made.

@@ -11,10 +11,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use crate::realm::row::{Key, Row};
-use crate::replication::log::sled::sled_log::SledLog;
 use crate::storage::audit_trail::{AuditNo, Trail};
 use crate::storage::checksum::{IMAGE, Image};
 use crate::storage::disk_space::Space;
@@ -23,13 +21,6 @@ use crate::storage::hash_chain::End;
 use crate::storage::hash_chain::Seq;
 use parking_lot::Mutex;
 
-/// A damaged store must be told from a slow one in this time, and in as much again for each of
-/// these many bytes.
-pub(super) const OPEN_WAIT: Duration = Duration::from_secs(4);
-pub(super) const OPEN_BYTES: u64 = 64 << 20;
-/// sled counts the pages that it keeps by their size on the disk. In memory they grow to so much
-/// more, as what changes them is kept beside them.
-pub(super) const CACHE_GROWTH: u64 = 10;
 /// Threads that read rows at the start; rows that one hands over at once; what may wait of that.
 const READERS_MAX: usize = 4;
 const BATCH: usize = 512;
@@ -106,24 +97,28 @@ impl Store {
         &self.trail
     }
 
-    /// The log in the same database.
-    pub fn log(&self) -> Result<SledLog, StoreError> {
-        let log = SledLog::open(&self.db, &self.dir, self.space.clone(), self.is_new())?;
-        if self.found != Found::Current {
-            // The last step of making a store: whatever ends before it has made none. An older one
-            // is from here on one that only this version reads.
-            format::write(&self.dir).map_err(StoreError::Io)?;
+    /// The database that rows, audit trail and command log share.
+    pub fn database(&self) -> &sled::Db {
+        &self.db
+    }
+
+    /// The data folder.
+    pub fn directory(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The space that is left on the disk of the data folder.
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Writes the format file, as the last step of making or upgrading a store: a store without it
+    /// was not made completely, and an upgraded one is read by this version only.
+    pub fn mark_complete(&self) -> Result<(), StoreError> {
+        if self.found == Found::Current {
+            return Ok(());
         }
-        let applied = self.applied();
-        if applied > log.last() || applied + 1 < log.first() {
-            let why = format!(
-                "the rows reflect entry {applied}, the log has {} to {}",
-                log.first(),
-                log.last()
-            );
-            return Err(StoreError::Damaged(why));
-        }
-        Ok(log)
+        format::write(&self.dir).map_err(StoreError::Io)
     }
 
     /// The entry that the rows reflect.

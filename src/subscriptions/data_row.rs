@@ -3,8 +3,6 @@
 use protocol::filter::Column;
 use smol_str::SmolStr;
 
-use crate::subscriptions::data_source::Source;
-
 /// The value of one field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field {
@@ -43,8 +41,8 @@ impl DataRow {
     }
 
     /// All set fields as a JSON object.
-    pub fn object(&self, source: Source) -> serde_json::Map<String, serde_json::Value> {
-        let fields = source.columns().iter().zip(self.fields.iter());
+    pub fn object(&self, columns: &[Column]) -> serde_json::Map<String, serde_json::Value> {
+        let fields = columns.iter().zip(self.fields.iter());
         let set = fields.filter(|(_, field)| **field != Field::Null);
         set.map(|(column, field)| {
             let value = match field {
@@ -98,17 +96,17 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Appends the element of ROW: `{"DETAILS":{"OPERATION":…,"ROW_REF":…,fields}}`. `columns`: the
-    /// fields asked for, one bit each.
-    pub fn write(&self, out: &mut Vec<u8>, source: Source, row: RowRef, columns: u64) {
+    /// Appends the element of ROW: `{"DETAILS":{"OPERATION":…,"ROW_REF":…,fields}}`; `mask` has one
+    /// bit for each of the source's columns that the client asked for.
+    pub fn write(&self, out: &mut Vec<u8>, columns: &[Column], row: RowRef, mask: u64) {
         let (word, fields) = match self {
             Operation::Insert(data) => ("INSERT", Some((u64::MAX, data, false))),
             Operation::Modify(mask, data) => ("MODIFY", Some((*mask, data, true))),
             Operation::Delete => ("DELETE", None),
         };
         head(out, word, row);
-        if let Some((mask, data, nulls)) = fields {
-            data.members(out, source.columns(), mask & columns, nulls);
+        if let Some((changed, data, nulls)) = fields {
+            data.members(out, columns, changed & mask, nulls);
         }
         out.extend_from_slice(b"}}");
     }
@@ -117,13 +115,13 @@ impl Operation {
     /// the others of which are written already.
     pub fn write_insert(
         out: &mut Vec<u8>,
-        source: Source,
+        columns: &[Column],
         row: RowRef,
         first: &str,
         others: &[u8],
     ) {
         head(out, "INSERT", row);
-        let name = source.columns().first().map_or("", |column| column.name);
+        let name = columns.first().map_or("", |column| column.name);
         member(out, name, first);
         out.extend_from_slice(others);
         out.extend_from_slice(b"}}");

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
@@ -188,9 +188,4 @@ fn hash(settings: &Settings, secret: &Secret) -> Option<String> {
         Secret::Stored(hash) => Some(hash.clone()),
         Secret::Former(digest) => Some(Passwords::hash_former_now(cost, salt, digest.expose())),
     }
-}
-
-/// Opens the file to be read.
-pub(super) fn open(file: &Path) -> Result<std::fs::File> {
-    std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))
 }

@@ -1,5 +1,6 @@
 //! One user of a file: the fields by their names in S2's record, however the file is written.
 
+use anyhow::Context;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
@@ -49,7 +50,7 @@ pub(super) fn read(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
 fn read_csv(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
-        .from_reader(crate::cli::import_users::command::open(file)?);
+        .from_reader(crate::cli::import_users::record::open(file)?);
     let header = reader.headers()?.clone();
     let known = |name: &&str| COLUMNS.contains(name) || ATTRIBUTES.contains(name);
     if let Some(unknown) = header.iter().map(str::trim).find(|name| !known(name)) {
@@ -87,7 +88,7 @@ fn read_csv(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
 
 fn read_json(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
     use std::io::Read;
-    let mut reader = BufReader::new(crate::cli::import_users::command::open(file)?);
+    let mut reader = BufReader::new(crate::cli::import_users::record::open(file)?);
     let (mut good, mut wrong) = (Vec::new(), Vec::new());
     for line in 1.. {
         let mut text = Vec::new();
@@ -192,4 +193,9 @@ fn stored(hash: &str) -> Result<Secret, String> {
          hexadecimal"
             .to_owned()
     })
+}
+
+/// Opens the file to be read.
+pub(super) fn open(file: &Path) -> Result<std::fs::File> {
+    std::fs::File::open(file).with_context(|| format!("cannot read {}", file.display()))
 }

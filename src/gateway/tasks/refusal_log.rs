@@ -1,9 +1,9 @@
 //! DOC gateway/tasks/refusal_log.rs
 
 use crate::gateway::state::Node;
-use crate::gateway::tasks::spawn::NOTE_DISTANCE;
 use crate::realm::command::commands::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What was refused without a command reaches the audit trail.
 pub(super) async fn note(node: Arc<Node>) {
@@ -22,3 +22,6 @@ pub async fn flush_notes(node: &Node) {
         tracing::warn!(%error, "refusals are not in the audit trail");
     }
 }
+
+/// Refusals are told at this distance.
+pub(super) const NOTE_DISTANCE: Duration = Duration::from_secs(1);

@@ -1,11 +1,11 @@
 //! DOC gateway/tasks/retention.rs
 
 use crate::gateway::state::Node;
-use crate::gateway::tasks::spawn::DAY_MS;
-use crate::gateway::tasks::spawn::NOTE_DISTANCE;
-use crate::gateway::tasks::spawn::TRIM_DISTANCE;
+use crate::gateway::tasks::refusal_log::NOTE_DISTANCE;
+use crate::realm::model::ids::DAY_MS;
 use crate::realm::model::ids::Millis;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Old commands leave the log once the records reflect them.
 pub(super) async fn trim(node: Arc<Node>) {
@@ -41,3 +41,6 @@ pub(super) async fn trim_audit(node: Arc<Node>) {
         }
     }
 }
+
+/// The log is trimmed at this distance.
+pub(super) const TRIM_DISTANCE: Duration = Duration::from_secs(3_600);

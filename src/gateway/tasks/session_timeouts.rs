@@ -1,11 +1,6 @@
 //! DOC gateway/tasks/session_timeouts.rs
 
 use crate::gateway::state::Node;
-use crate::gateway::tasks::spawn::ADOPT_DISTANCE;
-use crate::gateway::tasks::spawn::END_AGAIN;
-use crate::gateway::tasks::spawn::LOOK_MAX;
-use crate::gateway::tasks::spawn::STEP_SESSIONS;
-use crate::gateway::tasks::spawn::TOUCHES_MAX;
 use crate::realm::command::commands::Command;
 use crate::realm::command::commands::End;
 use crate::realm::model::ids::Millis;
@@ -125,3 +120,18 @@ pub(super) async fn sweep(node: Arc<Node>) {
         }
     }
 }
+
+/// Uses that one command tells at most.
+pub(super) const TOUCHES_MAX: usize = 64;
+
+/// The watch looks at least this often.
+pub(super) const LOOK_MAX: Duration = Duration::from_secs(5);
+
+/// Sessions that are looked at in one step.
+pub(super) const STEP_SESSIONS: usize = 512;
+
+/// Sessions without a presence are looked for at this distance.
+pub(super) const ADOPT_DISTANCE: Duration = Duration::from_secs(30);
+
+/// What could not be ended is looked at again after this time.
+pub(super) const END_AGAIN: Duration = Duration::from_secs(1);

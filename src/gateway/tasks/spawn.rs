@@ -11,27 +11,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::gateway::state::Node;
-use crate::realm::model::ids::Millis;
 
-/// Uses that one command tells at most.
-pub(super) const TOUCHES_MAX: usize = 64;
-/// The watch looks at least this often.
-pub(super) const LOOK_MAX: Duration = Duration::from_secs(5);
-
-/// Sessions that are looked at in one step.
-pub(super) const STEP_SESSIONS: usize = 512;
-/// Sessions without a presence are looked for at this distance.
-pub(super) const ADOPT_DISTANCE: Duration = Duration::from_secs(30);
-/// What could not be ended is looked at again after this time.
-pub(super) const END_AGAIN: Duration = Duration::from_secs(1);
 /// Polled subscriptions are looked at, at this distance.
 const POLL_DISTANCE: Duration = Duration::from_secs(1);
-/// Refusals are told at this distance.
-pub(super) const NOTE_DISTANCE: Duration = Duration::from_secs(1);
-pub(super) const DAY_MS: Millis = 86_400_000;
-/// The log is trimmed at this distance.
-pub(super) const TRIM_DISTANCE: Duration = Duration::from_secs(3_600);
-
 /// Starts all duties; they end with the set.
 pub fn start(node: &Arc<Node>) -> JoinSet<()> {
     adopt(node, node.clock.now());

@@ -4,7 +4,7 @@ use protocol::{Envelope, Nack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::handler::{Access, Ask, Prompt, usable};
+use crate::messages::handler::{Access, Ask, Prompt};
 use crate::realm::model::ids::Millis;
 
 /// VERBOSE, at the root or in DETAILS, asks for more once logged in.
@@ -56,7 +56,7 @@ impl Prompt for HeartbeatPing {
                 created_at: ask.caller.opened,
                 last_received: ask.now,
                 last_sent: ask.now,
-                resources: usable(ask).map(|row| row.name).collect(),
+                resources: ask.usable().map(|row| row.name).collect(),
             }),
         })
     }

@@ -44,9 +44,7 @@ impl Prompt for JsonSchemaRequest {
         let feature = meta_request::feature(ask)?;
         let unknown =
             || Nack::new(NackCode::JsonSchemaNotFound, "no message of yours is called so");
-        let row = crate::messages::handler::usable(ask)
-            .find(|row| row.name == feature)
-            .ok_or_else(unknown)?;
+        let row = ask.usable().find(|row| row.name == feature).ok_or_else(unknown)?;
         let (request, reply) = (row.schemas)();
         Ok(Ack { details: Details { request: request.to_value(), reply: reply.to_value() } })
     }

@@ -64,9 +64,7 @@ impl Prompt for MetaRequest {
             });
         }
         let unknown = || Nack::new(NackCode::FeatureNotFound, "no resource of yours is called so");
-        let row = crate::messages::handler::usable(ask)
-            .find(|row| row.name == feature)
-            .ok_or_else(unknown)?;
+        let row = ask.usable().find(|row| row.name == feature).ok_or_else(unknown)?;
         let r#type = ResourceType::of(row).ok_or_else(unknown)?;
         let (details, ack) = (row.schemas)();
         let fields = Field::of_schema(details.as_value());

@@ -35,13 +35,13 @@ impl Prompt for ResourcesRequest {
     type Ack = Ack;
 
     fn now(ask: &Ask<'_>) -> Result<Ack, Nack> {
-        let messages = crate::messages::handler::usable(ask).filter_map(|row| {
+        let messages = ask.usable().filter_map(|row| {
             let resource_type = ResourceType::of(row)?;
             Some(Resource { resource_name: row.name, resource_type })
         });
         let is_open = |source: Source| {
             let right = source.right().filter(|_| source.is_closed());
-            right.is_none_or(|right| crate::messages::handler::holds(ask, right))
+            right.is_none_or(|right| ask.holds(right))
         };
         let sources = Source::NAMES.iter().filter(|(_, source)| is_open(*source));
         let sources = sources.map(|(resource_name, _)| Resource {

@@ -43,7 +43,7 @@ pub fn answer(
         let sees_all = right.is_none_or(|right| realm.holds_code(viewer, right));
         let sees = sees_all || source.is_own(realm, viewer, row);
         let shown = source.row(realm, viewer, row).filter(|_| sees)?;
-        let mut map = shown.object(source);
+        let mut map = shown.object(source.columns());
         map.insert("ROW_REF".to_owned(), row.to_string().into());
         Some(map)
     });

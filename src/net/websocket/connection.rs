@@ -88,6 +88,11 @@ pub fn serve(
 }
 
 impl Pump {
+    /// A deadline has changed: the timer looks again.
+    pub(super) fn wake_timer(&mut self) {
+        self.alarm.set(self.at, 0);
+    }
+
     fn new(socket: Frames, router: Router, address: IpAddr) -> Self {
         let node = router.node().clone();
         let (limits, now) = (&node.settings().server.limits, node.clock.now());

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-use crate::net::websocket::connection::Pump;
 use crate::realm::model::ids::Millis;
 
 /// A timer of one task. It is polled once a setting: from then on it wakes the task by itself.
@@ -41,12 +40,5 @@ impl Alarm {
         }
         self.polled = true;
         self.timer.as_mut().poll(context).is_ready()
-    }
-}
-
-impl Pump {
-    /// A deadline has changed: the timer looks again.
-    pub(super) fn wake_timer(&mut self) {
-        self.alarm.set(self.at, 0);
     }
 }

@@ -3,7 +3,6 @@
 use crate::messages::handler::Handler;
 use crate::messages::table::TABLE;
 use crate::platform::clock::{Stopwatch, stopwatch};
-use crate::platform::metrics;
 
 /// Messages that are not counted yet.
 pub(super) struct Batch {
@@ -35,7 +34,7 @@ impl Batch {
     /// Counts them.
     pub(super) fn count(&mut self) {
         if self.count > 0 {
-            metrics::served(self.row, self.count, self.watch.elapsed_secs());
+            self.row.timings.add(self.count, self.watch.elapsed_secs());
             self.count = 0;
         }
     }

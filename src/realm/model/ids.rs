@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Milliseconds of a day.
+pub const DAY_MS: Millis = 86_400_000;
 /// What the first start makes counts from here, what people insert from 1 (PROTOCOL §7, "Ids").
 const FOUNDED: u64 = 90_000_000_000_000;
 /// The bit of a number that says "made by the first start".

@@ -1,13 +1,16 @@
 //! DOC realm/model/login_attempts.rs
 
+use crate::realm::model::daily_counter::DailyCounter;
 use crate::realm::model::ids::Millis;
 use crate::realm::model::policy::Policy;
-use crate::realm::rules::lockout::SOURCES_MAX;
 use protocol::UserName;
 use serde::Deserialize;
 use serde::Serialize;
 use sha2::Digest;
 use sha2::Sha256;
+
+/// Places that are remembered for one name: a row has to hold them.
+pub(in crate::realm) const SOURCES_MAX: usize = 24;
 
 /// What happened under a name since its last successful login.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +23,8 @@ pub struct Attempts {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub by_source: Vec<(Box<str>, Count)>,
     /// Wrong passwords of one day of the log, from wherever: a cap for guesses from many places.
-    #[serde(skip_serializing_if = "Day::is_empty")]
-    pub day: Day,
+    #[serde(skip_serializing_if = "DailyCounter::is_empty")]
+    pub day: DailyCounter,
     /// All wrong passwords since the last login: FAILED_LOGIN_ATTEMPTS.
     pub failed: u32,
     /// Logins refused for another reason: REJECTED_LOGIN_ATTEMPTS.
@@ -38,21 +41,6 @@ pub struct Count {
     pub wrong: u32,
     /// The lock, once `wrong` reached the limit.
     pub locked_until: Option<Millis>,
-}
-
-/// Wrong passwords of one day.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Day {
-    /// Which, in days of the epoch.
-    pub no: u64,
-    /// How many.
-    pub wrong: u32,
-}
-
-impl Day {
-    fn is_empty(&self) -> bool {
-        self.wrong == 0
-    }
 }
 
 impl Count {
@@ -89,7 +77,7 @@ impl Attempts {
     ) -> Self {
         let count = Count { wrong, locked_until };
         let by_source = self.by_source.iter().map(|(source, _)| (source.clone(), count)).collect();
-        Self { all: count, by_source, day: Day::default(), at, ..self.clone() }
+        Self { all: count, by_source, day: DailyCounter::default(), at, ..self.clone() }
     }
 
     pub(in crate::realm) fn of(&self, source: &str) -> Count {

@@ -5,6 +5,7 @@ pub mod actor;
 pub mod attributes;
 pub mod audit_event;
 pub mod credential_check;
+pub mod daily_counter;
 pub mod end_reason;
 pub mod expiring_index;
 pub mod ids;

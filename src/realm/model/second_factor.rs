@@ -1,7 +1,7 @@
 //! DOC realm/model/second_factor.rs
 
+use crate::realm::model::daily_counter::DailyCounter;
 use crate::realm::model::ids::Millis;
-use crate::realm::model::login_attempts::Day;
 use crate::realm::model::session::TokenHash;
 use serde::Deserialize;
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub struct SecondFactor {
     /// Recovery codes that are left, hashed.
     pub recovery: Vec<TokenHash>,
     /// Wrong codes of one day.
-    pub day: Day,
+    pub day: DailyCounter,
 }
 
 /// A secret that waits to be confirmed.

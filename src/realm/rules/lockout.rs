@@ -1,6 +1,6 @@
 //! Wrong passwords: counted by name, locked at the limit, forgotten after a success.
 
-use crate::realm::model::login_attempts::{Attempts, Day};
+use crate::realm::model::login_attempts::Attempts;
 use protocol::UserName;
 
 use crate::realm::model::credential_check::Peer;
@@ -10,11 +10,6 @@ use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
-/// Places that are remembered for one name: a row has to hold them.
-pub(in crate::realm) const SOURCES_MAX: usize = 24;
-/// Wrong passwords of one user in a day, after which only places that he logged in from may try.
-const DAY_MAX: u32 = 100;
-const DAY_MS: Millis = 86_400_000;
 /// Names without a user that are remembered at most; beyond, the oldest goes. Nothing else forgets
 /// them: a name that is forgotten sooner than a user's would tell that it is none.
 const UNKNOWN_MAX: usize = 10_000;
@@ -38,10 +33,9 @@ impl Realm {
             return attempts.all.locked_until.filter(|_| attempts.all.is_locked(at));
         }
         let here = attempts.of(&peer.source);
-        let today = Day { no: at / DAY_MS, wrong: 0 };
-        let capped = !peer.familiar && attempts.day.no == today.no && attempts.day.wrong >= DAY_MAX;
+        let day_ends = attempts.day.locked_until(at).filter(|_| !peer.familiar);
         let until = here.locked_until.filter(|_| here.is_locked(at));
-        until.max(capped.then(|| (today.no + 1).saturating_mul(DAY_MS)))
+        until.max(day_ends)
     }
 
     /// What happened under this name.
@@ -73,9 +67,7 @@ impl Realm {
                 let mut here = attempts.of(&peer.source);
                 here.add(at, &self.policy);
                 attempts.put(&peer.source, here);
-                let no = at / DAY_MS;
-                let before = if attempts.day.no == no { attempts.day.wrong } else { 0 };
-                attempts.day = Day { no, wrong: before + 1 };
+                attempts.day = attempts.day.incremented(at);
                 here
             }
         };

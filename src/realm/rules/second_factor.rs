@@ -13,7 +13,6 @@ use crate::realm::model::credential_check::{Fingerprint, Peer};
 use crate::realm::model::end_reason::MfaReason;
 use crate::realm::model::ids::Millis;
 use crate::realm::model::ids::UserNo;
-use crate::realm::model::login_attempts::Day;
 use crate::realm::model::pending_login::Half;
 use crate::realm::model::session::TokenHash;
 use crate::realm::model::user::User;
@@ -32,10 +31,6 @@ pub(super) enum Proof {
     /// The code of a mailed link: an active code may follow.
     Link(TokenHash),
 }
-
-/// Wrong codes of a user in a day, after which only places where he has a session may try.
-const DAY_MAX: u32 = 100;
-const DAY_MS: Millis = 86_400_000;
 
 impl Realm {
     /// The second factor of a user.
@@ -128,16 +123,13 @@ impl Realm {
 
     fn codes_locked_until(&self, at: Millis, user: UserNo, peer: &Peer) -> Option<Millis> {
         let day = self.second_factors.get(&user)?.day;
-        let capped = !peer.familiar && day.no == at / DAY_MS && day.wrong >= DAY_MAX;
-        capped.then(|| (day.no + 1).saturating_mul(DAY_MS))
+        day.locked_until(at).filter(|_| !peer.familiar)
     }
 
     /// Counts one wrong code of a user.
     pub(super) fn count_wrong_code(&self, at: Millis, user: UserNo) -> Change {
         let own = self.second_factors.get(&user).cloned().unwrap_or_default();
-        let no = at / DAY_MS;
-        let before = if own.day.no == no { own.day.wrong } else { 0 };
-        let day = Day { no, wrong: before.saturating_add(1) };
+        let day = own.day.incremented(at);
         Change::Put(Row::SecondFactor(user, SecondFactor { day, ..own }))
     }
 

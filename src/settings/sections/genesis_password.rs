@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::realm::model::ids::Millis;
+use crate::settings::duration::minutes_to_millis;
 use crate::settings::secret::Secret;
 use crate::settings::sections::password_strength::PasswordStrength;
-use crate::settings::sections::security::millis;
 use crate::settings::sections::self_service_reset::SelfServiceReset;
 
 /// Users whose passwords are kept here.
@@ -71,7 +71,7 @@ impl Default for Retry {
 impl Retry {
     /// The lock in milliseconds.
     pub fn wait_time_ms(&self) -> Millis {
-        millis(self.wait_time_mins)
+        minutes_to_millis(self.wait_time_mins)
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::password_hasher::phc::Cost;
 use crate::realm::model::ids::Millis;
+use crate::settings::duration::minutes_to_millis;
 use crate::settings::sections::authentication::Authentication;
 use crate::settings::sections::genesis_password::GenesisPassword;
 use crate::settings::sections::login_ack::LoginAck;
@@ -179,22 +180,22 @@ impl Scrypt {
 impl Security {
     /// The idle time in milliseconds.
     pub fn session_timeout_ms(&self) -> Millis {
-        millis(self.session_timeout_mins)
+        minutes_to_millis(self.session_timeout_mins)
     }
 
     /// The life of a refresh token in milliseconds.
     pub fn refresh_token_expiration_ms(&self) -> Millis {
-        millis(self.refresh_token_expiration_mins)
+        minutes_to_millis(self.refresh_token_expiration_mins)
     }
 
     /// The window of a reset in milliseconds.
     pub fn reset_window_ms(&self) -> Millis {
-        millis(self.reset_window_mins)
+        minutes_to_millis(self.reset_window_mins)
     }
 
     /// The distance of sweeps in milliseconds.
     pub fn expiry_check_ms(&self) -> Millis {
-        millis(self.expiry_check_mins)
+        minutes_to_millis(self.expiry_check_mins)
     }
 
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
@@ -208,7 +209,7 @@ impl Security {
         ];
         for (key, value) in minutes {
             // What is not a number or below zero counts as 0 here.
-            if !(1..=millis(MINUTES_MAX)).contains(&millis(value)) {
+            if !(1..=minutes_to_millis(MINUTES_MAX)).contains(&minutes_to_millis(value)) {
                 wrong.push(format!("{key} is a millisecond to {MINUTES_MAX} minutes"));
             }
         }
@@ -255,8 +256,3 @@ const DAY_SECS: u64 = 86_400;
 const THREADS_MAX: usize = 1_024;
 /// Ten years.
 const MINUTES_MAX: f64 = 5_256_000.0;
-
-/// Minutes in milliseconds.
-pub(super) fn millis(minutes: f64) -> Millis {
-    (minutes * 60_000.0).round() as Millis
-}

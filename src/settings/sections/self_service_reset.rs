@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::realm::model::ids::Millis;
-use crate::settings::sections::security::millis;
+use crate::settings::duration::minutes_to_millis;
 use crate::settings::sections::templates;
 
 /// Resets that users ask for themselves.
@@ -72,17 +72,17 @@ const MINUTES_MAX: f64 = 10_080.0;
 impl SelfServiceReset {
     /// How long a link is good, in milliseconds.
     pub fn timeout_ms(&self) -> Millis {
-        millis(self.timeout_in_minutes)
+        minutes_to_millis(self.timeout_in_minutes)
     }
 
     /// How long the next one has to wait, in milliseconds.
     pub fn cool_down_ms(&self) -> Millis {
-        millis(self.cool_down_in_minutes)
+        minutes_to_millis(self.cool_down_in_minutes)
     }
 
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         let key = |key: &str| format!("security.genesis_password.self_service_reset.{key}");
-        if !(1..=millis(MINUTES_MAX)).contains(&self.timeout_ms()) {
+        if !(1..=minutes_to_millis(MINUTES_MAX)).contains(&self.timeout_ms()) {
             let text = format!("is a millisecond to {MINUTES_MAX} minutes");
             wrong.push(format!("{} {text}", key("timeout_in_minutes")));
         }

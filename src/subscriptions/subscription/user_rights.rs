@@ -97,12 +97,18 @@ impl Subscription {
             match (self.place(row), holder) {
                 (Ok(at), _) => {
                     self.view.remove(at);
-                    Operation::Delete.write(out, Source::UserRights, row, u64::MAX);
+                    Operation::Delete.write(out, Source::UserRights.columns(), row, u64::MAX);
                 }
                 (Err(at), holder) => {
                     self.view.insert(at, row);
                     let name = holder.map_or("", |holder| holder.name.as_str());
-                    Operation::write_insert(out, Source::UserRights, row, name, &turned.text);
+                    Operation::write_insert(
+                        out,
+                        Source::UserRights.columns(),
+                        row,
+                        name,
+                        &turned.text,
+                    );
                 }
             }
         }

@@ -318,7 +318,7 @@ impl Subscription {
             if at > 0 {
                 out.push(b',');
             }
-            operation.write(out, self.wish.source, row, self.wish.columns);
+            operation.write(out, self.wish.source.columns(), row, self.wish.columns);
         }
         out.extend_from_slice(b"]}");
         self.owed = self.owed && !complete;

@@ -17,6 +17,7 @@ use tollgate::replication::log::command_log::{
     AppendError, Appended, Entry, Followed, Log, LogError, Trimmed,
 };
 use tollgate::replication::log::memory::MemoryLog;
+use tollgate::replication::open::open_log;
 use tollgate::replication::replica::Replica;
 use tollgate::settings::root::Settings;
 use tollgate::storage::error::StoreError;
@@ -32,7 +33,7 @@ fn entry(number: u64) -> Arc<Entry> {
 
 fn open(dir: &Path) -> (Store, tollgate::replication::log::sled::sled_log::SledLog) {
     let store = Store::open(dir, 8, 0).unwrap();
-    let log = store.log().unwrap();
+    let log = open_log(&store).unwrap();
     (store, log)
 }
 
@@ -81,7 +82,7 @@ async fn a_trimmed_log_begins_at_its_anchor() {
     log.close();
     drop((log, store));
     let store = Store::open(home.path(), 8, 0).unwrap();
-    assert!(matches!(store.log(), Err(StoreError::Damaged(_))));
+    assert!(matches!(open_log(&store), Err(StoreError::Damaged(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

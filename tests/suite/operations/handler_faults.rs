@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tollgate::auth::password_hasher::hasher::Passwords;
 use tollgate::gateway::state::Node;
 use tollgate::messages::handler::{Access, Handler, Serve};
+use tollgate::messages::handler_index::HandlerIndex;
 use tollgate::messages::table::TABLE;
 use tollgate::net::listener;
 use tollgate::platform::clock::Clock;
@@ -34,12 +35,10 @@ static FAULTY: LazyLock<Vec<Handler>> = LazyLock::new(|| {
     TABLE.iter().map(faulty).collect()
 });
 
+static FAULTY_INDEX: LazyLock<HandlerIndex> = LazyLock::new(|| HandlerIndex::new(&FAULTY));
+
 fn fault() -> &'static str {
     "a fault that a test put here"
-}
-
-fn find(name: &str) -> Option<&'static Handler> {
-    FAULTY.iter().find(|row| row.name == name)
 }
 
 /// A gateway in this process with an administrator.
@@ -71,7 +70,7 @@ async fn a_fault_in_a_handler_is_answered_and_nothing_else_ends() {
     let node = gateway().await;
     let (stop, stopped) = watch::channel(false);
     let mut addresses = Vec::new();
-    for router in [Router::new(node.clone()), Router::with(node.clone(), find)] {
+    for router in [Router::new(node.clone()), Router::with(node.clone(), &FAULTY_INDEX)] {
         let listener = listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         addresses.push(listener.local_addr().unwrap());
         tokio::spawn(listener::run(listener, None, router, stopped.clone()));

@@ -5,7 +5,6 @@
 use crate::replication::log::sled::entry_codec;
 use std::fs::File;
 use std::iter::once;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
@@ -20,13 +19,13 @@ use crate::replication::log::command_log::{
 use crate::replication::log::sled::committer::{Committer, Job};
 use crate::replication::log::sled::entry_codec::Verified;
 use crate::replication::log::sled::write_status::Trouble;
-use crate::storage::disk_space::Space;
 use crate::storage::error::StoreError;
 use crate::storage::hash_chain::Link;
 use crate::storage::hash_chain::Seq;
 use crate::storage::high_water_mark::Mark;
 use crate::storage::ledger::block::Block;
 use crate::storage::ledger::records::Ledger;
+use crate::storage::row_store::Store;
 
 /// Jobs that wait for the committer.
 const WAITING_MAX: usize = 1_024;
@@ -45,8 +44,9 @@ pub struct SledLog {
 }
 
 impl SledLog {
-    /// Opens the log of a store in `dir` and checks it: chain, order, high-water mark.
-    pub fn open(db: &sled::Db, dir: &Path, space: Space, is_new: bool) -> Result<Self, StoreError> {
+    /// Opens the log of a store and checks it: chain, order, high-water mark.
+    pub fn open(store: &Store) -> Result<Self, StoreError> {
+        let (db, dir, is_new) = (store.database(), store.directory(), store.is_new());
         let tree = db.open_tree("log").map_err(StoreError::sled)?;
         let ledger = Arc::new(Ledger::new(tree, "entry"));
         let mut mark = Mark::open(dir).map_err(StoreError::Io)?;
@@ -58,7 +58,7 @@ impl SledLog {
         let data = File::open(dir.join("sled").join("db")).map_err(StoreError::Io)?;
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let (follow, follower) = sync_channel(FOLLOWING_MAX);
-        let trouble = Arc::new(Trouble::new(space));
+        let trouble = Arc::new(Trouble::new(store.space().clone()));
         let committer = Committer {
             db: db.clone(),
             ledger: ledger.clone(),
