@@ -5,23 +5,17 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up has nothing to measure")]
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use protocol::UserName;
 use tollgate::gateway::startup;
-use tollgate::platform::clock::{Clock, stopwatch};
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::NewUser;
-use tollgate::realm::command::record_payloads::{Amendment, UserWanted};
-use tollgate::realm::model::actor::By;
-use tollgate::realm::outcome::Outcome;
-use tollgate::settings::root::Settings;
-
+use tollgate::platform::{Clock, stopwatch};
+use tollgate::realm::{Amendment, By, Command, NewUser, Outcome, UserWanted};
+use tollgate::settings::Settings;
 /// The allocator of the gateway.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

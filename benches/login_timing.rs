@@ -16,8 +16,7 @@ use gateway::{Home, PASSWORD};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tollgate::platform::clock::stopwatch;
-
+use tollgate::platform::stopwatch;
 /// Samples of each kind.
 const SAMPLES: usize = 2_000;
 /// From here on the two can be distinguished.

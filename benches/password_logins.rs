@@ -12,18 +12,14 @@ use std::time::Duration;
 
 use protocol::{Password, UserName};
 use tokio::runtime::Runtime;
-use tollgate::auth::password_hasher::hasher::Passwords;
-use tollgate::gateway::startup;
-use tollgate::gateway::state::Node;
-use tollgate::messages::context::Caller;
-use tollgate::net::client::websocket::Client;
-use tollgate::platform::clock::{Clock, stopwatch};
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::NewUser;
-use tollgate::router::dispatch::Router;
-use tollgate::router::reply::KnownToken;
-use tollgate::settings::root::Settings;
-
+use tollgate::auth::Passwords;
+use tollgate::gateway::{Node, startup};
+use tollgate::messages::Caller;
+use tollgate::net::Client;
+use tollgate::platform::{Clock, stopwatch};
+use tollgate::realm::{Command, NewUser};
+use tollgate::router::{KnownToken, Router};
+use tollgate::settings::Settings;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(6);
 /// Users who log in again and again: more than there are threads, so that hashes wait.
@@ -98,9 +94,7 @@ fn hashes(threads: usize) -> f64 {
 fn main() {
     let runtime = Runtime::new().unwrap();
     let _inside = runtime.enter();
-    let threads = tollgate::auth::password_hasher::thread_pool::count(
-        Settings::default().security.scrypt.threads,
-    );
+    let threads = tollgate::auth::count(Settings::default().security.scrypt.threads);
     let router = router(&runtime);
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {

@@ -16,7 +16,6 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::platform::random;
-
 const INFO: &[u8] = b"tollgate second factors 1";
 const ID_LENGTH: usize = 4;
 const NONCE_LENGTH: usize = 12;

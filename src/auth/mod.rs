@@ -1,10 +1,17 @@
 //! Proofs of identity: password hashing, LDAP, TOTP, tokens and the key ring.
 
-pub mod key_ring;
-pub mod ldap;
-pub mod password_hasher;
-pub mod qr_code;
+mod key_ring;
+mod ldap;
+mod password_hasher;
+mod qr_code;
 pub mod recovery_code;
-pub mod token;
+mod token;
 pub mod token_seal;
 pub mod totp;
+
+pub use key_ring::{KeyError, Keyring};
+pub use ldap::{Answer, Directory, Found, Server, Tls};
+pub use password_hasher::{Busy, Checked, Cost, New, PASSWORD_BYTES_MAX, Passwords, Stored, count};
+pub use recovery_code::plain_recovery_code;
+pub use token::{one_time_password, refresh_token, same, session_token, token_hash};
+pub use totp::{Codes, Hash};

@@ -1,10 +1,9 @@
 //! DOC auth/recovery_code.rs
 
-use crate::auth::totp::ALPHABET;
-use crate::auth::totp::LENGTH;
-use crate::platform::random;
 use zeroize::Zeroizing;
 
+use super::totp::{ALPHABET, LENGTH};
+use crate::platform::random;
 /// A recovery code, in groups of four.
 pub fn recovery_code() -> String {
     let drawn = Zeroizing::new(random::bytes::<LENGTH>());

@@ -1,15 +1,11 @@
 //! DOC auth/token.rs
 
-use crate::platform::random::ALPHABET;
-use crate::platform::random::TOKEN_LENGTH;
-use crate::platform::random::bytes;
-use protocol::names::RefreshToken;
-use protocol::names::SessionToken;
-use sha2::Digest;
-use sha2::Sha256;
+use protocol::names::{RefreshToken, SessionToken};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::platform::{ALPHABET, TOKEN_LENGTH, bytes};
 /// A new SESSION_AUTH_TOKEN.
 pub fn session_token() -> SessionToken {
     SessionToken::new(token())

@@ -8,7 +8,6 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::platform::random;
-
 const INFO: &[u8] = b"tollgate refresh grace 1";
 const NONCE_LENGTH: usize = 12;
 

@@ -1,12 +1,10 @@
 //! Codes of authenticator apps (TOTP, RFC 6238): secrets, their pictures, and whether a code fits.
 
-use crate::auth::qr_code::{Unshown, picture};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
-use crate::platform::clock::Clock;
-use crate::platform::random;
-
+use super::qr_code::{Unshown, picture};
+use crate::platform::{Clock, random};
 /// What codes are made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Codes {

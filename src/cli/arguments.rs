@@ -1,20 +1,19 @@
 //! The command line: arguments, one function a sub-command, errors as exit codes.
 
-use crate::cli::config_args::Config;
-use crate::cli::{
-    audit, backup, calibrate, completions, config, doctor, export, health, import_preferences,
-    import_users, populate, record, rekey, replay, say, schema, serve, user,
-};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::gateway::startup::OpenError;
-use crate::net::tls::TlsError;
+use super::config_args::Config;
+use super::{
+    audit, backup, calibrate, completions, config, doctor, export, health, import_preferences,
+    import_users, populate, record, rekey, replay, say, schema, serve, user,
+};
+use crate::gateway::OpenError;
+use crate::net::TlsError;
 use crate::platform::exit_code;
-use crate::settings::error::SettingsError;
-use crate::storage::error::StoreError;
-
+use crate::settings::SettingsError;
+use crate::storage::StoreError;
 /// A WebSocket message-bus auth gateway: log in, stay alive, see rights pushed.
 #[derive(Parser)]
 #[command(version, about, after_help = exit_codes(), args_conflicts_with_subcommands = true)]
@@ -22,13 +21,13 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Sub>,
     #[command(flatten)]
-    serve: serve::command::Serve,
+    serve: serve::Serve,
 }
 
 #[derive(Subcommand)]
 enum Sub {
     /// Start the gateway (what happens without a sub-command, too)
-    Serve(serve::command::Serve),
+    Serve(serve::Serve),
     /// Read the configuration, say what is wrong with it, and end
     CheckConfig(Config),
     /// Print the configuration with its defaults and what each key means
@@ -38,12 +37,12 @@ enum Sub {
     /// Print the JSON Schema of the configuration, for editors
     ConfigSchema,
     /// Import users of another system, with their passwords or hashes, into a stopped store
-    #[command(after_help = import_users::command::format())]
-    ImportUsers(import_users::command::ImportUsers),
+    #[command(after_help = import_users::format())]
+    ImportUsers(import_users::ImportUsers),
     /// Turn an auth-preferences.kts into a configuration
-    ImportPreferences(import_preferences::command::ImportPreferences),
+    ImportPreferences(import_preferences::ImportPreferences),
     /// Read configuration, machine and store, and say what should be different and why
-    Doctor(doctor::command::Doctor),
+    Doctor(doctor::Doctor),
     /// Measure what a password hash costs on this machine, and propose log_n, r and p
     Calibrate(calibrate::Calibrate),
     /// Seal the secrets of second factors of a stopped store with the key of today
@@ -70,7 +69,7 @@ enum Sub {
     Export(export::Export),
     /// Make a store of what `backup` or `export` wrote
     Import(export::Import),
-    Replay(Box<replay::command::Replay>),
+    Replay(Box<replay::Replay>),
     /// Write a message script of a conversation that passes through, or of a browser's recording
     Record(record::Record),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
@@ -128,10 +127,10 @@ fn code(error: &anyhow::Error) -> i32 {
     if error.is::<SettingsError>() || error.is::<TlsError>() {
         return exit_code::SETTINGS;
     }
-    if error.is::<replay::command::Verdict>() {
+    if error.is::<replay::Verdict>() {
         return exit_code::VERDICT;
     }
-    if error.is::<serve::command::CannotListen>() { exit_code::ADDRESS } else { exit_code::FAILURE }
+    if error.is::<serve::CannotListen>() { exit_code::ADDRESS } else { exit_code::FAILURE }
 }
 
 fn exit_codes() -> String {

@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
-use jiff::{Span, Timestamp, civil::Date, tz::TimeZone};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 
-use crate::cli::config_args::Config;
-use crate::cli::offline_store;
-use crate::gateway::startup::Opened;
-use crate::platform::clock::Clock;
-use crate::realm::model::audit_event::Audited;
-use crate::realm::model::ids::Millis;
-use crate::storage::audit_trail::AuditNo;
-
+use super::config_args::Config;
+use super::offline_store;
+use crate::gateway::Opened;
+use crate::platform::Clock;
+use crate::realm::{Audited, Millis};
+use crate::storage::AuditNo;
 /// What to do with the trail. A running gateway shows it as the data source AUDIT_EVENTS.
 #[derive(Subcommand)]
 pub(super) enum Audit {

@@ -13,18 +13,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::export::whole;
-use crate::cli::remote;
-use crate::cli::remote::Reach;
-use crate::net::client::websocket::Client;
-use crate::platform::clock::Clock;
-use crate::realm::row::Key;
-use crate::realm::row::Row;
-use crate::realm::row::StoredRow;
-use crate::realm::state::Realm;
-use crate::replication::backup::sum_up;
-use crate::storage::export;
-use crate::storage::export::Sum;
-
+use super::remote::{self, Reach};
+use crate::net::Client;
+use crate::platform::Clock;
+use crate::realm::{Key, Realm, Row, StoredRow};
+use crate::replication::sum_up;
+use crate::storage::{Sum, export};
 /// Where from, where to.
 #[derive(Args)]
 pub(super) struct Backup {

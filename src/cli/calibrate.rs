@@ -6,10 +6,8 @@ use clap::Args;
 use indicatif::ProgressBar;
 use protocol::Password;
 
-use crate::auth::password_hasher::hasher::Passwords;
-use crate::auth::password_hasher::phc::Cost;
-use crate::platform::clock::stopwatch;
-
+use crate::auth::{Cost, Passwords};
+use crate::platform::stopwatch;
 /// How long a hash may take, and how much memory.
 #[derive(Args)]
 pub(super) struct Calibrate {
@@ -36,7 +34,7 @@ struct Measured {
 
 impl Calibrate {
     pub(super) fn run(&self) -> Result<()> {
-        let threads = crate::auth::password_hasher::thread_pool::count(0);
+        let threads = crate::auth::count(0);
         let bar = ProgressBar::new(LOG_N.count() as u64);
         let mut all = Vec::new();
         for log_n in LOG_N {

@@ -5,7 +5,6 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::platform::grafana;
-
 /// For which shell.
 #[derive(Args)]
 pub(super) struct Completions {

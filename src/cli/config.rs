@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use crate::cli::config_args::Config;
+use super::config_args::Config;
 use crate::net::tls;
-use crate::settings::root::Settings;
+use crate::settings::Settings;
 
 pub(super) fn check(config: &Config) -> Result<()> {
     let settings = config.load()?;
@@ -23,7 +23,7 @@ pub(super) fn check(config: &Config) -> Result<()> {
 fn aliases(config: &Config) -> Vec<(String, &'static str)> {
     let text = config.config.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
     let table = text.and_then(|text| text.parse().ok());
-    table.map(|mut table| crate::settings::aliases::resolve(&mut table)).unwrap_or_default()
+    table.map(|mut table| crate::settings::resolve(&mut table)).unwrap_or_default()
 }
 
 pub(super) fn print_reference() -> Result<()> {

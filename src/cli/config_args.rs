@@ -1,10 +1,10 @@
 //! DOC cli/config_args.rs
 
-use crate::settings::error::SettingsError;
-use crate::settings::root::Settings;
-use clap::Args;
 use std::path::PathBuf;
 
+use clap::Args;
+
+use crate::settings::{Settings, SettingsError};
 /// Where the configuration comes from.
 #[derive(Args, Clone)]
 pub(super) struct Config {

@@ -9,13 +9,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 
-use crate::cli::config_args::Config;
-use crate::cli::offline_store;
-use crate::realm::command::commands::Command;
-use crate::storage::export;
-use crate::storage::export::Snapshot;
-use crate::storage::row_store::Store;
-
+use super::config_args::Config;
+use super::offline_store;
+use crate::realm::Command;
+use crate::storage::{Snapshot, Store, export};
 /// Where from, where to.
 #[derive(Args)]
 pub(super) struct Export {

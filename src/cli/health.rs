@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-
 /// Which gateway.
 #[derive(Args)]
 pub(super) struct Health {

@@ -1,24 +1,26 @@
 //! The command line, one file or folder for each sub-command.
 
-pub mod arguments;
-pub mod audit;
-pub mod backup;
-pub mod calibrate;
-pub mod completions;
-pub mod config;
-pub mod config_args;
-pub mod doctor;
-pub mod export;
-pub mod health;
-pub mod import_preferences;
-pub mod import_users;
-pub mod offline_store;
-pub mod populate;
-pub mod record;
-pub mod rekey;
-pub mod remote;
-pub mod replay;
-pub mod say;
-pub mod schema;
-pub mod serve;
-pub mod user;
+mod arguments;
+mod audit;
+mod backup;
+mod calibrate;
+mod completions;
+mod config;
+mod config_args;
+mod doctor;
+mod export;
+mod health;
+mod import_preferences;
+mod import_users;
+mod offline_store;
+mod populate;
+mod record;
+mod rekey;
+mod remote;
+mod replay;
+mod say;
+mod schema;
+mod serve;
+mod user;
+
+pub use arguments::run;

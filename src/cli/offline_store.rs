@@ -6,16 +6,13 @@ use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Password, UserName};
 
-use crate::auth::password_hasher::hasher::Passwords;
-use crate::gateway::startup;
-use crate::gateway::startup::Opened;
+use crate::auth::Passwords;
+use crate::gateway::{Opened, startup};
 use crate::messages::passwords::rules::check;
-use crate::platform::clock::Clock;
-use crate::realm::command::commands::Command;
-use crate::realm::outcome::{Outcome, Refusal};
-use crate::settings::root::Settings;
-use crate::settings::sections::store::Engine;
-use crate::storage::row_store::Store;
+use crate::platform::Clock;
+use crate::realm::{Command, Outcome, Refusal};
+use crate::settings::{Engine, Settings};
+use crate::storage::Store;
 
 /// Opens the store in `dir`, works, and closes it. A new store is prepared; one that a gateway made
 /// keeps that gateway's policy.

@@ -10,15 +10,10 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use crate::cli::config_args::Config;
-use crate::cli::offline_store;
-use crate::gateway::startup::Opened;
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::NewUser;
-use crate::realm::command::record_payloads::{ProfileWanted, RightWanted, Wanted};
-use crate::realm::model::actor::By;
-use crate::realm::model::attributes::ATTRIBUTES;
-
+use super::config_args::Config;
+use super::offline_store;
+use crate::gateway::Opened;
+use crate::realm::{ATTRIBUTES, By, Command, NewUser, ProfileWanted, RightWanted, Wanted};
 /// Users u0, u1, … who all have one password, in profiles of trading desks.
 #[derive(Args)]
 pub(super) struct Populate {

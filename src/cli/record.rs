@@ -11,12 +11,11 @@ use clap::Args;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
-use crate::cli::remote::Far;
-use crate::net::client::proxy::{Passed, relay};
-use crate::platform::clock::{Stopwatch, stopwatch};
+use super::remote::Far;
+use crate::net::{Passed, relay};
+use crate::platform::{Stopwatch, stopwatch};
 use crate::replay::record::har;
-use crate::replay::record::transcript::{Direction, Transcript};
-
+use crate::replay::{Direction, Transcript};
 /// Write a message script of what passes between a client and a gateway, or of a browser's
 /// recording. Passwords, tokens and codes become names before anything is written.
 #[derive(Args)]

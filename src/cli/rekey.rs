@@ -6,12 +6,9 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::cli::config_args::Config;
-use crate::cli::offline_store;
-use crate::realm::command::commands::Command;
-use crate::realm::model::credential_check::Fingerprint;
-use crate::realm::model::ids::UserNo;
-
+use super::config_args::Config;
+use super::offline_store;
+use crate::realm::{Command, Fingerprint, UserNo};
 #[derive(Args)]
 pub(super) struct Rekey {
     /// The data folder of the stopped gateway
@@ -34,10 +31,9 @@ impl Rekey {
         let (anew, closed) =
             offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
                 let sealed: Vec<_> = opened.replica.read(|realm, _| {
-                    let of =
-                        |(no, own): (UserNo, &crate::realm::model::second_factor::SecondFactor)| {
-                            Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
-                        };
+                    let of = |(no, own): (UserNo, &crate::realm::SecondFactor)| {
+                        Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
+                    };
                     realm.second_factors().filter_map(of).collect()
                 });
                 let bar = offline_store::bar(sealed.len() as u64)?;

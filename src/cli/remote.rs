@@ -7,9 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use protocol::Password;
 
-use crate::net::client::endpoint::{Route, Trust};
-use crate::net::client::websocket::Client;
-
+use crate::net::{Client, Route, Trust};
 /// Where a gateway listens.
 #[derive(Args)]
 pub(super) struct Reach {

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::Value;
 
-use crate::cli::remote::Reach;
+use super::remote::Reach;
 
 /// Talk to a running gateway, one JSON line a frame.
 #[derive(Args)]

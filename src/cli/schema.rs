@@ -6,8 +6,7 @@ use serde_json::json;
 
 use crate::messages::schema::{asyncapi, openapi};
 use crate::messages::table;
-use crate::replay::report::model::Report;
-
+use crate::replay::Report;
 /// Which document.
 #[derive(Args)]
 pub(super) struct Schema {

@@ -7,11 +7,9 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::{Password, ProfileName, UserName};
 
-use crate::cli::config_args::Config;
-use crate::cli::offline_store;
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::{NewUser, SetCredential};
-
+use super::config_args::Config;
+use super::offline_store;
+use crate::realm::{Command, NewUser, SetCredential};
 /// What to do with users.
 #[derive(Subcommand)]
 pub(super) enum User {
@@ -80,8 +78,7 @@ impl Add {
         let profiles = profiles.collect::<Result<Vec<_>, _>>()?;
         let given = password(self.password_stdin)?;
         given.as_ref().map(|given| offline_store::judge(&settings, &name, given)).transpose()?;
-        let drawn =
-            given.is_none().then(|| Password::new(crate::auth::token::session_token().expose()));
+        let drawn = given.is_none().then(|| Password::new(crate::auth::session_token().expose()));
         let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
         let credential = Some(offline_store::hash(&settings, chosen)?.into());
         let new = NewUser { credential, profiles, ..NewUser::named(name) };
@@ -131,7 +128,7 @@ impl Store {
         settings.validate()?;
         offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
             let lines = opened.replica.read(|realm, _| {
-                let line = |user: &crate::realm::model::user::User| {
+                let line = |user: &crate::realm::User| {
                     let name = |no| Some(realm.profile(no)?.name.to_string());
                     let profiles: Vec<_> = realm.profiles_of(user.no).filter_map(name).collect();
                     format!("{}\t{}\t{}", user.name, user.status.word(), profiles.join(","))

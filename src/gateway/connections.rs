@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
-use crate::platform::client_network::Source;
-use crate::subscriptions::outbox::{Notice, Outbox};
-
+use crate::platform::Source;
+use crate::subscriptions::{Notice, Outbox};
 /// All open connections.
 #[derive(Debug)]
 pub struct Connections {

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use crate::platform::client_network::Source;
-use crate::realm::model::ids::Millis;
-use crate::settings::sections::server::Limits;
-
+use crate::platform::Source;
+use crate::realm::Millis;
+use crate::settings::Limits;
 /// Addresses that are remembered; beyond, full buckets are forgotten.
 const ADDRESSES_MAX: usize = 100_000;
 const MINUTE_MS: Millis = 60_000;

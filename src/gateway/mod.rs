@@ -1,12 +1,20 @@
 //! The running gateway: shared state, start-up, reload, connections and background tasks.
 
-pub mod connections;
-pub mod failure_limiter;
+mod connections;
+mod failure_limiter;
 pub mod policy;
-pub mod refusal_log;
-pub mod reload;
-pub mod rest_subscriptions;
-pub mod service_list;
+mod refusal_log;
+mod reload;
+mod rest_subscriptions;
+mod service_list;
 pub mod startup;
-pub mod state;
+mod state;
 pub mod tasks;
+
+pub use connections::{NoPlace, Place};
+pub use reload::adopt;
+pub use rest_subscriptions::Poll;
+pub use service_list::Offer;
+pub use startup::{ADMINISTRATORS, OpenError, Opened};
+pub use state::Node;
+pub use tasks::{flush_notes, flush_touches, look, start};

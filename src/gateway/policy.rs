@@ -1,20 +1,12 @@
 //! DOC gateway/policy.rs
 
-use crate::realm::model::ids::DAY_MS;
-use crate::realm::model::ids::Location;
-use crate::realm::model::ids::Millis;
 use crate::realm::model::policy;
-use crate::realm::model::policy::LockScope;
-use crate::realm::model::policy::Policy;
-use crate::realm::model::policy::WhenFull;
-use crate::settings::root::Settings;
-use crate::settings::sections::authentication::AuthType;
-use crate::settings::sections::security::LoginErrors;
-
+use crate::realm::{DAY_MS, Location, LockScope, Millis, Policy, WhenFull};
+use crate::settings::{AuthType, LoginErrors, Settings};
 fn mfa(settings: &Settings) -> policy::Mfa {
     let mfa = &settings.security.mfa;
     let names = |list: &[String]| list.iter().map(|name| name.as_str().into()).collect();
-    let links = |it: &crate::settings::sections::mfa::Notify| policy::Links {
+    let links = |it: &crate::settings::Notify| policy::Links {
         temporary_ms: it.temp_code_expiry_duration.millis(),
         active_ms: it.active_code_expiry_duration.millis(),
     };
@@ -42,20 +34,16 @@ pub fn policy(settings: &Settings) -> Policy {
             .ok()
             .filter(|max| *max > 0),
         when_full: match security.when_sessions_are_full {
-            crate::settings::sections::security::WhenSessionsAreFull::Refuse => WhenFull::Refuse,
-            crate::settings::sections::security::WhenSessionsAreFull::EvictOldest => {
-                WhenFull::EvictOldest
-            }
+            crate::settings::WhenSessionsAreFull::Refuse => WhenFull::Refuse,
+            crate::settings::WhenSessionsAreFull::EvictOldest => WhenFull::EvictOldest,
         },
         rotation: security.refresh_rotation,
         grace_ms: security.refresh_grace_secs * 1_000,
         attempts_max: retry.max_attempts,
         lock_ms: retry.wait_time_ms(),
         lock_scope: match retry.scope {
-            crate::settings::sections::genesis_password::LockScope::User => LockScope::User,
-            crate::settings::sections::genesis_password::LockScope::UserAndAddress => {
-                LockScope::UserAndSource
-            }
+            crate::settings::LockScope::User => LockScope::User,
+            crate::settings::LockScope::UserAndAddress => LockScope::UserAndSource,
         },
         history: strength.history(),
         password_age_ms: strength.expiry_days().map(|days| Millis::from(days) * DAY_MS),
@@ -63,7 +51,7 @@ pub fn policy(settings: &Settings) -> Policy {
         one_time_ms: security.one_time_token_secs * 1_000,
         strict_amend: security.strict_amend,
         reset_ms: security.reset_window_ms(),
-        blank_reset: security.reset_mode == crate::settings::sections::security::ResetMode::Blank,
+        blank_reset: security.reset_mode == crate::settings::ResetMode::Blank,
         uniform: security.login_errors == LoginErrors::Uniform,
         mfa: mfa(settings),
         self_reset: security.genesis_password.self_service_reset.as_ref().map(|it| {

@@ -7,9 +7,8 @@ use std::net::IpAddr;
 use parking_lot::Mutex;
 use protocol::{NackCode, UserName};
 
-use crate::platform::client_network::Source;
-use crate::realm::command::commands::Noted;
-
+use crate::platform::Source;
+use crate::realm::Noted;
 /// Addresses and codes that one command tells; what is beyond is told without its address.
 const KINDS_MAX: usize = 64;
 

@@ -1,10 +1,9 @@
 //! Another configuration for a running gateway (SIGHUP): what only a start can change stays, and is
 //! named; the difference is logged.
 
-use crate::gateway::state::Node;
-use crate::replication::replica::SubmitError;
-use crate::settings::root::Settings;
-
+use super::state::Node;
+use crate::replication::SubmitError;
+use crate::settings::Settings;
 /// Takes in a configuration that was checked. The realm's part of it comes first: if that cannot be
 /// stored, nothing changes.
 pub async fn adopt(node: &Node, new: Settings) -> Result<(), SubmitError> {
@@ -15,7 +14,7 @@ pub async fn adopt(node: &Node, new: Settings) -> Result<(), SubmitError> {
     let changed = node.services.configure(new.services.clone(), &new.service_list);
     node.configure(new);
     if let Some(changed) = changed {
-        crate::gateway::tasks::health_checks::tell(node, &changed);
+        crate::gateway::tasks::tell(node, &changed);
     }
     for (key, old, new) in &differences {
         tracing::info!(key, old, new, "a setting changed");

@@ -6,12 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::sessions::live_session::Presence;
-use crate::subscriptions::hub::Feed;
-use crate::subscriptions::outbox::Outbox;
-
+use crate::realm::{Millis, SessionNo};
+use crate::sessions::Presence;
+use crate::subscriptions::{Feed, Outbox};
 /// One subscription that is polled.
 pub struct Poll {
     /// Its rows wait here.

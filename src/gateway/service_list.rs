@@ -9,12 +9,9 @@ use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::realm::model::ids::SessionNo;
-use crate::settings::sections::services::{Host, Order, Service, ServiceList};
-use crate::subscriptions::data_row::RowRef;
-use crate::subscriptions::data_row::{DataRow, Field};
-use crate::subscriptions::request::Services;
-
+use crate::realm::SessionNo;
+use crate::settings::{Host, Order, Service, ServiceList};
+use crate::subscriptions::{DataRow, Field, RowRef, Services};
 /// Where a host listens: its name and port.
 pub type Place = (String, u16);
 

@@ -5,26 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crate::auth::password_hasher::hasher::Passwords;
-use crate::platform::clock::Clock;
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::{Found, NewUser};
-use crate::realm::load::Loading;
-use crate::realm::model::right::ADMINISTRATION;
-use crate::realm::outcome::Outcome;
-use crate::realm::row::{Change, Row};
-use crate::realm::state::{Realm, SEEN_MS};
-use crate::replication::log::command_log::{Entry, Log};
-use crate::replication::log::memory::MemoryLog;
-use crate::replication::open::open_log;
-use crate::replication::replica::{Replica, SubmitError};
-use crate::settings::root::Settings;
-use crate::settings::sections::store::Engine;
-use crate::storage::error::StoreError;
-use crate::storage::hash_chain::Seq;
-use crate::storage::row_store::Store;
 use protocol::{Description, ProfileName, RightCode};
 
+use crate::auth::Passwords;
+use crate::platform::Clock;
+use crate::realm::{
+    ADMINISTRATION, Change, Command, Found, Loading, NewUser, Outcome, Realm, Row, SEEN_MS,
+};
+use crate::replication::{Entry, Log, MemoryLog, Replica, SubmitError, open_log};
+use crate::settings::{Engine, Settings};
+use crate::storage::{Seq, Store, StoreError};
 /// A replica that follows its log on a thread of its own.
 pub struct Opened {
     /// The replica; caught up.

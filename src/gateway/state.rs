@@ -5,22 +5,17 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::auth::key_ring::Keyring;
-use crate::auth::ldap::directory::Directory;
-use crate::auth::ldap::types::Server;
-use crate::auth::password_hasher::hasher::Passwords;
-use crate::gateway::connections::Connections;
-use crate::gateway::failure_limiter::Throttle;
-use crate::gateway::refusal_log::Notes;
-use crate::gateway::rest_subscriptions::Polls;
-use crate::gateway::service_list::ServiceBoard;
-use crate::mail::transport::Mailer;
-use crate::platform::clock::Clock;
-use crate::platform::file_descriptors;
-use crate::replication::replica::Replica;
-use crate::sessions::timeouts::{Limits, Watch};
-use crate::settings::root::Settings;
-use crate::settings::sections::ldap::Connection;
+use super::connections::Connections;
+use super::failure_limiter::Throttle;
+use super::refusal_log::Notes;
+use super::rest_subscriptions::Polls;
+use super::service_list::ServiceBoard;
+use crate::auth::{Directory, Keyring, Passwords, Server};
+use crate::mail::Mailer;
+use crate::platform::{Clock, file_descriptors};
+use crate::replication::Replica;
+use crate::sessions::{Limits, Watch};
+use crate::settings::{Connection, Settings};
 
 /// One gateway.
 pub struct Node {

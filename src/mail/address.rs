@@ -2,7 +2,6 @@
 
 use lettre::Address;
 use lettre::message::Mailbox;
-
 /// Whether a mail could be sent there: an address alone.
 pub fn is_address(text: &str) -> bool {
     text.parse::<Address>().is_ok()

@@ -1,5 +1,9 @@
 //! Mail addresses, message templates and transports.
 
-pub mod address;
+mod address;
 pub mod template;
 pub mod transport;
+
+pub use address::{domain, is_address, is_sender};
+pub use template::{Template, link, one_line, spoken};
+pub use transport::{Letter, MailError, Mailer};

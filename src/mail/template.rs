@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
-use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::user::User;
+use crate::realm::{ATTRIBUTES, Millis, User};
 
 /// What the mail of a reset may say beside USER and the configured variables.
 pub const RESET: &[&str] = &["RESET_URL", "TIMEOUT"];
@@ -142,9 +140,9 @@ pub fn spoken(millis: Millis) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::command::commands::NewUser;
-    use crate::realm::model::ids::Location;
-    use crate::realm::model::ids::UserNo;
+    use crate::realm::Location;
+    use crate::realm::NewUser;
+    use crate::realm::UserNo;
 
     fn jane(first_name: &str) -> User {
         let name = protocol::UserName::parse("jane").unwrap();

@@ -13,7 +13,6 @@ use lettre::{
     AsyncFileTransport, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, transport,
 };
 use parking_lot::Mutex;
-
 /// Connections to the mail server, and how long one is kept without use.
 const CONNECTIONS: u32 = 4;
 const IDLE: Duration = Duration::from_secs(30);

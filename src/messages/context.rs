@@ -7,18 +7,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use protocol::{Nack, NackCode, UserName};
 
-use crate::auth::password_hasher::error::Busy;
-use crate::gateway::state::Node;
-use crate::realm::command::commands::{Command, Origin};
-use crate::realm::model::actor::By;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::outcome::Outcome;
-use crate::realm::state::Realm;
-use crate::replication::replica::SubmitError;
-use crate::sessions::live_session::Presence;
-use crate::subscriptions::outbox::Outbox;
-
+use crate::auth::Busy;
+use crate::gateway::Node;
+use crate::realm::{By, Command, Millis, Origin, Outcome, Realm, SessionNo};
+use crate::replication::SubmitError;
+use crate::sessions::Presence;
+use crate::subscriptions::Outbox;
 /// Who sent a message, as the transport knows it.
 #[derive(Clone)]
 pub struct Caller {

@@ -4,7 +4,6 @@ use protocol::{Nack, NackCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-
 /// Reads DETAILS. Nulls mean absent unless they are kept; fields that the message does not know are
 /// refused.
 pub fn read<T: DeserializeOwned>(details: Option<&str>, keeps_nulls: bool) -> Result<T, Nack> {

@@ -3,13 +3,9 @@
 use protocol::{Nack, NackCode};
 use serde_json::{Value, json};
 
-use crate::gateway::state::Node;
-use crate::realm::model::end_reason::MfaReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::second_factor::Demand;
-use crate::realm::outcome::Refusal;
-use crate::settings::sections::security::LoginErrors;
-
+use crate::gateway::Node;
+use crate::realm::{Demand, MfaReason, Millis, Refusal};
+use crate::settings::LoginErrors;
 /// The NACK for a refusal.
 pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
     let uniform = node.settings().security.login_errors == LoginErrors::Uniform;
@@ -21,7 +17,7 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
     let (text, details) = match refusal {
         Refusal::SessionsFull(sessions) => {
             let hide = node.settings().security.hide_hosts;
-            let shown = |it: &crate::realm::outcome::SessionShown| {
+            let shown = |it: &crate::realm::SessionShown| {
                 let host = if hide { None } else { Some(&it.host) };
                 json!({ "SESSION_ID": it.id.0, "HOST": host, "LAST_ACCESS_TIME": it.accessed })
             };

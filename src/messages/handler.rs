@@ -1,22 +1,20 @@
 //! DOC messages/handler.rs
 
-use crate::gateway::state::Node;
-use crate::messages::context::Call;
-use crate::messages::context::Caller;
-use crate::messages::details;
-use crate::platform::histogram::Timings;
-use crate::realm::model::ids::Millis;
-use crate::sessions::live_session::Presence;
-use protocol::Envelope;
-use protocol::Nack;
-use schemars::JsonSchema;
-use schemars::Schema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use protocol::{Envelope, Nack};
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::context::{Call, Caller};
+use super::details;
+use crate::gateway::Node;
+use crate::platform::Timings;
+use crate::realm::Millis;
+use crate::sessions::Presence;
 /// Who may send a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {

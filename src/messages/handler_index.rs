@@ -1,6 +1,6 @@
 //! Handlers, found by message type.
 
-use crate::messages::handler::Handler;
+use super::handler::Handler;
 
 /// Handlers of a table, sorted by their names and aliases.
 pub struct HandlerIndex {

@@ -1,20 +1,27 @@
 //! Messages: one file for each MESSAGE_TYPE, in folders by subject, and the handler table.
 
-pub mod context;
-pub mod details;
-pub mod errors;
-pub mod handler;
-pub mod handler_index;
-pub mod login;
-pub mod metadata;
-pub mod mfa;
-pub mod operations;
+mod context;
+mod details;
+mod errors;
+mod handler;
+mod handler_index;
+mod login;
+mod metadata;
+mod mfa;
+mod operations;
 pub mod passwords;
-pub mod profiles;
-pub mod record;
-pub mod rights;
+mod profiles;
+mod record;
+mod rights;
 pub mod schema;
-pub mod subscriptions;
+mod subscriptions;
 pub mod table;
-pub mod token_api;
-pub mod users;
+mod token_api;
+mod users;
+
+pub use context::{Answered, Call, Caller, Effect, Root, no_session};
+pub use handler::{Access, Ask, Handler, Serve};
+pub use handler_index::HandlerIndex;
+pub use table::{TABLE, find};
+pub use token_api::{ROUTES, Route};
+pub use users::is_attribute;

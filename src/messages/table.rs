@@ -5,8 +5,8 @@
 
 use std::sync::LazyLock;
 
-use crate::messages::handler::Handler;
-use crate::messages::handler_index::HandlerIndex;
+use super::handler::Handler;
+use super::handler_index::HandlerIndex;
 use crate::messages::login::{
     event_end_session, event_heartbeat, event_login_auth, event_login_details, event_login_prefs,
     event_logout, heartbeat_ping,

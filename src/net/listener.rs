@@ -10,11 +10,10 @@ use tokio::sync::watch;
 
 use super::stream::Stream;
 use super::tls::Identity;
-use crate::gateway::connections::NoPlace;
+use crate::gateway::NoPlace;
 use crate::net::http::server;
 use crate::platform::metrics;
-use crate::router::dispatch::Router;
-
+use crate::router::Router;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// What a connection beyond the limits gets: of its address, and of the gateway.

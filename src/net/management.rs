@@ -14,12 +14,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use crate::gateway::state::Node;
+use super::http::{HEAD_BYTES, HEAD_WAIT, plain};
+use crate::gateway::Node;
 use crate::messages::table;
-use crate::net::http::response::plain;
-use crate::net::http::server::{HEAD_BYTES, HEAD_WAIT};
 use crate::platform::metrics;
-
 /// Requests served at once.
 const AT_ONCE: usize = 16;
 /// A pause after a connection that could not be served.

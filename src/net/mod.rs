@@ -1,11 +1,14 @@
 //! The shell that moves bytes: sockets in, sockets out. Nothing is decided here.
 
-pub mod client;
-pub mod http;
+mod client;
+mod http;
 pub mod listener;
 pub mod management;
-pub mod rest;
-pub mod websocket;
-
+mod rest;
 mod stream;
 pub mod tls;
+mod websocket;
+
+pub use client::{Came, Client, ClientError, Passed, Requests, Route, Trust, relay};
+pub use tls::{Identity, TlsError};
+pub use websocket::CloseReason;

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
-
 /// A connection. TLS keeps its state apart, so that a plain one stays small.
 pub enum Stream {
     /// In clear.

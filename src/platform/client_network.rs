@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-
 /// Who shares one limit and one place in a queue: an IPv4 address, or an IPv6 network of 64 bits,
 /// since whoever has one address of it has them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

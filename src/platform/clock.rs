@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
-
 /// The most that one [`Clock::tick`] moves the time.
 const SLEW_MAX_MS: i64 = 5;
 

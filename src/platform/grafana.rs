@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::platform::metrics::{Kind, METRICS, Metric};
+use super::metrics::{Kind, METRICS, Metric};
 
 /// The width of Grafana's grid, and the size of a panel in it.
 const GRID: usize = 24;

@@ -3,8 +3,7 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use protocol::NackCode;
 
-use crate::platform::histogram::Timings;
-
+use super::histogram::Timings;
 /// How a metric is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

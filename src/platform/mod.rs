@@ -1,10 +1,19 @@
 //! Platform: clock, randomness, process limits, exit codes and metrics.
 
-pub mod client_network;
-pub mod clock;
+mod client_network;
+mod clock;
 pub mod exit_code;
 pub mod file_descriptors;
 pub mod grafana;
-pub mod histogram;
+mod histogram;
 pub mod metrics;
 pub mod random;
+
+pub use client_network::Source;
+pub use clock::{Clock, Stopwatch, stopwatch};
+pub use exit_code::STORE;
+pub use histogram::{BUCKETS, Timings};
+pub use metrics::METRICS;
+pub use random::{TOKEN_LENGTH, bytes};
+
+pub(crate) use random::ALPHABET;

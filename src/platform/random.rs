@@ -6,7 +6,6 @@ use rand::Rng;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use uuid::Uuid;
-
 /// The characters of a token.
 pub const TOKEN_LENGTH: usize = 32;
 pub(crate) const ALPHABET: &[u8; 62] =
@@ -44,7 +43,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::auth::token::{refresh_token, same, session_token, token_hash};
+    use crate::auth::{refresh_token, same, session_token, token_hash};
 
     #[test]
     fn tokens_have_their_form_and_do_not_repeat() {

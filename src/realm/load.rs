@@ -1,10 +1,8 @@
 //! Loading: a realm made of the rows of a store, each of which is there once.
 
-use crate::realm::model::ids::{ProfileNo, UserNo};
-use crate::realm::model::user::User;
-use crate::realm::row::Row;
-use crate::realm::state::Realm;
-
+use super::model::{ProfileNo, User, UserNo};
+use super::row::Row;
+use super::state::Realm;
 /// A realm on its way. What there is a million of is gathered first and put in order at the end: a
 /// sorted set that is built at once has no half-empty nodes.
 #[derive(Debug, Default)]

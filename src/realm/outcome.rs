@@ -1,18 +1,13 @@
 //! What a command came to. A refusal is an outcome, not an error: it can change state.
 
-use crate::realm::model::end_reason::{EndReason, MfaReason};
 use std::sync::Arc;
 
 use protocol::{NackCode, UserName};
 
+use super::model::{
+    Audited, Demand, EndReason, MfaReason, Millis, SessionId, SessionNo, UserNo, UserStatus,
+};
 use super::row::Change;
-use crate::realm::model::audit_event::Audited;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{SessionNo, UserNo};
-use crate::realm::model::second_factor::Demand;
-use crate::realm::model::session::SessionId;
-use crate::realm::model::user::UserStatus;
-
 /// What one command did: the answer, the rows that differ and the sessions that ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {

@@ -1,20 +1,12 @@
 //! DOC realm/plan.rs
 
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::Origin;
-use crate::realm::model::ids::EntryId;
-use crate::realm::model::ids::Millis;
-use crate::realm::outcome::Applied;
-use crate::realm::outcome::Outcome;
-use crate::realm::outcome::Refusal;
-use crate::realm::row::Change;
-use crate::realm::row::Key;
-use crate::realm::row::Row;
-use crate::realm::state::FORGET_MAX;
-use crate::realm::state::Realm;
-use crate::realm::state::SEEN_MS;
 use std::sync::Arc;
 
+use super::command::{Command, Origin};
+use super::model::{EntryId, Millis};
+use super::outcome::{Applied, Outcome, Refusal};
+use super::row::{Change, Key, Row};
+use super::state::{FORGET_MAX, Realm, SEEN_MS};
 impl Realm {
     /// Decides what an entry of the log does, repeats and time included; changes nothing.
     pub fn step(

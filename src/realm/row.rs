@@ -1,27 +1,16 @@
 //! Rows: the image of the realm on disk. A change puts one row or deletes one.
 
-use schemars::JsonSchema;
 use std::sync::Arc;
 
 use protocol::UserName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::realm::model::active_code::ActiveCode;
-use crate::realm::model::ids::{EntryId, Millis};
-use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
-use crate::realm::model::login_attempts::Attempts;
-use crate::realm::model::mail::Mail;
-use crate::realm::model::one_time_token::OneTime;
-use crate::realm::model::pending_login::Half;
-use crate::realm::model::policy::Policy;
-use crate::realm::model::profile::Profile;
-use crate::realm::model::right::Right;
-use crate::realm::model::second_factor::SecondFactor;
-use crate::realm::model::self_service_reset::SelfReset;
-use crate::realm::model::session::{Session, TokenHash};
-use crate::realm::model::token_lifetimes::Connectors;
-use crate::realm::model::user::User;
-
+use super::model::{
+    ActiveCode, Attempts, Connectors, EntryId, Half, Mail, Millis, OneTime, Policy, Profile,
+    ProfileNo, Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash, User,
+    UserNo,
+};
 /// One difference between the realm before and after a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {

@@ -4,7 +4,7 @@
 use std::ops::Bound;
 
 use super::row::{Key, Row};
-use crate::realm::state::Realm;
+use super::state::Realm;
 
 impl Realm {
     /// All rows: what `absorb` would need to make this realm.
@@ -167,10 +167,10 @@ fn part<K>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::model::ids::EntryId;
-    use crate::realm::model::ids::{ProfileNo, SessionNo, UserNo};
-    use crate::realm::model::one_time_token::OneTime;
-    use crate::realm::model::session::TokenHash;
+    use crate::realm::model::EntryId;
+    use crate::realm::model::OneTime;
+    use crate::realm::model::TokenHash;
+    use crate::realm::model::{ProfileNo, SessionNo, UserNo};
     use crate::realm::row::Change;
 
     #[test]

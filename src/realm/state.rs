@@ -4,31 +4,17 @@
 //! [`Realm::plan`] decides and changes nothing; [`Realm::absorb`] takes in what was decided. Live
 //! traffic, replay of the log and loading of rows all go through `absorb`.
 
-use crate::realm::model::ids::{EntryId, Millis};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::{ProfileName, RightCode, UserName};
 
-use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
-use crate::realm::model::policy::Policy;
-use crate::realm::row::{Change, Key, Row};
-
-use crate::realm::model::active_code::ActiveCode;
-use crate::realm::model::expiring_index::Owneds;
-use crate::realm::model::login_attempts::{Attempts, attempts_ref};
-use crate::realm::model::mail::Mail;
-use crate::realm::model::one_time_token::OneTime;
-use crate::realm::model::pending_login::Half;
-use crate::realm::model::profile::Profile;
-use crate::realm::model::right::Right;
-use crate::realm::model::second_factor::SecondFactor;
-use crate::realm::model::self_service_reset::SelfReset;
-use crate::realm::model::session::{Session, SessionId, TokenHash};
-use crate::realm::model::token_lifetimes::Connectors;
-use crate::realm::model::user::User;
-use crate::realm::row::{Counters, Retired};
-
+use super::model::{
+    ActiveCode, Attempts, Connectors, EntryId, Half, Mail, Millis, OneTime, Owneds, Policy,
+    Profile, ProfileNo, Right, RightNo, SecondFactor, SelfReset, Session, SessionId, SessionNo,
+    TokenHash, User, UserNo, attempts_ref,
+};
+use super::row::{Change, Counters, Key, Retired, Row};
 /// Entry ids are remembered for this long in log time.
 pub const SEEN_MS: Millis = 120_000;
 /// Old entry ids that one step forgets at most.

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::net::client::websocket::Came;
-use crate::replay::measurements::{Answered, Scribe};
-use crate::replay::received::{Frame, Head, Heard};
-use crate::replay::transport::Talk;
-
+use super::measurements::{Answered, Scribe};
+use super::received::{Frame, Head, Heard};
+use super::transport::Talk;
+use crate::net::Came;
 /// Frames that nobody waits for; older ones are dropped.
 const INBOX_MAX: usize = 10_000;
 /// Questions that one connection keeps open.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::auth::totp;
-
 /// Looks for a new mail at this distance.
 const DISTANCE: Duration = Duration::from_millis(20);
 

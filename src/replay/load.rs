@@ -6,11 +6,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::measurements::{Scribe, Tally};
+use super::player::{Player, Stage, Stop};
 use super::schedule::Schedule;
 use super::transport::Transport;
-use crate::replay::measurements::{Scribe, Tally};
-use crate::replay::player::steps::{Player, Stage, Stop};
-
 /// A client that was cut off tries again after this time.
 const RETRY: Duration = Duration::from_secs(1);
 /// What follows the endless part of a script gets this long after the end of the run.

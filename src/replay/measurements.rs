@@ -8,9 +8,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-use crate::platform::clock::{Stopwatch, stopwatch};
-use crate::replay::mismatches::Differences;
-
+use super::mismatches::Differences;
+use crate::platform::{Stopwatch, stopwatch};
 /// Clients share this many shards.
 const SHARDS: usize = 8;
 /// The longest latency that is told apart, in microseconds: ten minutes.

@@ -6,7 +6,6 @@ use std::fmt;
 use protocol::script::Mismatch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
 /// Differences that are told apart; more are only counted.
 const TOLD_MAX: usize = 1_000;
 

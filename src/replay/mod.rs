@@ -1,23 +1,26 @@
 //! Message scripts, played against any gateway: one client to compare, ten thousand to measure.
 
-pub mod connection;
-pub mod external_values;
+mod connection;
+mod external_values;
 pub mod load;
-pub mod measurements;
-pub mod mismatches;
-pub mod player;
-pub mod received;
+mod measurements;
+mod mismatches;
+mod player;
+mod received;
 pub mod record;
 pub mod report;
-pub mod rest_transport;
-pub mod variables;
-
+mod rest_transport;
 mod schedule;
+mod threshold;
+mod transport;
+mod variables;
 
-pub mod threshold;
-pub mod transport;
-
-pub use crate::replay::measurements::Tally;
-pub use crate::replay::mismatches::Difference;
-pub use crate::replay::player::steps::{Manner, Stage};
 pub use load::{Cast, Extent};
+pub use measurements::Tally;
+pub use player::{Manner, Stage};
+pub use record::{Direction, Transcript};
+pub use report::{Occasion, Played, Point, Report, Results, time};
+pub use rest_transport::Rest;
+pub use threshold::Threshold;
+pub use transport::{Sockets, Talk, Transport};
+pub use variables::Values;

@@ -9,12 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::{Sleep, sleep};
 
-use crate::net::client::error::ClientError;
-use crate::net::client::http::Requests;
-use crate::net::client::websocket::Came;
-use crate::replay::transport::{Sockets, Talk, Transport};
-use crate::subscriptions::data_source::Source;
-
+use super::transport::{Sockets, Talk, Transport};
+use crate::net::{Came, ClientError, Requests};
+use crate::subscriptions::Source;
 /// What only a socket is told: that rows follow (over REST they are the answer), and that a session
 /// ended (over REST the next request is refused).
 const PUSHED: [&str; 3] = ["LOGON_ACK", "MORE_ROWS_ACK", "SESSION_ENDED"];

@@ -1,10 +1,8 @@
 //! Limits that decide how a run ends: `EVENT_HEARTBEAT.p99>5ms`.
 
-use crate::replay::report::model::Crossing;
 use std::fmt;
 
-use crate::replay::report::model::{Message, Report, Spread};
-
+use super::report::{Crossing, Message, Report, Spread};
 /// A limit: the run fails if it is crossed.
 #[derive(Debug, Clone)]
 pub struct Threshold {

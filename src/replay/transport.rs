@@ -6,11 +6,8 @@ use std::task::{Context, Poll};
 
 use serde_json::Value;
 
-use crate::net::client::endpoint::Route;
-use crate::net::client::error::ClientError;
-pub use crate::net::client::websocket::Came;
-use crate::net::client::websocket::Client;
-
+pub use crate::net::Came;
+use crate::net::{Client, ClientError, Route};
 /// Opens connections to a gateway.
 pub trait Transport: Send + Sync + 'static {
     /// One connection.

@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::script::{Data, Script, ScriptState};
-
 /// The longest file that is read, in rows.
 const ROWS_MAX: usize = 10_000_000;
 
 /// Why values cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "named by the text")]
 pub enum ValuesError {
     #[error("{path}: {source}")]
     Read { path: PathBuf, source: csv::Error },

@@ -8,14 +8,8 @@ use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
 
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::row::Key;
-use crate::realm::row::StoredRow;
-use crate::realm::row::{Change, Row};
-use crate::realm::state::Realm;
-use crate::storage::export::Sum;
-use crate::storage::hash_chain::Seq;
+use crate::realm::{Change, Key, Millis, Realm, Row, SessionNo, StoredRow};
+use crate::storage::{Seq, Sum};
 
 /// Rows of one step, at most: commands wait while it looks at them.
 const STEP_ROWS: usize = 250;
@@ -215,7 +209,7 @@ const KEY_BYTES: usize = 40;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::model::ids::{ProfileNo, UserNo};
+    use crate::realm::{ProfileNo, UserNo};
 
     const OWNER: SessionNo = SessionNo(1);
 

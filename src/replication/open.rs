@@ -1,9 +1,7 @@
 //! Opening of the command log that belongs to a store.
 
-use crate::replication::log::sled::sled_log::SledLog;
-use crate::storage::error::StoreError;
-use crate::storage::row_store::Store;
-
+use super::log::SledLog;
+use crate::storage::{Store, StoreError};
 /// Opens the command log in the database of `store` and completes the store if it is new.
 ///
 /// Fails with [`StoreError::Damaged`] if the log and the rows do not fit each other.

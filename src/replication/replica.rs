@@ -8,26 +8,16 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
-use crate::platform::clock::{Clock, stopwatch};
-use crate::platform::random;
-use crate::realm::command::commands::{Command, Origin};
-use crate::realm::model::ids::{EntryId, Millis};
-use crate::realm::model::policy::Policy;
-use crate::realm::outcome::{Applied, Ended, Outcome};
-use crate::realm::row::{Change, Row};
-use crate::realm::state::{Realm, SEEN_MS};
-use crate::replication::backup::Backups;
-use crate::replication::log::command_log::{AppendError, Entry, Followed, Log};
-use crate::replication::write_behind::{Step, Unsaved};
-use crate::sessions::registry::Presences;
-use crate::storage::audit_trail::Trail;
-use crate::storage::error::StoreError;
-use crate::storage::hash_chain::Seq;
-use crate::storage::row_store::Store;
-use crate::subscriptions::before::Before;
-use crate::subscriptions::hub::Feed;
-use crate::subscriptions::outbox::Notice;
-
+use super::backup::Backups;
+use super::log::{AppendError, Entry, Followed, Log};
+use super::write_behind::{Step, Unsaved};
+use crate::platform::{Clock, random, stopwatch};
+use crate::realm::{
+    Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Policy, Realm, Row, SEEN_MS,
+};
+use crate::sessions::Presences;
+use crate::storage::{Seq, Store, StoreError, Trail};
+use crate::subscriptions::{Before, Feed, Notice};
 /// The realm of this node and the last entry that it reflects.
 #[derive(Debug, Default)]
 struct State {
@@ -316,10 +306,7 @@ impl Replica {
     }
 
     /// Closes the door before anybody is told: the next message of an ended session is refused.
-    fn end_sessions(
-        &self,
-        applied: &Applied,
-    ) -> Vec<(Arc<crate::sessions::live_session::Presence>, Ended)> {
+    fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::sessions::Presence>, Ended)> {
         for change in &applied.changes {
             if let Change::Put(Row::Session(session)) = change {
                 self.presences.renew(session);
@@ -336,7 +323,7 @@ impl Replica {
             // Commands on a stopped store write no log.
             eprintln!("tollgate: its state cannot be kept: {why}");
         }
-        std::process::exit(crate::platform::exit_code::STORE)
+        std::process::exit(crate::platform::STORE)
     }
 
     /// Stops taking commands, makes everything durable and ends [`Replica::run`]. Blocking.

@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::realm::row::{Change, Key, Row};
-use crate::storage::audit_trail::AuditNo;
-use crate::storage::hash_chain::Seq;
-
+use crate::realm::{Change, Key, Row};
+use crate::storage::{AuditNo, Seq};
 /// Changes that may wait, those of one row counted one by one, as each may have audit rows; more
 /// make the thread that applies commands wait.
 const CHANGES_MAX: usize = 4_096;
@@ -133,8 +131,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::realm::model::ids::EntryId;
-    use crate::realm::model::ids::{RightNo, UserNo};
+    use crate::realm::EntryId;
+    use crate::realm::{RightNo, UserNo};
 
     fn seen(id: u128) -> Change {
         Change::Put(Row::Seen(EntryId(id), id as u64))

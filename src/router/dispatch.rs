@@ -7,24 +7,16 @@ use std::sync::Arc;
 use futures::FutureExt;
 use protocol::{Envelope, Nack, NackCode, UserName};
 
-use crate::gateway::state::Node;
-use crate::messages::context::{Answered, Call, Caller, Root, no_session};
-use crate::messages::handler::{Access, Ask, Handler, Serve};
-use crate::messages::handler_index::HandlerIndex;
-use crate::messages::table;
-use crate::platform::clock::stopwatch;
-use crate::platform::metrics;
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::End;
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::session::TokenHash;
-use crate::realm::outcome::Outcome;
-use crate::router::errors::{internal, unknown};
-use crate::router::reply::{KnownToken, Looked, Reply};
-use crate::sessions::live_session::Presence;
-use crate::settings::sections::server::{AckNaming, NackNaming};
-
+use super::errors::{internal, unknown};
+use super::reply::{KnownToken, Looked, Reply};
+use crate::gateway::Node;
+use crate::messages::{
+    Access, Answered, Ask, Call, Caller, Handler, HandlerIndex, Root, Serve, no_session, table,
+};
+use crate::platform::{metrics, stopwatch};
+use crate::realm::{Command, End, EndReason, Millis, Outcome, TokenHash};
+use crate::sessions::Presence;
+use crate::settings::{AckNaming, NackNaming};
 /// The longest REASON: an audit row has to hold it.
 const REASON_MAX: usize = 512;
 
@@ -291,7 +283,7 @@ impl Router {
         {
             return Ok(bound.clone());
         }
-        let hash = TokenHash(crate::auth::token::token_hash(token));
+        let hash = TokenHash(crate::auth::token_hash(token));
         let found = self.node.replica.read(|realm, _| {
             let session = realm.session_by_token(now, &hash)?;
             let user = realm.user(session.user)?;

@@ -1,5 +1,8 @@
 //! The router: finds the handler, authenticates, authorizes, dispatches and builds the reply.
 
-pub mod dispatch;
-pub mod errors;
-pub mod reply;
+mod dispatch;
+mod errors;
+mod reply;
+
+pub use dispatch::Router;
+pub use reply::{KnownToken, Looked, Reply};

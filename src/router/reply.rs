@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use protocol::NackCode;
 
-use crate::messages::context::Effect;
-use crate::messages::handler::Handler;
+use crate::messages::{Effect, Handler};
 use crate::platform::random;
-use crate::sessions::live_session::Presence;
+use crate::sessions::Presence;
 
 /// What goes back: a frame, and what it does to the connection.
 #[derive(Debug, Default)]
@@ -44,7 +43,7 @@ pub struct KnownToken {
 impl KnownToken {
     /// Whether this is the token, and still that of the session.
     pub(super) fn is(&self, token: &str, epoch: u32) -> bool {
-        self.epoch == Some(epoch) && crate::auth::token::same(&self.token, token.as_bytes())
+        self.epoch == Some(epoch) && crate::auth::same(&self.token, token.as_bytes())
     }
 
     /// Remembers a token; one of another length is looked up every time.

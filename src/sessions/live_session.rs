@@ -1,22 +1,13 @@
 //! DOC sessions/live_session.rs
 
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::ids::UserNo;
-use crate::subscriptions::outbox::Notice;
-use crate::subscriptions::outbox::Outbox;
-use crate::subscriptions::quota::Quota;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
 use parking_lot::Mutex;
 use protocol::UserName;
-use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 
+use crate::realm::{EndReason, Millis, SessionNo, UserNo};
+use crate::subscriptions::{Notice, Outbox, Quota};
 /// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
 /// comes first and lies together: among many sessions each line of the cache is fetched anew.
 #[derive(Debug)]

@@ -1,5 +1,9 @@
 //! Live sessions of this node: registry, liveness and timeouts.
 
-pub mod live_session;
-pub mod registry;
-pub mod timeouts;
+mod live_session;
+mod registry;
+mod timeouts;
+
+pub use live_session::Presence;
+pub use registry::Presences;
+pub use timeouts::{Due, Limits, Watch};

@@ -1,8 +1,6 @@
 //! Presence: what this node knows of a session beyond the log — its sockets, its last signs of
 //! life — and the flags by which a socket learns, without a lock, that its session is over.
 
-use crate::sessions::live_session::Presence;
-use crate::sessions::live_session::{UNWATCHED, WATCHED, WATCHED_LOGGED};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -10,14 +8,9 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use protocol::UserName;
 
-use crate::realm::command::commands::Touched;
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::session::Session;
-use crate::subscriptions::outbox::Outbox;
-use crate::subscriptions::quota::Quota;
-
+use super::live_session::{Presence, UNWATCHED, WATCHED, WATCHED_LOGGED};
+use crate::realm::{EndReason, Millis, Session, SessionNo, Touched};
+use crate::subscriptions::{Outbox, Quota};
 /// The presences of this node.
 #[derive(Debug, Default)]
 pub struct Presences {
@@ -137,7 +130,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::subscriptions::outbox::Line;
+    use crate::subscriptions::Line;
 
     #[derive(Debug)]
     struct Open;

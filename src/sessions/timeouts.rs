@@ -8,11 +8,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::sessions::live_session::Presence;
-
+use super::live_session::Presence;
+use crate::realm::{EndReason, Millis, SessionNo};
 /// The limits that end a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

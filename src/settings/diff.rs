@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::settings::root::Settings;
+use super::root::Settings;
 
 /// A key, its value in the one and its value in the other, as JSON; secrets never show.
 pub type Difference = (String, String, String);

@@ -6,7 +6,7 @@ use protocol::duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::realm::model::ids::Millis;
+use crate::realm::Millis;
 
 /// A duration, a text in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,16 +1,15 @@
 //! Where settings come from: a file, the environment; and what is wrong with them.
 
-use crate::settings::error::SettingsError;
-use crate::settings::merge::merge;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use crate::settings::root::Settings;
-use crate::settings::unknown_keys;
-
+use super::error::SettingsError;
+use super::merge::merge;
+use super::root::Settings;
+use super::unknown_keys;
 /// Variables of the environment that are settings begin so and have `__` between section and key.
 const PREFIX: &str = "TOLLGATE_";
 

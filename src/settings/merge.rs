@@ -1,8 +1,6 @@
 //! DOC settings/merge.rs
 
-use toml::Table;
-use toml::Value;
-
+use toml::{Table, Value};
 /// Puts one table over another, key by key.
 pub fn merge(table: &mut Table, over: Table) {
     for (key, value) in over {

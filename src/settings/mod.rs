@@ -1,16 +1,28 @@
 //! Configuration: sections, loading, checks and reference.
 
-pub mod aliases;
-pub mod diff;
-pub mod duration;
-pub mod error;
-pub mod load;
+mod aliases;
+mod diff;
+mod duration;
+mod error;
+mod load;
 pub mod merge;
-pub mod mode;
-pub mod reference;
-pub mod root;
-pub mod schema;
-pub mod secret;
-pub mod sections;
-pub mod unknown_keys;
-pub mod validate;
+mod mode;
+mod reference;
+mod root;
+mod schema;
+mod secret;
+mod sections;
+mod unknown_keys;
+mod validate;
+
+pub use aliases::resolve;
+pub use error::SettingsError;
+pub use reference::Entry;
+pub use root::{RESET_TOPIC, Settings};
+pub use sections::{
+    AckField, AckNaming, AddressRange, AuthType, Class, Connection, CustomAck, Engine,
+    HashingAlgorithm, Host, LdapTls, Limits, LockScope, LoginAck, LoginErrors, Mode, NackNaming,
+    Notify, OneTimeTokenVerify, Order, PasswordStrength, PushServices, QrCode, ResetMode, Service,
+    ServiceList, ShutdownClose, SmtpTls, SystemDateFormat, Tls, Transport, Validation,
+    WhenSessionsAreFull,
+};

@@ -1,8 +1,8 @@
 //! `mode`: which defaults hold where a key is not written.
 
-use crate::settings::sections::mode::Mode;
 use toml::{Table, Value};
 
+use super::sections::Mode;
 /// What is another default with `mode = "hardened"`, as a configuration.
 pub const HARDENED: &str = r#"
 [server]
@@ -73,12 +73,11 @@ mod tests {
         let hard = parse("mode = 'hardened'");
         hard.validate().unwrap();
         let mut wanted = Settings { mode: Mode::Hardened, ..Settings::default() };
-        wanted.security.login_errors = crate::settings::sections::security::LoginErrors::Uniform;
-        wanted.security.reset_mode =
-            crate::settings::sections::security::ResetMode::OneTimePassword;
+        wanted.security.login_errors = crate::settings::sections::LoginErrors::Uniform;
+        wanted.security.reset_mode = crate::settings::sections::ResetMode::OneTimePassword;
         (wanted.security.hide_versions, wanted.security.hide_hosts) = (true, true);
         wanted.security.genesis_password.retry.scope =
-            crate::settings::sections::genesis_password::LockScope::UserAndAddress;
+            crate::settings::sections::LockScope::UserAndAddress;
         assert_eq!(hard, wanted);
         assert!(hard.softened().is_empty());
 

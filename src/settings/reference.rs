@@ -1,13 +1,11 @@
 //! The configuration as a document, made from the structs: keys, defaults, and what each means.
 
-use crate::settings::schema::{follow, properties, schema};
 use serde_json::Value as Json;
 use toml::Table;
 
-use crate::settings::root::Settings;
-use crate::settings::schema::schema_of;
-use crate::settings::sections::services::{Host, Service};
-
+use super::root::Settings;
+use super::schema::{follow, properties, schema, schema_of};
+use super::sections::{Host, Service};
 /// One key, in the order of the structs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {

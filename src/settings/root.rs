@@ -7,16 +7,10 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::key_ring::{KeyError, Keyring};
-
-use crate::settings::sections::heartbeat::Heartbeat;
-use crate::settings::sections::mail::Mail;
-use crate::settings::sections::mode::Mode;
-use crate::settings::sections::security::Security;
-use crate::settings::sections::server::Server;
-use crate::settings::sections::services::{Service, ServiceList};
-use crate::settings::sections::store::{Engine, Store};
-use crate::settings::sections::templates::Templates;
+use super::sections::{
+    Engine, Heartbeat, Mail, Mode, Security, Server, Service, ServiceList, Store, Templates,
+};
+use crate::auth::{KeyError, Keyring};
 
 /// The topic of the passwords that an administrator's reset mails.
 pub const RESET_TOPIC: &str = "PASSWORD_RESET";

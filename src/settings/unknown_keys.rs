@@ -1,12 +1,10 @@
 //! Which keys exist, and which one was meant.
 
-use crate::settings::schema::join;
 use serde_json::Value as Json;
 use toml::{Table, Value};
 
-use crate::settings::error::SettingsError;
-use crate::settings::schema::properties;
-
+use super::error::SettingsError;
+use super::schema::{join, properties};
 /// Every key must be one that the structs have.
 pub(super) fn check(table: &Table, schema: &Json) -> Result<(), SettingsError> {
     check_section(table, schema, schema, "")

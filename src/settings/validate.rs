@@ -1,15 +1,10 @@
 //! DOC settings/validate.rs
 
-use crate::mail::template;
-use crate::mail::template::Template;
-use crate::settings::error::SettingsError;
-use crate::settings::root::RESET_TOPIC;
-use crate::settings::root::Settings;
-use crate::settings::sections::mail::Transport;
-use crate::settings::sections::mode::Mode;
-use crate::settings::sections::security::ResetMode;
+use super::error::SettingsError;
+use super::root::{RESET_TOPIC, Settings};
+use super::sections::{Mode, ResetMode, Transport};
+use crate::mail::{Template, template};
 use crate::settings::sections::services;
-
 impl Settings {
     /// Everything that is out of range or contradicts itself, together.
     pub fn validate(&self) -> Result<(), SettingsError> {

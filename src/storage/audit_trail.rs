@@ -7,13 +7,10 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::realm::model::audit_event::Audited;
-use crate::realm::model::ids::Millis;
-use crate::storage::error::StoreError;
-use crate::storage::hash_chain::End;
-use crate::storage::ledger::block::Block;
-use crate::storage::ledger::records::Ledger;
-
+use super::error::StoreError;
+use super::hash_chain::End;
+use super::ledger::{Block, Ledger};
+use crate::realm::{Audited, Millis};
 /// The number of an audit row (SEQUENCE): 1, 2, 3, …
 pub type AuditNo = u64;
 

@@ -2,9 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::storage::hash_chain::End;
-use crate::storage::hash_chain::Link;
-use crate::storage::hash_chain::Seq;
+use super::hash_chain::{End, Link, Seq};
 
 /// The key of [`Image`]; rows begin with a letter.
 pub(super) const IMAGE: &[u8] = &[0];

@@ -1,12 +1,12 @@
 //! DOC storage/database.rs
 
-use crate::storage::error::StoreError;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use super::error::StoreError;
 /// Rows and trail have been made again so often.
 pub(super) fn generation(db: &sled::Db) -> u64 {
     let names = db.tree_names();

@@ -10,11 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::realm::model::ids::Millis;
-use crate::realm::model::user::User;
-use crate::realm::row::StoredRow;
-use crate::realm::row::{Change, Row};
-use crate::realm::state::Realm;
+use crate::realm::{Change, Millis, Realm, Row, StoredRow, User};
 
 const FORMAT: &str = "tollgate-export";
 /// Versions up to this one are read.

@@ -3,9 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::storage::error::StoreError;
-use crate::storage::high_water_mark::Mark;
-
+use super::error::StoreError;
+use super::high_water_mark::Mark;
 /// What the format file says.
 pub(super) const FORMAT: &str = "tollgate store 5";
 /// Formats that this version reads, too. 1: without an audit trail. 2: without former passwords,

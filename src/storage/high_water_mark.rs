@@ -9,9 +9,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::storage::hash_chain::Link;
-use crate::storage::hash_chain::Seq;
-
+use super::hash_chain::{Link, Seq};
 /// Number, link, the first bytes of a hash over both.
 const SLOT: usize = 8 + 32 + 8;
 /// Slots lie in different sectors: a torn write spoils one of them.

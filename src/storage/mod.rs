@@ -1,13 +1,24 @@
 //! Durable state: ledger, row store, audit trail and export file.
 
-pub mod audit_trail;
-pub mod checksum;
-pub mod database;
-pub mod disk_space;
-pub mod error;
+mod audit_trail;
+mod checksum;
+mod database;
+mod disk_space;
+mod error;
 pub mod export;
-pub mod format;
-pub mod hash_chain;
-pub mod high_water_mark;
-pub mod ledger;
-pub mod row_store;
+mod format;
+mod hash_chain;
+mod high_water_mark;
+mod ledger;
+mod row_store;
+
+pub use audit_trail::{AuditNo, Trail};
+pub use disk_space::Space;
+pub use error::StoreError;
+pub use export::{Snapshot, Sum};
+pub use hash_chain::{Link, Seq};
+pub use high_water_mark::Mark;
+pub use row_store::Store;
+
+pub(crate) use hash_chain::End;
+pub(crate) use ledger::{Block, Ledger};

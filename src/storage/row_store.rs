@@ -1,26 +1,22 @@
 //! The store: rows and the number of the entry that they reflect, written together, loaded at
 //! start.
 
-use crate::storage::database::{
-    forget_unfinished, generation, named, open_sled, set_snapshots_aside,
-};
-use crate::storage::error::StoreError;
-use crate::storage::format;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 
-use crate::realm::row::{Key, Row};
-use crate::storage::audit_trail::{AuditNo, Trail};
-use crate::storage::checksum::{IMAGE, Image};
-use crate::storage::disk_space::Space;
-use crate::storage::format::Found;
-use crate::storage::hash_chain::End;
-use crate::storage::hash_chain::Seq;
 use parking_lot::Mutex;
 
+use super::audit_trail::{AuditNo, Trail};
+use super::checksum::{IMAGE, Image};
+use super::database::{forget_unfinished, generation, named, open_sled, set_snapshots_aside};
+use super::disk_space::Space;
+use super::error::StoreError;
+use super::format::{self, Found};
+use super::hash_chain::{End, Seq};
+use crate::realm::{Key, Row};
 /// Threads that read rows at the start; rows that one hands over at once; what may wait of that.
 const READERS_MAX: usize = 4;
 const BATCH: usize = 512;

@@ -1,15 +1,11 @@
 //! What a commit touches: the rows of records, and the users whose rights may differ.
 
-use crate::subscriptions::before::Before;
-use crate::subscriptions::right_change::Turned;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
-use crate::realm::model::profile::ProfileStatus;
-use crate::realm::row::{Change, Key, Row};
-use crate::realm::state::Realm;
-use crate::subscriptions::index::Place;
-
+use super::before::Before;
+use super::index::Place;
+use super::right_change::Turned;
+use crate::realm::{Change, Key, ProfileNo, ProfileStatus, Realm, RightNo, Row, UserNo};
 /// Whose rights a commit touches. `None` beside a user: all of his may differ.
 #[derive(Debug)]
 pub(super) struct Touched {

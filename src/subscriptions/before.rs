@@ -1,19 +1,10 @@
 //! DOC subscriptions/before.rs
 
-use crate::realm::model::ids::ProfileNo;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::login_attempts::attempts_ref;
-use crate::realm::row::Change;
-use crate::realm::row::Key;
-use crate::realm::row::Row;
-use crate::realm::state::Realm;
-use crate::subscriptions::data_row::DataRow;
-use crate::subscriptions::data_row::RowRef;
-use crate::subscriptions::data_source::Source;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::data_row::{DataRow, RowRef};
+use super::data_source::Source;
+use crate::realm::{Change, Key, ProfileNo, Realm, Row, SessionNo, UserNo, attempts_ref};
 /// The sources whose rows are records, one row each.
 pub(super) const ENTITIES: [Source; 6] = [
     Source::AllUsers,

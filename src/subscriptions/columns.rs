@@ -3,19 +3,11 @@
 use protocol::UserName;
 use protocol::filter::{Column, Kind, Value};
 
-use crate::realm::model::active_code::ActiveCode;
-use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::model::audit_event::Audited;
-use crate::realm::model::audit_event::Side;
-use crate::realm::model::login_attempts::Attempts;
-use crate::realm::model::profile::Profile;
-use crate::realm::model::right::Right;
-use crate::realm::model::session::Session;
-use crate::realm::model::user::User;
-use crate::realm::state::Realm;
-use crate::storage::audit_trail::AuditNo;
-use crate::subscriptions::data_row::{DataRow, Field};
-
+use super::data_row::{DataRow, Field};
+use crate::realm::{
+    ATTRIBUTES, ActiveCode, Attempts, Audited, Profile, Realm, Right, Session, Side, User,
+};
+use crate::storage::AuditNo;
 const fn text(name: &'static str) -> Column {
     Column { name, kind: Kind::Text }
 }

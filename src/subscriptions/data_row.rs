@@ -2,7 +2,6 @@
 
 use protocol::filter::Column;
 use smol_str::SmolStr;
-
 /// The value of one field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Field {

@@ -1,16 +1,12 @@
 //! Data sources: which rows exist, who sees them, in which order they are read.
 
-use crate::subscriptions::data_row::RowRef;
 use std::collections::BTreeSet;
 
 use protocol::filter::Column;
 
-use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
-use crate::realm::state::Realm;
-use crate::subscriptions::columns;
-use crate::subscriptions::columns::{LOGOUT_OTHERS, SESSION_ID};
-use crate::subscriptions::data_row::{DataRow, Field};
-
+use super::columns::{self, LOGOUT_OTHERS, SESSION_ID};
+use super::data_row::{DataRow, Field, RowRef};
+use crate::realm::{ProfileNo, Realm, RightNo, SessionNo, UserNo};
 /// What DATA_LOGON can subscribe to (PROTOCOL §6, §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {

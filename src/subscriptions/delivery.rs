@@ -4,11 +4,10 @@
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use crate::realm::state::Realm;
-use crate::storage::hash_chain::Seq;
-use crate::subscriptions::outbox::{Inside, Outbox, Subscriptions};
-use crate::subscriptions::publish::Due;
-
+use super::outbox::{Inside, Outbox, Subscriptions};
+use super::publish::Due;
+use crate::realm::Realm;
+use crate::storage::Seq;
 /// Outboxes of which one thread delivers at least so many.
 const SHARE_MIN: usize = 256;
 /// Threads that deliver one commit at most.

@@ -1,6 +1,6 @@
 //! DOC subscriptions/filter_key.rs
 
-use crate::realm::model::ids::UserNo;
+use crate::realm::UserNo;
 
 /// A value by which subscriptions are found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

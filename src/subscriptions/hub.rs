@@ -1,28 +1,22 @@
 //! The feed: open subscriptions of this node, and how a commit becomes rows in their outboxes.
 
-use crate::subscriptions::{delivery, outbox, publish};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::subscriptions::data_source::Source;
-use crate::subscriptions::outbox::Outbox;
-use crate::subscriptions::quota::Quota;
-use crate::subscriptions::request::{Services, Wish};
-
-use crate::realm::model::audit_event::Audited;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::row::Change;
-use crate::realm::state::Realm;
-use crate::storage::audit_trail::AuditNo;
-use crate::storage::hash_chain::Seq;
-use crate::subscriptions::affected::Touched;
-use crate::subscriptions::before::Before;
-use crate::subscriptions::index::{Index, Place};
-use crate::subscriptions::rights_history::History;
-use crate::subscriptions::subscription::view::Subscription;
-
+use super::affected::Touched;
+use super::before::Before;
+use super::data_source::Source;
+use super::index::{Index, Place};
+use super::outbox::{self, Outbox};
+use super::quota::Quota;
+use super::request::{Services, Wish};
+use super::rights_history::History;
+use super::subscription::Subscription;
+use super::{delivery, publish};
+use crate::realm::{Audited, Change, Realm, SessionNo};
+use crate::storage::{AuditNo, Seq};
 /// Who subscribes to what on this node. The locks are taken in the order index, outbox; an outbox
 /// is never held while the index is asked for.
 #[derive(Debug)]

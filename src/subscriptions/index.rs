@@ -1,16 +1,15 @@
 //! The index: which subscriptions a commit may matter to. A filter that asks for certain values of
 //! a key field is found by them, so that ten thousand filters cost what the matching one costs.
 
-use crate::subscriptions::filter_key::Key;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::realm::model::ids::UserNo;
-use crate::subscriptions::data_source::Source;
-use crate::subscriptions::outbox::Outbox;
-
+use super::data_source::Source;
+use super::filter_key::Key;
+use super::outbox::Outbox;
+use crate::realm::UserNo;
 /// A subscription as the index finds it.
 #[derive(Debug, Clone)]
 pub(super) struct Place {

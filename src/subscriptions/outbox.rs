@@ -10,10 +10,8 @@ use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::SessionNo;
-use crate::subscriptions::subscription::view::Subscription;
-
+use super::subscription::Subscription;
+use crate::realm::{EndReason, SessionNo};
 /// What the socket of a connection is told beside the rows.
 #[derive(Debug, Clone)]
 pub enum Notice {

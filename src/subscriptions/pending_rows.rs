@@ -1,8 +1,6 @@
 //! What waits to be sent to one subscription: the newest state of each row wins.
 
-use crate::subscriptions::data_row::Operation;
-use crate::subscriptions::data_row::RowRef;
-
+use super::data_row::{Operation, RowRef};
 /// The rows of one QUERY_UPDATE weigh about this much at most: a frame of wide rows must not be
 /// megabytes long.
 const UPDATE_WEIGHT: usize = 128 * 1024;

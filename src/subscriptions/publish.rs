@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::realm::model::ids::{RightNo, UserNo};
-use crate::realm::state::Realm;
-use crate::storage::hash_chain::Seq;
-use crate::subscriptions::affected::Touched;
-use crate::subscriptions::before::Before;
-use crate::subscriptions::data_source::Source;
-use crate::subscriptions::filter_key::Key;
-use crate::subscriptions::index::{Index, Place};
-use crate::subscriptions::outbox::{Outbox, Subscriptions, find};
-use crate::subscriptions::right_change::Turned;
-use crate::subscriptions::subscription::view::Subscription;
+use super::affected::Touched;
+use super::before::Before;
+use super::data_source::Source;
+use super::filter_key::Key;
+use super::index::{Index, Place};
+use super::outbox::{Outbox, Subscriptions, find};
+use super::right_change::Turned;
+use super::subscription::Subscription;
+use crate::realm::{Realm, RightNo, UserNo};
+use crate::storage::Seq;
 
 /// A subscription that is found by other keys now than it was.
 struct Moved {

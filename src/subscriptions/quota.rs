@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
 /// The places that are taken.
 #[derive(Debug, Clone, Default)]
 pub struct Quota(Arc<AtomicUsize>);

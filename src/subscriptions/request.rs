@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use protocol::Filter;
 use smol_str::SmolStr;
 
-use crate::realm::model::ids::{SessionNo, UserNo};
-use crate::subscriptions::data_row::DataRow;
-use crate::subscriptions::data_row::RowRef;
-use crate::subscriptions::data_source::Source;
+use super::data_row::{DataRow, RowRef};
+use super::data_source::Source;
+use crate::realm::{SessionNo, UserNo};
 
 /// The rows of SERVICES, which are not the realm's.
 pub type Services = BTreeMap<RowRef, DataRow>;

@@ -1,11 +1,7 @@
 //! DOC subscriptions/right_change.rs
 
-use crate::realm::model::ids::ProfileNo;
-use crate::realm::model::ids::RightNo;
-use crate::realm::model::user::User;
-use crate::realm::state::Realm;
-use crate::subscriptions::columns;
-
+use super::columns;
+use crate::realm::{ProfileNo, Realm, RightNo, User};
 /// Rights of one profile and commit that are asked for once for all users: what most commits
 /// change at most.
 const FEW: usize = 8;

@@ -3,12 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
-use crate::realm::model::profile::ProfileStatus;
-use crate::realm::model::user::UserStatus;
-use crate::realm::row::{Change, Key, Row};
-use crate::realm::state::Realm;
-use crate::storage::hash_chain::Seq;
+use crate::realm::{
+    Change, Key, ProfileNo, ProfileStatus, Realm, RightNo, Row, UserNo, UserStatus,
+};
+use crate::storage::Seq;
 
 /// Changes that are remembered (PROTOCOL §6).
 const REMEMBERED: usize = 100_000;

@@ -1,15 +1,13 @@
 //! Directories (LDAP): whether a password is a user's there, and what is known of him. Nothing that
 //! a user sends reaches a server unescaped; referrals are not followed.
 
-use crate::auth::ldap::search_bind;
-use crate::auth::ldap::types::{Answer, LdapError, Server};
-
 use metrics::histogram;
 use tokio::sync::Semaphore;
 
-use crate::auth::ldap::circuit_breaker::Breaker;
-use crate::platform::clock::{Clock, stopwatch};
-
+use super::circuit_breaker::Breaker;
+use super::search_bind;
+use super::types::{Answer, LdapError, Server};
+use crate::platform::{Clock, stopwatch};
 /// No server could be asked, or none of those that could knows the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreachable;

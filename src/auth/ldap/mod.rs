@@ -1,7 +1,10 @@
 //! LDAP directories: connection, search and bind, circuit breaker.
 
-pub mod circuit_breaker;
-pub mod directory;
-pub mod dn;
-pub mod search_bind;
-pub mod types;
+mod circuit_breaker;
+mod directory;
+mod dn;
+mod search_bind;
+mod types;
+
+pub use directory::Directory;
+pub use types::{Answer, Found, Server, Tls};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
-
 /// One server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Server {
@@ -70,7 +69,6 @@ pub struct Found {
 
 /// Why a server could not be asked.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "named by the text")]
 pub enum LdapError {
     #[error("the directory cannot be reached: {0}")]
     Ldap(#[from] ldap3::LdapError),

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::platform::client_network::Source;
+use crate::platform::Source;
 
 /// A job and its place.
 #[derive(Debug)]

@@ -1,8 +1,6 @@
 //! Passwords: peppered, hashed by scrypt on threads of their own, so that a flood of logins costs
 //! neither memory nor heartbeats.
 
-use crate::auth::password_hasher::error::Busy;
-use crate::auth::password_hasher::phc;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,11 +9,9 @@ use protocol::names::Password;
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
-use crate::auth::password_hasher::phc::Kind;
-use crate::auth::password_hasher::thread_pool::Pool;
-
-use crate::auth::password_hasher::phc::Cost;
-
+use super::error::Busy;
+use super::phc::{self, Cost, Kind};
+use super::thread_pool::Pool;
 /// A longer password is nobody's.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
@@ -233,7 +229,7 @@ impl Pepper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::clock::stopwatch;
+    use crate::platform::stopwatch;
 
     const CHEAP: Cost = Cost { log_n: 4, r: 8, p: 1 };
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);

@@ -1,7 +1,12 @@
 //! Password hashing on its own threads, with a fair and bounded queue.
 
-pub mod error;
-pub mod fair_queue;
-pub mod hasher;
-pub mod phc;
-pub mod thread_pool;
+mod error;
+mod fair_queue;
+mod hasher;
+mod phc;
+mod thread_pool;
+
+pub use error::Busy;
+pub use hasher::{Checked, New, PASSWORD_BYTES_MAX, Passwords, Stored};
+pub use phc::Cost;
+pub use thread_pool::count;

@@ -7,12 +7,9 @@ use std::thread;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use crate::auth::password_hasher::error::Busy;
-use crate::auth::password_hasher::fair_queue::{Queue, Waiting};
-use crate::platform::client_network::Source;
-use crate::platform::clock::{Stopwatch, stopwatch};
-use crate::platform::random;
-
+use super::error::Busy;
+use super::fair_queue::{Queue, Waiting};
+use crate::platform::{Source, Stopwatch, random, stopwatch};
 /// The refused come back after a moment at the earliest, and after a minute at the latest.
 const RETRY_MIN_MS: u64 = 1_000;
 const RETRY_MAX_MS: u64 = 60_000;

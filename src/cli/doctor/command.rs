@@ -5,21 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 
+use super::finding::{Finding, Weight};
+use super::store_checks::{self, Held};
+use super::{machine_checks, settings_checks};
 use crate::cli::config_args::Config;
-use crate::cli::doctor::finding::{Finding, Weight};
-use crate::cli::doctor::store_checks::Held;
-use crate::cli::doctor::{machine_checks, settings_checks, store_checks};
-use crate::gateway::startup;
-use crate::gateway::startup::OpenError;
+use crate::gateway::{OpenError, startup};
 use crate::net::tls;
-use crate::platform::clock::Clock;
-use crate::platform::file_descriptors;
-use crate::realm::model::user::UserStatus;
-use crate::settings::root::Settings;
-use crate::settings::sections::store::Engine;
-use crate::storage::disk_space::Space;
-use crate::storage::error::StoreError;
-use crate::storage::row_store::Store;
+use crate::platform::{Clock, file_descriptors};
+use crate::realm::UserStatus;
+use crate::settings::{Engine, Settings};
+use crate::storage::{Space, Store, StoreError};
 
 /// What to look at.
 #[derive(Args)]
@@ -83,7 +78,7 @@ fn look(settings: &Settings, dir: &Path) -> Held {
         Ok(opened) => {
             let has_its_salt = opened.has_its_salt(settings);
             let (has_administrator, open_resets) = opened.replica.read(|realm, _| {
-                let blank = |user: &&crate::realm::model::user::User| {
+                let blank = |user: &&crate::realm::User| {
                     user.status == UserStatus::PasswordReset && user.credential.is_none()
                 };
                 (realm.has_administrator(), realm.users_after(None).filter(blank).count())

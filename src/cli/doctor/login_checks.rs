@@ -1,14 +1,8 @@
 //! Second factors, directories and mails: what is weak in how they are configured.
 
-use crate::cli::doctor::finding::Finding;
-use crate::cli::doctor::finding::Weight::{Advice, Weak};
-use crate::cli::doctor::finding::when;
-use crate::settings::root::Settings;
-use crate::settings::sections::authentication::AuthType;
-use crate::settings::sections::ldap::LdapTls;
-use crate::settings::sections::mail::{SmtpTls, Transport};
-use crate::settings::sections::mfa::{HashingAlgorithm, QrCode};
-
+use super::finding::Weight::{Advice, Weak};
+use super::finding::{Finding, when};
+use crate::settings::{AuthType, HashingAlgorithm, LdapTls, QrCode, Settings, SmtpTls, Transport};
 /// A key that people can guess opens every secret.
 const KEY_LEAST: usize = 16;
 
@@ -85,9 +79,7 @@ fn directories(settings: &Settings, found: &mut Vec<Finding>) {
         return;
     }
     let local = |host: &str| host == "localhost" || host.starts_with("127.") || host == "::1";
-    let open = |it: &&crate::settings::sections::ldap::Connection| {
-        it.use_tls == LdapTls::None && !local(&it.url)
-    };
+    let open = |it: &&crate::settings::Connection| it.use_tls == LdapTls::None && !local(&it.url);
     when(
         authentication.ldap.connection.iter().any(|it| open(&it)),
         found,

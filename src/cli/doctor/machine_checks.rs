@@ -1,9 +1,8 @@
 //! The machine: descriptors, memory for hashes, the clock, the certificate.
 
-use crate::cli::doctor::finding::Finding;
-use crate::cli::doctor::finding::Weight::{Advice, Problem, Weak};
-use crate::settings::root::Settings;
-
+use super::finding::Finding;
+use super::finding::Weight::{Advice, Problem, Weak};
+use crate::settings::Settings;
 /// A certificate is renewed in time if it is good for so many days more.
 const CERTIFICATE_DAYS: i64 = 14;
 
@@ -35,7 +34,7 @@ pub fn examine(settings: &Settings, seen: &Seen) -> Vec<Finding> {
         );
         found.push(Finding::new(Advice, "ulimit -n", why, change));
     }
-    let threads = crate::auth::password_hasher::thread_pool::count(scrypt.threads);
+    let threads = crate::auth::count(scrypt.threads);
     if threads > seen.cores {
         let why =
             format!("{threads} threads hash on {} processors: they wait for another", seen.cores);

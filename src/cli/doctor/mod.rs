@@ -1,8 +1,10 @@
 //! `tollgate doctor`: checks of configuration, host and store.
 
-pub mod command;
-pub mod finding;
-pub mod login_checks;
-pub mod machine_checks;
-pub mod settings_checks;
-pub mod store_checks;
+mod command;
+mod finding;
+mod login_checks;
+mod machine_checks;
+mod settings_checks;
+mod store_checks;
+
+pub(super) use command::Doctor;

@@ -1,15 +1,11 @@
 //! The configuration: what is weak, and what contradicts itself without being wrong.
 
-use crate::cli::doctor::finding::Finding;
-use crate::cli::doctor::finding::Weight::{Advice, Problem, Weak};
-use crate::cli::doctor::finding::when;
-use crate::settings::root::Settings;
-use crate::settings::sections::genesis_password::LockScope;
-use crate::settings::sections::mode::Mode;
-use crate::settings::sections::password_strength::PasswordStrength;
-use crate::settings::sections::security::{LoginErrors, OneTimeTokenVerify, ResetMode};
-use crate::settings::sections::server::AddressRange;
-
+use super::finding::Weight::{Advice, Problem, Weak};
+use super::finding::{Finding, when};
+use crate::settings::{
+    AddressRange, LockScope, LoginErrors, Mode, OneTimeTokenVerify, PasswordStrength, ResetMode,
+    Settings,
+};
 /// A password that is the only factor should have as many characters (ASVS 6.2.1).
 const LENGTH_LEAST: u32 = 8;
 

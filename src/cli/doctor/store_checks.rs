@@ -3,9 +3,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::cli::doctor::finding::Finding;
-use crate::cli::doctor::finding::Weight::{Advice, Problem, Weak};
-
+use super::finding::Finding;
+use super::finding::Weight::{Advice, Problem, Weak};
 /// What was found in the data folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Held {

@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::cli::import_preferences::convert;
-use crate::cli::import_preferences::convert::Turned;
-use crate::settings::root::Settings;
+use super::convert::{self, Turned};
+use crate::settings::Settings;
 
 /// The file.
 #[derive(Args)]

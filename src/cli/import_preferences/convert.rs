@@ -1,13 +1,10 @@
 //! Preferences: an `auth-preferences.kts` in the literal form of S2's sample becomes a
 //! configuration. Pure; what cannot be turned is told with its line, never with its value.
 
-use crate::cli::import_preferences::parser;
 use toml::{Table, Value};
 
-use crate::cli::import_preferences::parser::Unreadable;
-use crate::cli::import_preferences::parser::{Item, Word};
-use crate::settings::root::Settings;
-
+use super::parser::{self, Item, Unreadable, Word};
+use crate::settings::Settings;
 /// What became of a file.
 #[derive(Debug, Default)]
 pub struct Turned {
@@ -79,7 +76,7 @@ impl Turned {
             one = Value::Table(Table::from_iter([(section.to_owned(), one)]));
         }
         let Value::Table(mut one) = one else { return false };
-        crate::settings::aliases::resolve(&mut one);
+        crate::settings::resolve(&mut one);
         let mut both = self.table.clone();
         crate::settings::merge::merge(&mut both, one);
         // The rest was read before: what is wrong now is this key.
@@ -104,7 +101,7 @@ impl Turned {
 /// S2's name of a key where ours is not the same in snake case.
 pub(super) fn key_of(path: &str, name: &str) -> String {
     let entries = Settings::entries();
-    let known = |entry: &&crate::settings::reference::Entry| {
+    let known = |entry: &&crate::settings::Entry| {
         entry.section == path && entry.s2.as_deref().map(snake).as_deref() == Some(name)
     };
     entries.iter().find(known).map_or_else(|| name.to_owned(), |entry| entry.key.clone())

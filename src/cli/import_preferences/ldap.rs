@@ -2,8 +2,8 @@
 
 use toml::{Table, Value};
 
-use crate::cli::import_preferences::convert::{Turned, key_of, literal, snake};
-use crate::cli::import_preferences::parser::{Item, Word};
+use super::convert::{Turned, key_of, literal, snake};
+use super::parser::{Item, Word};
 
 const PATH: &str = "security.authentication.ldap";
 const INNER: &str = "security.authentication.ldap.connection";

@@ -2,10 +2,9 @@
 
 use toml::{Table, Value};
 
-use crate::realm::model::attributes::ATTRIBUTES;
-
-use crate::cli::import_preferences::convert::{Turned, literal};
-use crate::cli::import_preferences::parser::{Item, Word};
+use super::convert::{Turned, literal};
+use super::parser::{Item, Word};
+use crate::realm::ATTRIBUTES;
 
 impl Turned {
     /// `loginAck(TABLE) { loadRecord { … } fields { FIELD withPrefix "X" } }`.

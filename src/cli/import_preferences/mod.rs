@@ -1,7 +1,9 @@
 //! `tollgate import-preferences`: conversion of Genesis preferences.
 
-pub mod command;
-pub mod convert;
-pub mod ldap;
-pub mod login_ack;
-pub mod parser;
+mod command;
+mod convert;
+mod ldap;
+mod login_ack;
+mod parser;
+
+pub(super) use command::ImportPreferences;

@@ -28,7 +28,6 @@ pub enum Word {
 /// Where a file cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}")]
-#[expect(missing_docs, reason = "named by the text")]
 pub struct Unreadable {
     pub line: usize,
     pub what: &'static str,

@@ -1,7 +1,5 @@
 //! `import-users`: users of another system, with their passwords, into a stopped store.
 
-use crate::cli::import_users::error::Wrong;
-use crate::cli::import_users::record;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,19 +9,15 @@ use clap::Args;
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
 
-use crate::auth::password_hasher::hasher::Passwords;
+use super::error::Wrong;
+use super::record::{self, Record, Secret};
+use crate::auth::Passwords;
 use crate::cli::config_args::Config;
-use crate::cli::import_users::record::{Record, Secret};
 use crate::cli::offline_store;
-use crate::gateway::startup::Opened;
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::NewUser;
-use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::state::Realm;
-use crate::settings::root::Settings;
-use crate::settings::sections::store::Engine;
-use crate::storage::row_store::Store;
-
+use crate::gateway::Opened;
+use crate::realm::{ATTRIBUTES, Command, NewUser, Realm};
+use crate::settings::{Engine, Settings};
+use crate::storage::Store;
 /// What a file looks like.
 pub(in crate::cli) fn format() -> String {
     format!("{FORMAT}  and {}", ATTRIBUTES.join(", "))

@@ -1,5 +1,7 @@
 //! `tollgate import-users`: import of users from other systems.
 
-pub mod command;
-pub mod error;
-pub mod record;
+mod command;
+mod error;
+mod record;
+
+pub(super) use command::{ImportUsers, format};

@@ -1,20 +1,16 @@
 //! One user of a file: the fields by their names in S2's record, however the file is written.
 
-use anyhow::Context;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use protocol::{Password, ProfileName, RightCode, UserName};
 use serde_json::{Map, Value};
 
-use crate::auth::password_hasher::hasher::Passwords;
-use crate::cli::import_users::error::Wrong;
-use crate::messages::users::body::is_attribute;
-use crate::realm::command::commands::NewUser;
-use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::model::user::UserStatus;
-
+use super::error::Wrong;
+use crate::auth::Passwords;
+use crate::messages::is_attribute;
+use crate::realm::{ATTRIBUTES, NewUser, UserStatus};
 /// A user and where it stands in the file.
 pub(super) struct Record {
     pub(super) line: u64,
@@ -126,7 +122,7 @@ fn record(line: u64, mut fields: Map<String, Value>) -> Result<Record, String> {
         if !is_attribute(&text) {
             return Err(format!("{attribute} is a text of at most 256 bytes in one line"));
         }
-        if *attribute == "EMAIL_ADDRESS" && !crate::mail::address::is_address(&text) {
+        if *attribute == "EMAIL_ADDRESS" && !crate::mail::is_address(&text) {
             return Err("EMAIL_ADDRESS is no mail address".to_owned());
         }
         attributes.push((number, text.into()));

@@ -9,21 +9,15 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::sync::watch;
 
+use super::output::Output;
+use super::progress::Progress;
+use super::scripts::Read;
 use crate::cli::remote::Far;
-use crate::cli::replay::output::Output;
-use crate::cli::replay::progress::Progress;
-use crate::cli::replay::scripts::Read;
-use crate::platform::clock::Clock;
-use crate::platform::file_descriptors;
-use crate::replay::load;
-use crate::replay::load::{Cast, Extent};
-use crate::replay::measurements::Tally;
-use crate::replay::player::steps::{Manner, Stage};
-use crate::replay::report::model::{Occasion, Played, Results};
-use crate::replay::rest_transport::Rest;
-use crate::replay::threshold::Threshold;
-use crate::replay::transport::{Sockets, Transport};
-
+use crate::platform::{Clock, file_descriptors};
+use crate::replay::{
+    Cast, Extent, Manner, Occasion, Played, Rest, Results, Sockets, Stage, Tally, Threshold,
+    Transport, load,
+};
 /// Play message scripts against a gateway: once to compare, by thousands to measure.
 ///
 /// A script is a conversation (protocol/docs/script-format.md). What stands before its `* repeat`

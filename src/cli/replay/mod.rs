@@ -1,6 +1,8 @@
 //! `tollgate replay`: plays message scripts.
 
-pub mod command;
-pub mod output;
-pub mod progress;
-pub mod scripts;
+mod command;
+mod output;
+mod progress;
+mod scripts;
+
+pub(super) use command::{Replay, Verdict};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::replay::report::model::Results;
+use crate::replay::Results;
 use crate::replay::report::{html, table, text};
 
 /// Files to write beside the table.

@@ -11,11 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::replay::measurements::Tally;
-use crate::replay::report::model::{Occasion, Point, Results};
 use crate::replay::report::table;
-use crate::replay::report::text::time;
-
+use crate::replay::{Occasion, Point, Results, Tally, time};
 /// The longest series, in seconds; what follows is in the totals only.
 const SERIES_MAX: usize = 7 * 24 * 3_600;
 /// Without a terminal a line is written at this distance.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use protocol::script::Script;
 
-use crate::replay::variables::Values;
+use crate::replay::Values;
 
 /// One script.
 pub(super) struct Read {

@@ -14,20 +14,14 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::{first_start, reload_signal};
 use crate::cli::config_args::Config;
-use crate::cli::serve::{first_start, reload_signal};
-use crate::gateway::startup;
-use crate::gateway::startup::Opened;
-use crate::gateway::state::Node;
 use crate::gateway::tasks::spawn;
-use crate::net::tls::Identity;
-use crate::net::{listener, management};
-use crate::platform::clock::Clock;
-use crate::platform::metrics;
-use crate::router::dispatch::Router;
-use crate::settings::error::SettingsError;
-use crate::settings::root::Settings;
-
+use crate::gateway::{Node, Opened, startup};
+use crate::net::{Identity, listener, management};
+use crate::platform::{Clock, metrics};
+use crate::router::Router;
+use crate::settings::{Settings, SettingsError};
 /// How to start.
 #[derive(Args)]
 pub(in crate::cli) struct Serve {
@@ -66,7 +60,7 @@ impl Serve {
         let tls = settings.server.tls.is_on().then(|| Identity::open(&settings.server.tls));
         let tls = tls.transpose()?.map(Arc::new);
         faults_to_log();
-        let metrics = PrometheusBuilder::new().set_buckets(crate::platform::histogram::BUCKETS)?;
+        let metrics = PrometheusBuilder::new().set_buckets(crate::platform::BUCKETS)?;
         let metrics = metrics.install_recorder().context("metrics")?;
         metrics::describe();
         let clock = Clock::system();
@@ -105,7 +99,7 @@ impl Serve {
         let told = first.as_ref().map(|first| first.tell(&self.data_dir)).transpose()?;
         opened.prepare(&settings, first.map(|first| first.user)).await?;
         let node = Node::new(settings, opened.replica.clone(), clock, keys);
-        crate::gateway::tasks::key_check::look(&node);
+        crate::gateway::look(&node);
         let (stop, stopped) = watch::channel(false);
         let mut duties = spawn::start(&node);
         if let Some(tls) = &tls {
@@ -133,8 +127,8 @@ impl Serve {
         reload_signal::supervisor(&[NotifyState::Stopping]);
         let _ = stop.send(true);
         drain(&node).await;
-        crate::gateway::tasks::session_timeouts::flush_touches(&node).await;
-        crate::gateway::tasks::refusal_log::flush_notes(&node).await;
+        crate::gateway::flush_touches(&node).await;
+        crate::gateway::flush_notes(&node).await;
         drop(duties);
         tracing::info!("drained");
         Ok(())

@@ -9,10 +9,9 @@ use anyhow::{Context, Result};
 use protocol::{Password, UserName};
 
 use crate::cli::offline_store;
-use crate::gateway::startup::{ADMINISTRATORS, Opened};
-use crate::realm::command::commands::NewUser;
-use crate::settings::root::Settings;
-
+use crate::gateway::{ADMINISTRATORS, Opened};
+use crate::realm::NewUser;
+use crate::settings::Settings;
 /// The name of the first administrator.
 const ADMIN: &str = "admin";
 /// Where a generated password goes when nobody watches the start.
@@ -40,8 +39,7 @@ pub(super) fn administrator(settings: &Settings, opened: &Opened) -> Result<Opti
         // The operator chose it for a gateway that is not there yet: he is told, not locked out.
         tracing::warn!(%broken, "TOLLGATE_ADMIN_PASSWORD");
     }
-    let drawn =
-        given.is_none().then(|| Password::new(crate::auth::token::session_token().expose()));
+    let drawn = given.is_none().then(|| Password::new(crate::auth::session_token().expose()));
     let given = given.map(Password::new);
     let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
     let credential = Some(offline_store::hash(settings, chosen)?.into());

@@ -1,5 +1,7 @@
 //! `tollgate serve`: runs the gateway.
 
-pub mod command;
-pub mod first_start;
-pub mod reload_signal;
+mod command;
+mod first_start;
+mod reload_signal;
+
+pub(super) use command::{CannotListen, Serve};

@@ -3,12 +3,10 @@
 use anyhow::{Context, Result};
 use sd_notify::NotifyState;
 
-use crate::gateway::state::Node;
-use crate::net::tls::{self, Identity};
+use crate::gateway::Node;
+use crate::net::{Identity, tls};
 use crate::platform::metrics;
-use crate::settings::error::SettingsError;
-use crate::settings::root::Settings;
-
+use crate::settings::{Settings, SettingsError};
 /// Reads everything again; the gateway goes on with what it has if anything is wrong.
 pub(super) async fn run(
     read: impl Fn() -> Result<Settings, SettingsError>,
@@ -40,7 +38,7 @@ async fn attempt(
         Some(identity) => Some((identity, tls::check(&settings.server.tls)?)),
         None => None,
     };
-    crate::gateway::reload::adopt(node, settings).await.context("the policy cannot be stored")?;
+    crate::gateway::adopt(node, settings).await.context("the policy cannot be stored")?;
     if let Some((identity, checked)) = renewed {
         identity.renew(checked);
     }

@@ -9,9 +9,8 @@ use tokio::task::JoinSet;
 
 use crate::gateway::service_list::{Changed, Place};
 use crate::gateway::state::Node;
-use crate::settings::sections::services::PushServices;
-use crate::subscriptions::outbox::Notice;
-
+use crate::settings::PushServices;
+use crate::subscriptions::Notice;
 /// Looks at every host again and again, as often as the configuration says at the time.
 pub(super) async fn check(node: Arc<Node>) {
     loop {

@@ -7,8 +7,8 @@ use crate::gateway::state::Node;
 pub fn look(node: &Node) {
     let Some(keys) = &node.keys else { return };
     let closed = node.replica.read(|realm, _| {
-        let is_closed = |(no, own): &(crate::realm::model::ids::UserNo, &_)| {
-            let own: &crate::realm::model::second_factor::SecondFactor = own;
+        let is_closed = |(no, own): &(crate::realm::UserNo, &_)| {
+            let own: &crate::realm::SecondFactor = own;
             let user = realm.user(*no);
             let sealed = own.confirmed.as_ref();
             let opens = user

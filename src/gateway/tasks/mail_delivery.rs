@@ -11,17 +11,9 @@ use protocol::Password;
 use tokio::task::JoinSet;
 
 use crate::gateway::state::Node;
-use crate::mail::address::domain;
-use crate::mail::template::{Template, link, one_line, spoken};
-use crate::mail::transport::{Letter, MailError};
-use crate::realm::command::commands::Command;
-use crate::realm::command::login_payloads::{Drawn, Posted};
-use crate::realm::model::mail::{Mail, MailKind};
-use crate::realm::model::session::TokenHash;
-use crate::realm::model::user::User;
-use crate::realm::outcome::Outcome;
-use crate::settings::root::RESET_TOPIC;
-
+use crate::mail::{Letter, MailError, Template, domain, link, one_line, spoken};
+use crate::realm::{Command, Drawn, Mail, MailKind, Outcome, Posted, TokenHash, User};
+use crate::settings::RESET_TOPIC;
 /// Mails that are sent at once.
 const AT_ONCE: usize = 4;
 /// The outbox is looked at this often at least.
@@ -133,8 +125,8 @@ async fn draw(node: &Node, mail: &Mail, drawn: Drawn) -> Result<(), Unsent> {
 
 /// A token, and what the log may know of it.
 fn token() -> (String, Drawn) {
-    let token = crate::auth::token::refresh_token().expose().to_owned();
-    let hash = TokenHash(crate::auth::token::token_hash(&token));
+    let token = crate::auth::refresh_token().expose().to_owned();
+    let hash = TokenHash(crate::auth::token_hash(&token));
     (token, Drawn::Token(hash))
 }
 
@@ -185,7 +177,7 @@ async fn reset_link(
 
 /// The password that an administrator's reset leaves.
 async fn one_time_password(node: &Node, mail: &Mail) -> Result<Words, Unsent> {
-    let drawn = crate::auth::token::one_time_password();
+    let drawn = crate::auth::one_time_password();
     let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let hash = node.passwords.hash(own, Password::new(drawn.as_str())).await;
     let hash = hash.map_err(|_| Unsent::Failed("too many logins at once".to_owned()))?;

@@ -1,9 +1,15 @@
 //! Background tasks of a running gateway.
 
-pub mod health_checks;
-pub mod key_check;
-pub mod mail_delivery;
-pub mod refusal_log;
-pub mod retention;
-pub mod session_timeouts;
+mod health_checks;
+mod key_check;
+mod mail_delivery;
+mod refusal_log;
+mod retention;
+mod session_timeouts;
 pub mod spawn;
+
+pub use health_checks::tell;
+pub use key_check::look;
+pub use refusal_log::flush_notes;
+pub use session_timeouts::flush_touches;
+pub use spawn::start;

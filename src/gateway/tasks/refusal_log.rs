@@ -1,10 +1,10 @@
 //! DOC gateway/tasks/refusal_log.rs
 
-use crate::gateway::state::Node;
-use crate::realm::command::commands::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::gateway::state::Node;
+use crate::realm::Command;
 /// What was refused without a command reaches the audit trail.
 pub(super) async fn note(node: Arc<Node>) {
     loop {

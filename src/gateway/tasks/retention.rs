@@ -1,12 +1,11 @@
 //! DOC gateway/tasks/retention.rs
 
-use crate::gateway::state::Node;
-use crate::gateway::tasks::refusal_log::NOTE_DISTANCE;
-use crate::realm::model::ids::DAY_MS;
-use crate::realm::model::ids::Millis;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::refusal_log::NOTE_DISTANCE;
+use crate::gateway::state::Node;
+use crate::realm::{DAY_MS, Millis};
 /// Old commands leave the log once the records reflect them.
 pub(super) async fn trim(node: Arc<Node>) {
     loop {

@@ -1,16 +1,12 @@
 //! DOC gateway/tasks/session_timeouts.rs
 
-use crate::gateway::state::Node;
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::End;
-use crate::realm::model::ids::Millis;
-use crate::realm::outcome::Outcome;
-use crate::sessions::live_session::Presence;
-use crate::sessions::timeouts::Due;
-use crate::subscriptions::outbox::Notice;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::gateway::state::Node;
+use crate::realm::{Command, End, Millis, Outcome};
+use crate::sessions::{Due, Presence};
+use crate::subscriptions::Notice;
 /// Sessions that had a socket, and that this node knows nothing of, are watched from now on: their
 /// GUIs come back after a restart, or never got the answer to their login. `alive`: their last sign
 /// of life at least.

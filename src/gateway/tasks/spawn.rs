@@ -1,17 +1,16 @@
 //! What a gateway does by itself: ends sessions on time, tells the log of uses, checks services,
 //! keeps its clock.
 
-use crate::gateway::tasks::refusal_log::note;
-use crate::gateway::tasks::retention::{trim, trim_audit};
-use crate::gateway::tasks::session_timeouts::{adopt, adopt_again, sweep, touch, watch};
-use crate::gateway::tasks::{health_checks, mail_delivery};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::refusal_log::note;
+use super::retention::{trim, trim_audit};
+use super::session_timeouts::{adopt, adopt_again, sweep, touch, watch};
+use super::{health_checks, mail_delivery};
 use crate::gateway::state::Node;
-
 /// Polled subscriptions are looked at, at this distance.
 const POLL_DISTANCE: Duration = Duration::from_secs(1);
 /// Starts all duties; they end with the set.

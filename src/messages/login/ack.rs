@@ -5,13 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::custom_ack::Told;
 use crate::messages::context::Call;
-use crate::messages::login::custom_ack::Told;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::user::User;
-use crate::settings::sections::server::SystemDateFormat;
-
+use crate::realm::{Millis, SessionNo, User};
+use crate::settings::SystemDateFormat;
 /// The root of EVENT_LOGIN_AUTH_ACK (PROTOCOL §5).
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

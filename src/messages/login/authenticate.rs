@@ -1,15 +1,13 @@
 //! DOC messages/login/authenticate.rs
 
-use crate::messages::context::Call;
-use crate::messages::login::checked_password::CheckedPassword;
-use crate::messages::login::directory_check;
-use crate::messages::login::password_check::check;
-use crate::realm::model::credential_check::Verdict;
-use crate::settings::sections::authentication::AuthType;
-use protocol::Nack;
-use protocol::Password;
-use protocol::UserName;
+use protocol::{Nack, Password, UserName};
 
+use super::checked_password::CheckedPassword;
+use super::directory_check;
+use super::password_check::check;
+use crate::messages::context::Call;
+use crate::realm::Verdict;
+use crate::settings::AuthType;
 /// Checks the password of a login by whoever checks passwords of this user.
 pub async fn authenticate(
     call: &Call,

@@ -1,14 +1,10 @@
 //! DOC messages/login/checked_password.rs
 
-use crate::platform::client_network::Source;
-use crate::realm::model::credential_check::Fingerprint;
-use crate::realm::model::credential_check::Peer;
-use crate::realm::model::credential_check::Verdict;
-use crate::realm::model::user::User;
-use crate::realm::state::Realm;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::platform::Source;
+use crate::realm::{Fingerprint, Peer, Realm, User, Verdict};
 /// A password that was checked outside the realm, and against what.
 pub struct CheckedPassword {
     /// What the check said.

@@ -3,9 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::model::user::User;
-use crate::settings::sections::login_ack::{CustomAck, LoginAck};
+use crate::realm::{ATTRIBUTES, User};
+use crate::settings::{CustomAck, LoginAck};
 
 /// The lists of a login ack.
 pub(super) struct Told {
@@ -17,7 +16,7 @@ pub(super) struct Told {
 impl Told {
     /// The fields of the user's record that are asked for; what is not set is null.
     pub(super) fn of(settings: &LoginAck, user: &User) -> Self {
-        let field = |asked: &crate::settings::sections::login_ack::AckField| {
+        let field = |asked: &crate::settings::AckField| {
             let name = match asked.prefix.as_str() {
                 "" => asked.field.clone(),
                 prefix => format!("{prefix}_{}", asked.field),

@@ -2,16 +2,12 @@
 
 use protocol::{Nack, NackCode, Password, ProfileName, RightCode, UserName};
 
-use crate::auth::ldap::types::{Answer, Found};
+use super::checked_password::{CheckedPassword, peer};
+use crate::auth::{Answer, Found};
 use crate::messages::context::Call;
 use crate::messages::errors;
-use crate::messages::login::checked_password::{CheckedPassword, peer};
-use crate::realm::command::commands::Command;
-use crate::realm::command::login_payloads::FromDirectory;
-use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::model::credential_check::Verdict;
-use crate::realm::outcome::{Outcome, Refusal};
-use crate::settings::sections::ldap::Connection;
+use crate::realm::{ATTRIBUTES, Command, FromDirectory, Outcome, Refusal, Verdict};
+use crate::settings::Connection;
 
 /// Bytes of an attribute that a record takes.
 const ATTRIBUTE_MAX: usize = 256;
@@ -135,7 +131,7 @@ fn said(name: &UserName, found: Found, connection: &Connection, local: bool) -> 
     let value = |field: &str| {
         let value = found.attributes.get(first.attributes.get(field)?)?;
         let fits = value.len() <= ATTRIBUTE_MAX && !value.chars().any(char::is_control);
-        let fits = fits && (field != "EMAIL_ADDRESS" || crate::mail::address::is_address(value));
+        let fits = fits && (field != "EMAIL_ADDRESS" || crate::mail::is_address(value));
         fits.then(|| value.as_str().into())
     };
     let numbered = (0u8..).zip(ATTRIBUTES);

@@ -4,10 +4,9 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::gateway::service_list::Offer;
+use crate::gateway::Offer;
 use crate::messages::context::no_session;
 use crate::messages::handler::{Access, Ask, Prompt};
-
 /// No fields; on a bound socket USER_NAME at the root is enough.
 #[derive(JsonSchema)]
 pub struct Heartbeat {}

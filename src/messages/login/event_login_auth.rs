@@ -5,20 +5,16 @@ use protocol::{MfaCode, Nack, NackCode, Password, RefreshToken, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::ack::{self, LoginAck};
+use super::second_factor::{self, SecondTokens};
+use super::token_pair::Tokens;
+use super::{authenticate, checked_password};
 use crate::messages::context::Call;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::messages::login;
-use crate::messages::login::ack::LoginAck;
-use crate::messages::login::second_factor::SecondTokens;
-use crate::messages::login::token_pair::Tokens;
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::{Login, Refresh};
-use crate::realm::command::login_payloads::FinishLogin;
-use crate::realm::model::ids::{SessionNo, UserNo};
-use crate::realm::model::session::TokenHash;
-use crate::realm::outcome::{Outcome, Refusal};
-
+use crate::realm::{
+    Command, FinishLogin, Login, Outcome, Refresh, Refusal, SessionNo, TokenHash, UserNo,
+};
 /// USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN; MFA_CODE with either.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -61,11 +57,11 @@ impl LoginAuth {
         call.about(name);
         for _ in 0..TRIES {
             let tokens = Tokens::draw();
-            let checked = login::authenticate::authenticate(call, name, password).await?;
+            let checked = authenticate::authenticate(call, name, password).await?;
             let second = SecondTokens::draw();
-            let given = login::second_factor::given(
+            let given = second_factor::given(
                 call,
-                login::second_factor::number(call, name),
+                second_factor::number(call, name),
                 self.mfa_code.as_ref(),
             );
             // An unknown name costs an entry of the log, too: its time must not tell what it is.
@@ -92,7 +88,7 @@ impl LoginAuth {
 
     /// A token renews a session, wakes one that sleeps, or finishes a login that is half done.
     async fn by_token(&self, call: &Call, presented: &RefreshToken) -> Result<LoginAck, Nack> {
-        let hash = TokenHash(crate::auth::token::token_hash(presented.expose()));
+        let hash = TokenHash(crate::auth::token_hash(presented.expose()));
         for _ in 0..TRIES {
             let half = call.read(|realm| realm.user_by_half(&hash).map(|user| user.no));
             let done = match half {
@@ -117,11 +113,11 @@ impl LoginAuth {
             let user = realm.user(user)?;
             Some((
                 user.name.clone(),
-                login::checked_password::peer(realm, Some(user), call.caller.address),
+                checked_password::peer(realm, Some(user), call.caller.address),
             ))
         })?;
         call.about(&name);
-        let given = login::second_factor::given(call, Some(user), self.mfa_code.as_ref());
+        let given = second_factor::given(call, Some(user), self.mfa_code.as_ref());
         let finish = FinishLogin {
             token,
             user_name: self.user_name.clone(),
@@ -148,12 +144,12 @@ impl LoginAuth {
         }
         let known = call.read(|realm| {
             let user = realm.user_by_refresh(&hash)?;
-            let peer = login::checked_password::peer(realm, Some(user), call.caller.address);
+            let peer = checked_password::peer(realm, Some(user), call.caller.address);
             Some((user.no, user.name.clone(), peer))
         });
         let Some((number, user, peer)) = known else { return Some(Err(unknown_token(call))) };
         call.about(&user);
-        let given = login::second_factor::given(call, Some(number), self.mfa_code.as_ref());
+        let given = second_factor::given(call, Some(number), self.mfa_code.as_ref());
         let refresh = Refresh {
             presented: hash,
             user_name: self.user_name.clone(),
@@ -238,6 +234,6 @@ fn opened(call: &Call, session: SessionNo, tokens: &Tokens) -> Result<LoginAck, 
     let over = || errors::nack(&call.node, call.now, Refusal::NoSession);
     let presence = call.presence(session).ok_or_else(over)?;
     call.bind(presence);
-    let ack = login::ack(call, session).ok_or_else(over)?;
+    let ack = ack::ack(call, session).ok_or_else(over)?;
     Ok(ack.with(&tokens.session, &tokens.refresh))
 }

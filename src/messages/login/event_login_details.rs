@@ -4,11 +4,9 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::ack::{self, LoginAck};
 use crate::messages::context::{Call, no_session};
 use crate::messages::handler::{Access, Message};
-use crate::messages::login;
-use crate::messages::login::ack::LoginAck;
-
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +22,6 @@ impl Message for LoginDetails {
 
     async fn serve(self, call: &Call) -> Result<LoginAck, Nack> {
         let session = call.session()?;
-        login::ack(call, session.session).ok_or_else(no_session)
+        ack::ack(call, session.session).ok_or_else(no_session)
     }
 }

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -6,13 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::End;
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::session::SessionId;
-use crate::realm::outcome::Outcome;
-
+use crate::realm::{Command, End, EndReason, Outcome, SessionId, SessionNo};
 /// Either nothing (the session of the token or the socket), or both fields, here or at the root.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

@@ -5,8 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::handler::{Access, Ask, Prompt};
-use crate::realm::model::ids::Millis;
-
+use crate::realm::Millis;
 /// VERBOSE, at the root or in DETAILS, asks for more once logged in.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

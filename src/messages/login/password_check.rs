@@ -1,14 +1,12 @@
 //! The check of a password outside the realm.
 
-use crate::messages::login::checked_password::{CheckedPassword, peer};
-
 use protocol::{Nack, Password, UserName};
 
-use crate::auth::password_hasher::hasher::{Checked, Stored};
+use super::checked_password::{CheckedPassword, peer};
+use crate::auth::{Checked, Stored};
 use crate::messages::context::Call;
 use crate::messages::errors;
-use crate::realm::model::credential_check::{Fingerprint, Verdict};
-use crate::realm::outcome::Refusal;
+use crate::realm::{Fingerprint, Refusal, Verdict};
 
 /// Checks a password against the hash that is kept here. An unknown name costs what a known one
 /// costs; a locked one costs nothing.

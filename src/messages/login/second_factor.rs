@@ -5,14 +5,9 @@ use protocol::{MfaCode, Nack, RefreshToken, UserName};
 
 use crate::messages::context::Call;
 use crate::messages::errors;
-use crate::realm::command::login_payloads::{Enroller, Given, Second};
-use crate::realm::model::credential_check::Fingerprint;
-use crate::realm::model::end_reason::MfaReason;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::second_factor::Demand;
-use crate::realm::model::session::TokenHash;
-use crate::realm::model::user::User;
-use crate::realm::outcome::Refusal;
+use crate::realm::{
+    Demand, Enroller, Fingerprint, Given, MfaReason, Refusal, Second, TokenHash, User, UserNo,
+};
 
 /// What a login may leave behind, in clear.
 pub struct SecondTokens {
@@ -24,8 +19,8 @@ impl SecondTokens {
     /// New ones.
     pub fn draw() -> Self {
         Self {
-            half: crate::auth::token::refresh_token(),
-            active: MfaCode::new(crate::auth::token::refresh_token().expose()),
+            half: crate::auth::refresh_token(),
+            active: MfaCode::new(crate::auth::refresh_token().expose()),
         }
     }
 
@@ -37,7 +32,7 @@ impl SecondTokens {
     /// The second factor as the log may know it. A connector gets no half login: it repeats the
     /// whole one.
     pub fn second(&self, given: Option<Given>, connector: bool) -> Second {
-        let hash = |text: &str| TokenHash(crate::auth::token::token_hash(text));
+        let hash = |text: &str| TokenHash(crate::auth::token_hash(text));
         Second {
             given,
             half: (!connector).then(|| hash(self.half.expose())),
@@ -71,8 +66,8 @@ pub fn given(call: &Call, user: Option<UserNo>, code: Option<&MfaCode>) -> Optio
     let settings = call.node.settings();
     let is_code = settings.security.mfa.qr_code.as_ref().is_some_and(|it| it.codes().is_code(text));
     if !is_code {
-        let plain = crate::auth::recovery_code::plain_recovery_code(text);
-        let hash = crate::auth::token::token_hash(plain.as_deref().unwrap_or(text));
+        let plain = crate::auth::plain_recovery_code(text);
+        let hash = crate::auth::token_hash(plain.as_deref().unwrap_or(text));
         return Some(Given::Code(TokenHash(hash)));
     }
     let checked = user.and_then(|user| checked(call, user, text, Of::Confirmed));
@@ -146,7 +141,7 @@ pub fn enroller(
     let whom = |user: &User| Whom { name: user.name.clone(), no: user.no };
     if let Some(token) = token {
         call.admit()?;
-        let hash = TokenHash(crate::auth::token::token_hash(token.expose()));
+        let hash = TokenHash(crate::auth::token_hash(token.expose()));
         let user = call.read(|realm| realm.user_by_half(&hash).map(whom));
         let user = user.filter(|user| name.is_none_or(|name| *name == user.name));
         let Some(user) = user else {

@@ -4,8 +4,7 @@ use protocol::{RefreshToken, SessionToken, UserName};
 
 use crate::auth::token_seal;
 use crate::platform::random;
-use crate::realm::model::actor::Pair;
-use crate::realm::model::session::{SessionId, TokenHash};
+use crate::realm::{Pair, SessionId, TokenHash};
 
 /// The secrets of a session, in clear: they go to their owner and nowhere else.
 pub struct Tokens {
@@ -22,8 +21,8 @@ impl Tokens {
     pub fn draw() -> Self {
         Self {
             id: SessionId(random::session_id()),
-            session: crate::auth::token::session_token(),
-            refresh: crate::auth::token::refresh_token(),
+            session: crate::auth::session_token(),
+            refresh: crate::auth::refresh_token(),
         }
     }
 
@@ -31,8 +30,8 @@ impl Tokens {
     pub fn pair(&self) -> Pair {
         Pair {
             id: self.id,
-            token: TokenHash(crate::auth::token::token_hash(self.session.expose())),
-            refresh: TokenHash(crate::auth::token::token_hash(self.refresh.expose())),
+            token: TokenHash(crate::auth::token_hash(self.session.expose())),
+            refresh: TokenHash(crate::auth::token_hash(self.refresh.expose())),
         }
     }
 

@@ -7,8 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::messages::handler::Handler;
-use crate::subscriptions::data_source::Source;
-
+use crate::subscriptions::Source;
 /// What a resource is (S0, "RESOURCES").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum ResourceType {
@@ -37,7 +36,6 @@ impl ResourceType {
 /// TYPE of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-#[expect(missing_docs, reason = "the words of PROTOCOL §6")]
 pub enum FieldType {
     String,
     Int,

@@ -5,9 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::meta_request;
 use crate::messages::handler::{Access, Ask, Prompt};
-use crate::messages::metadata::meta_request;
-
 /// Of which message.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]

@@ -4,11 +4,10 @@ use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::fields::{Field, ResourceType};
 use crate::messages::details;
 use crate::messages::handler::{Access, Ask, Prompt};
-use crate::messages::metadata::fields::{Field, ResourceType};
-use crate::subscriptions::data_source::Source;
-
+use crate::subscriptions::Source;
 /// Of which resource.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]

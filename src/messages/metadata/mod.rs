@@ -1,6 +1,6 @@
 //! Metadata requests: resources, fields and JSON schemas.
 
-pub mod fields;
+mod fields;
 pub mod json_schema_request;
 pub mod meta_request;
 pub mod resources_request;

@@ -4,10 +4,9 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::fields::ResourceType;
 use crate::messages::handler::{Access, Ask, Prompt};
-use crate::messages::metadata::fields::ResourceType;
-use crate::subscriptions::data_source::Source;
-
+use crate::subscriptions::Source;
 /// No fields.
 #[derive(JsonSchema)]
 pub struct ResourcesRequest {}

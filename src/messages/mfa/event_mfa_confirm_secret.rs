@@ -7,13 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::messages::context::Call;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::messages::login;
-use crate::messages::login::second_factor::Of;
-use crate::realm::command::commands::Command;
-use crate::realm::command::login_payloads::ConfirmSecret;
-use crate::realm::model::session::TokenHash;
-use crate::realm::outcome::{Outcome, Refusal};
-
+use crate::messages::login::{self, Of};
+use crate::realm::{Command, ConfirmSecret, Outcome, Refusal, TokenHash};
 /// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -52,7 +47,7 @@ impl Message for MfaConfirmSecret {
 
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
         call.admit()?;
-        let (by, whom) = login::second_factor::enroller(
+        let (by, whom) = login::enroller(
             call,
             self.refresh_auth_token.as_ref(),
             self.user_name.as_ref(),
@@ -61,16 +56,11 @@ impl Message for MfaConfirmSecret {
         let recovery: Vec<_> =
             (0..RECOVERY_CODES).map(|_| crate::auth::recovery_code::recovery_code()).collect();
         let hash = |code: &String| {
-            let plain = crate::auth::recovery_code::plain_recovery_code(code).unwrap_or_default();
-            TokenHash(crate::auth::token::token_hash(&plain))
+            let plain = crate::auth::plain_recovery_code(code).unwrap_or_default();
+            TokenHash(crate::auth::token_hash(&plain))
         };
         for _ in 0..TRIES {
-            let checked = login::second_factor::checked(
-                call,
-                whom.no,
-                self.mfa_code.expose().trim(),
-                Of::Pending,
-            );
+            let checked = login::checked(call, whom.no, self.mfa_code.expose().trim(), Of::Pending);
             let (checked, at_secs, _) = checked.map_or((None, None, None), |it| it.parts());
             let confirm = ConfirmSecret {
                 by: by.clone(),

@@ -6,13 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
-use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::messages::login;
-use crate::realm::command::commands::Command;
-use crate::realm::command::login_payloads::CreateSecret;
-use crate::realm::outcome::Outcome;
-
+use crate::messages::{errors, login};
+use crate::realm::{Command, CreateSecret, Outcome};
 /// For whom; nobody: oneself. REFRESH_AUTH_TOKEN: of a login that asks for it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -48,7 +44,7 @@ impl Message for MfaCreateSecret {
     type Ack = Ack;
 
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        let (by, whom) = login::second_factor::enroller(
+        let (by, whom) = login::enroller(
             call,
             self.refresh_auth_token.as_ref(),
             self.user_name.as_ref(),

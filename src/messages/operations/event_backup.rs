@@ -10,11 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
 use crate::platform::random;
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::Noted;
-use crate::realm::row::StoredRow;
-use crate::replication::backup::NoStep;
-
+use crate::realm::{Command, Noted, StoredRow};
+use crate::replication::NoStep;
 /// Which backup goes on; a new one without it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

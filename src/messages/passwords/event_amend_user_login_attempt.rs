@@ -7,10 +7,9 @@ use serde::Deserialize;
 
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-use crate::messages::record::event;
-use crate::messages::record::event::{Ack, Nothing};
-use crate::realm::command::commands::Command;
-
+use crate::messages::record::Nothing;
+use crate::messages::record::event::{self, Ack};
+use crate::realm::Command;
 /// Whose.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

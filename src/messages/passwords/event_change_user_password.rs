@@ -7,18 +7,12 @@ use protocol::{Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::password_hasher::hasher::New;
+use crate::auth::New;
 use crate::messages::context::Call;
-use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::messages::login;
 use crate::messages::passwords::rules::check;
-use crate::realm::command::commands::ChangePassword;
-use crate::realm::command::commands::Command;
-use crate::realm::model::credential_check::Verdict;
-use crate::realm::model::ids::Millis;
-use crate::realm::outcome::{Outcome, Refusal};
-use crate::realm::state::Realm;
+use crate::messages::{errors, login};
+use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Refusal, Verdict};
 
 /// Whose password, the old one and the new one; USER_NAME may stand at the root.
 #[derive(Deserialize, JsonSchema)]
@@ -61,7 +55,7 @@ impl Message for ChangeUserPassword {
         let own = call.session.as_ref().filter(|session| session.user_name == name);
         check::bound(&self.new_password)?;
         for _ in 0..TRIES {
-            let checked = login::password_check::check(call, &name, &self.old_password).await?;
+            let checked = login::check(call, &name, &self.old_password).await?;
             let credential = match checked.verdict {
                 Verdict::Matched => Some(self.new_hash(call, &name).await?),
                 Verdict::Blank if call.read(|realm| opens(realm, call.now, &name)) => {

@@ -8,10 +8,8 @@ use serde::Deserialize;
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::messages::users::body;
-use crate::messages::users::body::Done;
-use crate::realm::command::commands::Command;
-
+use crate::messages::users::{Done, body};
+use crate::realm::Command;
 /// Whose; one's own if absent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

@@ -7,15 +7,12 @@ use protocol::{Nack, Password, ResetToken, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::password_hasher::hasher::New;
+use crate::auth::New;
 use crate::messages::context::Call;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::messages::passwords::rules::check;
-use crate::realm::command::commands::Command;
-use crate::realm::command::login_payloads::ResetByToken;
-use crate::realm::model::session::TokenHash;
-use crate::realm::outcome::{Outcome, Refusal};
+use crate::realm::{Command, Outcome, Refusal, ResetByToken, TokenHash};
 
 /// Whose, the token, and the new password. INVALIDATE_ACTIVE_SESSIONS: whether the user's sessions
 /// end; they do unless it is false.
@@ -47,7 +44,7 @@ impl Message for PasswordResetAction {
         call.admit()?;
         call.about(&self.user_name);
         check::bound(&self.new_password)?;
-        let token = TokenHash(crate::auth::token::token_hash(self.reset_token.expose()));
+        let token = TokenHash(crate::auth::token_hash(self.reset_token.expose()));
         let known = call.read(|realm| {
             let user = realm.user_by_reset(call.now, &self.user_name, &token)?;
             Some((user.name.clone(), realm.remembered(user)))

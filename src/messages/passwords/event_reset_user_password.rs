@@ -11,11 +11,9 @@ use serde_json::json;
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::messages::users::body;
-use crate::messages::users::body::Done;
-use crate::realm::command::commands::Command;
-use crate::realm::command::record_payloads::ResetPassword;
-use crate::settings::sections::security::ResetMode;
+use crate::messages::users::{Done, body};
+use crate::realm::{Command, ResetPassword};
+use crate::settings::ResetMode;
 
 /// Whose.
 #[derive(Deserialize, JsonSchema)]
@@ -58,7 +56,7 @@ impl Message for ResetUserPassword {
             tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
             return Ok(done);
         }
-        let drawn = crate::auth::token::one_time_password();
+        let drawn = crate::auth::one_time_password();
         let password = Password::new(drawn.as_str());
         let hash = call.node.passwords.hash(call.caller.address, password).await;
         let hash = hash.map_err(|busy| call.busy(busy))?;

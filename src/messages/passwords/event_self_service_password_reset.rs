@@ -9,10 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::mail::template;
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-use crate::realm::command::commands::{Command, Origin};
-use crate::realm::command::login_payloads::AskReset;
-use crate::realm::outcome::{Outcome, Refusal};
-
+use crate::realm::{AskReset, Command, Origin, Outcome, Refusal};
 /// Whose; RETURN_URL counts only with `accept_client_url`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -57,10 +54,10 @@ impl Message for SelfServicePasswordReset {
 impl SelfServicePasswordReset {
     async fn ask(
         self,
-        node: &crate::gateway::state::Node,
+        node: &crate::gateway::Node,
         event: &str,
         address: std::net::IpAddr,
-        now: crate::realm::model::ids::Millis,
+        now: crate::realm::Millis,
     ) -> Result<(), &'static str> {
         let (options, limits) = {
             let settings = node.settings();

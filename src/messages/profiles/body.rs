@@ -6,16 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::messages::context::Call;
-use crate::messages::record::event;
-use crate::messages::record::event::Ack;
-use crate::messages::record::reference;
-use crate::messages::record::reference::{RightRef, UserRef};
-use crate::realm::command::commands::Command;
-use crate::realm::command::record_payloads::ProfileWanted;
-use crate::realm::model::profile::ProfileStatus;
-use crate::realm::outcome::Outcome;
-use crate::realm::outcome::ProfileDone;
-
+use crate::messages::record::event::{self, Ack};
+use crate::messages::record::{RightRef, UserRef, reference};
+use crate::realm::{Command, Outcome, ProfileDone, ProfileStatus, ProfileWanted};
 /// A profile as it should look (PROTOCOL §7). A list that is present is the whole wanted state; a
 /// list that is absent stays as it is.
 #[derive(Deserialize, JsonSchema)]

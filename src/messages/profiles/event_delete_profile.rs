@@ -4,13 +4,11 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::body::{self, Done, ProfileBody};
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-use crate::messages::profiles::body;
-use crate::messages::profiles::body::{Done, ProfileBody};
 use crate::messages::record::event::Ack;
-use crate::realm::command::commands::Command;
-
+use crate::realm::Command;
 /// The key is ID or NAME.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]

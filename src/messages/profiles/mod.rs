@@ -1,6 +1,6 @@
 //! Administration of profiles.
 
-pub mod body;
+mod body;
 pub mod event_amend_profile;
 pub mod event_delete_profile;
 pub mod event_insert_profile;

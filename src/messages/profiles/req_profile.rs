@@ -6,12 +6,9 @@ use serde::Deserialize;
 
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-use crate::messages::record::query;
-use crate::messages::record::query::Ack;
-use crate::realm::model::ids::ProfileNo;
-use crate::realm::state::Realm;
-use crate::subscriptions::data_source::Source;
-
+use crate::messages::record::query::{self, Ack};
+use crate::realm::{ProfileNo, Realm};
+use crate::subscriptions::Source;
 /// The key: NAME, ID or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

@@ -6,10 +6,7 @@ use serde::Serialize;
 
 use crate::messages::context::Call;
 use crate::messages::errors;
-use crate::realm::audit::field_changes::FieldChange;
-use crate::realm::command::commands::Command;
-use crate::realm::outcome::Outcome;
-
+use crate::realm::{Command, FieldChange, Outcome};
 /// DETAILS of the ack of a dry run.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

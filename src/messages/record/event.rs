@@ -5,13 +5,10 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::dry_run::{self, WouldChange};
 use crate::messages::context::Call;
 use crate::messages::errors;
-use crate::messages::record::dry_run;
-use crate::messages::record::dry_run::WouldChange;
-use crate::realm::command::commands::Command;
-use crate::realm::outcome::Outcome;
-
+use crate::realm::{Command, Outcome};
 /// What was done, or with VALIDATE what would be.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

@@ -1,6 +1,9 @@
 //! What the messages about records share: events, queries and references.
 
-pub mod dry_run;
+mod dry_run;
 pub mod event;
 pub mod query;
 pub mod reference;
+
+pub use event::Nothing;
+pub use reference::{ProfileRef, RightRef, UserRef};

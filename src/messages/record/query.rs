@@ -6,9 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::messages::context::Call;
-use crate::realm::state::Realm;
-use crate::subscriptions::data_source::Source;
-
+use crate::realm::Realm;
+use crate::subscriptions::Source;
 /// The record, or nothing: what one may not see does not exist.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

@@ -4,8 +4,7 @@ use protocol::{ProfileName, RightCode, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::realm::command::record_payloads::Wanted;
-
+use crate::realm::Wanted;
 /// A code, or an object with ID, CODE or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a code, or an object of ID, CODE or RIGHT_CODE")]

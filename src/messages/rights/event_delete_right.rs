@@ -4,13 +4,11 @@ use protocol::{Nack, RightCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::event_insert_right::Done;
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-use crate::messages::record::event;
-use crate::messages::record::event::Ack;
-use crate::messages::rights::event_insert_right::Done;
-use crate::realm::command::commands::Command;
-
+use crate::messages::record::event::{self, Ack};
+use crate::realm::Command;
 /// CODE is the key.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]

@@ -6,12 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-use crate::messages::record::event;
-use crate::messages::record::event::Ack;
-use crate::realm::command::commands::Command;
-use crate::realm::command::record_payloads::RightWanted;
-use crate::realm::outcome::Outcome;
-
+use crate::messages::record::event::{self, Ack};
+use crate::realm::{Command, Outcome, RightWanted};
 /// CODE is the key; an ID may be chosen if it is free.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]

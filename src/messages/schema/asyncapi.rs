@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::components::{Schemas, reference, who};
 use crate::messages::handler::Handler;
-use crate::messages::schema::components::{Schemas, reference, who};
 use crate::messages::table::TABLE;
 
 /// What the gateway says without being asked.

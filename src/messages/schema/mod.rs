@@ -1,5 +1,5 @@
 //! API documents made from the handler table: OpenAPI and AsyncAPI.
 
 pub mod asyncapi;
-pub mod components;
+mod components;
 pub mod openapi;

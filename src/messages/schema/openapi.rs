@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::components::{Schemas, reference, who};
 use crate::messages::handler::{Access, Handler};
-use crate::messages::schema::components::{Schemas, reference, who};
 use crate::messages::table::TABLE;
-use crate::messages::token_api::routes::{ROUTES, Route, Token};
-use crate::subscriptions::data_source::Source;
+use crate::messages::token_api::{ROUTES, Route, Token};
+use crate::subscriptions::Source;
 
 /// The whole document.
 pub fn document() -> Value {

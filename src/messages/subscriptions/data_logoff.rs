@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-
 /// SOURCE_REF at the root names the subscription.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

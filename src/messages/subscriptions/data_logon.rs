@@ -5,14 +5,11 @@ use protocol::{Filter, Nack, NackCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::read_rows;
 use crate::messages::context::{Call, Effect};
 use crate::messages::handler::{Access, Message};
-use crate::messages::subscriptions::read_rows;
-use crate::storage::hash_chain::Seq;
-use crate::subscriptions::data_source::Source;
-use crate::subscriptions::hub::NotOpened;
-use crate::subscriptions::request::Wish;
-
+use crate::storage::Seq;
+use crate::subscriptions::{NotOpened, Source, Wish};
 /// Which rows, how many at a time, which fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

@@ -3,4 +3,4 @@
 pub mod data_logoff;
 pub mod data_logon;
 pub mod more_rows;
-pub mod read_rows;
+mod read_rows;

@@ -5,10 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::read_rows;
 use crate::messages::context::{Call, Effect};
 use crate::messages::handler::{Access, Message};
-use crate::messages::subscriptions::read_rows;
-
 /// The subscription's SOURCE_REF; without DETAILS it stands at the root, and the rows are the
 /// answer.
 #[derive(Deserialize, JsonSchema)]

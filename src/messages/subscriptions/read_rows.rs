@@ -3,10 +3,8 @@
 use protocol::{Nack, NackCode};
 
 use crate::messages::context::Call;
-use crate::storage::hash_chain::Seq;
-use crate::subscriptions::data_source::STEP_ROWS;
-use crate::subscriptions::data_source::Source;
-use crate::subscriptions::outbox::Outbox;
+use crate::storage::Seq;
+use crate::subscriptions::{Outbox, STEP_ROWS, Source};
 
 /// Steps of the audit trail that one message reads; whoever wants more asks again.
 const AUDIT_STEPS: usize = 200;

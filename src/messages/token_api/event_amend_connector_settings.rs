@@ -5,16 +5,12 @@ use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::routes::LifeTimes;
 use crate::messages::context::Call;
 use crate::messages::details::present;
 use crate::messages::handler::{Access, Message};
-use crate::messages::record::event;
-use crate::messages::record::event::Ack;
-use crate::messages::token_api::routes::LifeTimes;
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::TokenKind;
-use crate::realm::outcome::Outcome;
-
+use crate::messages::record::event::{self, Ack};
+use crate::realm::{Command, Outcome, TokenKind};
 /// In seconds; what is absent stays, null gives it back to the configuration.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::context::Call;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::realm::command::commands::Command;
-use crate::realm::model::session::TokenHash;
-use crate::realm::outcome::Outcome;
-
+use crate::realm::{Command, Outcome, TokenHash};
 /// No fields: it is for the user of the session.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -41,8 +38,8 @@ impl Message for CreateOneTimeToken {
     type Ack = Ack;
 
     async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        let token: SessionToken = crate::auth::token::session_token();
-        let hash = TokenHash(crate::auth::token::token_hash(token.expose()));
+        let token: SessionToken = crate::auth::session_token();
+        let hash = TokenHash(crate::auth::token_hash(token.expose()));
         let life_time_secs = call.read(|realm| realm.lives().one_time_ms) / 1_000;
         match call.submit(Command::CreateOneTime(call.by()?, hash)).await? {
             Outcome::Done => {

@@ -8,13 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::messages::context::{Call, no_session};
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::realm::command::commands::Command;
-use crate::realm::command::commands::SpendOneTime;
-use crate::realm::model::actor::By;
-use crate::realm::model::session::TokenHash;
-use crate::realm::outcome::{Outcome, Refusal};
-use crate::settings::sections::security::OneTimeTokenVerify;
-
+use crate::realm::{By, Command, Outcome, Refusal, SpendOneTime, TokenHash};
+use crate::settings::OneTimeTokenVerify;
 /// The token.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
@@ -60,7 +55,7 @@ impl Message for VerifyOneTimeToken {
             }
             Ok(Ack::of(None))
         };
-        let token = TokenHash(crate::auth::token::token_hash(self.token.expose()));
+        let token = TokenHash(crate::auth::token_hash(self.token.expose()));
         if !call.read(|realm| realm.one_time_is_good(call.now, &token)) {
             return over();
         }

@@ -4,4 +4,6 @@ pub mod event_amend_connector_settings;
 pub mod event_create_one_time_token;
 pub mod event_verify_one_time_token;
 pub mod req_connector_settings;
-pub mod routes;
+mod routes;
+
+pub use routes::{ROUTES, Route, Token};

@@ -4,10 +4,9 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::routes::LifeTimes;
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
-use crate::messages::token_api::routes::LifeTimes;
-
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

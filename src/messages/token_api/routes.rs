@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::messages::details;
-use crate::realm::model::token_lifetimes::Lives;
-
+use crate::realm::Lives;
 /// The life times of tokens, in seconds.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

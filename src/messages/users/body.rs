@@ -7,17 +7,11 @@ use serde_json::Value;
 
 use crate::messages::context::Call;
 use crate::messages::details::present;
-use crate::messages::record::event;
-use crate::messages::record::event::Ack;
-use crate::messages::record::reference;
-use crate::messages::record::reference::{ProfileRef, RightRef};
-use crate::realm::command::commands::Command;
-use crate::realm::command::record_payloads::{AttributeWanted, UserWanted};
-use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::model::user::UserStatus;
-use crate::realm::outcome::Outcome;
-use crate::realm::outcome::UserDone;
-
+use crate::messages::record::event::{self, Ack};
+use crate::messages::record::{ProfileRef, RightRef, reference};
+use crate::realm::{
+    ATTRIBUTES, AttributeWanted, Command, Outcome, UserDone, UserStatus, UserWanted,
+};
 macro_rules! user_body {
     ($($attribute:ident),* $(,)?) => {
         /// A user as it should look (PROTOCOL §7). A list that is present is the whole wanted
@@ -218,7 +212,7 @@ fn numbered(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeW
         let Some(said) = said else { continue };
         let text = said.map(|it| it.0).filter(|text| !text.is_empty());
         if ATTRIBUTES[usize::from(number)] == "EMAIL_ADDRESS"
-            && text.as_deref().is_some_and(|text| !crate::mail::address::is_address(text))
+            && text.as_deref().is_some_and(|text| !crate::mail::is_address(text))
         {
             return Err(Nack::new(NackCode::ValidationError, "EMAIL_ADDRESS is no mail address")
                 .with(serde_json::json!({ "FIELD": "EMAIL_ADDRESS" })));
@@ -274,10 +268,10 @@ mod tests {
     #[test]
     fn mail_addresses_have_a_mailbox_and_a_host() {
         for right in ["john.wolf@genesis.global", "a+b@x", "o'neil@mail-1.example.org"] {
-            assert!(crate::mail::address::is_address(right), "{right}");
+            assert!(crate::mail::is_address(right), "{right}");
         }
         for wrong in ["", "@", "a@", "@b", "a@b@c", "a b@c", "a@b..c", ".a@b", "a@b\nBcc: c@d"] {
-            assert!(!crate::mail::address::is_address(wrong), "{wrong}");
+            assert!(!crate::mail::is_address(wrong), "{wrong}");
         }
     }
 }

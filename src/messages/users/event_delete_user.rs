@@ -4,13 +4,12 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::body::{self, Done};
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::messages::users::body;
-use crate::messages::users::body::{Done, UserBody};
-use crate::realm::command::commands::Command;
-
+use crate::messages::users::body::UserBody;
+use crate::realm::Command;
 /// The key is USER_NAME, ID or both; what else a row shows may come along.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]

@@ -4,14 +4,11 @@ use protocol::{Nack, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::body::{self, Done};
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::messages::users::body;
-use crate::messages::users::body::Done;
-use crate::realm::command::commands::Command;
-use crate::realm::command::record_payloads::{Amendment, UserWanted};
-
+use crate::realm::{Amendment, Command, UserWanted};
 /// Whom.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

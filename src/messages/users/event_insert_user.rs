@@ -4,14 +4,13 @@ use protocol::{Nack, Password};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::body::{self, Done, First};
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
 use crate::messages::passwords::rules::check;
 use crate::messages::record::event::Ack;
-use crate::messages::users::body;
-use crate::messages::users::body::{Done, First, UserBody};
-use crate::realm::command::commands::Command;
-
+use crate::messages::users::body::UserBody;
+use crate::realm::Command;
 /// USER_NAME is the key; the gateway gives the id.
 #[derive(Deserialize, JsonSchema)]
 #[serde(transparent)]
@@ -39,7 +38,7 @@ impl Message for InsertUser {
             First::None => (None, None),
             First::Lasting(password) | First::OneTime(password) => (Some(password), None),
             First::Drawn => {
-                let drawn = crate::auth::token::one_time_password();
+                let drawn = crate::auth::one_time_password();
                 (Some(Password::new(drawn.as_str())), Some(drawn))
             }
         };

@@ -4,16 +4,12 @@ use protocol::{Nack, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::body::{self, Done};
 use crate::messages::context::Call;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::messages::record::reference;
-use crate::messages::record::reference::ProfileRef;
-use crate::messages::users::body;
-use crate::messages::users::body::Done;
-use crate::realm::command::commands::Command;
-use crate::realm::command::record_payloads::{Amendment, UserWanted};
-
+use crate::messages::record::{ProfileRef, reference};
+use crate::realm::{Amendment, Command, UserWanted};
 /// Whom, and the whole wanted list.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

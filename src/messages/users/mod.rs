@@ -8,3 +8,5 @@ pub mod event_enable_user;
 pub mod event_insert_user;
 pub mod event_user_profile_amend;
 pub mod req_user;
+
+pub use body::{Done, is_attribute};

@@ -16,9 +16,8 @@ use tokio_rustls::rustls::{
     self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
-use crate::net::client::error::ClientError;
+use super::error::ClientError;
 use crate::net::stream::Stream;
-
 /// Whom to trust.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {

@@ -9,8 +9,8 @@ use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use crate::net::client::endpoint::Route;
-use crate::net::client::error::ClientError;
+use super::endpoint::Route;
+use super::error::ClientError;
 
 /// The longest body that is taken.
 const BODY_MAX: usize = 64 << 20;

@@ -1,7 +1,13 @@
 //! The client side: connections to a gateway.
 
-pub mod endpoint;
-pub mod error;
-pub mod http;
-pub mod proxy;
-pub mod websocket;
+mod endpoint;
+mod error;
+mod http;
+mod proxy;
+mod websocket;
+
+pub use endpoint::{Route, Trust};
+pub use error::ClientError;
+pub use http::Requests;
+pub use proxy::{Passed, relay};
+pub use websocket::{Came, Client};

@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::net::client::endpoint::Route;
-use crate::net::client::error::ClientError;
+use super::endpoint::Route;
+use super::error::ClientError;
 use crate::net::stream::Stream;
 
 /// Connections that are passed on at the same time.

@@ -1,7 +1,6 @@
 //! The way to a running gateway: one WebSocket, for the command line and for whoever replays
 //! scripts.
 
-use crate::net::client::error::ClientError;
 use std::net::IpAddr;
 use std::path::Path;
 use std::pin::Pin;
@@ -15,9 +14,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::net::client::endpoint::{Route, Trust};
+use super::endpoint::{Route, Trust};
+use super::error::ClientError;
 use crate::net::stream::Stream;
-
 /// An answer that takes longer is not coming.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// Thousands of connections read into buffers of this size each.

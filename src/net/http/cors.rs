@@ -3,8 +3,7 @@
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use crate::net::http::response::{Answer, plain};
-
+use super::response::{Answer, plain};
 /// Response headers that scripts may read.
 const EXPOSED: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";
 /// Request headers that scripts may send: the fields, in both spellings, and the usual ones.

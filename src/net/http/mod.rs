@@ -1,6 +1,11 @@
 //! The HTTP server: routing, CORS, responses and the WebSocket upgrade.
 
-pub mod cors;
-pub mod response;
+mod cors;
+mod response;
 pub mod server;
-pub mod upgrade;
+mod upgrade;
+
+pub use response::{Answer, plain};
+pub use server::{HEAD_BYTES, HEAD_WAIT};
+
+pub(super) use response::{json, status_of};

@@ -2,12 +2,9 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::Response;
-use hyper::StatusCode;
-use hyper::header;
-use hyper::header::HeaderValue;
+use hyper::header::{self, HeaderValue};
+use hyper::{Response, StatusCode};
 use protocol::NackCode;
-
 /// An answer, whole.
 pub type Answer = Response<Full<Bytes>>;
 

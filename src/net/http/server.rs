@@ -1,6 +1,5 @@
 //! HTTP/1.1 on the gateway's port: the upgrade to WebSocket, and REST.
 
-use crate::net::http::response::{Answer, plain};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
@@ -13,14 +12,14 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-use crate::gateway::connections::Place;
+use super::response::{Answer, plain};
+use super::{cors, upgrade};
+use crate::gateway::Place;
 use crate::messages::schema::{asyncapi, openapi};
-use crate::net::http::{cors, upgrade};
 use crate::net::rest::serve;
 use crate::net::stream::Stream;
-use crate::router::dispatch::Router;
-use crate::settings::sections::server::AddressRange;
-
+use crate::router::Router;
+use crate::settings::AddressRange;
 /// Request line and headers must be there in this time.
 pub const HEAD_WAIT: Duration = Duration::from_secs(5);
 /// And fit into this many bytes.
@@ -34,8 +33,7 @@ static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi::document().to_stri
 pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, place: Place) {
     let place = Arc::new(place);
     let limits = &router.node().settings().server.limits;
-    let pace =
-        Arc::new(crate::net::rest::rate_limit::Pace::new(limits.messages_per_sec_per_connection));
+    let pace = Arc::new(crate::net::rest::Pace::new(limits.messages_per_sec_per_connection));
     let serve = service_fn(|request| {
         let (router, place, pace) = (router.clone(), place.clone(), pace.clone());
         async move { Ok::<_, Infallible>(answer(request, peer, router, place, &pace).await) }
@@ -58,7 +56,7 @@ pub(super) async fn answer(
     peer: SocketAddr,
     router: Router,
     place: Arc<Place>,
-    pace: &crate::net::rest::rate_limit::Pace,
+    pace: &crate::net::rest::Pace,
 ) -> Answer {
     let server = &router.node().settings().server;
     let address = client(peer.ip(), request.headers(), &server.trusted_proxies);

@@ -9,13 +9,12 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::gateway::connections::Place;
-use crate::net::http::cors;
-use crate::net::http::response::{Answer, plain};
+use super::cors;
+use super::response::{Answer, plain};
+use crate::gateway::Place;
 use crate::net::stream::Stream;
-use crate::net::websocket::connection;
-use crate::net::websocket::frame_stream::Frames;
-use crate::router::dispatch::Router;
+use crate::net::websocket::{Frames, connection};
+use crate::router::Router;
 
 /// Where the upgrade is granted.
 pub const PATHS: [&str; 4] = ["/", "/ws", "/gwf", "/gwf/"];

@@ -1,9 +1,11 @@
 //! REST: each request is one message.
 
-pub mod exchange;
-pub mod rate_limit;
-pub mod refusal;
-pub mod request;
+mod exchange;
+mod rate_limit;
+mod refusal;
+mod request;
 pub mod serve;
-pub mod subscriptions;
-pub mod token_api;
+mod subscriptions;
+mod token_api;
+
+pub use rate_limit::Pace;

@@ -1,8 +1,8 @@
 //! DOC net/rest/rate_limit.rs
 
-use crate::realm::model::ids::Millis;
 use parking_lot::Mutex;
 
+use crate::realm::Millis;
 /// How fast one connection sends, a second at a time.
 pub struct Pace {
     per_second: u32,

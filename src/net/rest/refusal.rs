@@ -1,10 +1,9 @@
 //! DOC net/rest/refusal.rs
 
-use crate::net::http::response::Answer;
-use crate::net::http::response::json;
 use hyper::StatusCode;
 use protocol::Nack;
 
+use crate::net::http::{Answer, json};
 /// What never became a message: a real status, and the refusal that says why.
 pub(super) struct Refused(pub StatusCode, pub Nack);
 

@@ -5,7 +5,6 @@ use hyper::http::request::Parts;
 use protocol::{Envelope, Nack, NackCode, SourceRef};
 use serde::Serialize;
 use serde_json::{Map, Value};
-
 /// A request as an envelope without its MESSAGE_TYPE.
 #[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -120,7 +119,7 @@ impl Asked {
 
 /// Whether a MESSAGE_TYPE in the body is that of the path, or an alias of it.
 fn names(sent: &str, message_type: &str) -> bool {
-    let row = crate::messages::table::find(sent);
+    let row = crate::messages::find(sent);
     sent == message_type || row.is_some_and(|row| row.name == message_type)
 }
 

@@ -1,9 +1,5 @@
 //! REST: a request becomes an envelope, and its reply a response (PROTOCOL §1).
 
-use crate::net::http::response::{json, status_of};
-use crate::net::rest::exchange::serve;
-use crate::net::rest::rate_limit::Pace;
-use crate::net::rest::refusal::{Refused, refusal};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,16 +11,15 @@ use hyper::{Request, StatusCode};
 use protocol::{Nack, NackCode};
 use serde::Deserialize;
 
-use crate::messages::context::Caller;
-use crate::messages::handler::Handler;
-use crate::messages::table;
-use crate::net::http::response::Answer;
-use crate::net::rest::request::Asked;
-use crate::net::rest::{subscriptions, token_api};
-use crate::router::dispatch::Router;
-use crate::router::reply::Reply;
-use crate::subscriptions::data_source::Source;
-
+use super::exchange::serve;
+use super::rate_limit::Pace;
+use super::refusal::{Refused, refusal};
+use super::request::Asked;
+use super::{subscriptions, token_api};
+use crate::messages::{Caller, Handler, table};
+use crate::net::http::{Answer, json, status_of};
+use crate::router::{Reply, Router};
+use crate::subscriptions::Source;
 /// A body must be there in this time.
 const BODY_WAIT: Duration = Duration::from_secs(10);
 
@@ -84,7 +79,7 @@ pub async fn answer(
 /// Answers a request to a route of S1.
 async fn connect(
     request: Request<Incoming>,
-    route: &'static crate::messages::token_api::routes::Route,
+    route: &'static crate::messages::Route,
     caller: Caller,
     router: &Router,
 ) -> Answer {

@@ -4,14 +4,12 @@
 use hyper::Method;
 use protocol::{Nack, NackCode};
 
-use crate::gateway::rest_subscriptions::Poll;
-use crate::messages::context::{Caller, Effect, no_session};
-use crate::net::rest::exchange::serve;
-use crate::net::rest::request::Asked;
-use crate::router::dispatch::Router;
-use crate::router::reply::Reply;
-use crate::subscriptions::outbox::Outbox;
-
+use super::exchange::serve;
+use super::request::Asked;
+use crate::gateway::Poll;
+use crate::messages::{Caller, Effect, no_session};
+use crate::router::{Reply, Router};
+use crate::subscriptions::Outbox;
 /// Serves one request on a data source; an error never became a message.
 pub(super) async fn answer(
     method: &Method,
@@ -98,7 +96,7 @@ fn rows(outbox: &Outbox, reply: Reply) -> Reply {
 }
 
 fn refused(message: &str, source_ref: &str, nack: &Nack) -> Reply {
-    let name = crate::messages::table::find(message).map_or("MSG_NACK", |row| row.nack);
+    let name = crate::messages::find(message).map_or("MSG_NACK", |row| row.nack);
     Reply {
         frame: protocol::envelope::encode(name, Some(source_ref), &nack.body()),
         refused: Some(nack.code()),

@@ -6,13 +6,11 @@ use hyper::{Method, StatusCode};
 use protocol::{Envelope, Nack, NackCode};
 use serde_json::Value;
 
-use crate::messages::context::Caller;
-use crate::messages::token_api::routes::Route;
-use crate::net::http::response::Answer;
-use crate::net::rest::refusal::Refused;
-use crate::net::rest::request::bearer;
-use crate::router::dispatch::Router;
-
+use super::refusal::Refused;
+use super::request::bearer;
+use crate::messages::{Caller, Route};
+use crate::net::http::Answer;
+use crate::router::Router;
 /// The route of a request; the methods that the path knows instead.
 pub(super) fn find(path: &str, method: &Method) -> Option<Result<&'static Route, String>> {
     let mut known = Vec::new();
@@ -41,14 +39,12 @@ pub(super) async fn answer(
     let reply = crate::net::rest::exchange::serve(router, caller, frame).await;
     let ack: Value = serde_json::from_str(&reply.frame).unwrap_or_default();
     match reply.refused {
-        None => crate::net::http::response::json(StatusCode::OK, (route.tell)(&ack).to_string()),
+        None => crate::net::http::json(StatusCode::OK, (route.tell)(&ack).to_string()),
         Some(code) => {
             let text = |field: &str| ack[field].as_str().unwrap_or_default();
             let body = Route::refusal(text("CODE"), text("TEXT"));
-            let mut answer = crate::net::http::response::json(
-                crate::net::http::response::status_of(code),
-                body.to_string(),
-            );
+            let mut answer =
+                crate::net::http::json(crate::net::http::status_of(code), body.to_string());
             let wait = ack["ERROR"][0]["DETAILS"]["RETRY_AFTER_MS"].as_u64();
             if let Some(wait) = wait {
                 let secs = HeaderValue::from(wait.div_ceil(1_000));
@@ -62,7 +58,7 @@ pub(super) async fn answer(
 /// What never became a message, in S1's words.
 pub(super) fn refusal(Refused(status, nack): Refused) -> Answer {
     let text = nack.errors.first().map_or("", |fault| &fault.text);
-    crate::net::http::response::json(status, Route::refusal(nack.code().code(), text).to_string())
+    crate::net::http::json(status, Route::refusal(nack.code().code(), text).to_string())
 }
 
 fn frame(route: &Route, headers: &HeaderMap, body: &[u8], router: &Router) -> Result<String, Nack> {

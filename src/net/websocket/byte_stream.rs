@@ -13,7 +13,6 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::TlsStream;
 
 use crate::net::stream::Stream;
-
 /// A connection whose handshakes are over.
 pub(super) enum Wire {
     /// In clear; the second is for others, the task itself finds the socket behind the first.

@@ -3,12 +3,10 @@
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::net::websocket::close_reason::CloseReason;
-use crate::net::websocket::connection::Pump;
-use crate::platform::metrics;
-use crate::platform::random;
-use crate::settings::sections::server::ShutdownClose;
-
+use super::close_reason::CloseReason;
+use super::connection::Pump;
+use crate::platform::{metrics, random};
+use crate::settings::ShutdownClose;
 /// A peer gets this long to take the last words.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// GUIs come back spread over this time.

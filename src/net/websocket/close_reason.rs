@@ -1,10 +1,8 @@
 //! DOC net/websocket/close_reason.rs
 
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::realm::{EndReason, Millis};
 /// Why the gateway closes a connection (PROTOCOL §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words are those of the protocol's table")]

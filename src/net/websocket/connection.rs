@@ -11,22 +11,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::gateway::connections::Place;
-use crate::messages::context::{Caller, Effect};
-use crate::net::websocket::close_reason::CloseReason;
-use crate::net::websocket::connection_state::{Link, LinkLimits, OnText, OnTime};
-use crate::net::websocket::frame_reader::Event;
-use crate::net::websocket::frame_stream;
-use crate::net::websocket::frame_stream::{Frames, Taker};
-use crate::net::websocket::timer::Alarm;
-use crate::net::websocket::timing_batch::Batch;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::router::dispatch::Router;
-use crate::router::reply::{KnownToken, Looked, Reply};
-use crate::sessions::live_session::Presence;
-use crate::subscriptions::outbox::{Notice, Outbox};
-
+use super::close_reason::CloseReason;
+use super::connection_state::{Link, LinkLimits, OnText, OnTime};
+use super::frame_reader::Event;
+use super::frame_stream::{self, Frames, Taker};
+use super::timer::Alarm;
+use super::timing_batch::Batch;
+use crate::gateway::Place;
+use crate::messages::{Caller, Effect};
+use crate::realm::{Millis, SessionNo};
+use crate::router::{KnownToken, Looked, Reply, Router};
+use crate::sessions::Presence;
+use crate::subscriptions::{Notice, Outbox};
 type Busy = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// One socket and all that belongs to it.

@@ -1,9 +1,8 @@
 //! PURE: one connection as a value — its deadlines, its rate, and why it is closed. Time is an
 //! argument; the socket that it belongs to is somebody else's.
 
-use crate::net::websocket::close_reason::CloseReason;
-
-use crate::realm::model::ids::Millis;
+use super::close_reason::CloseReason;
+use crate::realm::Millis;
 
 /// The limits of a connection.
 #[derive(Debug, Clone, Copy)]

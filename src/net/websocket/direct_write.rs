@@ -7,9 +7,9 @@ use rustix::net::SendFlags;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use crate::net::websocket::connection::Pump;
-use crate::net::websocket::frame_stream;
-use crate::subscriptions::outbox::Line;
+use super::connection::Pump;
+use super::frame_stream;
+use crate::subscriptions::Line;
 
 /// A socket in clear.
 impl Line for OwnedWriteHalf {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::net::websocket::close_reason::CloseReason;
+use super::close_reason::CloseReason;
 
 /// Fragments of one message.
 const FRAGMENTS_MAX: u8 = 64;

@@ -8,13 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::net::tcp::OwnedWriteHalf;
 
+use super::byte_stream::Wire;
+use super::close_reason::CloseReason;
+use super::frame_reader::{Event, Reader};
 use crate::net::stream::Stream;
-use crate::net::websocket::byte_stream::Wire;
-use crate::net::websocket::close_reason::CloseReason;
-use crate::net::websocket::frame_reader::Event;
-use crate::net::websocket::frame_reader::Reader;
-use crate::settings::sections::server::Limits;
-
+use crate::settings::Limits;
 /// What one read takes at most. The buffer belongs to the thread: a socket uses it while it has its
 /// turn.
 const READ_BYTES: usize = 16 * 1024;

@@ -1,13 +1,16 @@
 //! WebSocket connections: frames, state, timers and close.
 
-pub mod byte_stream;
-pub mod close;
-pub mod close_reason;
+mod byte_stream;
+mod close;
+mod close_reason;
 pub mod connection;
-pub mod connection_state;
-pub mod direct_write;
-pub mod frame_reader;
-pub mod frame_stream;
-pub mod session_binding;
-pub mod timer;
-pub mod timing_batch;
+mod connection_state;
+mod direct_write;
+mod frame_reader;
+mod frame_stream;
+mod session_binding;
+mod timer;
+mod timing_batch;
+
+pub use close_reason::CloseReason;
+pub use frame_stream::Frames;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::net::websocket::close_reason::CloseReason;
-use crate::net::websocket::connection::Pump;
-use crate::realm::model::ids::SessionNo;
-use crate::router::reply::KnownToken;
-use crate::sessions::live_session::Presence;
+use super::close_reason::CloseReason;
+use super::connection::Pump;
+use crate::realm::SessionNo;
+use crate::router::KnownToken;
+use crate::sessions::Presence;
 
 impl Pump {
     /// The socket belongs to this session from now on. Its former subscriptions end; the former

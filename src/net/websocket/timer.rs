@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-use crate::realm::model::ids::Millis;
-
+use crate::realm::Millis;
 /// A timer of one task. It is polled once a setting: from then on it wakes the task by itself.
 pub(super) struct Alarm {
     timer: Pin<Box<Sleep>>,

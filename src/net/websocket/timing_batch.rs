@@ -1,9 +1,7 @@
 //! Messages of one kind that were answered in one turn: their time is taken and counted together.
 
-use crate::messages::handler::Handler;
-use crate::messages::table::TABLE;
-use crate::platform::clock::{Stopwatch, stopwatch};
-
+use crate::messages::{Handler, TABLE};
+use crate::platform::{Stopwatch, stopwatch};
 /// Messages that are not counted yet.
 pub(super) struct Batch {
     row: &'static Handler,

@@ -1,13 +1,11 @@
 //! The sides of an audit row: what was before and what is after.
 
-use crate::realm::model::audit_event::Side;
 use std::io;
 
 use serde_json::{Map, Value};
 
-use crate::realm::audit::field_changes::FieldChange;
-use crate::realm::model::audit_event::Audited;
-
+use super::field_changes::FieldChange;
+use crate::realm::model::{Audited, Side};
 /// Bytes of BEFORE and AFTER in one row, about: the whole has to fit into one stored value. What is
 /// more goes into further rows of the same event.
 const SIDES_BYTES: usize = 2_200;
@@ -126,7 +124,7 @@ fn length(value: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::model::ids::Millis;
+    use crate::realm::model::Millis;
     use crate::realm::row::Row;
 
     /// The longest names and texts of the most expensive characters.

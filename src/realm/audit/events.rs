@@ -1,22 +1,17 @@
 //! Audit: who did what, from where, and what it was before and after. Made of the realm before a
 //! command and of what the command came to, so that a replay makes the same.
 
-use crate::realm::model::audit_event::Audited;
 use protocol::NackCode;
 use serde_json::Map;
 
-use crate::realm::audit::before_after::Sides;
-use crate::realm::command::commands::{Command, Noted, Origin, SpendOneTime};
-use crate::realm::command::login_payloads::{ConfirmSecret, CreateSecret, Enroller};
-use crate::realm::command::record_payloads::{ProfileWanted, UserWanted};
-use crate::realm::model::actor::By;
-use crate::realm::model::audit_event::Side;
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
+use super::before_after::Sides;
+use crate::realm::command::{
+    Command, ConfirmSecret, CreateSecret, Enroller, Noted, Origin, ProfileWanted, SpendOneTime,
+    UserWanted,
+};
+use crate::realm::model::{Audited, By, EndReason, Millis, SessionNo, Side};
 use crate::realm::outcome::{Applied, Ended, Outcome, Refusal};
 use crate::realm::state::Realm;
-
 impl Realm {
     /// The audit rows of a command that was planned on this realm.
     pub(in crate::realm) fn audit(

@@ -6,10 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::model::ids::Location;
-use crate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
-use crate::realm::model::user::User;
+use crate::realm::model::{ATTRIBUTES, Location, ProfileNo, RightNo, SessionNo, User, UserNo};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
@@ -243,7 +240,7 @@ impl Sight<'_> {
                 vec![("ATTEMPTS", count.wrong.into()), ("LOCKED_UNTIL", count.locked_until.into())]
             }
             Row::Connectors(it) => {
-                let secs = |life: Option<crate::realm::model::ids::Millis>| {
+                let secs = |life: Option<crate::realm::model::Millis>| {
                     life.map(|life| life / 1_000).into()
                 };
                 vec![

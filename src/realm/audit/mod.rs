@@ -1,5 +1,7 @@
 //! Audit events of a command, with the data before and after it.
 
-pub mod before_after;
-pub mod events;
-pub mod field_changes;
+mod before_after;
+mod events;
+mod field_changes;
+
+pub use field_changes::FieldChange;

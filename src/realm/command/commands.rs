@@ -1,27 +1,20 @@
 //! Commands: everything that can change the realm. They carry answers, never questions or secrets.
 
-use crate::realm::model::actor::{By, Pair};
-use crate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
-use crate::realm::row::StoredRow;
 use std::sync::Arc;
 
 use protocol::{Description, ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
 
-use crate::realm::command::login_payloads::{
+use super::login_payloads::{
     AskReset, ConfirmSecret, CreateSecret, Drawn, FinishLogin, FromDirectory, Posted, ResetByToken,
     Second,
 };
-use crate::realm::command::record_payloads::{
-    Amendment, ProfileWanted, ResetPassword, RightWanted, UserWanted,
+use super::record_payloads::{Amendment, ProfileWanted, ResetPassword, RightWanted, UserWanted};
+use crate::realm::model::{
+    By, EndReason, Fingerprint, Millis, Pair, Peer, Policy, SessionNo, TokenHash, UserNo,
+    UserStatus, Verdict,
 };
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{SessionNo, UserNo};
-use crate::realm::model::policy::Policy;
-use crate::realm::model::session::TokenHash;
-use crate::realm::model::user::UserStatus;
-
+use crate::realm::row::StoredRow;
 /// One step of the realm. Stored in the log as JSON: variants and fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is described by its payload")]

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use protocol::{ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
 
-use crate::realm::command::record_payloads::AttributeWanted;
-use crate::realm::model::actor::{By, Pair};
-use crate::realm::model::credential_check::{Fingerprint, Peer};
-use crate::realm::model::session::TokenHash;
+use super::record_payloads::AttributeWanted;
+use crate::realm::model::{By, Fingerprint, Pair, Peer, TokenHash};
 
 /// The second factor of a login, and what it may leave behind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use protocol::{Description, ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
 
-use crate::realm::model::profile::ProfileStatus;
-use crate::realm::model::user::UserStatus;
+use crate::realm::model::{ProfileStatus, UserStatus};
 
 /// A right to insert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +54,7 @@ impl Amendment {
     /// The right that it needs.
     pub const fn right(self) -> &'static str {
         match self {
-            Self::Record => crate::realm::model::right::AMEND_USER,
+            Self::Record => crate::realm::model::AMEND_USER,
             Self::Enable => "ENABLE_USER",
             Self::Disable => "DISABLE_USER",
             Self::Profiles => "USER_PROFILE_AMEND",

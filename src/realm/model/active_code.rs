@@ -1,11 +1,9 @@
 //! DOC realm/model/active_code.rs
 
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::session::TokenHash;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::ids::{Millis, UserNo};
+use super::session::TokenHash;
 /// A code that stands for the second factor of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ActiveCode {

@@ -1,11 +1,9 @@
 //! DOC realm/model/actor.rs
 
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::session::SessionId;
-use crate::realm::model::session::TokenHash;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::ids::SessionNo;
+use super::session::{SessionId, TokenHash};
 /// The tokens of a session to open, hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {

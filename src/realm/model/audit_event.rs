@@ -1,14 +1,10 @@
 //! DOC realm/model/audit_event.rs
 
-use crate::realm::model::ids::Millis;
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::Serialize;
-use serde_json::Map;
-use serde_json::Value;
-use serde_json::value::RawValue;
-use serde_json::value::to_raw_value;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
 
+use super::ids::Millis;
 /// One side: fields by record, a JSON object that is finished when the row is made. It is kept,
 /// handed on and stored as it is.
 #[derive(Debug, Clone, Default, Serialize)]

@@ -1,8 +1,6 @@
 //! DOC realm/model/credential_check.rs
 
-use serde::Deserialize;
-use serde::Serialize;
-
+use serde::{Deserialize, Serialize};
 /// What the check of a password outside the realm said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {

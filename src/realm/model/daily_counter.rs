@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::realm::model::ids::{DAY_MS, Millis};
+use super::ids::{DAY_MS, Millis};
 
 /// Failed attempts of one user in a day; beyond, only clients with a session may try.
 const PER_DAY_MAX: u32 = 100;

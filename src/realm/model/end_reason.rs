@@ -1,8 +1,6 @@
 //! DOC realm/model/end_reason.rs
 
-use serde::Deserialize;
-use serde::Serialize;
-
+use serde::{Deserialize, Serialize};
 /// REASON of SESSION_ENDED (PROTOCOL §5), as far as the log knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the words are those of the protocol's table")]

@@ -4,10 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
 
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::session::TokenHash;
-
+use super::ids::{Millis, UserNo};
+use super::session::TokenHash;
 /// A row with an owner and an end.
 pub trait Owned {
     /// Whose it is.

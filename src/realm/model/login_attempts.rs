@@ -1,14 +1,12 @@
 //! DOC realm/model/login_attempts.rs
 
-use crate::realm::model::daily_counter::DailyCounter;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::policy::Policy;
 use protocol::UserName;
-use serde::Deserialize;
-use serde::Serialize;
-use sha2::Digest;
-use sha2::Sha256;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use super::daily_counter::DailyCounter;
+use super::ids::Millis;
+use super::policy::Policy;
 /// Places that are remembered for one name: a row has to hold them.
 pub(in crate::realm) const SOURCES_MAX: usize = 24;
 

@@ -1,11 +1,9 @@
 //! DOC realm/model/mail.rs
 
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::session::TokenHash;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::ids::{Millis, UserNo};
+use super::session::TokenHash;
 /// A mail that has not been sent yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mail {

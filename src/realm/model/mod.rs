@@ -1,23 +1,47 @@
 //! The types of the realm's state.
 
-pub mod active_code;
-pub mod actor;
-pub mod attributes;
-pub mod audit_event;
-pub mod credential_check;
-pub mod daily_counter;
-pub mod end_reason;
-pub mod expiring_index;
-pub mod ids;
-pub mod login_attempts;
-pub mod mail;
-pub mod one_time_token;
-pub mod pending_login;
+mod active_code;
+mod actor;
+mod attributes;
+mod audit_event;
+mod credential_check;
+mod daily_counter;
+mod end_reason;
+mod expiring_index;
+mod ids;
+mod login_attempts;
+mod mail;
+mod one_time_token;
+mod pending_login;
 pub mod policy;
-pub mod profile;
-pub mod right;
-pub mod second_factor;
-pub mod self_service_reset;
-pub mod session;
-pub mod token_lifetimes;
-pub mod user;
+mod profile;
+mod right;
+mod second_factor;
+mod self_service_reset;
+mod session;
+mod token_lifetimes;
+mod user;
+
+pub use active_code::ActiveCode;
+pub use actor::{By, Pair};
+pub use attributes::{ATTRIBUTES, Attributes};
+pub use audit_event::{Audited, Side};
+pub use credential_check::{Fingerprint, Peer, Verdict};
+pub use end_reason::{EndReason, MfaReason};
+pub use ids::{
+    DAY_MS, EntryId, FIRST_FOUNDED, Location, Millis, ProfileNo, RightNo, SessionNo, UserNo,
+};
+pub use login_attempts::{Attempts, attempts_ref};
+pub use mail::{Mail, MailKind};
+pub use one_time_token::OneTime;
+pub use pending_login::Half;
+pub use policy::{Links, LockScope, Mfa, Policy, SelfResets, WhenFull};
+pub use profile::{Profile, ProfileStatus};
+pub use right::{ADMINISTRATION, AMEND_USER, Right};
+pub use second_factor::{Demand, Pending, SecondFactor};
+pub use self_service_reset::SelfReset;
+pub use session::{Before, Previous, Session, SessionId, TokenHash};
+pub use token_lifetimes::{Connectors, Lives};
+pub use user::{User, UserStatus};
+
+pub(super) use expiring_index::Owneds;

@@ -1,12 +1,9 @@
 //! DOC realm/model/one_time_token.rs
 
-use crate::realm::model::expiring_index::Owned;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::ids::UserNo;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::expiring_index::Owned;
+use super::ids::{Millis, SessionNo, UserNo};
 /// A token that nobody has spent yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OneTime {

@@ -1,13 +1,11 @@
 //! DOC realm/model/pending_login.rs
 
-use crate::realm::model::credential_check::Fingerprint;
-use crate::realm::model::expiring_index::Owned;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::session::TokenHash;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::credential_check::Fingerprint;
+use super::expiring_index::Owned;
+use super::ids::{Millis, UserNo};
+use super::session::TokenHash;
 /// A login that waits for its second factor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Half {

@@ -3,8 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::realm::model::ids::Location;
-use crate::realm::model::ids::Millis;
+use super::ids::{Location, Millis};
 
 /// The settings that decisions depend on. A node appends `Command::SetPolicy` when its own differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

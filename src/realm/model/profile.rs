@@ -1,12 +1,9 @@
 //! DOC realm/model/profile.rs
 
-use crate::realm::model::ids::Location;
-use crate::realm::model::ids::ProfileNo;
-use protocol::Description;
-use protocol::ProfileName;
-use serde::Deserialize;
-use serde::Serialize;
+use protocol::{Description, ProfileName};
+use serde::{Deserialize, Serialize};
 
+use super::ids::{Location, ProfileNo};
 /// A profile's record; its rights and users are rows of their own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile {

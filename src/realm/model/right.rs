@@ -1,12 +1,9 @@
 //! DOC realm/model/right.rs
 
-use crate::realm::model::ids::Location;
-use crate::realm::model::ids::RightNo;
-use protocol::Description;
-use protocol::RightCode;
-use serde::Deserialize;
-use serde::Serialize;
+use protocol::{Description, RightCode};
+use serde::{Deserialize, Serialize};
 
+use super::ids::{Location, RightNo};
 /// A right that can be granted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Right {

@@ -1,12 +1,12 @@
 //! DOC realm/model/second_factor.rs
 
-use crate::realm::model::daily_counter::DailyCounter;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::session::TokenHash;
-use serde::Deserialize;
-use serde::Serialize;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::daily_counter::DailyCounter;
+use super::ids::Millis;
+use super::session::TokenHash;
 /// The secret of a user's codes, and what was accepted of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,10 +1,9 @@
 //! DOC realm/model/self_service_reset.rs
 
-use crate::realm::model::ids::Millis;
-use crate::realm::model::session::TokenHash;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::ids::Millis;
+use super::session::TokenHash;
 /// The newest reset that a user asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

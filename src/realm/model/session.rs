@@ -1,14 +1,12 @@
 //! DOC realm/model/session.rs
 
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::policy::Policy;
-use serde::Deserialize;
-use serde::Serialize;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use super::end_reason::EndReason;
+use super::ids::{Millis, SessionNo, UserNo};
+use super::policy::Policy;
 /// SHA-256 of a token: the only form in which tokens are kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TokenHash(pub [u8; 32]);

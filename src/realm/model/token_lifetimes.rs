@@ -1,9 +1,8 @@
 //! DOC realm/model/token_lifetimes.rs
 
-use crate::realm::model::ids::Millis;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::ids::Millis;
 /// Life times that win over the policy; none: the policy's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,15 +1,12 @@
 //! DOC realm/model/user.rs
 
-use crate::realm::model::attributes::ATTRIBUTES;
-use crate::realm::model::attributes::Attributes;
-use crate::realm::model::ids::Location;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use protocol::UserName;
-use serde::Deserialize;
-use serde::Serialize;
 use std::sync::Arc;
 
+use protocol::UserName;
+use serde::{Deserialize, Serialize};
+
+use super::attributes::{ATTRIBUTES, Attributes};
+use super::ids::{Location, Millis, UserNo};
 /// A user's record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct User {

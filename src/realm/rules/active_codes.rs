@@ -1,16 +1,11 @@
 //! Active codes: after a login by a mailed link, a code that stands for the second factor for a
 //! long time (S2, "notify"). Hashed, listed, revocable.
 
-use crate::realm::model::active_code::ActiveCode;
-
-use crate::realm::command::login_payloads::Second;
-use crate::realm::model::actor::By;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::session::TokenHash;
+use super::change_set::Steps;
+use crate::realm::command::Second;
+use crate::realm::model::{ActiveCode, By, Millis, TokenHash, UserNo};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::change_set::Steps;
 use crate::realm::state::Realm;
 
 /// Active codes of one user; the oldest goes.

@@ -2,16 +2,11 @@
 
 use protocol::UserName;
 
-use crate::realm::command::record_payloads::ResetPassword;
-use crate::realm::model::actor::By;
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::mail::MailKind;
-use crate::realm::model::user::{User, UserStatus};
+use super::change_set::Steps;
+use crate::realm::command::ResetPassword;
+use crate::realm::model::{By, EndReason, MailKind, Millis, SessionNo, User, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal, UserDone};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::change_set::Steps;
 use crate::realm::state::Realm;
 
 impl Realm {

@@ -3,14 +3,12 @@
 
 use protocol::{Description, ProfileName};
 
-use crate::realm::command::commands::Found;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
-use crate::realm::model::profile::{Profile, ProfileStatus};
-use crate::realm::model::right::Right;
+use crate::realm::command::Found;
+use crate::realm::model::{
+    FIRST_FOUNDED, Location, Millis, Profile, ProfileNo, ProfileStatus, Right, RightNo, UserNo,
+};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
-use crate::realm::row::StoredRow;
-use crate::realm::row::{Change, Row};
+use crate::realm::row::{Change, Row, StoredRow};
 use crate::realm::state::Realm;
 
 impl Realm {

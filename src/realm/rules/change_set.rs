@@ -1,15 +1,11 @@
 //! DOC realm/rules/change_set.rs
 
-use crate::realm::model::ids::SessionNo;
-use crate::realm::outcome::Applied;
-use crate::realm::outcome::Ended;
-use crate::realm::outcome::Outcome;
-use crate::realm::row::Change;
-use crate::realm::row::Counters;
-use crate::realm::row::Row;
-use crate::realm::state::Realm;
 use std::collections::BTreeSet;
 
+use crate::realm::model::SessionNo;
+use crate::realm::outcome::{Applied, Ended, Outcome};
+use crate::realm::row::{Change, Counters, Row};
+use crate::realm::state::Realm;
 /// Changes and ended sessions, gathered on the way.
 #[derive(Debug, Default)]
 pub(super) struct Steps {

@@ -2,15 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::realm::command::commands::{ChangePassword, SetCredential};
-use crate::realm::model::credential_check::{Fingerprint, Verdict};
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::user::{User, UserStatus};
+use super::change_set::Steps;
+use crate::realm::command::{ChangePassword, SetCredential};
+use crate::realm::model::{EndReason, Fingerprint, Millis, User, UserNo, UserStatus, Verdict};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::change_set::Steps;
 use crate::realm::state::Realm;
 
 impl Realm {
@@ -97,7 +93,7 @@ impl Realm {
         at: Millis,
         old: &User,
         credential: Arc<str>,
-        keep: Option<crate::realm::model::ids::SessionNo>,
+        keep: Option<crate::realm::model::SessionNo>,
         ends: bool,
         also: impl IntoIterator<Item = Change>,
     ) -> Applied {

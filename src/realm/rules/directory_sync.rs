@@ -3,13 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::realm::command::login_payloads::FromDirectory;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{ProfileNo, UserNo};
-use crate::realm::model::user::{User, UserStatus};
+use super::change_set::Steps;
+use crate::realm::command::FromDirectory;
+use crate::realm::model::{Millis, ProfileNo, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::change_set::Steps;
 use crate::realm::state::Realm;
 
 impl Realm {

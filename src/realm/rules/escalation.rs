@@ -3,12 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::realm::model::actor::By;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
-use crate::realm::model::profile::ProfileStatus;
-use crate::realm::model::right::{ADMINISTRATION, AMEND_USER};
-use crate::realm::model::user::UserStatus;
+use crate::realm::model::{
+    ADMINISTRATION, AMEND_USER, By, Millis, ProfileNo, ProfileStatus, RightNo, UserNo, UserStatus,
+};
 use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use protocol::{ProfileName, RightCode, UserName};
 
-use crate::realm::command::record_payloads::Wanted;
-use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
+use crate::realm::command::Wanted;
+use crate::realm::model::{ProfileNo, RightNo, UserNo};
 use crate::realm::outcome::Refusal;
 use crate::realm::state::Realm;
 

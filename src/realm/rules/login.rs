@@ -2,21 +2,15 @@
 
 use protocol::UserName;
 
-use crate::realm::command::commands::{Login, Refresh};
-use crate::realm::command::login_payloads::Second;
-use crate::realm::model::actor::Pair;
-use crate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::SessionNo;
-use crate::realm::model::pending_login::Half;
-use crate::realm::model::policy::WhenFull;
-use crate::realm::model::session::{Before, Previous, Session, TokenHash};
-use crate::realm::model::user::{User, UserStatus};
+use super::change_set::Steps;
+use super::second_factor::Proof;
+use crate::realm::command::{Login, Refresh, Second};
+use crate::realm::model::{
+    Before, EndReason, Fingerprint, Half, Millis, Pair, Peer, Previous, Session, SessionNo,
+    TokenHash, User, UserStatus, Verdict, WhenFull,
+};
 use crate::realm::outcome::{Applied, Outcome, Refusal, SessionShown};
 use crate::realm::row::{Change, Key, Retired, Row};
-use crate::realm::rules::change_set::Steps;
-use crate::realm::rules::second_factor::Proof;
 use crate::realm::state::Realm;
 
 /// Used refresh tokens of one session that are remembered.

@@ -1,15 +1,11 @@
 //! The outbox: mails that are to be sent, as rows, so that no restart and no dead server loses one.
 //! A row says whom and what about; what is secret in a mail is drawn when it is sent.
 
-use crate::realm::model::mail::{Mail, MailKind};
-
-use crate::realm::command::login_payloads::{Drawn, Posted};
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::user::{User, UserStatus};
+use super::change_set::Steps;
+use crate::realm::command::{Drawn, Posted};
+use crate::realm::model::{Mail, MailKind, Millis, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::change_set::Steps;
 use crate::realm::state::Realm;
 
 /// Mails that wait; beyond, what asks for another is dropped.

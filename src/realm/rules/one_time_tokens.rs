@@ -1,11 +1,7 @@
 //! One-time tokens: made by a session, good for a moment, spent once (S1, "OTT verification").
 
-use crate::realm::model::one_time_token::OneTime;
-
-use crate::realm::command::commands::SpendOneTime;
-use crate::realm::model::actor::By;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::session::TokenHash;
+use crate::realm::command::SpendOneTime;
+use crate::realm::model::{By, Millis, OneTime, TokenHash};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -23,11 +19,11 @@ impl Realm {
     pub(in crate::realm) fn one_time_user(
         &self,
         token: &TokenHash,
-    ) -> Option<&crate::realm::model::user::User> {
+    ) -> Option<&crate::realm::model::User> {
         self.user(self.one_time.get(token)?.user)
     }
 
-    fn good(&self, at: Millis, token: &TokenHash) -> Option<&crate::realm::model::user::User> {
+    fn good(&self, at: Millis, token: &TokenHash) -> Option<&crate::realm::model::User> {
         let it = self.one_time.get(token).filter(|it| at < it.until)?;
         // A session that was put to sleep can be woken; one that was ended takes its tokens along.
         self.sessions.get(&it.session)?;

@@ -1,22 +1,15 @@
 //! Half logins: the first factor was right, the second is still to come. Their token finishes that
 //! login, and can do nothing else but enrol whoever must (PROTOCOL §5, "Second factor").
 
-use crate::realm::model::pending_login::Half;
-
-use crate::realm::command::login_payloads::{FinishLogin, Second};
-use crate::realm::model::credential_check::{Fingerprint, Peer};
-use crate::realm::model::end_reason::MfaReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::mail::MailKind;
-use crate::realm::model::second_factor::Demand;
-use crate::realm::model::session::TokenHash;
-use crate::realm::model::user::User;
+use super::change_set::Steps;
+use super::login::Opening;
+use super::second_factor::Proof;
+use crate::realm::command::{FinishLogin, Second};
+use crate::realm::model::{
+    Demand, Fingerprint, Half, MailKind, MfaReason, Millis, Peer, TokenHash, User, UserNo,
+};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::change_set::Steps;
-use crate::realm::rules::login::Opening;
-use crate::realm::rules::second_factor::Proof;
 use crate::realm::state::Realm;
 
 /// Half logins of one user; the one that would end first goes.

@@ -1,19 +1,17 @@
 //! Profiles: groups of users that share rights. An event says what a profile should look like.
 
-use crate::realm::model::profile::{Profile, ProfileStatus};
 use std::collections::BTreeSet;
 use std::collections::btree_set::Range;
 use std::iter::Peekable;
 
-use crate::realm::command::record_payloads::ProfileWanted;
-use crate::realm::model::actor::By;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{FIRST_FOUNDED, Location, ProfileNo, RightNo, UserNo};
+use super::list_diff::Difference;
+use crate::realm::command::ProfileWanted;
+use crate::realm::model::{
+    By, FIRST_FOUNDED, Location, Millis, Profile, ProfileNo, ProfileStatus, RightNo, UserNo,
+};
 use crate::realm::outcome::{Applied, Outcome, ProfileDone, Refusal};
 use crate::realm::row::{Change, Counters, Key, Row};
-use crate::realm::rules::list_diff::Difference;
 use crate::realm::state::Realm;
-
 /// The users in a profile, walked along with others: few steps from one question to the next, or a
 /// new search where many lie between.
 pub struct Membership<'a> {

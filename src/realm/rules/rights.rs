@@ -1,20 +1,16 @@
 //! Rights: codes that are granted, directly or through profiles; effective ones are computed.
 
-use crate::realm::model::right::Right;
 use std::collections::BTreeSet;
 
 use protocol::RightCode;
 
-use crate::realm::command::record_payloads::RightWanted;
-use crate::realm::model::actor::By;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{ProfileNo, RightNo, UserNo};
-use crate::realm::model::profile::{Profile, ProfileStatus};
-use crate::realm::model::user::{User, UserStatus};
+use crate::realm::command::RightWanted;
+use crate::realm::model::{
+    By, Millis, Profile, ProfileNo, ProfileStatus, Right, RightNo, User, UserNo, UserStatus,
+};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 /// Profiles that are asked for one answer.
 const ASKED_MAX: usize = 1_024;
 

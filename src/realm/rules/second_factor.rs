@@ -2,25 +2,19 @@
 //! "mfa"; PROTOCOL §5). Codes are checked outside, where secrets can be opened; what they lead to
 //! is decided here, so that each is accepted once.
 
-use crate::realm::model::second_factor::{Demand, Pending, SecondFactor};
 use std::sync::Arc;
 
 use protocol::UserName;
 
-use crate::realm::command::login_payloads::{ConfirmSecret, CreateSecret, Enroller, Given};
-use crate::realm::model::actor::By;
-use crate::realm::model::credential_check::{Fingerprint, Peer};
-use crate::realm::model::end_reason::MfaReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::pending_login::Half;
-use crate::realm::model::session::TokenHash;
-use crate::realm::model::user::User;
+use super::change_set::Steps;
+use crate::realm::command::{ConfirmSecret, CreateSecret, Enroller, Given};
+use crate::realm::model::{
+    By, Demand, Fingerprint, Half, MfaReason, Millis, Peer, Pending, SecondFactor, TokenHash, User,
+    UserNo,
+};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::change_set::Steps;
 use crate::realm::state::Realm;
-
 /// By what a second factor was proved.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Proof {
@@ -242,8 +236,7 @@ impl Realm {
             }
             Enroller::By(By::Session(no)) => {
                 let own = self.session(*no).filter(|it| it.user == user).cloned();
-                let proved =
-                    own.map(|it| crate::realm::model::session::Session { second: true, ..it });
+                let proved = own.map(|it| crate::realm::model::Session { second: true, ..it });
                 proved.into_iter().for_each(|it| steps.put(Row::Session(it)));
             }
             Enroller::By(By::Operator) => {}

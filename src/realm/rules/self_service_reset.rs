@@ -1,19 +1,13 @@
 //! Self-service reset: a mailed token that lets its user choose a new password (S2,
 //! "selfServiceReset").
 
-use crate::realm::model::self_service_reset::SelfReset;
-
 use protocol::UserName;
 
-use crate::realm::command::login_payloads::{AskReset, ResetByToken};
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::UserNo;
-use crate::realm::model::mail::MailKind;
-use crate::realm::model::session::TokenHash;
-use crate::realm::model::user::{User, UserStatus};
+use super::change_set::Steps;
+use crate::realm::command::{AskReset, ResetByToken};
+use crate::realm::model::{MailKind, Millis, SelfReset, TokenHash, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::change_set::Steps;
 use crate::realm::state::Realm;
 
 /// Tokens of one mail that was sent more than once.

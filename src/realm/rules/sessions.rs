@@ -1,18 +1,15 @@
 //! Sessions: opened by a login, renewed by a refresh, ended with a reason; some sleep.
 
-use crate::realm::model::session::{Session, SessionId, TokenHash};
-use crate::realm::rules::change_set::Steps;
 use std::collections::BTreeMap;
 
-use crate::realm::command::commands::{End, Touched};
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{SessionNo, UserNo};
-use crate::realm::model::user::User;
+use super::change_set::Steps;
+use crate::realm::command::{End, Touched};
+use crate::realm::model::{
+    EndReason, Millis, Session, SessionId, SessionNo, TokenHash, User, UserNo,
+};
 use crate::realm::outcome::{Applied, Ended, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 /// Dormant sessions that one user may leave behind.
 const DORMANT_MAX: usize = 100;
 /// Sessions that one sweep ends at most; the next one goes on.

@@ -1,11 +1,8 @@
 //! Connectors: the life times of S1's tokens, from the policy or as an administrator set them (S1,
 //! "Connectors settings").
 
-use crate::realm::model::token_lifetimes::{Connectors, Lives};
-
-use crate::realm::command::commands::TokenKind;
-use crate::realm::model::actor::By;
-use crate::realm::model::ids::Millis;
+use crate::realm::command::TokenKind;
+use crate::realm::model::{By, Connectors, Lives, Millis};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;

@@ -2,17 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::realm::command::record_payloads::{Amendment, AttributeWanted, UserWanted};
-use crate::realm::model::actor::By;
-use crate::realm::model::attributes::Attributes;
-use crate::realm::model::end_reason::EndReason;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{RightNo, UserNo};
-use crate::realm::model::user::{User, UserStatus};
+use super::change_set::Steps;
+use super::list_diff::Difference;
+use crate::realm::command::{Amendment, AttributeWanted, UserWanted};
+use crate::realm::model::{Attributes, By, EndReason, Millis, RightNo, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal, UserDone};
 use crate::realm::row::{Change, Key, Row};
-use crate::realm::rules::change_set::Steps;
-use crate::realm::rules::list_diff::Difference;
 use crate::realm::state::Realm;
 
 impl Realm {

@@ -1,12 +1,9 @@
 //! Users: who may log in, as whom.
 
-use crate::realm::model::user::{User, UserStatus};
-
 use protocol::{ProfileName, UserName};
 
-use crate::realm::command::commands::NewUser;
-use crate::realm::model::ids::Millis;
-use crate::realm::model::ids::{Location, ProfileNo, UserNo};
+use crate::realm::command::NewUser;
+use crate::realm::model::{Location, Millis, ProfileNo, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -67,10 +64,7 @@ impl Realm {
     }
 
     /// The profile of this name.
-    pub fn profile_by_name(
-        &self,
-        name: &ProfileName,
-    ) -> Option<&crate::realm::model::profile::Profile> {
+    pub fn profile_by_name(&self, name: &ProfileName) -> Option<&crate::realm::model::Profile> {
         self.profiles.get(self.profile_names.get(name)?)
     }
 }

@@ -8,11 +8,10 @@ use std::time::Duration;
 use protocol::script::{Action, Mismatch, Step};
 use serde_json::Value;
 
+use super::steps::{Player, Stop};
 use crate::replay::connection::Line;
-use crate::replay::player::steps::{Player, Stop};
 use crate::replay::received::Heard;
 use crate::replay::transport::Transport;
-
 impl<T: Transport> Player<'_, T> {
     /// Waits until something is found on any connection, at most this long.
     pub(super) async fn wait<R>(

@@ -1,4 +1,8 @@
 //! The player of one client's script.
 
-pub mod expectations;
-pub mod steps;
+mod expectations;
+mod steps;
+
+pub use steps::{Manner, Stage};
+
+pub(super) use steps::{Player, Stop};

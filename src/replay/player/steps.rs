@@ -15,7 +15,6 @@ use crate::replay::external_values::World;
 use crate::replay::measurements::Scribe;
 use crate::replay::transport::{Talk, Transport};
 use crate::replay::variables::Values;
-
 /// How a script is played.
 #[derive(Debug, Clone)]
 pub struct Manner {

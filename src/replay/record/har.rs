@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::replay::record::transcript::{Direction, Transcript};
+use super::transcript::{Direction, Transcript};
 
 /// Why a file is not such a recording.
 #[derive(Debug, thiserror::Error)]

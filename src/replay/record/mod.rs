@@ -1,5 +1,7 @@
 //! Recordings: a conversation that was listened to, as a message script without its secrets.
 
 pub mod har;
-pub mod redact;
-pub mod transcript;
+mod redact;
+mod transcript;
+
+pub use transcript::{Direction, Transcript};

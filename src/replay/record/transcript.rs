@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::replay::record::redact;
-
+use super::redact;
 /// Pauses that are shorter are not written.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// Shorter secrets are replaced where they stand alone, not inside other texts.

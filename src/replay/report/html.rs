@@ -3,10 +3,9 @@
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment};
 
+use super::model::Results;
+use super::plots;
 use super::text::time;
-use crate::replay::report::model::Results;
-use crate::replay::report::plots;
-
 const PAGE: &str = include_str!("page.html");
 
 /// The page.

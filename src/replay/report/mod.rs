@@ -1,7 +1,10 @@
 //! Reports of a replay: text, table, HTML and JSON.
 
 pub mod html;
-pub mod model;
-pub mod plots;
+mod model;
+mod plots;
 pub mod table;
 pub mod text;
+
+pub use model::{Crossing, Message, Occasion, Played, Point, Report, Results, Spread};
+pub use text::time;

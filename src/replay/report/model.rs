@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::replay::measurements::{Kind, Lately, Latencies, Sum, Tally};
 use crate::replay::mismatches::Difference;
-
 /// A run. Times are whole microseconds unless they say otherwise.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {

@@ -3,10 +3,9 @@
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
 
+use super::model::{Point, Results};
 use super::text::time;
 use crate::replay::measurements::Latencies;
-use crate::replay::report::model::{Point, Results};
-
 /// Width and height of a plot, in its own units: the page scales it.
 const SIZE: (u32, u32) = (760, 260);
 /// Points of a line; more seconds are drawn together.

@@ -3,10 +3,8 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
 
+use super::model::{Crossing, Report, Spread};
 use super::text::time;
-use crate::replay::report::model::Crossing;
-use crate::replay::report::model::{Report, Spread};
-
 /// Differences that are printed; the report has all.
 const DIFFERENCES_MAX: usize = 20;
 

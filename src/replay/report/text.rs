@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::model::Report;
 use crate::replay::measurements::Latencies;
-use crate::replay::report::model::Report;
 
 /// A time in microseconds, for people: `870 us`, `1.25 ms`, `2.1 s`.
 pub fn time(us: f64) -> String {

@@ -1,6 +1,5 @@
 //! The log of commands: the only source of order. What it has acknowledged is never lost.
 
-use crate::storage::hash_chain::Seq;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,9 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::realm::command::commands::{Command, Origin};
-use crate::realm::model::ids::{EntryId, Millis};
-
+use crate::realm::{Command, EntryId, Millis, Origin};
+use crate::storage::Seq;
 /// One command, dated and named by whoever made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {

@@ -5,12 +5,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use crate::realm::model::ids::Millis;
-use crate::replication::log::command_log::{
-    AppendError, Appended, Entry, Followed, Log, LogError, Stored, Trimmed,
-};
-use crate::storage::hash_chain::Seq;
-
+use super::command_log::{AppendError, Appended, Entry, Followed, Log, LogError, Stored, Trimmed};
+use crate::realm::Millis;
+use crate::storage::Seq;
 /// A log that is "durable" at once.
 pub struct MemoryLog {
     inside: Mutex<Inside>,

@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::realm::model::ids::Millis;
+use super::password_strength::PasswordStrength;
+use super::self_service_reset::SelfServiceReset;
+use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
 use crate::settings::secret::Secret;
-use crate::settings::sections::password_strength::PasswordStrength;
-use crate::settings::sections::self_service_reset::SelfServiceReset;
-
 /// Users whose passwords are kept here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

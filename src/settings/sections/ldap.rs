@@ -8,10 +8,9 @@ use protocol::{ProfileName, RightCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::auth::ldap::types::{Server, Tls};
-use crate::realm::model::attributes::ATTRIBUTES;
+use crate::auth::{Server, Tls};
+use crate::realm::ATTRIBUTES;
 use crate::settings::secret::Secret;
-
 /// Directories.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

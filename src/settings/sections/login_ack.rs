@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::realm::model::attributes::ATTRIBUTES;
+use crate::realm::ATTRIBUTES;
 
 /// What the login ack tells beside the protocol's fields; nothing of it changes what a user may do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,7 +60,6 @@ pub struct CustomAck {
 /// The value of a field under USER.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Preference {
     Flag(bool),
     Number(i64),

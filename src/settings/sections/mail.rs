@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::mail::transport;
 use crate::settings::secret::Secret;
-
 /// How mails leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -131,7 +130,7 @@ impl Mail {
     }
 
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
-        if !crate::mail::address::is_sender(&self.from) {
+        if !crate::mail::is_sender(&self.from) {
             wrong.push(format!("mail.from {:?} is no mail address", self.from));
         }
         let by_smtp =

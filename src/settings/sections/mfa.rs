@@ -5,11 +5,10 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::key_ring::{KeyError, Keyring};
-use crate::auth::totp::{Codes, Hash};
+use super::templates;
+use crate::auth::{Codes, Hash, KeyError, Keyring};
 use crate::settings::duration::Duration;
 use crate::settings::secret::Secret;
-use crate::settings::sections::templates;
 
 /// Second factors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,18 +1,36 @@
 //! The sections of the configuration, a file each.
 
-pub mod authentication;
-pub mod genesis_password;
-pub mod heartbeat;
-pub mod ldap;
-pub mod login_ack;
-pub mod mail;
-pub mod mfa;
-pub mod mode;
-pub mod password_strength;
-pub mod security;
-pub mod self_service_reset;
-pub mod server;
+mod authentication;
+mod genesis_password;
+mod heartbeat;
+mod ldap;
+mod login_ack;
+mod mail;
+mod mfa;
+mod mode;
+mod password_strength;
+mod security;
+mod self_service_reset;
+mod server;
 pub mod services;
-pub mod store;
-pub mod templates;
-pub mod tls;
+mod store;
+mod templates;
+mod tls;
+
+pub use authentication::AuthType;
+pub use genesis_password::{LockScope, Validation};
+pub use heartbeat::Heartbeat;
+pub use ldap::{Connection, LdapTls};
+pub use login_ack::{AckField, CustomAck, LoginAck};
+pub use mail::{Mail, SmtpTls, Transport};
+pub use mfa::{HashingAlgorithm, Notify, QrCode};
+pub use mode::Mode;
+pub use password_strength::{Class, PasswordStrength};
+pub use security::{LoginErrors, OneTimeTokenVerify, ResetMode, Security, WhenSessionsAreFull};
+pub use server::{
+    AckNaming, AddressRange, Limits, NackNaming, Server, ShutdownClose, SystemDateFormat,
+};
+pub use services::{Host, Order, PushServices, Service, ServiceList};
+pub use store::{Engine, Store};
+pub use templates::Templates;
+pub use tls::Tls;

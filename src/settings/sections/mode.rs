@@ -1,9 +1,7 @@
 //! DOC settings/sections/mode.rs
 
 use schemars::JsonSchema;
-use serde::Deserialize;
-use serde::Serialize;
-
+use serde::{Deserialize, Serialize};
 /// Which defaults hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

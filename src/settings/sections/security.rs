@@ -3,14 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::password_hasher::phc::Cost;
-use crate::realm::model::ids::Millis;
+use super::authentication::Authentication;
+use super::genesis_password::GenesisPassword;
+use super::login_ack::LoginAck;
+use super::mfa::Mfa;
+use crate::auth::Cost;
+use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
-use crate::settings::sections::authentication::Authentication;
-use crate::settings::sections::genesis_password::GenesisPassword;
-use crate::settings::sections::login_ack::LoginAck;
-use crate::settings::sections::mfa::Mfa;
-
 /// Sessions and passwords.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -4,10 +4,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::realm::model::ids::Millis;
+use super::templates;
+use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
-use crate::settings::sections::templates;
-
 /// Resets that users ask for themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::realm::model::ids::Location;
-use crate::settings::sections::tls::Tls;
+use super::tls::Tls;
+use crate::realm::Location;
 
 /// Where the gateway listens and how it speaks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,8 +1,6 @@
 //! A block: records that came together, as few stored values.
 
-use crate::storage::hash_chain::End;
-use crate::storage::hash_chain::Link;
-
+use crate::storage::hash_chain::{End, Link};
 /// Bytes of one stored value. The database never syncs one of more than about 4 KiB, and its pages
 /// have 8 to 16 values each, some of which stay in memory however small its cache is: with 3,500
 /// bytes it is a little faster and keeps half a KiB more for each login.

@@ -1,4 +1,7 @@
 //! Append-only, numbered, hash-chained records.
 
-pub mod block;
-pub mod records;
+mod block;
+mod records;
+
+pub(crate) use block::Block;
+pub(crate) use records::Ledger;

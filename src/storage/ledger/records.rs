@@ -4,16 +4,14 @@
 //! What the database does for one more value costs far more than what it does for its bytes: so
 //! records that come together are stored together, as a block.
 
-use crate::storage::hash_chain::End;
-use crate::storage::ledger::block;
 use std::iter::Peekable;
 
 use parking_lot::RwLock;
 
+use super::block::{self, Block};
 use crate::storage::error::StoreError;
+use crate::storage::hash_chain::End;
 use crate::storage::high_water_mark;
-use crate::storage::ledger::block::Block;
-
 /// Records that are trimmed in one step.
 const TRIM_MAX: u64 = 512;
 

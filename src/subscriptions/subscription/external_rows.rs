@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::realm::model::audit_event::Audited;
-use crate::realm::state::Realm;
-use crate::storage::audit_trail::AuditNo;
+use super::view::Subscription;
+use crate::realm::{Audited, Realm};
+use crate::storage::AuditNo;
 use crate::subscriptions::columns;
 use crate::subscriptions::data_row::RowRef;
 use crate::subscriptions::data_source::STEP_ROWS;
 use crate::subscriptions::request::{Cursor, Services};
-use crate::subscriptions::subscription::view::Subscription;
 
 /// ROW_REF of an audit row: the newest comes first.
 const fn row_ref(no: AuditNo) -> RowRef {

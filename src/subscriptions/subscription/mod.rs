@@ -1,5 +1,7 @@
 //! One subscription: what its client has, and what it may see.
 
-pub mod external_rows;
-pub mod user_rights;
-pub mod view;
+mod external_rows;
+mod user_rights;
+mod view;
+
+pub use view::Subscription;

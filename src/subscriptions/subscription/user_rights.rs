@@ -4,18 +4,15 @@ use std::collections::BTreeSet;
 
 use smallvec::SmallVec;
 
-use crate::realm::model::ids::{RightNo, UserNo};
-use crate::realm::model::user::User;
-use crate::realm::state::Realm;
-use crate::storage::hash_chain::Seq;
+use super::view::Subscription;
+use crate::realm::{Realm, RightNo, User, UserNo};
+use crate::storage::Seq;
 use crate::subscriptions::affected::{Touched, Visit};
 use crate::subscriptions::columns;
-use crate::subscriptions::data_row::Operation;
-use crate::subscriptions::data_row::RowRef;
+use crate::subscriptions::data_row::{Operation, RowRef};
 use crate::subscriptions::data_source::{Source, right_ref};
 use crate::subscriptions::request::Cursor;
 use crate::subscriptions::right_change::Turned;
-use crate::subscriptions::subscription::view::Subscription;
 
 /// Rows that are told at once.
 const TOLD_MAX: usize = 8;

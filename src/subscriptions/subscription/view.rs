@@ -5,12 +5,9 @@ use std::collections::BTreeSet;
 use protocol::UserName;
 use smallvec::SmallVec;
 
-use crate::realm::model::ids::UserNo;
-use crate::realm::state::Realm;
-use crate::storage::audit_trail::AuditNo;
-use crate::storage::hash_chain::Seq;
-use crate::subscriptions::data_row::RowRef;
-use crate::subscriptions::data_row::{DataRow, Operation, member};
+use crate::realm::{Realm, UserNo};
+use crate::storage::{AuditNo, Seq};
+use crate::subscriptions::data_row::{DataRow, Operation, RowRef, member};
 use crate::subscriptions::data_source::Source;
 use crate::subscriptions::filter_key::Key;
 use crate::subscriptions::pending_rows::Pending;

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use crate::harness::curl::{Response, curl, post};
 use crate::harness::readme::block;
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
 /// The quick configuration with one more key in a section.
 fn with(section: &str, key: &str) -> String {
     QUICK.replacen(section, &format!("{section}\n{key}"), 1)

@@ -7,7 +7,6 @@ use serde_json::Value;
 use tollgate::messages::schema::{asyncapi, openapi};
 
 use crate::harness::{Home, PASSWORD, QUICK};
-
 fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol/schemas").join(name)
 }
@@ -18,7 +17,7 @@ fn read(path: &Path) -> Value {
 
 #[test]
 fn the_committed_documents_are_those_of_the_table() {
-    let report = schemars::schema_for!(tollgate::replay::report::model::Report).to_value();
+    let report = schemars::schema_for!(tollgate::replay::Report).to_value();
     for (name, document) in
         [("openapi", openapi::document()), ("asyncapi", asyncapi::document()), ("report", report)]
     {

@@ -13,22 +13,16 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tollgate::auth::password_hasher::hasher::Passwords;
-use tollgate::gateway::state::Node;
+use tollgate::auth::Passwords;
+use tollgate::gateway::Node;
 use tollgate::gateway::tasks::spawn;
-use tollgate::messages::context::Caller;
-use tollgate::platform::clock::Clock;
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::NewUser;
-use tollgate::realm::model::end_reason::EndReason;
-use tollgate::realm::state::Realm;
-use tollgate::replication::log::memory::MemoryLog;
-use tollgate::replication::replica::Replica;
-use tollgate::router::dispatch::Router;
-use tollgate::router::reply::{KnownToken, Reply};
-use tollgate::settings::root::Settings;
-use tollgate::subscriptions::outbox::{Notice, Outbox};
-
+use tollgate::messages::Caller;
+use tollgate::platform::Clock;
+use tollgate::realm::{Command, EndReason, NewUser, Realm};
+use tollgate::replication::{MemoryLog, Replica};
+use tollgate::router::{KnownToken, Reply, Router};
+use tollgate::settings::Settings;
+use tollgate::subscriptions::{Notice, Outbox};
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::harness::curl::{Response, curl, post};
 use crate::harness::readme::{README, block};
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
 fn log_in(gateway: &Gateway, user: &str, password: &str) -> Response {
     post(gateway, "/auth/token", &[], json!({ "login": user, "password": password }))
 }

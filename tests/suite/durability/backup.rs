@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::gateway::unlimited;
+use crate::harness::gateway::{self, unlimited};
 use crate::harness::readme::README;
 use crate::harness::writers::{Acknowledged, WRITERS, Writers};
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-use crate::harness::{clients, gateway};
-
+use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK, clients};
 /// `tollgate backup FILE --login USER` with a password on standard input.
 fn backup(home: &Home, gateway: &Gateway, file: &Path, user: &str, password: &str) -> Output {
     let to = format!("ws://{}", gateway.address);

@@ -5,33 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tollgate::gateway::startup;
-use tollgate::gateway::startup::{OpenError, Opened};
-use tollgate::platform::clock::Clock;
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::NewUser;
-use tollgate::realm::model::ids::{EntryId, Millis};
-use tollgate::realm::outcome::{Outcome, Refusal};
-use tollgate::realm::state::{Realm, SEEN_MS};
-use tollgate::replication::log::command_log::{
-    AppendError, Appended, Entry, Followed, Log, LogError, Trimmed,
+use tollgate::gateway::{OpenError, Opened, startup};
+use tollgate::platform::Clock;
+use tollgate::realm::{Command, EntryId, Millis, NewUser, Outcome, Realm, Refusal, SEEN_MS};
+use tollgate::replication::{
+    AppendError, Appended, Entry, Followed, Log, LogError, MemoryLog, Replica, Trimmed, open_log,
 };
-use tollgate::replication::log::memory::MemoryLog;
-use tollgate::replication::open::open_log;
-use tollgate::replication::replica::Replica;
-use tollgate::settings::root::Settings;
-use tollgate::storage::error::StoreError;
-use tollgate::storage::hash_chain::Seq;
-use tollgate::storage::row_store::Store;
+use tollgate::settings::Settings;
+use tollgate::storage::{Seq, Store, StoreError};
 
 use crate::harness::realm::user;
-
 fn entry(number: u64) -> Arc<Entry> {
     let (id, command) = (EntryId(number.into()), Command::Sweep);
     Arc::new(Entry { id, at: number, command, origin: None })
 }
 
-fn open(dir: &Path) -> (Store, tollgate::replication::log::sled::sled_log::SledLog) {
+fn open(dir: &Path) -> (Store, tollgate::replication::SledLog) {
     let store = Store::open(dir, 8, 0).unwrap();
     let log = open_log(&store).unwrap();
     (store, log)

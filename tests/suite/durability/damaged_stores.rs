@@ -12,10 +12,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::harness::gateway::unlimited;
-use crate::harness::{Client, Home, PASSWORD};
-use crate::harness::{clients, gateway};
-
+use crate::harness::gateway::{self, unlimited};
+use crate::harness::{Client, Home, PASSWORD, clients};
 const MUTATIONS: usize = 60;
 const COMMANDS: usize = 240;
 const USERS: usize = 150;

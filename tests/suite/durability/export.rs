@@ -7,7 +7,6 @@ use std::process::Output;
 use serde_json::json;
 
 use crate::harness::{Client, Home, PASSWORD, QUICK};
-
 fn run(home: &Home, words: &[&str]) -> Output {
     home.command(words).output().unwrap()
 }

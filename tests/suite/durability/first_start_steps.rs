@@ -2,7 +2,6 @@
 
 use super::sync_order::traced;
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
 /// The files of a store, with the calls that make them.
 const STEPS: [(&str, &[&str]); 4] = [
     ("sled/conf", &["openat", "write"]),

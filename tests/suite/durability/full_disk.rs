@@ -9,11 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::harness::clients::get;
-use crate::harness::gateway::unlimited;
+use crate::harness::clients::{self, get};
+use crate::harness::gateway::{self, unlimited};
 use crate::harness::{Client, Home, PASSWORD};
-use crate::harness::{clients, gateway};
-
 /// A disk in memory, mounted until this is dropped.
 struct Disk {
     point: PathBuf,

@@ -6,11 +6,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::harness::gateway;
-use crate::harness::gateway::unlimited;
+use crate::harness::gateway::{self, unlimited};
 use crate::harness::writers::{Acknowledged, WRITERS, Writers};
 use crate::harness::{Client, Home, PASSWORD, QUICK};
-
 /// Kills of one data folder.
 const KILLS: usize = 50;
 /// First starts that are killed, each in a folder of its own.

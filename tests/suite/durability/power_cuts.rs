@@ -9,11 +9,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
-use crate::harness::gateway::unlimited;
+use crate::harness::gateway::{self, unlimited};
 use crate::harness::writers::{Acknowledged, Writers};
-use crate::harness::{Client, Gateway, Home, PASSWORD};
-use crate::harness::{clients, gateway};
-
+use crate::harness::{Client, Gateway, Home, PASSWORD, clients};
 const CUTS: usize = 20;
 /// The cut just before which a profile of many users is acknowledged.
 const BIG_CUT: usize = 10;

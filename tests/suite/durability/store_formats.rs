@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Client, Home, PASSWORD, QUICK};
-use crate::harness::{clients, gateway};
+use crate::harness::{Client, Home, PASSWORD, QUICK, clients, gateway};
 
 /// Packed data folders, one for each format that was ever released. Each was made by the version of
 /// its time: a right ORDEN, a user JohnWolf (password FullMoon1) who has it, a profile DESK with

@@ -6,9 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::clients;
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
+use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK, clients};
 /// The right whose code marks its commit among all writes.
 const CODE: &str = "TRACED_RIGHT_OF_THE_SYNC_TEST";
 const CALLS: &str = "trace=pwrite64,pwritev,write,writev,sendto,sendmsg,fdatasync,fsync,\

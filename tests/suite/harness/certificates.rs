@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use tollgate::net::client::websocket::Client;
+use tollgate::net::Client;
 
 use super::gateway::{Home, QUICK, run};
-
 /// A folder with an authority of its own and a certificate for localhost.
 pub struct Authority {
     pub home: Home,

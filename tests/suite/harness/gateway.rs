@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
-
 /// Cheap hashes, no limits by address, no management port: what most tests want.
 pub const QUICK: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
     exempt_addresses = ['127.0.0.0/8']\n[security.scrypt]\nlog_n = 4\nr = 8\np = 1\n";

@@ -1,21 +1,11 @@
 //! A realm with a clock that tests move, and short constructors of its values.
 
 use protocol::{Description, ProfileName, RightCode, UserName};
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{ChangePassword, End, Found, Login, NewUser, Refresh};
-use tollgate::realm::command::login_payloads::{Given, Second};
-use tollgate::realm::command::record_payloads::{ProfileWanted, RightWanted, Wanted};
-use tollgate::realm::model::actor::Pair;
-use tollgate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
-use tollgate::realm::model::end_reason::EndReason;
-use tollgate::realm::model::ids::EntryId;
-use tollgate::realm::model::ids::SessionNo;
-use tollgate::realm::model::policy::Policy;
-use tollgate::realm::model::right::ADMINISTRATION;
-use tollgate::realm::model::session::{Session, SessionId, TokenHash};
-use tollgate::realm::outcome::{Applied, Outcome, Refusal};
-use tollgate::realm::state::Realm;
-
+use tollgate::realm::{
+    ADMINISTRATION, Applied, ChangePassword, Command, End, EndReason, EntryId, Fingerprint, Found,
+    Given, Login, NewUser, Outcome, Pair, Peer, Policy, ProfileWanted, Realm, Refresh, Refusal,
+    RightWanted, Second, Session, SessionId, SessionNo, TokenHash, Verdict, Wanted,
+};
 /// A minute in milliseconds.
 pub const MINUTE: u64 = 60_000;
 

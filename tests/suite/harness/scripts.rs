@@ -8,29 +8,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use protocol::script::Script;
-use tollgate::gateway::startup;
-use tollgate::gateway::startup::Opened;
-use tollgate::gateway::state::Node;
-use tollgate::messages::context::{Caller, Effect};
-use tollgate::net::client::error::ClientError;
-use tollgate::net::client::websocket::Came;
-use tollgate::net::websocket::close_reason::CloseReason;
-use tollgate::platform::clock::Clock;
-use tollgate::replay::load;
-use tollgate::replay::load::{Cast, Extent};
-use tollgate::replay::measurements::Tally;
-use tollgate::replay::player::steps::{Manner, Stage};
-use tollgate::replay::report::model::{Occasion, Results};
+use tollgate::gateway::{Node, Opened, startup};
+use tollgate::messages::{Caller, Effect};
+use tollgate::net::{Came, ClientError, CloseReason};
+use tollgate::platform::Clock;
 use tollgate::replay::report::table;
-use tollgate::replay::transport::{Talk, Transport};
-use tollgate::replay::variables::Values;
-use tollgate::router::dispatch::Router;
-use tollgate::router::reply::{KnownToken, Reply};
-use tollgate::settings::root::Settings;
-use tollgate::subscriptions::outbox::{Notice, Outbox};
+use tollgate::replay::{
+    Cast, Extent, Manner, Occasion, Results, Stage, Talk, Tally, Transport, Values, load,
+};
+use tollgate::router::{KnownToken, Reply, Router};
+use tollgate::settings::Settings;
+use tollgate::subscriptions::{Notice, Outbox};
 
 use super::gateway::{Gateway, Home};
-
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''
@@ -160,9 +150,9 @@ pub struct Routed {
 
 impl Routers {
     pub async fn start(script: &Path) -> Self {
-        use tollgate::auth::password_hasher::hasher::Passwords;
-        use tollgate::realm::command::commands::Command;
-        use tollgate::realm::command::commands::NewUser;
+        use tollgate::auth::Passwords;
+        use tollgate::realm::Command;
+        use tollgate::realm::NewUser;
         let mut text = configuration(script);
         text.insert("store".to_owned(), toml::toml! { engine = "memory" }.into());
         let mut settings = Settings::parse(&text.to_string(), std::iter::empty()).unwrap();
@@ -185,7 +175,7 @@ impl Routers {
         }
         let keys = settings.keyring(Path::new("unused")).unwrap();
         let node = Node::new(settings, opened.replica.clone(), clock, keys);
-        let _duties = tollgate::gateway::tasks::spawn::start(&node);
+        let _duties = tollgate::gateway::start(&node);
         Self { router: Router::new(node), mails, _duties, _opened: opened }
     }
 }

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use super::certificates::Authority;
 use super::gateway::free_port;
-
 /// A running slapd; it ends and its folder is deleted when it is dropped.
 pub struct Slapd {
     child: Child,

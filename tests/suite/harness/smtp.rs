@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::gateway::free_port;
-
 /// A mail server that writes the mails it receives to a file; ended when it is dropped.
 pub struct Sink {
     child: Child,

@@ -8,7 +8,6 @@ use tokio::task::JoinHandle;
 
 use super::clients::{Client, column, insert, rows};
 use super::gateway::PASSWORD;
-
 /// Connections that write at once.
 pub const WRITERS: usize = 8;
 

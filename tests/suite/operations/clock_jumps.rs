@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
-use crate::harness::gateway;
-use crate::harness::{Client, Home, MovedClock, PASSWORD, QUICK};
-
+use crate::harness::{Client, Home, MovedClock, PASSWORD, QUICK, gateway};
 async fn details(client: &mut Client) -> Value {
     client.ask(json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "d" })).await
 }

@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use tollgate::settings::root::Settings;
+use tollgate::settings::Settings;
 
 use crate::harness::gateway::{printed, tollgate};
 use crate::harness::readme::block;
 use crate::harness::{Home, QUICK};
-
 #[test]
 fn the_committed_documents_are_those_of_the_structs() {
     for (command, file) in [

@@ -11,7 +11,6 @@ use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
 const CONNECTS: usize = 1_000;
 
 /// CPU that a process has used, in seconds.

@@ -4,21 +4,15 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 use tokio::sync::watch;
-use tollgate::auth::password_hasher::hasher::Passwords;
-use tollgate::gateway::state::Node;
-use tollgate::messages::handler::{Access, Handler, Serve};
-use tollgate::messages::handler_index::HandlerIndex;
-use tollgate::messages::table::TABLE;
+use tollgate::auth::Passwords;
+use tollgate::gateway::Node;
+use tollgate::messages::{Access, Handler, HandlerIndex, Serve, TABLE};
 use tollgate::net::listener;
-use tollgate::platform::clock::Clock;
-use tollgate::platform::histogram::Timings;
-use tollgate::realm::command::commands::{Command, Found, NewUser};
-use tollgate::realm::model::right::ADMINISTRATION;
-use tollgate::realm::state::Realm;
-use tollgate::replication::log::memory::MemoryLog;
-use tollgate::replication::replica::Replica;
-use tollgate::router::dispatch::Router;
-use tollgate::settings::root::Settings;
+use tollgate::platform::{Clock, Timings};
+use tollgate::realm::{ADMINISTRATION, Command, Found, NewUser, Realm};
+use tollgate::replication::{MemoryLog, Replica};
+use tollgate::router::Router;
+use tollgate::settings::Settings;
 
 use crate::harness::{Client, PASSWORD, QUICK};
 

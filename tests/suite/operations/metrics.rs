@@ -5,7 +5,6 @@ use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
 use crate::harness::{Client, Home, PASSWORD, QUICK};
-
 #[tokio::test]
 async fn metrics_and_health_are_served_and_name_nobody() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tollgate::platform::metrics::METRICS;
+use tollgate::platform::METRICS;
 
 use crate::harness::clients::get;
 use crate::harness::gateway::{run, said};
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
 fn tollgate(words: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate")).args(words).output().unwrap();
     assert!(output.status.success(), "{output:?}");

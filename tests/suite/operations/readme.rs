@@ -3,7 +3,6 @@
 use crate::harness::gateway::shell;
 use crate::harness::readme::block;
 use crate::harness::{Home, PASSWORD, QUICK};
-
 #[test]
 fn the_conversation_of_the_readme_goes_as_it_says() {
     let home = Home::new(QUICK);

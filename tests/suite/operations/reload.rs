@@ -10,7 +10,6 @@ use tokio::net::TcpListener;
 use crate::harness::clients::get;
 use crate::harness::gateway::run;
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
 fn write(home: &Home, configuration: &str) {
     std::fs::write(home.path().join("tollgate.toml"), configuration).unwrap();
 }

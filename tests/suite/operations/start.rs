@@ -8,7 +8,6 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::gateway::shell;
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
 /// Starts a gateway that generates its administrator's password; also returns what it printed.
 fn first_start(home: &Home) -> (Gateway, String) {
     let printed = home.path().join("printed");

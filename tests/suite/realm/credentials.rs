@@ -1,16 +1,11 @@
 //! Password age, password history and locks, as rules of the realm.
 
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{ChangePassword, Login};
-use tollgate::realm::command::record_payloads::ResetPassword;
-use tollgate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
-use tollgate::realm::model::end_reason::EndReason;
-use tollgate::realm::model::policy::LockScope;
-use tollgate::realm::model::user::UserStatus;
-use tollgate::realm::outcome::{Applied, Outcome, Refusal};
+use tollgate::realm::{
+    Applied, ChangePassword, Command, EndReason, Fingerprint, LockScope, Login, Outcome, Peer,
+    Refusal, ResetPassword, UserStatus, Verdict,
+};
 
 use crate::harness::realm::{Script, incorrect, locked, login_command, user};
-
 const DAY: u64 = 86_400_000;
 
 fn must_change() -> Outcome {
@@ -70,7 +65,7 @@ fn as_many_former_passwords_are_remembered_as_the_policy_says() {
     let reset = |credential: Option<&str>| {
         let credential = credential.map(Into::into);
         let reset = ResetPassword { user_name: user("Ada"), credential, mailed: false };
-        Command::ResetPassword(tollgate::realm::model::actor::By::Operator, reset)
+        Command::ResetPassword(tollgate::realm::By::Operator, reset)
     };
     script.apply(reset(Some("$once")));
     assert_eq!(remembered(&script, "Ada"), ["$once", "$d", "$c"]);
@@ -95,7 +90,7 @@ fn without_a_policy_nothing_is_remembered() {
     let mut script = Script::new(|_| {});
     change(&mut script, "Ada", "$b");
     assert_eq!(remembered(&script, "Ada"), Vec::<String>::new());
-    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::row::Row::History(..))));
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::History(..))));
 }
 
 #[test]

@@ -1,23 +1,16 @@
 //! Rules of logins, sessions, rights and profiles, one by one.
 
 use protocol::UserName;
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{Found, Login, Refresh, SetCredential, Touched};
-use tollgate::realm::command::login_payloads::Second;
-use tollgate::realm::command::record_payloads::RightWanted;
-use tollgate::realm::model::actor::By;
-use tollgate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
-use tollgate::realm::model::end_reason::EndReason;
-use tollgate::realm::model::ids::SessionNo;
-use tollgate::realm::model::policy::WhenFull;
-use tollgate::realm::outcome::{Applied, Outcome, Refusal};
-use tollgate::realm::row::{Change, Key, Row};
+use tollgate::realm::{
+    Applied, By, Change, Command, EndReason, Fingerprint, Found, Key, Login, Outcome, Peer,
+    Refresh, Refusal, RightWanted, Row, Second, SessionNo, SetCredential, Touched, Verdict,
+    WhenFull,
+};
 
 use crate::harness::realm::{
     MINUTE, Script, code, expired, hash, incorrect, locked, login_command, named, pair, profile,
     profile_wanted, right_wanted, user,
 };
-
 #[test]
 fn the_attempt_that_reaches_the_limit_answers_locked() {
     let mut it = Script::new(|policy| policy.lock_ms = 5 * MINUTE);
@@ -154,7 +147,7 @@ fn a_dormant_session_does_not_count_until_it_is_woken() {
 
 #[test]
 fn a_disabled_user_wakes_no_session() {
-    use tollgate::realm::model::user::{User, UserStatus};
+    use tollgate::realm::{User, UserStatus};
     let mut it = Script::new(|_| {});
     let session = it.session("Ada", 1);
     it.sleep(session);
@@ -287,8 +280,7 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
     let mut it = Script::new(|policy| policy.uniform = true);
     it.wrong("Ada");
     let attempt = |name: &str, at: u64| {
-        let attempts =
-            tollgate::realm::model::login_attempts::Attempts { at, ..Default::default() };
+        let attempts = tollgate::realm::Attempts { at, ..Default::default() };
         Change::Put(Row::Attempts(UserName::parse(name).unwrap(), attempts))
     };
     let strangers: Vec<_> =

@@ -1,22 +1,12 @@
 //! Rules of second factors, links, mails and resets, one by one.
 
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::login_payloads::{
-    AskReset, ConfirmSecret, CreateSecret, Drawn, Enroller, FinishLogin, FromDirectory, Given,
-    Posted, ResetByToken, Second,
+use tollgate::realm::{
+    AskReset, By, Change, Command, ConfirmSecret, CreateSecret, Demand, Drawn, Enroller,
+    Fingerprint, FinishLogin, FromDirectory, Given, Key, Links, MailKind, Mfa, MfaReason, Outcome,
+    Peer, Posted, Realm, Refusal, ResetByToken, Row, Second, SelfResets,
 };
-use tollgate::realm::model::actor::By;
-use tollgate::realm::model::credential_check::{Fingerprint, Peer};
-use tollgate::realm::model::end_reason::MfaReason;
-use tollgate::realm::model::mail::MailKind;
-use tollgate::realm::model::policy::{Links, Mfa, SelfResets};
-use tollgate::realm::model::second_factor::Demand;
-use tollgate::realm::outcome::{Outcome, Refusal};
-use tollgate::realm::row::{Change, Key, Row};
-use tollgate::realm::state::Realm;
 
 use crate::harness::realm::{MINUTE, Script, code_hash, login_command, pair, user};
-
 /// Codes of secrets are in use; those who are in USER_ADMIN must have one.
 fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
     Script::new(|policy| {
@@ -391,11 +381,8 @@ fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
     // A local check of no password at all is no login.
     assert_eq!(it.login("Dora", 3), Outcome::Refused(Refusal::IncorrectCredentials));
     let refused = Outcome::Refused(Refusal::OfDirectory);
-    let reset = tollgate::realm::command::record_payloads::ResetPassword {
-        user_name: user("Dora"),
-        credential: None,
-        mailed: false,
-    };
+    let reset =
+        tollgate::realm::ResetPassword { user_name: user("Dora"), credential: None, mailed: false };
     assert_eq!(it.outcome(Command::ResetPassword(By::Operator, reset)), refused);
     assert_eq!(it.outcome(Command::ExpirePassword(By::Operator, user("Dora"))), refused);
 }
@@ -422,10 +409,7 @@ fn what_belongs_to_a_user_goes_with_him() {
     it.enrol(900);
     it.outcome(Command::AskReset(AskReset { user_name: user("Ada"), url: None }));
     it.login_with(1, None);
-    let wanted = tollgate::realm::command::record_payloads::UserWanted {
-        name: Some(user("Ada")),
-        ..Default::default()
-    };
+    let wanted = tollgate::realm::UserWanted { name: Some(user("Ada")), ..Default::default() };
     let applied = it.apply(Command::DeleteUser(By::Operator, wanted));
     let gone = |kind: fn(&Key) -> bool| {
         applied.changes.iter().any(|it| matches!(it, Change::Delete(key) if kind(key)))

@@ -1,15 +1,10 @@
 //! Rules of access tokens, one-time tokens and their life times.
 
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{Login, SpendOneTime, TokenKind};
-use tollgate::realm::model::actor::By;
-use tollgate::realm::model::end_reason::EndReason;
-use tollgate::realm::model::ids::SessionNo;
-use tollgate::realm::model::session::TokenHash;
-use tollgate::realm::outcome::{Outcome, Refusal};
+use tollgate::realm::{
+    By, Command, EndReason, Login, Outcome, Refusal, SessionNo, SpendOneTime, TokenHash, TokenKind,
+};
 
 use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
-
 /// A session of the token API.
 fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
     let Command::Login(login) = login_command(&script.realm, name, pair) else { unreachable!() };
@@ -20,8 +15,7 @@ fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
 }
 
 fn touch(script: &mut Script, session: SessionNo) {
-    let touched =
-        tollgate::realm::command::commands::Touched { session, at: script.at, watched: false };
+    let touched = tollgate::realm::Touched { session, at: script.at, watched: false };
     script.apply(Command::Touch(vec![touched]));
 }
 
@@ -82,7 +76,7 @@ fn a_one_time_token_is_spent_once_and_ends_on_time() {
     script.wait(1);
     assert_eq!(spend(&mut script, third), over());
     script.apply(Command::Sweep);
-    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::row::Row::OneTime(..))));
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));
 }
 
 #[test]
@@ -94,13 +88,10 @@ fn one_time_tokens_end_with_their_session_and_their_user() {
     assert_eq!(spend(&mut script, hash(11)), over());
     let session = script.session("Ada", 2);
     create(&mut script, session, hash(12));
-    let wanted = tollgate::realm::command::record_payloads::UserWanted {
-        name: Some(user("Ada")),
-        ..Default::default()
-    };
+    let wanted = tollgate::realm::UserWanted { name: Some(user("Ada")), ..Default::default() };
     script.outcome(Command::DeleteUser(By::Operator, wanted));
     assert_eq!(spend(&mut script, hash(12)), over());
-    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::row::Row::OneTime(..))));
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));
 }
 
 #[test]
@@ -126,7 +117,5 @@ fn life_times_are_those_that_were_set_else_the_policys() {
     assert_eq!(refused, Outcome::Refused(Refusal::LivesDisagree));
     script.outcome(amend(TokenKind::Access, None));
     assert_eq!(script.realm.lives().access_ms, 5 * MINUTE);
-    assert!(
-        !script.realm.rows().any(|row| matches!(row, tollgate::realm::row::Row::Connectors(_)))
-    );
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::Connectors(_))));
 }

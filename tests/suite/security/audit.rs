@@ -7,8 +7,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::harness::clients;
-use crate::harness::{Client, Home, PASSWORD, QUICK};
+use crate::harness::{Client, Home, PASSWORD, QUICK, clients};
 
 fn message(name: &str, details: Value) -> Value {
     json!({ "MESSAGE_TYPE": name, "SOURCE_REF": name, "DETAILS": details })

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::harness::{Client, Home, PASSWORD};
-
 /// Cheap hashes; limits by address hold, but for the many attempts of the attacker.
 const CONFIGURATION: &str = "\
 [server]

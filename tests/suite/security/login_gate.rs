@@ -6,13 +6,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollgate::messages::table::TABLE;
-use tollgate::messages::token_api::routes::ROUTES;
+use tollgate::messages::{ROUTES, TABLE};
 
 use crate::harness::authenticator::totp;
 use crate::harness::curl::{self, Response};
 use crate::harness::{Client, Gateway, Home, PASSWORD};
-
 /// The states of a user.
 const STATES: [&str; 7] =
     ["ENABLED", "DISABLED", "LOCKED", "EXPIRED", "RESET", "DELETED", "SECOND"];

@@ -3,11 +3,10 @@
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tollgate::auth::totp::{Codes, Hash};
+use tollgate::auth::{Codes, Hash};
 
 use crate::harness::authenticator::{oathtool, totp};
-use crate::harness::curl;
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK, curl};
 
 fn configuration(more: &str) -> String {
     format!("{QUICK}[security.mfa.qr_code]\ncode_period_discrepancy = 10\n{more}\n")

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use Needs::{ForOthers, Nothing, Right, Session};
 use serde_json::{Value, json};
-use tollgate::messages::table::TABLE;
-use tollgate::realm::model::right::ADMINISTRATION;
+use tollgate::messages::TABLE;
+use tollgate::realm::ADMINISTRATION;
 
 use crate::harness::{Client, Home, PASSWORD, QUICK};
 
@@ -17,8 +18,6 @@ enum Needs {
     /// The right, for another than oneself.
     ForOthers(&'static str),
 }
-use Needs::{ForOthers, Nothing, Right, Session};
-
 /// One line per message.
 const CELLS: &[(&str, Needs)] = &[
     ("EVENT_HEARTBEAT", Session),

@@ -3,9 +3,7 @@
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::clients;
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
+use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK, clients};
 const CROWD: usize = 50;
 
 /// The same message from as many sockets at once; the answers.

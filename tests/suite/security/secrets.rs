@@ -6,7 +6,6 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
 /// The files below a folder that contain one of the words.
 fn holding(folder: &Path, words: &[String]) -> Vec<String> {
     let mut found = Vec::new();

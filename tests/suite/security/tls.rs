@@ -17,11 +17,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tollgate::net::client::websocket::Client;
+use tollgate::net::Client;
 
 use crate::harness::gateway::run;
 use crate::harness::{Authority, PASSWORD};
-
 async fn heartbeat(client: &mut Client) {
     let message = r#"{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":1}"#;
     client.send(message.to_owned()).await.unwrap();

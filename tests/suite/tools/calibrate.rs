@@ -1,6 +1,6 @@
 //! `calibrate`: a proposal for the cost of password hashes.
 
-use tollgate::settings::root::Settings;
+use tollgate::settings::Settings;
 
 use crate::harness::gateway::{printed, tollgate};
 

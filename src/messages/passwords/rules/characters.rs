@@ -2,8 +2,8 @@
 
 use protocol::NackCode;
 
-use crate::messages::passwords::rules::violation::Broken;
-use crate::settings::sections::password_strength::{Class, PasswordStrength};
+use super::violation::Broken;
+use crate::settings::{Class, PasswordStrength};
 
 pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
     let lacking: Vec<_> = rules

@@ -1,15 +1,11 @@
 //! Strength: what a new password must be like (S2, "passwordStrength"). Pure: the rules and a
 //! password go in, all that is wrong comes out, never a part of the password.
 
-use crate::messages::passwords::rules::violation::Broken;
-use crate::messages::passwords::rules::{
-    characters, length, repeats, sequences, user_name, word_lists,
-};
 use protocol::{Nack, NackCode, Password, UserName};
 
-use crate::settings::sections::genesis_password::Validation;
-use crate::settings::sections::password_strength::PasswordStrength;
-
+use super::violation::Broken;
+use super::{characters, length, repeats, sequences, user_name, word_lists};
+use crate::settings::{PasswordStrength, Validation};
 /// Every rule that the password breaks, in the order of S2's list. How old it is and which ones
 /// came before it are asked elsewhere.
 pub fn judge(rules: &PasswordStrength, user: &UserName, password: &str) -> Vec<Broken> {

@@ -2,9 +2,9 @@
 
 use protocol::NackCode;
 
-use crate::auth::password_hasher::hasher::PASSWORD_BYTES_MAX;
-use crate::messages::passwords::rules::violation::Broken;
-use crate::settings::sections::password_strength::PasswordStrength;
+use super::violation::Broken;
+use crate::auth::PASSWORD_BYTES_MAX;
+use crate::settings::PasswordStrength;
 
 /// Whether it is so long that nobody looks further.
 pub(super) fn bound(password: &str, broken: &mut Vec<Broken>) -> bool {

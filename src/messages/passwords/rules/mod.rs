@@ -1,10 +1,10 @@
 //! Rules for new passwords.
 
-pub mod characters;
+mod characters;
 pub mod check;
-pub mod length;
-pub mod repeats;
-pub mod sequences;
-pub mod user_name;
-pub mod violation;
-pub mod word_lists;
+mod length;
+mod repeats;
+mod sequences;
+mod user_name;
+mod violation;
+mod word_lists;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use protocol::NackCode;
 
-use crate::messages::passwords::rules::violation::Broken;
-use crate::settings::sections::password_strength::PasswordStrength;
+use super::violation::Broken;
+use crate::settings::PasswordStrength;
 
 pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
     if let Some(most) = rules.max_repeat_characters.filter(|most| *most > 0)

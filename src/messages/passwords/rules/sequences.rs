@@ -2,8 +2,8 @@
 
 use protocol::NackCode;
 
-use crate::messages::passwords::rules::violation::Broken;
-use crate::settings::sections::password_strength::PasswordStrength;
+use super::violation::Broken;
+use crate::settings::PasswordStrength;
 
 /// So many make a sequence (S2).
 const LENGTH: usize = 5;

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use fst::Set;
 use protocol::NackCode;
 
-use crate::messages::passwords::rules::violation::Broken;
-use crate::settings::sections::password_strength::PasswordStrength;
+use super::violation::Broken;
+use crate::settings::PasswordStrength;
 
 /// None: it cannot be read, and then every password is in it.
 type Words = LazyLock<Option<Set<&'static [u8]>>>;

@@ -8,16 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::realm::model::ids::Millis;
+use super::entry_codec;
+use super::write_status::Trouble;
+use crate::realm::Millis;
 use crate::replication::log::command_log::{AppendError, Entry, Followed, Stored};
-use crate::replication::log::sled::entry_codec;
-use crate::replication::log::sled::write_status::Trouble;
-use crate::storage::hash_chain::End;
-use crate::storage::hash_chain::Seq;
-use crate::storage::high_water_mark::Mark;
-use crate::storage::ledger::block::Block;
-use crate::storage::ledger::records::Ledger;
-
+use crate::storage::{Block, End, Ledger, Mark, Seq};
 /// Entries and bytes of one commit; its last entry may go over.
 const GROUP_MAX: usize = 512;
 const GROUP_BYTES: usize = 1 << 20;

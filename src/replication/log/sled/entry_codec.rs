@@ -1,14 +1,7 @@
 //! The stored form of an entry, and the check of the whole log against its mark.
 
 use crate::replication::log::command_log::Entry;
-use crate::storage::error::StoreError;
-use crate::storage::hash_chain::End;
-use crate::storage::hash_chain::Link;
-use crate::storage::hash_chain::Seq;
-use crate::storage::high_water_mark::Mark;
-use crate::storage::ledger::block::Block;
-use crate::storage::ledger::records::Ledger;
-
+use crate::storage::{Block, End, Ledger, Link, Mark, Seq, StoreError};
 /// The version of the stored form of entries.
 const VERSION: u8 = 1;
 

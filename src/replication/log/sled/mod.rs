@@ -1,6 +1,8 @@
 //! The command log in the embedded store.
 
-pub mod committer;
-pub mod entry_codec;
-pub mod sled_log;
-pub mod write_status;
+mod committer;
+mod entry_codec;
+mod sled_log;
+mod write_status;
+
+pub use sled_log::SledLog;

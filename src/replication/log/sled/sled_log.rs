@@ -2,7 +2,6 @@
 //!
 //! sled's own `flush` is no sync on Linux: a second handle syncs the data.
 
-use crate::replication::log::sled::entry_codec;
 use std::fs::File;
 use std::iter::once;
 use std::sync::Arc;
@@ -12,21 +11,14 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::realm::model::ids::Millis;
+use super::committer::{Committer, Job};
+use super::entry_codec::{self, Verified};
+use super::write_status::Trouble;
+use crate::realm::Millis;
 use crate::replication::log::command_log::{
     AppendError, Appended, Entry, Followed, Log, LogError, Stored, Trimmed,
 };
-use crate::replication::log::sled::committer::{Committer, Job};
-use crate::replication::log::sled::entry_codec::Verified;
-use crate::replication::log::sled::write_status::Trouble;
-use crate::storage::error::StoreError;
-use crate::storage::hash_chain::Link;
-use crate::storage::hash_chain::Seq;
-use crate::storage::high_water_mark::Mark;
-use crate::storage::ledger::block::Block;
-use crate::storage::ledger::records::Ledger;
-use crate::storage::row_store::Store;
-
+use crate::storage::{Block, Ledger, Link, Mark, Seq, Store, StoreError};
 /// Jobs that wait for the committer.
 const WAITING_MAX: usize = 1_024;
 /// Commits that wait for the follower.

@@ -3,8 +3,8 @@
 
 use parking_lot::Mutex;
 
-use crate::platform::clock::{Stopwatch, stopwatch};
-use crate::storage::disk_space::Space;
+use crate::platform::{Stopwatch, stopwatch};
+use crate::storage::Space;
 
 /// A commit that takes longer is told as trouble.
 const COMMIT_MAX_SECS: f64 = 5.0;

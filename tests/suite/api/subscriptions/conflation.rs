@@ -2,10 +2,10 @@
 //!
 //! The reader is a connection without a socket: its outbox is emptied only where the test does it.
 
+use Step::{Delete, Describe, Disable, Hide, Insert};
 use serde_json::{Map, Value, json};
-
-use tollgate::net::client::websocket::Came;
-use tollgate::replay::transport::Talk;
+use tollgate::net::Came;
+use tollgate::replay::Talk;
 
 use crate::harness::scripts::{Routed, Routers};
 
@@ -21,8 +21,6 @@ enum Step {
     Hide,
     Delete,
 }
-
-use Step::{Delete, Describe, Disable, Hide, Insert};
 
 /// The operation and its fields that are left for the reader.
 type Left = Option<(&'static str, &'static [&'static str])>;

@@ -14,7 +14,6 @@ use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-
 /// What a client makes of the updates of one subscription.
 #[derive(Debug, Default, Clone)]
 struct Model {

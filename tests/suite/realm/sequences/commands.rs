@@ -5,23 +5,12 @@ use std::sync::Arc;
 use protocol::{Description, RightCode, UserName};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::commands::{
-    ChangePassword, End, Login, NewUser, Refresh, SetCredential, SpendOneTime, TokenKind, Touched,
+use tollgate::realm::{
+    Amendment, By, ChangePassword, Command, End, EndReason, EntryId, Fingerprint, LockScope, Login,
+    NewUser, Pair, Peer, Policy, ProfileStatus, ProfileWanted, Realm, Refresh, ResetPassword,
+    RightWanted, SelfResets, SessionNo, SetCredential, SpendOneTime, TokenKind, Touched,
+    UserStatus, UserWanted, Verdict, Wanted, WhenFull,
 };
-use tollgate::realm::command::record_payloads::{
-    Amendment, ProfileWanted, ResetPassword, RightWanted, UserWanted, Wanted,
-};
-use tollgate::realm::model::actor::{By, Pair};
-use tollgate::realm::model::credential_check::{Fingerprint, Peer, Verdict};
-use tollgate::realm::model::end_reason::EndReason;
-use tollgate::realm::model::ids::EntryId;
-use tollgate::realm::model::ids::SessionNo;
-use tollgate::realm::model::policy::Policy;
-use tollgate::realm::model::policy::{LockScope, SelfResets, WhenFull};
-use tollgate::realm::model::profile::ProfileStatus;
-use tollgate::realm::model::user::UserStatus;
-use tollgate::realm::state::Realm;
 
 use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, profile, user};
 

@@ -3,19 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::load::Loading;
-use tollgate::realm::model::actor::By;
-use tollgate::realm::model::ids::{EntryId, Millis};
-use tollgate::realm::model::ids::{ProfileNo, RightNo, SessionNo, UserNo};
-use tollgate::realm::model::policy::Mfa;
-use tollgate::realm::model::policy::Policy;
-use tollgate::realm::model::profile::ProfileStatus;
-use tollgate::realm::model::right::{ADMINISTRATION, AMEND_USER};
-use tollgate::realm::model::user::UserStatus;
-use tollgate::realm::outcome::{Applied, Outcome};
-use tollgate::realm::row::{Change, Key, Row};
-use tollgate::realm::state::Realm;
+use tollgate::realm::{
+    ADMINISTRATION, AMEND_USER, Applied, By, Change, Command, EntryId, Key, Loading, Mfa, Millis,
+    Outcome, Policy, ProfileNo, ProfileStatus, Realm, RightNo, Row, SessionNo, UserNo, UserStatus,
+};
 
 use super::commands::{Commands, USERS};
 use super::second_factors::Asked;

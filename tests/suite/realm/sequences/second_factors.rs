@@ -3,17 +3,11 @@
 use std::sync::Arc;
 
 use rand::RngExt;
-use tollgate::realm::command::commands::Command;
-use tollgate::realm::command::login_payloads::{
-    AskReset, ConfirmSecret, CreateSecret, Drawn, Enroller, FinishLogin, FromDirectory, Given,
-    Posted, ResetByToken, Second,
+use tollgate::realm::{
+    Applied, AskReset, Command, ConfirmSecret, CreateSecret, Demand, Drawn, Enroller, Fingerprint,
+    FinishLogin, FromDirectory, Given, Links, Mfa, Outcome, Posted, Realm, ResetByToken, Second,
+    TokenHash,
 };
-use tollgate::realm::model::credential_check::Fingerprint;
-use tollgate::realm::model::policy::{Links, Mfa};
-use tollgate::realm::model::second_factor::Demand;
-use tollgate::realm::model::session::TokenHash;
-use tollgate::realm::outcome::{Applied, Outcome};
-use tollgate::realm::state::Realm;
 
 use super::commands::Commands;
 use crate::harness::realm::{MINUTE, code_hash, profile};

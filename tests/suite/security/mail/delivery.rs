@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use super::reset_links::{ask_reset, by_reset};
 use crate::harness::smtp::{LoginSink, Sink};
 use crate::harness::{Authority, Client, Gateway, Home, PASSWORD, QUICK};
-
 fn configuration(mail: &str) -> String {
     format!(
         "{QUICK}[security]\nreset_mode = 'email'\n[mail]\nfrom = 'Desk <desk@tollgate.example>'\n\

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::harness::gateway::said;
 use crate::harness::{Gateway, Home};
-
 /// Differs from its script, or crosses a limit.
 pub const VERDICT: Option<i32> = Some(8);
 

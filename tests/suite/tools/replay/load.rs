@@ -10,7 +10,6 @@ use super::command::{
 };
 use crate::harness::gateway::said;
 use crate::harness::{Client, PASSWORD, QUICK};
-
 fn heartbeats() -> String {
     script("load/heartbeats.script").display().to_string()
 }

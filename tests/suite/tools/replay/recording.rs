@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::command::{VERDICT, interrupt, replay, report, tollgate};
 use crate::harness::gateway::said;
 use crate::harness::{Client, Home, PASSWORD, QUICK};
-
 /// A recorder in front of a gateway.
 struct Recorder {
     child: Child,

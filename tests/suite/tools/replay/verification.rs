@@ -3,7 +3,6 @@
 use super::command::{VERDICT, replay, report, script, tollgate, write};
 use crate::harness::gateway::said;
 use crate::harness::{Home, PASSWORD, QUICK};
-
 #[test]
 fn a_script_is_checked_with_its_lines() {
     let home = Home::new(QUICK);
