@@ -26,7 +26,7 @@ fn token(login: &Response) -> String {
     format!("SESSION_AUTH_TOKEN: {}", login.text("SESSION_AUTH_TOKEN"))
 }
 
-/// The samples of the Genesis REST API: log in, refresh, heartbeat, log out, with what each sample sends where.
+/// The samples of the Genesis REST API: log in, refresh, heartbeat, log out, sent as documented.
 #[test]
 fn the_samples_of_the_source_play_as_written() {
     let home = Home::new(QUICK);

@@ -159,7 +159,7 @@ pub fn hash(number: u64) -> TokenHash {
     bytes[..8].copy_from_slice(&number.to_be_bytes());
     TokenHash(bytes)
 }
-/// Tokens of one number, unlike those of any other; the session token is even, the refresh token odd.
+/// Tokens that no other number gives; the session token is even, the refresh token odd.
 pub fn pair(number: u64) -> Pair {
     Pair {
         id: SessionId(uuid::Uuid::from_u128(number.into())),
