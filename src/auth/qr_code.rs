@@ -1,4 +1,4 @@
-//! DOC auth/qr_code.rs
+//! QR codes as PNG images.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

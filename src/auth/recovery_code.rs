@@ -1,4 +1,4 @@
-//! DOC auth/recovery_code.rs
+//! Recovery codes of a second factor.
 
 use zeroize::Zeroizing;
 

@@ -1,4 +1,4 @@
-//! DOC auth/token.rs
+//! Tokens and one-time passwords: generation, hashing and comparison.
 
 use protocol::names::{RefreshToken, SessionToken};
 use sha2::{Digest, Sha256};

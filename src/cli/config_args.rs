@@ -1,4 +1,4 @@
-//! DOC cli/config_args.rs
+//! The arguments that name the configuration.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! DOC gateway/policy.rs
+//! The realm's policy as the settings define it.
 
 use crate::realm::model::policy;
 use crate::realm::{DAY_MS, Location, LockScope, Millis, Policy, WhenFull};

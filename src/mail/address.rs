@@ -1,4 +1,4 @@
-//! DOC mail/address.rs
+//! Mail addresses: checks of syntax and sender.
 
 use lettre::Address;
 use lettre::message::Mailbox;

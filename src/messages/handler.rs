@@ -1,4 +1,4 @@
-//! DOC messages/handler.rs
+//! Handlers: what the table states of each message.
 
 use std::future::Future;
 use std::pin::Pin;

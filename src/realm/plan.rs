@@ -1,4 +1,4 @@
-//! DOC realm/plan.rs
+//! Planning: what an entry would change, without changing anything.
 
 use std::sync::Arc;
 

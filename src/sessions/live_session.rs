@@ -1,4 +1,4 @@
-//! DOC sessions/live_session.rs
+//! One live session of this node.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! DOC settings/error.rs
+//! Errors of the configuration.
 
 use std::path::PathBuf;
 

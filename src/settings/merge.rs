@@ -1,4 +1,4 @@
-//! DOC settings/merge.rs
+//! Merging of configuration tables.
 
 use toml::{Table, Value};
 /// Puts one table over another, key by key.

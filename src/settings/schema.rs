@@ -1,4 +1,4 @@
-//! DOC settings/schema.rs
+//! JSON Schema of the configuration.
 
 use serde_json::Value as Json;
 

@@ -1,4 +1,4 @@
-//! DOC settings/validate.rs
+//! Checks of settings across sections.
 
 use super::error::SettingsError;
 use super::root::{RESET_TOPIC, Settings};

@@ -1,4 +1,4 @@
-//! DOC storage/database.rs
+//! Opening of the embedded database.
 
 use std::io;
 use std::panic::AssertUnwindSafe;

@@ -1,4 +1,4 @@
-//! DOC storage/error.rs
+//! Errors of the store.
 
 use std::io;
 

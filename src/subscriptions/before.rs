@@ -1,4 +1,4 @@
-//! DOC subscriptions/before.rs
+//! The affected rows before a commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! DOC subscriptions/filter_key.rs
+//! The key under which the index files a subscription.
 
 use crate::realm::UserNo;
 

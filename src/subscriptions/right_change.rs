@@ -1,4 +1,4 @@
-//! DOC subscriptions/right_change.rs
+//! One right that a commit granted or revoked.
 
 use super::columns;
 use crate::realm::{ProfileNo, Realm, RightNo, User};

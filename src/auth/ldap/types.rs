@@ -1,4 +1,4 @@
-//! DOC auth/ldap/types.rs
+//! Types of LDAP directories: servers, results and errors.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

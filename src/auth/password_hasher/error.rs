@@ -1,4 +1,4 @@
-//! DOC auth/password_hasher/error.rs
+//! The error of a full hash queue.
 
 /// Too many hashes are waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! DOC cli/import_users/error.rs
+//! Errors of imported records.
 
 /// What is wrong with a line.
 pub(super) type Wrong = (u64, String);

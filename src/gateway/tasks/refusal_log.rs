@@ -1,4 +1,4 @@
-//! DOC gateway/tasks/refusal_log.rs
+//! Background task that writes collected refusals to the audit trail.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! DOC gateway/tasks/retention.rs
+//! Background task that trims the command log and the audit trail by age.
 
 use std::sync::Arc;
 use std::time::Duration;

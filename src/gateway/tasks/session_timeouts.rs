@@ -1,4 +1,4 @@
-//! DOC gateway/tasks/session_timeouts.rs
+//! Background tasks that end sessions on time and log their use.
 
 use std::sync::Arc;
 use std::time::Duration;

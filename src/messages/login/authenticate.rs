@@ -1,4 +1,4 @@
-//! DOC messages/login/authenticate.rs
+//! Authentication by password: local or by directory.
 
 use protocol::{Nack, Password, UserName};
 

@@ -1,4 +1,4 @@
-//! DOC messages/login/checked_password.rs
+//! The result of a password check and its client.
 
 use std::net::IpAddr;
 use std::sync::Arc;

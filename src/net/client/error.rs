@@ -1,4 +1,4 @@
-//! DOC net/client/error.rs
+//! Errors of the client side.
 
 use std::path::PathBuf;
 

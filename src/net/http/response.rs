@@ -1,4 +1,4 @@
-//! DOC net/http/response.rs
+//! HTTP responses: JSON and plain text with their headers.
 
 use bytes::Bytes;
 use http_body_util::Full;

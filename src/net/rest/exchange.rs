@@ -1,4 +1,4 @@
-//! DOC net/rest/exchange.rs
+//! One exchange over REST: a message through the router and its reply.
 
 use crate::messages::Caller;
 use crate::router::{KnownToken, Reply, Router};

@@ -1,4 +1,4 @@
-//! DOC net/rest/rate_limit.rs
+//! The request rate of one REST connection.
 
 use parking_lot::Mutex;
 

@@ -1,4 +1,4 @@
-//! DOC net/rest/refusal.rs
+//! Refusals of requests that never became a message.
 
 use hyper::StatusCode;
 use protocol::Nack;

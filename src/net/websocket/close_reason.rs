@@ -1,4 +1,4 @@
-//! DOC net/websocket/close_reason.rs
+//! Reasons for closing a connection, with close codes and retry advice.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! DOC realm/model/active_code.rs
+//! Codes that stand in for a second factor on a known client.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! DOC realm/model/actor.rs
+//! The actor of a command, and the hashes of a token pair.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! DOC realm/model/audit_event.rs
+//! Audit events with field values before and after.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};

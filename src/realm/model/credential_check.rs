@@ -1,4 +1,4 @@
-//! DOC realm/model/credential_check.rs
+//! Results of password checks, made outside of the realm.
 
 use serde::{Deserialize, Serialize};
 /// What the check of a password outside the realm said.

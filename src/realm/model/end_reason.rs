@@ -1,4 +1,4 @@
-//! DOC realm/model/end_reason.rs
+//! Reasons for the end of a session and for a demanded second factor.
 
 use serde::{Deserialize, Serialize};
 /// REASON of SESSION_ENDED (PROTOCOL §5), as far as the log knows it.

@@ -1,4 +1,4 @@
-//! DOC realm/model/login_attempts.rs
+//! Login attempts under one user name.
 
 use protocol::UserName;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! DOC realm/model/mail.rs
+//! Mails that wait to be sent.
 
 use serde::{Deserialize, Serialize};
 

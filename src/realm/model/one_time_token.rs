@@ -1,4 +1,4 @@
-//! DOC realm/model/one_time_token.rs
+//! One-time tokens of a session.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! DOC realm/model/pending_login.rs
+//! Logins that wait for their second factor.
 
 use serde::{Deserialize, Serialize};
 

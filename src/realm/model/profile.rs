@@ -1,4 +1,4 @@
-//! DOC realm/model/profile.rs
+//! Profiles: named sets of rights.
 
 use protocol::{Description, ProfileName};
 use serde::{Deserialize, Serialize};

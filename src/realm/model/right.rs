@@ -1,4 +1,4 @@
-//! DOC realm/model/right.rs
+//! Rights, and the rights of administrators.
 
 use protocol::{Description, RightCode};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! DOC realm/model/second_factor.rs
+//! The second factor of a user.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! DOC realm/model/self_service_reset.rs
+//! Password resets that users requested themselves.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! DOC realm/model/session.rs
+//! Sessions, their ids and token hashes.
 
 use std::fmt;
 

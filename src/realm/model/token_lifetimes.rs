@@ -1,4 +1,4 @@
-//! DOC realm/model/token_lifetimes.rs
+//! Lifetimes of the tokens of the token API.
 
 use serde::{Deserialize, Serialize};
 

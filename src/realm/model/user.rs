@@ -1,4 +1,4 @@
-//! DOC realm/model/user.rs
+//! Users and their status.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! DOC realm/rules/change_set.rs
+//! The changes of one command, collected step by step.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! DOC settings/sections/mode.rs
+//! The setting `mode`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

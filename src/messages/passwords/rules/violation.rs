@@ -1,4 +1,4 @@
-//! DOC messages/passwords/rules/violation.rs
+//! A violated password rule.
 
 use protocol::NackCode;
 
