@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::totp::{ALPHABET, LENGTH};
 use crate::platform::random;
+
 /// A recovery code, in groups of four.
 pub fn recovery_code() -> String {
     let drawn = Zeroizing::new(random::bytes::<LENGTH>());

@@ -14,6 +14,7 @@ use crate::net::TlsError;
 use crate::platform::exit_code;
 use crate::settings::SettingsError;
 use crate::storage::StoreError;
+
 /// A WebSocket message-bus auth gateway: log in, stay alive, see rights pushed.
 #[derive(Parser)]
 #[command(version, about, after_help = exit_codes(), args_conflicts_with_subcommands = true)]

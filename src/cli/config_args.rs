@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::settings::{Settings, SettingsError};
+
 /// Where the configuration comes from.
 #[derive(Args, Clone)]
 pub(super) struct Config {

@@ -8,6 +8,7 @@ use super::model::{
     Audited, Demand, EndReason, MfaReason, Millis, SessionId, SessionNo, UserNo, UserStatus,
 };
 use super::row::Change;
+
 /// What one command did: the answer, the rows that differ and the sessions that ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Applied {

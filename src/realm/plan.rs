@@ -7,6 +7,7 @@ use super::model::{EntryId, Millis};
 use super::outcome::{Applied, Outcome, Refusal};
 use super::row::{Change, Key, Row};
 use super::state::{FORGET_MAX, Realm, SEEN_MS};
+
 impl Realm {
     /// Decides what an entry of the log does, repeats and time included; changes nothing.
     pub fn step(

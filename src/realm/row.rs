@@ -11,6 +11,7 @@ use super::model::{
     ProfileNo, Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash, User,
     UserNo,
 };
+
 /// One difference between the realm before and after a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {

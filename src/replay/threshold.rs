@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::report::{Crossing, Message, Report, Spread};
+
 /// A limit: the run fails if it is crossed.
 #[derive(Debug, Clone)]
 pub struct Threshold {

@@ -3,6 +3,7 @@
 use toml::{Table, Value};
 
 use super::sections::Mode;
+
 /// What is another default with `mode = "hardened"`, as a configuration.
 pub const HARDENED: &str = r#"
 [server]

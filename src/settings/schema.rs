@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::root::Settings;
+
 /// The JSON Schema of the configuration.
 pub(super) fn schema() -> Json {
     schemars::schema_for!(Settings).to_value()

@@ -6,6 +6,7 @@ use super::before::Before;
 use super::index::Place;
 use super::right_change::Turned;
 use crate::realm::{Change, Key, ProfileNo, ProfileStatus, Realm, RightNo, Row, UserNo};
+
 /// Whose rights a commit touches. `None` beside a user: all of his may differ.
 #[derive(Debug)]
 pub(super) struct Touched {

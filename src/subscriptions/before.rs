@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::data_row::{DataRow, RowRef};
 use super::data_source::Source;
 use crate::realm::{Change, Key, ProfileNo, Realm, Row, SessionNo, UserNo, attempts_ref};
+
 /// The sources whose rows are records, one row each.
 pub(super) const ENTITIES: [Source; 6] = [
     Source::AllUsers,

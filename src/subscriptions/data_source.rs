@@ -7,6 +7,7 @@ use protocol::filter::Column;
 use super::columns::{self, LOGOUT_OTHERS, SESSION_ID};
 use super::data_row::{DataRow, Field, RowRef};
 use crate::realm::{ProfileNo, Realm, RightNo, SessionNo, UserNo};
+
 /// What DATA_LOGON can subscribe to (PROTOCOL §6, §9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {

@@ -5,8 +5,9 @@ use metrics::histogram;
 use tokio::sync::Semaphore;
 
 use super::circuit_breaker::Breaker;
+use super::result::{Answer, LdapError};
 use super::search_bind;
-use super::types::{Answer, LdapError, Server};
+use super::server::Server;
 use crate::platform::{Clock, stopwatch};
 /// No server could be asked, or none of those that could knows the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

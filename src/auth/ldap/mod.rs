@@ -3,8 +3,10 @@
 mod circuit_breaker;
 mod directory;
 mod dn;
+mod result;
 mod search_bind;
-mod types;
+mod server;
 
 pub use directory::Directory;
-pub use types::{Answer, Found, Server, Tls};
+pub use result::{Answer, Found};
+pub use server::{Server, Tls};

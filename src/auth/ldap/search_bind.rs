@@ -12,7 +12,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::dn;
-use super::types::{Answer, Found, LdapError, Server, Tls};
+use super::result::{Answer, Found, LdapError};
+use super::server::{Server, Tls};
 /// Entries that a search for a user may give: a second one is one too many.
 const USERS_MAX: i32 = 2;
 /// Groups of one user that are looked at.

@@ -5,6 +5,7 @@ use toml::{Table, Value};
 
 use super::parser::{self, Item, Unreadable, Word};
 use crate::settings::Settings;
+
 /// What became of a file.
 #[derive(Debug, Default)]
 pub struct Turned {

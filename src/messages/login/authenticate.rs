@@ -8,6 +8,7 @@ use super::password_check::check;
 use crate::messages::context::Call;
 use crate::realm::Verdict;
 use crate::settings::AuthType;
+
 /// Checks the password of a login by whoever checks passwords of this user.
 pub async fn authenticate(
     call: &Call,

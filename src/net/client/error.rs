@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::pem;
 use tokio_tungstenite::tungstenite;
+
 /// Why a gateway was not reached, or did not answer.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "named by the text")]

@@ -3,6 +3,7 @@
 use parking_lot::Mutex;
 
 use crate::realm::Millis;
+
 /// How fast one connection sends, a second at a time.
 pub struct Pace {
     per_second: u32,

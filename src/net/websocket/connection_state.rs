@@ -3,7 +3,6 @@
 
 use super::close_reason::CloseReason;
 use crate::realm::Millis;
-
 /// The limits of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct LinkLimits {

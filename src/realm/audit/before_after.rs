@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::field_changes::FieldChange;
 use crate::realm::model::{Audited, Side};
+
 /// Bytes of BEFORE and AFTER in one row, about: the whole has to fit into one stored value. What is
 /// more goes into further rows of the same event.
 const SIDES_BYTES: usize = 2_200;

@@ -15,6 +15,7 @@ use crate::realm::model::{
     UserStatus, Verdict,
 };
 use crate::realm::row::StoredRow;
+
 /// One step of the realm. Stored in the log as JSON: variants and fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each variant is described by its payload")]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
+
 /// A code that stands for the second factor of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ActiveCode {

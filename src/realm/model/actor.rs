@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::SessionNo;
 use super::session::{SessionId, TokenHash};
+
 /// The tokens of a session to open, hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {

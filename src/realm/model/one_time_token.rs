@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expiring_index::Owned;
 use super::ids::{Millis, SessionNo, UserNo};
+
 /// A token that nobody has spent yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OneTime {

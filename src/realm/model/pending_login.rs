@@ -6,6 +6,7 @@ use super::credential_check::Fingerprint;
 use super::expiring_index::Owned;
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
+
 /// A login that waits for its second factor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Half {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::daily_counter::DailyCounter;
 use super::ids::Millis;
 use super::session::TokenHash;
+
 /// The secret of a user's codes, and what was accepted of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

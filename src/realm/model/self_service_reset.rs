@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::Millis;
 use super::session::TokenHash;
+
 /// The newest reset that a user asked for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

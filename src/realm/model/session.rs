@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::end_reason::EndReason;
 use super::ids::{Millis, SessionNo, UserNo};
 use super::policy::Policy;
+
 /// SHA-256 of a token: the only form in which tokens are kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TokenHash(pub [u8; 32]);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attributes::{ATTRIBUTES, Attributes};
 use super::ids::{Location, Millis, UserNo};
+
 /// A user's record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct User {

@@ -7,7 +7,6 @@ use crate::realm::model::{ActiveCode, By, Millis, TokenHash, UserNo};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 /// Active codes of one user; the oldest goes.
 const CODES_MAX: usize = 20;
 

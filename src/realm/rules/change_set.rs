@@ -6,6 +6,7 @@ use crate::realm::model::SessionNo;
 use crate::realm::outcome::{Applied, Ended, Outcome};
 use crate::realm::row::{Change, Counters, Row};
 use crate::realm::state::Realm;
+
 /// Changes and ended sessions, gathered on the way.
 #[derive(Debug, Default)]
 pub(super) struct Steps {

@@ -6,6 +6,7 @@ use crate::realm::model::{Attempts, LockScope, Millis, Peer};
 use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
+
 /// Names without a user that are remembered at most; beyond, the oldest goes. Nothing else forgets
 /// them: a name that is forgotten sooner than a user's would tell that it is none.
 const UNKNOWN_MAX: usize = 10_000;

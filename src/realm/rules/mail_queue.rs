@@ -7,7 +7,6 @@ use crate::realm::model::{Mail, MailKind, Millis, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 /// Mails that wait; beyond, what asks for another is dropped.
 const MAILS_MAX: usize = 10_000;
 /// A mail is tried again after this time, which doubles,

@@ -5,7 +5,6 @@ use crate::realm::model::{By, Millis, OneTime, TokenHash};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 /// Live tokens of one user.
 const TOKENS_MAX: usize = 10;
 

@@ -11,7 +11,6 @@ use crate::realm::model::{
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 /// Half logins of one user; the one that would end first goes.
 const HALVES_MAX: usize = 5;
 /// What a person needs to type a code, beyond what the options give.

@@ -11,6 +11,7 @@ use crate::realm::model::{
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
+
 /// Profiles that are asked for one answer.
 const ASKED_MAX: usize = 1_024;
 

@@ -15,6 +15,7 @@ use crate::realm::model::{
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
+
 /// By what a second factor was proved.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Proof {

@@ -10,6 +10,7 @@ use crate::realm::model::{
 use crate::realm::outcome::{Applied, Ended, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
+
 /// Dormant sessions that one user may leave behind.
 const DORMANT_MAX: usize = 100;
 /// Sessions that one sweep ends at most; the next one goes on.

@@ -6,7 +6,6 @@ use crate::realm::model::{By, Connectors, Lives, Millis};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 impl Realm {
     /// The life times of new tokens.
     pub fn lives(&self) -> Lives {

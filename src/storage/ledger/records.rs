@@ -12,6 +12,7 @@ use super::block::{self, Block};
 use crate::storage::error::StoreError;
 use crate::storage::hash_chain::End;
 use crate::storage::high_water_mark;
+
 /// Records that are trimmed in one step.
 const TRIM_MAX: u64 = 512;
 

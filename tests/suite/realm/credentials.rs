@@ -6,6 +6,7 @@ use tollgate::realm::{
 };
 
 use crate::harness::realm::{Script, incorrect, locked, login_command, user};
+
 const DAY: u64 = 86_400_000;
 
 fn must_change() -> Outcome {

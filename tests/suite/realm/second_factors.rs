@@ -7,6 +7,7 @@ use tollgate::realm::{
 };
 
 use crate::harness::realm::{MINUTE, Script, code_hash, login_command, pair, user};
+
 /// Codes of secrets are in use; those who are in USER_ADMIN must have one.
 fn mfa(change: impl FnOnce(&mut Mfa)) -> Script {
     Script::new(|policy| {

@@ -5,6 +5,7 @@ use tollgate::realm::{
 };
 
 use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
+
 /// A session of the token API.
 fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
     let Command::Login(login) = login_command(&script.realm, name, pair) else { unreachable!() };

@@ -30,16 +30,19 @@ pub const HOMES: &[(&str, &[&str])] = &[
     ("plotters", &["replay/report/plots.rs"]),
     ("comfy_table", &["replay/report/table.rs"]),
     ("hdrhistogram", &["replay/measurements.rs"]),
-    ("lettre", &["mail/transport.rs"]),
+    ("lettre", &["mail/address.rs", "mail/transport.rs"]),
     ("x509_parser", &["net/tls.rs"]),
     ("csv::", &["cli/import_users", "replay/variables.rs", "replay/report/text.rs"]),
-    ("fst::", &["messages/passwords/rules/word_lists.rs"]),
-    ("sled::", &["storage", "replication/log/sled"]),
+    ("fst::", &["build.rs", "messages/passwords/rules/word_lists.rs"]),
+    ("sled::", &["storage", "replication/log"]),
     ("scrypt::", &["auth/password_hasher"]),
     ("rand::", &["platform/random.rs", "cli/populate.rs"]),
     ("SystemTime::now", &["platform/clock.rs"]),
     ("Instant::now", &["platform/clock.rs"]),
 ];
+
+/// Names of public types that several files may use.
+pub const NAMES_THAT_MAY_REPEAT: [&str; 3] = ["Ack", "Details", "Error"];
 
 /// Files without clock, randomness, I/O or threads; all of `realm` is pure, too.
 pub const PURE: &[&str] = &[

@@ -107,7 +107,8 @@ fn paths(tree: &str) -> Vec<String> {
     members.flat_map(paths).map(|path| format!("{root}{path}")).collect()
 }
 
-fn without_visibility(words: &str) -> &str {
+/// A line without `pub` or `pub(…)`.
+pub fn without_visibility(words: &str) -> &str {
     let Some(rest) = words.strip_prefix("pub") else { return words };
     let rest =
         rest.strip_prefix('(').and_then(|rest| Some(rest.split_once(')')?.1)).unwrap_or(rest);

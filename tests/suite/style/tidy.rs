@@ -2,12 +2,16 @@
 //!
 //! Each failure says what to do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::layers::{HOMES, IMPURE, MODULES, PURE};
-use super::source::{File, file, imports, indent, is_comment, is_function, sources};
+use super::layers::{HOMES, IMPURE, MODULES, NAMES_THAT_MAY_REPEAT, PURE};
+use super::modules::Modules;
+use super::source::{
+    File, file, imports, indent, is_comment, is_function, sources, without_visibility,
+};
 
 const FILE_MAX: usize = 400;
+const FACE_MAX: usize = 60;
 const FUNCTION_MAX: usize = 50;
 const LINE_MAX: usize = 100;
 
@@ -17,30 +21,89 @@ fn tell(wrong: Vec<String>) {
 
 #[test]
 fn modules_import_only_those_below_them() {
+    tell(upward_imports(&Modules::read()));
+}
+
+fn upward_imports(modules: &Modules) -> Vec<String> {
     let place = |module: &str| MODULES.iter().position(|it| *it == module);
     let mut wrong = Vec::new();
-    for file in sources("src") {
-        let module = file.path.split(['/', '.']).next().unwrap().to_owned();
-        let Some(own) = place(&module) else { continue };
-        for used in used(&file) {
-            if place(&used).is_some_and(|used| used < own) {
-                wrong.push(format!("src/{}: {module} may not use {used}", file.path));
+    for (path, file) in modules.files() {
+        let Some(own) = place(&path[0]) else {
+            wrong.push(format!("src/{}: give {} its place in MODULES", file.path, path[0]));
+            continue;
+        };
+        for used in modules.uses(path) {
+            if place(&used[0]).is_some_and(|used| used < own) {
+                wrong.push(format!("src/{} may not use {}", file.path, used.join("::")));
             }
         }
     }
-    wrong.dedup();
-    tell(wrong);
+    wrong
 }
 
-/// The modules of the crate that a file names, in its imports or elsewhere.
-fn used(file: &File) -> Vec<String> {
-    let code = file.code.iter().filter(|line| !is_comment(line)).cloned();
-    let lines = code.chain(imports(file).into_iter().map(|(_, path)| path));
-    let used = |line: String| -> Vec<String> {
-        let name = |it: &str| it.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-        line.split("crate::").skip(1).map(name).filter(|it: &String| !it.is_empty()).collect()
-    };
-    lines.flat_map(used).collect()
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let circle = Modules::read().circles();
+    assert!(circle.is_empty(), "these files import each other: {}", circle.join(", "));
+}
+
+#[test]
+fn faces_name_modules_and_what_they_export() {
+    tell(faults_of_faces(&Modules::read()));
+}
+
+fn faults_of_faces(modules: &Modules) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for file in modules.faces() {
+        if file.length > FACE_MAX {
+            wrong.push(format!("src/{} has more than {FACE_MAX} lines", file.path));
+        }
+        let mut is_in_use = false;
+        for (at, line) in file.code.iter().enumerate().filter(|(_, line)| !is_comment(line)) {
+            let words = without_visibility(line.trim());
+            let begins = words.starts_with("use ");
+            let fits = is_in_use || begins || words.starts_with("mod ") || words.is_empty();
+            is_in_use = (is_in_use || begins) && !words.ends_with(';');
+            if !fits {
+                wrong.push(format!("src/{}:{}: {words}: belongs in a file", file.path, at + 1));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn no_public_type_name_is_used_twice() {
+    tell(repeated_names(&sources("src")));
+}
+
+fn repeated_names(files: &[File]) -> Vec<String> {
+    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for file in files {
+        for (at, line) in file.code.iter().enumerate() {
+            let Some(name) = public_type(line) else { continue };
+            let place = format!("src/{}:{}", file.path, at + 1);
+            if let Some(first) = seen.insert(name.clone(), place.clone())
+                && !NAMES_THAT_MAY_REPEAT.contains(&name.as_str())
+            {
+                wrong.push(format!("{name} is the name of two types: {first} and {place}"));
+            }
+        }
+    }
+    wrong
+}
+
+/// The name of the public type that a line begins to define.
+fn public_type(line: &str) -> Option<String> {
+    let line = line.trim_start();
+    if !line.starts_with("pub") {
+        return None;
+    }
+    let words = without_visibility(line);
+    let kinds = ["struct ", "enum ", "trait ", "type ", "union "];
+    let rest = kinds.iter().find_map(|kind| words.strip_prefix(kind))?;
+    Some(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
 }
 
 #[test]
@@ -187,35 +250,62 @@ fn nothing_unfinished_or_local_is_left() {
 }
 
 #[test]
+fn these_checks_see_planted_faults() {
+    let face = |path: &str, text: &str| file(path.to_owned(), text);
+    let files = vec![
+        face(
+            "realm/mod.rs",
+            "//! F.\nmod user;\nmod row;\npub use user::User;\nfn out_of_place() {}",
+        ),
+        face("realm/user.rs", "//! U.\nuse super::row::Row;\npub struct User;"),
+        face(
+            "realm/row.rs",
+            "//! R.\npub struct Row;\npub type User = u8;\nfn f() {\n    crate::realm::User;\n}",
+        ),
+        face("net/mod.rs", "//! N.\nmod listener;\npub use listener::Listener;"),
+        face("net/listener.rs", "//! L.\nuse crate::realm::{\n    User,\n};\npub struct Listener;"),
+        face(
+            "settings/load.rs",
+            "//! S.\nuse crate::net;\n#[cfg(test)]\nuse crate::cli;\nfn f(l: net::Listener) {}",
+        ),
+    ];
+    let names = repeated_names(&files);
+    assert_eq!(
+        names,
+        ["User is the name of two types: src/realm/user.rs:3 and src/realm/row.rs:3"]
+    );
+    let modules = Modules::of(files);
+    assert_eq!(upward_imports(&modules), ["src/settings/load.rs may not use net::listener"]);
+    assert_eq!(modules.circles(), ["realm/row", "realm/user"]);
+    assert_eq!(
+        faults_of_faces(&modules),
+        ["src/realm/mod.rs:5: fn out_of_place() {}: belongs in a file"]
+    );
+}
+
+#[test]
 fn these_checks_see_what_hides() {
     let text = "\
 //! A file.
-use crate::{net, feed::{Feed, outbox::Outbox}};
 #[cfg(test)]
-use crate::upkeep;
-pub(crate) use crate::{
-    // Not crate::cli.
-    node,
-};
+use crate::gateway;
 use std::{collections::BTreeMap, env, thread::{self, JoinHandle}};
 impl X {
     #[cfg(test)]
     fn only_in_tests() {
-        crate::opening::open();
+        crate::gateway::start();
     }
 }
 #[cfg(test)]
 mod tests {
-    use crate::opening;
+    use crate::gateway;
 }
 fn late() {
     crate::services::late();
 }";
-    let sample = file("link.rs".to_owned(), text);
-    assert_eq!((sample.code.len(), sample.length), (22, 12));
-    let used: BTreeSet<_> = used(&sample).into_iter().collect();
-    assert_eq!(used.into_iter().collect::<Vec<_>>(), ["feed", "net", "node", "services"]);
-    let impure = ["9: std::env belongs outside", "9: std::thread belongs outside"];
+    let sample = file("realm/plan.rs".to_owned(), text);
+    assert_eq!((sample.code.len(), sample.length), (17, 7));
+    let impure = ["4: std::env belongs outside", "4: std::thread belongs outside"];
     assert_eq!(impurities(&sample), impure);
     for begin in ["fn", "pub fn", "const fn", "pub const fn", "pub(super) async fn", "async fn"] {
         let long = format!("{begin} f() {{\n{}}}", "    x();\n".repeat(FUNCTION_MAX + 1));

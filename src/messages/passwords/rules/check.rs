@@ -6,6 +6,7 @@ use protocol::{Nack, NackCode, Password, UserName};
 use super::violation::Broken;
 use super::{characters, length, repeats, sequences, user_name, word_lists};
 use crate::settings::{PasswordStrength, Validation};
+
 /// Every rule that the password breaks, in the order of S2's list. How old it is and which ones
 /// came before it are asked elsewhere.
 pub fn judge(rules: &PasswordStrength, user: &UserName, password: &str) -> Vec<Broken> {

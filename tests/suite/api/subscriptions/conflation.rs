@@ -8,7 +8,6 @@ use tollgate::net::Came;
 use tollgate::replay::Talk;
 
 use crate::harness::scripts::{Routed, Routers};
-
 /// The fields of a profile's row.
 const FIELDS: [&str; 5] = ["DESCRIPTION", "ID", "NAME", "RECORD_VERSION", "STATUS"];
 

@@ -1,6 +1,5 @@
-//! Types of LDAP directories: servers, results and errors.
+//! LDAP servers: address, transport and search settings.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 /// One server.
@@ -43,39 +42,4 @@ pub enum Tls {
     StartTls,
     /// From its first byte.
     Always,
-}
-
-/// What a server said; the later says more than the earlier.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// Nobody has the name, or more than one.
-    Unknown,
-    /// The password is not this user's.
-    Wrong,
-    /// It is, but he is in no group that may log in.
-    NotInGroup,
-    /// The password is this user's.
-    Confirmed(Found),
-}
-
-/// A user of a directory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// The first value of each attribute that was asked for, by its name as it was asked.
-    pub attributes: BTreeMap<String, String>,
-    /// Those of the groups that were asked for in which he is, as they were asked.
-    pub groups: Vec<String>,
-}
-
-/// Why a server could not be asked.
-#[derive(Debug, thiserror::Error)]
-pub enum LdapError {
-    #[error("the directory cannot be reached: {0}")]
-    Ldap(#[from] ldap3::LdapError),
-    #[error("the directory takes too long")]
-    Silence,
-    #[error("the directory does not serve the gateway: result code {0}")]
-    Refused(u32),
-    #[error("the authorities in ca_file cannot be used: {0}")]
-    Authorities(String),
 }

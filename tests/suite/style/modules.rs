@@ -1,0 +1,145 @@
+//! The modules of the crate as a graph: which file imports which, through the faces.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::source::{File, imports, is_comment, sources};
+
+/// The path of a module below the crate: `["realm", "model", "user"]`.
+pub type Path = Vec<String>;
+
+/// All modules of the crate.
+pub struct Modules {
+    files: BTreeMap<Path, File>,
+    /// What each face re-exports: the name and the path, relative to its folder.
+    faces: BTreeMap<Path, BTreeMap<String, Path>>,
+}
+
+fn segments(path: &str) -> Path {
+    path.split("::").map(|it| it.trim().to_owned()).collect()
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The paths in a line of code that begin with `root::`.
+fn paths_from(line: &str, root: &str) -> Vec<String> {
+    let begin = format!("{root}::");
+    let at = line.match_indices(&begin).map(|(at, _)| at);
+    let whole = at.filter(|at| !line[..*at].ends_with(|c| is_word(c) || c == ':'));
+    let until = |text: &str| text.find(|c| !is_word(c) && c != ':').unwrap_or(text.len());
+    whole.map(|at| line[at..][..until(&line[at..])].trim_end_matches(':').to_owned()).collect()
+}
+
+impl Modules {
+    /// Reads all modules below `src/`.
+    pub fn read() -> Self {
+        Self::of(sources("src"))
+    }
+
+    /// The modules that these files are; files beside `lib.rs` are left out.
+    pub fn of(all: Vec<File>) -> Self {
+        let (mut files, mut faces) = (BTreeMap::new(), BTreeMap::new());
+        for file in all.into_iter().filter(|file| file.path.contains('/')) {
+            let mut path: Path =
+                file.path.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+            if path.last().is_some_and(|it| it == "mod") {
+                path.pop();
+                let exports = imports(&file).into_iter().map(|(_, it)| segments(&it));
+                let named = |it: Path| Some((it.last()?.clone(), it));
+                faces.insert(path.clone(), exports.filter_map(named).collect());
+            }
+            files.insert(path, file);
+        }
+        Self { files, faces }
+    }
+
+    /// The files, faces included.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &File)> {
+        self.files.iter()
+    }
+
+    /// The faces.
+    pub fn faces(&self) -> impl Iterator<Item = &File> {
+        self.faces.keys().map(|path| &self.files[path])
+    }
+
+    /// The file in which the item of an absolute path is defined; a folder's path is its face.
+    fn resolve(&self, path: &[String]) -> Option<Path> {
+        let mut at: Path = Vec::new();
+        for (depth, name) in path.iter().enumerate() {
+            let next: Path = at.iter().chain([name]).cloned().collect();
+            if self.files.contains_key(&next) {
+                at = next;
+                continue;
+            }
+            let exported = self.faces.get(&at).and_then(|face| face.get(name));
+            if let Some(exported) = exported {
+                let rest = path[depth + 1..].iter();
+                let full: Path = at.iter().chain(exported).chain(rest).cloned().collect();
+                return self.resolve(&full);
+            }
+            break;
+        }
+        (!at.is_empty()).then_some(at)
+    }
+
+    /// A path that a module names, from the crate's root; `None` if it is another crate's.
+    fn absolute(&self, module: &Path, path: &str) -> Option<Path> {
+        let segments = segments(path);
+        let up = segments.iter().take_while(|it| *it == "super").count();
+        match segments.first()?.as_str() {
+            "crate" => Some(segments[1..].to_vec()),
+            "super" => Some([&module[..module.len().checked_sub(up)?], &segments[up..]].concat()),
+            _ => None,
+        }
+    }
+
+    /// The files that a file names outside of its tests, itself excepted.
+    pub fn uses(&self, module: &Path) -> BTreeSet<Path> {
+        let file = &self.files[module];
+        let imported: Vec<String> = imports(file).into_iter().map(|(_, path)| path).collect();
+        let code = || file.code.iter().filter(|line| !is_comment(line));
+        let mut named: Vec<String> = imported.clone();
+        for line in code().filter(|line| !line.trim_start().starts_with("pub(in ")) {
+            named.extend(["crate", "super"].iter().flat_map(|root| paths_from(line, root)));
+        }
+        let mut found = BTreeSet::new();
+        for path in named {
+            let Some(target) = self.absolute(module, &path).and_then(|it| self.resolve(&it)) else {
+                continue;
+            };
+            if !self.faces.contains_key(&target) {
+                found.insert(target);
+                continue;
+            }
+            // A folder that is imported by its name: what counts is what is named through it.
+            let name = path.trim_end_matches("::self").rsplit("::").next().unwrap_or_default();
+            for through in code().flat_map(|line| paths_from(line, name)) {
+                let full: Path =
+                    target.iter().cloned().chain(segments(&through).split_off(1)).collect();
+                found.extend(self.resolve(&full));
+            }
+        }
+        found.retain(|it| it != module && !self.faces.contains_key(it));
+        found
+    }
+
+    /// The files that import each other in a circle, sorted; with them those between two circles.
+    pub fn circles(&self) -> Vec<String> {
+        // Files that nothing uses and files that use nothing are in no circle: they are taken away
+        // until only circles are left.
+        let mut left: BTreeMap<&Path, BTreeSet<Path>> =
+            self.files.keys().map(|path| (path, self.uses(path))).collect();
+        loop {
+            let used: BTreeSet<Path> = left.values().flatten().cloned().collect();
+            let before = left.len();
+            left.retain(|file, uses| !uses.is_empty() && used.contains(*file));
+            let files: BTreeSet<Path> = left.keys().map(|it| (*it).clone()).collect();
+            left.values_mut().for_each(|uses| uses.retain(|it| files.contains(it)));
+            if left.len() == before {
+                return left.into_keys().map(|it| it.join("/")).collect();
+            }
+        }
+    }
+}
