@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use protocol::UserName;
 use tollgate::gateway::startup;
 use tollgate::platform::{Clock, stopwatch};
-use tollgate::realm::{Amendment, By, Command, NewUser, Outcome, UserWanted};
+use tollgate::realm::{Actor, Amendment, Command, NewUser, Outcome, UserSpec};
 use tollgate::settings::Settings;
 /// The allocator of the gateway.
 #[global_allocator]
@@ -55,7 +55,7 @@ fn name(writer: usize) -> UserName {
 /// Each writer amends its own user, again and again, and waits for the outcome.
 fn gateway(dir: &Path) -> Measured {
     let settings = Settings::parse("", std::iter::empty()).unwrap();
-    let opened = startup::open(&settings, dir, Clock::system()).unwrap();
+    let opened = startup::start(&settings, dir, Clock::system()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let users = (0..WRITERS).map(|writer| NewUser::named(name(writer))).collect();
     runtime.block_on(opened.replica.submit(Command::AddUsers(users))).unwrap();
@@ -67,12 +67,12 @@ fn gateway(dir: &Path) -> Measured {
                 let (mut waits, mut round) = (Histogram::<u64>::new(3).unwrap(), 0);
                 while !watch.over.load(Ordering::Relaxed) {
                     round += 1;
-                    let wanted = UserWanted {
+                    let wanted = UserSpec {
                         name: Some(name(writer)),
                         attributes: vec![(0, Some(format!("Jane {round}").into()))],
-                        ..UserWanted::default()
+                        ..UserSpec::default()
                     };
-                    let amend = Command::AmendUser(By::Operator, Amendment::Record, wanted);
+                    let amend = Command::AmendUser(Actor::Operator, Amendment::Record, wanted);
                     let wait = stopwatch();
                     let outcome = replica.submit(amend).await.unwrap();
                     assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use protocol::{Password, UserName};
 use tokio::runtime::Runtime;
-use tollgate::auth::Passwords;
+use tollgate::auth::PasswordHasher;
 use tollgate::gateway::{Node, startup};
-use tollgate::messages::Caller;
+use tollgate::messages::ClientInfo;
 use tollgate::net::Client;
 use tollgate::platform::{Clock, stopwatch};
 use tollgate::realm::{Command, NewUser};
-use tollgate::router::{KnownToken, Router};
+use tollgate::router::{Router, TokenCache};
 use tollgate::settings::Settings;
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(6);
@@ -36,10 +36,10 @@ fn password() -> Password {
 fn router(runtime: &Runtime) -> Router {
     let settings = Settings::parse("[store]\nengine = 'memory'\n", std::iter::empty()).unwrap();
     let clock = Clock::system();
-    let opened = startup::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+    let opened = startup::start(&settings, Path::new("unused"), clock.clone()).unwrap();
     runtime.block_on(opened.prepare(&settings, None)).unwrap();
     let hash: Arc<str> =
-        Passwords::hash_now(settings.security.scrypt.cost(), "", &password()).into();
+        PasswordHasher::hash_now(settings.security.scrypt.cost(), "", &password()).into();
     let new = |number| NewUser { credential: Some(hash.clone()), ..NewUser::named(user(number)) };
     let users = Command::AddUsers((0..USERS).map(new).collect());
     runtime.block_on(opened.replica.submit(users)).unwrap();
@@ -56,8 +56,8 @@ fn logins(runtime: &Runtime, router: &Router) -> f64 {
         async move {
             while time.elapsed() < ROUND {
                 let address = IpAddr::from([127, 0, 0, 1]);
-                let caller = Caller::of_request(address, router.node().clock.now());
-                let mut known = KnownToken::default();
+                let caller = ClientInfo::rest(address, router.node().clock.now());
+                let mut known = TokenCache::default();
                 let reply = router.answer(caller, &mut known, message.clone()).await;
                 assert!(reply.refused.is_none(), "{}", reply.frame);
                 done.fetch_add(1, Ordering::Relaxed);

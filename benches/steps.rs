@@ -10,16 +10,20 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use protocol::filter::Value;
 use protocol::{Envelope, Filter, Password, ProfileName, RightCode, UserName};
 use tokio::runtime::Runtime;
-use tollgate::auth::Passwords;
+use tollgate::auth::PasswordHasher;
 use tollgate::gateway::{Node, startup};
-use tollgate::messages::Caller;
+use tollgate::messages::ClientInfo;
 use tollgate::net::Client;
 use tollgate::platform::Clock;
-use tollgate::realm::{By, Command, NewUser, ProfileWanted, Realm, RightWanted, SessionNo, Wanted};
+use tollgate::realm::{
+    Actor, Command, NewUser, ProfileSpec, Realm, RecordRef, RightSpec, SessionNo,
+};
 use tollgate::replication::{MemoryLog, Replica};
-use tollgate::router::{KnownToken, Router};
+use tollgate::router::{Router, TokenCache};
 use tollgate::settings::Settings;
-use tollgate::subscriptions::{Feed, Outbox, Quota, Source, Wish};
+use tollgate::subscriptions::{
+    DataSource, Outbox, SubscriptionHub, SubscriptionQuota, SubscriptionRequest,
+};
 const USERS: usize = 1_000;
 
 fn user(number: usize) -> UserName {
@@ -30,19 +34,19 @@ fn code(text: &str) -> RightCode {
     RightCode::parse(text).unwrap()
 }
 
-fn wanted<N>(name: N) -> Wanted<N> {
-    Wanted { id: None, name: Some(name) }
+fn wanted<N>(name: N) -> RecordRef<N> {
+    RecordRef { id: None, name: Some(name) }
 }
 
 /// Profile LOAD with all users and one of two rights.
 fn amend(round: usize) -> Command {
     let right = if round.is_multiple_of(2) { "LOAD0" } else { "LOAD1" };
     Command::AmendProfile(
-        By::Operator,
-        ProfileWanted {
+        Actor::Operator,
+        ProfileSpec {
             name: Some(ProfileName::parse("LOAD").unwrap()),
             rights: Some(vec![wanted(code(right))]),
-            ..ProfileWanted::default()
+            ..ProfileSpec::default()
         },
     )
 }
@@ -50,21 +54,21 @@ fn amend(round: usize) -> Command {
 fn realm() -> Realm {
     let new = |number| NewUser::named(user(number));
     let right = |text: &str| {
-        let right = RightWanted { id: None, code: code(text), description: Default::default() };
-        Command::InsertRight(By::Operator, right)
+        let right = RightSpec { id: None, code: code(text), description: Default::default() };
+        Command::InsertRight(Actor::Operator, right)
     };
-    let profile = ProfileWanted {
+    let profile = ProfileSpec {
         name: Some(ProfileName::parse("LOAD").unwrap()),
         users: Some((0..USERS).map(|number| wanted(user(number))).collect()),
-        ..ProfileWanted::default()
+        ..ProfileSpec::default()
     };
     let users = Command::AddUsers((0..USERS).map(new).collect());
     let mut realm = Realm::default();
     for command in
-        [users, right("LOAD0"), right("LOAD1"), Command::InsertProfile(By::Operator, profile)]
+        [users, right("LOAD0"), right("LOAD1"), Command::InsertProfile(Actor::Operator, profile)]
     {
         let changes = realm.plan(1, &command).changes;
-        realm.absorb(&changes);
+        realm.apply_changes(&changes);
     }
     realm
 }
@@ -87,7 +91,7 @@ fn decode(criterion: &mut Criterion) {
 }
 
 fn criteria(criterion: &mut Criterion) {
-    let columns = Source::UserRights.columns();
+    let columns = DataSource::UserRights.columns();
     let text = "USER_NAME=='JohnWolf' && (CODE in ['ORDEN','ORDAM'] || CODE.startsWith('TRADE'))";
     criterion.bench_function("criteria parse", |bencher| {
         bencher.iter(|| Filter::parse(black_box(text), columns).is_ok());
@@ -109,7 +113,7 @@ fn plan(criterion: &mut Criterion) {
         let changes = realm.plan(2, &amend(0)).changes;
         bencher.iter_batched_ref(
             || realm.clone(),
-            |realm| realm.absorb(&changes),
+            |realm| realm.apply_changes(&changes),
             BatchSize::LargeInput,
         );
     });
@@ -140,19 +144,20 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
     replica.read(|realm, seq| {
         let owner = realm.user_by_name(&user(number)).unwrap().no;
         let filter = format!("USER_NAME=='u{number}'");
-        let wish = Wish {
-            source: Source::UserRights,
+        let wish = SubscriptionRequest {
+            source: DataSource::UserRights,
             source_ref: "\"rights\"".into(),
-            criteria: Some(Filter::parse(&filter, Source::UserRights.columns()).unwrap()),
+            criteria: Some(Filter::parse(&filter, DataSource::UserRights.columns()).unwrap()),
             columns: u64::MAX,
             rows_max: 250,
             view_max: 1_000,
             owner,
             session: SessionNo(number as u64),
         };
-        let feed: &Feed = &replica.feed;
-        let id = feed.open(realm, seq, &outbox, wish, &Quota::default(), 9).unwrap();
-        while !feed.read_on(realm, seq, &outbox, id, &mut 250) {}
+        let feed: &SubscriptionHub = &replica.feed;
+        let id =
+            feed.subscribe(realm, seq, &outbox, wish, &SubscriptionQuota::default(), 9).unwrap();
+        while !feed.read_rows(realm, seq, &outbox, id, &mut 250) {}
         feed.release(&outbox, id);
     });
     outbox.take();
@@ -166,10 +171,10 @@ fn login(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let _inside = runtime.enter();
     let clock = Clock::system();
-    let opened = startup::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+    let opened = startup::start(&settings, Path::new("unused"), clock.clone()).unwrap();
     runtime.block_on(opened.prepare(&settings, None)).unwrap();
     let password = Password::new("Password-1");
-    let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &password);
+    let hash = PasswordHasher::hash_now(settings.security.scrypt.cost(), "", &password);
     let new = NewUser { credential: Some(hash.into()), ..NewUser::named(user(1)) };
     runtime.block_on(opened.replica.submit(Command::AddUsers(vec![new]))).unwrap();
     let keys = settings.keyring(Path::new("unused")).unwrap();
@@ -178,8 +183,8 @@ fn login(criterion: &mut Criterion) {
     let message = Client::login("u1", &password);
     criterion.bench_function("login by password, log_n = 1", |bencher| {
         bencher.iter(|| {
-            let caller = Caller::of_request(address, clock.now());
-            let mut known = KnownToken::default();
+            let caller = ClientInfo::rest(address, clock.now());
+            let mut known = TokenCache::default();
             let reply = runtime.block_on(router.answer(caller, &mut known, message.clone()));
             assert!(reply.refused.is_none(), "{}", reply.frame);
         });

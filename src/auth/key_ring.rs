@@ -36,7 +36,7 @@ struct Key {
 }
 
 /// A secret that was opened.
-pub struct Opened {
+pub struct Decrypted {
     /// The secret.
     pub secret: Zeroizing<Vec<u8>>,
     /// Whether an earlier key sealed it.
@@ -73,7 +73,7 @@ impl Keyring {
         let mut earlier: Vec<_> = earlier.iter().map(|text| Key::of(text.as_bytes())).collect();
         let current = match (current, of_file) {
             ("", Some(key)) => key,
-            ("", None) => Key::of(&random::bytes::<32>()),
+            ("", None) => Key::of(&random::random_bytes::<32>()),
             (text, of_file) => {
                 // What was sealed before a key was configured can still be opened.
                 earlier.extend(of_file);
@@ -84,8 +84,8 @@ impl Keyring {
     }
 
     /// Seals a secret for a user, by his name (case does not count) and number.
-    pub fn seal(&self, name: &str, number: u32, secret: &[u8]) -> Arc<str> {
-        let nonce = random::bytes::<NONCE_LENGTH>();
+    pub fn encrypt(&self, name: &str, number: u32, secret: &[u8]) -> Arc<str> {
+        let nonce = random::random_bytes::<NONCE_LENGTH>();
         let bound = self.bound_to(name, number);
         let payload = Payload { msg: secret, aad: &bound };
         // Only beyond 256 GiB is there nothing to seal; what is empty opens for nobody.
@@ -93,8 +93,8 @@ impl Keyring {
         STANDARD_NO_PAD.encode([&self.current.id[..], &nonce, &sealed].concat()).into()
     }
 
-    /// Opens what [`Keyring::seal`] made; none: no key of the ring did, or for somebody else.
-    pub fn unseal(&self, name: &str, number: u32, sealed: &str) -> Option<Opened> {
+    /// Opens what [`Keyring::encrypt`] made; none: no key of the ring did, or for somebody else.
+    pub fn decrypt(&self, name: &str, number: u32, sealed: &str) -> Option<Decrypted> {
         let bytes = STANDARD_NO_PAD.decode(sealed).ok()?;
         let (id, rest) = bytes.split_first_chunk::<ID_LENGTH>()?;
         let (nonce, sealed) = rest.split_first_chunk::<NONCE_LENGTH>()?;
@@ -107,7 +107,7 @@ impl Keyring {
         let mut keys = [(&self.current, false)].into_iter().chain(earlier);
         keys.find_map(|(key, by_earlier)| {
             let secret = (key.id == *id).then(|| open(key)).flatten()?;
-            Some(Opened { secret, by_earlier })
+            Some(Decrypted { secret, by_earlier })
         })
     }
 
@@ -139,7 +139,7 @@ impl Key {
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(mut file) => {
                 let drawn: Zeroizing<String> = Zeroizing::new(
-                    random::bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect(),
+                    random::random_bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect(),
                 );
                 file.write_all(format!("{}\n", *drawn).as_bytes()).map_err(broken)?;
                 // Before the first secret is sealed with it, it is on the disk, and so is its name.
@@ -172,17 +172,17 @@ mod tests {
     }
 
     fn opened(ring: &Keyring, name: &str, sealed: &str) -> Option<(Vec<u8>, bool)> {
-        ring.unseal(name, 7, sealed).map(|it| (it.secret.to_vec(), it.by_earlier))
+        ring.decrypt(name, 7, sealed).map(|it| (it.secret.to_vec(), it.by_earlier))
     }
 
     #[test]
     fn a_secret_opens_for_its_user_only_and_never_looks_the_same_twice() {
         let ring = ring("a key", &[]);
-        let sealed = ring.seal("Jane", 7, b"secret");
+        let sealed = ring.encrypt("Jane", 7, b"secret");
         assert_eq!(opened(&ring, "jane", &sealed), Some((b"secret".to_vec(), false)));
         assert_eq!(opened(&ring, "joe", &sealed), None);
-        assert!(ring.unseal("jane", 8, &sealed).is_none());
-        assert_ne!(ring.seal("jane", 7, b"secret"), sealed);
+        assert!(ring.decrypt("jane", 8, &sealed).is_none());
+        assert_ne!(ring.encrypt("jane", 7, b"secret"), sealed);
         let other_salt = Keyring::open("a key", &[], "pepper", None).unwrap();
         assert_eq!(opened(&other_salt, "jane", &sealed), None);
         for place in 0..sealed.len() {
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn keys_can_be_changed_and_earlier_ones_open_what_they_sealed() {
-        let sealed = ring("old", &[]).seal("jane", 7, b"secret");
+        let sealed = ring("old", &[]).encrypt("jane", 7, b"secret");
         assert_eq!(opened(&ring("new", &[]), "jane", &sealed), None);
         let both = ring("new", &["older", "old"]);
         assert_eq!(opened(&both, "jane", &sealed), Some((b"secret".to_vec(), true)));
@@ -206,7 +206,7 @@ mod tests {
     fn the_key_file_is_made_once_is_private_and_stays_good() {
         let dir = tempfile::tempdir().unwrap();
         let open = |key: &str| Keyring::open(key, &[], "", Some(dir.path()));
-        let sealed = open("").unwrap().seal("jane", 7, b"secret");
+        let sealed = open("").unwrap().encrypt("jane", 7, b"secret");
         let path = dir.path().join(KEY_FILE);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(opened(&open("").unwrap(), "jane", &sealed).unwrap().0, b"secret");

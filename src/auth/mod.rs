@@ -10,8 +10,10 @@ pub mod token_seal;
 pub mod totp;
 
 pub use key_ring::{KeyError, Keyring};
-pub use ldap::{Answer, Directory, Found, Server, Tls};
-pub use password_hasher::{Busy, Checked, Cost, New, PASSWORD_BYTES_MAX, Passwords, Stored, count};
+pub use ldap::{DirectoryClient, DirectoryUser, LdapResult, LdapServer, TlsMode};
+pub use password_hasher::{
+    Cost, NewHash, PASSWORD_BYTES_MAX, PasswordHasher, PasswordMatch, QueueFull, StoredHash, count,
+};
 pub use recovery_code::plain_recovery_code;
-pub use token::{one_time_password, refresh_token, same, session_token, token_hash};
-pub use totp::{Codes, Hash};
+pub use token::{constant_time_eq, hash_token, one_time_password, refresh_token, session_token};
+pub use totp::{Hash, TotpConfig};

@@ -7,7 +7,7 @@ use crate::platform::random;
 
 /// A recovery code, in groups of four.
 pub fn recovery_code() -> String {
-    let drawn = Zeroizing::new(random::bytes::<LENGTH>());
+    let drawn = Zeroizing::new(random::random_bytes::<LENGTH>());
     let signs = drawn.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
     let signs: Vec<_> = signs.collect();
     signs.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")

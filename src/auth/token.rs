@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::platform::{ALPHABET, TOKEN_LENGTH, bytes};
+use crate::platform::{ALPHABET, TOKEN_LENGTH, random_bytes};
 /// A new SESSION_AUTH_TOKEN.
 pub fn session_token() -> SessionToken {
     SessionToken::new(token())
@@ -22,12 +22,12 @@ pub fn one_time_password() -> String {
 }
 
 /// The SHA-256 of a token, which is all that the store may know of it.
-pub fn token_hash(token: &str) -> [u8; 32] {
+pub fn hash_token(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
 /// Whether two secrets are the same, in a time that tells only their lengths.
-pub fn same(left: &[u8], right: &[u8]) -> bool {
+pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     if left.len() != right.len() {
         return false;
     }
@@ -45,7 +45,7 @@ pub fn same(left: &[u8], right: &[u8]) -> bool {
 pub(crate) fn token() -> String {
     let mut token = String::with_capacity(TOKEN_LENGTH);
     while token.len() < TOKEN_LENGTH {
-        let drawn = Zeroizing::new(bytes::<48>());
+        let drawn = Zeroizing::new(random_bytes::<48>());
         let fitting = drawn.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
         token.extend(fitting.take(TOKEN_LENGTH - token.len()).map(|byte| char::from(*byte)));
     }

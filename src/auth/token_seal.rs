@@ -13,8 +13,8 @@ const NONCE_LENGTH: usize = 12;
 
 /// Seals `plain` for whoever holds `old_refresh` and names `user` (case does not count). The nonce
 /// stands in front, so that the same pair may be sealed more than once.
-pub fn seal(old_refresh: &RefreshToken, user: &str, plain: &[u8]) -> Vec<u8> {
-    let nonce = random::bytes::<NONCE_LENGTH>();
+pub fn encrypt(old_refresh: &RefreshToken, user: &str, plain: &[u8]) -> Vec<u8> {
+    let nonce = random::random_bytes::<NONCE_LENGTH>();
     let user = user.to_ascii_lowercase();
     let payload = Payload { msg: plain, aad: user.as_bytes() };
     let sealed = cipher(old_refresh).and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
@@ -22,8 +22,8 @@ pub fn seal(old_refresh: &RefreshToken, user: &str, plain: &[u8]) -> Vec<u8> {
     sealed.map(|sealed| [&nonce[..], &sealed].concat()).unwrap_or_default()
 }
 
-/// Opens what [`seal`] made; none: another token, another user, or it was tampered with.
-pub fn open(old_refresh: &RefreshToken, user: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+/// Opens what [`encrypt`] made; none: another token, another user, or it was tampered with.
+pub fn decrypt(old_refresh: &RefreshToken, user: &str, sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LENGTH>()?;
     let user = user.to_ascii_lowercase();
     let payload = Payload { msg: sealed, aad: user.as_bytes() };
@@ -46,27 +46,27 @@ mod tests {
     #[test]
     fn the_old_token_opens_the_seal_for_its_user() {
         let old = crate::auth::token::refresh_token();
-        let sealed = seal(&old, "JaneDee", PAIR);
-        assert_eq!(open(&old, "janedee", &sealed).as_deref(), Some(PAIR));
-        assert_eq!(open(&old, "johndee", &sealed), None);
-        assert_eq!(open(&crate::auth::token::refresh_token(), "janedee", &sealed), None);
+        let sealed = encrypt(&old, "JaneDee", PAIR);
+        assert_eq!(decrypt(&old, "janedee", &sealed).as_deref(), Some(PAIR));
+        assert_eq!(decrypt(&old, "johndee", &sealed), None);
+        assert_eq!(decrypt(&crate::auth::token::refresh_token(), "janedee", &sealed), None);
     }
 
     #[test]
     fn every_changed_byte_is_noticed() {
         let old = crate::auth::token::refresh_token();
-        let sealed = seal(&old, "jane", PAIR);
+        let sealed = encrypt(&old, "jane", PAIR);
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[place] ^= 1;
-            assert_eq!(open(&old, "jane", &changed), None, "{place}");
-            assert_eq!(open(&old, "jane", &sealed[..place]), None, "{place}");
+            assert_eq!(decrypt(&old, "jane", &changed), None, "{place}");
+            assert_eq!(decrypt(&old, "jane", &sealed[..place]), None, "{place}");
         }
     }
 
     #[test]
     fn the_same_pair_is_sealed_differently_each_time() {
         let old = crate::auth::token::refresh_token();
-        assert_ne!(seal(&old, "jane", PAIR), seal(&old, "jane", PAIR));
+        assert_ne!(encrypt(&old, "jane", PAIR), encrypt(&old, "jane", PAIR));
     }
 }

@@ -7,7 +7,7 @@ use super::qr_code::{Unshown, picture};
 use crate::platform::{Clock, random};
 /// What codes are made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Codes {
+pub struct TotpConfig {
     /// Seconds for which a code is shown.
     pub period_secs: u64,
     /// Periods before and after the current one that count, too.
@@ -32,7 +32,7 @@ pub enum Hash {
 }
 
 /// A new secret as its owner sees it, once.
-pub struct Shown {
+pub struct ProvisioningInfo {
     /// In base32.
     pub secret: String,
     /// As the link that an app reads.
@@ -41,10 +41,10 @@ pub struct Shown {
     pub picture: String,
 }
 
-impl Codes {
+impl TotpConfig {
     /// A new secret, as long as the output of the hash function (RFC 4226, R6; RFC 6238, 5.1).
     pub fn draw(&self) -> Zeroizing<Vec<u8>> {
-        let drawn = Zeroizing::new(random::bytes::<64>());
+        let drawn = Zeroizing::new(random::random_bytes::<64>());
         let length = match self.hash {
             Hash::Sha1 => 20,
             Hash::Sha256 => 32,
@@ -66,7 +66,7 @@ impl Codes {
     }
 
     /// A secret as its owner sees it.
-    pub fn show(&self, secret: &[u8], user: &str) -> Result<Shown, Unshown> {
+    pub fn provisioning(&self, secret: &[u8], user: &str) -> Result<ProvisioningInfo, Unshown> {
         let account = match self.label.as_str() {
             "" => user.to_owned(),
             label => format!("{label} ({user})"),
@@ -75,7 +75,7 @@ impl Codes {
         let failed = |error: totp_rs::TotpError| Unshown(error.to_string());
         let uri = codes.to_url().map_err(failed)?;
         let picture = picture(&uri)?;
-        Ok(Shown { secret: codes.secret().to_base32(), uri, picture })
+        Ok(ProvisioningInfo { secret: codes.secret().to_base32(), uri, picture })
     }
 
     fn of(&self, secret: &[u8], account: String) -> Totp {
@@ -115,9 +115,9 @@ mod tests {
     use super::*;
     use crate::auth::recovery_code::{plain_recovery_code, recovery_code};
 
-    fn codes(hash: Hash, digits: u8, discrepancy: u16) -> Codes {
+    fn codes(hash: Hash, digits: u8, discrepancy: u16) -> TotpConfig {
         let [issuer, label] = ["Genesis", "genesis.global"].map(str::to_owned);
-        Codes { period_secs: 30, discrepancy, digits, hash, issuer, label }
+        TotpConfig { period_secs: 30, discrepancy, digits, hash, issuer, label }
     }
 
     /// RFC 6238, appendix B.

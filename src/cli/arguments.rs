@@ -9,7 +9,7 @@ use super::{
     audit, backup, calibrate, completions, config, doctor, export, health, import_preferences,
     import_users, populate, record, rekey, replay, say, schema, serve, user,
 };
-use crate::gateway::OpenError;
+use crate::gateway::StartError;
 use crate::net::TlsError;
 use crate::platform::exit_code;
 use crate::settings::SettingsError;
@@ -115,8 +115,8 @@ pub fn run() -> ExitCode {
 }
 
 fn code(error: &anyhow::Error) -> i32 {
-    let store = error.downcast_ref::<StoreError>().or(match error.downcast_ref::<OpenError>() {
-        Some(OpenError::Store(store)) => Some(store),
+    let store = error.downcast_ref::<StoreError>().or(match error.downcast_ref::<StartError>() {
+        Some(StartError::Store(store)) => Some(store),
         _ => None,
     });
     match store {
@@ -128,7 +128,7 @@ fn code(error: &anyhow::Error) -> i32 {
     if error.is::<SettingsError>() || error.is::<TlsError>() {
         return exit_code::SETTINGS;
     }
-    if error.is::<replay::Verdict>() {
+    if error.is::<replay::ReplayFailed>() {
         return exit_code::VERDICT;
     }
     if error.is::<serve::CannotListen>() { exit_code::ADDRESS } else { exit_code::FAILURE }

@@ -12,9 +12,9 @@ use jiff::{Span, Timestamp};
 
 use super::config_args::Config;
 use super::offline_store;
-use crate::gateway::Opened;
+use crate::gateway::Started;
 use crate::platform::Clock;
-use crate::realm::{Audited, Millis};
+use crate::realm::{AuditEvent, Millis};
 use crate::storage::AuditNo;
 /// What to do with the trail. A running gateway shows it as the data source AUDIT_EVENTS.
 #[derive(Subcommand)]
@@ -70,7 +70,7 @@ impl Verify {
     fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         let (first, count) =
-            offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
+            offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
                 let progress = ProgressBar::new(opened.replica.trail.last());
                 let verified = opened.replica.trail.verify(|no| progress.set_position(no));
                 progress.finish_and_clear();
@@ -89,7 +89,7 @@ impl Show {
         let settings = self.config.load()?;
         let now = Timestamp::from_millisecond(Clock::system().now() as i64)?;
         let since = self.since.as_deref().map(|text| since(text, now)).transpose()?.unwrap_or(0);
-        offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
+        offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
             match self.print(opened, since) {
                 // Whoever reads may have seen enough.
                 Err(error) if is_broken_pipe(&error) => Ok(()),
@@ -98,11 +98,11 @@ impl Show {
         })
     }
 
-    fn print(&self, opened: &Opened, since: Millis) -> Result<()> {
+    fn print(&self, opened: &Started, since: Millis) -> Result<()> {
         let mut out = std::io::stdout().lock();
         let mut before = None;
         loop {
-            let rows = opened.replica.trail.before(before, STEP_ROWS)?;
+            let rows = opened.replica.trail.read_before(before, STEP_ROWS)?;
             for (no, row) in rows.iter().take_while(|(_, row)| row.at >= since) {
                 if self.concerns(row) {
                     let line = if self.json { json(*no, row)? } else { line(*no, row)? };
@@ -116,7 +116,7 @@ impl Show {
         }
     }
 
-    fn concerns(&self, row: &Audited) -> bool {
+    fn concerns(&self, row: &AuditEvent) -> bool {
         let Some(user) = &self.user else { return true };
         let is = |name: &Option<Box<str>>| {
             name.as_ref().is_some_and(|name| user.eq_ignore_ascii_case(name))
@@ -140,14 +140,14 @@ fn since(text: &str, now: Timestamp) -> Result<Millis> {
     Ok(Millis::try_from(at.context(wrong)?.as_millisecond()).unwrap_or(0))
 }
 
-fn json(no: AuditNo, row: &Audited) -> Result<String> {
+fn json(no: AuditNo, row: &AuditEvent) -> Result<String> {
     let mut value = serde_json::to_value(row)?;
     value["SEQUENCE"] = no.into();
     Ok(value.to_string())
 }
 
 /// One row as one line, whatever stands in it.
-fn line(no: AuditNo, row: &Audited) -> Result<String> {
+fn line(no: AuditNo, row: &AuditEvent) -> Result<String> {
     let at = i64::try_from(row.at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
     let Some(at) = at else { bail!("audit row {no} has no time that exists") };
     let word = |word: &Option<Box<str>>| word.as_deref().unwrap_or("-").to_owned();
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_row_is_one_line_whatever_stands_in_it() {
-        let row: Audited = serde_json::from_value(serde_json::json!({
+        let row: AuditEvent = serde_json::from_value(serde_json::json!({
             "AT": 0, "EVENT": "EVENT_AMEND_USER", "USER_NAME": "admin", "TARGET": "jane",
             "HOST": "127.0.0.1", "CODE": "OK", "REASON": "a\r\nb\u{1b}[31m\u{85}",
         }))

@@ -13,12 +13,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::export::whole;
-use super::remote::{self, Reach};
+use super::remote::{self, RemoteArgs};
 use crate::net::Client;
 use crate::platform::Clock;
 use crate::realm::{Key, Realm, Row, StoredRow};
-use crate::replication::sum_up;
-use crate::storage::{Sum, export};
+use crate::replication::add_to_checksum;
+use crate::storage::{ExportChecksum, export};
 /// Where from, where to.
 #[derive(Args)]
 pub(super) struct Backup {
@@ -26,7 +26,7 @@ pub(super) struct Backup {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    reach: Reach,
+    reach: RemoteArgs,
     /// Log in as this user, who has the right BACKUP; the password is the first line of standard
     /// input
     #[arg(long, value_name = "USER")]
@@ -80,7 +80,8 @@ impl Backup {
         ask(&mut client, login).await?;
         let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} rows, {eta} left")?;
         let progress = ProgressBar::new(0).with_style(style);
-        let (mut rows, mut sum, mut id) = (BTreeMap::<Key, Row>::new(), Sum::default(), None);
+        let (mut rows, mut sum, mut id) =
+            (BTreeMap::<Key, Row>::new(), ExportChecksum::default(), None);
         loop {
             let details = json!({ "BACKUP_ID": id });
             let message = json!({
@@ -88,7 +89,7 @@ impl Backup {
             });
             let answer = ask(&mut client, message.to_string()).await?;
             let step: Step = serde_json::from_value(answer).context("an answer that is none")?;
-            sum_up(&mut sum, &step.row, &step.gone);
+            add_to_checksum(&mut sum, &step.row, &step.gone);
             for row in &step.row {
                 let row = row.read().map_err(|why| anyhow::anyhow!("a row that is none: {why}"))?;
                 rows.insert(row.key(), row);
@@ -109,7 +110,7 @@ impl Backup {
             // A session that nobody needs any more; whether its end is heard does not matter.
             let logout = r#"{"MESSAGE_TYPE":"EVENT_LOGOUT","SOURCE_REF":"logout"}"#;
             let _ = ask(&mut client, logout.to_owned()).await;
-            let realm = export::realm_of(rows.into_values())
+            let realm = export::rebuild_realm(rows.into_values())
                 .map_err(|why| anyhow::anyhow!("the rows do not fit together: {why}"))?;
             return Ok((realm, step.log_sequence.unwrap_or_default()));
         }

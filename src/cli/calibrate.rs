@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use protocol::Password;
 
-use crate::auth::{Cost, Passwords};
+use crate::auth::{Cost, PasswordHasher};
 use crate::platform::stopwatch;
 /// How long a hash may take, and how much memory.
 #[derive(Args)]
@@ -94,7 +94,7 @@ fn median_ms(cost: Cost) -> f64 {
     let mut times: Vec<_> = (0..RUNS)
         .map(|_| {
             let watch = stopwatch();
-            std::hint::black_box(Passwords::hash_now(cost, "", &password));
+            std::hint::black_box(PasswordHasher::hash_now(cost, "", &password));
             watch.elapsed_secs() * 1_000.0
         })
         .collect();

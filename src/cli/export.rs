@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use super::config_args::Config;
 use super::offline_store;
 use crate::realm::Command;
-use crate::storage::{Snapshot, Store, export};
+use crate::storage::{RowStore, Snapshot, export};
 /// Where from, where to.
 #[derive(Args)]
 pub(super) struct Export {
@@ -51,7 +51,7 @@ impl Export {
         if self.file.exists() {
             bail!("{} is there already; nothing was written", self.file.display());
         }
-        let rows = offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
+        let rows = offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
             let now = opened.replica.now();
             opened.replica.read(|realm, _| {
                 whole(&self.file, |out| {
@@ -88,7 +88,7 @@ pub(super) fn whole<T>(
 impl Import {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
-        if Store::is_in(&self.data_dir) {
+        if RowStore::exists_in(&self.data_dir) {
             bail!("there is a store in {} already", self.data_dir.display());
         }
         let file = File::open(&self.file);
@@ -98,7 +98,7 @@ impl Import {
         let users = realm.users_after(None).count();
         drop(realm);
         let (count, progress) = (rows.len(), ProgressBar::new(rows.len() as u64));
-        offline_store::with_bare_store(&settings, &self.data_dir, async |opened| {
+        offline_store::with_empty_store(&settings, &self.data_dir, async |opened| {
             for batch in rows.chunks(BATCH) {
                 offline_store::command(opened, Command::Restore(batch.to_vec())).await?;
                 progress.inc(batch.len() as u64);

@@ -6,30 +6,30 @@ use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use protocol::{Password, UserName};
 
-use crate::auth::Passwords;
-use crate::gateway::{Opened, startup};
+use crate::auth::PasswordHasher;
+use crate::gateway::{Started, startup};
 use crate::messages::passwords::rules::check;
 use crate::platform::Clock;
 use crate::realm::{Command, Outcome, Refusal};
 use crate::settings::{Engine, Settings};
-use crate::storage::Store;
+use crate::storage::RowStore;
 
 /// Opens the store in `dir`, works, and closes it. A new store is prepared; one that a gateway made
 /// keeps that gateway's policy.
 pub(super) fn with_store<T>(
     settings: &Settings,
     dir: &Path,
-    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+    work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
-    lasting(settings)?;
-    with_trial(settings, dir, work)
+    require_durable(settings)?;
+    with_any_store(settings, dir, work)
 }
 
 /// The same, also where nothing is kept.
-pub(super) fn with_trial<T>(
+pub(super) fn with_any_store<T>(
     settings: &Settings,
     dir: &Path,
-    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+    work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
     opened(settings, dir, async |opened| {
         if opened.is_new {
@@ -40,16 +40,16 @@ pub(super) fn with_trial<T>(
 }
 
 /// The same where a new store is to hold only what `work` puts there.
-pub(super) fn with_bare_store<T>(
+pub(super) fn with_empty_store<T>(
     settings: &Settings,
     dir: &Path,
-    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+    work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
-    lasting(settings)?;
+    require_durable(settings)?;
     opened(settings, dir, work)
 }
 
-fn lasting(settings: &Settings) -> Result<()> {
+fn require_durable(settings: &Settings) -> Result<()> {
     if settings.store.engine == Engine::Memory {
         bail!("store.engine is \"memory\": there is no store that would keep what is done");
     }
@@ -59,11 +59,11 @@ fn lasting(settings: &Settings) -> Result<()> {
 fn opened<T>(
     settings: &Settings,
     dir: &Path,
-    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+    work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
-    let opened = startup::open(settings, dir, Clock::system())?;
+    let opened = startup::start(settings, dir, Clock::system())?;
     // What a gateway that was killed left in the log only.
-    opened.replica.settle();
+    opened.replica.flush_rows();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(work(&opened));
     opened.close();
@@ -71,19 +71,19 @@ fn opened<T>(
 }
 
 /// The same where a store must be there already.
-pub(super) fn with_old_store<T>(
+pub(super) fn with_existing_store<T>(
     settings: &Settings,
     dir: &Path,
-    work: impl AsyncFnOnce(&Opened) -> Result<T>,
+    work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
-    if !Store::is_in(dir) {
+    if !RowStore::exists_in(dir) {
         bail!("there is no store in {}", dir.display());
     }
     with_store(settings, dir, work)
 }
 
 /// Commands and turns a refusal into an error in words.
-pub(super) async fn command(opened: &Opened, command: Command) -> Result<()> {
+pub(super) async fn command(opened: &Started, command: Command) -> Result<()> {
     match opened.replica.submit(command).await? {
         Outcome::Refused(Refusal::Duplicate(_, name)) => bail!("{name} exists already"),
         Outcome::Refused(Refusal::NotFound(kind, name)) => {
@@ -95,13 +95,17 @@ pub(super) async fn command(opened: &Opened, command: Command) -> Result<()> {
 }
 
 /// A bar for long work on users.
-pub(super) fn bar(users: u64) -> Result<ProgressBar> {
+pub(super) fn progress_bar(users: u64) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} users, {per_sec}, {eta} left")?;
     Ok(ProgressBar::new(users).with_style(style))
 }
 
 /// Whether a chosen password keeps the configured rules; every one that it breaks is named.
-pub(super) fn judge(settings: &Settings, name: &UserName, password: &Password) -> Result<()> {
+pub(super) fn check_password(
+    settings: &Settings,
+    name: &UserName,
+    password: &Password,
+) -> Result<()> {
     let rules = &settings.security.genesis_password.validation;
     let Err(nack) = check::check(rules, name, password) else { return Ok(()) };
     let texts: Vec<_> = nack.errors.iter().map(|fault| fault.text.as_ref()).collect();
@@ -111,5 +115,5 @@ pub(super) fn judge(settings: &Settings, name: &UserName, password: &Password) -
 /// The hash of a password by the configured cost and salt.
 pub(super) fn hash(settings: &Settings, password: &Password) -> Result<String> {
     let salt = settings.security.genesis_password.validation.password_salt.expose();
-    Ok(Passwords::hash_now(settings.security.scrypt.cost(), salt, password))
+    Ok(PasswordHasher::hash_now(settings.security.scrypt.cost(), salt, password))
 }

@@ -12,8 +12,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::config_args::Config;
 use super::offline_store;
-use crate::gateway::Opened;
-use crate::realm::{ATTRIBUTES, By, Command, NewUser, ProfileWanted, RightWanted, Wanted};
+use crate::gateway::Started;
+use crate::realm::{ATTRIBUTES, Actor, Command, NewUser, ProfileSpec, RecordRef, RightSpec};
 /// Users u0, u1, … who all have one password, in profiles of trading desks.
 #[derive(Args)]
 pub(super) struct Populate {
@@ -83,7 +83,7 @@ impl Populate {
         Ok(())
     }
 
-    async fn profiles(&self, opened: &Opened, dice: &mut StdRng) -> Result<Vec<ProfileName>> {
+    async fn profiles(&self, opened: &Started, dice: &mut StdRng) -> Result<Vec<ProfileName>> {
         let codes = OBJECTS
             .iter()
             .flat_map(|object| ACTIONS.iter().map(move |it| format!("{object}_{it}")));
@@ -94,8 +94,9 @@ impl Populate {
             if !known {
                 let description = code.as_str().replace('_', " ").to_lowercase();
                 let description = Description::parse(&description)?;
-                let wanted = RightWanted { id: None, code: code.clone(), description };
-                offline_store::command(opened, Command::InsertRight(By::Operator, wanted)).await?;
+                let wanted = RightSpec { id: None, code: code.clone(), description };
+                offline_store::command(opened, Command::InsertRight(Actor::Operator, wanted))
+                    .await?;
             }
         }
         let mut names = Vec::new();
@@ -104,15 +105,16 @@ impl Populate {
                 (DESKS[number % DESKS.len()], ROLES[number / DESKS.len() % ROLES.len()]);
             let name = ProfileName::parse(&format!("{desk}_{role}_{number}"))?;
             let count = dice.random_range(5..=20);
-            let rights =
-                codes.sample(dice, count).map(|code| Wanted { id: None, name: Some(code.clone()) });
-            let wanted = ProfileWanted {
+            let rights = codes
+                .sample(dice, count)
+                .map(|code| RecordRef { id: None, name: Some(code.clone()) });
+            let wanted = ProfileSpec {
                 name: Some(name.clone()),
                 description: Some(Description::parse(&format!("{desk} {role}").to_lowercase())?),
                 rights: Some(rights.collect()),
-                ..ProfileWanted::default()
+                ..ProfileSpec::default()
             };
-            offline_store::command(opened, Command::InsertProfile(By::Operator, wanted)).await?;
+            offline_store::command(opened, Command::InsertProfile(Actor::Operator, wanted)).await?;
             names.push(name);
         }
         Ok(names)
@@ -120,12 +122,12 @@ impl Populate {
 
     async fn users(
         &self,
-        opened: &Opened,
+        opened: &Started,
         dice: &mut StdRng,
         profiles: &[ProfileName],
         hash: &Arc<str>,
     ) -> Result<()> {
-        let bar = offline_store::bar(self.users.into())?;
+        let bar = offline_store::progress_bar(self.users.into())?;
         let mut next = 0;
         while next < self.users {
             let mut commands = Vec::new();

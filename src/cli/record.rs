@@ -11,8 +11,8 @@ use clap::Args;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 
-use super::remote::Far;
-use crate::net::{Passed, relay};
+use super::remote::UnverifiedRemoteArgs;
+use crate::net::{ProxyEvent, run_proxy};
 use crate::platform::{Stopwatch, stopwatch};
 use crate::replay::record::har;
 use crate::replay::{Direction, Transcript};
@@ -25,7 +25,7 @@ pub(super) struct Record {
     #[arg(long, value_name = "ADDRESS", conflicts_with = "har", required_unless_present = "har")]
     listen: Option<SocketAddr>,
     #[command(flatten)]
-    far: Far,
+    far: UnverifiedRemoteArgs,
     /// Turn a HAR file (Chrome: Network, Export HAR with content) into a script
     #[arg(long, value_name = "FILE")]
     har: Option<PathBuf>,
@@ -59,7 +59,7 @@ impl Record {
             let writing = script.clone();
             let tell = Arc::new(move |passed| writing.lock().take(passed));
             tokio::select! {
-                ended = relay(listener, route, tell) => ended.context("listening failed"),
+                ended = run_proxy(listener, route, tell) => ended.context("listening failed"),
                 stopped = tokio::signal::ctrl_c() => stopped.context("no signal can be heard"),
             }
         })?;
@@ -93,23 +93,23 @@ impl Script {
         Ok(Self { file, transcript, watch: stopwatch(), frames: 0, failed: None })
     }
 
-    fn take(&mut self, passed: Passed) {
+    fn take(&mut self, passed: ProxyEvent) {
         let (at, told) = (self.watch.elapsed(), std::io::stderr().is_terminal());
         let transcript = &mut self.transcript;
         let step = match passed {
-            Passed::Sent { link, text } => {
+            ProxyEvent::Sent { link, text } => {
                 self.frames += 1;
                 transcript.frame(&har::link(link), Direction::Sent, at, &text)
             }
-            Passed::Received { link, text } => {
+            ProxyEvent::Received { link, text } => {
                 self.frames += 1;
                 transcript.frame(&har::link(link), Direction::Received, at, &text)
             }
-            Passed::Left { link } => transcript.closed(&har::link(link), Direction::Sent, None),
-            Passed::Closed { link, code } => {
+            ProxyEvent::Left { link } => transcript.closed(&har::link(link), Direction::Sent, None),
+            ProxyEvent::Closed { link, code } => {
                 transcript.closed(&har::link(link), Direction::Received, code)
             }
-            Passed::Failed { link, why } => {
+            ProxyEvent::Failed { link, why } => {
                 eprintln!("\rconnection {}: {why}", link + 1);
                 return;
             }

@@ -29,21 +29,21 @@ impl Rekey {
             bail!("[security.mfa.qr_code] is not configured: there is no key");
         };
         let (anew, closed) =
-            offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
+            offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
                 let sealed: Vec<_> = opened.replica.read(|realm, _| {
                     let of = |(no, own): (UserNo, &crate::realm::SecondFactor)| {
                         Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
                     };
                     realm.second_factors().filter_map(of).collect()
                 });
-                let bar = offline_store::bar(sealed.len() as u64)?;
+                let bar = offline_store::progress_bar(sealed.len() as u64)?;
                 let (mut anew, mut closed) = (0, 0);
                 for some in sealed.chunks(AT_ONCE) {
                     let mut resealed: Vec<(UserNo, Fingerprint, Arc<str>)> = Vec::new();
                     for (no, name, sealed) in some {
-                        match keys.unseal(name.as_str(), no.0, sealed) {
+                        match keys.decrypt(name.as_str(), no.0, sealed) {
                             Some(it) if it.by_earlier => {
-                                let new = keys.seal(name.as_str(), no.0, &it.secret);
+                                let new = keys.encrypt(name.as_str(), no.0, &it.secret);
                                 resealed.push((*no, Fingerprint::of(sealed), new));
                             }
                             Some(_) => {}

@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 use protocol::Password;
 
-use crate::net::{Client, Route, Trust};
+use crate::net::{Client, Endpoint, TlsTrust};
 /// Where a gateway listens.
 #[derive(Args)]
-pub(super) struct Reach {
+pub(super) struct RemoteArgs {
     /// Where the gateway listens: ws://host:port, or wss://host:port through TLS;
     /// http:// or https:// where a command speaks REST
     #[arg(long, value_name = "URL", default_value = "ws://127.0.0.1:9064")]
@@ -22,27 +22,27 @@ pub(super) struct Reach {
 
 /// Where a gateway under test listens, whose certificate nobody need have signed.
 #[derive(Args)]
-pub(super) struct Far {
+pub(super) struct UnverifiedRemoteArgs {
     #[command(flatten)]
-    reach: Reach,
+    reach: RemoteArgs,
     /// Believe any certificate, and talk in clear to other machines, too
     #[arg(long)]
     insecure: bool,
 }
 
-impl Far {
+impl UnverifiedRemoteArgs {
     /// The address as it was written.
     pub(super) fn to(&self) -> &str {
         &self.reach.to
     }
 
-    pub(super) fn route(&self) -> Result<Route> {
-        let trust = Trust { authority: self.reach.ca.clone(), insecure: self.insecure };
-        Ok(Route::parse(&self.reach.to, &trust)?)
+    pub(super) fn route(&self) -> Result<Endpoint> {
+        let trust = TlsTrust { authority: self.reach.ca.clone(), insecure: self.insecure };
+        Ok(Endpoint::parse(&self.reach.to, &trust)?)
     }
 }
 
-impl Reach {
+impl RemoteArgs {
     pub(super) async fn connect(&self) -> Result<Client> {
         Ok(Client::connect(&self.to, self.ca.as_deref()).await?)
     }

@@ -6,13 +6,13 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::Value;
 
-use super::remote::Reach;
+use super::remote::RemoteArgs;
 
 /// Talk to a running gateway, one JSON line a frame.
 #[derive(Args)]
 pub(super) struct Say {
     #[command(flatten)]
-    reach: Reach,
+    reach: RemoteArgs,
     /// Log in as this user first; the password is the first line of standard input
     #[arg(long, value_name = "USER")]
     login: Option<String>,

@@ -77,7 +77,10 @@ impl Add {
         let profiles = self.profile.iter().map(|name| ProfileName::parse(name));
         let profiles = profiles.collect::<Result<Vec<_>, _>>()?;
         let given = password(self.password_stdin)?;
-        given.as_ref().map(|given| offline_store::judge(&settings, &name, given)).transpose()?;
+        given
+            .as_ref()
+            .map(|given| offline_store::check_password(&settings, &name, given))
+            .transpose()?;
         let drawn = given.is_none().then(|| Password::new(crate::auth::session_token().expose()));
         let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
         let credential = Some(offline_store::hash(&settings, chosen)?.into());
@@ -101,10 +104,10 @@ impl Passwd {
         let Some(password) = password(self.password_stdin)? else {
             bail!("give the new password on standard input with --password-stdin");
         };
-        offline_store::judge(&settings, &user_name, &password)?;
+        offline_store::check_password(&settings, &user_name, &password)?;
         let credential = offline_store::hash(&settings, &password)?.into();
         let set = SetCredential { user_name, credential };
-        offline_store::with_old_store(&settings, &self.store.data_dir, async |opened| {
+        offline_store::with_existing_store(&settings, &self.store.data_dir, async |opened| {
             offline_store::command(opened, Command::SetCredential(set)).await
         })?;
         println!("the password of {} is set; its sessions have ended", self.name);
@@ -116,8 +119,8 @@ impl Store {
     fn accept_salt(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
-            Ok(opened.accept_salt(&settings).await?)
+        offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
+            Ok(opened.accept_pepper(&settings).await?)
         })?;
         println!("the configured salt is the store's from now on");
         Ok(())
@@ -126,7 +129,7 @@ impl Store {
     fn list(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        offline_store::with_old_store(&settings, &self.data_dir, async |opened| {
+        offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
             let lines = opened.replica.read(|realm, _| {
                 let line = |user: &crate::realm::User| {
                     let name = |no| Some(realm.profile(no)?.name.to_string());

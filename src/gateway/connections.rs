@@ -6,45 +6,45 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dashmap::DashMap;
 
-use crate::platform::Source;
+use crate::platform::ClientNetwork;
 use crate::subscriptions::{Notice, Outbox};
 /// All open connections.
 #[derive(Debug)]
 pub struct Connections {
     /// What the machine allows, whatever the configuration says.
-    room: usize,
+    capacity: usize,
     outboxes: DashMap<usize, Arc<Outbox>>,
     open: AtomicUsize,
-    by_address: DashMap<Source, usize>,
+    by_address: DashMap<ClientNetwork, usize>,
     closing: AtomicBool,
 }
 
 /// A place among the connections, given back when it is dropped.
-pub struct Place {
+pub struct ConnectionPermit {
     connections: Arc<Connections>,
-    address: Source,
+    address: ClientNetwork,
 }
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoPlace {
+pub enum ConnectionRefused {
     /// The gateway has as many connections as it may, or ends.
-    Full,
+    GatewayFull,
     /// This address has as many as it may.
-    FullHere,
+    AddressFull,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.connections.leave(self.address);
+        self.connections.release(self.address);
     }
 }
 
 impl Connections {
     /// None yet; at most `room`, however many are allowed.
-    pub fn new(room: usize) -> Self {
+    pub fn new(capacity: usize) -> Self {
         Self {
-            room,
+            capacity,
             outboxes: DashMap::new(),
             open: AtomicUsize::new(0),
             by_address: DashMap::new(),
@@ -53,32 +53,32 @@ impl Connections {
     }
 
     /// Takes a place for a connection from `address`, unless there are too many.
-    pub fn enter(
+    pub fn acquire(
         self: &Arc<Self>,
         address: IpAddr,
         most: usize,
         most_here: usize,
-    ) -> Result<Place, NoPlace> {
+    ) -> Result<ConnectionPermit, ConnectionRefused> {
         if self.closing.load(Ordering::Acquire) {
-            return Err(NoPlace::Full);
+            return Err(ConnectionRefused::GatewayFull);
         }
-        if self.open.fetch_add(1, Ordering::AcqRel) >= most.min(self.room) {
+        if self.open.fetch_add(1, Ordering::AcqRel) >= most.min(self.capacity) {
             self.open.fetch_sub(1, Ordering::AcqRel);
-            return Err(NoPlace::Full);
+            return Err(ConnectionRefused::GatewayFull);
         }
-        let address = Source::from(address);
+        let address = ClientNetwork::from(address);
         let mut here = self.by_address.entry(address).or_insert(0);
         *here += 1;
         let too_many = *here > most_here;
         drop(here);
         if too_many {
-            self.leave(address);
-            return Err(NoPlace::FullHere);
+            self.release(address);
+            return Err(ConnectionRefused::AddressFull);
         }
-        Ok(Place { connections: self.clone(), address })
+        Ok(ConnectionPermit { connections: self.clone(), address })
     }
 
-    fn leave(&self, address: Source) {
+    fn release(&self, address: ClientNetwork) {
         self.open.fetch_sub(1, Ordering::AcqRel);
         if let Some(mut here) = self.by_address.get_mut(&address) {
             *here = here.saturating_sub(1);
@@ -110,7 +110,7 @@ impl Connections {
     }
 
     /// No new connections from here on; the open ones are told.
-    pub fn close(&self) {
+    pub fn begin_shutdown(&self) {
         self.closing.store(true, Ordering::Release);
         self.outboxes.iter().for_each(|outbox| outbox.notify(Notice::Shutdown));
     }

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use crate::platform::Source;
+use crate::platform::ClientNetwork;
 use crate::realm::Millis;
-use crate::settings::Limits;
+use crate::settings::ServerLimits;
 /// Addresses that are remembered; beyond, full buckets are forgotten.
 const ADDRESSES_MAX: usize = 100_000;
 const MINUTE_MS: Millis = 60_000;
@@ -16,17 +16,17 @@ const SWEEP_MS: Millis = 1_000;
 
 /// Counts failures by address; successes are free.
 #[derive(Debug, Default)]
-pub struct Throttle {
+pub struct FailureLimiter {
     /// When the bucket of an address will be full again.
-    full_at: DashMap<Source, Millis>,
+    full_at: DashMap<ClientNetwork, Millis>,
     /// When full buckets were forgotten last.
     swept_at: AtomicU64,
 }
 
-impl Throttle {
+impl FailureLimiter {
     /// Whether an address may try now, else after how many milliseconds.
-    pub fn admits(&self, limits: &Limits, address: IpAddr, now: Millis) -> Result<(), Millis> {
-        let Some(price) = price(limits, address) else { return Ok(()) };
+    pub fn check(&self, limits: &ServerLimits, address: IpAddr, now: Millis) -> Result<(), Millis> {
+        let Some(price) = cost_ms(limits, address) else { return Ok(()) };
         let full_at = self.full_at.get(&address.into()).map_or(now, |full_at| *full_at);
         match (full_at + price).saturating_sub(now + MINUTE_MS) {
             0 => Ok(()),
@@ -35,8 +35,8 @@ impl Throttle {
     }
 
     /// A login from this address failed.
-    pub fn failed(&self, limits: &Limits, address: IpAddr, now: Millis) {
-        let Some(price) = price(limits, address) else { return };
+    pub fn record_failure(&self, limits: &ServerLimits, address: IpAddr, now: Millis) {
+        let Some(price) = cost_ms(limits, address) else { return };
         if self.full_at.len() >= ADDRESSES_MAX {
             // Looking through all of them for every failure would be an attack of its own.
             if self.swept_at.fetch_max(now, Ordering::AcqRel) + SWEEP_MS <= now {
@@ -52,7 +52,7 @@ impl Throttle {
 }
 
 /// What one failure takes out of a bucket of a minute; none: no limit holds.
-fn price(limits: &Limits, address: IpAddr) -> Option<Millis> {
+fn cost_ms(limits: &ServerLimits, address: IpAddr) -> Option<Millis> {
     let per_minute = Millis::from(limits.failed_logins_per_min_per_address);
     (per_minute > 0 && !limits.is_exempt(address)).then(|| MINUTE_MS / per_minute)
 }
@@ -63,14 +63,15 @@ mod tests {
 
     #[test]
     fn failures_are_limited_and_come_back_with_time() {
-        let (throttle, here) = (Throttle::default(), IpAddr::from([127, 0, 0, 2]));
-        let limits = Limits { failed_logins_per_min_per_address: 20, ..Limits::default() };
+        let (throttle, here) = (FailureLimiter::default(), IpAddr::from([127, 0, 0, 2]));
+        let limits =
+            ServerLimits { failed_logins_per_min_per_address: 20, ..ServerLimits::default() };
         for _ in 0..20 {
-            assert_eq!(throttle.admits(&limits, here, 1_000), Ok(()));
-            throttle.failed(&limits, here, 1_000);
+            assert_eq!(throttle.check(&limits, here, 1_000), Ok(()));
+            throttle.record_failure(&limits, here, 1_000);
         }
-        assert_eq!(throttle.admits(&limits, here, 1_000), Err(3_000));
-        assert_eq!(throttle.admits(&limits, IpAddr::from([127, 0, 0, 3]), 1_000), Ok(()));
-        assert_eq!(throttle.admits(&limits, here, 4_000), Ok(()));
+        assert_eq!(throttle.check(&limits, here, 1_000), Err(3_000));
+        assert_eq!(throttle.check(&limits, IpAddr::from([127, 0, 0, 3]), 1_000), Ok(()));
+        assert_eq!(throttle.check(&limits, here, 4_000), Ok(()));
     }
 }

@@ -11,10 +11,10 @@ pub mod startup;
 mod state;
 pub mod tasks;
 
-pub use connections::{NoPlace, Place};
-pub use reload::adopt;
-pub use rest_subscriptions::Poll;
-pub use service_list::Offer;
-pub use startup::{ADMINISTRATORS, OpenError, Opened};
+pub use connections::{ConnectionPermit, ConnectionRefused};
+pub use reload::apply;
+pub use rest_subscriptions::RestSubscription;
+pub use service_list::ServiceListJson;
+pub use startup::{ADMIN_PROFILE, StartError, Started};
 pub use state::Node;
-pub use tasks::{flush_notes, flush_touches, look, start};
+pub use tasks::{flush_notes, flush_touches, look, spawn_all};

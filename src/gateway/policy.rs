@@ -33,7 +33,7 @@ pub fn policy(settings: &Settings) -> Policy {
         sessions_max: u32::try_from(security.max_simultaneous_user_logins)
             .ok()
             .filter(|max| *max > 0),
-        when_full: match security.when_sessions_are_full {
+        when_full: match security.session_limit_action {
             crate::settings::WhenSessionsAreFull::Refuse => WhenFull::Refuse,
             crate::settings::WhenSessionsAreFull::EvictOldest => WhenFull::EvictOldest,
         },
@@ -49,7 +49,7 @@ pub fn policy(settings: &Settings) -> Policy {
         password_age_ms: strength.expiry_days().map(|days| Millis::from(days) * DAY_MS),
         access_ms: security.access_token_life_secs * 1_000,
         one_time_ms: security.one_time_token_secs * 1_000,
-        strict_amend: security.strict_amend,
+        strict_amend: security.absent_list_clears,
         reset_ms: security.reset_window_ms(),
         blank_reset: security.reset_mode == crate::settings::ResetMode::Blank,
         uniform: security.login_errors == LoginErrors::Uniform,

@@ -7,21 +7,21 @@ use std::net::IpAddr;
 use parking_lot::Mutex;
 use protocol::{NackCode, UserName};
 
-use crate::platform::Source;
-use crate::realm::Noted;
+use crate::platform::ClientNetwork;
+use crate::realm::RefusalCount;
 /// Addresses and codes that one command tells; what is beyond is told without its address.
 const KINDS_MAX: usize = 64;
 
 /// What is noted until the next command.
 #[derive(Debug, Default)]
-pub struct Notes {
-    kinds: Mutex<BTreeMap<(Option<Source>, &'static str), Noted>>,
+pub struct RefusalLog {
+    kinds: Mutex<BTreeMap<(Option<ClientNetwork>, &'static str), RefusalCount>>,
 }
 
-impl Notes {
+impl RefusalLog {
     /// Notes a refusal, if it is one that says no to a person. `gets_in`: of a message that anybody
     /// may send.
-    pub fn note(
+    pub fn record(
         &self,
         event: &'static str,
         gets_in: bool,
@@ -29,15 +29,15 @@ impl Notes {
         user_name: Option<&UserName>,
         code: NackCode,
     ) {
-        if !is_told(gets_in, code) {
+        if !is_audited(gets_in, code) {
             return;
         }
         let mut kinds = self.kinds.lock();
-        let source = Source::from(address);
+        let source = ClientNetwork::from(address);
         let known = kinds.len() < KINDS_MAX || kinds.contains_key(&(Some(source), code.code()));
         let host = if known { address.to_string() } else { "(others)".to_owned() };
         let key = (known.then_some(source), code.code());
-        let noted = kinds.entry(key).or_insert_with(|| Noted {
+        let noted = kinds.entry(key).or_insert_with(|| RefusalCount {
             event: event.into(),
             host: host.into(),
             user_name: None,
@@ -50,14 +50,14 @@ impl Notes {
     }
 
     /// Takes what was noted since the last time.
-    pub fn take(&self) -> Vec<Noted> {
+    pub fn drain(&self) -> Vec<RefusalCount> {
         std::mem::take(&mut *self.kinds.lock()).into_values().collect()
     }
 }
 
 /// Refused logins and refused powers. A message without a session is told only where it is about
 /// getting in: otherwise it is a GUI that is late.
-fn is_told(gets_in: bool, code: NackCode) -> bool {
+fn is_audited(gets_in: bool, code: NackCode) -> bool {
     use NackCode::{
         IncorrectCredentials, LockedAccount, LoginFail, MaxActiveSessionsReached, NotAuthorised,
         PasswordExpired, SessionExpired, SessionNotFound, TooManyRequests, UnknownAccount,
@@ -76,11 +76,11 @@ mod tests {
 
     #[test]
     fn a_flood_is_one_row_for_each_address_and_code() {
-        let notes = Notes::default();
+        let notes = RefusalLog::default();
         let name = UserName::parse("jane").unwrap();
         let note = |last: u8, code| {
             let address = IpAddr::from([127, 0, 0, last]);
-            notes.note("EVENT_LOGIN_AUTH", true, address, Some(&name), code);
+            notes.record("EVENT_LOGIN_AUTH", true, address, Some(&name), code);
         };
         for _ in 0..1_000 {
             note(1, NackCode::LockedAccount);
@@ -88,12 +88,12 @@ mod tests {
             note(1, NackCode::MissingField);
         }
         (2..=200).for_each(|last| note(last, NackCode::LockedAccount));
-        let taken = notes.take();
+        let taken = notes.drain();
         assert_eq!(taken.len(), KINDS_MAX + 1);
         let total: u32 = taken.iter().map(|noted| noted.count).sum();
         assert_eq!(total, 2_199);
         let others = taken.iter().find(|noted| &*noted.host == "(others)").unwrap();
         assert_eq!(others.count, 199 + 2 - KINDS_MAX as u32);
-        assert!(notes.take().is_empty());
+        assert!(notes.drain().is_empty());
     }
 }

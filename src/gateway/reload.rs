@@ -6,13 +6,13 @@ use crate::replication::SubmitError;
 use crate::settings::Settings;
 /// Takes in a configuration that was checked. The realm's part of it comes first: if that cannot be
 /// stored, nothing changes.
-pub async fn adopt(node: &Node, new: Settings) -> Result<(), SubmitError> {
+pub async fn apply(node: &Node, new: Settings) -> Result<(), SubmitError> {
     let running = node.settings().clone();
     let (new, kept) = new.keeping(&running);
     node.replica.set_policy(crate::gateway::policy::policy(&new)).await?;
     let differences = running.differences(&new);
     let changed = node.services.configure(new.services.clone(), &new.service_list);
-    node.configure(new);
+    node.apply_settings(new);
     if let Some(changed) = changed {
         crate::gateway::tasks::tell(node, &changed);
     }

@@ -7,33 +7,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use dashmap::DashMap;
 
 use crate::realm::{Millis, SessionNo};
-use crate::sessions::Presence;
-use crate::subscriptions::{Feed, Outbox};
+use crate::sessions::LiveSession;
+use crate::subscriptions::{Outbox, SubscriptionHub};
 /// One subscription that is polled.
-pub struct Poll {
+pub struct RestSubscription {
     /// Its rows wait here.
     pub outbox: Arc<Outbox>,
-    presence: Arc<Presence>,
+    presence: Arc<LiveSession>,
     asked: AtomicU64,
 }
 
 /// All of this node; the name of one is its session and SOURCE_REF.
 #[derive(Default)]
-pub struct Polls {
-    all: DashMap<(SessionNo, Box<str>), Arc<Poll>>,
+pub struct RestSubscriptions {
+    all: DashMap<(SessionNo, Box<str>), Arc<RestSubscription>>,
 }
 
-impl Polls {
+impl RestSubscriptions {
     /// The place of a subscription that is about to be opened; it may be there already.
-    pub fn place(
+    pub fn open(
         &self,
-        presence: &Arc<Presence>,
+        presence: &Arc<LiveSession>,
         source_ref: &str,
         bytes_max: usize,
         now: Millis,
-    ) -> Arc<Poll> {
+    ) -> Arc<RestSubscription> {
         let make = || {
-            Arc::new(Poll {
+            Arc::new(RestSubscription {
                 outbox: Outbox::new(bytes_max),
                 presence: presence.clone(),
                 asked: AtomicU64::new(now),
@@ -43,24 +43,29 @@ impl Polls {
     }
 
     /// The subscription of this name; it was asked now.
-    pub fn find(&self, session: SessionNo, source_ref: &str, now: Millis) -> Option<Arc<Poll>> {
+    pub fn poll(
+        &self,
+        session: SessionNo,
+        source_ref: &str,
+        now: Millis,
+    ) -> Option<Arc<RestSubscription>> {
         let found = self.all.get(&(session, source_ref.into()))?.clone();
         found.asked.fetch_max(now, Ordering::Relaxed);
         Some(found)
     }
 
     /// Forgets a place without a subscription.
-    pub fn tidy(&self, session: SessionNo, source_ref: &str) {
+    pub fn remove_if_empty(&self, session: SessionNo, source_ref: &str) {
         let key = (session, source_ref.into());
         self.all.remove_if(&key, |_, poll| poll.outbox.subscriptions() == 0);
     }
 
     /// Ends what was not asked for `timeout_ms`, what belongs to a session that is over, and what
     /// has more waiting than may wait.
-    pub fn sweep(&self, feed: &Feed, now: Millis, timeout_ms: Millis) {
-        let is_due = |poll: &Poll| {
+    pub fn expire(&self, feed: &SubscriptionHub, now: Millis, timeout_ms: Millis) {
+        let is_due = |poll: &RestSubscription| {
             let asked = poll.asked.load(Ordering::Relaxed);
-            poll.presence.is_over()
+            poll.presence.has_ended()
                 || asked.saturating_add(timeout_ms) <= now
                 || poll.outbox.overflows()
         };
@@ -74,7 +79,7 @@ impl Polls {
         });
         // Outside of the map: closing takes the feed's lock.
         for poll in due {
-            feed.close_all(&poll.outbox, None);
+            feed.cancel_all(&poll.outbox, None);
         }
     }
 

@@ -10,14 +10,14 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::realm::SessionNo;
-use crate::settings::{Host, Order, Service, ServiceList};
-use crate::subscriptions::{DataRow, Field, RowRef, Services};
+use crate::settings::{Host, HostOrder, Service, ServiceList};
+use crate::subscriptions::{DataRow, FieldValue, RowRef, Services};
 /// Where a host listens: its name and port.
-pub type Place = (String, u16);
+pub type HostPort = (String, u16);
 
 /// DETAILS of EVENT_HEARTBEAT_ACK, ready to be written: the orders in which hosts are named.
 #[derive(Debug)]
-pub struct Listing {
+pub struct RenderedLists {
     orders: [Box<RawValue>; ORDERS],
     rows: Services,
 }
@@ -27,24 +27,24 @@ const ORDERS: usize = 16;
 
 /// The list of services as it is now. Every heartbeat reads it, without a lock.
 pub struct ServiceBoard {
-    known: Mutex<Known>,
-    listing: ArcSwap<Listing>,
+    known: Mutex<State>,
+    listing: ArcSwap<RenderedLists>,
 }
 
 /// One order of the listing, to be written. It borrows: a count that all sockets share would go
 /// from core to core.
-pub struct Offer {
-    listing: Guard<Arc<Listing>>,
+pub struct ServiceListJson {
+    listing: Guard<Arc<RenderedLists>>,
     order: usize,
 }
 
-impl Serialize for Offer {
+impl Serialize for ServiceListJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.listing.orders[self.order].serialize(serializer)
     }
 }
 
-impl Offer {
+impl ServiceListJson {
     /// The text.
     pub fn json(&self) -> &str {
         self.listing.orders[self.order].get()
@@ -52,14 +52,14 @@ impl Offer {
 }
 
 /// What a listing is made of.
-struct Known {
+struct State {
     services: Vec<Service>,
-    order: Order,
-    healthy: BTreeMap<Place, bool>,
+    order: HostOrder,
+    healthy: BTreeMap<HostPort, bool>,
 }
 
 /// The rows of SERVICES before and after a change.
-pub struct Changed {
+pub struct ServiceChange {
     /// As they were.
     pub before: Services,
     /// As they are.
@@ -90,12 +90,12 @@ struct ListedHost {
 impl ServiceBoard {
     /// All services, all healthy.
     pub fn new(services: Vec<Service>, list: &ServiceList) -> Self {
-        let known = Known { services, order: list.order, healthy: BTreeMap::new() };
+        let known = State { services, order: list.order, healthy: BTreeMap::new() };
         Self { listing: ArcSwap::from_pointee(known.listing()), known: Mutex::new(known) }
     }
 
     /// Takes in another configuration; what is known of the health of hosts stays.
-    pub fn configure(&self, services: Vec<Service>, list: &ServiceList) -> Option<Changed> {
+    pub fn configure(&self, services: Vec<Service>, list: &ServiceList) -> Option<ServiceChange> {
         self.change(|known| {
             known.services = services;
             known.order = list.order;
@@ -103,8 +103,8 @@ impl ServiceBoard {
     }
 
     /// DETAILS of a heartbeat's answer; a session always gets the same order.
-    pub fn details(&self, session: SessionNo) -> Offer {
-        Offer { listing: self.listing.load(), order: session.0 as usize % ORDERS }
+    pub fn details(&self, session: SessionNo) -> ServiceListJson {
+        ServiceListJson { listing: self.listing.load(), order: session.0 as usize % ORDERS }
     }
 
     /// The rows of the data source SERVICES.
@@ -113,46 +113,47 @@ impl ServiceBoard {
     }
 
     /// Every host once, for the health checks.
-    pub fn hosts(&self) -> BTreeSet<Place> {
+    pub fn hosts(&self) -> BTreeSet<HostPort> {
         let known = self.known.lock();
         let hosts = known.services.iter().flat_map(|service| &service.hosts);
         hosts.map(|host| (host.name.clone(), host.port)).collect()
     }
 
     /// Takes in the result of a health check; a host that is not in it is taken for healthy.
-    pub fn checked(&self, healthy: BTreeMap<Place, bool>) -> Option<Changed> {
+    pub fn set_health(&self, healthy: BTreeMap<HostPort, bool>) -> Option<ServiceChange> {
         self.change(|known| known.healthy = healthy)
     }
 
     /// None if the list is the same afterwards.
-    fn change(&self, change: impl FnOnce(&mut Known)) -> Option<Changed> {
+    fn change(&self, change: impl FnOnce(&mut State)) -> Option<ServiceChange> {
         let mut known = self.known.lock();
         change(&mut known);
         let (old, new) = (self.listing.load_full(), known.listing());
-        let texts = |listing: &Listing| listing.orders.each_ref().map(|it| it.get().to_owned());
+        let texts =
+            |listing: &RenderedLists| listing.orders.each_ref().map(|it| it.get().to_owned());
         let health =
             |rows: &Services| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
         if texts(&old) == texts(&new) && health(&old.rows) == health(&new.rows) {
             return None;
         }
-        let changed = Changed { before: old.rows.clone(), now: new.rows.clone() };
+        let changed = ServiceChange { before: old.rows.clone(), now: new.rows.clone() };
         self.listing.store(Arc::new(new));
         Some(changed)
     }
 }
 
-impl Known {
+impl State {
     fn is_healthy(&self, host: &Host) -> bool {
         self.healthy.get(&(host.name.clone(), host.port)).copied().unwrap_or(true)
     }
 
     /// The hosts of a service in the order of this turn, failing ones last.
-    fn arranged<'a>(&self, turn: usize, at: usize, service: &'a Service) -> Vec<&'a Host> {
+    fn ordered_hosts<'a>(&self, turn: usize, at: usize, service: &'a Service) -> Vec<&'a Host> {
         let mut hosts: Vec<(usize, &Host)> = service.hosts.iter().enumerate().collect();
         match self.order {
-            Order::Static => {}
-            Order::Rotate => hosts.rotate_left(turn % service.hosts.len().max(1)),
-            Order::Random => hosts.sort_by_key(|(host, _)| scatter(turn, at, *host)),
+            HostOrder::Static => {}
+            HostOrder::Rotate => hosts.rotate_left(turn % service.hosts.len().max(1)),
+            HostOrder::Random => hosts.sort_by_key(|(host, _)| shuffle_key(turn, at, *host)),
         }
         hosts.sort_by_key(|(_, host)| !self.is_healthy(host));
         hosts.into_iter().map(|(_, host)| host).collect()
@@ -163,34 +164,34 @@ impl Known {
         let service = self.services.iter().enumerate().map(|(at, service)| Listed {
             name: &service.name,
             encrypted: service.encrypted,
-            host: self.arranged(turn, at, service).into_iter().map(listed).collect(),
+            host: self.ordered_hosts(turn, at, service).into_iter().map(listed).collect(),
         });
         serde_json::value::to_raw_value(&Details { service: service.collect() })
             .unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
 
-    fn listing(&self) -> Listing {
+    fn listing(&self) -> RenderedLists {
         let mut rows = Services::new();
         for (at, service) in self.services.iter().enumerate() {
-            for (position, it) in self.arranged(0, at, service).into_iter().enumerate() {
+            for (position, it) in self.ordered_hosts(0, at, service).into_iter().enumerate() {
                 let row = DataRow::new([
-                    Field::text(&*service.name),
-                    Field::Flag(service.encrypted),
-                    Field::text(&*it.name),
-                    Field::Number(i64::from(it.port)),
-                    Field::Number(position as i64),
-                    Field::Flag(self.is_healthy(it)),
-                    Field::Number(1),
+                    FieldValue::text(&*service.name),
+                    FieldValue::Flag(service.encrypted),
+                    FieldValue::text(&*it.name),
+                    FieldValue::Number(i64::from(it.port)),
+                    FieldValue::Number(position as i64),
+                    FieldValue::Flag(self.is_healthy(it)),
+                    FieldValue::Number(1),
                 ]);
                 rows.insert(reference(&service.name, &it.name, it.port), row);
             }
         }
-        Listing { orders: std::array::from_fn(|turn| self.details(turn)), rows }
+        RenderedLists { orders: std::array::from_fn(|turn| self.details(turn)), rows }
     }
 }
 
 /// Spreads hosts for `random`: fixed for one order, different between orders.
-fn scatter(turn: usize, service: usize, host: usize) -> u64 {
+fn shuffle_key(turn: usize, service: usize, host: usize) -> u64 {
     let mixed = (turn as u64 * 0x9e37_79b9 + service as u64 * 0x85eb_ca6b + host as u64 + 1)
         .wrapping_mul(0xff51_afd7_ed55_8ccd);
     mixed ^ (mixed >> 29)

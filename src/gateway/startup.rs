@@ -7,16 +7,16 @@ use std::thread::JoinHandle;
 
 use protocol::{Description, ProfileName, RightCode};
 
-use crate::auth::Passwords;
+use crate::auth::PasswordHasher;
 use crate::platform::Clock;
 use crate::realm::{
-    ADMINISTRATION, Change, Command, Found, Loading, NewUser, Outcome, Realm, Row, SEEN_MS,
+    ADMINISTRATION, Bootstrap, Change, Command, NewUser, Outcome, Realm, RealmLoader, Row, SEEN_MS,
 };
-use crate::replication::{Entry, Log, MemoryLog, Replica, SubmitError, open_log};
+use crate::replication::{CommandLog, Entry, MemoryLog, Replica, SubmitError, open_log};
 use crate::settings::{Engine, Settings};
-use crate::storage::{Seq, Store, StoreError};
+use crate::storage::{RowStore, Seq, StoreError};
 /// A replica that follows its log on a thread of its own.
-pub struct Opened {
+pub struct Started {
     /// The replica; caught up.
     pub replica: Arc<Replica>,
     /// Whether nothing was there before.
@@ -25,11 +25,11 @@ pub struct Opened {
 }
 
 /// The profile that the first start gives every administration right.
-pub const ADMINISTRATORS: &str = "USER_ADMIN";
+pub const ADMIN_PROFILE: &str = "USER_ADMIN";
 
 /// Why a start failed after the store was open.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -42,50 +42,56 @@ pub enum OpenError {
 }
 
 /// Opens the store in `dir`, or a memory that forgets, and brings the realm up to date.
-pub fn open(settings: &Settings, dir: &Path, clock: Clock) -> Result<Opened, OpenError> {
+pub fn start(settings: &Settings, dir: &Path, clock: Clock) -> Result<Started, StartError> {
     match settings.store.engine {
-        Engine::Memory => {
-            Ok(start(Realm::default(), 0, 0, Arc::new(MemoryLog::default()), None, clock, true))
-        }
+        Engine::Memory => Ok(spawn_replica(
+            Realm::default(),
+            0,
+            0,
+            Arc::new(MemoryLog::default()),
+            None,
+            clock,
+            true,
+        )),
         Engine::Sled => {
             // The database panics on some damage: that is damage, not the end of the world.
             let read = || -> Result<_, StoreError> {
                 let kept = &settings.store;
-                let mut store = Store::open(dir, kept.cache_mb, kept.reserve_mb)?;
+                let mut store = RowStore::open(dir, kept.cache_mb, kept.disk_reserve_mb)?;
                 let log = open_log(&store)?;
                 let mut realm = load(&mut store, log.first())?;
-                remember(&mut realm, log.back_from(store.applied()))?;
+                restore_seen_ids(&mut realm, log.back_from(store.applied()))?;
                 Ok((store, log, realm))
             };
             let damaged = |_| Err(StoreError::Damaged("the database cannot be read".to_owned()));
             let (store, log, realm) =
                 catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(damaged)?;
             let (is_new, applied, last) = (store.is_new(), store.applied(), log.last());
-            Ok(start(realm, applied, last, Arc::new(log), Some(store), clock, is_new))
+            Ok(spawn_replica(realm, applied, last, Arc::new(log), Some(store), clock, is_new))
         }
     }
 }
 
 /// Loads the rows. Where they are damaged but the log is whole from its first entry, the log makes
 /// them again.
-fn load(store: &mut Store, first: Seq) -> Result<Realm, StoreError> {
-    let mut loading = Loading::default();
-    match store.load(|row| loading.take(row)) {
+fn load(store: &mut RowStore, first: Seq) -> Result<Realm, StoreError> {
+    let mut loading = RealmLoader::default();
+    match store.load(|row| loading.add(row)) {
         Err(StoreError::Damaged(why)) if first == 1 => {
             tracing::warn!(why, "the rows are damaged; the log makes them again");
-            store.clear_rows()?;
+            store.reset_rows()?;
             Ok(Realm::default())
         }
-        loaded => loaded.map(|()| loading.done()),
+        loaded => loaded.map(|()| loading.build()),
     }
 }
 
 /// The rows know of the newest entry that they reflect, the log of those before it.
-fn remember(
+fn restore_seen_ids(
     realm: &mut Realm,
     back: impl Iterator<Item = Result<Entry, StoreError>>,
 ) -> Result<(), StoreError> {
-    let (newest, mut recent) = (realm.at(), Vec::new());
+    let (newest, mut recent) = (realm.time(), Vec::new());
     for entry in back {
         let entry = entry?;
         if entry.at + SEEN_MS < newest {
@@ -99,34 +105,34 @@ fn remember(
         at = made.max(at).min(newest);
         Change::Put(Row::Seen(id, at))
     });
-    realm.absorb(&seen.collect::<Vec<_>>());
+    realm.apply_changes(&seen.collect::<Vec<_>>());
     Ok(())
 }
 
-fn start(
+fn spawn_replica(
     realm: Realm,
     applied: Seq,
     last: Seq,
-    log: Arc<dyn Log>,
-    store: Option<Store>,
+    log: Arc<dyn CommandLog>,
+    store: Option<RowStore>,
     clock: Clock,
     is_new: bool,
-) -> Opened {
+) -> Started {
     let replica = Arc::new(Replica::new(realm, applied, log, store, clock.clone()));
     let running = replica.clone();
     let thread = std::thread::spawn(move || running.run());
-    replica.wait_for(last);
-    clock.begin_at(replica.read(|realm, _| realm.at()));
-    Opened { replica, is_new, thread }
+    replica.wait_until_applied(last);
+    clock.advance_to(replica.read(|realm, _| realm.time()));
+    Started { replica, is_new, thread }
 }
 
-impl Opened {
+impl Started {
     /// Sees to it that the policy is that of the settings and that the administration rights exist.
     pub async fn prepare(
         &self,
         settings: &Settings,
         administrator: Option<NewUser>,
-    ) -> Result<(), OpenError> {
+    ) -> Result<(), StartError> {
         self.replica.set_policy(crate::gateway::policy::policy(settings)).await?;
         self.check_salt(settings).await?;
         let complete = self.replica.read(|realm, _| {
@@ -138,21 +144,25 @@ impl Opened {
         let right = |(code, description): &(&str, &str)| {
             Some((RightCode::parse(code).ok()?, Description::parse(description).ok()?))
         };
-        let Ok(profile) = ProfileName::parse(ADMINISTRATORS) else { return Ok(()) };
+        let Ok(profile) = ProfileName::parse(ADMIN_PROFILE) else { return Ok(()) };
         let rights = ADMINISTRATION.iter().filter_map(right).collect();
-        match self.replica.submit(Command::Found(Found { rights, profile, administrator })).await? {
-            Outcome::Refused(why) => Err(OpenError::Refused(format!("{why:?}"))),
+        match self
+            .replica
+            .submit(Command::Bootstrap(Bootstrap { rights, profile, administrator }))
+            .await?
+        {
+            Outcome::Refused(why) => Err(StartError::Refused(format!("{why:?}"))),
             _ => Ok(()),
         }
     }
 
     /// A new store remembers what its salt makes of a fixed text; with another salt no password
     /// that was set before can match.
-    async fn check_salt(&self, settings: &Settings) -> Result<(), OpenError> {
+    async fn check_salt(&self, settings: &Settings) -> Result<(), StartError> {
         if self.replica.read(|realm, _| realm.salt_check().is_none()) {
-            return self.accept_salt(settings).await;
+            return self.accept_pepper(settings).await;
         }
-        if !self.has_its_salt(settings) {
+        if !self.pepper_matches(settings) {
             tracing::error!(
                 key = "security.genesis_password.validation.password_salt",
                 "this is not the salt that the passwords of this store were hashed with: none of \
@@ -164,16 +174,16 @@ impl Opened {
     }
 
     /// Whether the passwords of the store were hashed with the salt of these settings.
-    pub fn has_its_salt(&self, settings: &Settings) -> bool {
+    pub fn pepper_matches(&self, settings: &Settings) -> bool {
         let salt = settings.security.genesis_password.validation.password_salt.expose();
         let check = self.replica.read(|realm, _| realm.salt_check().cloned());
-        check.is_none_or(|check| Passwords::is_same_salt(salt, &check))
+        check.is_none_or(|check| PasswordHasher::is_same_salt(salt, &check))
     }
 
     /// From now on the salt of these settings is the store's.
-    pub async fn accept_salt(&self, settings: &Settings) -> Result<(), OpenError> {
+    pub async fn accept_pepper(&self, settings: &Settings) -> Result<(), StartError> {
         let salt = settings.security.genesis_password.validation.password_salt.expose();
-        let check = Passwords::salt_check_now(settings.security.scrypt.cost(), salt);
+        let check = PasswordHasher::salt_check_now(settings.security.scrypt.cost(), salt);
         self.replica.submit(Command::SetSaltCheck(check.into())).await?;
         Ok(())
     }

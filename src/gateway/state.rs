@@ -6,16 +6,16 @@ use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, Semaphore};
 
 use super::connections::Connections;
-use super::failure_limiter::Throttle;
-use super::refusal_log::Notes;
-use super::rest_subscriptions::Polls;
+use super::failure_limiter::FailureLimiter;
+use super::refusal_log::RefusalLog;
+use super::rest_subscriptions::RestSubscriptions;
 use super::service_list::ServiceBoard;
-use crate::auth::{Directory, Keyring, Passwords, Server};
+use crate::auth::{DirectoryClient, Keyring, LdapServer, PasswordHasher};
 use crate::mail::Mailer;
 use crate::platform::{Clock, file_descriptors};
 use crate::replication::Replica;
-use crate::sessions::{Limits, Watch};
-use crate::settings::{Connection, Settings};
+use crate::sessions::{SessionTimeouts, TimeoutLimits};
+use crate::settings::{LdapConnection, Settings};
 
 /// One gateway.
 pub struct Node {
@@ -26,29 +26,29 @@ pub struct Node {
     /// Open sockets.
     pub connections: Arc<Connections>,
     /// Deadlines of sessions.
-    pub watch: Watch,
+    pub watch: SessionTimeouts,
     /// Password hashes.
-    pub passwords: Passwords,
+    pub passwords: PasswordHasher,
     /// Where GUIs go after the login.
     pub services: ServiceBoard,
     /// Subscriptions over REST.
-    pub polls: Polls,
+    pub polls: RestSubscriptions,
     /// Failed logins by address.
-    pub throttle: Throttle,
+    pub throttle: FailureLimiter,
     /// Refusals for the audit trail.
-    pub notes: Notes,
+    pub notes: RefusalLog,
     /// What secrets of second factors are sealed with; none: they are off.
     pub keys: Option<Keyring>,
     /// Directories, where passwords are checked by them.
-    pub directory: ArcSwap<Directory>,
+    pub directory: ArcSwap<DirectoryClient>,
     /// Connections to the mail server.
     pub mailer: Mailer,
     /// Told when a mail may be due.
-    pub mail: Notify,
+    pub mail_wakeup: Notify,
     /// Resets that users asked for, by address.
-    pub asked_resets: Throttle,
+    pub reset_limiter: FailureLimiter,
     /// Requests for resets that are being looked at.
-    pub resets: Arc<Semaphore>,
+    pub reset_permits: Arc<Semaphore>,
     /// The time.
     pub clock: Clock,
     /// Told when the configuration is another.
@@ -64,27 +64,27 @@ impl Node {
         keys: Option<Keyring>,
     ) -> Arc<Self> {
         let scrypt = &settings.security.scrypt;
-        let passwords = Passwords::start(
+        let passwords = PasswordHasher::start(
             scrypt.cost(),
             scrypt.threads,
             scrypt.queue_wait_max_ms,
             settings.security.genesis_password.validation.password_salt.expose(),
         );
         Arc::new(Self {
-            connections: Arc::new(Connections::new(file_descriptors::room())),
-            polls: Polls::default(),
-            notes: Notes::default(),
+            connections: Arc::new(Connections::new(file_descriptors::raise_fd_limit())),
+            polls: RestSubscriptions::default(),
+            notes: RefusalLog::default(),
             reloaded: Notify::new(),
-            watch: Watch::default(),
+            watch: SessionTimeouts::default(),
             passwords,
             services: ServiceBoard::new(settings.services.clone(), &settings.service_list),
-            throttle: Throttle::default(),
+            throttle: FailureLimiter::default(),
             keys,
-            directory: ArcSwap::from_pointee(Directory::new(servers(&settings))),
+            directory: ArcSwap::from_pointee(DirectoryClient::new(servers(&settings))),
             mailer: Mailer::default(),
-            mail: Notify::new(),
-            asked_resets: Throttle::default(),
-            resets: Arc::new(Semaphore::new(RESETS_AT_ONCE)),
+            mail_wakeup: Notify::new(),
+            reset_limiter: FailureLimiter::default(),
+            reset_permits: Arc::new(Semaphore::new(RESETS_AT_ONCE)),
             clock,
             replica,
             settings: ArcSwap::from_pointee(settings),
@@ -97,23 +97,23 @@ impl Node {
     }
 
     /// Another configuration from now on. The realm has its part of it already.
-    pub fn configure(&self, settings: Settings) {
+    pub fn apply_settings(&self, settings: Settings) {
         let servers = servers(&settings);
         // Servers that are the same keep what is known of them.
         if !self.directory.load().is_of(&servers) {
-            self.directory.store(Arc::new(Directory::new(servers)));
+            self.directory.store(Arc::new(DirectoryClient::new(servers)));
         }
-        self.mail.notify_one();
+        self.mail_wakeup.notify_one();
         self.settings.store(Arc::new(settings));
-        self.watch.again(self.clock.now());
+        self.watch.recheck_all(self.clock.now());
         self.reloaded.notify_waiters();
     }
 
     /// When sessions end for want of life or use.
-    pub fn limits(&self) -> Limits {
+    pub fn session_limits(&self) -> TimeoutLimits {
         let heartbeat = &self.settings().heartbeat;
         let missed = heartbeat.interval_secs * 1_000 * u64::from(heartbeat.misses_allowed);
-        Limits {
+        TimeoutLimits {
             missed_ms: (missed > 0).then_some(missed),
             idle_ms: self.replica.read(|realm, _| realm.policy().idle_ms),
         }
@@ -123,7 +123,7 @@ impl Node {
 /// Requests for resets that are looked at beside their answer; beyond, they are dropped.
 const RESETS_AT_ONCE: usize = 64;
 
-fn servers(settings: &Settings) -> Vec<Server> {
+fn servers(settings: &Settings) -> Vec<LdapServer> {
     let authentication = &settings.security.authentication;
-    authentication.ldap.connection.iter().map(Connection::server).collect()
+    authentication.ldap.connection.iter().map(LdapConnection::server).collect()
 }

@@ -5,5 +5,5 @@ pub mod template;
 pub mod transport;
 
 pub use address::{domain, is_address, is_sender};
-pub use template::{Template, link, one_line, spoken};
-pub use transport::{Letter, MailError, Mailer};
+pub use template::{Template, format_duration, link_with_query, one_line};
+pub use transport::{MailError, Mailer, OutgoingMail};

@@ -27,7 +27,7 @@ pub struct Template<'a> {
 
 impl<'a> Template<'a> {
     /// A template of this text.
-    pub fn of(text: &'a str) -> Self {
+    pub fn new(text: &'a str) -> Self {
         Self { text }
     }
 
@@ -35,7 +35,7 @@ impl<'a> Template<'a> {
     pub fn check(&self, variables: &BTreeMap<String, String>, of: &[&str]) -> Result<(), String> {
         let shown = |name: String| (name, Value::from("x"));
         let user: BTreeMap<_, _> = field_names().map(shown).collect();
-        let mut values = all(variables, Value::from(user));
+        let mut values = all_variables(variables, Value::from(user));
         values.extend(of.iter().map(|name| shown((*name).to_owned())));
         self.render(values).map(drop)
     }
@@ -47,7 +47,7 @@ impl<'a> Template<'a> {
         user: &User,
         of: &[(&str, &str)],
     ) -> Result<String, String> {
-        let mut values = all(variables, Value::from(fields(user)));
+        let mut values = all_variables(variables, Value::from(fields(user)));
         values.extend(of.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
         self.render(values)
     }
@@ -71,7 +71,7 @@ impl<'a> Template<'a> {
     }
 }
 
-fn all(variables: &BTreeMap<String, String>, user: Value) -> BTreeMap<String, Value> {
+fn all_variables(variables: &BTreeMap<String, String>, user: Value) -> BTreeMap<String, Value> {
     let own = variables.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
     own.chain([("USER".to_owned(), user)]).collect()
 }
@@ -122,13 +122,13 @@ pub fn is_url(text: &str) -> bool {
 }
 
 /// A page with two values in its query: a token, and a user name, which need no escaping.
-pub fn link(url: &str, first: (&str, &str), second: (&str, &str)) -> String {
+pub fn link_with_query(url: &str, first: (&str, &str), second: (&str, &str)) -> String {
     let joint = if url.contains('?') { '&' } else { '?' };
     format!("{url}{joint}{}={}&{}={}", first.0, first.1, second.0, second.1)
 }
 
 /// A length of time in words: "10 minutes".
-pub fn spoken(millis: Millis) -> String {
+pub fn format_duration(millis: Millis) -> String {
     let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)];
     let whole =
         units.iter().find(|(_, length)| millis >= *length && millis.is_multiple_of(*length));
@@ -156,13 +156,13 @@ mod tests {
         let text = "{{ USER.firstName }} of {{DESK}}{{ USER.city }}, {{ RESET_URL }}";
         let user = jane("{{ DESK }}<b>");
         let filled =
-            Template::of(text).fill(&variables, &user, &[("RESET_URL", "https://a/?b=c&d")]);
+            Template::new(text).fill(&variables, &user, &[("RESET_URL", "https://a/?b=c&d")]);
         assert_eq!(filled.unwrap(), "{{ DESK }}<b> of {{ SECRET }}, https://a/?b=c&d");
     }
 
     #[test]
     fn only_what_there_is_can_be_used() {
-        let check = |text: &str| Template::of(text).check(&BTreeMap::new(), RESET);
+        let check = |text: &str| Template::new(text).check(&BTreeMap::new(), RESET);
         check("{{ USER.addressLine1 }} {{ TIMEOUT }} {{ USER.userName }}").unwrap();
         for wrong in [
             "{{ HOME }}",
@@ -179,11 +179,14 @@ mod tests {
     #[test]
     fn links_lengths_and_lines_are_what_people_expect() {
         assert_eq!(
-            link("https://a", ("token", "T"), ("user", "j@d")),
+            link_with_query("https://a", ("token", "T"), ("user", "j@d")),
             "https://a?token=T&user=j@d"
         );
-        assert_eq!(link("https://a?b=c", ("x", "1"), ("y", "2")), "https://a?b=c&x=1&y=2");
-        let words = [600_000, 60_000, 90_000, 86_400_000, 1_500].map(spoken);
+        assert_eq!(
+            link_with_query("https://a?b=c", ("x", "1"), ("y", "2")),
+            "https://a?b=c&x=1&y=2"
+        );
+        let words = [600_000, 60_000, 90_000, 86_400_000, 1_500].map(format_duration);
         assert_eq!(words, ["10 minutes", "1 minute", "90 seconds", "1 day", "2 seconds"]);
         assert_eq!(one_line("Hello\r\nBcc: eve@example.org"), "Hello  Bcc: eve@example.org");
         assert!(is_url("https://desk.example/login") && is_url("http://127.0.0.1:8080/a?b=c"));

@@ -23,7 +23,7 @@ const WAIT: Duration = Duration::from_secs(15);
 
 /// How letters leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Post {
+pub enum MailTransport {
     /// Not at all.
     Off,
     /// Each as a file in this folder.
@@ -65,7 +65,7 @@ pub enum Tls {
 }
 
 /// One letter.
-pub struct Letter<'a> {
+pub struct OutgoingMail<'a> {
     /// Its Message-ID: the same as long as it is the same letter.
     pub id: &'a str,
     /// Whom it is from.
@@ -93,7 +93,7 @@ pub enum MailError {
     #[error("the folder of mails cannot be written: {0}")]
     File(String),
     #[error("the mail server takes too long")]
-    Silence,
+    Timeout,
 }
 
 /// Sends letters; connections to a mail server are kept and used again.
@@ -106,7 +106,11 @@ type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
 impl Mailer {
     /// Sends a letter; when this is done, the server has taken it.
-    pub async fn send(&self, post: &Post, letter: Letter<'_>) -> Result<(), MailError> {
+    pub async fn send(
+        &self,
+        post: &MailTransport,
+        letter: OutgoingMail<'_>,
+    ) -> Result<(), MailError> {
         let message = Message::builder()
             .from(letter.from.parse()?)
             .to(letter.to.parse()?)
@@ -116,14 +120,14 @@ impl Mailer {
             .body(letter.body)?;
         let sent = async {
             match post {
-                Post::Off => Err(MailError::Off),
-                Post::File(folder) => keep(folder, message).await,
-                Post::Smtp(smtp) => {
+                MailTransport::Off => Err(MailError::Off),
+                MailTransport::File(folder) => write_to_folder(folder, message).await,
+                MailTransport::Smtp(smtp) => {
                     self.transport(smtp)?.send(message).await.map(drop).map_err(Into::into)
                 }
             }
         };
-        tokio::time::timeout(WAIT, sent).await.unwrap_or(Err(MailError::Silence))
+        tokio::time::timeout(WAIT, sent).await.unwrap_or(Err(MailError::Timeout))
     }
 
     /// The connections to this server; those to another one are given up.
@@ -138,7 +142,7 @@ impl Mailer {
     }
 }
 
-async fn keep(folder: &Path, message: Message) -> Result<(), MailError> {
+async fn write_to_folder(folder: &Path, message: Message) -> Result<(), MailError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| MailError::File(error.to_string()))?;
     let kept = AsyncFileTransport::<Tokio1Executor>::new(folder).send(message).await;

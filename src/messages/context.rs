@@ -7,84 +7,84 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use protocol::{Nack, NackCode, UserName};
 
-use crate::auth::Busy;
+use crate::auth::QueueFull;
 use crate::gateway::Node;
-use crate::realm::{By, Command, Millis, Origin, Outcome, Realm, SessionNo};
+use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, SessionNo};
 use crate::replication::SubmitError;
-use crate::sessions::Presence;
+use crate::sessions::LiveSession;
 use crate::subscriptions::Outbox;
 /// Who sent a message, as the transport knows it.
 #[derive(Clone)]
-pub struct Caller {
+pub struct ClientInfo {
     /// From where.
     pub address: IpAddr,
     /// The outbox of its connection; none over REST.
     pub outbox: Option<Arc<Outbox>>,
     /// The session to which the connection is bound.
-    pub bound: Option<Arc<Presence>>,
+    pub session: Option<Arc<LiveSession>>,
     /// When the connection was opened, epoch ms.
-    pub opened: Millis,
+    pub connected_at: Millis,
     /// Whether it came by a route of S1: its sessions end at a fixed time.
-    pub connector: bool,
+    pub token_api: bool,
 }
 
-impl Caller {
+impl ClientInfo {
     /// Over REST.
-    pub fn of_request(address: IpAddr, now: Millis) -> Self {
-        Self { address, outbox: None, bound: None, opened: now, connector: false }
+    pub fn rest(address: IpAddr, now: Millis) -> Self {
+        Self { address, outbox: None, session: None, connected_at: now, token_api: false }
     }
 
     /// On a socket that is bound to no session yet.
-    pub fn on_socket(address: IpAddr, outbox: Arc<Outbox>, now: Millis) -> Self {
-        Self { outbox: Some(outbox), ..Self::of_request(address, now) }
+    pub fn websocket(address: IpAddr, outbox: Arc<Outbox>, now: Millis) -> Self {
+        Self { outbox: Some(outbox), ..Self::rest(address, now) }
     }
 }
 
 /// What an answer does to its connection, once it is written.
 #[derive(Debug, Default)]
-pub enum Effect {
+pub enum AfterReply {
     /// Nothing.
     #[default]
     None,
     /// This subscription of this session may send its rows.
-    Release(u64, Arc<Presence>),
+    ReleaseSubscription(u64, Arc<LiveSession>),
     /// The rows that were sent are the whole answer.
-    Silent,
+    NoReply,
 }
 
 /// One message being served.
-pub struct Call {
+pub struct MessageContext {
     /// The gateway.
     pub node: Arc<Node>,
     /// Who sent it.
-    pub caller: Caller,
+    pub caller: ClientInfo,
     /// The session that it speaks for, if any.
-    pub session: Option<Arc<Presence>>,
+    pub session: Option<Arc<LiveSession>>,
     /// MESSAGE_TYPE of its row.
     pub event: &'static str,
     /// When it came.
     pub now: Millis,
     /// What of the envelope's root messages may need.
-    pub root: Root,
-    answered: Mutex<Answered>,
+    pub root: RootFields,
+    answered: Mutex<SideEffects>,
 }
 
 /// What an answer does beside being sent.
 #[derive(Default)]
-pub struct Answered {
+pub struct SideEffects {
     /// What it does to its connection.
-    pub effect: Effect,
+    pub effect: AfterReply,
     /// The session to which the connection belongs from now on.
-    pub bind: Option<Arc<Presence>>,
+    pub bind: Option<Arc<LiveSession>>,
     /// Whom it was about.
-    pub about: Option<UserName>,
+    pub audited_user: Option<UserName>,
     /// A command was made of it: the audit trail knows of it.
-    pub commanded: bool,
+    pub has_submitted: bool,
 }
 
 /// Fields at the root of the envelope, owned.
 #[derive(Debug, Default)]
-pub struct Root {
+pub struct RootFields {
     /// SOURCE_REF as JSON text.
     pub source_ref: Option<String>,
     /// USER_NAME.
@@ -101,15 +101,15 @@ pub struct Root {
     pub details: bool,
 }
 
-impl Call {
+impl MessageContext {
     /// A call whose answer has no effect yet.
     pub fn new(
         node: Arc<Node>,
-        caller: Caller,
-        session: Option<Arc<Presence>>,
+        caller: ClientInfo,
+        session: Option<Arc<LiveSession>>,
         event: &'static str,
         now: Millis,
-        root: Root,
+        root: RootFields,
     ) -> Self {
         Self { node, caller, session, event, now, root, answered: Mutex::default() }
     }
@@ -121,7 +121,7 @@ impl Call {
 
     /// Appends a command and waits for its outcome.
     pub async fn submit(&self, command: Command) -> Result<Outcome, Nack> {
-        self.answered.lock().commanded = true;
+        self.answered.lock().has_submitted = true;
         let origin = Origin {
             event: self.event.into(),
             host: self.caller.address.to_string().into(),
@@ -144,13 +144,13 @@ impl Call {
     }
 
     /// The session that must be there: [`crate::messages::handler::Access`] made sure of it.
-    pub fn session(&self) -> Result<&Arc<Presence>, Nack> {
+    pub fn session(&self) -> Result<&Arc<LiveSession>, Nack> {
         self.session.as_ref().ok_or_else(no_session)
     }
 
     /// On whose behalf a command is made.
-    pub fn by(&self) -> Result<By, Nack> {
-        Ok(By::Session(self.session()?.session))
+    pub fn actor(&self) -> Result<Actor, Nack> {
+        Ok(Actor::Session(self.session()?.session))
     }
 
     /// The connection's outbox; data sources need one.
@@ -160,50 +160,50 @@ impl Call {
     }
 
     /// The presence of a session that was just opened or renewed, if it still lives.
-    pub fn presence(&self, session: SessionNo) -> Option<Arc<Presence>> {
+    pub fn live_session(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
         self.read(|realm| {
             let session = realm.session(session).filter(|session| session.dormant.is_none())?;
             let user = realm.user(session.user)?;
-            Some(self.node.replica.presences.of(session, &user.name))
+            Some(self.node.replica.presences.get_or_create(session, &user.name))
         })
     }
 
     /// The effect of the answer.
-    pub fn effect(&self, effect: Effect) {
+    pub fn effect(&self, effect: AfterReply) {
         self.answered.lock().effect = effect;
     }
 
     /// The connection belongs to this session from now on.
-    pub fn bind(&self, session: Arc<Presence>) {
+    pub fn bind(&self, session: Arc<LiveSession>) {
         self.answered.lock().bind = Some(session);
     }
 
     /// Whom the message is about, for the log: a login has no session yet.
-    pub fn about(&self, name: &UserName) {
-        self.answered.lock().about = Some(name.clone());
+    pub fn set_audited_user(&self, name: &UserName) {
+        self.answered.lock().audited_user = Some(name.clone());
     }
 
     /// What the answer does beside being sent.
-    pub fn into_answer(self) -> Answered {
+    pub fn into_answer(self) -> SideEffects {
         self.answered.into_inner()
     }
 
     /// The refusal when the hash queue is full.
-    pub fn busy(&self, busy: Busy) -> Nack {
+    pub fn hash_queue_full(&self, busy: QueueFull) -> Nack {
         Nack::too_many("too many logins at once; try again later", busy.retry_after_ms)
     }
 
     /// Whether this address may fail another login.
-    pub fn admit(&self) -> Result<(), Nack> {
+    pub fn check_failure_limit(&self) -> Result<(), Nack> {
         let limits = &self.node.settings().server.limits;
-        let admitted = self.node.throttle.admits(limits, self.caller.address, self.now);
+        let admitted = self.node.throttle.check(limits, self.caller.address, self.now);
         admitted.map_err(|wait| Nack::too_many("too many failed logins from this address", wait))
     }
 
     /// A login from this address failed.
-    pub fn count_failure(&self) {
+    pub fn record_failure(&self) {
         let limits = &self.node.settings().server.limits;
-        self.node.throttle.failed(limits, self.caller.address, self.now);
+        self.node.throttle.record_failure(limits, self.caller.address, self.now);
     }
 }
 

@@ -6,39 +6,39 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 /// Reads DETAILS. Nulls mean absent unless they are kept; fields that the message does not know are
 /// refused.
-pub fn read<T: DeserializeOwned>(details: Option<&str>, keeps_nulls: bool) -> Result<T, Nack> {
+pub fn decode<T: DeserializeOwned>(details: Option<&str>, keeps_nulls: bool) -> Result<T, Nack> {
     let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS cannot be read");
     let mut map: Map<String, Value> =
         details.map_or(Ok(Map::new()), serde_json::from_str).map_err(wrong)?;
     map.retain(|_, value| keeps_nulls || !value.is_null());
     serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
         let path = error.path().to_string();
-        explain(&path, &error.inner().to_string())
+        describe_error(&path, &error.inner().to_string())
     })
 }
 
 /// Null is something that was said: the field is cleared.
-pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
 /// Checks that DETAILS has no other fields than these; for messages that hardly ever have any.
-pub fn only(details: Option<&str>, fields: &[&str]) -> Result<(), Nack> {
+pub fn reject_unknown_fields(details: Option<&str>, fields: &[&str]) -> Result<(), Nack> {
     let Some(details) = details.filter(|details| *details != "{}") else { return Ok(()) };
     let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS cannot be read");
     let map: Map<String, Value> = serde_json::from_str(details).map_err(wrong)?;
     let unknown =
         |(name, value): &(&String, &Value)| !value.is_null() && !fields.contains(&name.as_str());
     match map.iter().find(unknown) {
-        Some((name, _)) => Err(explain(".", &format!("unknown field `{name}`"))),
+        Some((name, _)) => Err(describe_error(".", &format!("unknown field `{name}`"))),
         None => Ok(()),
     }
 }
 
 /// Turns serde's words into one of ours. Values, which may be secrets, are never repeated.
-fn explain(path: &str, words: &str) -> Nack {
+fn describe_error(path: &str, words: &str) -> Nack {
     let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
     let place = |field: &str| match path {
         "." | "" => field.to_owned(),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     fn refused(details: &str) -> Nack {
-        read::<Wanted>(Some(details), false).unwrap_err()
+        decode::<Wanted>(Some(details), false).unwrap_err()
     }
 
     #[test]
@@ -96,9 +96,9 @@ mod tests {
         assert_eq!(nack.code(), NackCode::ValidationError);
         assert!(!nack.errors[0].text.contains("4711"), "{:?}", nack.errors);
         assert!(refused(r#"{"NAME":"a","LIST":[1,"x"]}"#).errors[0].text.contains("LIST[1]"));
-        assert_eq!(read::<Wanted>(Some(r#"{"NAME":"a","LIST":[1]}"#), false).unwrap().list, [1]);
-        assert!(only(Some(r#"{"VERBOSE":true,"X":null}"#), &["VERBOSE"]).is_ok());
-        let nack = only(Some(r#"{"Y":1}"#), &["VERBOSE"]).unwrap_err();
+        assert_eq!(decode::<Wanted>(Some(r#"{"NAME":"a","LIST":[1]}"#), false).unwrap().list, [1]);
+        assert!(reject_unknown_fields(Some(r#"{"VERBOSE":true,"X":null}"#), &["VERBOSE"]).is_ok());
+        let nack = reject_unknown_fields(Some(r#"{"Y":1}"#), &["VERBOSE"]).unwrap_err();
         assert_eq!(nack.code(), NackCode::UnknownField);
     }
 }

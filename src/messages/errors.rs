@@ -4,7 +4,7 @@ use protocol::{Nack, NackCode};
 use serde_json::{Value, json};
 
 use crate::gateway::Node;
-use crate::realm::{Demand, MfaReason, Millis, Refusal};
+use crate::realm::{MfaReason, Millis, Refusal, RequiredFactor};
 use crate::settings::LoginErrors;
 /// The NACK for a refusal.
 pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
@@ -15,7 +15,7 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
     };
     let code = refusal.code();
     let (text, details) = match refusal {
-        Refusal::SessionsFull(sessions) => {
+        Refusal::SessionLimit(sessions) => {
             let hide = node.settings().security.hide_hosts;
             let shown = |it: &crate::realm::SessionShown| {
                 let host = if hide { None } else { Some(&it.host) };
@@ -27,7 +27,7 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
         }
         Refusal::NotAuthorised(right) => return Nack::not_authorised(&right),
         Refusal::SecondFactor(reason, demand) => return second_factor(reason, demand),
-        refusal => words(now, refusal),
+        refusal => text_and_details(now, refusal),
     };
     let nack = Nack::new(code, text);
     match details {
@@ -37,28 +37,28 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
 }
 
 /// TEXT and DETAILS of a refusal.
-fn words(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
-    if let Some(text) = plain(&refusal) {
+fn text_and_details(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
+    if let Some(text) = fixed_text(&refusal) {
         return (text.to_owned(), None);
     }
     match refusal {
         Refusal::Locked { until } => locked(now, until),
-        Refusal::MustChange(status) => {
+        Refusal::PasswordChangeRequired(status) => {
             let text = "the password must be changed before the login".to_owned();
             (text, Some(json!({ "STATUS": status.word() })))
         }
-        Refusal::Escalation(right) => {
+        Refusal::CannotGrantRight(right) => {
             let text = format!("only who holds the right {right} may grant it");
             (text, Some(json!({ "RIGHT": right })))
         }
-        Refusal::Overpowered(right) => {
+        Refusal::TargetHasHigherRights(right) => {
             let text = format!("the user holds the right {right}, which you do not hold");
             (text, Some(json!({ "RIGHT": right })))
         }
         Refusal::Disabled(name) => {
             (format!("{name} is disabled; a reset would enable the user again"), None)
         }
-        Refusal::Depended(kind, name) => {
+        Refusal::HasDependents(kind, name) => {
             let text = format!("{kind} {name} still holds it; take it away there first");
             (text, Some(json!({ "TABLE": kind, "KEY": name })))
         }
@@ -70,13 +70,15 @@ fn words(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
             let text = format!("no {kind} is called {name:?}");
             (text, Some(json!({ "TABLE": kind, "KEY": name })))
         }
-        Refusal::Disagree(field) => (format!("id and name in {field} are not of one record"), None),
-        Refusal::NotAnId(field) => (format!("{field} is not an id of its kind"), None),
-        Refusal::Stale(version) => {
+        Refusal::IdNameMismatch(field) => {
+            (format!("id and name in {field} are not of one record"), None)
+        }
+        Refusal::InvalidId(field) => (format!("{field} is not an id of its kind"), None),
+        Refusal::VersionConflict(version) => {
             let text = format!("the record has version {version} now; read it again");
             (text, Some(json!({ "RECORD_VERSION": version })))
         }
-        Refusal::TokensFull(until) => {
+        Refusal::OneTimeTokenLimit(until) => {
             let wait = until.saturating_sub(now);
             let text = "the user has as many one-time tokens as allowed; wait until one ends";
             (text.to_owned(), Some(json!({ "RETRY_AFTER_MS": wait })))
@@ -86,19 +88,19 @@ fn words(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
 }
 
 /// TEXT of a refusal that has no more to say.
-fn plain(refusal: &Refusal) -> Option<&'static str> {
+fn fixed_text(refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal {
         Refusal::UnknownAccount => "no user has this name",
         Refusal::IncorrectCredentials => "the user name or the password is wrong",
         Refusal::StaleCredential => "the password was being changed; log in again",
         Refusal::NoSession => "the session is over; log in again",
         Refusal::RefreshExpired => "the refresh token is no longer good; log in again",
-        Refusal::TokenOver => "the token is unknown, used or expired",
-        Refusal::LivesDisagree => "a refresh token must live longer than an access token",
+        Refusal::InvalidOneTimeToken => "the token is unknown, used or expired",
+        Refusal::InvalidLifetimes => "a refresh token must live longer than an access token",
         Refusal::LastAdministrator => "nobody would be left who can amend users",
-        Refusal::OfDirectory => "the directory keeps this user's password; change it there",
+        Refusal::ManagedByDirectory => "the directory keeps this user's password; change it there",
         Refusal::LocalUser => "the user name or the password is wrong",
-        Refusal::TooSoon(_) => "the next reset has to wait",
+        Refusal::ResetCooldown(_) => "the next reset has to wait",
         Refusal::OutboxFull => "too many mails wait to be sent; try again later",
         Refusal::TooLong => "the record is too long; shorten its texts",
         _ => return None,
@@ -115,13 +117,13 @@ fn locked(now: Millis, until: Option<Millis>) -> (String, Option<Value>) {
 }
 
 /// MFA_FAILED: what is missing, and which factor it is.
-pub fn second_factor(reason: MfaReason, demand: Demand) -> Nack {
+pub fn second_factor(reason: MfaReason, demand: RequiredFactor) -> Nack {
     let text = match (reason, demand) {
-        (MfaReason::Required, Demand::Link) => {
+        (MfaReason::Required, RequiredFactor::Link) => {
             "a link was mailed; open it, or send its code as MFA_CODE"
         }
         (MfaReason::Required, _) => "send the code of your authenticator app as MFA_CODE",
-        (MfaReason::Invalid, Demand::Link) => {
+        (MfaReason::Invalid, RequiredFactor::Link) => {
             "the code is wrong, used or over; another link was mailed"
         }
         (MfaReason::Invalid, _) => "the code is wrong or was used; wait for the next one",
@@ -130,12 +132,12 @@ pub fn second_factor(reason: MfaReason, demand: Demand) -> Nack {
         }
         (MfaReason::Expired, _) => "no secret waits to be confirmed; create another one",
     };
-    let kind = if demand == Demand::Link { "NOTIFY" } else { "QR_CODE" };
+    let kind = if demand == RequiredFactor::Link { "NOTIFY" } else { "QR_CODE" };
     let details = json!({ "REASON": reason.word(), "MFA": kind });
     Nack::new(NackCode::MfaFailed, text).with(details)
 }
 
 /// An outcome that the command cannot have: a fault of the gateway.
-pub fn unexpected() -> Nack {
+pub fn unexpected_outcome() -> Nack {
     Nack::new(NackCode::InternalError, "the gateway gave an answer that does not fit")
 }

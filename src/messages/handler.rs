@@ -9,19 +9,19 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::context::{Call, Caller};
+use super::context::{ClientInfo, MessageContext};
 use super::details;
 use crate::gateway::Node;
-use crate::platform::Timings;
+use crate::platform::Histogram;
 use crate::realm::Millis;
-use crate::sessions::Presence;
+use crate::sessions::LiveSession;
 /// Who may send a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Everybody, also before the login.
     Anyone,
     /// Whoever has a session, or in DETAILS the token of a login that waits for its second factor.
-    HalfLogin,
+    PendingLogin,
     /// Whoever has a session.
     Session,
     /// Whoever has a session and this right now.
@@ -35,9 +35,9 @@ pub enum Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// It takes effect after those that came before it.
-    InTurn,
+    Queued,
     /// It may overtake them: it changes nothing that they could see.
-    Free,
+    Immediate,
 }
 
 /// One kind of message: what it asks and what it answers.
@@ -55,24 +55,24 @@ pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     /// Who may send it.
     const ACCESS: Access;
     /// Whether it keeps a session from idling out.
-    const ACTIVITY: bool = true;
+    const COUNTS_AS_USE: bool = true;
     /// Whether it changes nothing, so that GET is another way to ask it over REST.
     const READ: bool = false;
     /// Whether it changes records: its ack may be called EVENT_ACK, and it is told in the log.
-    const ENTITY: bool = false;
+    const RECORD_EVENT: bool = false;
     /// Whether a null clears a field; otherwise nulls mean absent.
     const NULL_CLEARS: bool = false;
     /// Whether its success is told in the log too.
-    const TOLD: bool = Self::ENTITY;
+    const LOGGED: bool = Self::RECORD_EVENT;
     /// The root of the answer, without MESSAGE_TYPE and SOURCE_REF.
     type Ack: Serialize + JsonSchema;
 
     /// Serves one.
-    fn serve(self, call: &Call) -> impl Future<Output = Result<Self::Ack, Nack>> + Send;
+    fn serve(self, call: &MessageContext) -> impl Future<Output = Result<Self::Ack, Nack>> + Send;
 }
 
 /// A message that is answered at once, without waiting and without a lock shared between sockets.
-pub trait Prompt: JsonSchema + 'static {
+pub trait ImmediateMessage: JsonSchema + 'static {
     /// MESSAGE_TYPE.
     const TYPE: &'static str;
     /// MESSAGE_TYPE of the answer.
@@ -87,17 +87,17 @@ pub trait Prompt: JsonSchema + 'static {
     type Ack: Serialize + JsonSchema;
 
     /// Answers one.
-    fn now(ask: &Ask<'_>) -> Result<Self::Ack, Nack>;
+    fn answer(ask: &ImmediateContext<'_>) -> Result<Self::Ack, Nack>;
 }
 
 /// What a prompt message may look at.
-pub struct Ask<'a> {
+pub struct ImmediateContext<'a> {
     /// The gateway.
     pub node: &'a Node,
     /// Who asks.
-    pub caller: &'a Caller,
+    pub caller: &'a ClientInfo,
     /// For which session.
-    pub session: Option<&'a Arc<Presence>>,
+    pub session: Option<&'a Arc<LiveSession>>,
     /// In which words.
     pub envelope: &'a Envelope<'a>,
     /// When.
@@ -106,17 +106,19 @@ pub struct Ask<'a> {
     pub handlers: &'static [Handler],
 }
 
-impl Ask<'_> {
+impl ImmediateContext<'_> {
     /// The handlers of the messages that this session may send now.
-    pub(super) fn usable(&self) -> impl Iterator<Item = &'static Handler> {
+    pub(super) fn permitted_handlers(&self) -> impl Iterator<Item = &'static Handler> {
         self.handlers.iter().filter(|row| match row.access {
-            Access::Right(right) => self.holds(right),
-            Access::Anyone | Access::HalfLogin | Access::Session | Access::RightOrSelf(_) => true,
+            Access::Right(right) => self.has_right(right),
+            Access::Anyone | Access::PendingLogin | Access::Session | Access::RightOrSelf(_) => {
+                true
+            }
         })
     }
 
     /// Whether the user of this session has a right now.
-    pub(super) fn holds(&self, right: &str) -> bool {
+    pub(super) fn has_right(&self, right: &str) -> bool {
         self.session.is_some_and(|session| {
             self.node.replica.read(|realm, _| realm.holds_code(session.user, right))
         })
@@ -126,14 +128,14 @@ impl Ask<'_> {
 type Served<'a> = Pin<Box<dyn Future<Output = Result<String, Nack>> + Send + 'a>>;
 
 /// Writes the ack of a prompt message.
-type Prompted = fn(&Ask<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
+type Prompted = fn(&ImmediateContext<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
 
 /// How a row serves: typed in, erased out.
 pub enum Serve {
     /// In its turn; the answer is the root of the ack as JSON.
-    InTurn(for<'a> fn(&'a Call, Option<String>) -> Served<'a>),
+    Queued(for<'a> fn(&'a MessageContext, Option<String>) -> Served<'a>),
     /// At once: the ack, with this SOURCE_REF, is written to the end of what is to be sent.
-    AtOnce(Prompted),
+    Immediate(Prompted),
 }
 
 /// One row of the table.
@@ -146,13 +148,13 @@ pub struct Handler {
     pub aliases: &'static [&'static str],
     pub access: Access,
     pub order: Order,
-    pub activity: bool,
+    pub counts_as_use: bool,
     pub read: bool,
-    pub entity: bool,
-    pub told: bool,
+    pub record_event: bool,
+    pub logged: bool,
     pub serve: Serve,
     /// The histogram of its times, looked up once.
-    pub timings: Timings,
+    pub timings: Histogram,
     /// JSON Schemas of DETAILS and of the ack.
     pub schemas: fn() -> (Schema, Schema),
 }
@@ -167,19 +169,19 @@ impl Handler {
             legacy_nack: M::LEGACY_NACK,
             aliases: M::ALIASES,
             access: M::ACCESS,
-            order: Order::InTurn,
-            activity: M::ACTIVITY,
+            order: Order::Queued,
+            counts_as_use: M::COUNTS_AS_USE,
             read: M::READ,
-            entity: M::ENTITY,
-            told: M::TOLD,
-            serve: Serve::InTurn(serve::<M>),
-            timings: Timings::new(),
+            record_event: M::RECORD_EVENT,
+            logged: M::LOGGED,
+            serve: Serve::Queued(serve::<M>),
+            timings: Histogram::new(),
             schemas: || (schemars::schema_for!(M), schemars::schema_for!(M::Ack)),
         }
     }
 
     /// The row of a message that is answered at once and keeps no session from idling out.
-    pub(super) const fn at_once<P: Prompt>() -> Self {
+    pub(super) const fn at_once<P: ImmediateMessage>() -> Self {
         Self {
             name: P::TYPE,
             ack: P::ACK,
@@ -187,32 +189,32 @@ impl Handler {
             legacy_nack: P::NACK,
             aliases: &[],
             access: P::ACCESS,
-            order: Order::Free,
-            activity: false,
+            order: Order::Immediate,
+            counts_as_use: false,
             read: true,
-            entity: false,
-            told: false,
-            serve: Serve::AtOnce(answer::<P>),
-            timings: Timings::new(),
+            record_event: false,
+            logged: false,
+            serve: Serve::Immediate(answer::<P>),
+            timings: Histogram::new(),
             schemas: || (schemars::schema_for!(P), schemars::schema_for!(P::Ack)),
         }
     }
 }
 
-fn serve<M: Message>(call: &Call, details: Option<String>) -> Served<'_> {
+fn serve<M: Message>(call: &MessageContext, details: Option<String>) -> Served<'_> {
     Box::pin(async move {
-        let message: M = details::read(details.as_deref(), M::NULL_CLEARS)?;
+        let message: M = details::decode(details.as_deref(), M::NULL_CLEARS)?;
         let ack = message.serve(call).await?;
         Ok(protocol::envelope::encode(M::ACK, None, &ack))
     })
 }
 
-fn answer<P: Prompt>(
-    ask: &Ask<'_>,
+fn answer<P: ImmediateMessage>(
+    ask: &ImmediateContext<'_>,
     source_ref: Option<&str>,
     out: &mut Vec<u8>,
 ) -> Result<(), Nack> {
-    details::only(ask.envelope.details.map(|details| details.get()), P::FIELDS)?;
-    protocol::envelope::encode_into(out, P::ACK, source_ref, &P::now(ask)?);
+    details::reject_unknown_fields(ask.envelope.details.map(|details| details.get()), P::FIELDS)?;
+    protocol::envelope::encode_into(out, P::ACK, source_ref, &P::answer(ask)?);
     Ok(())
 }

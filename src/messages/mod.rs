@@ -19,9 +19,9 @@ pub mod table;
 mod token_api;
 mod users;
 
-pub use context::{Answered, Call, Caller, Effect, Root, no_session};
-pub use handler::{Access, Ask, Handler, Serve};
+pub use context::{AfterReply, ClientInfo, MessageContext, RootFields, SideEffects, no_session};
+pub use handler::{Access, Handler, ImmediateContext, Serve};
 pub use handler_index::HandlerIndex;
-pub use table::{TABLE, find};
+pub use table::{HANDLERS, find};
 pub use token_api::{ROUTES, Route};
 pub use users::is_attribute;

@@ -1,6 +1,6 @@
 //! The handler table: every message there is, and all that is known of it.
 //!
-//! Dispatch, access, order, metrics and documents come from the rows of [`TABLE`]. To add a
+//! Dispatch, access, order, metrics and documents come from the rows of [`HANDLERS`]. To add a
 //! message: write `messages/<wire name in lower case>.rs`, then its two lines here.
 
 use std::sync::LazyLock;
@@ -37,7 +37,7 @@ use crate::messages::users::{
 };
 
 /// Every message, the most frequent first.
-pub static TABLE: [Handler; 44] = [
+pub static HANDLERS: [Handler; 44] = [
     Handler::at_once::<event_heartbeat::Heartbeat>(),
     Handler::at_once::<heartbeat_ping::HeartbeatPing>(),
     Handler::of::<event_login_auth::LoginAuth>(),
@@ -84,8 +84,8 @@ pub static TABLE: [Handler; 44] = [
     Handler::of::<req_right::ReqRight>(),
 ];
 
-/// The handlers of [`TABLE`] by name.
-pub static INDEX: LazyLock<HandlerIndex> = LazyLock::new(|| HandlerIndex::new(&TABLE));
+/// The handlers of [`HANDLERS`] by name.
+pub static INDEX: LazyLock<HandlerIndex> = LazyLock::new(|| HandlerIndex::new(&HANDLERS));
 
 /// The handler of a message type or of an alias of it.
 pub fn find(message_type: &str) -> Option<&'static Handler> {
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_handler_is_found_by_its_name_and_aliases() {
-        for handler in &TABLE {
+        for handler in &HANDLERS {
             for name in [handler.name].iter().chain(handler.aliases) {
                 assert!(find(name).is_some_and(|found| std::ptr::eq(found, handler)), "{name}");
             }

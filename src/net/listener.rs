@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::stream::Stream;
 use super::tls::Identity;
-use crate::gateway::NoPlace;
+use crate::gateway::ConnectionRefused;
 use crate::net::http::server;
 use crate::platform::metrics;
 use crate::router::Router;
@@ -72,13 +72,13 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, rou
     let limits = &settings.server.limits;
     let here =
         if limits.is_exempt(peer.ip()) { usize::MAX } else { limits.connections_per_address_max };
-    let place = match node.connections.enter(peer.ip(), limits.connections_max, here) {
+    let place = match node.connections.acquire(peer.ip(), limits.connections_max, here) {
         Ok(place) => place,
         Err(why) => {
             tracing::debug!(address = %peer.ip(), ?why, "too many connections");
-            metrics::turned_away();
+            metrics::record_rejected();
             // A word for whoever listens; nobody waits for it to be heard.
-            let word = if why == NoPlace::Full { FULL } else { TOO_MANY };
+            let word = if why == ConnectionRefused::GatewayFull { FULL } else { TOO_MANY };
             let _ = tls.is_none().then(|| stream.try_write(word));
             return;
         }

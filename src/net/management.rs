@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use super::http::{HEAD_BYTES, HEAD_WAIT, plain};
+use super::http::{HEAD_BYTES, HEAD_WAIT, text_response};
 use crate::gateway::Node;
 use crate::messages::table;
 use crate::platform::metrics;
@@ -46,7 +46,7 @@ pub async fn run(
         let (node, metrics) = (node.clone(), metrics.clone());
         tokio::spawn(async move {
             let serve = service_fn(|request| {
-                let answer = answer(&request, &node, &metrics);
+                let answer = respond(&request, &node, &metrics);
                 async move { Ok::<_, Infallible>(answer) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
@@ -62,28 +62,30 @@ pub async fn run(
     }
 }
 
-fn answer(
+fn respond(
     request: &Request<Incoming>,
     node: &Node,
     recorded: &PrometheusHandle,
 ) -> Response<Full<Bytes>> {
     if request.method() != Method::GET {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n");
+        return text_response(StatusCode::METHOD_NOT_ALLOWED, "only GET is served here\n");
     }
     match request.uri().path() {
         "/metrics" => {
             ::metrics::gauge!("tollgate_sessions").set(node.replica.presences.len() as f64);
             let mut all = recorded.render();
-            let histograms = table::TABLE.iter().map(|row| (row.name, &row.timings));
+            let histograms = table::HANDLERS.iter().map(|row| (row.name, &row.timings));
             metrics::write_histograms(&mut all, histograms);
-            plain(StatusCode::OK, all)
+            text_response(StatusCode::OK, all)
         }
-        "/health/live" => plain(StatusCode::OK, "live\n"),
+        "/health/live" => text_response(StatusCode::OK, "live\n"),
         "/health/ready" => match not_ready(node) {
-            None => plain(StatusCode::OK, "ready\n"),
-            Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
+            None => text_response(StatusCode::OK, "ready\n"),
+            Some(why) => {
+                text_response(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n"))
+            }
         },
-        _ => plain(
+        _ => text_response(
             StatusCode::NOT_FOUND,
             "/metrics, /health/live and /health/ready are served here\n",
         ),
@@ -96,5 +98,5 @@ fn not_ready(node: &Node) -> Option<String> {
     if skew > SKEW_MAX_MS {
         return Some(format!("the clock is {skew} ms off"));
     }
-    node.replica.trouble()
+    node.replica.write_error()
 }

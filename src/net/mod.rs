@@ -9,6 +9,8 @@ mod stream;
 pub mod tls;
 mod websocket;
 
-pub use client::{Came, Client, ClientError, Passed, Requests, Route, Trust, relay};
+pub use client::{
+    Client, ClientError, Endpoint, ProxyEvent, Received, Requests, TlsTrust, run_proxy,
+};
 pub use tls::{Identity, TlsError};
 pub use websocket::CloseReason;

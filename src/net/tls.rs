@@ -45,7 +45,7 @@ pub struct Identity {
 
 /// Which files, and what they looked like when they were read last.
 struct Files {
-    settings: crate::settings::Tls,
+    settings: crate::settings::TlsSettings,
     stamp: [Option<Stamp>; 2],
 }
 
@@ -61,7 +61,7 @@ pub struct Checked {
 
 impl Identity {
     /// Reads the files.
-    pub fn open(settings: &crate::settings::Tls) -> Result<Self, TlsError> {
+    pub fn open(settings: &crate::settings::TlsSettings) -> Result<Self, TlsError> {
         let Checked { config, files, .. } = check(settings)?;
         Ok(Self { current: ArcSwap::from_pointee(config), files: Mutex::new(files) })
     }
@@ -135,7 +135,7 @@ fn end_of(certificate: &CertificateDer<'_>) -> Option<i64> {
 }
 
 /// Reads certificate and key and checks that they can be used together. Blocking.
-pub fn check(settings: &crate::settings::Tls) -> Result<Checked, TlsError> {
+pub fn check(settings: &crate::settings::TlsSettings) -> Result<Checked, TlsError> {
     let stamp = stamp(settings);
     let (certificate, key) = (Path::new(&settings.certificate), Path::new(&settings.key));
     let metadata = std::fs::metadata(key).map_err(|source| unreadable(key, source))?;
@@ -177,7 +177,7 @@ fn is_open(key: &Metadata) -> bool {
     key.mode() & others != 0
 }
 
-fn stamp(settings: &crate::settings::Tls) -> [Option<Stamp>; 2] {
+fn stamp(settings: &crate::settings::TlsSettings) -> [Option<Stamp>; 2] {
     [&settings.certificate, &settings.key].map(|path| {
         let it = std::fs::metadata(path).ok()?;
         Some((it.dev(), it.ino(), it.size(), it.mtime(), it.mtime_nsec()))

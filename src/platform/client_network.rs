@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv6Addr};
 /// Who shares one limit and one place in a queue: an IPv4 address, or an IPv6 network of 64 bits,
 /// since whoever has one address of it has them all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Source(IpAddr);
+pub struct ClientNetwork(IpAddr);
 
-impl From<IpAddr> for Source {
+impl From<IpAddr> for ClientNetwork {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V6(v6) => Self(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into()),
@@ -16,7 +16,7 @@ impl From<IpAddr> for Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for ClientNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             IpAddr::V4(v4) => v4.fmt(f),
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn one_network_is_one_source() {
-        let of = |text: &str| Source::from(text.parse::<IpAddr>().unwrap());
+        let of = |text: &str| ClientNetwork::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
         assert_eq!(of("::ffff:127.0.0.1"), of("127.0.0.1"));

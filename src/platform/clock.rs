@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
-/// The most that one [`Clock::tick`] moves the time.
+/// The most that one [`Clock::discipline`] moves the time.
 const SLEW_MAX_MS: i64 = 5;
 
 /// The time of this node: the wall clock at the start plus the monotonic clock since, so that it
@@ -16,14 +16,14 @@ pub struct Clock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     start_ms: u64,
-    pace: Pace,
+    pace: ClockMode,
     offset_ms: AtomicI64,
     skew_ms: AtomicI64,
     last_ms: AtomicU64,
 }
 
 #[derive(Debug)]
-enum Pace {
+enum ClockMode {
     /// As the monotonic clock since then, drawn towards the wall clock.
     Wall(Instant),
     /// As tokio's clock since then, and nothing else.
@@ -35,21 +35,21 @@ enum Pace {
 impl Clock {
     /// The clock of a gateway.
     pub fn system() -> Self {
-        Self::new(wall_ms(), Pace::Wall(monotonic()))
+        Self::new(wall_ms(), ClockMode::Wall(monotonic()))
     }
 
     /// A clock that starts at `start_ms` and follows tokio's clock alone, also when that is paused:
     /// for tests with virtual time.
     pub fn detached(start_ms: u64) -> Self {
-        Self::new(start_ms, Pace::Detached(monotonic()))
+        Self::new(start_ms, ClockMode::Detached(monotonic()))
     }
 
     /// A clock that stands still at `start_ms` until [`Clock::advance`]: for tests without runtime.
     pub fn manual(start_ms: u64) -> Self {
-        Self::new(start_ms, Pace::Still)
+        Self::new(start_ms, ClockMode::Still)
     }
 
-    fn new(start_ms: u64, pace: Pace) -> Self {
+    fn new(start_ms: u64, pace: ClockMode) -> Self {
         Self(Arc::new(Inner {
             start_ms,
             pace,
@@ -61,7 +61,7 @@ impl Clock {
 
     /// Milliseconds since 1970, never less than it said before.
     pub fn now(&self) -> u64 {
-        self.seen(self.reckoned_ms(monotonic()))
+        self.seen(self.raw_ms(monotonic()))
     }
 
     /// The time never goes back.
@@ -76,21 +76,21 @@ impl Clock {
     /// The time, and a stopwatch that was started at it: one reading of the clock for both.
     pub fn start(&self) -> (u64, Stopwatch) {
         let instant = monotonic();
-        (self.seen(self.reckoned_ms(instant)), Stopwatch(instant.into_std()))
+        (self.seen(self.raw_ms(instant)), Stopwatch(instant.into_std()))
     }
 
     /// Reads the wall clock and moves the time by at most 5 ms towards it. To be called about once
     /// a second; does nothing to the clocks of tests.
-    pub fn tick(&self) {
-        if let Pace::Wall(_) = self.0.pace {
-            self.approach(wall_ms());
+    pub fn discipline(&self) {
+        if let ClockMode::Wall(_) = self.0.pace {
+            self.slew(wall_ms());
         }
     }
 
     /// The time is `at_ms` at least: what is in the log already does not lie in the future. What is
     /// added counts as skew, until the wall clock has caught up.
-    pub fn begin_at(&self, at_ms: u64) {
-        let now = self.reckoned_ms(monotonic());
+    pub fn advance_to(&self, at_ms: u64) {
+        let now = self.raw_ms(monotonic());
         let behind = at_ms.saturating_sub(now).cast_signed();
         if behind > 0 {
             self.0.offset_ms.fetch_add(behind, Ordering::AcqRel);
@@ -98,7 +98,7 @@ impl Clock {
         }
     }
 
-    /// How many milliseconds the wall clock was off at the last [`Clock::tick`], ahead or behind.
+    /// How many milliseconds the wall clock was off at the last [`Clock::discipline`], ahead or behind.
     pub fn skew_ms(&self) -> u64 {
         self.0.skew_ms.load(Ordering::Relaxed).unsigned_abs()
     }
@@ -108,18 +108,17 @@ impl Clock {
         self.0.offset_ms.fetch_add(by_ms.cast_signed(), Ordering::AcqRel);
     }
 
-    fn approach(&self, wall_ms: u64) {
-        let skew =
-            wall_ms.cast_signed().saturating_sub(self.reckoned_ms(monotonic()).cast_signed());
+    fn slew(&self, wall_ms: u64) {
+        let skew = wall_ms.cast_signed().saturating_sub(self.raw_ms(monotonic()).cast_signed());
         let step = skew.clamp(-SLEW_MAX_MS, SLEW_MAX_MS);
         self.0.offset_ms.fetch_add(step, Ordering::AcqRel);
         self.0.skew_ms.store(skew - step, Ordering::Relaxed);
     }
 
-    fn reckoned_ms(&self, instant: Instant) -> u64 {
+    fn raw_ms(&self, instant: Instant) -> u64 {
         let since = match self.0.pace {
-            Pace::Wall(start) | Pace::Detached(start) => instant.duration_since(start),
-            Pace::Still => std::time::Duration::ZERO,
+            ClockMode::Wall(start) | ClockMode::Detached(start) => instant.duration_since(start),
+            ClockMode::Still => std::time::Duration::ZERO,
         };
         let since_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let offset_ms = self.0.offset_ms.load(Ordering::Acquire);
@@ -173,7 +172,7 @@ mod tests {
         let clone = clock.clone();
         assert_eq!(clock.now(), 1_000);
         clone.advance(250);
-        clone.tick();
+        clone.discipline();
         assert_eq!((clock.now(), clock.skew_ms()), (1_250, 0));
     }
 
@@ -181,17 +180,17 @@ mod tests {
     async fn a_detached_clock_has_virtual_time() {
         let clock = Clock::detached(5_000);
         tokio::time::sleep(Duration::from_secs(90)).await;
-        clock.tick();
+        clock.discipline();
         assert_eq!((clock.now(), clock.skew_ms()), (95_000, 0));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_wall_clock_ahead_is_approached_gently() {
         let clock = Clock::detached(10_000);
-        clock.approach(13_000);
+        clock.slew(13_000);
         assert_eq!((clock.now(), clock.skew_ms()), (10_005, 2_995));
         for _ in 0..600 {
-            clock.approach(13_000);
+            clock.slew(13_000);
         }
         assert_eq!((clock.now(), clock.skew_ms()), (13_000, 0));
     }
@@ -200,7 +199,7 @@ mod tests {
     async fn a_wall_clock_behind_never_turns_the_time_back() {
         let clock = Clock::detached(10_000);
         assert_eq!(clock.now(), 10_000);
-        clock.approach(9_000);
+        clock.slew(9_000);
         assert_eq!((clock.now(), clock.skew_ms()), (10_000, 995));
         tokio::time::advance(Duration::from_millis(4)).await;
         assert_eq!(clock.now(), 10_000);
@@ -211,9 +210,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_clock_behind_its_log_goes_on_from_there_and_says_so() {
         let clock = Clock::detached(10_000);
-        clock.begin_at(9_000);
+        clock.advance_to(9_000);
         assert_eq!((clock.now(), clock.skew_ms()), (10_000, 0));
-        clock.begin_at(3_610_000);
+        clock.advance_to(3_610_000);
         assert_eq!((clock.now(), clock.skew_ms()), (3_610_000, 3_600_000));
         tokio::time::advance(Duration::from_secs(60)).await;
         assert_eq!(clock.now(), 3_670_000);
@@ -222,7 +221,7 @@ mod tests {
     #[test]
     fn the_system_clock_agrees_with_the_wall_clock() {
         let clock = Clock::system();
-        clock.tick();
+        clock.discipline();
         assert!(clock.skew_ms() < 1_000);
         assert!(clock.now().abs_diff(wall_ms()) < 1_000);
         assert!(stopwatch().elapsed_secs() < 60.0);

@@ -8,7 +8,7 @@ const RESERVE: u64 = 64;
 
 /// Asks for as many descriptors as this process may have, and gives how many connections they are
 /// good for.
-pub fn room() -> usize {
+pub fn raise_fd_limit() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         let most = rustix::process::Rlimit { current: limit.maximum, ..limit };

@@ -10,13 +10,13 @@ pub const BUCKETS: &[f64] = &[
 ];
 
 /// Durations by bucket, and their sum.
-pub struct Timings {
+pub struct Histogram {
     /// One for each bound, and one for what is above all.
     buckets: [AtomicU64; BUCKETS.len() + 1],
     sum_ns: AtomicU64,
 }
 
-impl Timings {
+impl Histogram {
     /// Nothing yet.
     #[expect(clippy::new_without_default, reason = "a constant, for a table")]
     pub const fn new() -> Self {
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_histogram_is_written_as_prometheus_reads_it() {
-        let timings = Timings::new();
+        let timings = Histogram::new();
         let mut out = String::new();
         timings.write(&mut out, "s", "type", "A");
         assert_eq!(out, "");

@@ -3,7 +3,7 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use protocol::NackCode;
 
-use super::histogram::Timings;
+use super::histogram::Histogram;
 /// How a metric is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -90,7 +90,7 @@ pub fn describe() {
 /// Writes the histograms of all message types, which the recorder does not have.
 pub fn write_histograms<'a>(
     out: &mut String,
-    histograms: impl Iterator<Item = (&'a str, &'a Timings)>,
+    histograms: impl Iterator<Item = (&'a str, &'a Histogram)>,
 ) {
     let Some(metric) = METRICS.iter().find(|metric| metric.name == SERVED) else { return };
     out.push_str(&format!("# HELP {SERVED} {}\n# TYPE {SERVED} histogram\n", metric.text));
@@ -102,22 +102,22 @@ pub fn write_histograms<'a>(
 const SERVED: &str = "tollgate_message_seconds";
 
 /// A message was refused; `None`: its type is unknown.
-pub fn refused(message_type: Option<&'static str>, code: NackCode) {
+pub fn record_refused(message_type: Option<&'static str>, code: NackCode) {
     let name = message_type.unwrap_or("?");
     counter!("tollgate_refused_total", "message_type" => name, "code" => code.code()).increment(1);
 }
 
 /// The configuration was read again: "done" or "refused".
-pub fn reloaded(result: &'static str) {
+pub fn record_reloaded(result: &'static str) {
     counter!("tollgate_reloads_total", "result" => result).increment(1);
 }
 
 /// A connection found no place.
-pub fn turned_away() {
+pub fn record_rejected() {
     counter!("tollgate_turned_away_total").increment(1);
 }
 
 /// A connection was closed by the gateway.
-pub fn closed(reason: &'static str) {
+pub fn record_closed(reason: &'static str) {
     counter!("tollgate_closed_total", "reason" => reason).increment(1);
 }

@@ -9,11 +9,11 @@ mod histogram;
 pub mod metrics;
 pub mod random;
 
-pub use client_network::Source;
+pub use client_network::ClientNetwork;
 pub use clock::{Clock, Stopwatch, stopwatch};
 pub use exit_code::STORE;
-pub use histogram::{BUCKETS, Timings};
+pub use histogram::{BUCKETS, Histogram};
 pub use metrics::METRICS;
-pub use random::{TOKEN_LENGTH, bytes};
+pub use random::{TOKEN_LENGTH, random_bytes};
 
 pub(crate) use random::ALPHABET;

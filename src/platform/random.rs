@@ -18,23 +18,23 @@ pub fn session_id() -> Uuid {
 
 /// The id of a new log entry.
 pub fn entry_id() -> u128 {
-    u128::from_le_bytes(bytes())
+    u128::from_le_bytes(random_bytes())
 }
 
 /// What the log and a client may both call a fault: eight hexadecimal digits.
-pub fn reference() -> String {
-    format!("{:08x}", u32::from_le_bytes(bytes()))
+pub fn incident_id() -> String {
+    format!("{:08x}", u32::from_le_bytes(random_bytes()))
 }
 
 /// Random bytes.
-pub fn bytes<const N: usize>() -> [u8; N] {
+pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     UnwrapErr(SysRng).fill_bytes(&mut bytes);
     bytes
 }
 
 /// From 0 to `max_ms`: those who were refused together must not come back together.
-pub fn spread(max_ms: u64) -> u64 {
+pub fn jitter(max_ms: u64) -> u64 {
     rand::random_range(0..=max_ms)
 }
 
@@ -43,7 +43,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::auth::{refresh_token, same, session_token, token_hash};
+    use crate::auth::{constant_time_eq, hash_token, refresh_token, session_token};
 
     #[test]
     fn tokens_have_their_form_and_do_not_repeat() {
@@ -76,18 +76,18 @@ mod tests {
         assert_ne!(session_id(), session_id());
         assert_ne!(entry_id(), entry_id());
         assert_eq!(session_id().get_version_num(), 4);
-        assert_eq!(reference().len(), 8);
+        assert_eq!(incident_id().len(), 8);
     }
 
     #[test]
     fn a_spread_stays_within_its_limit() {
-        assert_eq!(spread(0), 0);
-        assert!((0..1_000).all(|_| spread(7) <= 7));
+        assert_eq!(jitter(0), 0);
+        assert!((0..1_000).all(|_| jitter(7) <= 7));
     }
 
     #[test]
     fn secrets_compare_and_hash() {
-        let same = |left: &str, right: &str| same(left.as_bytes(), right.as_bytes());
+        let same = |left: &str, right: &str| constant_time_eq(left.as_bytes(), right.as_bytes());
         assert!(same("abc", "abc") && !same("abc", "abd") && !same("abc", "ab"));
         let token = "0123456789abcdef0123456789abcdef-";
         for at in 0..token.len() {
@@ -95,6 +95,6 @@ mod tests {
             other.replace_range(at..=at, "x");
             assert!(!same(token, &other) && same(&other, &other.clone()), "{at}");
         }
-        assert_eq!(token_hash("abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
+        assert_eq!(hash_token("abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
     }
 }

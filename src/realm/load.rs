@@ -6,15 +6,15 @@ use super::state::Realm;
 /// A realm on its way. What there is a million of is gathered first and put in order at the end: a
 /// sorted set that is built at once has no half-empty nodes.
 #[derive(Debug, Default)]
-pub struct Loading {
+pub struct RealmLoader {
     realm: Realm,
     users: Vec<(UserNo, Box<User>)>,
     members: Vec<(ProfileNo, UserNo)>,
 }
 
-impl Loading {
+impl RealmLoader {
     /// Takes in one row, in any order.
-    pub fn take(&mut self, row: Row) {
+    pub fn add(&mut self, row: Row) {
         match row {
             Row::User(user) => self.users.push((user.no, Box::new(user))),
             Row::Member(profile, user) => self.members.push((profile, user)),
@@ -23,7 +23,7 @@ impl Loading {
     }
 
     /// The realm that the rows make: the same as if each had been absorbed.
-    pub fn done(self) -> Realm {
+    pub fn build(self) -> Realm {
         let Self { mut realm, users, members } = self;
         realm.user_names = users.iter().map(|(no, user)| (user.name.clone(), *no)).collect();
         realm.users = users.into_iter().collect();

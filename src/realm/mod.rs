@@ -13,18 +13,19 @@ mod state;
 
 pub use audit::FieldChange;
 pub use command::{
-    Amendment, AskReset, AttributeWanted, ChangePassword, Command, ConfirmSecret, CreateSecret,
-    Drawn, End, Enroller, FinishLogin, Found, FromDirectory, Given, Login, NewUser, Noted, Origin,
-    Posted, ProfileWanted, Refresh, ResetByToken, ResetPassword, RightWanted, Second,
-    SetCredential, SpendOneTime, TokenKind, Touched, UserWanted, Wanted,
+    Amendment, AttributeSpec, Bootstrap, ChangePassword, Command, ConfirmSecret, CreateSecret, End,
+    EnrolmentActor, FinishLogin, Login, MailSecret, MailSent, NewUser, Origin, PresentedFactor,
+    ProfileSpec, RecordRef, Refresh, RefusalCount, RequestReset, ResetByToken, ResetPassword,
+    RightSpec, SecondFactorInput, SessionUse, SetCredential, SpendOneTime, SyncDirectoryUser,
+    TokenKind, UserSpec,
 };
-pub use load::Loading;
+pub use load::RealmLoader;
 pub use model::{
-    ADMINISTRATION, AMEND_USER, ATTRIBUTES, ActiveCode, Attempts, Audited, By, DAY_MS, Demand,
-    EndReason, EntryId, Fingerprint, Links, Lives, Location, LockScope, Mail, MailKind, Mfa,
-    MfaReason, Millis, Pair, Peer, Policy, Profile, ProfileNo, ProfileStatus, Right, RightNo,
-    SecondFactor, SelfResets, Session, SessionId, SessionNo, Side, TokenHash, User, UserNo,
-    UserStatus, Verdict, WhenFull, attempts_ref,
+    ADMINISTRATION, AMEND_USER, ATTRIBUTES, ActiveCode, Actor, Attempts, AuditEvent, DAY_MS,
+    EffectiveLifetimes, EndReason, EntryId, FieldSnapshot, Fingerprint, Links, Location, LockScope,
+    LoginClient, Mail, MailKind, Mfa, MfaReason, Millis, Policy, Profile, ProfileNo, ProfileStatus,
+    RequiredFactor, Right, RightNo, SecondFactor, SelfResets, Session, SessionId, SessionNo,
+    TokenHash, TokenHashes, User, UserNo, UserStatus, Verdict, WhenFull, attempts_ref,
 };
 pub use outcome::{Applied, Ended, Outcome, ProfileDone, Refusal, SessionShown, UserDone};
 pub use row::{Change, Key, Row, StoredRow};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use protocol::{NackCode, UserName};
 
 use super::model::{
-    Audited, Demand, EndReason, MfaReason, Millis, SessionId, SessionNo, UserNo, UserStatus,
+    AuditEvent, EndReason, MfaReason, Millis, RequiredFactor, SessionId, SessionNo, UserNo,
+    UserStatus,
 };
 use super::row::Change;
 
@@ -19,7 +20,7 @@ pub struct Applied {
     /// Sessions that no longer serve; their sockets are told.
     pub ended: Vec<Ended>,
     /// What the audit trail keeps of it.
-    pub audit: Vec<Arc<Audited>>,
+    pub audit: Vec<Arc<AuditEvent>>,
 }
 
 impl Applied {
@@ -53,15 +54,15 @@ pub enum Outcome {
     /// A session was opened.
     LoggedIn(SessionNo),
     /// A session was opened by a mailed link; the active code that came along is good now.
-    Remembered(SessionNo),
+    LoggedInWithActiveCode(SessionNo),
     /// The first factor is right, the second is not there: the half login's token is good now.
-    HalfDone(MfaReason, Demand),
+    SecondFactorRequired(MfaReason, RequiredFactor),
     /// A session has a new pair.
     Refreshed(SessionNo),
     /// The refresh token had been used a moment ago: the pair it got is in here, sealed.
-    Successor(SessionNo, Vec<u8>),
+    RotatedEarlier(SessionNo, Vec<u8>),
     /// A one-time token was spent: whose it was.
-    Spent(UserName),
+    OneTimeTokenUsed(UserName),
     /// Sessions were ended, that many.
     EndedSessions(usize),
     /// A right was inserted.
@@ -120,9 +121,9 @@ pub enum Refusal {
     #[expect(missing_docs, reason = "when the lock ends")]
     Locked { until: Option<Millis> },
     /// The password is right and must be changed first.
-    MustChange(UserStatus),
+    PasswordChangeRequired(UserStatus),
     /// The user's sessions are as many as allowed: these.
-    SessionsFull(Vec<SessionShown>),
+    SessionLimit(Vec<SessionShown>),
     /// The credential changed while the password was checked: check again.
     StaleCredential,
     /// The session or token is gone.
@@ -132,41 +133,41 @@ pub enum Refusal {
     /// The right is missing.
     NotAuthorised(String),
     /// A right may only be granted by its holder.
-    Escalation(String),
+    CannotGrantRight(String),
     /// A user who holds this right may only be amended by another holder.
-    Overpowered(String),
+    TargetHasHigherRights(String),
     /// The user is disabled, and only the right to enable changes that.
     Disabled(String),
     /// What still hangs on the record: a kind and a name.
-    Depended(&'static str, String),
+    HasDependents(&'static str, String),
     /// Field and value that exist already.
     Duplicate(&'static str, String),
     /// Kind and name of what does not exist.
     NotFound(&'static str, String),
     /// The id and the name in this field are not of one record.
-    Disagree(&'static str),
+    IdNameMismatch(&'static str),
     /// The field holds no id of its kind.
-    NotAnId(&'static str),
+    InvalidId(&'static str),
     /// RECORD_VERSION is not this one.
-    Stale(u32),
+    VersionConflict(u32),
     /// Nobody would be left who can amend users.
     LastAdministrator,
     /// The user has as many one-time tokens as allowed; the first ends then.
-    TokensFull(Millis),
+    OneTimeTokenLimit(Millis),
     /// The one-time token is unknown, used or expired.
-    TokenOver,
+    InvalidOneTimeToken,
     /// The second factor is missing, wrong or too late, and which one it is.
-    SecondFactor(MfaReason, Demand),
+    SecondFactor(MfaReason, RequiredFactor),
     /// The directory keeps this user's password.
-    OfDirectory,
+    ManagedByDirectory,
     /// The directory confirmed a name that is a local user's.
     LocalUser,
     /// The next reset of this user has to wait until then.
-    TooSoon(Millis),
+    ResetCooldown(Millis),
     /// As many mails as allowed wait already.
     OutboxFull,
     /// A refresh token must outlive the access token.
-    LivesDisagree,
+    InvalidLifetimes,
     /// A record would be longer than the store can keep safely.
     TooLong,
 }
@@ -178,26 +179,26 @@ impl Refusal {
             Self::UnknownAccount => NackCode::UnknownAccount,
             Self::IncorrectCredentials => NackCode::IncorrectCredentials,
             Self::Locked { .. } => NackCode::LockedAccount,
-            Self::MustChange(_) => NackCode::PasswordExpired,
-            Self::SessionsFull(_) => NackCode::MaxActiveSessionsReached,
+            Self::PasswordChangeRequired(_) => NackCode::PasswordExpired,
+            Self::SessionLimit(_) => NackCode::MaxActiveSessionsReached,
             Self::StaleCredential => NackCode::LoginFail,
             Self::NoSession | Self::RefreshExpired => NackCode::SessionExpired,
-            Self::NotAuthorised(_) | Self::Escalation(_) | Self::Overpowered(_) => {
+            Self::NotAuthorised(_) | Self::CannotGrantRight(_) | Self::TargetHasHigherRights(_) => {
                 NackCode::NotAuthorised
             }
             Self::Disabled(_) | Self::TooLong => NackCode::ValidationError,
-            Self::Depended(..) => NackCode::DependentRecordFound,
+            Self::HasDependents(..) => NackCode::DependentRecordFound,
             Self::Duplicate(..) => NackCode::DuplicateKey,
             Self::NotFound(..) => NackCode::RecordNotFound,
-            Self::Disagree(_) | Self::NotAnId(_) => NackCode::InvalidParameter,
-            Self::Stale(_) => NackCode::OptimisticConcurrencyError,
-            Self::TokensFull(_) | Self::TooSoon(_) => NackCode::TooManyRequests,
+            Self::IdNameMismatch(_) | Self::InvalidId(_) => NackCode::InvalidParameter,
+            Self::VersionConflict(_) => NackCode::OptimisticConcurrencyError,
+            Self::OneTimeTokenLimit(_) | Self::ResetCooldown(_) => NackCode::TooManyRequests,
             Self::SecondFactor(..) => NackCode::MfaFailed,
-            Self::OfDirectory => NackCode::NotAuthorised,
+            Self::ManagedByDirectory => NackCode::NotAuthorised,
             Self::LocalUser => NackCode::IncorrectCredentials,
             Self::OutboxFull => NackCode::Unavailable,
-            Self::TokenOver => NackCode::InvalidToken,
-            Self::LivesDisagree => NackCode::InvalidParameter,
+            Self::InvalidOneTimeToken => NackCode::InvalidToken,
+            Self::InvalidLifetimes => NackCode::InvalidParameter,
             Self::LastAdministrator => NackCode::LastAdministrator,
         }
     }

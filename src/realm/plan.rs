@@ -10,7 +10,7 @@ use super::state::{FORGET_MAX, Realm, SEEN_MS};
 
 impl Realm {
     /// Decides what an entry of the log does, repeats and time included; changes nothing.
-    pub fn step(
+    pub fn plan_entry(
         &self,
         id: EntryId,
         at: Millis,
@@ -20,7 +20,7 @@ impl Realm {
         if self.seen.contains_key(&id) {
             return Applied::done(Outcome::Repeated, Vec::new());
         }
-        let at = at.max(self.at());
+        let at = at.max(self.time());
         let mut applied = self.plan(at, command);
         let audit = self.audit(at, command, origin, &applied);
         applied.audit = audit.into_iter().map(Arc::new).collect();
@@ -33,7 +33,7 @@ impl Realm {
     /// Decides what a command does at a time; changes nothing. What could not be kept is refused
     /// here: an entry of the log that no store can save would stop every start.
     pub fn plan(&self, at: Millis, command: &Command) -> Applied {
-        let applied = self.decide(at, command);
+        let applied = self.dispatch(at, command);
         let too_long = |change: &Change| matches!(change, Change::Put(row) if row.is_too_long());
         match applied.changes.iter().any(too_long) {
             true => Applied::refused(Refusal::TooLong),
@@ -41,12 +41,12 @@ impl Realm {
         }
     }
 
-    fn decide(&self, at: Millis, command: &Command) -> Applied {
+    fn dispatch(&self, at: Millis, command: &Command) -> Applied {
         match command {
             Command::SetPolicy(policy) => {
                 Applied::done(Outcome::Done, vec![Change::Put(Row::Policy(policy.clone()))])
             }
-            Command::Found(found) => self.found(at, found),
+            Command::Bootstrap(found) => self.found(at, found),
             Command::AddUsers(users) => self.add_users(at, users),
             Command::SetCredential(set) => self.set_credential(at, set),
             Command::Login(login) => self.login(at, login),
@@ -67,7 +67,7 @@ impl Realm {
             Command::ExpirePassword(by, name) => self.expire_password(at, by, name),
             Command::SetAttempts(by, name, left) => self.set_attempts(at, by, name, *left),
             Command::Restore(rows) => self.restore(rows),
-            Command::EndAnother(by, session) => self.end_another(at, by, *session),
+            Command::EndOtherSession(by, session) => self.end_another(at, by, *session),
             Command::CreateOneTime(by, token) => self.create_one_time(at, by, *token),
             Command::SpendOneTime(spend) => self.spend_one_time(at, spend),
             Command::AmendConnectors(by, wanted) => self.amend_connectors(at, by, wanted),
@@ -80,12 +80,12 @@ impl Realm {
             Command::SetSecondFactor(by, name, on) => self.set_second_factor(at, by, name, *on),
             Command::Reseal(resealed) => self.reseal(resealed),
             Command::RevokeCode(by, no) => self.revoke_code(at, by, *no),
-            Command::AskReset(ask) => self.ask_reset(at, ask),
+            Command::RequestReset(ask) => self.ask_reset(at, ask),
             Command::ResetByToken(reset) => self.reset_by_token(at, reset),
-            Command::Draw(no, drawn) => self.draw(at, *no, drawn),
-            Command::Posted(no, posted) => self.posted(at, *no, *posted),
-            Command::FromDirectory(from) => self.take_from_directory(at, from),
-            Command::Note(_) => Applied::done(Outcome::Done, Vec::new()),
+            Command::IssueMailSecret(no, drawn) => self.draw(at, *no, drawn),
+            Command::MailSent(no, posted) => self.posted(at, *no, *posted),
+            Command::SyncDirectoryUser(from) => self.take_from_directory(at, from),
+            Command::RecordRefusals(_) => Applied::done(Outcome::Done, Vec::new()),
         }
     }
 }

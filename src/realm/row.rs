@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model::{
-    ActiveCode, Attempts, Connectors, EntryId, Half, Mail, Millis, OneTime, Policy, Profile,
-    ProfileNo, Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash, User,
+    ActiveCode, Attempts, EntryId, Mail, Millis, OneTime, PendingLogin, Policy, Profile, ProfileNo,
+    Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash, TokenLifetimes, User,
     UserNo,
 };
 
@@ -74,7 +74,7 @@ pub enum Row {
     /// A session, live or dormant.
     Session(Session),
     /// A refresh token that was used: whoever brings it again after the grace is a thief.
-    Retired(TokenHash, Retired),
+    Retired(TokenHash, RotatedToken),
     /// Wrong passwords of a name.
     Attempts(UserName, Attempts),
     /// An entry that was applied, and when; repeats of it are dropped.
@@ -84,13 +84,13 @@ pub enum Row {
     /// A one-time token that nobody has spent yet.
     OneTime(TokenHash, OneTime),
     /// The life times of tokens that win over the policy.
-    Connectors(Connectors),
+    Connectors(TokenLifetimes),
     /// What the salt of the system made of a fixed text, by which another salt is noticed.
     SaltCheck(Arc<str>),
     /// The second factor of a user.
     SecondFactor(UserNo, SecondFactor),
     /// A login that waits for its second factor.
-    Half(TokenHash, Half),
+    Half(TokenHash, PendingLogin),
     /// A code that stands for a second factor.
     ActiveCode(ActiveCode),
     /// The newest reset that a user asked for.
@@ -101,7 +101,7 @@ pub enum Row {
 
 /// Where a used refresh token belonged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retired {
+pub struct RotatedToken {
     /// The session of the family.
     pub session: SessionNo,
     /// When it may be forgotten.

@@ -42,11 +42,11 @@ impl Realm {
             .chain(members.map(|(profile, user)| Row::Member(*profile, *user)))
             .chain(grants.map(|(profile, right)| Row::Grant(*profile, *right)))
             .chain(direct.map(|(user, right)| Row::Direct(*user, *right)))
-            .chain(self.passing_after(after))
+            .chain(self.transient_rows_after(after))
     }
 
     /// Rows that come and go by themselves.
-    fn passing_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
+    fn transient_rows_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
         let sessions =
             part(after, 8, |key| if let Key::Session(no) = key { Some(*no) } else { None });
         let sessions = sessions.into_iter().flat_map(|it| self.sessions.range(it));
@@ -189,7 +189,7 @@ mod tests {
             Row::SaltCheck("check".into()),
         ];
         let rows = attempts.into_iter().chain(members).chain(seen).chain(beside);
-        realm.absorb(&rows.map(Change::Put).collect::<Vec<_>>());
+        realm.apply_changes(&rows.map(Change::Put).collect::<Vec<_>>());
         let all: Vec<Row> = realm.rows().collect();
         assert_eq!((all.len(), realm.rows_count()), (14, 14));
         for (at, row) in all.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! The realm: users, profiles, rights, sessions, and the rules about them. PURE: no clock, no dice,
 //! no I/O; the same commands always give the same realm.
 //!
-//! [`Realm::plan`] decides and changes nothing; [`Realm::absorb`] takes in what was decided. Live
+//! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] takes in what was decided. Live
 //! traffic, replay of the log and loading of rows all go through `absorb`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,11 +10,11 @@ use std::sync::Arc;
 use protocol::{ProfileName, RightCode, UserName};
 
 use super::model::{
-    ActiveCode, Attempts, Connectors, EntryId, Half, Mail, Millis, OneTime, Owneds, Policy,
+    ActiveCode, Attempts, EntryId, ExpiringTokens, Mail, Millis, OneTime, PendingLogin, Policy,
     Profile, ProfileNo, Right, RightNo, SecondFactor, SelfReset, Session, SessionId, SessionNo,
-    TokenHash, User, UserNo, attempts_ref,
+    TokenHash, TokenLifetimes, User, UserNo, attempts_ref,
 };
-use super::row::{Change, Counters, Key, Retired, Row};
+use super::row::{Change, Counters, Key, RotatedToken, Row};
 /// Entry ids are remembered for this long in log time.
 pub const SEEN_MS: Millis = 120_000;
 /// Old entry ids that one step forgets at most.
@@ -41,16 +41,16 @@ pub struct Realm {
     pub(super) session_ids: BTreeMap<SessionId, SessionNo>,
     pub(super) tokens: BTreeMap<TokenHash, SessionNo>,
     pub(super) refreshes: BTreeMap<TokenHash, SessionNo>,
-    pub(super) retired: BTreeMap<TokenHash, Retired>,
+    pub(super) retired: BTreeMap<TokenHash, RotatedToken>,
     pub(super) retired_by_session: BTreeSet<(SessionNo, Millis, TokenHash)>,
     pub(super) attempts: BTreeMap<UserName, Attempts>,
     pub(super) attempts_refs: BTreeMap<u64, UserName>,
     pub(super) histories: BTreeMap<UserNo, Box<[Arc<str>]>>,
-    pub(super) one_time: Owneds<OneTime>,
-    pub(super) connectors: Option<Connectors>,
+    pub(super) one_time: ExpiringTokens<OneTime>,
+    pub(super) connectors: Option<TokenLifetimes>,
     pub(super) salt_check: Option<Arc<str>>,
     pub(super) second_factors: BTreeMap<UserNo, SecondFactor>,
-    pub(super) halves: Owneds<Half>,
+    pub(super) halves: ExpiringTokens<PendingLogin>,
     pub(super) active_codes: BTreeMap<u64, ActiveCode>,
     pub(super) active_by_user: BTreeSet<(UserNo, u64)>,
     pub(super) self_resets: BTreeMap<UserNo, SelfReset>,
@@ -72,12 +72,12 @@ impl Realm {
     }
 
     /// The time of the newest entry: no later entry is applied at an earlier time.
-    pub fn at(&self) -> Millis {
+    pub fn time(&self) -> Millis {
         self.seen_at.last().map_or(0, |(at, _)| *at)
     }
 
     /// Takes in what was decided.
-    pub fn absorb(&mut self, changes: &[Change]) {
+    pub fn apply_changes(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
                 Change::Put(row) => self.put(row.clone()),
@@ -126,12 +126,12 @@ impl Realm {
                 self.attempts_refs.insert(attempts_ref(&name), name.clone());
                 self.attempts.insert(name, attempts);
             }
-            row => self.put_beside(row),
+            row => self.put_other(row),
         }
     }
 
     /// What stands beside the records.
-    fn put_beside(&mut self, row: Row) {
+    fn put_other(&mut self, row: Row) {
         match row {
             Row::Seen(id, at) => {
                 self.seen.insert(id, at);

@@ -6,26 +6,26 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::measurements::{Answered, Scribe};
-use super::received::{Frame, Head, Heard};
-use super::transport::Talk;
-use crate::net::Came;
+use super::measurements::{Answered, Recorder};
+use super::received::{Frame, Head, InboxItem};
+use super::transport::ConnectionIo;
+use crate::net::Received;
 /// Frames that nobody waits for; older ones are dropped.
 const INBOX_MAX: usize = 10_000;
 /// Questions that one connection keeps open.
 const OPEN_MAX: usize = 10_000;
 
 /// One connection.
-pub(super) struct Line<L> {
+pub(super) struct ClientConnection<L> {
     pub talk: L,
-    pub inbox: VecDeque<Heard>,
+    pub inbox: VecDeque<InboxItem>,
     /// Questions without an answer, by SOURCE_REF as JSON.
     open: HashMap<Box<str>, VecDeque<Asked>>,
     token: Option<String>,
     /// The last cause whose effect was seen here.
     cause: Duration,
     /// The last message could not be said this way: its answers do not come.
-    pub mute: bool,
+    pub unsupported: bool,
 }
 
 /// A question.
@@ -36,7 +36,7 @@ struct Asked {
     late: Duration,
 }
 
-impl<L: Talk> Line<L> {
+impl<L: ConnectionIo> ClientConnection<L> {
     pub(super) fn new(talk: L) -> Self {
         Self {
             talk,
@@ -44,7 +44,7 @@ impl<L: Talk> Line<L> {
             open: HashMap::new(),
             token: None,
             cause: Duration::ZERO,
-            mute: false,
+            unsupported: false,
         }
     }
 
@@ -55,7 +55,7 @@ impl<L: Talk> Line<L> {
         envelope: &mut Value,
         carry: bool,
         (at, late): (Duration, Duration),
-        scribe: &Scribe,
+        scribe: &Recorder,
     ) {
         let message_type = envelope["MESSAGE_TYPE"].as_str().unwrap_or_default().to_owned();
         if let (Some(root), Some(token), true) = (envelope.as_object_mut(), &self.token, carry)
@@ -75,15 +75,15 @@ impl<L: Talk> Line<L> {
     }
 
     /// Takes in what has come. True if there was anything.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, scribe: &Scribe) -> bool {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>, scribe: &Recorder) -> bool {
         let mut came = false;
         while let Poll::Ready(next) = self.talk.poll_receive(context) {
             came = true;
             let heard = match next {
-                Came::Text(text) => Heard::Frame(self.hear(text, scribe)),
-                Came::Closed(code) => Heard::Closed(code),
+                Received::Text(text) => InboxItem::Frame(self.receive(text, scribe)),
+                Received::Closed(code) => InboxItem::Closed(code),
             };
-            let end = matches!(heard, Heard::Closed(_));
+            let end = matches!(heard, InboxItem::Closed(_));
             if self.inbox.len() == INBOX_MAX {
                 self.inbox.pop_front();
             }
@@ -97,10 +97,10 @@ impl<L: Talk> Line<L> {
 
     /// Whether it has come to its end, as far as it was looked at.
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self.inbox.back(), Some(Heard::Closed(_)))
+        matches!(self.inbox.back(), Some(InboxItem::Closed(_)))
     }
 
-    fn hear(&mut self, text: String, scribe: &Scribe) -> Frame {
+    fn receive(&mut self, text: String, scribe: &Recorder) -> Frame {
         let head = Head::read(&text);
         let source_ref = head.source_ref.map(|it| Box::from(it.get()));
         let refused = head.refused().map(Box::from);
@@ -144,7 +144,7 @@ impl<L: Talk> Line<L> {
     }
 
     /// Forgets what is not answered any more, and says what it was.
-    pub(super) fn give_up(&mut self) -> Vec<Box<str>> {
+    pub(super) fn take_unanswered(&mut self) -> Vec<Box<str>> {
         let open = std::mem::take(&mut self.open);
         open.into_values().flatten().map(|asked| asked.message_type).collect()
     }

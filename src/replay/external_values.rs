@@ -10,12 +10,12 @@ const DISTANCE: Duration = Duration::from_millis(20);
 
 /// The world as one client sees it.
 #[derive(Default)]
-pub(super) struct World {
+pub(super) struct ExternalValues {
     /// Mails that were read.
     read: BTreeSet<PathBuf>,
 }
 
-impl World {
+impl ExternalValues {
     /// `totp SECRET [SECONDS]`: the code of a secret, so many seconds from now; `mail NAME`: the
     /// value of a parameter of the link in the next mail in this folder.
     pub async fn ask(&mut self, outbox: Option<&Path>, words: &[String]) -> Result<String, String> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::measurements::{Scribe, Tally};
-use super::player::{Player, Stage, Stop};
+use super::measurements::{Measurements, Recorder};
+use super::player::{PlayError, Player, Scenario};
 use super::schedule::Schedule;
 use super::transport::Transport;
 /// A client that was cut off tries again after this time.
@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// How many clients, and for how long.
 #[derive(Debug, Clone)]
-pub struct Extent {
+pub struct LoadProfile {
     /// Rounds a second, of all clients together; none: as fast as answers come.
     pub rate: Option<f64>,
     /// Over which time clients begin.
@@ -29,9 +29,9 @@ pub struct Extent {
 }
 
 /// Some clients that play one script.
-pub struct Cast<T> {
+pub struct ScenarioClients<T> {
     /// What they play.
-    pub stage: Arc<Stage<T>>,
+    pub stage: Arc<Scenario<T>>,
     /// How many they are.
     pub clients: usize,
     /// Whether their rounds count towards the rate; else they have a pace of their own.
@@ -40,9 +40,9 @@ pub struct Cast<T> {
 
 /// Plays all casts until they are through, or until `stop` says so.
 pub async fn run<T: Transport>(
-    casts: &[Cast<T>],
-    extent: &Extent,
-    tally: &Arc<Tally>,
+    casts: &[ScenarioClients<T>],
+    extent: &LoadProfile,
+    tally: &Arc<Measurements>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut clients = JoinSet::new();
@@ -51,9 +51,9 @@ pub async fn run<T: Transport>(
     let (mut number, mut in_step) = (0, 0);
     for cast in casts {
         for client in 0..cast.clients {
-            let scribe = Scribe { tally: tally.clone(), client };
+            let scribe = Recorder { tally: tally.clone(), client };
             let rate = extent.rate.filter(|_| cast.paced);
-            let Extent { duration, rounds, .. } = *extent;
+            let LoadProfile { duration, rounds, .. } = *extent;
             let schedule = Schedule::new(rate, in_step, paced, duration, rounds);
             let begin = extent.ramp.mul_f64(number as f64 / all.max(1) as f64);
             clients.spawn(one(cast.stage.clone(), scribe, schedule, begin));
@@ -81,8 +81,8 @@ pub async fn run<T: Transport>(
 
 /// One client from its first step to its last.
 async fn one<T: Transport>(
-    stage: Arc<Stage<T>>,
-    scribe: Scribe,
+    stage: Arc<Scenario<T>>,
+    scribe: Recorder,
     mut schedule: Schedule,
     begin: Duration,
 ) {
@@ -113,7 +113,7 @@ async fn one<T: Transport>(
         if !ready {
             player.start_over();
         }
-        if let Err(Stop::Lost | Stop::Silence) = played {
+        if let Err(PlayError::Lost | PlayError::Silence) = played {
             tokio::time::sleep(RETRY).await;
         }
     }

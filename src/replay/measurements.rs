@@ -34,7 +34,7 @@ fn record(histogram: &mut Latencies, latency: Duration) {
 }
 
 /// All that is counted in one run.
-pub struct Tally {
+pub struct Measurements {
     watch: Stopwatch,
     shards: Vec<Mutex<Shard>>,
     /// When the last message that pushes follow was sent, in nanoseconds of the run.
@@ -74,7 +74,7 @@ pub(super) struct Counts {
 
 /// What happened since it was looked at last.
 #[derive(Clone)]
-pub(super) struct Lately {
+pub(super) struct Interval {
     pub sent: u64,
     pub replies: u64,
     pub errors: u64,
@@ -89,7 +89,7 @@ struct Shard {
     lag: Latencies,
     opening: Latencies,
     counts: Counts,
-    lately: Lately,
+    lately: Interval,
 }
 
 /// The sum of all shards.
@@ -108,7 +108,7 @@ impl Default for Kind {
     }
 }
 
-impl Default for Lately {
+impl Default for Interval {
     fn default() -> Self {
         let (latency, lag) = (latencies(), latencies());
         Self { sent: 0, replies: 0, errors: 0, pushes: 0, latency, lag }
@@ -118,12 +118,12 @@ impl Default for Lately {
 impl Default for Shard {
     fn default() -> Self {
         let (kinds, pushes, counts) = (BTreeMap::new(), BTreeMap::new(), Counts::default());
-        let lately = Lately::default();
+        let lately = Interval::default();
         Self { kinds, pushes, lag: latencies(), opening: latencies(), counts, lately }
     }
 }
 
-impl Default for Tally {
+impl Default for Measurements {
     fn default() -> Self {
         Self {
             watch: stopwatch(),
@@ -134,15 +134,15 @@ impl Default for Tally {
     }
 }
 
-impl Tally {
+impl Measurements {
     /// Since the run began.
     pub fn now(&self) -> Duration {
         self.watch.elapsed()
     }
 
     /// Takes what happened since this was asked last.
-    pub(super) fn lately(&self) -> Lately {
-        let mut sum = Lately::default();
+    pub(super) fn lately(&self) -> Interval {
+        let mut sum = Interval::default();
         for shard in &self.shards {
             let lately = std::mem::take(&mut shard.lock().lately);
             sum.sent += lately.sent;
@@ -199,8 +199,8 @@ fn add(sum: &mut BTreeMap<Box<str>, u64>, part: &BTreeMap<Box<str>, u64>) {
 
 /// Writes into the shard of one client.
 #[derive(Clone)]
-pub(super) struct Scribe {
-    pub tally: Arc<Tally>,
+pub(super) struct Recorder {
+    pub tally: Arc<Measurements>,
     pub client: usize,
 }
 
@@ -212,7 +212,7 @@ pub(super) struct Answered<'a> {
     pub refused: Option<&'a str>,
 }
 
-impl Scribe {
+impl Recorder {
     fn shard(&self) -> parking_lot::MutexGuard<'_, Shard> {
         self.tally.shards[self.client % SHARDS].lock()
     }

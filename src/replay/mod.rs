@@ -15,12 +15,12 @@ mod threshold;
 mod transport;
 mod variables;
 
-pub use load::{Cast, Extent};
-pub use measurements::Tally;
-pub use player::{Manner, Stage};
+pub use load::{LoadProfile, ScenarioClients};
+pub use measurements::Measurements;
+pub use player::{PlayOptions, Scenario};
 pub use record::{Direction, Transcript};
-pub use report::{Occasion, Played, Point, Report, Results, time};
+pub use report::{Played, Point, Report, Results, RunInfo, time};
 pub use rest_transport::Rest;
 pub use threshold::Threshold;
-pub use transport::{Sockets, Talk, Transport};
+pub use transport::{ConnectionIo, Sockets, Transport};
 pub use variables::Values;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 /// What a connection has received.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(super) enum InboxItem {
     /// A frame.
     Frame(Frame),
     /// The end.

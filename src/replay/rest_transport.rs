@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::{Sleep, sleep};
 
-use super::transport::{Sockets, Talk, Transport};
-use crate::net::{Came, ClientError, Requests};
-use crate::subscriptions::Source;
+use super::transport::{ConnectionIo, Sockets, Transport};
+use crate::net::{ClientError, Received, Requests};
+use crate::subscriptions::DataSource;
 /// What only a socket is told: that rows follow (over REST they are the answer), and that a session
 /// ended (over REST the next request is refused).
 const PUSHED: [&str; 3] = ["LOGON_ACK", "MORE_ROWS_ACK", "SESSION_ENDED"];
@@ -47,10 +47,10 @@ struct Side {
     /// By SOURCE_REF: the path, and how many answers without rows there were: those have numbers,
     /// too.
     polled: BTreeMap<String, (String, u64)>,
-    frames: VecDeque<Came>,
+    frames: VecDeque<Received>,
 }
 
-impl Talk for RestLink {
+impl ConnectionIo for RestLink {
     async fn send(&mut self, text: String) -> Result<(), ClientError> {
         if let Some(looking) = self.looking.take() {
             self.side = Some(looking.await);
@@ -62,10 +62,10 @@ impl Talk for RestLink {
     }
 
     async fn send_binary(&mut self, _: Vec<u8>) -> Result<(), ClientError> {
-        Err(ClientError::Garbled)
+        Err(ClientError::InvalidJson)
     }
 
-    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came> {
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         loop {
             if let Some(frame) = self.side.as_mut().and_then(|side| side.frames.pop_front()) {
                 return Poll::Ready(frame);
@@ -84,7 +84,7 @@ impl Talk for RestLink {
 
     /// A data source is a path, and its subscription has a name.
     fn takes(&self, message: &Value) -> bool {
-        let source = message["DETAILS"]["DATASOURCE_NAME"].as_str().and_then(Source::of);
+        let source = message["DETAILS"]["DATASOURCE_NAME"].as_str().and_then(DataSource::of);
         let named = message.get("SOURCE_REF").is_some();
         message["MESSAGE_TYPE"] != "DATA_LOGON" || (source.is_some() && named)
     }
@@ -97,9 +97,9 @@ impl Talk for RestLink {
 impl Side {
     async fn send(&mut self, text: &str) -> Result<(), ClientError> {
         let body: Result<Map<String, Value>, _> = serde_json::from_str(text);
-        let mut body = body.map_err(|_| ClientError::Garbled)?;
-        let kind = body.remove("MESSAGE_TYPE").ok_or(ClientError::Garbled)?;
-        let kind = kind.as_str().ok_or(ClientError::Garbled)?;
+        let mut body = body.map_err(|_| ClientError::InvalidJson)?;
+        let kind = body.remove("MESSAGE_TYPE").ok_or(ClientError::InvalidJson)?;
+        let kind = kind.as_str().ok_or(ClientError::InvalidJson)?;
         if let (Some(token), None) = (&self.token, body.get("SESSION_AUTH_TOKEN")) {
             body.insert("SESSION_AUTH_TOKEN".to_owned(), token.as_str().into());
         }
@@ -117,7 +117,7 @@ impl Side {
             Some(kind) if kind.ends_with("_ACK") => self.token = self.token.take().or(own),
             _ => {}
         }
-        self.frames.push_back(Came::Text(answer.to_string()));
+        self.frames.push_back(Received::Text(answer.to_string()));
         Ok(())
     }
 
@@ -164,12 +164,12 @@ impl Side {
     async fn look(mut self: Box<Self>) -> Box<Self> {
         for (name, (path, empty)) in self.polled.clone() {
             let Ok(update) = self.about("GET", &path, &name).await else {
-                self.frames.push_back(Came::Closed(None));
+                self.frames.push_back(Received::Closed(None));
                 self.polled.clear();
                 break;
             };
             if update["ROWS_COUNT"].as_u64().is_some_and(|count| count > 0) {
-                self.frames.push_back(Came::Text(renumbered(update, empty).to_string()));
+                self.frames.push_back(Received::Text(renumbered(update, empty).to_string()));
             } else if let Some((_, empty)) = self.polled.get_mut(&name) {
                 *empty += u64::from(update["MESSAGE_TYPE"] == "QUERY_UPDATE");
             }

@@ -2,20 +2,20 @@
 
 use std::fmt;
 
-use super::report::{Crossing, Message, Report, Spread};
+use super::report::{LatencySummary, Message, Report, ThresholdResult};
 
 /// A limit: the run fails if it is crossed.
 #[derive(Debug, Clone)]
 pub struct Threshold {
     text: String,
-    of: Of,
+    of: Subject,
     figure: Figure,
     compare: Compare,
     limit: f64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Of {
+enum Subject {
     /// All messages together: their worst for times.
     All,
     Message(String),
@@ -27,7 +27,7 @@ enum Of {
 
 #[derive(Debug, Clone, Copy)]
 enum Figure {
-    Time(fn(&Spread) -> f64),
+    Time(fn(&LatencySummary) -> f64),
     Count,
     PerSecond,
     Errors,
@@ -44,9 +44,9 @@ enum Compare {
 
 /// What a limit looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoThreshold(String);
+pub struct InvalidThreshold(String);
 
-impl fmt::Display for NoThreshold {
+impl fmt::Display for InvalidThreshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -58,13 +58,13 @@ impl fmt::Display for NoThreshold {
     }
 }
 
-impl std::error::Error for NoThreshold {}
+impl std::error::Error for InvalidThreshold {}
 
 impl std::str::FromStr for Threshold {
-    type Err = NoThreshold;
+    type Err = InvalidThreshold;
 
-    fn from_str(text: &str) -> Result<Self, NoThreshold> {
-        Self::parse(text).ok_or_else(|| NoThreshold(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, InvalidThreshold> {
+        Self::parse(text).ok_or_else(|| InvalidThreshold(text.to_owned()))
     }
 }
 
@@ -85,19 +85,19 @@ impl Threshold {
         let limit = number(limit.trim(), figure)?;
         let of = match of {
             "" => return None,
-            "all" => Of::All,
-            "push" => Of::Pushes,
-            "connect" => Of::Connections,
+            "all" => Subject::All,
+            "push" => Subject::Pushes,
+            "connect" => Subject::Connections,
             name => match name.strip_prefix("service:") {
-                Some(name) => Of::Service(name.to_owned()),
-                None => Of::Message(name.to_owned()),
+                Some(name) => Subject::Service(name.to_owned()),
+                None => Subject::Message(name.to_owned()),
             },
         };
         Some(Self { text: text.to_owned(), of, figure, compare, limit })
     }
 
     /// Compares it with a report. What was never measured is 0, and no time is.
-    pub fn judge(&self, report: &Report) -> Crossing {
+    pub fn judge(&self, report: &Report) -> ThresholdResult {
         let measured = self.measure(report);
         let crossed = match self.compare {
             Compare::Above => measured > self.limit,
@@ -111,7 +111,7 @@ impl Threshold {
             Figure::ErrorShare => "of 1",
             Figure::Count | Figure::Errors => "",
         };
-        Crossing { fail_if: self.text.clone(), measured, unit: unit.to_owned(), crossed }
+        ThresholdResult { fail_if: self.text.clone(), measured, unit: unit.to_owned(), crossed }
     }
 
     fn measure(&self, report: &Report) -> f64 {
@@ -120,13 +120,13 @@ impl Threshold {
             report.messages.iter().filter(move |it| it.message_type == name).collect::<Vec<_>>()
         };
         let (messages, service) = match &self.of {
-            Of::All => (report.messages.iter().collect(), false),
-            Of::Message(name) => (named(name), false),
-            Of::Service(name) => (named(name), true),
-            Of::Pushes => {
+            Subject::All => (report.messages.iter().collect(), false),
+            Subject::Message(name) => (named(name), false),
+            Subject::Service(name) => (named(name), true),
+            Subject::Pushes => {
                 return self.of_stream(&report.pushes.lag, report.pushes.count, 0, report);
             }
-            Of::Connections => {
+            Subject::Connections => {
                 let it = &report.connections;
                 return self.of_stream(&it.opening, it.opened, it.failed + it.lost, report);
             }
@@ -134,14 +134,14 @@ impl Threshold {
         let times = |it: &Message| if service { it.service } else { it.latency };
         let sum = |what: fn(&Message) -> u64| messages.iter().map(|it| what(it)).sum::<u64>();
         let (replies, errors) = (sum(|it| it.replies), sum(Message::errors));
-        let errors = if self.of == Of::All { report.errors() } else { errors };
+        let errors = if self.of == Subject::All { report.errors() } else { errors };
         match self.figure {
             Figure::Time(time) => messages.iter().map(|it| time(&times(it))).fold(0.0, f64::max),
-            _ => self.of_stream(&Spread::default(), replies, errors, report),
+            _ => self.of_stream(&LatencySummary::default(), replies, errors, report),
         }
     }
 
-    fn of_stream(&self, times: &Spread, count: u64, errors: u64, report: &Report) -> f64 {
+    fn of_stream(&self, times: &LatencySummary, count: u64, errors: u64, report: &Report) -> f64 {
         let (count, errors) = (count as f64, errors as f64);
         match self.figure {
             Figure::Time(time) => time(times),

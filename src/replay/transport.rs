@@ -6,19 +6,19 @@ use std::task::{Context, Poll};
 
 use serde_json::Value;
 
-pub use crate::net::Came;
-use crate::net::{Client, ClientError, Route};
+pub use crate::net::Received;
+use crate::net::{Client, ClientError, Endpoint};
 /// Opens connections to a gateway.
 pub trait Transport: Send + Sync + 'static {
     /// One connection.
-    type Link: Talk;
+    type Link: ConnectionIo;
 
     /// Opens a connection of this client.
     fn open(&self, client: usize) -> impl Future<Output = Result<Self::Link, ClientError>> + Send;
 }
 
 /// One connection.
-pub trait Talk: Send {
+pub trait ConnectionIo: Send {
     /// Sends a message.
     fn send(&mut self, text: String) -> impl Future<Output = Result<(), ClientError>> + Send;
 
@@ -29,7 +29,7 @@ pub trait Talk: Send {
     ) -> impl Future<Output = Result<(), ClientError>> + Send;
 
     /// What comes next.
-    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came>;
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received>;
 
     /// Whether frames of this MESSAGE_TYPE (none: the end of the connection) can come this way.
     fn carries(&self, _message_type: Option<&str>) -> bool {
@@ -46,7 +46,7 @@ pub trait Talk: Send {
 #[derive(Clone)]
 pub struct Sockets {
     /// The way.
-    pub route: Route,
+    pub route: Endpoint,
     /// Addresses of this machine to connect from; none: whichever the system takes.
     pub from: Vec<IpAddr>,
 }
@@ -61,11 +61,11 @@ impl Transport for Sockets {
     type Link = Client;
 
     async fn open(&self, client: usize) -> Result<Client, ClientError> {
-        Client::by(&self.route, self.source(client)).await
+        Client::connect_by(&self.route, self.source(client)).await
     }
 }
 
-impl Talk for Client {
+impl ConnectionIo for Client {
     async fn send(&mut self, text: String) -> Result<(), ClientError> {
         Client::send(self, text).await
     }
@@ -74,7 +74,7 @@ impl Talk for Client {
         Client::send_binary(self, bytes).await
     }
 
-    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came> {
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         Client::poll_receive(self, context)
     }
 }

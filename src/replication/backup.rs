@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use parking_lot::Mutex;
 
 use crate::realm::{Change, Key, Millis, Realm, Row, SessionNo, StoredRow};
-use crate::storage::{Seq, Sum};
+use crate::storage::{ExportChecksum, Seq};
 
 /// Rows of one step, at most: commands wait while it looks at them.
 const STEP_ROWS: usize = 250;
@@ -22,10 +22,10 @@ const IDLE_MS: Millis = 30_000;
 
 /// The backup that goes on, if one does: one at a time, since each remembers what changes.
 #[derive(Debug, Default)]
-pub struct Backups(Mutex<Option<Backup>>);
+pub struct BackupSessions(Mutex<Option<BackupSession>>);
 
 #[derive(Debug)]
-struct Backup {
+struct BackupSession {
     id: u128,
     owner: SessionNo,
     /// The last row of the walk.
@@ -33,7 +33,7 @@ struct Backup {
     walked: bool,
     touched: BTreeSet<Key>,
     used: Millis,
-    sum: Sum,
+    sum: ExportChecksum,
 }
 
 /// One step.
@@ -58,7 +58,7 @@ pub struct End {
 
 /// Takes what a step gives into the sum over a backup: rows as JSON and keys that are gone, a line
 /// each.
-pub fn sum_up(sum: &mut Sum, rows: &[StoredRow], gone: &[String]) {
+pub fn add_to_checksum(sum: &mut ExportChecksum, rows: &[StoredRow], gone: &[String]) {
     // Plain structs with text keys cannot fail to serialise.
     let rows = rows.iter().map(|row| serde_json::to_vec(row).unwrap_or_default());
     for line in rows.chain(gone.iter().map(|key| key.clone().into_bytes())) {
@@ -69,28 +69,28 @@ pub fn sum_up(sum: &mut Sum, rows: &[StoredRow], gone: &[String]) {
 
 /// Why there is no step.
 #[derive(Debug, PartialEq, Eq)]
-pub enum NoStep {
+pub enum StepError {
     /// Another backup goes on; it may be over after so many milliseconds.
     Busy(Millis),
     /// There is no such backup: it ended, nobody went on with it, or too much changed meanwhile.
     Unknown,
 }
 
-impl Backups {
+impl BackupSessions {
     /// Begins a backup under this name; the owner's former one ends.
-    pub fn begin(&self, id: u128, owner: SessionNo, now: Millis) -> Result<(), NoStep> {
+    pub fn begin(&self, id: u128, owner: SessionNo, now: Millis) -> Result<(), StepError> {
         let mut current = self.0.lock();
         if let Some(other) = current.as_ref().filter(|it| it.owner != owner && !it.is_idle(now)) {
-            return Err(NoStep::Busy((other.used + IDLE_MS).saturating_sub(now)));
+            return Err(StepError::Busy((other.used + IDLE_MS).saturating_sub(now)));
         }
-        *current = Some(Backup {
+        *current = Some(BackupSession {
             id,
             owner,
             at: None,
             walked: false,
             touched: BTreeSet::new(),
             used: now,
-            sum: Sum::default(),
+            sum: ExportChecksum::default(),
         });
         Ok(())
     }
@@ -102,10 +102,10 @@ impl Backups {
         owner: SessionNo,
         now: Millis,
         (realm, seq): (&Realm, Seq),
-    ) -> Result<Step, NoStep> {
+    ) -> Result<Step, StepError> {
         let mut current = self.0.lock();
         let backup = current.as_mut().filter(|it| (it.id, it.owner) == (id, owner));
-        let backup = backup.ok_or(NoStep::Unknown)?;
+        let backup = backup.ok_or(StepError::Unknown)?;
         backup.used = now;
         let step = backup.step(realm, seq);
         if step.end.is_some() {
@@ -115,7 +115,7 @@ impl Backups {
     }
 
     /// These rows change now. Called while nobody else looks at the realm.
-    pub fn touch(&self, changes: &[Change]) {
+    pub fn record_changes(&self, changes: &[Change]) {
         let mut current = self.0.lock();
         let Some(backup) = current.as_mut() else { return };
         let keys = changes.iter().map(|change| match change {
@@ -136,7 +136,7 @@ impl Backups {
     }
 }
 
-impl Backup {
+impl BackupSession {
     fn is_idle(&self, now: Millis) -> bool {
         now >= self.used.saturating_add(IDLE_MS)
     }
@@ -172,7 +172,7 @@ impl Backup {
                 }
             }
         }
-        sum_up(&mut self.sum, &step.rows, &step.gone);
+        add_to_checksum(&mut self.sum, &step.rows, &step.gone);
         // What was given before and did not change since is still so.
         let is_last = self.walked && self.touched.is_empty();
         step.end = is_last.then(|| End { seq, sha256: self.sum.so_far() });
@@ -230,14 +230,15 @@ mod tests {
 
     #[test]
     fn what_changes_between_steps_is_given_again() {
-        let (backups, mut realm) = (Backups::default(), Realm::default());
-        realm.absorb(&(0..2_000).map(|user| Change::Put(member(user))).collect::<Vec<_>>());
+        let (backups, mut realm) = (BackupSessions::default(), Realm::default());
+        realm.apply_changes(&(0..2_000).map(|user| Change::Put(member(user))).collect::<Vec<_>>());
         backups.begin(7, OWNER, 0).unwrap();
-        let (mut rows, mut sum, mut seq) = (std::collections::BTreeMap::new(), Sum::default(), 0);
+        let (mut rows, mut sum, mut seq) =
+            (std::collections::BTreeMap::new(), ExportChecksum::default(), 0);
         let end = loop {
             let step = backups.step(7, OWNER, 0, (&realm, seq)).unwrap();
             put_together(&mut rows, &step);
-            sum_up(&mut sum, &step.rows, &step.gone);
+            add_to_checksum(&mut sum, &step.rows, &step.gone);
             if let Some(end) = step.end {
                 break end;
             }
@@ -247,27 +248,27 @@ mod tests {
                 let gone = [seq, 1_999 - seq].map(|user| Change::Delete(member(user).key()));
                 let new = Row::Member(ProfileNo(0), UserNo(seq));
                 let changes = [&gone[..], &[Change::Put(new)]].concat();
-                realm.absorb(&changes);
-                backups.touch(&changes);
+                realm.apply_changes(&changes);
+                backups.record_changes(&changes);
             }
             seq += 1;
         };
         assert_eq!(end, End { seq, sha256: sum.so_far() });
         assert!(seq >= 4, "several steps");
         assert!(rows.into_values().eq(realm.rows()));
-        assert_eq!(backups.step(7, OWNER, 0, (&realm, 0)).unwrap_err(), NoStep::Unknown);
+        assert_eq!(backups.step(7, OWNER, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);
     }
 
     #[test]
     fn one_backup_goes_on_at_a_time_and_an_idle_one_gives_way() {
-        let (backups, realm) = (Backups::default(), Realm::default());
+        let (backups, realm) = (BackupSessions::default(), Realm::default());
         backups.begin(1, OWNER, 0).unwrap();
         let other = SessionNo(2);
-        assert_eq!(backups.begin(2, other, 1_000), Err(NoStep::Busy(IDLE_MS - 1_000)));
-        assert_eq!(backups.step(1, other, 0, (&realm, 0)).unwrap_err(), NoStep::Unknown);
+        assert_eq!(backups.begin(2, other, 1_000), Err(StepError::Busy(IDLE_MS - 1_000)));
+        assert_eq!(backups.step(1, other, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);
         backups.begin(2, other, IDLE_MS).unwrap();
-        assert_eq!(backups.step(1, OWNER, 0, (&realm, 0)).unwrap_err(), NoStep::Unknown);
+        assert_eq!(backups.step(1, OWNER, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);
         backups.sweep(2 * IDLE_MS);
-        assert_eq!(backups.step(2, other, 0, (&realm, 0)).unwrap_err(), NoStep::Unknown);
+        assert_eq!(backups.step(2, other, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);
     }
 }

@@ -6,7 +6,10 @@ mod open;
 mod replica;
 mod write_behind;
 
-pub use backup::{NoStep, sum_up};
-pub use log::{AppendError, Appended, Entry, Followed, Log, LogError, MemoryLog, SledLog, Trimmed};
+pub use backup::{StepError, add_to_checksum};
+pub use log::{
+    AppendError, AppendFuture, CommandLog, Entry, LogError, LogEvent, MemoryLog, SledLog,
+    TrimFuture,
+};
 pub use open::open_log;
 pub use replica::{Replica, SubmitError};

@@ -1,11 +1,11 @@
 //! Opening of the command log that belongs to a store.
 
 use super::log::SledLog;
-use crate::storage::{Store, StoreError};
+use crate::storage::{RowStore, StoreError};
 /// Opens the command log in the database of `store` and completes the store if it is new.
 ///
 /// Fails with [`StoreError::Damaged`] if the log and the rows do not fit each other.
-pub fn open_log(store: &Store) -> Result<SledLog, StoreError> {
+pub fn open_log(store: &RowStore) -> Result<SledLog, StoreError> {
     let log = SledLog::open(store)?;
     store.mark_complete()?;
     let applied = store.applied();

@@ -8,16 +8,16 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
-use super::backup::Backups;
-use super::log::{AppendError, Entry, Followed, Log};
-use super::write_behind::{Step, Unsaved};
+use super::backup::BackupSessions;
+use super::log::{AppendError, CommandLog, Entry, LogEvent};
+use super::write_behind::{SaveBatch, WriteBehind};
 use crate::platform::{Clock, random, stopwatch};
 use crate::realm::{
     Applied, Change, Command, Ended, EntryId, Millis, Origin, Outcome, Policy, Realm, Row, SEEN_MS,
 };
-use crate::sessions::Presences;
-use crate::storage::{Seq, Store, StoreError, Trail};
-use crate::subscriptions::{Before, Feed, Notice};
+use crate::sessions::SessionRegistry;
+use crate::storage::{AuditTrail, RowStore, Seq, StoreError};
+use crate::subscriptions::{Notice, RowsBefore, SubscriptionHub};
 /// The realm of this node and the last entry that it reflects.
 #[derive(Debug, Default)]
 struct State {
@@ -42,12 +42,12 @@ const OUTCOME_WAIT: Duration = Duration::from_secs(30);
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// Somebody waits for the outcome of an entry; whoever leaves takes the place along.
-struct Waits<'a> {
+struct WaitingCaller<'a> {
     replica: &'a Replica,
     id: EntryId,
 }
 
-impl Drop for Waits<'_> {
+impl Drop for WaitingCaller<'_> {
     fn drop(&mut self) {
         self.replica.waiting.remove(&self.id.0);
     }
@@ -56,19 +56,19 @@ impl Drop for Waits<'_> {
 /// One node's copy of the realm, kept by following the log.
 pub struct Replica {
     state: RwLock<State>,
-    log: Arc<dyn Log>,
-    store: Option<Store>,
+    log: Arc<dyn CommandLog>,
+    store: Option<RowStore>,
     /// What was done, by whom and from where.
-    pub trail: Arc<Trail>,
-    unsaved: Unsaved,
+    pub trail: Arc<AuditTrail>,
+    unsaved: WriteBehind,
     waiting: DashMap<u128, oneshot::Sender<Outcome>>,
     clock: Clock,
     /// Open subscriptions.
-    pub feed: Feed,
+    pub feed: SubscriptionHub,
     /// Sessions with sockets.
-    pub presences: Presences,
+    pub presences: SessionRegistry,
     /// The backup that goes on.
-    pub backups: Backups,
+    pub backups: BackupSessions,
 }
 
 impl Replica {
@@ -77,8 +77,8 @@ impl Replica {
     pub fn new(
         realm: Realm,
         seq: Seq,
-        log: Arc<dyn Log>,
-        store: Option<Store>,
+        log: Arc<dyn CommandLog>,
+        store: Option<RowStore>,
         clock: Clock,
     ) -> Self {
         Self {
@@ -86,14 +86,14 @@ impl Replica {
             log,
             trail: store
                 .as_ref()
-                .map_or_else(|| Arc::new(Trail::in_memory()), |store| store.trail().clone()),
+                .map_or_else(|| Arc::new(AuditTrail::in_memory()), |store| store.trail().clone()),
             store,
-            unsaved: Unsaved::after(seq),
+            unsaved: WriteBehind::after(seq),
             waiting: DashMap::new(),
             clock,
-            feed: Feed::new(seq),
-            presences: Presences::default(),
-            backups: Backups::default(),
+            feed: SubscriptionHub::new(seq),
+            presences: SessionRegistry::default(),
+            backups: BackupSessions::default(),
         }
     }
 
@@ -109,8 +109,8 @@ impl Replica {
     }
 
     /// Why writes are refused at the moment, if they are.
-    pub fn trouble(&self) -> Option<String> {
-        self.log.trouble()
+    pub fn write_error(&self) -> Option<String> {
+        self.log.write_error()
     }
 
     /// Sees to it that this is the realm's policy.
@@ -135,7 +135,7 @@ impl Replica {
         let id = EntryId(random::entry_id());
         let (sender, mut outcome) = oneshot::channel();
         self.waiting.insert(id.0, sender);
-        let _waits = Waits { replica: self, id };
+        let _waits = WaitingCaller { replica: self, id };
         let origin = origin.map(Box::new);
         let entry = Arc::new(Entry { id, at: self.clock.now(), command, origin });
         let watch = stopwatch();
@@ -176,7 +176,7 @@ impl Replica {
     /// nobody repeats any more. Gives the number of the last that is gone.
     pub async fn trim(&self, before: Millis) -> Result<Seq, String> {
         let Some(store) = &self.store else { return Ok(0) };
-        let before = before.min(self.read(|realm, _| realm.at().saturating_sub(SEEN_MS)));
+        let before = before.min(self.read(|realm, _| realm.time().saturating_sub(SEEN_MS)));
         let mut gone = 0;
         loop {
             let now = self.log.trim(store.applied(), before).await?;
@@ -193,7 +193,7 @@ impl Replica {
         // A fault here would leave a node that acknowledges and applies nothing.
         let guarded = |work: &dyn Fn()| {
             if catch_unwind(AssertUnwindSafe(work)).is_err() {
-                self.stop("the thread that applies commands failed");
+                self.abort_process("the thread that applies commands failed");
             }
         };
         std::thread::scope(|scope| {
@@ -201,7 +201,7 @@ impl Replica {
                 scope.spawn(move || guarded(&|| self.save(store)));
             }
             guarded(&|| self.follow());
-            self.unsaved.end();
+            self.unsaved.finish();
         });
     }
 
@@ -209,19 +209,23 @@ impl Replica {
         let from = self.read(|_, seq| seq);
         let followed = match self.log.follow(from) {
             Ok(followed) => followed,
-            Err(error) => self.stop(&format!("the log cannot be followed: {error}")),
+            Err(error) => self.abort_process(&format!("the log cannot be followed: {error}")),
         };
         for followed in followed {
             match followed {
-                Followed::Entries(first, entries, _stored) => self.take(first, &entries),
-                Followed::Gap(first) => self.stop(&format!("the log begins only at {first}")),
-                Followed::Unreadable(why) => self.stop(&format!("the log cannot be read: {why}")),
+                LogEvent::Entries(first, entries, _stored) => self.apply_batch(first, &entries),
+                LogEvent::Gap(first) => {
+                    self.abort_process(&format!("the log begins only at {first}"))
+                }
+                LogEvent::Unreadable(why) => {
+                    self.abort_process(&format!("the log cannot be read: {why}"))
+                }
             }
         }
     }
 
     /// Waits until the realm reflects the log up to `seq`: before that nothing may be served.
-    pub fn wait_for(&self, seq: Seq) {
+    pub fn wait_until_applied(&self, seq: Seq) {
         let mut state = self.state.read();
         while state.seq < seq {
             drop(state);
@@ -231,21 +235,21 @@ impl Replica {
     }
 
     /// Waits until the store has what the realm reflects, for whoever reads the store itself.
-    pub fn settle(&self) {
+    pub fn flush_rows(&self) {
         if self.store.is_some() {
             self.unsaved.wait_for(self.read(|_, seq| seq));
         }
     }
 
     /// Applies entries one by one and answers whoever waits. The log has them: the store follows.
-    fn take(&self, first: Seq, entries: &[Arc<Entry>]) {
+    fn apply_batch(&self, first: Seq, entries: &[Arc<Entry>]) {
         for (seq, entry) in (first..).zip(entries) {
-            let applied = self.apply(seq, entry);
+            let applied = self.apply_entry(seq, entry);
             if !applied.audit.is_empty() {
-                self.feed.publish_audit(self.trail.keep(&applied.audit), &applied.audit);
+                self.feed.publish_audit(self.trail.append(&applied.audit), &applied.audit);
             }
             if self.store.is_some() {
-                self.unsaved.add(seq, applied.changes, self.trail.last());
+                self.unsaved.push(seq, applied.changes, self.trail.last());
             }
             let outcome = applied.outcome;
             if let Some((_, waiting)) = self.waiting.remove(&entry.id.0) {
@@ -258,27 +262,27 @@ impl Replica {
     }
 
     /// What an entry does, in memory and to all who are to know.
-    fn apply(&self, seq: Seq, entry: &Entry) -> Applied {
+    fn apply_entry(&self, seq: Seq, entry: &Entry) -> Applied {
         // This thread is the only writer: what it reads here is still true when it absorbs.
         let applied = self.read(|realm, _| {
-            realm.step(entry.id, entry.at, &entry.command, entry.origin.as_deref())
+            realm.plan_entry(entry.id, entry.at, &entry.command, entry.origin.as_deref())
         });
-        let before = self.absorb(seq, &applied);
+        let before = self.apply_changes(seq, &applied);
         let ended = self.end_sessions(&applied);
         self.read(|realm, _| self.feed.publish(realm, seq, &applied.changes, &before));
         for (presence, ended) in ended {
-            presence.tell(&Notice::Ended(ended.session, ended.reason));
+            presence.notify_all(&Notice::Ended(ended.session, ended.reason));
         }
         applied
     }
 
     /// Changes the realm. What it was before is looked at under the same guard: whoever subscribes
     /// has either read the rows as they are now, or is known when the change is published.
-    fn absorb(&self, seq: Seq, applied: &Applied) -> Before {
+    fn apply_changes(&self, seq: Seq, applied: &Applied) -> RowsBefore {
         let mut state = self.state.write();
-        let before = self.feed.before(&state.realm, seq, &applied.changes);
-        state.realm.absorb(&applied.changes);
-        self.backups.touch(&applied.changes);
+        let before = self.feed.rows_before(&state.realm, seq, &applied.changes);
+        state.realm.apply_changes(&applied.changes);
+        self.backups.record_changes(&applied.changes);
         state.seq = seq;
         before
     }
@@ -286,8 +290,8 @@ impl Replica {
     /// Saves what is not saved until nothing more comes. A disk that takes no more does not end the
     /// gateway: the log has everything, and a restart makes the rows again. Until then nothing more
     /// is taken.
-    fn save(&self, store: &Store) {
-        while let Some(Step { seq, rows, audited, .. }) = self.unsaved.next() {
+    fn save(&self, store: &RowStore) {
+        while let Some(SaveBatch { seq, rows, audited, .. }) = self.unsaved.next_batch() {
             // The database panics on some faults of the disk.
             let save = AssertUnwindSafe(|| store.save(seq, &rows, audited));
             let failed = |_| Err(StoreError::Io(std::io::Error::other("the store failed")));
@@ -296,20 +300,22 @@ impl Replica {
                 Err(StoreError::Io(error)) if error.kind() != std::io::ErrorKind::InvalidData => {
                     let why = format!("entries up to {seq} are in the log only: {error}");
                     tracing::error!(why, "changes are refused until a restart");
-                    self.log.halt(&why);
-                    self.unsaved.give_up();
+                    self.log.stop_accepting(&why);
+                    self.unsaved.abandon();
                 }
-                Err(error) => self.stop(&format!("entries up to {seq} cannot be saved: {error}")),
+                Err(error) => {
+                    self.abort_process(&format!("entries up to {seq} cannot be saved: {error}"))
+                }
             }
         }
         store.flush();
     }
 
     /// Closes the door before anybody is told: the next message of an ended session is refused.
-    fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::sessions::Presence>, Ended)> {
+    fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::sessions::LiveSession>, Ended)> {
         for change in &applied.changes {
             if let Change::Put(Row::Session(session)) = change {
-                self.presences.renew(session);
+                self.presences.update_tokens(session);
             }
         }
         let end = |ended: &Ended| Some((self.presences.end(ended.session, ended.reason)?, *ended));
@@ -317,7 +323,7 @@ impl Replica {
     }
 
     /// A node that cannot keep its state must not answer: what it promised would not hold.
-    fn stop(&self, why: &str) -> ! {
+    fn abort_process(&self, why: &str) -> ! {
         tracing::error!(why, "the gateway stops: its state cannot be kept");
         if !tracing::enabled!(tracing::Level::ERROR) {
             // Commands on a stopped store write no log.

@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_millis(20);
 
 /// One step of saving.
 #[derive(Debug, Default)]
-pub(super) struct Step {
+pub(super) struct SaveBatch {
     /// The last entry in it.
     pub(super) seq: Seq,
     /// Rows as they are after it; none: deleted.
@@ -29,14 +29,14 @@ pub(super) struct Step {
 
 /// What is not saved yet.
 #[derive(Debug, Default)]
-pub(super) struct Unsaved {
+pub(super) struct WriteBehind {
     inside: Mutex<Inside>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Inside {
-    waiting: Step,
+    waiting: SaveBatch,
     /// The last entry of the step that is being saved.
     taken: Seq,
     /// The last entry that is saved.
@@ -47,7 +47,7 @@ struct Inside {
     is_given_up: bool,
 }
 
-impl Step {
+impl SaveBatch {
     /// Of the entries that were seen the newest is enough: the log knows the others.
     fn put(&mut self, key: Key, row: Option<Row>) {
         self.changes += 1;
@@ -67,7 +67,7 @@ impl Inside {
     }
 }
 
-impl Unsaved {
+impl WriteBehind {
     /// Nothing: the store reflects this entry.
     pub(super) fn after(saved: Seq) -> Self {
         let inside = Inside { taken: saved, saved, ..Inside::default() };
@@ -75,7 +75,7 @@ impl Unsaved {
     }
 
     /// An entry changed this. Waits while too much is not saved.
-    pub(super) fn add(&self, seq: Seq, changes: Vec<Change>, audited: AuditNo) {
+    pub(super) fn push(&self, seq: Seq, changes: Vec<Change>, audited: AuditNo) {
         let mut inside = self.inside.lock();
         self.changed.wait_while(&mut inside, |it| it.is_full() && !it.is_given_up);
         if inside.is_given_up {
@@ -93,7 +93,7 @@ impl Unsaved {
 
     /// Waits for the next step, when the last one is saved; none: everything is saved and nothing
     /// more comes.
-    pub(super) fn next(&self) -> Option<Step> {
+    pub(super) fn next_batch(&self) -> Option<SaveBatch> {
         let mut inside = self.inside.lock();
         inside.saved = inside.taken;
         self.changed.notify_all();
@@ -112,15 +112,15 @@ impl Unsaved {
     }
 
     /// Nothing can be saved any more.
-    pub(super) fn give_up(&self) {
+    pub(super) fn abandon(&self) {
         let mut inside = self.inside.lock();
         inside.is_given_up = true;
-        inside.waiting = Step::default();
+        inside.waiting = SaveBatch::default();
         self.changed.notify_all();
     }
 
     /// Nothing more comes.
-    pub(super) fn end(&self) {
+    pub(super) fn finish(&self) {
         self.inside.lock().is_over = true;
         self.changed.notify_all();
     }
@@ -144,37 +144,37 @@ mod tests {
 
     #[test]
     fn the_last_of_many_changes_is_saved_and_of_what_was_seen_the_newest() {
-        let unsaved = Unsaved::after(0);
-        unsaved.add(1, vec![Change::Put(direct(1)), Change::Put(direct(2)), seen(1)], 7);
+        let unsaved = WriteBehind::after(0);
+        unsaved.push(1, vec![Change::Put(direct(1)), Change::Put(direct(2)), seen(1)], 7);
         let forgotten = Change::Delete(Key::Seen(EntryId(1)));
-        unsaved.add(2, vec![Change::Delete(direct(1).key()), seen(2), forgotten], 9);
-        unsaved.end();
-        let step = unsaved.next().unwrap();
+        unsaved.push(2, vec![Change::Delete(direct(1).key()), seen(2), forgotten], 9);
+        unsaved.finish();
+        let step = unsaved.next_batch().unwrap();
         let newest = Row::Seen(EntryId(2), 2);
         let rows = [direct(2), newest].map(|row| (row.key(), Some(row)));
         let rows = BTreeMap::from_iter([(direct(1).key(), None)].into_iter().chain(rows));
         assert_eq!((step.seq, step.audited, step.rows), (2, 9, rows));
-        assert!(unsaved.next().is_none());
+        assert!(unsaved.next_batch().is_none());
     }
 
     #[test]
     fn whoever_is_far_ahead_waits_for_the_store() {
-        let unsaved = Arc::new(Unsaved::after(0));
+        let unsaved = Arc::new(WriteBehind::after(0));
         let many = (0..=CHANGES_MAX).map(|_| Change::Put(direct(1))).collect();
-        unsaved.add(1, many, 0);
+        unsaved.push(1, many, 0);
         let ahead = unsaved.clone();
-        let thread = std::thread::spawn(move || ahead.add(2, vec![Change::Put(direct(1))], 0));
-        assert_eq!(unsaved.next().unwrap().seq, 1);
+        let thread = std::thread::spawn(move || ahead.push(2, vec![Change::Put(direct(1))], 0));
+        assert_eq!(unsaved.next_batch().unwrap().seq, 1);
         thread.join().unwrap();
-        assert_eq!(unsaved.next().unwrap().seq, 2);
+        assert_eq!(unsaved.next_batch().unwrap().seq, 2);
         unsaved.wait_for(1);
         let asked = unsaved.clone();
         let thread = std::thread::spawn(move || asked.wait_for(2));
-        unsaved.give_up();
+        unsaved.abandon();
         thread.join().unwrap();
         // Nobody saves any more: nobody waits.
-        (3..9).for_each(|seq| unsaved.add(seq, vec![Change::Put(direct(seq as u32))], 0));
-        unsaved.end();
-        assert!(unsaved.next().is_none());
+        (3..9).for_each(|seq| unsaved.push(seq, vec![Change::Put(direct(seq as u32))], 0));
+        unsaved.finish();
+        assert!(unsaved.next_batch().is_none());
     }
 }

@@ -5,7 +5,7 @@ use protocol::{Nack, NackCode};
 use crate::platform::random;
 
 /// No message has this name.
-pub(super) fn unknown(message_type: &str) -> Nack {
+pub(super) fn unknown_message_type(message_type: &str) -> Nack {
     if message_type.is_empty() {
         return Nack::new(NackCode::NoMessageType, "MESSAGE_TYPE is missing");
     }
@@ -14,8 +14,8 @@ pub(super) fn unknown(message_type: &str) -> Nack {
 }
 
 /// A fault of ours: the log and the client share a reference, and nothing else.
-pub(super) fn internal(message_type: &'static str) -> Nack {
-    let reference = random::reference();
+pub(super) fn internal_error(message_type: &'static str) -> Nack {
+    let reference = random::incident_id();
     tracing::error!(
         message_type,
         reference,

@@ -5,4 +5,4 @@ mod errors;
 mod reply;
 
 pub use dispatch::Router;
-pub use reply::{KnownToken, Looked, Reply};
+pub use reply::{Accepted, Reply, TokenCache};

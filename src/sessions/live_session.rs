@@ -7,18 +7,18 @@ use parking_lot::Mutex;
 use protocol::UserName;
 
 use crate::realm::{EndReason, Millis, SessionNo, UserNo};
-use crate::subscriptions::{Notice, Outbox, Quota};
+use crate::subscriptions::{Notice, Outbox, SubscriptionQuota};
 /// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
 /// comes first and lies together: among many sessions each line of the cache is fetched anew.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Presence {
+pub struct LiveSession {
     /// The last sign of life of any of its sockets.
-    pub(super) alive: AtomicU64,
+    pub(super) last_seen: AtomicU64,
     /// The last message that counts as use.
-    pub(super) touched: AtomicU64,
+    pub(super) last_used: AtomicU64,
     /// Grows when the session's tokens change: what a socket remembers of them is then stale.
-    pub(super) epoch: AtomicU32,
+    pub(super) token_epoch: AtomicU32,
     pub(super) ended: OnceLock<EndReason>,
     /// Whether a command that ends it is on its way.
     pub(super) ending: AtomicBool,
@@ -31,48 +31,48 @@ pub struct Presence {
     /// The user's name.
     pub user_name: UserName,
     /// The places of its subscriptions, over all its connections.
-    pub quota: Quota,
+    pub quota: SubscriptionQuota,
     /// The newest touch that the log knows.
     pub(super) logged: AtomicU64,
     /// When it ends whatever its use; `Millis::MAX`: it idles out.
-    pub(super) ends: AtomicU64,
+    pub(super) fixed_end: AtomicU64,
     pub(super) outboxes: Mutex<Vec<Arc<Outbox>>>,
 }
 
-impl Presence {
+impl LiveSession {
     /// Whether the session is over. Set before the command that ended it is answered.
-    pub fn is_over(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.ended.get().is_some()
     }
 
-    /// See [`Presence::epoch`]'s field: compare for equality only.
-    pub fn epoch(&self) -> u32 {
-        self.epoch.load(Ordering::Acquire)
+    /// See [`LiveSession::token_epoch`]'s field: compare for equality only.
+    pub fn token_epoch(&self) -> u32 {
+        self.token_epoch.load(Ordering::Acquire)
     }
 
     /// A message that counts as use was served.
-    pub fn touch(&self, now: Millis) {
-        self.touched.fetch_max(now, Ordering::Relaxed);
+    pub fn used(&self, now: Millis) {
+        self.last_used.fetch_max(now, Ordering::Relaxed);
     }
 
     /// A socket gave a sign of life.
-    pub fn live(&self, now: Millis) {
-        self.alive.fetch_max(now, Ordering::Relaxed);
+    pub fn seen(&self, now: Millis) {
+        self.last_seen.fetch_max(now, Ordering::Relaxed);
     }
 
     /// The newest use that this node knows.
-    pub fn touched(&self) -> Millis {
-        self.touched.load(Ordering::Relaxed)
+    pub fn last_used(&self) -> Millis {
+        self.last_used.load(Ordering::Relaxed)
     }
 
     /// The newest sign of life.
-    pub fn alive(&self) -> Millis {
-        self.alive.load(Ordering::Relaxed)
+    pub fn last_seen(&self) -> Millis {
+        self.last_seen.load(Ordering::Relaxed)
     }
 
     /// When it ends, however much it is used; none: it idles out.
-    pub fn ends(&self) -> Option<Millis> {
-        Some(self.ends.load(Ordering::Acquire)).filter(|ends| *ends != Millis::MAX)
+    pub fn fixed_end(&self) -> Option<Millis> {
+        Some(self.fixed_end.load(Ordering::Acquire)).filter(|ends| *ends != Millis::MAX)
     }
 
     /// Whether missed heartbeats end it: it had a socket once.
@@ -81,7 +81,7 @@ impl Presence {
     }
 
     /// A socket that is bound elsewhere wants to hear of its end.
-    pub fn listen(&self, outbox: &Arc<Outbox>) {
+    pub fn add_outbox(&self, outbox: &Arc<Outbox>) {
         self.outboxes.lock().push(outbox.clone());
         if let Some(reason) = self.ended.get() {
             outbox.notify(Notice::Ended(self.session, *reason));
@@ -89,7 +89,7 @@ impl Presence {
     }
 
     /// Whether nobody else is about to end it: the first who asks is to do it.
-    pub fn begin_end(&self) -> bool {
+    pub fn try_begin_end(&self) -> bool {
         !self.ending.swap(true, Ordering::AcqRel)
     }
 
@@ -99,7 +99,7 @@ impl Presence {
     }
 
     /// Tells all its sockets.
-    pub fn tell(&self, notice: &Notice) {
+    pub fn notify_all(&self, notice: &Notice) {
         for outbox in self.outboxes.lock().iter() {
             outbox.notify(notice.clone());
         }

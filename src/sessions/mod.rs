@@ -4,6 +4,6 @@ mod live_session;
 mod registry;
 mod timeouts;
 
-pub use live_session::Presence;
-pub use registry::Presences;
-pub use timeouts::{Due, Limits, Watch};
+pub use live_session::LiveSession;
+pub use registry::SessionRegistry;
+pub use timeouts::{Action, SessionTimeouts, TimeoutLimits};

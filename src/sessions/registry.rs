@@ -8,32 +8,32 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use protocol::UserName;
 
-use super::live_session::{Presence, UNWATCHED, WATCHED, WATCHED_LOGGED};
-use crate::realm::{EndReason, Millis, Session, SessionNo, Touched};
-use crate::subscriptions::{Outbox, Quota};
+use super::live_session::{LiveSession, UNWATCHED, WATCHED, WATCHED_LOGGED};
+use crate::realm::{EndReason, Millis, Session, SessionNo, SessionUse};
+use crate::subscriptions::{Outbox, SubscriptionQuota};
 /// The presences of this node.
 #[derive(Debug, Default)]
-pub struct Presences {
-    all: DashMap<SessionNo, Arc<Presence>>,
+pub struct SessionRegistry {
+    all: DashMap<SessionNo, Arc<LiveSession>>,
 }
 
-impl Presences {
+impl SessionRegistry {
     /// The presence of a session; made at first use.
-    pub fn of(&self, session: &Session, name: &UserName) -> Arc<Presence> {
+    pub fn get_or_create(&self, session: &Session, name: &UserName) -> Arc<LiveSession> {
         let since = session.accessed;
         let make = || {
-            Arc::new(Presence {
+            Arc::new(LiveSession {
                 session: session.no,
                 user: session.user,
-                ends: AtomicU64::new(session.ends.unwrap_or(Millis::MAX)),
+                fixed_end: AtomicU64::new(session.ends.unwrap_or(Millis::MAX)),
                 user_name: name.clone(),
                 ended: OnceLock::new(),
                 ending: AtomicBool::new(false),
-                quota: Quota::default(),
-                epoch: AtomicU32::new(0),
-                touched: AtomicU64::new(since),
+                quota: SubscriptionQuota::default(),
+                token_epoch: AtomicU32::new(0),
+                last_used: AtomicU64::new(since),
                 logged: AtomicU64::new(since),
-                alive: AtomicU64::new(since),
+                last_seen: AtomicU64::new(since),
                 watched: AtomicU8::new(UNWATCHED),
                 outboxes: Mutex::default(),
             })
@@ -42,7 +42,7 @@ impl Presences {
     }
 
     /// The presence of a session, if it has one here.
-    pub fn get(&self, session: SessionNo) -> Option<Arc<Presence>> {
+    pub fn get(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
         self.all.get(&session).map(|presence| presence.clone())
     }
 
@@ -58,9 +58,9 @@ impl Presences {
 
     /// Binds a socket: from now on it hears of the session's end. A session that ended in between
     /// is told at once. True when the session was not watched before.
-    pub fn bind(&self, presence: &Presence, outbox: &Arc<Outbox>, now: Millis) -> bool {
-        presence.live(now);
-        presence.listen(outbox);
+    pub fn bind(&self, presence: &LiveSession, outbox: &Arc<Outbox>, now: Millis) -> bool {
+        presence.seen(now);
+        presence.add_outbox(outbox);
         presence
             .watched
             .compare_exchange(UNWATCHED, WATCHED, Ordering::AcqRel, Ordering::Relaxed)
@@ -68,17 +68,17 @@ impl Presences {
     }
 
     /// Takes a socket away again.
-    pub fn unbind(&self, presence: &Presence, outbox: &Arc<Outbox>) {
+    pub fn unbind(&self, presence: &LiveSession, outbox: &Arc<Outbox>) {
         presence.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
     }
 
     /// A session that the log already knows as watched.
-    pub fn watched(&self, presence: &Presence) {
+    pub fn mark_monitored(&self, presence: &LiveSession) {
         presence.watched.store(WATCHED_LOGGED, Ordering::Relaxed);
     }
 
     /// The session is over: no message is served for it from here on.
-    pub fn end(&self, session: SessionNo, reason: EndReason) -> Option<Arc<Presence>> {
+    pub fn end(&self, session: SessionNo, reason: EndReason) -> Option<Arc<LiveSession>> {
         let (_, presence) = self.all.remove(&session)?;
         // It ends once; a second reason would come too late for whoever was told the first.
         let _ = presence.ended.set(reason);
@@ -88,32 +88,33 @@ impl Presences {
     }
 
     /// The session has new tokens.
-    pub fn renew(&self, session: &Session) {
+    pub fn update_tokens(&self, session: &Session) {
         if let Some(presence) = self.get(session.no) {
-            presence.touch(session.accessed);
-            presence.ends.store(session.ends.unwrap_or(Millis::MAX), Ordering::Release);
-            presence.epoch.fetch_add(1, Ordering::AcqRel);
+            presence.used(session.accessed);
+            presence.fixed_end.store(session.ends.unwrap_or(Millis::MAX), Ordering::Release);
+            presence.token_epoch.fetch_add(1, Ordering::AcqRel);
         }
     }
 
     /// Visits every presence of this node.
-    pub fn each(&self, visit: impl Fn(&Presence)) {
+    pub fn each(&self, visit: impl Fn(&LiveSession)) {
         self.all.iter().for_each(|presence| visit(&presence));
     }
 
     /// Uses that the log does not know yet.
-    pub fn unlogged(&self) -> Vec<Touched> {
-        let newer = |presence: &Presence| {
-            let at = presence.touched();
+    pub fn unreported_use(&self) -> Vec<SessionUse> {
+        let newer = |presence: &LiveSession| {
+            let at = presence.last_used();
             let first_watch = presence.watched.load(Ordering::Relaxed) == WATCHED;
-            let touched = Touched { session: presence.session, at, watched: presence.is_watched() };
+            let touched =
+                SessionUse { session: presence.session, at, watched: presence.is_watched() };
             (at > presence.logged.load(Ordering::Relaxed) || first_watch).then_some(touched)
         };
         self.all.iter().filter_map(|presence| newer(&presence)).collect()
     }
 
     /// These uses are in the log now.
-    pub fn logged(&self, touched: &[Touched]) {
+    pub fn mark_reported(&self, touched: &[SessionUse]) {
         for touch in touched {
             if let Some(presence) = self.get(touch.session) {
                 presence.logged.fetch_max(touch.at, Ordering::Relaxed);
@@ -130,12 +131,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::subscriptions::Line;
+    use crate::subscriptions::DirectWriter;
 
     #[derive(Debug)]
     struct Open;
 
-    impl Line for Open {
+    impl DirectWriter for Open {
         fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool {
             make(out)
         }
@@ -147,21 +148,21 @@ mod tests {
 
     #[test]
     fn who_ended_lends_no_line() {
-        let presences = Presences::default();
+        let presences = SessionRegistry::default();
         let session: Session = serde_json::from_value(json!({
             "no": 1, "id": "4278b0d2-ce36-44e4-97d1-774b04307d42", "user": 1, "host": "h",
             "token": "00".repeat(32), "refresh": "11".repeat(32),
             "opened": 0, "accessed": 0, "refresh_until": 0,
         }))
         .unwrap();
-        let presence = presences.of(&session, &UserName::parse("jane").unwrap());
+        let presence = presences.get_or_create(&session, &UserName::parse("jane").unwrap());
         let outbox = Outbox::new(1);
         presences.bind(&presence, &outbox, 0);
         assert!(!outbox.lend(|| true), "there is no line");
         outbox.connect(Some(Arc::new(Open)));
-        assert!(outbox.lend(|| !presence.is_over()) && outbox.is_lent());
+        assert!(outbox.lend(|| !presence.has_ended()) && outbox.is_lent());
         presences.end(session.no, EndReason::Logout);
         assert!(!outbox.is_lent(), "it is withheld with the end");
-        assert!(!outbox.lend(|| !presence.is_over()), "and lent no more");
+        assert!(!outbox.lend(|| !presence.has_ended()), "and lent no more");
     }
 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::live_session::Presence;
+use super::live_session::LiveSession;
 use crate::realm::{EndReason, Millis, SessionNo};
 /// The limits that end a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct TimeoutLimits {
     /// This long without a sign of life: HEARTBEAT_MISSED. None: never.
     pub missed_ms: Option<Millis>,
     /// This long without use: IDLE.
@@ -24,42 +24,42 @@ pub const WARNING_MS: Millis = 60_000;
 
 /// What is due for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub enum Action {
     /// It is to end; left alone if used after the time given.
     End(EndReason, Millis),
     /// Its sockets are to be warned.
     Warn(Millis),
 }
 
-impl Limits {
+impl TimeoutLimits {
     fn deadline(&self, touched: Millis) -> Millis {
         touched.saturating_add(self.idle_ms)
     }
 
     /// What is due at `now`, else when to look again. `ends`: when it ends whatever its use.
-    pub fn look(
+    pub fn next_action(
         &self,
         alive: Millis,
         touched: Millis,
         ends: Option<Millis>,
         warned: bool,
         now: Millis,
-    ) -> Result<Due, Millis> {
+    ) -> Result<Action, Millis> {
         let missed = self.missed_ms.map_or(Millis::MAX, |limit| alive.saturating_add(limit));
         let idle = ends.unwrap_or_else(|| self.deadline(touched));
         let halfway = if ends.is_some() { 0 } else { touched.saturating_add(self.idle_ms / 2) };
         let warning = idle.saturating_sub(WARNING_MS).max(halfway);
         if now >= idle {
             return Ok(match ends {
-                Some(_) => Due::End(EndReason::Expired, Millis::MAX),
-                None => Due::End(EndReason::Idle, touched),
+                Some(_) => Action::End(EndReason::Expired, Millis::MAX),
+                None => Action::End(EndReason::Idle, touched),
             });
         }
         if now >= missed {
-            return Ok(Due::End(EndReason::HeartbeatMissed, Millis::MAX));
+            return Ok(Action::End(EndReason::HeartbeatMissed, Millis::MAX));
         }
         if now >= warning && !warned {
-            return Ok(Due::Warn(idle - now));
+            return Ok(Action::Warn(idle - now));
         }
         Err(missed.min(if warned { idle } else { warning }))
     }
@@ -68,41 +68,41 @@ impl Limits {
 #[derive(Debug, Default)]
 struct Queue {
     due: BinaryHeap<Reverse<(Millis, SessionNo)>>,
-    watched: BTreeMap<SessionNo, Watched>,
+    watched: BTreeMap<SessionNo, Entry>,
 }
 
 #[derive(Debug)]
-struct Watched {
-    presence: Arc<Presence>,
+struct Entry {
+    presence: Arc<LiveSession>,
     /// For which end the warning went out.
     warned: Option<Millis>,
 }
 
 /// The sessions under watch.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct SessionTimeouts {
     queue: Mutex<Queue>,
     /// Told when the first deadline may have come nearer.
-    pub nearer: Notify,
+    pub wakeup: Notify,
 }
 
-impl Watch {
+impl SessionTimeouts {
     /// Begins to watch a session.
-    pub fn add(&self, presence: &Arc<Presence>, now: Millis) {
+    pub fn add(&self, presence: &Arc<LiveSession>, now: Millis) {
         let mut queue = self.queue.lock();
-        let watched = Watched { presence: presence.clone(), warned: None };
+        let watched = Entry { presence: presence.clone(), warned: None };
         queue.watched.insert(presence.session, watched);
         queue.due.push(Reverse((now, presence.session)));
         drop(queue);
-        self.nearer.notify_one();
+        self.wakeup.notify_one();
     }
 
     /// Looks at every session again: the limits are others.
-    pub fn again(&self, now: Millis) {
+    pub fn recheck_all(&self, now: Millis) {
         let mut queue = self.queue.lock();
         queue.due = queue.watched.keys().map(|session| Reverse((now, *session))).collect();
         drop(queue);
-        self.nearer.notify_one();
+        self.wakeup.notify_one();
     }
 
     /// When something may be due next.
@@ -121,7 +121,7 @@ impl Watch {
     }
 
     /// Everything that is due at `now`. A session to be ended is no longer watched.
-    pub fn due(&self, limits: &Limits, now: Millis) -> Vec<(Arc<Presence>, Due)> {
+    pub fn due(&self, limits: &TimeoutLimits, now: Millis) -> Vec<(Arc<LiveSession>, Action)> {
         let mut found = Vec::new();
         let mut queue = self.queue.lock();
         while let Some(Reverse((_, session))) =
@@ -130,15 +130,15 @@ impl Watch {
             queue.due.pop();
             let Some(watched) = queue.watched.get_mut(&session) else { continue };
             let presence = watched.presence.clone();
-            let (touched, ends) = (presence.touched(), presence.ends());
+            let (touched, ends) = (presence.last_used(), presence.fixed_end());
             let until = ends.unwrap_or_else(|| limits.deadline(touched));
             let warned = watched.warned == Some(until);
-            let look = limits.look(presence.alive(), touched, ends, warned, now);
+            let look = limits.next_action(presence.last_seen(), touched, ends, warned, now);
             let again = match look {
-                _ if presence.is_over() => None,
-                Ok(Due::Warn(left)) => {
+                _ if presence.has_ended() => None,
+                Ok(Action::Warn(left)) => {
                     watched.warned = Some(until);
-                    found.push((presence, Due::Warn(left)));
+                    found.push((presence, Action::Warn(left)));
                     Some(now)
                 }
                 Ok(end) => {
@@ -160,33 +160,37 @@ impl Watch {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { missed_ms: Some(90_000), idle_ms: 1_800_000 };
+    const LIMITS: TimeoutLimits = TimeoutLimits { missed_ms: Some(90_000), idle_ms: 1_800_000 };
 
     #[test]
     fn a_session_lives_to_the_last_millisecond_of_its_misses() {
-        assert_eq!(LIMITS.look(1_000, 1_000, None, false, 90_999), Err(91_000));
-        let missed = Due::End(EndReason::HeartbeatMissed, Millis::MAX);
-        assert_eq!(LIMITS.look(1_000, 1_000, None, false, 91_000), Ok(missed));
-        let off = Limits { missed_ms: None, ..LIMITS };
-        assert_eq!(off.look(1_000, 1_000, None, false, 91_000), Err(1_741_000));
+        assert_eq!(LIMITS.next_action(1_000, 1_000, None, false, 90_999), Err(91_000));
+        let missed = Action::End(EndReason::HeartbeatMissed, Millis::MAX);
+        assert_eq!(LIMITS.next_action(1_000, 1_000, None, false, 91_000), Ok(missed));
+        let off = TimeoutLimits { missed_ms: None, ..LIMITS };
+        assert_eq!(off.next_action(1_000, 1_000, None, false, 91_000), Err(1_741_000));
     }
 
     #[test]
     fn a_session_is_warned_once_and_ends_on_time() {
         let alive = Millis::MAX / 2;
-        assert_eq!(LIMITS.look(alive, 0, None, false, 1_739_999), Err(1_740_000));
-        assert_eq!(LIMITS.look(alive, 0, None, false, 1_740_000), Ok(Due::Warn(60_000)));
-        assert_eq!(LIMITS.look(alive, 0, None, true, 1_799_999), Err(1_800_000));
-        assert_eq!(LIMITS.look(alive, 0, None, true, 1_800_000), Ok(Due::End(EndReason::Idle, 0)));
+        assert_eq!(LIMITS.next_action(alive, 0, None, false, 1_739_999), Err(1_740_000));
+        assert_eq!(LIMITS.next_action(alive, 0, None, false, 1_740_000), Ok(Action::Warn(60_000)));
+        assert_eq!(LIMITS.next_action(alive, 0, None, true, 1_799_999), Err(1_800_000));
+        assert_eq!(
+            LIMITS.next_action(alive, 0, None, true, 1_800_000),
+            Ok(Action::End(EndReason::Idle, 0))
+        );
     }
 
     #[test]
     fn a_fixed_end_comes_whatever_the_use() {
-        let look = |touched, warned, now| LIMITS.look(now, touched, Some(90_000), warned, now);
+        let look =
+            |touched, warned, now| LIMITS.next_action(now, touched, Some(90_000), warned, now);
         assert_eq!(look(29_000, false, 29_999), Err(30_000));
-        assert_eq!(look(30_000, false, 30_000), Ok(Due::Warn(60_000)));
+        assert_eq!(look(30_000, false, 30_000), Ok(Action::Warn(60_000)));
         assert_eq!(look(89_999, true, 89_999), Err(90_000));
-        let over = Due::End(EndReason::Expired, Millis::MAX);
+        let over = Action::End(EndReason::Expired, Millis::MAX);
         assert_eq!(look(90_000, true, 90_000), Ok(over));
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::root::Settings;
 
 /// A key, its value in the one and its value in the other, as JSON; secrets never show.
-pub type Difference = (String, String, String);
+pub type SettingChange = (String, String, String);
 
 impl Settings {
     /// These settings with what is only read at the start as the running ones have it, and the keys
@@ -21,7 +21,7 @@ impl Settings {
         keep("store.engine", &mut self.store.engine, &running.store.engine, &mut kept);
         let (new, old) = (&mut self.store, &running.store);
         keep("store.cache_mb", &mut new.cache_mb, &old.cache_mb, &mut kept);
-        keep("store.reserve_mb", &mut new.reserve_mb, &old.reserve_mb, &mut kept);
+        keep("store.reserve_mb", &mut new.disk_reserve_mb, &old.disk_reserve_mb, &mut kept);
         let (new, old) = (&mut self.security, &running.security);
         keep("security.scrypt", &mut new.scrypt, &old.scrypt, &mut kept);
         keep(
@@ -51,7 +51,7 @@ impl Settings {
     }
 
     /// What is different in the other ones, in the order of the keys.
-    pub fn differences(&self, other: &Settings) -> Vec<Difference> {
+    pub fn differences(&self, other: &Settings) -> Vec<SettingChange> {
         let [mut old, mut new] = [Vec::new(), Vec::new()];
         for (settings, found) in [(self, &mut old), (other, &mut new)] {
             // Structs with text keys cannot fail to serialise.

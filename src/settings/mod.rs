@@ -17,12 +17,12 @@ mod validate;
 
 pub use aliases::resolve;
 pub use error::SettingsError;
-pub use reference::Entry;
+pub use reference::ReferenceRow;
 pub use root::{RESET_TOPIC, Settings};
 pub use sections::{
-    AckField, AckNaming, AddressRange, AuthType, Class, Connection, CustomAck, Engine,
-    HashingAlgorithm, Host, LdapTls, Limits, LockScope, LoginAck, LoginErrors, Mode, NackNaming,
-    Notify, OneTimeTokenVerify, Order, PasswordStrength, PushServices, QrCode, ResetMode, Service,
-    ServiceList, ShutdownClose, SmtpTls, SystemDateFormat, Tls, Transport, Validation,
-    WhenSessionsAreFull,
+    AckField, AckNaming, AddressRange, AuthType, Class, CustomAck, Engine, HashingAlgorithm, Host,
+    HostOrder, LdapConnection, LdapTls, LockScope, LoginAck, LoginErrors, MailTransportKind, Mode,
+    NackNaming, Notify, OneTimeTokenVerify, PasswordStrength, PushServices, QrCode, ResetMode,
+    ServerLimits, Service, ServiceList, ShutdownClose, SmtpTls, SystemDateFormat, TlsSettings,
+    Validation, WhenSessionsAreFull,
 };

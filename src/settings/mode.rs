@@ -32,7 +32,7 @@ pub(super) fn under(written: Table) -> Table {
 
 impl crate::settings::root::Settings {
     /// What of hardened mode is written otherwise, and wins: key, hardened value, value.
-    pub fn softened(&self) -> Vec<crate::settings::diff::Difference> {
+    pub fn softened(&self) -> Vec<crate::settings::diff::SettingChange> {
         let mut found = Vec::new();
         let hard: Table = HARDENED.parse().unwrap_or_default();
         if let (Mode::Hardened, Ok(own)) = (self.mode, Table::try_from(self)) {
@@ -46,7 +46,7 @@ fn compare(
     path: &str,
     hard: &Table,
     own: &Table,
-    found: &mut Vec<crate::settings::diff::Difference>,
+    found: &mut Vec<crate::settings::diff::SettingChange>,
 ) {
     for (key, hard) in hard {
         let full = crate::settings::schema::join(path, key);

@@ -8,7 +8,7 @@ use super::schema::{follow, properties, schema, schema_of};
 use super::sections::{Host, Service};
 /// One key, in the order of the structs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ReferenceRow {
     /// The section with its dots; empty: the root. Elements of a list stand in `section[]`.
     pub section: String,
     /// The key.
@@ -25,7 +25,7 @@ pub struct Entry {
 
 impl Settings {
     /// Every key there is. A section comes before its keys, with an empty key.
-    pub fn entries() -> Vec<Entry> {
+    pub fn entries() -> Vec<ReferenceRow> {
         let schema = schema();
         let mut all = Vec::new();
         let mut section = String::new();
@@ -49,7 +49,7 @@ impl Settings {
             "# tollgate: the defaults. A flag wins over TOLLGATE_SECTION__KEY in the environment,\n\
              # that over this file. Unknown keys stop the start.\n",
         );
-        for Entry { section, key, default, meaning, optional, .. } in Self::entries() {
+        for ReferenceRow { section, key, default, meaning, optional, .. } in Self::entries() {
             if section.contains('[') {
                 continue;
             }
@@ -83,7 +83,7 @@ impl Settings {
         out.push_str("```\n\n## Root\n\n");
         out.push_str(HEAD);
         let mut section = String::new();
-        for Entry { section: own, key, default, meaning, s2, .. } in Self::entries() {
+        for ReferenceRow { section: own, key, default, meaning, s2, .. } in Self::entries() {
             if own != section {
                 let title = if key.is_empty() { meaning.as_str() } else { "Each of them:" };
                 out.push_str(&format!("\n## `{own}`\n\n{title}\n\n{HEAD}"));
@@ -116,7 +116,7 @@ impl Settings {
 const HEAD: &str = "| key | S2 | default | meaning |\n|---|---|---|---|\n";
 
 /// Keys of a section that have no default, and those of the elements of its lists.
-fn add_unset(all: &mut Vec<Entry>, section: &str, root: &Json) {
+fn add_unset(all: &mut Vec<ReferenceRow>, section: &str, root: &Json) {
     let Some(schema) = (if section.is_empty() { Some(root) } else { schema_of(section, root) })
     else {
         return;
@@ -138,13 +138,19 @@ fn add_unset(all: &mut Vec<Entry>, section: &str, root: &Json) {
 }
 
 /// A section that the defaults do not have.
-fn describe(all: &mut Vec<Entry>, path: &str, own: Option<&Json>, schema: &Json, root: &Json) {
-    all.push(Entry { optional: true, ..of_field(path, "", None, own) });
+fn describe(
+    all: &mut Vec<ReferenceRow>,
+    path: &str,
+    own: Option<&Json>,
+    schema: &Json,
+    root: &Json,
+) {
+    all.push(ReferenceRow { optional: true, ..of_field(path, "", None, own) });
     describe_fields(all, path, schema, root);
 }
 
 /// Its keys, with their defaults; those of its lists and tables after them.
-fn describe_fields(all: &mut Vec<Entry>, path: &str, schema: &Json, root: &Json) {
+fn describe_fields(all: &mut Vec<ReferenceRow>, path: &str, schema: &Json, root: &Json) {
     let in_list = path.contains('[');
     let mut deeper = Vec::new();
     for (key, inner) in properties(schema, root) {
@@ -156,7 +162,7 @@ fn describe_fields(all: &mut Vec<Entry>, path: &str, schema: &Json, root: &Json)
         let default = own.and_then(|own| own.get("default")).filter(|_| !in_list);
         let default = default.and_then(|it| toml::Value::try_from(it).ok());
         let default = default.map(|it| it.to_string());
-        all.push(Entry { optional: true, ..of_field(path, &key, default, own) });
+        all.push(ReferenceRow { optional: true, ..of_field(path, &key, default, own) });
         if let Some(items) = inner.get("items").map(|items| follow(items, root)) {
             describe_fields(&mut deeper, &format!("{inside}[]"), items, root);
         }
@@ -169,20 +175,25 @@ fn field<'a>(schema: &'a Json, key: &str) -> Option<&'a Json> {
     schema.get("properties")?.get(key)
 }
 
-fn entry(section: &str, key: &str, default: Option<String>, root: &Json) -> Entry {
+fn entry(section: &str, key: &str, default: Option<String>, root: &Json) -> ReferenceRow {
     let path = if key.is_empty() { section } else { &crate::settings::schema::join(section, key) };
     let (holder, name) = path.rsplit_once('.').unwrap_or(("", path));
     let holder = if holder.is_empty() { Some(root) } else { schema_of(holder, root) };
     of_field(section, key, default, holder.and_then(|holder| field(holder, name)))
 }
 
-fn of_field(section: &str, key: &str, default: Option<String>, field: Option<&Json>) -> Entry {
+fn of_field(
+    section: &str,
+    key: &str,
+    default: Option<String>,
+    field: Option<&Json>,
+) -> ReferenceRow {
     let text = |name: &str| field.and_then(|field| field.get(name)?.as_str()).unwrap_or_default();
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let s2 = Some(text("x-s2")).filter(|it| !it.is_empty()).map(str::to_owned);
     let (section, key) = (section.to_owned(), key.to_owned());
     let meaning = one_line(text("description"));
-    Entry { section, key, default, meaning, s2, optional: false }
+    ReferenceRow { section, key, default, meaning, s2, optional: false }
 }
 
 /// Services have no default: an example, commented out.
@@ -206,7 +217,7 @@ mod tests {
     fn the_document_reads_back_as_the_defaults_and_explains_every_key() {
         let text = Settings::default_toml();
         assert_eq!(Settings::parse(&text, std::iter::empty()).unwrap(), Settings::default());
-        for Entry { section, key, meaning, .. } in Settings::entries() {
+        for ReferenceRow { section, key, meaning, .. } in Settings::entries() {
             assert!(meaning.len() > 3, "{section}.{key} is not explained");
         }
         assert!(text.contains("# minimum_length is not set"), "{text}");

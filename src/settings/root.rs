@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    Engine, Heartbeat, Mail, Mode, Security, Server, Service, ServiceList, Store, Templates,
+    Engine, HeartbeatSettings, MailSettings, Mode, Security, ServerSettings, Service, ServiceList,
+    StoreSettings, Templates,
 };
 use crate::auth::{KeyError, Keyring};
 
@@ -23,21 +24,21 @@ pub struct Settings {
     /// is written wins over both.
     pub mode: Mode,
     /// Where the gateway listens and how it speaks.
-    pub server: Server,
+    pub server: ServerSettings,
     /// How sessions show that they live.
-    pub heartbeat: Heartbeat,
+    pub heartbeat: HeartbeatSettings,
     /// Services that a heartbeat's answer names; none by default.
     pub services: Vec<Service>,
     /// How services are listed, checked and pushed.
     pub service_list: ServiceList,
     /// Where commands and rows are kept.
-    pub store: Store,
+    pub store: StoreSettings,
     /// Sessions and passwords.
     pub security: Security,
     /// What mails may say beside what they are about.
     pub templates: Templates,
     /// How mails leave.
-    pub mail: Mail,
+    pub mail: MailSettings,
 }
 
 impl Settings {

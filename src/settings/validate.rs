@@ -2,7 +2,7 @@
 
 use super::error::SettingsError;
 use super::root::{RESET_TOPIC, Settings};
-use super::sections::{Mode, ResetMode, Transport};
+use super::sections::{MailTransportKind, Mode, ResetMode};
 use crate::mail::{Template, template};
 use crate::settings::sections::services;
 impl Settings {
@@ -23,7 +23,7 @@ impl Settings {
 
     /// Whoever is to get a mail must be able to.
     fn check_mails(&self, wrong: &mut Vec<String>) {
-        let off = |topic: &str| self.mail.transport_of(topic) == Transport::Off;
+        let off = |topic: &str| self.mail.transport_of(topic) == MailTransportKind::Off;
         if self.security.reset_mode == ResetMode::Email && off(RESET_TOPIC) {
             wrong
                 .push("security.reset_mode is email: mail.transport says how it leaves".to_owned());
@@ -48,7 +48,7 @@ impl Settings {
 /// Templates that cannot be read, or that use what they do not have.
 pub(in crate::settings) fn check(settings: &Settings, wrong: &mut Vec<String>) {
     let mut check = |key: &str, text: &str, values: &[&str]| {
-        if let Err(why) = Template::of(text).check(&settings.templates.variables, values) {
+        if let Err(why) = Template::new(text).check(&settings.templates.variables, values) {
             wrong.push(format!("{key} cannot be used: {why}"));
         }
     };

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::error::StoreError;
-use super::hash_chain::End;
+use super::hash_chain::ChainEnd;
 use super::ledger::{Block, Ledger};
-use crate::realm::{Audited, Millis};
+use crate::realm::{AuditEvent, Millis};
 /// The number of an audit row (SEQUENCE): 1, 2, 3, …
 pub type AuditNo = u64;
 
@@ -22,23 +22,23 @@ const MEMORY_MAX: usize = 10_000;
 
 /// All rows that are kept.
 #[derive(Debug)]
-pub struct Trail {
+pub struct AuditTrail {
     /// None: a restart forgets them.
     ledger: Option<Ledger>,
     /// Where the ledger ends.
-    end: Mutex<End>,
+    end: Mutex<ChainEnd>,
     /// What comes after, in memory.
-    fresh: Mutex<BTreeMap<AuditNo, Arc<Audited>>>,
+    fresh: Mutex<BTreeMap<AuditNo, Arc<AuditEvent>>>,
 }
 
-impl Trail {
+impl AuditTrail {
     /// A trail that a restart forgets.
     pub fn in_memory() -> Self {
         Self { ledger: None, end: Mutex::default(), fresh: Mutex::default() }
     }
 
     /// The trail in a tree, which is to end here.
-    pub(super) fn on_disk(tree: sled::Tree, end: End) -> Self {
+    pub(super) fn on_disk(tree: sled::Tree, end: ChainEnd) -> Self {
         let ledger = Some(Ledger::new(tree, "audit row"));
         Self { ledger, end: Mutex::new(end), fresh: Mutex::default() }
     }
@@ -50,7 +50,7 @@ impl Trail {
     }
 
     /// Takes new rows, from the one thread that makes them, and gives the number of the first.
-    pub fn keep(&self, audited: &[Arc<Audited>]) -> AuditNo {
+    pub fn append(&self, audited: &[Arc<AuditEvent>]) -> AuditNo {
         let first = self.last() + 1;
         let mut fresh = self.fresh.lock();
         fresh.extend((first..).zip(audited.iter().cloned()));
@@ -62,7 +62,7 @@ impl Trail {
 
     /// Stores rows up to `upto` and gives where the trail ends with them. They count once the store
     /// knows that end: before that a restart drops them, and the log makes them again.
-    pub(super) fn store(&self, upto: AuditNo) -> Result<End, StoreError> {
+    pub(super) fn store(&self, upto: AuditNo) -> Result<ChainEnd, StoreError> {
         let mut end = *self.end.lock();
         let Some(ledger) = &self.ledger else { return Ok(end) };
         while end.no < upto {
@@ -79,7 +79,7 @@ impl Trail {
     }
 
     /// The store knows that the trail ends here.
-    pub(super) fn ends(&self, end: End) {
+    pub(super) fn confirm_saved(&self, end: ChainEnd) {
         // Whoever asks for the last finds it in the one place or in the other.
         *self.end.lock() = end;
         let mut fresh = self.fresh.lock();
@@ -87,15 +87,15 @@ impl Trail {
     }
 
     /// Rows before a number, or the newest ones: at most `most`, newest first. Blocking.
-    pub fn before(
+    pub fn read_before(
         &self,
         before: Option<AuditNo>,
         most: usize,
-    ) -> Result<Vec<(AuditNo, Audited)>, StoreError> {
+    ) -> Result<Vec<(AuditNo, AuditEvent)>, StoreError> {
         let before = before.unwrap_or(AuditNo::MAX).max(1);
         let fresh = self.fresh.lock();
         let newest = fresh.range(1..before).rev().take(most);
-        let mut found: Vec<_> = newest.map(|(no, row)| (*no, Audited::clone(row))).collect();
+        let mut found: Vec<_> = newest.map(|(no, row)| (*no, AuditEvent::clone(row))).collect();
         drop(fresh);
         let Some(ledger) = &self.ledger else { return Ok(found) };
         // What was in memory may be on the disk by now, too.
@@ -114,9 +114,9 @@ impl Trail {
 
     /// Checks that the newest row is the one that the store knows as the last; what a save left
     /// behind that did not end is dropped.
-    pub(super) fn check_end(&self) -> Result<(), StoreError> {
+    pub(super) fn verify_end(&self) -> Result<(), StoreError> {
         let (Some(ledger), end) = (&self.ledger, *self.end.lock()) else { return Ok(()) };
-        ledger.cut(end.no)?;
+        ledger.truncate_after(end.no)?;
         let short = || StoreError::Damaged("audit rows are missing at the end".to_owned());
         (ledger.last()? == end).then_some(()).ok_or_else(short)
     }
@@ -146,7 +146,7 @@ impl Trail {
     }
 }
 
-fn decode(no: AuditNo, bytes: &[u8]) -> Result<Audited, StoreError> {
+fn decode(no: AuditNo, bytes: &[u8]) -> Result<AuditEvent, StoreError> {
     serde_json::from_slice(bytes).map_err(|_| damaged(no, "cannot be read"))
 }
 

@@ -2,21 +2,21 @@
 
 use sha2::{Digest, Sha256};
 
-use super::hash_chain::{End, Link, Seq};
+use super::hash_chain::{ChainEnd, ChainHash, Seq};
 
-/// The key of [`Image`]; rows begin with a letter.
+/// The key of [`RowsChecksum`]; rows begin with a letter.
 pub(super) const IMAGE: &[u8] = &[0];
 
 /// What the rows add up to, and where the audit trail ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Image {
+pub(super) struct RowsChecksum {
     pub(super) applied: Seq,
     pub(super) rows: u64,
     pub(super) digest: u128,
-    pub(super) trail: End,
+    pub(super) trail: ChainEnd,
 }
 
-impl Image {
+impl RowsChecksum {
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows = self.rows.wrapping_add(1);
         self.digest = self.digest.wrapping_add(digest(key, value));
@@ -41,7 +41,7 @@ impl Image {
         [&body[..], &check].concat()
     }
 
-    /// What [`Image::write`] made, if it is whole; stores without an audit trail end before it.
+    /// What [`RowsChecksum::write`] made, if it is whole; stores without an audit trail end before it.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
         if check != digest(IMAGE, body).to_be_bytes() {
@@ -50,8 +50,8 @@ impl Image {
         let number = |at: usize| body.get(at..at + 8)?.try_into().map(u64::from_be_bytes).ok();
         let digest = body.get(16..32)?.try_into().map(u128::from_be_bytes).ok()?;
         let trail = match body.get(40..) {
-            Some(link) => End { no: number(32)?, link: Link::read(link)? },
-            None => End::default(),
+            Some(link) => ChainEnd { no: number(32)?, link: ChainHash::from_bytes(link)? },
+            None => ChainEnd::default(),
         };
         Some(Self { applied: number(0)?, rows: number(8)?, digest, trail })
     }

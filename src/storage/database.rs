@@ -57,7 +57,7 @@ pub(super) fn forget_unfinished(dir: &Path) -> io::Result<()> {
 }
 
 /// Renames sled's snapshots. False if there is none.
-pub(super) fn set_snapshots_aside(dir: &Path) -> io::Result<bool> {
+pub(super) fn quarantine_snapshots(dir: &Path) -> io::Result<bool> {
     let mut found = false;
     for file in std::fs::read_dir(dir.join("sled"))? {
         let file = file?;

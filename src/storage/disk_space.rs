@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 /// The disk of a store.
 #[derive(Debug, Clone)]
-pub struct Space {
+pub struct DiskSpace {
     dir: PathBuf,
     reserve: u64,
 }
 
-impl Space {
+impl DiskSpace {
     /// The disk of `dir`, of which so many megabytes are kept back.
     pub fn new(dir: &Path, reserve_mb: u64) -> Self {
         Self { dir: dir.to_owned(), reserve: reserve_mb << 20 }
     }
 
     /// Why nothing more is accepted, if so. One look costs about a microsecond.
-    pub fn short(&self) -> Option<String> {
+    pub fn shortage(&self) -> Option<String> {
         if self.reserve == 0 {
             return None;
         }

@@ -20,7 +20,7 @@ const LINE_MAX: u64 = 16 * 1024;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
-struct Head {
+struct ExportHeader {
     format: String,
     version: u32,
     at: Millis,
@@ -29,7 +29,7 @@ struct Head {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
-struct Tail {
+struct ExportFooter {
     rows: u64,
     sha256: String,
 }
@@ -47,9 +47,9 @@ pub enum SnapshotError {
 
 /// SHA-256 over everything that was given, so that whoever got it can tell.
 #[derive(Debug, Default)]
-pub struct Sum(Sha256);
+pub struct ExportChecksum(Sha256);
 
-impl Sum {
+impl ExportChecksum {
     /// Takes in what comes next.
     pub fn add(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
@@ -70,11 +70,11 @@ pub struct Snapshot {
 }
 
 /// The realm that rows make, in the order of their keys: each must fit to those before it.
-pub fn realm_of(rows: impl IntoIterator<Item = Row>) -> Result<Realm, String> {
+pub fn rebuild_realm(rows: impl IntoIterator<Item = Row>) -> Result<Realm, String> {
     let mut realm = Realm::default();
     for row in rows {
         check(&realm, &row)?;
-        realm.absorb(&[Change::Put(row)]);
+        realm.apply_changes(&[Change::Put(row)]);
     }
     Ok(realm)
 }
@@ -87,21 +87,21 @@ pub fn write(
     credentials: bool,
     out: &mut impl Write,
 ) -> io::Result<u64> {
-    let mut sum = Sum::default();
+    let mut sum = ExportChecksum::default();
     let mut line = |text: Vec<u8>, out: &mut dyn Write| {
         sum.add(&text);
         sum.add(b"\n");
         out.write_all(&text)?;
         out.write_all(b"\n")
     };
-    let head = Head { format: FORMAT.to_owned(), version: VERSION, at, credentials };
+    let head = ExportHeader { format: FORMAT.to_owned(), version: VERSION, at, credentials };
     line(serde_json::to_vec(&head)?, out)?;
     let mut rows = 0;
     for row in realm.rows().filter_map(|row| exported(row, credentials)) {
         line(serde_json::to_vec(&StoredRow::of(&row))?, out)?;
         rows += 1;
     }
-    serde_json::to_writer(&mut *out, &Tail { rows, sha256: sum.so_far() })?;
+    serde_json::to_writer(&mut *out, &ExportFooter { rows, sha256: sum.so_far() })?;
     out.write_all(b"\n")?;
     out.flush()?;
     Ok(rows)
@@ -121,7 +121,7 @@ fn exported(row: Row, credentials: bool) -> Option<Row> {
 
 /// Reads and checks a whole export before anything is done with it.
 pub fn read(input: &mut impl BufRead) -> Result<Snapshot, SnapshotError> {
-    let (mut sum, mut number) = (Sum::default(), 0);
+    let (mut sum, mut number) = (ExportChecksum::default(), 0);
     let (mut rows, mut realm) = (Vec::new(), Realm::default());
     loop {
         number += 1;
@@ -137,12 +137,12 @@ pub fn read(input: &mut impl BufRead) -> Result<Snapshot, SnapshotError> {
         let json = |_| wrong("not a line of an export");
         let value: Value = serde_json::from_slice(&text).map_err(json)?;
         if number == 1 {
-            let head: Head = serde_json::from_value(value).map_err(json)?;
+            let head: ExportHeader = serde_json::from_value(value).map_err(json)?;
             if head.format != FORMAT || head.version > VERSION {
                 return Err(wrong("not an export that this version reads"));
             }
         } else if value.get("SHA256").is_some() {
-            let tail: Tail = serde_json::from_value(value).map_err(json)?;
+            let tail: ExportFooter = serde_json::from_value(value).map_err(json)?;
             if (tail.rows, tail.sha256) != (rows.len() as u64, sum.so_far()) {
                 return Err(wrong("the sum does not fit: the export was changed or damaged"));
             }
@@ -154,7 +154,7 @@ pub fn read(input: &mut impl BufRead) -> Result<Snapshot, SnapshotError> {
             let stored: StoredRow = serde_json::from_value(value).map_err(json)?;
             let row = stored.read().map_err(|why| SnapshotError::Line(number, why))?;
             check(&realm, &row).map_err(|why| SnapshotError::Line(number, why))?;
-            realm.absorb(&[Change::Put(row)]);
+            realm.apply_changes(&[Change::Put(row)]);
             rows.push(stored);
         }
         sum.add(&text);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::error::StoreError;
-use super::high_water_mark::Mark;
+use super::high_water_mark::HighWaterMark;
 /// What the format file says.
 pub(super) const FORMAT: &str = "tollgate store 5";
 /// Formats that this version reads, too. 1: without an audit trail. 2: without former passwords,
@@ -16,9 +16,9 @@ const OLDER: [&str; 4] =
 
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum StoreState {
     /// No store.
-    Nothing,
+    Missing,
     /// A store that an older version made.
     Older,
     /// A store of this version.
@@ -26,10 +26,10 @@ pub(super) enum Found {
 }
 
 /// What the folder holds. A store without its format file is not taken for new.
-pub(super) fn check(dir: &Path) -> Result<Found, StoreError> {
+pub(super) fn check(dir: &Path) -> Result<StoreState, StoreError> {
     match std::fs::read_to_string(dir.join("format")) {
-        Ok(text) if text.trim() == FORMAT => Ok(Found::Current),
-        Ok(text) if OLDER.contains(&text.trim()) => Ok(Found::Older),
+        Ok(text) if text.trim() == FORMAT => Ok(StoreState::Current),
+        Ok(text) if OLDER.contains(&text.trim()) => Ok(StoreState::Older),
         Ok(text) if is_format(text.trim()) => {
             Err(StoreError::Format { found: text.trim().to_owned(), supported: FORMAT })
         }
@@ -38,11 +38,12 @@ pub(super) fn check(dir: &Path) -> Result<Found, StoreError> {
             // The format is written last: a mark of some entry belongs to a store that was made.
             let is_marked = || {
                 dir.join("high-water").exists()
-                    && Mark::open(dir).is_ok_and(|it| it.read().is_some_and(|(seq, _)| seq > 0))
+                    && HighWaterMark::open(dir)
+                        .is_ok_and(|it| it.read().is_some_and(|(seq, _)| seq > 0))
             };
             match is_marked() {
                 true => Err(StoreError::Damaged("the format file is gone".to_owned())),
-                false => Ok(Found::Nothing),
+                false => Ok(StoreState::Missing),
             }
         }
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {

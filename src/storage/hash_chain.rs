@@ -5,24 +5,24 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 over the link before, the number and the bytes of an entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Link(pub [u8; 32]);
+pub struct ChainHash(pub [u8; 32]);
 
-impl Link {
+impl ChainHash {
     /// Before the first entry.
-    pub const GENESIS: Link = Link([0; 32]);
+    pub const GENESIS: ChainHash = ChainHash([0; 32]);
 
     /// The link of the entry after this one.
-    pub fn next(self, seq: Seq, entry: &[u8]) -> Link {
+    pub fn extend(self, seq: Seq, entry: &[u8]) -> ChainHash {
         let mut hash = Sha256::new();
         hash.update(self.0);
         hash.update(seq.to_be_bytes());
         hash.update(entry);
-        Link(hash.finalize().into())
+        ChainHash(hash.finalize().into())
     }
 
     /// Reads a stored link.
-    pub fn read(bytes: &[u8]) -> Option<Link> {
-        bytes.try_into().ok().map(Link)
+    pub fn from_bytes(bytes: &[u8]) -> Option<ChainHash> {
+        bytes.try_into().ok().map(ChainHash)
     }
 }
 
@@ -31,15 +31,15 @@ pub type Seq = u64;
 
 /// The number of a record, and the link over all up to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct End {
+pub(crate) struct ChainEnd {
     pub(crate) no: u64,
-    pub(crate) link: Link,
+    pub(crate) link: ChainHash,
 }
 
-impl End {
+impl ChainEnd {
     /// One record on.
     pub(super) fn next(self, record: &[u8]) -> Self {
         let no = self.no + 1;
-        Self { no, link: self.link.next(no, record) }
+        Self { no, link: self.link.extend(no, record) }
     }
 }

@@ -9,20 +9,20 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::hash_chain::{Link, Seq};
+use super::hash_chain::{ChainHash, Seq};
 /// Number, link, the first bytes of a hash over both.
 const SLOT: usize = 8 + 32 + 8;
 /// Slots lie in different sectors: a torn write spoils one of them.
-const STRIDE: u64 = 4096;
+const SLOT_SPACING: u64 = 4096;
 
 /// The mark of a store.
 #[derive(Debug)]
-pub struct Mark {
+pub struct HighWaterMark {
     file: File,
     slot: u64,
 }
 
-impl Mark {
+impl HighWaterMark {
     /// Opens or makes the mark of a folder.
     pub fn open(dir: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
@@ -31,13 +31,13 @@ impl Mark {
     }
 
     /// The newest mark; none if the file holds none that can be read.
-    pub fn read(&self) -> Option<(Seq, Link)> {
+    pub fn read(&self) -> Option<(Seq, ChainHash)> {
         (0..2).filter_map(|slot| self.read_slot(slot)).max_by_key(|(seq, _)| *seq)
     }
 
-    fn read_slot(&self, slot: u64) -> Option<(Seq, Link)> {
+    fn read_slot(&self, slot: u64) -> Option<(Seq, ChainHash)> {
         let mut bytes = [0; SLOT];
-        self.file.read_exact_at(&mut bytes, slot * STRIDE).ok()?;
+        self.file.read_exact_at(&mut bytes, slot * SLOT_SPACING).ok()?;
         decode(&bytes)
     }
 
@@ -47,25 +47,25 @@ impl Mark {
     }
 
     /// Moves the mark to an entry that is on the disk.
-    pub fn write(&mut self, seq: Seq, link: Link) -> io::Result<()> {
-        self.file.write_all_at(&encode(seq, link), self.slot * STRIDE)?;
+    pub fn write(&mut self, seq: Seq, link: ChainHash) -> io::Result<()> {
+        self.file.write_all_at(&encode(seq, link), self.slot * SLOT_SPACING)?;
         self.slot = 1 - self.slot;
         Ok(())
     }
 }
 
 /// An entry's number and link, with a check.
-pub(crate) fn encode(seq: Seq, link: Link) -> Vec<u8> {
+pub(crate) fn encode(seq: Seq, link: ChainHash) -> Vec<u8> {
     let body = [&seq.to_be_bytes()[..], &link.0].concat();
     [&body[..], &checksum(&body)].concat()
 }
 
 /// What [`encode`] made, if it is whole.
-pub(crate) fn decode(bytes: &[u8]) -> Option<(Seq, Link)> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<(Seq, ChainHash)> {
     let (body, check) = bytes.split_at_checked(SLOT - 8)?;
     let (seq, link) = body.split_at(8);
     let fits = checksum(body) == check;
-    fits.then_some((Seq::from_be_bytes(seq.try_into().ok()?), Link::read(link)?))
+    fits.then_some((Seq::from_be_bytes(seq.try_into().ok()?), ChainHash::from_bytes(link)?))
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {

@@ -12,13 +12,13 @@ mod high_water_mark;
 mod ledger;
 mod row_store;
 
-pub use audit_trail::{AuditNo, Trail};
-pub use disk_space::Space;
+pub use audit_trail::{AuditNo, AuditTrail};
+pub use disk_space::DiskSpace;
 pub use error::StoreError;
-pub use export::{Snapshot, Sum};
-pub use hash_chain::{Link, Seq};
-pub use high_water_mark::Mark;
-pub use row_store::Store;
+pub use export::{ExportChecksum, Snapshot};
+pub use hash_chain::{ChainHash, Seq};
+pub use high_water_mark::HighWaterMark;
+pub use row_store::RowStore;
 
-pub(crate) use hash_chain::End;
+pub(crate) use hash_chain::ChainEnd;
 pub(crate) use ledger::{Block, Ledger};

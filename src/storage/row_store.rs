@@ -9,13 +9,13 @@ use std::sync::{Arc, mpsc};
 
 use parking_lot::Mutex;
 
-use super::audit_trail::{AuditNo, Trail};
-use super::checksum::{IMAGE, Image};
-use super::database::{forget_unfinished, generation, named, open_sled, set_snapshots_aside};
-use super::disk_space::Space;
+use super::audit_trail::{AuditNo, AuditTrail};
+use super::checksum::{IMAGE, RowsChecksum};
+use super::database::{forget_unfinished, generation, named, open_sled, quarantine_snapshots};
+use super::disk_space::DiskSpace;
 use super::error::StoreError;
-use super::format::{self, Found};
-use super::hash_chain::{End, Seq};
+use super::format::{self, StoreState};
+use super::hash_chain::{ChainEnd, Seq};
 use crate::realm::{Key, Row};
 /// Threads that read rows at the start; rows that one hands over at once; what may wait of that.
 const READERS_MAX: usize = 4;
@@ -23,21 +23,21 @@ const BATCH: usize = 512;
 const BATCHES_MAX: usize = 16;
 
 /// An open store.
-pub struct Store {
+pub struct RowStore {
     db: sled::Db,
     rows: sled::Tree,
     dir: std::path::PathBuf,
-    space: Space,
-    image: Mutex<Image>,
+    space: DiskSpace,
+    image: Mutex<RowsChecksum>,
     /// Whether the sum of the rows could be read.
     has_sum: bool,
-    found: Found,
-    trail: Arc<Trail>,
+    found: StoreState,
+    trail: Arc<AuditTrail>,
     /// Rows of entries that were seen; the next save replaces them.
     seen: Mutex<Vec<Key>>,
 }
 
-impl Store {
+impl RowStore {
     /// Opens the store in `dir`, or makes one. `cache_mb`: what sled may keep in memory;
     /// `reserve_mb`: what is kept back of the disk.
     pub fn open(dir: &Path, cache_mb: u64, reserve_mb: u64) -> Result<Self, StoreError> {
@@ -47,14 +47,14 @@ impl Store {
             .create(dir)
             .map_err(StoreError::Io)?;
         let found = format::check(dir)?;
-        if found == Found::Nothing {
+        if found == StoreState::Missing {
             forget_unfinished(dir).map_err(StoreError::Io)?;
         }
         let hangs = || StoreError::Damaged("the database does not open in time".to_owned());
         let db = match open_sled(dir, cache_mb).ok_or_else(hangs)? {
             Err(StoreError::Damaged(why)) => {
                 // A damaged snapshot blocks sled, which can do without it.
-                if !set_snapshots_aside(dir).map_err(StoreError::Io)? {
+                if !quarantine_snapshots(dir).map_err(StoreError::Io)? {
                     return Err(StoreError::Damaged(why));
                 }
                 open_sled(dir, cache_mb).ok_or_else(hangs)??
@@ -64,32 +64,33 @@ impl Store {
         let generation = generation(&db);
         let rows = db.open_tree(named("rows", generation)).map_err(StoreError::sled)?;
         let log = db.open_tree("log").map_err(StoreError::sled)?;
-        if found == Found::Nothing && !(rows.is_empty() && log.is_empty()) {
+        if found == StoreState::Missing && !(rows.is_empty() && log.is_empty()) {
             return Err(StoreError::Damaged("the format file is gone".to_owned()));
         }
         // Without a sum the rows are not to be trusted; the log can make them again.
         let image = rows.get(IMAGE).map_err(StoreError::sled)?;
-        let sum = image.map_or(rows.is_empty().then(Image::default), |it| Image::read(&it));
+        let sum =
+            image.map_or(rows.is_empty().then(RowsChecksum::default), |it| RowsChecksum::read(&it));
         let image = sum.unwrap_or_default();
         let trail = db.open_tree(named("audit", generation)).map_err(StoreError::sled)?;
-        let trail = Arc::new(Trail::on_disk(trail, image.trail));
+        let trail = Arc::new(AuditTrail::on_disk(trail, image.trail));
         let (image, has_sum) = (Mutex::new(image), sum.is_some());
-        let (dir, space) = (dir.to_owned(), Space::new(dir, reserve_mb));
+        let (dir, space) = (dir.to_owned(), DiskSpace::new(dir, reserve_mb));
         Ok(Self { db, rows, dir, space, image, has_sum, found, trail, seen: Mutex::default() })
     }
 
     /// Whether a folder holds what a store is made of, whole or not.
-    pub fn is_in(dir: &Path) -> bool {
+    pub fn exists_in(dir: &Path) -> bool {
         ["format", "high-water", "sled"].iter().any(|part| dir.join(part).exists())
     }
 
     /// Whether nothing was there before.
     pub fn is_new(&self) -> bool {
-        self.found == Found::Nothing
+        self.found == StoreState::Missing
     }
 
     /// The audit trail in the same database.
-    pub fn trail(&self) -> &Arc<Trail> {
+    pub fn trail(&self) -> &Arc<AuditTrail> {
         &self.trail
     }
 
@@ -104,14 +105,14 @@ impl Store {
     }
 
     /// The space that is left on the disk of the data folder.
-    pub fn space(&self) -> &Space {
+    pub fn space(&self) -> &DiskSpace {
         &self.space
     }
 
     /// Writes the format file, as the last step of making or upgrading a store: a store without it
     /// was not made completely, and an upgraded one is read by this version only.
     pub fn mark_complete(&self) -> Result<(), StoreError> {
-        if self.found == Found::Current {
+        if self.found == StoreState::Current {
             return Ok(());
         }
         format::write(&self.dir).map_err(StoreError::Io)
@@ -127,7 +128,7 @@ impl Store {
         if !self.has_sum {
             return Err(StoreError::Damaged("the rows have no sum".to_owned()));
         }
-        let mut found = Image { applied: self.applied(), ..Image::default() };
+        let mut found = RowsChecksum { applied: self.applied(), ..RowsChecksum::default() };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         // A kind of rows is one thread's; those with the most rows are among the first.
         let kinds = Mutex::new((1..=u8::MAX).rev());
@@ -153,7 +154,7 @@ impl Store {
         })?;
         found.trail = self.image.lock().trail;
         match found == *self.image.lock() {
-            true => self.trail.check_end(),
+            true => self.trail.verify_end(),
             false => Err(StoreError::Damaged("rows are missing or altered".to_owned())),
         }
     }
@@ -163,8 +164,8 @@ impl Store {
         &self,
         next: impl Fn() -> Option<u8>,
         sender: mpsc::SyncSender<Vec<Row>>,
-    ) -> Result<Image, StoreError> {
-        let (mut part, mut batch) = (Image::default(), Vec::with_capacity(BATCH));
+    ) -> Result<RowsChecksum, StoreError> {
+        let (mut part, mut batch) = (RowsChecksum::default(), Vec::with_capacity(BATCH));
         while let Some(kind) = next() {
             for row in self.rows.scan_prefix([kind]) {
                 let (key, value) = row.map_err(StoreError::sled)?;
@@ -192,7 +193,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (mut image, mut seen) = (self.image.lock(), self.seen.lock());
         let end = self.trail.store(audited)?;
-        let mut next = Image { applied: seq, trail: end, ..*image };
+        let mut next = RowsChecksum { applied: seq, trail: end, ..*image };
         let mut batch = sled::Batch::default();
         let newest = rows.keys().rev().take_while(|key| matches!(key, Key::Seen(_)));
         let newest: Vec<_> = newest.cloned().collect();
@@ -216,7 +217,7 @@ impl Store {
         }
         batch.insert(IMAGE, next.write());
         self.rows.apply_batch(batch).map_err(StoreError::sled)?;
-        self.trail.ends(end);
+        self.trail.confirm_saved(end);
         if !newest.is_empty() {
             *seen = newest;
         }
@@ -226,12 +227,12 @@ impl Store {
 
     /// Forgets the rows, so that the log can make them again: in trees of their own. Damaged ones
     /// may hold rows that are found by their keys only, and that the next start would not find.
-    pub fn clear_rows(&mut self) -> Result<(), StoreError> {
+    pub fn reset_rows(&mut self) -> Result<(), StoreError> {
         let next = generation(&self.db) + 1;
         self.rows = self.db.open_tree(named("rows", next)).map_err(StoreError::sled)?;
         let trail = self.db.open_tree(named("audit", next)).map_err(StoreError::sled)?;
-        self.trail = Arc::new(Trail::on_disk(trail, End::default()));
-        *self.image.lock() = Image::default();
+        self.trail = Arc::new(AuditTrail::on_disk(trail, ChainEnd::default()));
+        *self.image.lock() = RowsChecksum::default();
         self.has_sum = true;
         Ok(())
     }

@@ -2,21 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::before::Before;
-use super::index::Place;
-use super::right_change::Turned;
+use super::before::RowsBefore;
+use super::index::SubscriptionRef;
+use super::right_change::RightChange;
 use crate::realm::{Change, Key, ProfileNo, ProfileStatus, Realm, RightNo, Row, UserNo};
 
 /// Whose rights a commit touches. `None` beside a user: all of his may differ.
 #[derive(Debug)]
-pub(super) struct Touched {
+pub(super) struct AffectedRights {
     users: BTreeSet<UserNo>,
-    grants: BTreeMap<ProfileNo, Option<Vec<Turned>>>,
+    grants: BTreeMap<ProfileNo, Option<Vec<RightChange>>>,
     records: bool,
 }
 
-impl Touched {
-    pub(super) fn of(realm: &Realm, changes: &[Change], before: &Before) -> Self {
+impl AffectedRights {
+    pub(super) fn collect(realm: &Realm, changes: &[Change], before: &RowsBefore) -> Self {
         let mut grants: BTreeMap<ProfileNo, BTreeSet<RightNo>> = BTreeMap::new();
         for change in changes {
             if let Change::Put(Row::Grant(profile, right))
@@ -31,7 +31,7 @@ impl Touched {
         });
         let turned = |(profile, rights): (ProfileNo, BTreeSet<RightNo>)| {
             let many = rights.len();
-            let turned = |right| Turned::by(realm, profile, right, many);
+            let turned = |right| RightChange::by(realm, profile, right, many);
             (profile, Some(rights.into_iter().map(turned).collect()))
         };
         let mut grants: BTreeMap<_, _> = grants.into_iter().map(turned).collect();
@@ -50,7 +50,7 @@ impl Touched {
 
     /// Whether rows of this right may differ.
     pub(super) fn concerns(&self, right: RightNo) -> bool {
-        let given = |rights: &Option<Vec<Turned>>| {
+        let given = |rights: &Option<Vec<RightChange>>| {
             rights.as_ref().is_none_or(|rights| rights.iter().any(|it| it.right == right))
         };
         !self.users.is_empty() || self.grants.values().any(given)
@@ -61,10 +61,10 @@ impl Touched {
     pub(super) fn affected<'a, 't>(
         &'t self,
         realm: &Realm,
-        matters: impl Fn(Option<&[Turned]>) -> bool,
-        subscribed: impl Iterator<Item = (UserNo, &'a [Place])>,
-        of: impl Fn(UserNo) -> &'a [Place],
-        mut visit: impl FnMut(UserNo, &Place, Option<&'t [Turned]>),
+        matters: impl Fn(Option<&[RightChange]>) -> bool,
+        subscribed: impl Iterator<Item = (UserNo, &'a [SubscriptionRef])>,
+        of: impl Fn(UserNo) -> &'a [SubscriptionRef],
+        mut visit: impl FnMut(UserNo, &SubscriptionRef, Option<&'t [RightChange]>),
     ) {
         for user in &self.users {
             of(*user).iter().for_each(|place| visit(*user, place, None));
@@ -87,12 +87,12 @@ impl Touched {
 
     /// Visits all affected users in the order of their numbers, a profile at a time. False if
     /// `visit` stopped it.
-    pub(super) fn in_order(
+    pub(super) fn for_each_user(
         &self,
         realm: &Realm,
-        mut visit: impl FnMut(UserNo, Option<&[Turned]>) -> Visit,
+        mut visit: impl FnMut(UserNo, Option<&[RightChange]>) -> Visit,
     ) -> bool {
-        let mut walk = |users: &mut dyn Iterator<Item = UserNo>, rights: Option<&[Turned]>| {
+        let mut walk = |users: &mut dyn Iterator<Item = UserNo>, rights: Option<&[RightChange]>| {
             for user in users {
                 match visit(user, rights) {
                     Visit::Next => {}

@@ -3,44 +3,44 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::data_row::{DataRow, RowRef};
-use super::data_source::Source;
+use super::data_source::DataSource;
 use crate::realm::{Change, Key, ProfileNo, Realm, Row, SessionNo, UserNo, attempts_ref};
 
 /// The sources whose rows are records, one row each.
-pub(super) const ENTITIES: [Source; 6] = [
-    Source::AllUsers,
-    Source::AllProfiles,
-    Source::AllRights,
-    Source::ActiveSessions,
-    Source::ActiveCodes,
-    Source::LoginAttempts,
+pub(super) const ENTITIES: [DataSource; 6] = [
+    DataSource::AllUsers,
+    DataSource::AllProfiles,
+    DataSource::AllRights,
+    DataSource::ActiveSessions,
+    DataSource::ActiveCodes,
+    DataSource::LoginAttempts,
 ];
 
 /// A record's row before the commit, and whose it is.
 #[derive(Debug)]
-pub(crate) struct Old {
+pub(crate) struct RowBefore {
     pub(super) row: Option<DataRow>,
     pub(super) user: Option<UserNo>,
 }
 
 /// What had to be looked at before the realm absorbed a commit.
 #[derive(Debug, Default)]
-pub(crate) struct Before {
+pub(crate) struct RowsBefore {
     /// Rows that may differ, as they were; only of sources that somebody subscribes to.
-    pub(super) rows: BTreeMap<(Source, RowRef), Old>,
+    pub(super) rows: BTreeMap<(DataSource, RowRef), RowBefore>,
     /// Users whose rights may differ in any way.
     pub(super) users: BTreeSet<UserNo>,
     /// Profiles that began or ceased to give their rights.
     pub(super) toggled: BTreeSet<ProfileNo>,
 }
 
-impl Before {
-    pub(super) fn look(realm: &Realm, changes: &[Change], sources: &[Source]) -> Self {
+impl RowsBefore {
+    pub(super) fn collect(realm: &Realm, changes: &[Change], sources: &[DataSource]) -> Self {
         let mut before = Self::default();
         for change in changes {
             before.look_at_rights(realm, change);
             let (source, row, user) = match record(change) {
-                Some((Source::ActiveSessions, row)) => {
+                Some((DataSource::ActiveSessions, row)) => {
                     let user = match change {
                         Change::Put(Row::Session(session)) => Some(session.user),
                         _ => realm.session(SessionNo(row)).map(|session| session.user),
@@ -50,20 +50,22 @@ impl Before {
                         before.keep(
                             realm,
                             sources,
-                            Source::AllUsers,
+                            DataSource::AllUsers,
                             RowRef::from(user.0),
                             Some(user),
                         );
                     }
-                    (Source::ActiveSessions, row, user)
+                    (DataSource::ActiveSessions, row, user)
                 }
-                Some((Source::AllUsers, row)) => (Source::AllUsers, row, Some(UserNo(row as u32))),
-                Some((Source::ActiveCodes, row)) => {
+                Some((DataSource::AllUsers, row)) => {
+                    (DataSource::AllUsers, row, Some(UserNo(row as u32)))
+                }
+                Some((DataSource::ActiveCodes, row)) => {
                     let user = match change {
                         Change::Put(Row::ActiveCode(code)) => Some(code.user),
                         _ => realm.active_code_at(row).map(|code| code.user),
                     };
-                    (Source::ActiveCodes, row, user)
+                    (DataSource::ActiveCodes, row, user)
                 }
                 Some((source, row)) => (source, row, None),
                 None => continue,
@@ -76,15 +78,15 @@ impl Before {
     fn keep(
         &mut self,
         realm: &Realm,
-        sources: &[Source],
-        source: Source,
+        sources: &[DataSource],
+        source: DataSource,
         row: RowRef,
         user: Option<UserNo>,
     ) {
         if sources.contains(&source) {
             // The owner's view of the row: what others may not see is masked when they look.
             let viewer = user.unwrap_or(UserNo::MIN);
-            let old = || Old { row: source.row(realm, viewer, row), user };
+            let old = || RowBefore { row: source.row(realm, viewer, row), user };
             self.rows.entry((source, row)).or_insert_with(old);
         }
     }
@@ -112,20 +114,20 @@ impl Before {
 }
 
 /// The record that a change is about, as source and row.
-fn record(change: &Change) -> Option<(Source, RowRef)> {
+fn record(change: &Change) -> Option<(DataSource, RowRef)> {
     Some(match change {
-        Change::Put(Row::User(user)) => (Source::AllUsers, user.no.0.into()),
-        Change::Delete(Key::User(no)) => (Source::AllUsers, no.0.into()),
-        Change::Put(Row::Profile(profile)) => (Source::AllProfiles, profile.no.0.into()),
-        Change::Delete(Key::Profile(no)) => (Source::AllProfiles, no.0.into()),
-        Change::Put(Row::Right(right)) => (Source::AllRights, right.no.0.into()),
-        Change::Delete(Key::Right(no)) => (Source::AllRights, no.0.into()),
-        Change::Put(Row::Session(session)) => (Source::ActiveSessions, session.no.0),
-        Change::Delete(Key::Session(no)) => (Source::ActiveSessions, no.0),
-        Change::Put(Row::ActiveCode(code)) => (Source::ActiveCodes, code.no),
-        Change::Delete(Key::ActiveCode(no)) => (Source::ActiveCodes, *no),
+        Change::Put(Row::User(user)) => (DataSource::AllUsers, user.no.0.into()),
+        Change::Delete(Key::User(no)) => (DataSource::AllUsers, no.0.into()),
+        Change::Put(Row::Profile(profile)) => (DataSource::AllProfiles, profile.no.0.into()),
+        Change::Delete(Key::Profile(no)) => (DataSource::AllProfiles, no.0.into()),
+        Change::Put(Row::Right(right)) => (DataSource::AllRights, right.no.0.into()),
+        Change::Delete(Key::Right(no)) => (DataSource::AllRights, no.0.into()),
+        Change::Put(Row::Session(session)) => (DataSource::ActiveSessions, session.no.0),
+        Change::Delete(Key::Session(no)) => (DataSource::ActiveSessions, no.0),
+        Change::Put(Row::ActiveCode(code)) => (DataSource::ActiveCodes, code.no),
+        Change::Delete(Key::ActiveCode(no)) => (DataSource::ActiveCodes, *no),
         Change::Put(Row::Attempts(name, _)) | Change::Delete(Key::Attempts(name)) => {
-            (Source::LoginAttempts, attempts_ref(name))
+            (DataSource::LoginAttempts, attempts_ref(name))
         }
         _ => return None,
     })

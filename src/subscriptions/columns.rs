@@ -3,9 +3,10 @@
 use protocol::UserName;
 use protocol::filter::{Column, Kind, Value};
 
-use super::data_row::{DataRow, Field};
+use super::data_row::{DataRow, FieldValue};
 use crate::realm::{
-    ATTRIBUTES, ActiveCode, Attempts, Audited, Profile, Realm, Right, Session, Side, User,
+    ATTRIBUTES, ActiveCode, Attempts, AuditEvent, FieldSnapshot, Profile, Realm, Right, Session,
+    User,
 };
 use crate::storage::AuditNo;
 const fn text(name: &'static str) -> Column {
@@ -95,111 +96,111 @@ pub(super) fn right_members(right: &Right) -> Vec<u8> {
 
 fn right_of(user_name: &str, right: &Right) -> DataRow {
     DataRow::new([
-        Field::text(user_name),
-        Field::text(right.code.as_str()),
-        Field::text(right.code.as_str()),
-        Field::text(right.description.as_str()),
-        Field::Number(1),
+        FieldValue::text(user_name),
+        FieldValue::text(right.code.as_str()),
+        FieldValue::text(right.code.as_str()),
+        FieldValue::text(right.description.as_str()),
+        FieldValue::Number(1),
     ])
 }
 
 pub(super) fn all_users(realm: &Realm, user: &User) -> DataRow {
     let online = realm.sessions_of(user.no).any(|session| session.dormant.is_none());
     let attributes = (0..ATTRIBUTES.len()).map(|number| match user.attribute(number as u8) {
-        Some(text) => Field::text(text),
-        None => Field::Null,
+        Some(text) => FieldValue::text(text),
+        None => FieldValue::Null,
     });
     let known = [
-        Field::text(user.id()),
-        Field::text(user.name.as_str()),
-        Field::text(user.status.word()),
-        user.last_login.map_or(Field::Null, |at| Field::Number(at as i64)),
-        Field::Flag(online),
-        Field::Number(i64::from(user.version)),
+        FieldValue::text(user.id()),
+        FieldValue::text(user.name.as_str()),
+        FieldValue::text(user.status.word()),
+        user.last_login.map_or(FieldValue::Null, |at| FieldValue::Number(at as i64)),
+        FieldValue::Flag(online),
+        FieldValue::Number(i64::from(user.version)),
     ];
     DataRow::new(known.into_iter().chain(attributes))
 }
 
 pub(super) fn active_session(realm: &Realm, session: &Session, with_id: bool) -> Option<DataRow> {
     Some(DataRow::new([
-        Field::text(realm.user(session.user)?.name.as_str()),
-        Field::text(&*session.host),
-        Field::Number(session.opened as i64),
-        Field::Number(session.accessed as i64),
-        if with_id { Field::text(session.id.0.to_string()) } else { Field::Null },
-        Field::Number(1),
+        FieldValue::text(realm.user(session.user)?.name.as_str()),
+        FieldValue::text(&*session.host),
+        FieldValue::Number(session.opened as i64),
+        FieldValue::Number(session.accessed as i64),
+        if with_id { FieldValue::text(session.id.0.to_string()) } else { FieldValue::Null },
+        FieldValue::Number(1),
     ]))
 }
 
 pub(super) fn login_attempt(name: &UserName, attempts: &Attempts) -> DataRow {
-    let count = attempts.shown();
+    let count = attempts.summary();
     DataRow::new([
-        Field::text(name.as_str()),
-        Field::Number(i64::from(count.wrong)),
-        count.locked_until.map_or(Field::Null, |until| Field::Number(until as i64)),
-        Field::Number(1),
+        FieldValue::text(name.as_str()),
+        FieldValue::Number(i64::from(count.wrong)),
+        count.locked_until.map_or(FieldValue::Null, |until| FieldValue::Number(until as i64)),
+        FieldValue::Number(1),
     ])
 }
 
 pub(super) fn active_code(realm: &Realm, code: &ActiveCode) -> Option<DataRow> {
     Some(DataRow::new([
-        Field::text(code.no.to_string()),
-        Field::text(realm.user(code.user)?.name.as_str()),
-        Field::Number(code.issued as i64),
-        Field::Number(code.until as i64),
-        Field::Number(1),
+        FieldValue::text(code.no.to_string()),
+        FieldValue::text(realm.user(code.user)?.name.as_str()),
+        FieldValue::Number(code.issued as i64),
+        FieldValue::Number(code.until as i64),
+        FieldValue::Number(1),
     ]))
 }
 
 pub(super) fn profile(profile: &Profile) -> DataRow {
     DataRow::new([
-        Field::text(profile.id()),
-        Field::text(profile.name.as_str()),
-        Field::text(profile.description.as_str()),
-        Field::text(profile.status.word()),
-        Field::Number(i64::from(profile.version)),
+        FieldValue::text(profile.id()),
+        FieldValue::text(profile.name.as_str()),
+        FieldValue::text(profile.description.as_str()),
+        FieldValue::text(profile.status.word()),
+        FieldValue::Number(i64::from(profile.version)),
     ])
 }
 
 pub(super) fn right(right: &Right) -> DataRow {
     DataRow::new([
-        Field::text(right.no.id(right.location)),
-        Field::text(right.code.as_str()),
-        Field::text(right.description.as_str()),
-        Field::Number(1),
+        FieldValue::text(right.no.id(right.location)),
+        FieldValue::text(right.code.as_str()),
+        FieldValue::text(right.description.as_str()),
+        FieldValue::Number(1),
     ])
 }
 
 /// A row of the audit trail; BEFORE and AFTER are JSON texts.
-pub(super) fn audit_event(no: AuditNo, row: &Audited) -> DataRow {
+pub(super) fn audit_event(no: AuditNo, row: &AuditEvent) -> DataRow {
     let text = |text: &Option<Box<str>>| match text {
-        Some(text) => Field::text(&**text),
-        None => Field::Null,
+        Some(text) => FieldValue::text(&**text),
+        None => FieldValue::Null,
     };
-    let side = |side: &Side| side.json().map_or(Field::Null, Field::text);
+    let side = |side: &FieldSnapshot| side.json().map_or(FieldValue::Null, FieldValue::text);
     DataRow::new([
-        Field::Number(no as i64),
-        Field::Number(row.at as i64),
-        Field::text(&*row.event),
+        FieldValue::Number(no as i64),
+        FieldValue::Number(row.at as i64),
+        FieldValue::text(&*row.event),
         text(&row.user_name),
         text(&row.target),
         text(&row.host),
-        Field::text(&*row.code),
+        FieldValue::text(&*row.code),
         text(&row.reason),
         side(&row.before),
         side(&row.after),
-        Field::Number(1),
+        FieldValue::Number(1),
     ])
 }
 
-impl Field {
+impl FieldValue {
     /// The field as criteria compare it.
     pub fn value(&self) -> Value<'_> {
         match self {
-            Field::Text(text) => Value::Text(text),
-            Field::Number(number) => Value::Number(*number),
-            Field::Flag(flag) => Value::Boolean(*flag),
-            Field::Null => Value::Null,
+            FieldValue::Text(text) => Value::Text(text),
+            FieldValue::Number(number) => Value::Number(*number),
+            FieldValue::Flag(flag) => Value::Boolean(*flag),
+            FieldValue::Null => Value::Null,
         }
     }
 }

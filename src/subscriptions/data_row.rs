@@ -4,7 +4,7 @@ use protocol::filter::Column;
 use smol_str::SmolStr;
 /// The value of one field.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Field {
+pub enum FieldValue {
     /// Words. Short ones lie in their place: threads that send the same right share no count.
     Text(SmolStr),
     /// A whole number.
@@ -15,7 +15,7 @@ pub enum Field {
     Null,
 }
 
-impl Field {
+impl FieldValue {
     /// A text.
     pub fn text(text: impl Into<SmolStr>) -> Self {
         Self::Text(text.into())
@@ -25,30 +25,30 @@ impl Field {
 /// The fields of a row, in the order of its source's columns.
 #[derive(Debug, Clone)]
 pub struct DataRow {
-    fields: Box<[Field]>,
+    fields: Box<[FieldValue]>,
 }
 
 impl DataRow {
     /// A row of these fields.
-    pub fn new(fields: impl IntoIterator<Item = Field>) -> Self {
+    pub fn new(fields: impl IntoIterator<Item = FieldValue>) -> Self {
         Self { fields: fields.into_iter().collect() }
     }
 
     /// A field by the number of its column.
-    pub fn field(&self, column: usize) -> &Field {
-        self.fields.get(column).unwrap_or(&Field::Null)
+    pub fn field(&self, column: usize) -> &FieldValue {
+        self.fields.get(column).unwrap_or(&FieldValue::Null)
     }
 
     /// All set fields as a JSON object.
     pub fn object(&self, columns: &[Column]) -> serde_json::Map<String, serde_json::Value> {
         let fields = columns.iter().zip(self.fields.iter());
-        let set = fields.filter(|(_, field)| **field != Field::Null);
+        let set = fields.filter(|(_, field)| **field != FieldValue::Null);
         set.map(|(column, field)| {
             let value = match field {
-                Field::Text(text) => (**text).into(),
-                Field::Number(number) => (*number).into(),
-                Field::Flag(flag) => (*flag).into(),
-                Field::Null => serde_json::Value::Null,
+                FieldValue::Text(text) => (**text).into(),
+                FieldValue::Number(number) => (*number).into(),
+                FieldValue::Flag(flag) => (*flag).into(),
+                FieldValue::Null => serde_json::Value::Null,
             };
             (column.name.to_owned(), value)
         })
@@ -67,25 +67,26 @@ impl DataRow {
         for (at, (column, field)) in columns.iter().zip(self.fields.iter()).enumerate() {
             match field {
                 _ if mask & (1 << at) == 0 => {}
-                Field::Null if !nulls => {}
-                Field::Null => member(out, column.name, ()),
-                Field::Flag(flag) => member(out, column.name, flag),
-                Field::Number(number) => member(out, column.name, number),
-                Field::Text(text) => member(out, column.name, &**text),
+                FieldValue::Null if !nulls => {}
+                FieldValue::Null => member(out, column.name, ()),
+                FieldValue::Flag(flag) => member(out, column.name, flag),
+                FieldValue::Number(number) => member(out, column.name, number),
+                FieldValue::Text(text) => member(out, column.name, &**text),
             }
         }
     }
 
     /// Roughly how many bytes it keeps while it waits in an outbox.
     pub fn weight(&self) -> usize {
-        let text = |field: &Field| if let Field::Text(text) = field { text.len() } else { 8 };
+        let text =
+            |field: &FieldValue| if let FieldValue::Text(text) = field { text.len() } else { 8 };
         64 + self.fields.iter().map(text).sum::<usize>()
     }
 }
 
 /// What happened to a row, as QUERY_UPDATE says it.
 #[derive(Debug, Clone)]
-pub enum Operation {
+pub enum RowChange {
     /// The row is new to the client.
     Insert(DataRow),
     /// These fields (one bit a column) have these values now.
@@ -94,14 +95,14 @@ pub enum Operation {
     Delete,
 }
 
-impl Operation {
+impl RowChange {
     /// Appends the element of ROW: `{"DETAILS":{"OPERATION":…,"ROW_REF":…,fields}}`; `mask` has one
     /// bit for each of the source's columns that the client asked for.
     pub fn write(&self, out: &mut Vec<u8>, columns: &[Column], row: RowRef, mask: u64) {
         let (word, fields) = match self {
-            Operation::Insert(data) => ("INSERT", Some((u64::MAX, data, false))),
-            Operation::Modify(mask, data) => ("MODIFY", Some((*mask, data, true))),
-            Operation::Delete => ("DELETE", None),
+            RowChange::Insert(data) => ("INSERT", Some((u64::MAX, data, false))),
+            RowChange::Modify(mask, data) => ("MODIFY", Some((*mask, data, true))),
+            RowChange::Delete => ("DELETE", None),
         };
         head(out, word, row);
         if let Some((changed, data, nulls)) = fields {

@@ -5,7 +5,7 @@ use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
 use super::outbox::{Inside, Outbox, Subscriptions};
-use super::publish::Due;
+use super::publish::PendingDelivery;
 use crate::realm::Realm;
 use crate::storage::Seq;
 /// Outboxes of which one thread delivers at least so many.
@@ -14,18 +14,18 @@ const SHARE_MIN: usize = 256;
 const THREADS_MAX: usize = 4;
 /// Outboxes that are made for before the first is sent. Who wants one of them waits for so many
 /// sends.
-const HANDFUL: usize = 16;
+const BATCH_OUTBOXES: usize = 16;
 /// Bytes of one outbox past which its socket's task goes on.
 const BYTES_MAX: usize = 64 * 1024;
 
 /// Looks and sends, or wakes who sends. Nobody who subscribes meanwhile waits for that. Many
 /// outboxes are shared among threads: the last one has its rows the sooner.
-pub(super) fn deliver(due: &[Due<'_>], realm: &Realm, seq: Seq) {
+pub(super) fn deliver(due: &[PendingDelivery<'_>], realm: &Realm, seq: Seq) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (due.len() / SHARE_MIN).clamp(1, cores.min(THREADS_MAX));
     let share = due.len().div_ceil(threads).max(1);
-    let send = |share: &[Due<'_>]| {
-        let mut handful = Handful::default();
+    let send = |share: &[PendingDelivery<'_>]| {
+        let mut handful = SendBatch::default();
         share.iter().for_each(|due| handful.add(due, realm, seq));
         handful.send();
     };
@@ -39,22 +39,22 @@ pub(super) fn deliver(due: &[Due<'_>], realm: &Realm, seq: Seq) {
 
 /// What was made and is not sent yet.
 #[derive(Default)]
-struct Handful<'d> {
+struct SendBatch<'d> {
     out: Vec<u8>,
     /// Whose it is, each with its end.
-    held: SmallVec<[(Held<'d>, usize); HANDFUL]>,
+    held: SmallVec<[(LockedOutbox<'d>, usize); BATCH_OUTBOXES]>,
 }
 
-impl<'d> Handful<'d> {
-    fn add(&mut self, due: &'d Due<'_>, realm: &Realm, seq: Seq) {
+impl<'d> SendBatch<'d> {
+    fn add(&mut self, due: &'d PendingDelivery<'_>, realm: &Realm, seq: Seq) {
         // Whoever has it may be this handful: with nothing in hand it can be waited for.
-        let mut held = Held::free(&due.outbox).unwrap_or_else(|| {
+        let mut held = LockedOutbox::free(&due.outbox).unwrap_or_else(|| {
             self.send();
-            Held::wait(&due.outbox)
+            LockedOutbox::wait(&due.outbox)
         });
         held.make(&mut self.out, |all, out| due.look(all, realm, seq, out));
         self.held.push((held, self.out.len()));
-        if self.held.len() == HANDFUL || self.out.len() > BYTES_MAX {
+        if self.held.len() == BATCH_OUTBOXES || self.out.len() > BYTES_MAX {
             self.send();
         }
     }
@@ -70,12 +70,12 @@ impl<'d> Handful<'d> {
 }
 
 /// An outbox that nobody else can touch: what is made for it leaves before anything later.
-struct Held<'d> {
+struct LockedOutbox<'d> {
     outbox: &'d Outbox,
     inside: MutexGuard<'d, Inside>,
 }
 
-impl<'d> Held<'d> {
+impl<'d> LockedOutbox<'d> {
     fn free(outbox: &'d Outbox) -> Option<Self> {
         outbox.inside.try_lock().map(|inside| Self { outbox, inside })
     }
@@ -103,7 +103,7 @@ impl<'d> Held<'d> {
             if out.len() == start
                 && let Some(one) = subscriptions.iter_mut().find(|one| one.is_due())
             {
-                one.update(out);
+                one.write_update(out);
             }
             out.len() > start
         };

@@ -4,10 +4,10 @@ use crate::realm::UserNo;
 
 /// A value by which subscriptions are found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
+pub(super) enum FilterKey {
     /// Rows of this user.
     User(UserNo),
     /// Rows with this word in the source's own key field, or of a user of this name (in lower
     /// case) who does not exist yet.
-    Word(Box<str>),
+    Value(Box<str>),
 }

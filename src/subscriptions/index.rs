@@ -6,34 +6,40 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::data_source::Source;
-use super::filter_key::Key;
+use super::data_source::DataSource;
+use super::filter_key::FilterKey;
 use super::outbox::Outbox;
 use crate::realm::UserNo;
 /// A subscription as the index finds it.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct SubscriptionRef {
     pub(super) outbox: Arc<Outbox>,
     pub(super) id: u64,
     /// Whether it is found by this key only.
-    pub(super) alone: bool,
+    pub(super) single_key: bool,
 }
 
 /// A key finds one as a rule.
-type Places = SmallVec<[Place; 1]>;
+type Places = SmallVec<[SubscriptionRef; 1]>;
 
 /// Subscriptions by source and key; those without a key form one list a source.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    keyed: BTreeMap<(Source, Key), Places>,
-    broad: BTreeMap<Source, Places>,
+    keyed: BTreeMap<(DataSource, FilterKey), Places>,
+    broad: BTreeMap<DataSource, Places>,
     owners: BTreeMap<UserNo, Places>,
 }
 
 impl Index {
     /// Adds a subscription under its keys; under none it is looked at for every row.
-    pub(super) fn add(&mut self, source: Source, keys: &[Key], owner: UserNo, place: &Place) {
-        let place = Place { alone: keys.len() == 1, ..place.clone() };
+    pub(super) fn add(
+        &mut self,
+        source: DataSource,
+        keys: &[FilterKey],
+        owner: UserNo,
+        place: &SubscriptionRef,
+    ) {
+        let place = SubscriptionRef { single_key: keys.len() == 1, ..place.clone() };
         for key in keys {
             self.keyed.entry((source, key.clone())).or_default().push(place.clone());
         }
@@ -44,7 +50,13 @@ impl Index {
     }
 
     /// Takes it out again.
-    pub(super) fn remove(&mut self, source: Source, keys: &[Key], owner: UserNo, id: u64) {
+    pub(super) fn remove(
+        &mut self,
+        source: DataSource,
+        keys: &[FilterKey],
+        owner: UserNo,
+        id: u64,
+    ) {
         for key in keys {
             forget(&mut self.keyed, &(source, key.clone()), id);
         }
@@ -55,47 +67,53 @@ impl Index {
     }
 
     /// Whether anybody subscribes to a source.
-    pub(super) fn is_subscribed(&self, source: Source) -> bool {
-        let first = (source, Key::User(UserNo::MIN));
+    pub(super) fn is_subscribed(&self, source: DataSource) -> bool {
+        let first = (source, FilterKey::User(UserNo::MIN));
         let keyed = self.keyed.range(first..).next();
         self.broad.contains_key(&source) || keyed.is_some_and(|((it, _), _)| *it == source)
     }
 
     /// Subscriptions that are looked at for every row of a source.
-    pub(super) fn broad(&self, source: Source) -> &[Place] {
+    pub(super) fn unkeyed(&self, source: DataSource) -> &[SubscriptionRef] {
         self.broad.get(&source).map_or(&[], |it| it.as_slice())
     }
 
     /// Subscriptions under a key.
-    pub(super) fn keyed(&self, source: Source, key: Key) -> &[Place] {
+    pub(super) fn keyed(&self, source: DataSource, key: FilterKey) -> &[SubscriptionRef] {
         self.keyed.get(&(source, key)).map_or(&[], |it| it.as_slice())
     }
 
     /// Users by whom subscriptions to a source are found, in order, with these.
-    pub(super) fn users(&self, source: Source) -> impl Iterator<Item = (UserNo, &[Place])> {
-        let all = (source, Key::User(UserNo::MIN))..=(source, Key::User(UserNo::MAX));
+    pub(super) fn users(
+        &self,
+        source: DataSource,
+    ) -> impl Iterator<Item = (UserNo, &[SubscriptionRef])> {
+        let all = (source, FilterKey::User(UserNo::MIN))..=(source, FilterKey::User(UserNo::MAX));
         self.keyed.range(all).filter_map(|((_, key), places)| match key {
-            Key::User(user) => Some((*user, places.as_slice())),
-            Key::Word(_) => None,
+            FilterKey::User(user) => Some((*user, places.as_slice())),
+            FilterKey::Value(_) => None,
         })
     }
 
     /// Words by which subscriptions to a source are found, with these.
-    pub(super) fn words(&self, source: Source) -> impl Iterator<Item = (&str, &[Place])> {
-        let words = self.keyed.range((source, Key::Word(Box::default()))..);
+    pub(super) fn keys(
+        &self,
+        source: DataSource,
+    ) -> impl Iterator<Item = (&str, &[SubscriptionRef])> {
+        let words = self.keyed.range((source, FilterKey::Value(Box::default()))..);
         words.map_while(move |((it, key), places)| match key {
-            Key::Word(word) if *it == source => Some((&**word, places.as_slice())),
+            FilterKey::Value(word) if *it == source => Some((&**word, places.as_slice())),
             _ => None,
         })
     }
 
     /// Whoever has subscriptions, in order, with these.
-    pub(super) fn owners(&self) -> impl Iterator<Item = (UserNo, &[Place])> {
+    pub(super) fn owners(&self) -> impl Iterator<Item = (UserNo, &[SubscriptionRef])> {
         self.owners.iter().map(|(owner, places)| (*owner, places.as_slice()))
     }
 
     /// The subscriptions of an owner.
-    pub(super) fn owned(&self, owner: UserNo) -> &[Place] {
+    pub(super) fn of_owner(&self, owner: UserNo) -> &[SubscriptionRef] {
         self.owners.get(&owner).map_or(&[], |it| it.as_slice())
     }
 }

@@ -18,11 +18,11 @@ mod right_change;
 mod rights_history;
 mod subscription;
 
-pub use data_row::{DataRow, Field, RowRef};
-pub use data_source::{STEP_ROWS, Source};
-pub use hub::{Feed, NotOpened};
-pub use outbox::{Line, Notice, Outbox};
-pub use quota::Quota;
-pub use request::{Services, Wish};
+pub use data_row::{DataRow, FieldValue, RowRef};
+pub use data_source::{DataSource, STEP_ROWS};
+pub use hub::{SubscribeError, SubscriptionHub};
+pub use outbox::{DirectWriter, Notice, Outbox};
+pub use quota::SubscriptionQuota;
+pub use request::{Services, SubscriptionRequest};
 
-pub(crate) use before::Before;
+pub(crate) use before::RowsBefore;

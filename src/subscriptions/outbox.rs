@@ -28,7 +28,7 @@ pub enum Notice {
 
 /// What a socket has to write.
 #[derive(Debug, Default)]
-pub struct Mail {
+pub struct Drained {
     /// Finished frames, in order.
     pub frames: Vec<String>,
     /// What the link has to react to, after them.
@@ -36,7 +36,7 @@ pub struct Mail {
 }
 
 /// How rows are sent without the socket's task, while it has nothing to do.
-pub trait Line: Debug + Send + Sync {
+pub trait DirectWriter: Debug + Send + Sync {
     /// Appends the text that `make` appends as a frame; false and nothing if it has none.
     fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool;
 
@@ -60,7 +60,7 @@ pub(super) struct Inside {
     pub(super) subscriptions: Subscriptions,
     notices: Vec<Notice>,
     bytes_max: usize,
-    pub(super) line: Option<Arc<dyn Line>>,
+    pub(super) line: Option<Arc<dyn DirectWriter>>,
     /// Whether the line may be used.
     pub(super) is_lent: bool,
     /// What it did not take.
@@ -123,7 +123,7 @@ impl Outbox {
     }
 
     /// Rows may take this line whenever it is lent; none: the socket's task writes them.
-    pub fn connect(&self, line: Option<Arc<dyn Line>>) {
+    pub fn connect(&self, line: Option<Arc<dyn DirectWriter>>) {
         let mut inside = self.inside.lock();
         (inside.line, inside.is_lent) = (line, false);
     }
@@ -184,10 +184,10 @@ impl Outbox {
     }
 
     /// Takes what is to be written now. Called by the socket alone, when its last write is through.
-    pub fn take(&self) -> Mail {
+    pub fn take(&self) -> Drained {
         self.due.store(false, Ordering::Release);
         let mut inside = self.inside.lock();
-        let (mut mail, mut bytes) = (Mail::default(), 0);
+        let (mut mail, mut bytes) = (Drained::default(), 0);
         for subscription in &mut inside.subscriptions {
             while subscription.is_due() && mail.frames.len() < FRAMES_MAX && bytes < BYTES_MAX {
                 let frame = text(subscription);
@@ -228,7 +228,7 @@ pub(super) fn find(subscriptions: &mut Subscriptions, id: u64) -> Option<&mut Su
 /// The next QUERY_UPDATE as a text of its own.
 fn text(subscription: &mut Subscription) -> String {
     let mut frame = Vec::new();
-    subscription.update(&mut frame);
+    subscription.write_update(&mut frame);
     // It is made of JSON.
     String::from_utf8(frame).unwrap_or_default()
 }

@@ -1,27 +1,27 @@
 //! What waits to be sent to one subscription: the newest state of each row wins.
 
-use super::data_row::{Operation, RowRef};
+use super::data_row::{RowChange, RowRef};
 /// The rows of one QUERY_UPDATE weigh about this much at most: a frame of wide rows must not be
 /// megabytes long.
 const UPDATE_WEIGHT: usize = 128 * 1024;
 
 /// Operations by row, each with its place in the order of commits.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(super) struct PendingRows {
     /// In the order of rows: few wait as a rule, and rows are read in this order.
-    rows: Vec<Waiting>,
+    rows: Vec<PendingRow>,
     next: u64,
     weight: usize,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct PendingRow {
     row: RowRef,
     order: u64,
-    operation: Operation,
+    operation: RowChange,
 }
 
-impl Pending {
+impl PendingRows {
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty()
@@ -38,13 +38,13 @@ impl Pending {
     }
 
     /// Adds an operation. Conflation, by the table of PROTOCOL §6.
-    pub(super) fn put(&mut self, row: RowRef, new: Operation) {
-        use Operation::{Delete, Insert, Modify};
+    pub(super) fn put(&mut self, row: RowRef, new: RowChange) {
+        use RowChange::{Delete, Insert, Modify};
         let at = match self.rows.binary_search_by_key(&row, |it| it.row) {
             Ok(at) => at,
             Err(at) => {
                 self.weight += weight(&new);
-                self.rows.insert(at, Waiting { row, order: self.next, operation: new });
+                self.rows.insert(at, PendingRow { row, order: self.next, operation: new });
                 self.next += 1;
                 return;
             }
@@ -66,11 +66,11 @@ impl Pending {
     }
 
     /// Takes the oldest operations: at most `most`, and no more than a frame should hold.
-    pub(super) fn take(&mut self, most: usize) -> Vec<(RowRef, Operation)> {
+    pub(super) fn take(&mut self, most: usize) -> Vec<(RowRef, RowChange)> {
         let mut taken = std::mem::take(&mut self.rows);
         taken.sort_unstable_by_key(|it| it.order);
         let mut taken_weight = 0;
-        let fits = |it: &&Waiting| {
+        let fits = |it: &&PendingRow| {
             let fits = taken_weight < UPDATE_WEIGHT;
             taken_weight += if fits { weight(&it.operation) } else { 0 };
             fits
@@ -83,42 +83,42 @@ impl Pending {
     }
 }
 
-fn weight(operation: &Operation) -> usize {
+fn weight(operation: &RowChange) -> usize {
     match operation {
-        Operation::Insert(row) | Operation::Modify(_, row) => row.weight(),
-        Operation::Delete => 64,
+        RowChange::Insert(row) | RowChange::Modify(_, row) => row.weight(),
+        RowChange::Delete => 64,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::subscriptions::data_row::{DataRow, Field};
+    use crate::subscriptions::data_row::{DataRow, FieldValue};
 
     fn data(text: &str) -> DataRow {
-        DataRow::new([Field::text(text)])
+        DataRow::new([FieldValue::text(text)])
     }
 
     /// Puts operations on one row and says in words what is left of them.
-    fn left(operations: &[Operation]) -> String {
-        let mut pending = Pending::default();
+    fn left(operations: &[RowChange]) -> String {
+        let mut pending = PendingRows::default();
         operations.iter().for_each(|operation| pending.put(7, operation.clone()));
         let taken = pending.take(9);
         assert_eq!((pending.len(), pending.weight()), (0, 0));
         let text = |row: &DataRow| format!("{:?}", row.field(0));
         let words = taken.iter().map(|(_, operation)| match operation {
-            Operation::Insert(row) => format!("INSERT {}", text(row)),
-            Operation::Modify(mask, row) => format!("MODIFY {mask:x} {}", text(row)),
-            Operation::Delete => "DELETE".to_owned(),
+            RowChange::Insert(row) => format!("INSERT {}", text(row)),
+            RowChange::Modify(mask, row) => format!("MODIFY {mask:x} {}", text(row)),
+            RowChange::Delete => "DELETE".to_owned(),
         });
         words.collect::<Vec<_>>().join(", ")
     }
 
     #[test]
     fn operations_on_one_row_conflate() {
-        let insert = |text: &str| Operation::Insert(data(text));
-        let modify = |mask, text: &str| Operation::Modify(mask, data(text));
-        let delete = || Operation::Delete;
+        let insert = |text: &str| RowChange::Insert(data(text));
+        let modify = |mask, text: &str| RowChange::Modify(mask, data(text));
+        let delete = || RowChange::Delete;
         let (new, all) = (r#"Text("new")"#, u64::MAX);
         for (operations, expected) in [
             (vec![modify(1, "old"), modify(4, "new")], format!("MODIFY 5 {new}")),
@@ -136,19 +136,19 @@ mod tests {
 
     #[test]
     fn rows_leave_in_the_order_of_their_commits_and_a_frame_at_a_time() {
-        let mut pending = Pending::default();
+        let mut pending = PendingRows::default();
         let wide = "x".repeat(50_000);
         for row in [5, 3, 9, 4] {
-            pending.put(row, Operation::Insert(data(&wide)));
+            pending.put(row, RowChange::Insert(data(&wide)));
         }
-        pending.put(3, Operation::Insert(data("changed")));
-        let rows = |taken: Vec<(RowRef, Operation)>| -> Vec<_> {
+        pending.put(3, RowChange::Insert(data("changed")));
+        let rows = |taken: Vec<(RowRef, RowChange)>| -> Vec<_> {
             taken.into_iter().map(|(row, _)| row).collect()
         };
         assert_eq!(rows(pending.take(1)), [5]);
         assert_eq!(rows(pending.take(9)), [3, 9, 4]);
         for row in 0..5 {
-            pending.put(row, Operation::Insert(data(&wide)));
+            pending.put(row, RowChange::Insert(data(&wide)));
         }
         assert_eq!(rows(pending.take(9)), [0, 1, 2]);
         assert_eq!(rows(pending.take(9)), [3, 4]);

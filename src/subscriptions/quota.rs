@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 /// The places that are taken.
 #[derive(Debug, Clone, Default)]
-pub struct Quota(Arc<AtomicUsize>);
+pub struct SubscriptionQuota(Arc<AtomicUsize>);
 
 /// One place, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Taken(Quota);
+pub(super) struct QuotaPermit(SubscriptionQuota);
 
-impl Quota {
+impl SubscriptionQuota {
     /// Takes a place, unless `most` are taken.
-    pub(super) fn take(&self, most: usize) -> Option<Taken> {
+    pub(super) fn take(&self, most: usize) -> Option<QuotaPermit> {
         let more = |taken| (taken < most).then_some(taken + 1);
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Taken(self.clone()))
+        Some(QuotaPermit(self.clone()))
     }
 }
 
-impl Drop for Taken {
+impl Drop for QuotaPermit {
     fn drop(&mut self) {
         self.0.0.fetch_sub(1, Ordering::AcqRel);
     }

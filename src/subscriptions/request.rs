@@ -6,7 +6,7 @@ use protocol::Filter;
 use smol_str::SmolStr;
 
 use super::data_row::{DataRow, RowRef};
-use super::data_source::Source;
+use super::data_source::DataSource;
 use crate::realm::{SessionNo, UserNo};
 
 /// The rows of SERVICES, which are not the realm's.
@@ -14,9 +14,9 @@ pub type Services = BTreeMap<RowRef, DataRow>;
 
 /// What DATA_LOGON asks for, checked.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct SubscriptionRequest {
     /// Which rows.
-    pub source: Source,
+    pub source: DataSource,
     /// SOURCE_REF as JSON text: the name of the stream.
     pub source_ref: SmolStr,
     /// The client's filter.
@@ -35,7 +35,7 @@ pub struct Wish {
 
 /// How far a subscription has read its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cursor {
+pub(super) enum ReadPosition {
     /// Nothing yet.
     Start,
     /// All up to this row.
@@ -44,12 +44,12 @@ pub(super) enum Cursor {
     End,
 }
 
-impl Cursor {
+impl ReadPosition {
     pub(super) fn covers(self, row: RowRef) -> bool {
         match self {
-            Cursor::Start => false,
-            Cursor::At(last) => row <= last,
-            Cursor::End => true,
+            ReadPosition::Start => false,
+            ReadPosition::At(last) => row <= last,
+            ReadPosition::End => true,
         }
     }
 }

@@ -4,11 +4,11 @@ use super::columns;
 use crate::realm::{ProfileNo, Realm, RightNo, User};
 /// Rights of one profile and commit that are asked for once for all users: what most commits
 /// change at most.
-const FEW: usize = 8;
+const PER_USER_THRESHOLD: usize = 8;
 
 /// A right that users may hold now, or no longer.
 #[derive(Debug)]
-pub(super) struct Turned {
+pub(super) struct RightChange {
     pub(super) right: RightNo,
     held: Held,
     /// What a row says of it beside the user's name, made once for all of them.
@@ -22,24 +22,24 @@ enum Held {
     /// Their profile gives it to them.
     All,
     /// Nothing gives it to anybody any more.
-    Nobody,
+    None,
     /// Each of them is to be asked for.
-    Asked,
+    PerUser,
 }
 
-impl Turned {
+impl RightChange {
     /// A right for which each user is to be asked.
     pub(super) fn asked(realm: &Realm, right: RightNo) -> Self {
         let text = realm.right(right).map(columns::right_members).unwrap_or_default();
-        Self { right, held: Held::Asked, text }
+        Self { right, held: Held::PerUser, text }
     }
 
     /// Whether this user, one of those in question, holds it now.
     pub(super) fn is_held_by(&self, realm: &Realm, user: &User) -> bool {
         match self.held {
             Held::All => Realm::rights_count(user.status),
-            Held::Nobody => false,
-            Held::Asked => realm.is_held_by(user, self.right),
+            Held::None => false,
+            Held::PerUser => realm.is_held_by(user, self.right),
         }
     }
 
@@ -47,8 +47,8 @@ impl Turned {
     pub(super) fn by(realm: &Realm, profile: ProfileNo, right: RightNo, many: usize) -> Self {
         let held = match realm.is_granted(profile, right) {
             true => Held::All,
-            false if many > FEW || realm.may_be_held(right) => Held::Asked,
-            false => Held::Nobody,
+            false if many > PER_USER_THRESHOLD || realm.may_be_held(right) => Held::PerUser,
+            false => Held::None,
         };
         Self { held, ..Self::asked(realm, right) }
     }

@@ -13,7 +13,7 @@ const REMEMBERED: usize = 100_000;
 
 /// One change of what somebody may do, as it can be undone.
 #[derive(Debug, Clone, Copy)]
-enum Undo {
+enum Inverse {
     Member(ProfileNo, UserNo, bool),
     Grant(ProfileNo, RightNo, bool),
     Direct(UserNo, RightNo, bool),
@@ -25,13 +25,13 @@ enum Undo {
 
 /// The changes of rights since this process started, newest last.
 #[derive(Debug)]
-pub(super) struct History {
+pub(super) struct RightsHistory {
     /// The oldest version from which every change is still here.
     floor: Seq,
-    changes: VecDeque<(Seq, Undo)>,
+    changes: VecDeque<(Seq, Inverse)>,
 }
 
-impl History {
+impl RightsHistory {
     pub(super) fn new(floor: Seq) -> Self {
         Self { floor, changes: VecDeque::new() }
     }
@@ -60,32 +60,32 @@ impl History {
         if version < self.floor {
             return None;
         }
-        let mut past = Past::of(realm, user);
+        let mut past = PastState::of(realm, user);
         let newer = self.changes.iter().rev().take_while(|(seq, _)| *seq > version);
         newer.for_each(|(_, undo)| past.undo(realm, user, *undo));
         Some(past.effective())
     }
 }
 
-fn undo(before: &Realm, change: &Change) -> Option<Undo> {
+fn undo(before: &Realm, change: &Change) -> Option<Inverse> {
     Some(match change {
-        Change::Put(Row::Member(profile, user)) => Undo::Member(*profile, *user, false),
-        Change::Delete(Key::Member(profile, user)) => Undo::Member(*profile, *user, true),
-        Change::Put(Row::Grant(profile, right)) => Undo::Grant(*profile, *right, false),
-        Change::Delete(Key::Grant(profile, right)) => Undo::Grant(*profile, *right, true),
-        Change::Put(Row::Direct(user, right)) => Undo::Direct(*user, *right, false),
-        Change::Delete(Key::Direct(user, right)) => Undo::Direct(*user, *right, true),
+        Change::Put(Row::Member(profile, user)) => Inverse::Member(*profile, *user, false),
+        Change::Delete(Key::Member(profile, user)) => Inverse::Member(*profile, *user, true),
+        Change::Put(Row::Grant(profile, right)) => Inverse::Grant(*profile, *right, false),
+        Change::Delete(Key::Grant(profile, right)) => Inverse::Grant(*profile, *right, true),
+        Change::Put(Row::Direct(user, right)) => Inverse::Direct(*user, *right, false),
+        Change::Delete(Key::Direct(user, right)) => Inverse::Direct(*user, *right, true),
         Change::Put(Row::Profile(profile)) => {
             let gave = gives(before, profile.no);
             let gives = profile.status == ProfileStatus::Enabled;
-            (gave != gives).then_some(Undo::Profile(profile.no, gave))?
+            (gave != gives).then_some(Inverse::Profile(profile.no, gave))?
         }
-        Change::Delete(Key::Profile(no)) => Undo::Profile(*no, gives(before, *no)),
+        Change::Delete(Key::Profile(no)) => Inverse::Profile(*no, gives(before, *no)),
         Change::Put(Row::User(user)) => {
             let (counted, counts) = (counts(before, user.no), user_counts(user.status));
-            (counted != counts).then_some(Undo::User(user.no, counted))?
+            (counted != counts).then_some(Inverse::User(user.no, counted))?
         }
-        Change::Delete(Key::User(no)) => Undo::User(*no, counts(before, *no)),
+        Change::Delete(Key::User(no)) => Inverse::User(*no, counts(before, *no)),
         _ => return None,
     })
 }
@@ -103,7 +103,7 @@ fn user_counts(status: UserStatus) -> bool {
 }
 
 /// The paths by which one user has rights, going back in time.
-struct Past {
+struct PastState {
     counts: bool,
     direct: BTreeSet<RightNo>,
     member: BTreeSet<ProfileNo>,
@@ -111,7 +111,7 @@ struct Past {
     profiles: BTreeMap<ProfileNo, (bool, BTreeSet<RightNo>)>,
 }
 
-impl Past {
+impl PastState {
     fn of(realm: &Realm, user: UserNo) -> Self {
         let mut past = Self {
             counts: counts(realm, user),
@@ -130,20 +130,20 @@ impl Past {
         self.profiles.entry(no).or_insert_with(now)
     }
 
-    fn undo(&mut self, realm: &Realm, me: UserNo, undo: Undo) {
+    fn undo(&mut self, realm: &Realm, me: UserNo, undo: Inverse) {
         match undo {
-            Undo::Member(profile, user, was) if user == me => {
+            Inverse::Member(profile, user, was) if user == me => {
                 set(&mut self.member, profile, was);
             }
-            Undo::Grant(profile, right, was) => {
+            Inverse::Grant(profile, right, was) => {
                 set(&mut self.profile(realm, profile).1, right, was)
             }
-            Undo::Direct(user, right, was) if user == me => set(&mut self.direct, right, was),
-            Undo::Profile(profile, gave) => self.profile(realm, profile).0 = gave,
-            Undo::User(user, counted) if user == me => self.counts = counted,
+            Inverse::Direct(user, right, was) if user == me => set(&mut self.direct, right, was),
+            Inverse::Profile(profile, gave) => self.profile(realm, profile).0 = gave,
+            Inverse::User(user, counted) if user == me => self.counts = counted,
             _ => {}
         }
-        if let Undo::Member(profile, user, true) = undo
+        if let Inverse::Member(profile, user, true) = undo
             && user == me
         {
             // Its grants as of this moment in the past: nothing later about it was skipped, since

@@ -24,7 +24,7 @@ struct State {
 impl Breaker {
     /// Whether it may be asked now. Once its time is over one caller tries, and the others wait for
     /// what comes of it.
-    pub fn admits(&self, now: u64) -> bool {
+    pub fn allow(&self, now: u64) -> bool {
         let mut state = self.state.lock();
         match state.again {
             None => true,
@@ -37,12 +37,12 @@ impl Breaker {
     }
 
     /// It answered.
-    pub fn worked(&self) {
+    pub fn success(&self) {
         *self.state.lock() = State::default();
     }
 
     /// It did not.
-    pub fn failed(&self, now: u64) {
+    pub fn failure(&self, now: u64) {
         let mut state = self.state.lock();
         let wait = (FIRST_MS << state.failures.min(8)).min(LAST_MS);
         // Those who asked at once failed for one reason.
@@ -61,25 +61,25 @@ mod tests {
     fn a_server_that_failed_is_left_alone_and_one_caller_tries_it_again() {
         let breaker = Breaker::default();
         let failed_at = 1_000;
-        assert!(breaker.admits(failed_at));
-        breaker.failed(failed_at);
-        assert!(!breaker.admits(failed_at + FIRST_MS - 1));
+        assert!(breaker.allow(failed_at));
+        breaker.failure(failed_at);
+        assert!(!breaker.allow(failed_at + FIRST_MS - 1));
         let again_at = failed_at + FIRST_MS;
-        assert!(breaker.admits(again_at));
-        assert!(!breaker.admits(again_at), "one tries");
-        breaker.failed(again_at);
-        assert!(!breaker.admits(again_at + FIRST_MS), "it waits longer the second time");
-        assert!(breaker.admits(again_at + 2 * FIRST_MS));
-        breaker.worked();
-        assert!(breaker.admits(again_at) && breaker.admits(again_at));
+        assert!(breaker.allow(again_at));
+        assert!(!breaker.allow(again_at), "one tries");
+        breaker.failure(again_at);
+        assert!(!breaker.allow(again_at + FIRST_MS), "it waits longer the second time");
+        assert!(breaker.allow(again_at + 2 * FIRST_MS));
+        breaker.success();
+        assert!(breaker.allow(again_at) && breaker.allow(again_at));
     }
 
     #[test]
     fn those_who_failed_together_count_once() {
         let breaker = Breaker::default();
         for _ in 0..50 {
-            breaker.failed(1_000);
+            breaker.failure(1_000);
         }
-        assert!(breaker.admits(1_000 + 2 * FIRST_MS));
+        assert!(breaker.allow(1_000 + 2 * FIRST_MS));
     }
 }

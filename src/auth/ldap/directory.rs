@@ -5,9 +5,9 @@ use metrics::histogram;
 use tokio::sync::Semaphore;
 
 use super::circuit_breaker::Breaker;
-use super::result::{Answer, LdapError};
+use super::result::{LdapError, LdapResult};
 use super::search_bind;
-use super::server::Server;
+use super::server::LdapServer;
 use crate::platform::{Clock, stopwatch};
 /// No server could be asked, or none of those that could knows the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,93 +18,95 @@ const AT_ONCE: usize = 16;
 
 /// All servers, in the order in which they are asked.
 #[derive(Default)]
-pub struct Directory {
-    servers: Vec<Watched>,
+pub struct DirectoryClient {
+    servers: Vec<ServerState>,
 }
 
-struct Watched {
-    server: Server,
+struct ServerState {
+    server: LdapServer,
     breaker: Breaker,
     room: Semaphore,
 }
 
-impl Directory {
+impl DirectoryClient {
     /// A directory of these servers.
-    pub fn new(servers: Vec<Server>) -> Self {
+    pub fn new(servers: Vec<LdapServer>) -> Self {
         let watched = |server| {
-            let (breaker, room) = (Breaker::default(), Semaphore::new(AT_ONCE));
-            Watched { server, breaker, room }
+            let (breaker, capacity) = (Breaker::default(), Semaphore::new(AT_ONCE));
+            ServerState { server, breaker, room: capacity }
         };
         Self { servers: servers.into_iter().map(watched).collect() }
     }
 
     /// Whether it consists of these servers.
-    pub fn is_of(&self, servers: &[Server]) -> bool {
+    pub fn is_of(&self, servers: &[LdapServer]) -> bool {
         self.servers.iter().map(|it| &it.server).eq(servers)
     }
 
     /// Asks the servers in their order until one confirms the password; says which one did. One
     /// that failed lately is left out as long as there is another.
-    pub async fn ask(
+    pub async fn authenticate(
         &self,
         clock: &Clock,
         name: &str,
         password: &str,
-    ) -> Result<(Answer, usize), Unreachable> {
+    ) -> Result<(LdapResult, usize), Unreachable> {
         // An empty password would be no login at all, and yet succeed.
         if password.is_empty() || password.contains('\0') {
-            return Ok((Answer::Wrong, 0));
+            return Ok((LdapResult::Wrong, 0));
         }
-        let (mut said, mut silent) = (Answer::Unknown, false);
+        let (mut said, mut silent) = (LdapResult::Unknown, false);
         let admitted: Vec<_> =
-            self.servers.iter().map(|it| it.breaker.admits(clock.now())).collect();
+            self.servers.iter().map(|it| it.breaker.allow(clock.now())).collect();
         let nobody = !admitted.contains(&true);
         for (number, watched) in self.servers.iter().enumerate() {
             let answer = match admitted[number] || nobody {
-                true => watched.ask(clock, name, password).await,
+                true => watched.authenticate(clock, name, password).await,
                 false => None,
             };
             match answer {
-                Some(Answer::Confirmed(found)) => return Ok((Answer::Confirmed(found), number)),
-                Some(Answer::NotInGroup) => said = Answer::NotInGroup,
-                Some(Answer::Wrong) if said == Answer::Unknown => said = Answer::Wrong,
+                Some(LdapResult::Confirmed(found)) => {
+                    return Ok((LdapResult::Confirmed(found), number));
+                }
+                Some(LdapResult::NotInGroup) => said = LdapResult::NotInGroup,
+                Some(LdapResult::Wrong) if said == LdapResult::Unknown => said = LdapResult::Wrong,
                 Some(_) => {}
                 None => silent = true,
             }
         }
-        match silent && said == Answer::Unknown {
+        match silent && said == LdapResult::Unknown {
             true => Err(Unreachable),
             false => Ok((said, 0)),
         }
     }
 }
 
-impl Watched {
+impl ServerState {
     /// None: it could not be asked.
-    async fn ask(&self, clock: &Clock, name: &str, password: &str) -> Option<Answer> {
+    async fn authenticate(&self, clock: &Clock, name: &str, password: &str) -> Option<LdapResult> {
         let asked = async {
             // Whoever waits here behind a server that hangs waits no longer than anybody else.
             let _place = self.room.acquire().await;
-            search_bind::hold(&self.server, name, password).await
+            search_bind::search_bind(&self.server, name, password).await
         };
         let watch = stopwatch();
         let asked = tokio::time::timeout(self.server.timeout, asked).await;
         let asked = asked.unwrap_or(Err(LdapError::Silence));
         let result = match &asked {
-            Ok(Answer::Confirmed(_)) => "confirmed",
+            Ok(LdapResult::Confirmed(_)) => "confirmed",
             Ok(_) => "refused",
             Err(_) => "failed",
         };
         histogram!("tollgate_directory_seconds", "result" => result).record(watch.elapsed_secs());
         match asked {
             Ok(answer) => {
-                self.breaker.worked();
+                self.breaker.success();
                 Some(answer)
             }
             Err(error) => {
                 let (host, port) = (self.server.host.as_str(), self.server.port);
                 tracing::warn!(host, port, %error, "a directory could not be asked");
-                self.breaker.failed(clock.now());
+                self.breaker.failure(clock.now());
                 None
             }
         }

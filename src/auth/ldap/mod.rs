@@ -7,6 +7,6 @@ mod result;
 mod search_bind;
 mod server;
 
-pub use directory::Directory;
-pub use result::{Answer, Found};
-pub use server::{Server, Tls};
+pub use directory::DirectoryClient;
+pub use result::{DirectoryUser, LdapResult};
+pub use server::{LdapServer, TlsMode};

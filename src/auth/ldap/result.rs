@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What a server said; the later says more than the earlier.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum LdapResult {
     /// Nobody has the name, or more than one.
     Unknown,
     /// The password is not this user's.
@@ -12,12 +12,12 @@ pub enum Answer {
     /// It is, but he is in no group that may log in.
     NotInGroup,
     /// The password is this user's.
-    Confirmed(Found),
+    Confirmed(DirectoryUser),
 }
 
 /// A user of a directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct DirectoryUser {
     /// The first value of each attribute that was asked for, by its name as it was asked.
     pub attributes: BTreeMap<String, String>,
     /// Those of the groups that were asked for in which he is, as they were asked.

@@ -12,8 +12,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::dn;
-use super::result::{Answer, Found, LdapError};
-use super::server::{Server, Tls};
+use super::result::{DirectoryUser, LdapError, LdapResult};
+use super::server::{LdapServer, TlsMode};
 /// Entries that a search for a user may give: a second one is one too many.
 const USERS_MAX: i32 = 2;
 /// Groups of one user that are looked at.
@@ -29,7 +29,11 @@ const NO_SUCH_OBJECT: u32 = 32;
 const SAYS_NO: [u32; 5] = [48, 49, 50, 53, NO_SUCH_OBJECT];
 
 /// Asks one server.
-pub(super) async fn hold(server: &Server, name: &str, password: &str) -> Result<Answer, LdapError> {
+pub(super) async fn search_bind(
+    server: &LdapServer,
+    name: &str,
+    password: &str,
+) -> Result<LdapResult, LdapError> {
     let mut ldap = connect(server).await?;
     if let Some((bind_dn, bind_password)) = &server.bind {
         let code = ldap.simple_bind(bind_dn, bind_password).await?.rc;
@@ -37,31 +41,31 @@ pub(super) async fn hold(server: &Server, name: &str, password: &str) -> Result<
             return Err(LdapError::Refused(code));
         }
     }
-    let Some(user) = find(&mut ldap, server, name).await? else { return Ok(Answer::Unknown) };
+    let Some(user) = find(&mut ldap, server, name).await? else { return Ok(LdapResult::Unknown) };
     let groups = groups(&mut ldap, server, &user, name).await?;
     let code = ldap.simple_bind(&user.dn, password).await?.rc;
     // Whoever is told that this was the last word need not wait for the server's.
     let _ = ldap.unbind().await;
     if SAYS_NO.contains(&code) {
-        return Ok(Answer::Wrong);
+        return Ok(LdapResult::Wrong);
     }
     if code != SUCCESS {
         return Err(LdapError::Refused(code));
     }
     let may = server.groups.is_empty() || server.groups.iter().any(|it| groups.contains(it));
     if !may {
-        return Ok(Answer::NotInGroup);
+        return Ok(LdapResult::NotInGroup);
     }
-    Ok(Answer::Confirmed(Found { attributes: attributes(server, &user.attrs), groups }))
+    Ok(LdapResult::Confirmed(DirectoryUser { attributes: attributes(server, &user.attrs), groups }))
 }
 
-async fn connect(server: &Server) -> Result<Ldap, LdapError> {
+async fn connect(server: &LdapServer) -> Result<Ldap, LdapError> {
     let mut settings = LdapConnSettings::new().set_conn_timeout(server.timeout);
-    if server.tls != Tls::None {
+    if server.tls != TlsMode::None {
         settings = settings.set_config(Arc::new(trust(server)?));
-        settings = settings.set_starttls(server.tls == Tls::StartTls);
+        settings = settings.set_starttls(server.tls == TlsMode::StartTls);
     }
-    let scheme = if server.tls == Tls::Always { "ldaps" } else { "ldap" };
+    let scheme = if server.tls == TlsMode::Always { "ldaps" } else { "ldap" };
     let url = format!("{scheme}://{}:{}", server.host, server.port);
     let (connection, mut ldap) = LdapConnAsync::with_settings(settings, &url).await?;
     tokio::spawn(async move {
@@ -72,7 +76,7 @@ async fn connect(server: &Server) -> Result<Ldap, LdapError> {
     Ok(ldap)
 }
 
-fn trust(server: &Server) -> Result<ClientConfig, LdapError> {
+fn trust(server: &LdapServer) -> Result<ClientConfig, LdapError> {
     let wrong = |error: &dyn std::fmt::Display| LdapError::Authorities(error.to_string());
     let mut roots = RootCertStore::empty();
     match &server.ca_file {
@@ -121,7 +125,7 @@ async fn search(
 /// The one entry of a user.
 async fn find(
     ldap: &mut Ldap,
-    server: &Server,
+    server: &LdapServer,
     name: &str,
 ) -> Result<Option<SearchEntry>, LdapError> {
     let filter = user_filter(server, name);
@@ -140,7 +144,7 @@ async fn find(
     Ok(found.pop().filter(|entry| !entry.dn.is_empty()))
 }
 
-fn user_filter(server: &Server, name: &str) -> String {
+fn user_filter(server: &LdapServer, name: &str) -> String {
     let name = format!("{}{name}", server.prefix);
     format!("({}={})", server.id_attribute, ldap_escape(name))
 }
@@ -148,7 +152,7 @@ fn user_filter(server: &Server, name: &str) -> String {
 /// Which of the groups that are asked for hold the user, whether he says so (memberOf) or they do.
 async fn groups(
     ldap: &mut Ldap,
-    server: &Server,
+    server: &LdapServer,
     user: &SearchEntry,
     name: &str,
 ) -> Result<Vec<String>, LdapError> {
@@ -205,7 +209,7 @@ fn values<'a>(
 }
 
 fn attributes(
-    server: &Server,
+    server: &LdapServer,
     attributes: &HashMap<String, Vec<String>>,
 ) -> BTreeMap<String, String> {
     let first = |name: &String| Some((name.clone(), values(attributes, name).next()?.clone()));
@@ -220,7 +224,7 @@ mod tests {
 
     #[test]
     fn nothing_in_a_name_changes_what_is_searched() {
-        let server = Server {
+        let server = LdapServer {
             host: String::new(),
             port: 1,
             bases: Vec::new(),
@@ -230,7 +234,7 @@ mod tests {
             prefix: "desk-".to_owned(),
             bind: None,
             id_attribute: "uid".to_owned(),
-            tls: Tls::None,
+            tls: TlsMode::None,
             ca_file: None,
             timeout: Duration::from_secs(1),
             attributes: Vec::new(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 /// One server.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Server {
+pub struct LdapServer {
     /// Host name; with TLS, the name in its certificate.
     pub host: String,
     /// TCP port.
@@ -24,7 +24,7 @@ pub struct Server {
     /// The attribute that holds the user name.
     pub id_attribute: String,
     /// How the connection is kept from being read.
-    pub tls: Tls,
+    pub tls: TlsMode,
     /// A file with the authorities to trust (PEM) instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// How long a login may take here.
@@ -35,7 +35,7 @@ pub struct Server {
 
 /// How a connection is kept from being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
+pub enum TlsMode {
     /// Not at all.
     None,
     /// After StartTLS; a server that does not know it is told nothing.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::platform::Source;
+use crate::platform::ClientNetwork;
 
 /// A job and its place.
 #[derive(Debug)]
@@ -18,9 +18,9 @@ pub struct Waiting<J> {
 #[derive(Debug)]
 pub struct Queue<J> {
     /// No list is empty.
-    sources: HashMap<Source, VecDeque<Waiting<J>>>,
+    sources: HashMap<ClientNetwork, VecDeque<Waiting<J>>>,
     /// Every source of the map once, the next one first.
-    turns: VecDeque<Source>,
+    turns: VecDeque<ClientNetwork>,
     waiting: usize,
     next_id: u64,
 }
@@ -38,13 +38,13 @@ impl<J> Queue<J> {
     }
 
     /// How many jobs would be done before the next job of `source`.
-    pub fn ahead(&self, source: Source) -> usize {
+    pub fn ahead(&self, source: ClientNetwork) -> usize {
         let rounds = 1 + self.sources.get(&source).map_or(0, VecDeque::len);
         self.sources.values().map(|jobs| jobs.len().min(rounds)).sum()
     }
 
     /// Adds a job; the answer names it for [`Queue::remove`].
-    pub fn push(&mut self, source: Source, now_secs: f64, job: J) -> u64 {
+    pub fn push(&mut self, source: ClientNetwork, now_secs: f64, job: J) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.waiting += 1;
@@ -70,7 +70,7 @@ impl<J> Queue<J> {
     }
 
     /// Takes a job out wherever it is; none: it is not here any more.
-    pub fn remove(&mut self, source: Source, id: u64) -> Option<J> {
+    pub fn remove(&mut self, source: ClientNetwork, id: u64) -> Option<J> {
         let jobs = self.sources.get_mut(&source)?;
         let place = jobs.binary_search_by_key(&id, |waiting| waiting.id).ok()?;
         let removed = jobs.remove(place)?;
@@ -97,7 +97,7 @@ impl<J> Queue<J> {
         late
     }
 
-    fn leave(&mut self, source: Source) {
+    fn leave(&mut self, source: ClientNetwork) {
         self.sources.remove(&source);
         self.turns.retain(|other| *other != source);
     }
@@ -109,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    fn source(last: u8) -> Source {
+    fn source(last: u8) -> ClientNetwork {
         IpAddr::from([127, 0, 0, last]).into()
     }
 

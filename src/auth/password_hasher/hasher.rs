@@ -9,15 +9,15 @@ use protocol::names::Password;
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
-use super::error::Busy;
-use super::phc::{self, Cost, Kind};
-use super::thread_pool::Pool;
+use super::error::QueueFull;
+use super::phc::{self, Cost, HashKind};
+use super::thread_pool::HashPool;
 /// A longer password is nobody's.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// What the check of a password said.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Checked {
+pub enum PasswordMatch {
     /// It is the one that was hashed.
     Matched {
         /// Its hash by the cost of today, if it was hashed otherwise.
@@ -29,7 +29,7 @@ pub enum Checked {
 
 /// A hash as it is stored, and whose it is: former systems mixed the name in.
 #[derive(Clone)]
-pub struct Stored {
+pub struct StoredHash {
     /// The PHC string.
     pub phc: Arc<str>,
     /// The user's name in its own spelling.
@@ -38,7 +38,7 @@ pub struct Stored {
 
 /// What became of a new password.
 #[derive(PartialEq, Eq)]
-pub enum New {
+pub enum NewHash {
     /// Its hash.
     Hash(String),
     /// It is one of those that may not be used again.
@@ -46,20 +46,20 @@ pub enum New {
 }
 
 /// Hashes and checks passwords; dropping it ends its threads.
-pub struct Passwords {
-    pool: Pool,
+pub struct PasswordHasher {
+    pool: HashPool,
     pepper: Pepper,
     cost: Cost,
     /// What the passwords of unknown users are checked against.
     dummy: Arc<str>,
 }
 
-impl Passwords {
+impl PasswordHasher {
     /// Starts `threads` threads (0: one less than there are cores, at least one). A hash that would
     /// wait more than `queue_wait_max_ms` is refused. `salt` is S2's passwordSalt.
     pub fn start(cost: Cost, threads: usize, queue_wait_max_ms: u64, salt: &str) -> Self {
         Self {
-            pool: Pool::start(threads, queue_wait_max_ms, cost.guess_secs()),
+            pool: HashPool::start(threads, queue_wait_max_ms, cost.guess_secs()),
             pepper: Pepper::new(salt),
             cost,
             dummy: phc::dummy(cost).into(),
@@ -72,22 +72,22 @@ impl Passwords {
         &self,
         source: IpAddr,
         password: Password,
-        stored: Option<Stored>,
-    ) -> Result<Checked, Busy> {
+        stored: Option<StoredHash>,
+    ) -> Result<PasswordMatch, QueueFull> {
         let fits = password.expose().len() <= PASSWORD_BYTES_MAX;
         let stored = stored.filter(|_| fits);
         let name = stored.as_ref().map(|stored| stored.user_name.clone());
         let (dummy, cost) = (self.dummy.clone(), self.cost);
         let phc = stored.map_or_else(|| dummy.clone(), |stored| stored.phc);
         let hashes = std::slice::from_ref(&phc);
-        let inputs = Inputs::of(&self.pepper, &password, name.as_deref(), hashes);
+        let inputs = HashInputs::of(&self.pepper, &password, name.as_deref(), hashes);
         drop(password);
         let check = move || match inputs.check(&phc) {
             Some(true) if is_outdated(&phc, cost) => {
-                Checked::Matched { renewed: Some(phc::make(cost, &*inputs.own)) }
+                PasswordMatch::Matched { renewed: Some(phc::make(cost, &*inputs.own)) }
             }
-            Some(true) => Checked::Matched { renewed: None },
-            Some(false) => Checked::Wrong,
+            Some(true) => PasswordMatch::Matched { renewed: None },
+            Some(false) => PasswordMatch::Wrong,
             None => unusable(&dummy, &inputs),
         };
         self.pool.submit(source.into(), 1, check).await
@@ -95,7 +95,7 @@ impl Passwords {
 
     /// Hashes a new password: a PHC string with a random salt. The caller has checked its length;
     /// beyond [`PASSWORD_BYTES_MAX`] the hash matches nothing.
-    pub async fn hash(&self, source: IpAddr, password: Password) -> Result<String, Busy> {
+    pub async fn hash(&self, source: IpAddr, password: Password) -> Result<String, QueueFull> {
         let (cost, input) = (self.cost, self.pepper.with(&password));
         drop(password);
         self.pool.submit(source.into(), 1, move || phc::make(cost, &*input)).await
@@ -108,14 +108,14 @@ impl Passwords {
         password: Password,
         user_name: &str,
         old: Vec<Arc<str>>,
-    ) -> Result<New, Busy> {
+    ) -> Result<NewHash, QueueFull> {
         let cost = self.cost;
-        let inputs = Inputs::of(&self.pepper, &password, Some(user_name), &old);
+        let inputs = HashInputs::of(&self.pepper, &password, Some(user_name), &old);
         drop(password);
         let hashes = old.len() as u32 + 1;
         let job = move || match old.iter().any(|old| inputs.check(old) == Some(true)) {
-            true => New::UsedBefore,
-            false => New::Hash(phc::make(cost, &*inputs.own)),
+            true => NewHash::UsedBefore,
+            false => NewHash::Hash(phc::make(cost, &*inputs.own)),
         };
         self.pool.submit(source.into(), hashes, job).await
     }
@@ -127,19 +127,19 @@ impl Passwords {
 
     /// Stores a hash of a former system, SHA-512(USER_NAME + password) in hexadecimal: hashed once
     /// more, so that no fast hash lies in the store. The next login renews it.
-    pub fn hash_former_now(cost: Cost, salt: &str, sha512: &str) -> String {
+    pub fn wrap_sha512(cost: Cost, salt: &str, sha512: &str) -> String {
         let digest = Password::new(sha512.to_ascii_lowercase());
-        Kind::Former.mark(&phc::make(cost, &*Pepper::new(salt).with(&digest)))
+        HashKind::Sha512.mark(&phc::make(cost, &*Pepper::new(salt).with(&digest)))
     }
 
     /// The stored form of a hash that another system made of the password alone; none: it is no PHC
     /// string of scrypt within the bounds.
-    pub fn foreign(phc: &str) -> Option<String> {
-        let own = Kind::of(phc) == Kind::Own && phc::is_hash(phc);
-        own.then(|| Kind::Foreign.mark(phc))
+    pub fn import_external(phc: &str) -> Option<String> {
+        let own = HashKind::of(phc) == HashKind::Native && phc::is_hash(phc);
+        own.then(|| HashKind::External.mark(phc))
     }
 
-    /// What this salt makes of a fixed text: see [`Passwords::is_same_salt`].
+    /// What this salt makes of a fixed text: see [`PasswordHasher::is_same_salt`].
     pub fn salt_check_now(cost: Cost, salt: &str) -> String {
         Self::hash_now(cost, salt, &Password::new(SALT_CHECK))
     }
@@ -160,34 +160,34 @@ impl Passwords {
 const SALT_CHECK: &str = "tollgate: the salt of this system";
 
 /// The user can log in no more, and nobody may see that from outside.
-fn unusable(dummy: &str, inputs: &Inputs) -> Checked {
+fn unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
     tracing::warn!("a stored password hash is not one of scrypt within its bounds");
     // For its time alone.
     let _ = inputs.check(dummy);
-    Checked::Wrong
+    PasswordMatch::Wrong
 }
 
 /// Whether a hash has another cost than new ones get, or was made elsewhere.
 fn is_outdated(phc: &str, cost: Cost) -> bool {
-    Kind::of(phc) != Kind::Own || Cost::of(phc) != Some(cost)
+    HashKind::of(phc) != HashKind::Native || Cost::of(phc) != Some(cost)
 }
 
 /// What of a password each kind of hash is over.
-struct Inputs {
+struct HashInputs {
     own: Zeroizing<[u8; 32]>,
     former: Zeroizing<[u8; 32]>,
     /// The password itself waits in the queue only where another system's hash needs it.
     foreign: Option<Zeroizing<Box<[u8]>>>,
 }
 
-impl Inputs {
+impl HashInputs {
     fn of(
         pepper: &Pepper,
         password: &Password,
         user_name: Option<&str>,
         hashes: &[Arc<str>],
     ) -> Self {
-        let needs_it = hashes.iter().any(|phc| Kind::of(phc) == Kind::Foreign);
+        let needs_it = hashes.iter().any(|phc| HashKind::of(phc) == HashKind::External);
         let foreign = needs_it.then(|| Zeroizing::new(password.expose().as_bytes().into()));
         let mut digest = Sha512::new();
         digest.update(user_name.unwrap_or_default());
@@ -199,10 +199,10 @@ impl Inputs {
 
     /// None: this is no hash that can be checked.
     fn check(&self, phc: &str) -> Option<bool> {
-        match Kind::of(phc) {
-            Kind::Own => phc::check(phc, &*self.own),
-            Kind::Former => phc::check(phc, &*self.former),
-            Kind::Foreign => phc::check(phc, self.foreign.as_deref()?),
+        match HashKind::of(phc) {
+            HashKind::Native => phc::check(phc, &*self.own),
+            HashKind::Sha512 => phc::check(phc, &*self.former),
+            HashKind::External => phc::check(phc, self.foreign.as_deref()?),
         }
     }
 }
@@ -234,16 +234,16 @@ mod tests {
     const CHEAP: Cost = Cost { log_n: 4, r: 8, p: 1 };
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    fn passwords(cost: Cost, salt: &str) -> Passwords {
-        Passwords::start(cost, 1, 60_000, salt)
+    fn passwords(cost: Cost, salt: &str) -> PasswordHasher {
+        PasswordHasher::start(cost, 1, 60_000, salt)
     }
 
-    async fn verify(passwords: &Passwords, password: &str, phc: &str) -> Checked {
-        let stored = Stored { phc: phc.into(), user_name: "JohnWolf".into() };
+    async fn verify(passwords: &PasswordHasher, password: &str, phc: &str) -> PasswordMatch {
+        let stored = StoredHash { phc: phc.into(), user_name: "JohnWolf".into() };
         passwords.verify(HERE, Password::new(password), Some(stored)).await.unwrap()
     }
 
-    const MATCHED: Checked = Checked::Matched { renewed: None };
+    const MATCHED: PasswordMatch = PasswordMatch::Matched { renewed: None };
 
     #[tokio::test]
     async fn a_hash_matches_its_password_only() {
@@ -251,17 +251,17 @@ mod tests {
         let phc = passwords.hash(HERE, Password::new("secret")).await.unwrap();
         assert!(phc.starts_with("$scrypt$ln=4,r=8,p=1$"), "{phc}");
         assert!(verify(&passwords, "secret", &phc).await == MATCHED);
-        assert!(verify(&passwords, "Secret", &phc).await == Checked::Wrong);
-        assert!(verify(&passwords, "", &phc).await == Checked::Wrong);
+        assert!(verify(&passwords, "Secret", &phc).await == PasswordMatch::Wrong);
+        assert!(verify(&passwords, "", &phc).await == PasswordMatch::Wrong);
         assert_eq!(passwords.waiting(), 0);
     }
 
     #[tokio::test]
     async fn the_salt_of_the_system_is_part_of_it() {
-        let phc = Passwords::hash_now(CHEAP, "salt", &Password::new("secret"));
+        let phc = PasswordHasher::hash_now(CHEAP, "salt", &Password::new("secret"));
         assert!(verify(&passwords(CHEAP, "salt"), "secret", &phc).await == MATCHED);
-        assert!(verify(&passwords(CHEAP, "Salt"), "secret", &phc).await == Checked::Wrong);
-        assert!(verify(&passwords(CHEAP, ""), "secret", &phc).await == Checked::Wrong);
+        assert!(verify(&passwords(CHEAP, "Salt"), "secret", &phc).await == PasswordMatch::Wrong);
+        assert!(verify(&passwords(CHEAP, ""), "secret", &phc).await == PasswordMatch::Wrong);
     }
 
     /// RFC 4231, test case 2.
@@ -273,15 +273,16 @@ mod tests {
 
     #[tokio::test]
     async fn an_older_cost_is_checked_and_renewed() {
-        let phc = Passwords::hash_now(CHEAP, "salt", &Password::new("secret"));
+        let phc = PasswordHasher::hash_now(CHEAP, "salt", &Password::new("secret"));
         let dearer = passwords(Cost { log_n: 5, ..CHEAP }, "salt");
-        let Checked::Matched { renewed: Some(renewed) } = verify(&dearer, "secret", &phc).await
+        let PasswordMatch::Matched { renewed: Some(renewed) } =
+            verify(&dearer, "secret", &phc).await
         else {
             panic!("a match, renewed")
         };
         assert!(renewed.starts_with("$scrypt$ln=5,"), "{renewed}");
         assert!(verify(&dearer, "secret", &renewed).await == MATCHED);
-        assert!(verify(&dearer, "Secret", &phc).await == Checked::Wrong);
+        assert!(verify(&dearer, "Secret", &phc).await == PasswordMatch::Wrong);
     }
 
     /// SHA-512 of "JohnWolfFullMoon1", by coreutils.
@@ -290,17 +291,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_of_a_former_system_is_checked_and_renewed() {
-        let phc = Passwords::hash_former_now(CHEAP, "salt", &FORMER.to_ascii_uppercase());
+        let phc = PasswordHasher::wrap_sha512(CHEAP, "salt", &FORMER.to_ascii_uppercase());
         assert!(phc.starts_with("$sha512-scrypt$") && !phc.contains(FORMER), "{phc}");
         let passwords = passwords(CHEAP, "salt");
-        let Checked::Matched { renewed: Some(renewed) } =
+        let PasswordMatch::Matched { renewed: Some(renewed) } =
             verify(&passwords, "FullMoon1", &phc).await
         else {
             panic!("a match, renewed")
         };
         assert!(verify(&passwords, "FullMoon1", &renewed).await == MATCHED);
         for wrong in ["FullMoon", FORMER, ""] {
-            assert!(verify(&passwords, wrong, &phc).await == Checked::Wrong);
+            assert!(verify(&passwords, wrong, &phc).await == PasswordMatch::Wrong);
         }
     }
 
@@ -310,44 +311,51 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_of_another_system_is_checked_and_renewed() {
-        let phc = Passwords::foreign(FOREIGN).unwrap();
+        let phc = PasswordHasher::import_external(FOREIGN).unwrap();
         let passwords = passwords(CHEAP, "salt");
-        assert!(verify(&passwords, "password", FOREIGN).await == Checked::Wrong, "it has no salt");
-        assert!(verify(&passwords, "passwort", &phc).await == Checked::Wrong);
+        assert!(
+            verify(&passwords, "password", FOREIGN).await == PasswordMatch::Wrong,
+            "it has no salt"
+        );
+        assert!(verify(&passwords, "passwort", &phc).await == PasswordMatch::Wrong);
         let matched = verify(&passwords, "password", &phc).await;
-        assert!(matches!(matched, Checked::Matched { renewed: Some(_) }));
+        assert!(matches!(matched, PasswordMatch::Matched { renewed: Some(_) }));
         for no in ["", "secret", "$argon2id$v=19$m=65536,t=2,p=1$c29t$aGFz", &phc] {
-            assert_eq!(Passwords::foreign(no), None, "{no}");
+            assert_eq!(PasswordHasher::import_external(no), None, "{no}");
         }
     }
 
     #[tokio::test]
     async fn a_password_that_was_used_is_found_among_the_old_ones() {
         let passwords = passwords(CHEAP, "salt");
-        let hash = |text: &str| Passwords::hash_now(CHEAP, "salt", &Password::new(text)).into();
+        let hash =
+            |text: &str| PasswordHasher::hash_now(CHEAP, "salt", &Password::new(text)).into();
         let old: Vec<Arc<str>> = ["a", "b", "c"].map(hash).to_vec();
         for (text, used) in [("a", true), ("c", true), ("d", false)] {
             let new = passwords.hash_unless_used(HERE, Password::new(text), "x", old.clone()).await;
-            assert!(matches!(new, Ok(New::UsedBefore)) == used, "{text}");
+            assert!(matches!(new, Ok(NewHash::UsedBefore)) == used, "{text}");
         }
     }
 
     #[test]
     fn another_salt_is_noticed() {
-        let check = Passwords::salt_check_now(CHEAP, "salt");
-        assert!(Passwords::is_same_salt("salt", &check));
-        assert!(!Passwords::is_same_salt("Salt", &check) && !Passwords::is_same_salt("", &check));
+        let check = PasswordHasher::salt_check_now(CHEAP, "salt");
+        assert!(PasswordHasher::is_same_salt("salt", &check));
+        assert!(
+            !PasswordHasher::is_same_salt("Salt", &check)
+                && !PasswordHasher::is_same_salt("", &check)
+        );
     }
 
     #[tokio::test]
     async fn no_user_no_hash_and_no_measure_are_wrong() {
         let passwords = passwords(CHEAP, "salt");
         let nobody = passwords.verify(HERE, Password::new("secret"), None).await;
-        assert!(nobody == Ok(Checked::Wrong));
-        assert!(verify(&passwords, "secret", "secret").await == Checked::Wrong);
-        for (length, checked) in [(1_024, MATCHED), (1_025, Checked::Wrong)] {
+        assert!(nobody == Ok(PasswordMatch::Wrong));
+        assert!(verify(&passwords, "secret", "secret").await == PasswordMatch::Wrong);
+        for (length, checked) in [(1_024, MATCHED), (1_025, PasswordMatch::Wrong)] {
             let long = "x".repeat(length);
-            let phc = Passwords::hash_now(CHEAP, "salt", &Password::new(long.as_str()));
+            let phc = PasswordHasher::hash_now(CHEAP, "salt", &Password::new(long.as_str()));
             assert!(verify(&passwords, &long, &phc).await == checked);
         }
     }
@@ -356,10 +364,10 @@ mod tests {
     async fn an_unknown_user_takes_the_time_of_a_known_one() {
         let cost = Cost { log_n: 10, r: 8, p: 1 };
         let passwords = passwords(cost, "salt");
-        let phc: Arc<str> = Passwords::hash_now(cost, "salt", &Password::new("secret")).into();
+        let phc: Arc<str> = PasswordHasher::hash_now(cost, "salt", &Password::new("secret")).into();
         let mut fastest = [f64::MAX; 2];
         for _ in 0..40 {
-            let stored = Stored { phc: phc.clone(), user_name: "x".into() };
+            let stored = StoredHash { phc: phc.clone(), user_name: "x".into() };
             for (fastest, phc) in fastest.iter_mut().zip([Some(stored), None]) {
                 let watch = stopwatch();
                 passwords.verify(HERE, Password::new("wrong"), phc).await.unwrap();

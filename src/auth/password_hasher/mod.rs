@@ -6,7 +6,7 @@ mod hasher;
 mod phc;
 mod thread_pool;
 
-pub use error::Busy;
-pub use hasher::{Checked, New, PASSWORD_BYTES_MAX, Passwords, Stored};
+pub use error::QueueFull;
+pub use hasher::{NewHash, PASSWORD_BYTES_MAX, PasswordHasher, PasswordMatch, StoredHash};
 pub use phc::Cost;
 pub use thread_pool::count;

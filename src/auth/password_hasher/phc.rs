@@ -80,7 +80,7 @@ impl Cost {
 
 /// Hashes `input` with a salt of its own.
 pub(super) fn make(cost: Cost, input: &[u8]) -> String {
-    let (salt, mut output) = (random::bytes::<16>(), [0; 32]);
+    let (salt, mut output) = (random::random_bytes::<16>(), [0; 32]);
     let done = scrypt::scrypt(input, &salt, &cost.params(), &mut output);
     // These lengths are right, so nothing fails; if it did, an empty string matches no password.
     done.ok().and_then(|()| encode(cost, &salt, &output)).unwrap_or_default()
@@ -88,7 +88,7 @@ pub(super) fn make(cost: Cost, input: &[u8]) -> String {
 
 /// A PHC string that takes the work of any other and that nobody's password matches.
 pub(super) fn dummy(cost: Cost) -> String {
-    encode(cost, &random::bytes::<16>(), &random::bytes::<32>()).unwrap_or_default()
+    encode(cost, &random::random_bytes::<16>(), &random::random_bytes::<32>()).unwrap_or_default()
 }
 
 /// Compares in constant time; none: this is no PHC string of scrypt within the bounds.
@@ -111,26 +111,29 @@ fn read(phc: &str) -> Option<PasswordHash> {
 
 /// What of a password a hash is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum HashKind {
     /// The password with the salt of the system.
-    Own,
+    Native,
     /// The same of SHA-512(USER_NAME + password), which a former system had stored.
-    Former,
+    Sha512,
     /// The password alone: another system hashed it.
-    Foreign,
+    External,
 }
 
 /// How each kind begins in the store.
-const KINDS: [(Kind, &str); 3] = [
-    (Kind::Own, "$scrypt$"),
-    (Kind::Former, "$sha512-scrypt$"),
-    (Kind::Foreign, "$foreign-scrypt$"),
+const KINDS: [(HashKind, &str); 3] = [
+    (HashKind::Native, "$scrypt$"),
+    (HashKind::Sha512, "$sha512-scrypt$"),
+    (HashKind::External, "$foreign-scrypt$"),
 ];
 
-impl Kind {
+impl HashKind {
     /// The kind of a stored hash.
     pub(super) fn of(phc: &str) -> Self {
-        KINDS.iter().find(|(_, start)| phc.starts_with(start)).map_or(Self::Own, |(kind, _)| *kind)
+        KINDS
+            .iter()
+            .find(|(_, start)| phc.starts_with(start))
+            .map_or(Self::Native, |(kind, _)| *kind)
     }
 
     /// A PHC string of scrypt as one of this kind.

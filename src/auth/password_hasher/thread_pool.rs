@@ -7,9 +7,9 @@ use std::thread;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::error::Busy;
+use super::error::QueueFull;
 use super::fair_queue::{Queue, Waiting};
-use crate::platform::{Source, Stopwatch, random, stopwatch};
+use crate::platform::{ClientNetwork, Stopwatch, random, stopwatch};
 /// The refused come back after a moment at the earliest, and after a minute at the latest.
 const RETRY_MIN_MS: u64 = 1_000;
 const RETRY_MAX_MS: u64 = 60_000;
@@ -26,7 +26,7 @@ struct Work {
 }
 
 /// Threads that do jobs, fairly by source; dropping it ends them after the job they are at.
-pub struct Pool {
+pub struct HashPool {
     shared: Arc<Shared>,
     threads: usize,
 }
@@ -67,13 +67,13 @@ impl Pace {
 }
 
 /// The place of a caller who waits: whoever leaves takes the job along.
-struct Place<'a> {
+struct QueueSlot<'a> {
     shared: &'a Shared,
-    source: Source,
+    source: ClientNetwork,
     id: u64,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.queue.remove(self.source, self.id);
@@ -87,7 +87,7 @@ pub fn count(threads: usize) -> usize {
     if threads == 0 { (cores() - 1).max(1) } else { threads }
 }
 
-impl Pool {
+impl HashPool {
     /// Starts `threads` threads (0: one less than there are cores, at least one) for jobs that take
     /// about `guess_secs`. A job that would wait more than `wait_max_ms` is refused.
     pub fn start(threads: usize, wait_max_ms: u64, guess_secs: f64) -> Self {
@@ -121,13 +121,13 @@ impl Pool {
 
     /// Does `job`, which takes so many `hashes`, on one of the threads; not at all if the future is
     /// dropped before its turn.
-    /// [`Busy`]: it would have to wait too long, or it did.
+    /// [`QueueFull`]: it would have to wait too long, or it did.
     pub async fn submit<T: Send + 'static>(
         &self,
-        source: Source,
+        source: ClientNetwork,
         hashes: u32,
         job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Busy> {
+    ) -> Result<T, QueueFull> {
         let (sender, answer) = oneshot::channel();
         let job = Box::new(move || {
             // Whoever asked left while it was done: nobody needs it.
@@ -138,7 +138,7 @@ impl Pool {
         answer.await.map_err(|_| busy(0.0))
     }
 
-    fn admit(&self, source: Source, work: Work) -> Result<Place<'_>, Busy> {
+    fn admit(&self, source: ClientNetwork, work: Work) -> Result<QueueSlot<'_>, QueueFull> {
         let mut state = self.shared.state.lock();
         let wait_secs = state.queue.ahead(source) as f64 * state.pace.secs() / self.threads as f64;
         let over_secs = wait_secs - self.shared.wait_max_secs;
@@ -149,11 +149,11 @@ impl Pool {
         gauge(&state.queue);
         drop(state);
         self.shared.wake.notify_one();
-        Ok(Place { shared: &self.shared, source, id })
+        Ok(QueueSlot { shared: &self.shared, source, id })
     }
 }
 
-impl Drop for Pool {
+impl Drop for HashPool {
     fn drop(&mut self) {
         self.shared.state.lock().open = false;
         self.shared.wake.notify_all();
@@ -162,7 +162,7 @@ impl Drop for Pool {
 
 impl Shared {
     fn work(&self) {
-        yield_to_others();
+        lower_priority();
         while let Some(waited) = self.next() {
             let watch = stopwatch();
             let wait_secs = self.watch.elapsed_secs() - waited.since_secs;
@@ -203,14 +203,14 @@ fn gauge(queue: &Queue<Work>) {
 }
 
 /// Refused clients must not come back together.
-fn busy(over_secs: f64) -> Busy {
+fn busy(over_secs: f64) -> QueueFull {
     let least_ms = ((over_secs * 1_000.0) as u64).clamp(RETRY_MIN_MS, RETRY_MAX_MS);
-    Busy { retry_after_ms: least_ms + random::spread(least_ms) }
+    QueueFull { retry_after_ms: least_ms + random::jitter(least_ms) }
 }
 
 /// Heartbeats go first. Only on Linux does a thread have a priority of its own; where it may not be
 /// lowered, it stays.
-fn yield_to_others() {
+fn lower_priority() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICE);
 }
@@ -227,15 +227,15 @@ mod tests {
 
     /// One thread, which is held by a first job until [`Scene::release`].
     struct Scene {
-        pool: Arc<Pool>,
+        pool: Arc<HashPool>,
         gate: mpsc::Sender<()>,
         done: Arc<Mutex<Vec<String>>>,
-        jobs: Vec<JoinHandle<Result<(), Busy>>>,
+        jobs: Vec<JoinHandle<Result<(), QueueFull>>>,
     }
 
     impl Scene {
         async fn new(wait_max_ms: u64, guess_secs: f64) -> Self {
-            let pool = Arc::new(Pool::start(1, wait_max_ms, guess_secs));
+            let pool = Arc::new(HashPool::start(1, wait_max_ms, guess_secs));
             let (gate, closed) = mpsc::channel();
             let (sender, held) = oneshot::channel();
             let keeper = pool.clone();
@@ -262,7 +262,7 @@ mod tests {
         }
 
         /// Lets the thread go and waits for all answers.
-        async fn release(&mut self) -> Vec<Result<(), Busy>> {
+        async fn release(&mut self) -> Vec<Result<(), QueueFull>> {
             self.gate.send(()).unwrap();
             let mut answers = Vec::new();
             for job in self.jobs.drain(..) {
@@ -274,7 +274,7 @@ mod tests {
         }
     }
 
-    fn source(last: u8) -> Source {
+    fn source(last: u8) -> ClientNetwork {
         IpAddr::from([127, 0, 0, last]).into()
     }
 
@@ -326,7 +326,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waited_too_long_is_refused() {
-        let pool = Arc::new(Pool::start(1, 0, 1.0));
+        let pool = Arc::new(HashPool::start(1, 0, 1.0));
         pool.submit(source(1), 1, || ()).await.unwrap();
         let (sender, begun) = oneshot::channel();
         let slow = move || {
@@ -336,13 +336,13 @@ mod tests {
         let keeper = pool.clone();
         let slow = tokio::spawn(async move { keeper.submit(source(1), 1, slow).await });
         begun.await.unwrap();
-        assert!(matches!(pool.submit(source(2), 1, || ()).await, Err(Busy { .. })));
+        assert!(matches!(pool.submit(source(2), 1, || ()).await, Err(QueueFull { .. })));
         assert_eq!(slow.await.unwrap(), Ok(()));
     }
 
     #[tokio::test]
     async fn a_fault_costs_its_own_caller_only() {
-        let pool = Pool::start(1, 60_000, 0.001);
+        let pool = HashPool::start(1, 60_000, 0.001);
         assert!(pool.submit(source(1), 1, || panic!("a fault, on purpose")).await.is_err());
         assert_eq!(pool.submit(source(1), 1, || 7).await, Ok(7));
     }
@@ -350,7 +350,7 @@ mod tests {
     #[tokio::test]
     async fn threads_have_names_a_low_priority_and_an_end() {
         let priority = || rustix::process::getpriority_process(None).unwrap();
-        let pool = Pool::start(2, 60_000, 0.001);
+        let pool = HashPool::start(2, 60_000, 0.001);
         let before = priority();
         let name = move || (thread::current().name().map(str::to_owned), priority());
         let (name, after) = pool.submit(source(1), 1, name).await.unwrap();

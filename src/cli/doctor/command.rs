@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::finding::{Finding, Weight};
-use super::store_checks::{self, Held};
+use super::finding::{Finding, Severity};
+use super::store_checks::{self, StoreFacts};
 use super::{machine_checks, settings_checks};
 use crate::cli::config_args::Config;
-use crate::gateway::{OpenError, startup};
+use crate::gateway::{StartError, startup};
 use crate::net::tls;
 use crate::platform::{Clock, file_descriptors};
 use crate::realm::UserStatus;
 use crate::settings::{Engine, Settings};
-use crate::storage::{Space, Store, StoreError};
+use crate::storage::{DiskSpace, RowStore, StoreError};
 
 /// What to look at.
 #[derive(Args)]
@@ -31,20 +31,20 @@ impl Doctor {
     pub(in crate::cli) fn run(&self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        let mut found = settings_checks::examine(&settings);
+        let mut found = settings_checks::check(&settings);
         let certificate_days = certificate_days(&settings)?;
         let seen = machine_checks::Seen {
-            room: file_descriptors::room(),
+            room: file_descriptors::raise_fd_limit(),
             cores: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             memory_free: machine_checks::memory_free(),
             certificate_days,
         };
-        found.extend(machine_checks::examine(&settings, &seen));
+        found.extend(machine_checks::check(&settings, &seen));
         if settings.store.engine == Engine::Sled {
             let held = look(&settings, &self.data_dir);
             println!("store: {}", in_words(&held));
-            let short = Space::new(&self.data_dir, settings.store.reserve_mb).short();
-            found.extend(store_checks::examine(&self.data_dir, &held, short));
+            let short = DiskSpace::new(&self.data_dir, settings.store.disk_reserve_mb).shortage();
+            found.extend(store_checks::check(&self.data_dir, &held, short));
         }
         tell(found)
     }
@@ -60,23 +60,23 @@ fn certificate_days(settings: &Settings) -> Result<Option<i64>> {
     Ok(until.map(|until| (until - now).div_euclid(86_400)))
 }
 
-fn in_words(held: &Held) -> &'static str {
+fn in_words(held: &StoreFacts) -> &'static str {
     match held {
-        Held::Nothing => "there is none yet",
-        Held::InUse => "a gateway has it open; ask it with `tollgate health`",
-        Held::Unusable(_) => "it cannot be used",
-        Held::Whole { .. } => "whole",
+        StoreFacts::Nothing => "there is none yet",
+        StoreFacts::InUse => "a gateway has it open; ask it with `tollgate health`",
+        StoreFacts::Unusable(_) => "it cannot be used",
+        StoreFacts::Whole { .. } => "whole",
     }
 }
 
 /// Opens the store as a start would: everything in it is read and checked.
-fn look(settings: &Settings, dir: &Path) -> Held {
-    if !Store::is_in(dir) {
-        return Held::Nothing;
+fn look(settings: &Settings, dir: &Path) -> StoreFacts {
+    if !RowStore::exists_in(dir) {
+        return StoreFacts::Nothing;
     }
-    match startup::open(settings, dir, Clock::system()) {
+    match startup::start(settings, dir, Clock::system()) {
         Ok(opened) => {
-            let has_its_salt = opened.has_its_salt(settings);
+            let has_its_salt = opened.pepper_matches(settings);
             let (has_administrator, open_resets) = opened.replica.read(|realm, _| {
                 let blank = |user: &&crate::realm::User| {
                     user.status == UserStatus::PasswordReset && user.credential.is_none()
@@ -84,10 +84,10 @@ fn look(settings: &Settings, dir: &Path) -> Held {
                 (realm.has_administrator(), realm.users_after(None).filter(blank).count())
             });
             opened.close();
-            Held::Whole { has_its_salt, has_administrator, open_resets }
+            StoreFacts::Whole { has_its_salt, has_administrator, open_resets }
         }
-        Err(OpenError::Store(StoreError::Locked)) => Held::InUse,
-        Err(error) => Held::Unusable(error.to_string()),
+        Err(StartError::Store(StoreError::Locked)) => StoreFacts::InUse,
+        Err(error) => StoreFacts::Unusable(error.to_string()),
     }
 }
 
@@ -97,7 +97,7 @@ fn tell(mut found: Vec<Finding>) -> Result<()> {
     for Finding { weight, about, why, change } in &found {
         println!("{}: {about}\n    {why}\n    -> {change}", weight.word());
     }
-    let heavy = found.iter().filter(|finding| finding.weight != Weight::Advice).count();
+    let heavy = found.iter().filter(|finding| finding.weight != Severity::Advice).count();
     if heavy > 0 {
         bail!("{heavy} things should be different");
     }

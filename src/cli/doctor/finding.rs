@@ -2,7 +2,7 @@
 
 /// How much it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
+pub enum Severity {
     /// It does not work, or is about to stop.
     Problem,
     /// It weakens what the gateway promises.
@@ -11,7 +11,7 @@ pub enum Weight {
     Advice,
 }
 
-impl Weight {
+impl Severity {
     /// The word for people.
     pub const fn word(self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ impl Weight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// How much it matters.
-    pub weight: Weight,
+    pub weight: Severity,
     /// What it is about: a key, or a part of the machine.
     pub about: String,
     /// What is so, and why that matters.
@@ -38,7 +38,7 @@ pub struct Finding {
 impl Finding {
     /// A finding of this weight.
     pub fn new(
-        weight: Weight,
+        weight: Severity,
         about: impl Into<String>,
         why: impl Into<String>,
         change: impl Into<String>,
@@ -48,10 +48,10 @@ impl Finding {
 }
 
 /// Adds a finding if something is so.
-pub(super) fn when(
+pub(super) fn push_if(
     so: bool,
     found: &mut Vec<Finding>,
-    weight: Weight,
+    weight: Severity,
     about: &str,
     why: &str,
     change: &str,

@@ -1,12 +1,14 @@
 //! Second factors, directories and mails: what is weak in how they are configured.
 
-use super::finding::Weight::{Advice, Weak};
-use super::finding::{Finding, when};
-use crate::settings::{AuthType, HashingAlgorithm, LdapTls, QrCode, Settings, SmtpTls, Transport};
+use super::finding::Severity::{Advice, Weak};
+use super::finding::{Finding, push_if};
+use crate::settings::{
+    AuthType, HashingAlgorithm, LdapTls, MailTransportKind, QrCode, Settings, SmtpTls,
+};
 /// A key that people can guess opens every secret.
 const KEY_LEAST: usize = 16;
 
-pub(super) fn examine(settings: &Settings, found: &mut Vec<Finding>) {
+pub(super) fn check(settings: &Settings, found: &mut Vec<Finding>) {
     second_factors(settings, found);
     directories(settings, found);
     mails(settings, found);
@@ -14,7 +16,7 @@ pub(super) fn examine(settings: &Settings, found: &mut Vec<Finding>) {
 
 fn second_factors(settings: &Settings, found: &mut Vec<Finding>) {
     let mfa = &settings.security.mfa;
-    when(
+    push_if(
         mfa.qr_code.is_none() && mfa.notify.is_none(),
         found,
         Advice,
@@ -22,7 +24,7 @@ fn second_factors(settings: &Settings, found: &mut Vec<Finding>) {
         "a password is all that is asked for: whoever has it is its user",
         "add [security.mfa.qr_code], and required_for = [\"USER_ADMIN\"] at least",
     );
-    when(
+    push_if(
         mfa.qr_code.is_none() && mfa.notify.is_some(),
         found,
         Advice,
@@ -37,7 +39,7 @@ fn second_factors(settings: &Settings, found: &mut Vec<Finding>) {
 
 fn app(codes: &QrCode, found: &mut Vec<Finding>) {
     let key = codes.secret_encrypt_key.expose();
-    when(
+    push_if(
         !key.is_empty() && key.len() < KEY_LEAST,
         found,
         Weak,
@@ -45,7 +47,7 @@ fn app(codes: &QrCode, found: &mut Vec<Finding>) {
         "whoever has a copy of the store can guess so short a key, and then knows all codes",
         "use 32 random signs; the old key goes into old_secret_encrypt_keys, then `rekey`",
     );
-    when(
+    push_if(
         !codes.old_secret_encrypt_keys.is_empty(),
         found,
         Advice,
@@ -53,7 +55,7 @@ fn app(codes: &QrCode, found: &mut Vec<Finding>) {
         "earlier keys are still good",
         "run `tollgate rekey` on the stopped store and take them out",
     );
-    when(
+    push_if(
         codes.code_period_discrepancy > 2,
         found,
         Weak,
@@ -61,7 +63,7 @@ fn app(codes: &QrCode, found: &mut Vec<Finding>) {
         "so many codes are good at a time that guessing one is easier",
         "set it to 1",
     );
-    when(
+    push_if(
         codes.hashing_algorithm != HashingAlgorithm::Sha1
             || codes.code_digits != 6
             || codes.code_period_seconds != 30,
@@ -79,8 +81,9 @@ fn directories(settings: &Settings, found: &mut Vec<Finding>) {
         return;
     }
     let local = |host: &str| host == "localhost" || host.starts_with("127.") || host == "::1";
-    let open = |it: &&crate::settings::Connection| it.use_tls == LdapTls::None && !local(&it.url);
-    when(
+    let open =
+        |it: &&crate::settings::LdapConnection| it.use_tls == LdapTls::None && !local(&it.url);
+    push_if(
         authentication.ldap.connection.iter().any(|it| open(&it)),
         found,
         Weak,
@@ -88,7 +91,7 @@ fn directories(settings: &Settings, found: &mut Vec<Finding>) {
         "passwords leave this machine in clear",
         "set it to \"start_tls\" or \"ldaps\", with ca_file where the authority is your own",
     );
-    when(
+    push_if(
         authentication.ldap.connection.len() == 1,
         found,
         Advice,
@@ -96,7 +99,7 @@ fn directories(settings: &Settings, found: &mut Vec<Finding>) {
         "while the only server is away nobody but internal_users logs in",
         "name a second server",
     );
-    when(
+    push_if(
         authentication.kind == AuthType::Ldap && authentication.internal_users.is_empty(),
         found,
         Advice,
@@ -108,7 +111,7 @@ fn directories(settings: &Settings, found: &mut Vec<Finding>) {
 
 fn mails(settings: &Settings, found: &mut Vec<Finding>) {
     let reset = settings.security.genesis_password.self_service_reset.as_ref();
-    when(
+    push_if(
         reset.is_some_and(|it| it.accept_client_url),
         found,
         Weak,
@@ -118,7 +121,7 @@ fn mails(settings: &Settings, found: &mut Vec<Finding>) {
     );
     let plain = |url: &str| url.starts_with("http://");
     let links = settings.security.mfa.notify.as_ref();
-    when(
+    push_if(
         reset.is_some_and(|it| plain(&it.redirect_url))
             || links.is_some_and(|it| plain(&it.login_url)),
         found,
@@ -129,8 +132,8 @@ fn mails(settings: &Settings, found: &mut Vec<Finding>) {
     );
     let smtp = &settings.mail.smtp;
     let away = !(smtp.host == "localhost" || smtp.host.starts_with("127."));
-    when(
-        settings.mail.transport == Transport::Smtp && smtp.tls == SmtpTls::None && away,
+    push_if(
+        settings.mail.transport == MailTransportKind::Smtp && smtp.tls == SmtpTls::None && away,
         found,
         Weak,
         "mail.smtp.tls",

@@ -1,7 +1,7 @@
 //! The machine: descriptors, memory for hashes, the clock, the certificate.
 
 use super::finding::Finding;
-use super::finding::Weight::{Advice, Problem, Weak};
+use super::finding::Severity::{Advice, Problem, Weak};
 use crate::settings::Settings;
 /// A certificate is renewed in time if it is good for so many days more.
 const CERTIFICATE_DAYS: i64 = 14;
@@ -20,7 +20,7 @@ pub struct Seen {
 }
 
 /// All that should be different.
-pub fn examine(settings: &Settings, seen: &Seen) -> Vec<Finding> {
+pub fn check(settings: &Settings, seen: &Seen) -> Vec<Finding> {
     let mut found = Vec::new();
     let (limits, scrypt) = (&settings.server.limits, &settings.security.scrypt);
     if seen.room < limits.connections_max {

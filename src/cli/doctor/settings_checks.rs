@@ -1,7 +1,7 @@
 //! The configuration: what is weak, and what contradicts itself without being wrong.
 
-use super::finding::Weight::{Advice, Problem, Weak};
-use super::finding::{Finding, when};
+use super::finding::Severity::{Advice, Problem, Weak};
+use super::finding::{Finding, push_if};
 use crate::settings::{
     AddressRange, LockScope, LoginErrors, Mode, OneTimeTokenVerify, PasswordStrength, ResetMode,
     Settings,
@@ -10,7 +10,7 @@ use crate::settings::{
 const LENGTH_LEAST: u32 = 8;
 
 /// All that should be different in a valid configuration.
-pub fn examine(settings: &Settings) -> Vec<Finding> {
+pub fn check(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
     for (key, hard, own) in settings.softened() {
         let why = format!("mode is hardened, and this is written as {own}, which wins");
@@ -20,7 +20,7 @@ pub fn examine(settings: &Settings) -> Vec<Finding> {
     sessions(settings, &mut found);
     logins(settings, &mut found);
     passwords(settings, &mut found);
-    crate::cli::doctor::login_checks::examine(settings, &mut found);
+    crate::cli::doctor::login_checks::check(settings, &mut found);
     found
 }
 
@@ -30,7 +30,7 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         address.parse().is_ok_and(|at: std::net::SocketAddr| !at.ip().is_loopback())
     };
     let plain = off_loopback(&server.listen) && !server.tls.is_on();
-    when(
+    push_if(
         plain,
         found,
         Weak,
@@ -38,7 +38,7 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         "passwords and tokens leave this machine in clear up to the TLS proxy",
         "set server.tls, or make sure that nobody else shares the network of the proxy",
     );
-    when(
+    push_if(
         plain && server.trusted_proxies.is_empty(),
         found,
         Weak,
@@ -46,7 +46,7 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         "behind a proxy all clients have its address: one of them who fails locks the others out",
         "name the proxy, so that its X-Forwarded-For is believed",
     );
-    when(
+    push_if(
         off_loopback(&server.management_listen),
         found,
         Weak,
@@ -54,7 +54,7 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         "metrics and health are open to the network, without a login",
         "listen on 127.0.0.1, or let a firewall allow only the monitoring",
     );
-    when(
+    push_if(
         server.limits.exempt_addresses.iter().any(AddressRange::is_everybody),
         found,
         Weak,
@@ -62,7 +62,7 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         "everybody is exempt: no limit by address slows the guessing of passwords",
         "name the proxies and load testers only",
     );
-    when(
+    push_if(
         server.limits.failed_logins_per_min_per_address == 0,
         found,
         Weak,
@@ -74,7 +74,7 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
 
 fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
     let security = &settings.security;
-    when(
+    push_if(
         settings.heartbeat.misses_allowed == 0,
         found,
         Advice,
@@ -83,7 +83,7 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         "set it to 3, unless this is a load test",
     );
     let refresh_secs = security.refresh_token_expiration_mins * 60.0;
-    when(
+    push_if(
         security.access_token_life_secs as f64 >= refresh_secs,
         found,
         Problem,
@@ -91,7 +91,7 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         "an access token outlives its refresh token, which then renews nothing",
         "make security.refresh_token_expiration_mins longer",
     );
-    when(
+    push_if(
         security.expiry_check_mins > security.session_timeout_mins,
         found,
         Advice,
@@ -99,7 +99,7 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         "idle sessions are looked for less often than they end: they hold their places longer",
         "make it shorter than session_timeout_mins",
     );
-    when(
+    push_if(
         !security.refresh_rotation,
         found,
         Weak,
@@ -107,8 +107,8 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         "a stolen refresh token is as good as the owner's, and nobody notices",
         "set it to true",
     );
-    when(
-        security.one_time_token_verify == OneTimeTokenVerify::Open,
+    push_if(
+        security.one_time_token_verify_by == OneTimeTokenVerify::Open,
         found,
         Weak,
         "security.one_time_token_verify",
@@ -119,39 +119,39 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
 
 fn logins(settings: &Settings, found: &mut Vec<Finding>) {
     let (security, retry) = (&settings.security, &settings.security.genesis_password.retry);
-    when(
-        settings.mode == Mode::Seed,
+    push_if(
+        settings.mode == Mode::Compatible,
         found,
         Advice,
         "mode",
         "the defaults are those of the sources, made to be compatible",
         "set mode = \"hardened\" where GUIs do not depend on them",
     );
-    when(
-        settings.mode == Mode::Seed && security.login_errors == LoginErrors::Specific,
+    push_if(
+        settings.mode == Mode::Compatible && security.login_errors == LoginErrors::Specific,
         found,
         Weak,
         "security.login_errors",
         "a failed login tells strangers which user names exist",
         "set it to \"uniform\"",
     );
-    when(
-        settings.mode == Mode::Seed && security.reset_mode == ResetMode::Blank,
+    push_if(
+        settings.mode == Mode::Compatible && security.reset_mode == ResetMode::Blank,
         found,
         Weak,
         "security.reset_mode",
         "after a reset the first who sends a blank password sets the new one",
         "set it to \"one_time_password\" or \"email\"",
     );
-    when(
-        settings.mode == Mode::Seed && retry.scope == LockScope::User,
+    push_if(
+        settings.mode == Mode::Compatible && retry.scope == LockScope::User,
         found,
         Advice,
         "security.genesis_password.retry.scope",
         "whoever knows a user name can lock its owner out from anywhere",
         "set it to \"user_and_address\"",
     );
-    when(
+    push_if(
         retry.max_attempts > 100,
         found,
         Weak,
@@ -159,7 +159,7 @@ fn logins(settings: &Settings, found: &mut Vec<Finding>) {
         "so many guesses before a lock are more than NIST allows (100)",
         "set it to 3 to 10",
     );
-    when(
+    push_if(
         retry.wait_time_mins < 1.0,
         found,
         Weak,
@@ -173,7 +173,7 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
     let (scrypt, validation) =
         (&settings.security.scrypt, &settings.security.genesis_password.validation);
     let rules = &validation.password_strength;
-    when(
+    push_if(
         !scrypt.cost().is_recommended(),
         found,
         Weak,
@@ -181,7 +181,7 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
         "a hash costs less than OWASP recommends: stolen ones are guessed quickly",
         "run `tollgate calibrate` and take what it proposes",
     );
-    when(
+    push_if(
         validation.password_salt.expose().is_empty(),
         found,
         Advice,
@@ -190,7 +190,7 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
         "set a long random text before the first user, by \
          TOLLGATE_SECURITY__GENESIS_PASSWORD__VALIDATION__PASSWORD_SALT",
     );
-    when(
+    push_if(
         rules.minimum_length.unwrap_or(0) < LENGTH_LEAST,
         found,
         Weak,
@@ -198,7 +198,7 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
         "shorter passwords than 8 characters are guessed",
         "set it to 8 at least, better 15",
     );
-    when(
+    push_if(
         rules.maximum_length.is_some_and(|most| (1..64).contains(&most)),
         found,
         Advice,
@@ -206,7 +206,7 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
         "long passphrases are refused",
         "set it to 64 or more, or take it out",
     );
-    when(
+    push_if(
         !rules.restrict_password,
         found,
         Advice,
@@ -221,7 +221,7 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
 fn contradictions(rules: &PasswordStrength, found: &mut Vec<Finding>) {
     let key = "security.genesis_password.validation.password_strength.illegal_characters";
     let all_digits = ('0'..='9').all(|digit| rules.illegal_characters.contains(digit));
-    when(
+    push_if(
         all_digits && rules.min_digits.unwrap_or(0) > 0,
         found,
         Problem,
@@ -233,7 +233,7 @@ fn contradictions(rules: &PasswordStrength, found: &mut Vec<Finding>) {
         (rules.expiry_days(), rules.password_expiry_notification_days.unwrap_or(0));
     let key = "security.genesis_password.validation.password_strength.\
                password_expiry_notification_days";
-    when(
+    push_if(
         expiry.is_some_and(|days| notice >= days),
         found,
         Advice,
@@ -241,7 +241,7 @@ fn contradictions(rules: &PasswordStrength, found: &mut Vec<Finding>) {
         "every login is told of an expiry to come, also right after a change",
         "make it shorter than password_expiry_days",
     );
-    when(
+    push_if(
         expiry.is_none() && notice > 0,
         found,
         Advice,

@@ -4,10 +4,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::finding::Finding;
-use super::finding::Weight::{Advice, Problem, Weak};
+use super::finding::Severity::{Advice, Problem, Weak};
 /// What was found in the data folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
+pub enum StoreFacts {
     /// No store yet.
     Nothing,
     /// A gateway has it open: it looks after it.
@@ -26,7 +26,7 @@ pub enum Held {
 }
 
 /// All that should be different. `short`: why nothing more would be accepted, if so.
-pub fn examine(dir: &Path, held: &Held, short: Option<String>) -> Vec<Finding> {
+pub fn check(dir: &Path, held: &StoreFacts, short: Option<String>) -> Vec<Finding> {
     let mut found = Vec::new();
     let at = dir.display().to_string();
     if let Some(mode) = std::fs::metadata(dir).ok().map(|it| it.mode() & 0o777)
@@ -40,12 +40,12 @@ pub fn examine(dir: &Path, held: &Held, short: Option<String>) -> Vec<Finding> {
         found.push(Finding::new(Problem, at.clone(), why, change));
     }
     match held {
-        Held::Nothing | Held::InUse => {}
-        Held::Unusable(why) => {
+        StoreFacts::Nothing | StoreFacts::InUse => {}
+        StoreFacts::Unusable(why) => {
             let change = "restore a backup, as the README says";
             found.push(Finding::new(Problem, at, why.clone(), change));
         }
-        Held::Whole { has_its_salt, has_administrator, open_resets } => {
+        StoreFacts::Whole { has_its_salt, has_administrator, open_resets } => {
             if !has_its_salt {
                 let why = "the salt is not the one that its passwords were hashed with";
                 let change = "set the former password_salt again, or accept this one with \

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::convert::{self, Turned};
+use super::convert::{self, Converted};
 use crate::settings::Settings;
 
 /// The file.
@@ -35,7 +35,8 @@ impl ImportPreferences {
         if text.len() as u64 > BYTES_MAX {
             bail!("{} is longer than {BYTES_MAX} bytes", self.file.display());
         }
-        let Turned { table, left } = convert::turn(&text).with_context(cannot)?;
+        let Converted { table, unconverted: left } =
+            convert::convert(&text).with_context(cannot)?;
         let mut written = String::from("# Made of an auth-preferences.kts.\n");
         for (line, what) in &left {
             eprintln!("line {line}: {what} could not be turned");

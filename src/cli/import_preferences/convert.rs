@@ -8,11 +8,11 @@ use crate::settings::Settings;
 
 /// What became of a file.
 #[derive(Debug, Default)]
-pub struct Turned {
+pub struct Converted {
     /// The configuration.
     pub table: Table,
     /// What could not be turned: the line, and what stands there.
-    pub left: Vec<(usize, String)>,
+    pub unconverted: Vec<(usize, String)>,
 }
 
 /// Blocks that are called otherwise here, by their path in snake case.
@@ -22,19 +22,19 @@ const BLOCKS: &[(&str, &str)] = &[
 ];
 
 /// Turns a file.
-pub fn turn(text: &str) -> Result<Turned, Unreadable> {
-    let mut turned = Turned::default();
+pub fn convert(text: &str) -> Result<Converted, Unreadable> {
+    let mut turned = Converted::default();
     for item in parser::read(text)? {
         match (item.name(), &item.block) {
             (Some("import" | "package"), None) => {}
             (Some("security"), Some(block)) => turned.section("security", block),
-            _ => turned.leave(&item, ""),
+            _ => turned.skip(&item, ""),
         }
     }
     Ok(turned)
 }
 
-impl Turned {
+impl Converted {
     fn section(&mut self, path: &str, items: &[Item]) {
         for item in items {
             let name = item.name().map(snake).unwrap_or_default();
@@ -54,7 +54,7 @@ impl Turned {
                 ([Word::Name(_), Word::Sign(sign), value @ ..], None) if sign == "=" => {
                     self.assign(item, path, &name, value);
                 }
-                _ => self.leave(item, path),
+                _ => self.skip(item, path),
             }
         }
     }
@@ -66,7 +66,7 @@ impl Turned {
             _ => None,
         };
         if !value.is_some_and(|value| self.set(path, name, value)) {
-            self.leave(item, path);
+            self.skip(item, path);
         }
     }
 
@@ -89,20 +89,20 @@ impl Turned {
     }
 
     /// Tells of an item that is not turned, and of all that stands in its block.
-    pub(super) fn leave(&mut self, item: &Item, path: &str) {
+    pub(super) fn skip(&mut self, item: &Item, path: &str) {
         let what = match (item.name(), path) {
             (Some(name), "") => name.to_owned(),
             (Some(name), path) => format!("{path}.{}", snake(name)),
             (None, path) => format!("a statement in {path}"),
         };
-        self.left.push((item.line, what));
+        self.unconverted.push((item.line, what));
     }
 }
 
 /// S2's name of a key where ours is not the same in snake case.
 pub(super) fn key_of(path: &str, name: &str) -> String {
     let entries = Settings::entries();
-    let known = |entry: &&crate::settings::Entry| {
+    let known = |entry: &&crate::settings::ReferenceRow| {
         entry.section == path && entry.s2.as_deref().map(snake).as_deref() == Some(name)
     };
     entries.iter().find(known).map_or_else(|| name.to_owned(), |entry| entry.key.clone())

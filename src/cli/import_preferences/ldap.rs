@@ -2,13 +2,13 @@
 
 use toml::{Table, Value};
 
-use super::convert::{Turned, key_of, literal, snake};
+use super::convert::{Converted, key_of, literal, snake};
 use super::parser::{Item, Word};
 
 const PATH: &str = "security.authentication.ldap";
 const INNER: &str = "security.authentication.ldap.connection";
 
-impl Turned {
+impl Converted {
     /// One server: what cannot be turned of it is told, the rest is kept.
     pub(super) fn connection(&mut self, block: &[Item]) {
         let mut known = self.servers();
@@ -34,7 +34,7 @@ impl Turned {
             });
             match fits {
                 true => known = self.servers(),
-                false => self.leave(item, INNER),
+                false => self.skip(item, INNER),
             }
         }
     }

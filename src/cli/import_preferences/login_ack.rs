@@ -2,18 +2,18 @@
 
 use toml::{Table, Value};
 
-use super::convert::{Turned, literal};
+use super::convert::{Converted, literal};
 use super::parser::{Item, Word};
 use crate::realm::ATTRIBUTES;
 
-impl Turned {
+impl Converted {
     /// `loginAck(TABLE) { loadRecord { … } fields { FIELD withPrefix "X" } }`.
     pub(super) fn login_ack(&mut self, item: &Item, block: &[Item]) {
         // Fields come from the user's record, which is S2's table.
         let is_ours =
             matches!(item.words.get(2), Some(Word::Name(table)) if table == "USER_ATTRIBUTES");
         if !is_ours {
-            return self.leave(item, "security");
+            return self.skip(item, "security");
         }
         for inner in block {
             match (inner.name(), &inner.block) {
@@ -23,7 +23,7 @@ impl Turned {
                         self.field(field);
                     }
                 }
-                _ => self.leave(inner, "security.login_ack"),
+                _ => self.skip(inner, "security.login_ack"),
             }
         }
     }
@@ -36,16 +36,16 @@ impl Turned {
                 field.insert("prefix".to_owned(), prefix.as_str().into());
                 field.insert("field".to_owned(), last(name).into())
             }
-            _ => return self.leave(item, "security.login_ack.fields"),
+            _ => return self.skip(item, "security.login_ack.fields"),
         };
         let known = field.get("field").and_then(Value::as_str);
         if !known.is_some_and(|name| ATTRIBUTES.contains(&name)) {
-            return self.leave(item, "security.login_ack.fields");
+            return self.skip(item, "security.login_ack.fields");
         }
         let mut fields = self.list("fields");
         fields.push(Value::Table(field));
         if !self.set("security.login_ack", "fields", Value::Array(fields)) {
-            self.leave(item, "security.login_ack.fields");
+            self.skip(item, "security.login_ack.fields");
         }
     }
 
@@ -95,7 +95,7 @@ impl Turned {
         let mut rules = self.list("custom");
         rules.push(Value::Table(rule));
         if !self.set("security.login_ack", "custom", Value::Array(rules)) {
-            self.leave(item, "security");
+            self.skip(item, "security");
         }
     }
 
@@ -109,7 +109,7 @@ impl Turned {
             (Some("userPreferences" | "userPreferences.apply"), _) if item.block.is_some() => {
                 return self.preferences(rule, item);
             }
-            _ => return self.leave(item, "security.custom_login_ack"),
+            _ => return self.skip(item, "security.custom_login_ack"),
         };
         let texts = item.words.iter().filter_map(|word| match word {
             Word::Text(text) => Some(Value::from(text.as_str())),
@@ -117,11 +117,11 @@ impl Turned {
         });
         let texts: Vec<_> = texts.collect();
         if texts.is_empty() || item.block.is_some() {
-            return self.leave(item, "security.custom_login_ack");
+            return self.skip(item, "security.custom_login_ack");
         }
         match rule.entry(key).or_insert_with(|| Value::Array(Vec::new())) {
             Value::Array(list) => list.extend(texts),
-            _ => self.leave(item, "security.custom_login_ack"),
+            _ => self.skip(item, "security.custom_login_ack"),
         }
     }
 
@@ -143,7 +143,7 @@ impl Turned {
                 rule.entry("set_preferences").or_insert_with(|| Value::Table(Table::new()));
             match (value, preferences) {
                 (Some((name, value)), Value::Table(all)) => drop(all.insert(name, value)),
-                _ => self.leave(set, "security.custom_login_ack"),
+                _ => self.skip(set, "security.custom_login_ack"),
             }
         }
     }

@@ -11,13 +11,13 @@ use parking_lot::Mutex;
 
 use super::error::Wrong;
 use super::record::{self, Record, Secret};
-use crate::auth::Passwords;
+use crate::auth::PasswordHasher;
 use crate::cli::config_args::Config;
 use crate::cli::offline_store;
-use crate::gateway::Opened;
+use crate::gateway::Started;
 use crate::realm::{ATTRIBUTES, Command, NewUser, Realm};
 use crate::settings::{Engine, Settings};
-use crate::storage::Store;
+use crate::storage::RowStore;
 /// What a file looks like.
 pub(in crate::cli) fn format() -> String {
     format!("{FORMAT}  and {}", ATTRIBUTES.join(", "))
@@ -65,11 +65,11 @@ impl ImportUsers {
         let (records, mut wrong) = record::read(&self.file)?;
         let count = records.len() + wrong.len();
         let mut settings = settings;
-        if self.dry_run && !Store::is_in(&self.data_dir) {
+        if self.dry_run && !RowStore::exists_in(&self.data_dir) {
             // Nothing is made by looking.
             settings.store.engine = Engine::Memory;
         }
-        let work = async |opened: &Opened| {
+        let work = async |opened: &Started| {
             let (good, more) = opened.replica.read(|realm, _| check(realm, &settings, records));
             wrong.extend(more);
             tell(&self.file, &mut wrong);
@@ -83,7 +83,7 @@ impl ImportUsers {
             Ok(imported)
         };
         let imported = match self.dry_run {
-            true => offline_store::with_trial(&settings, &self.data_dir, work)?,
+            true => offline_store::with_any_store(&settings, &self.data_dir, work)?,
             false => offline_store::with_store(&settings, &self.data_dir, work)?,
         };
         let verb = if self.dry_run { "would be imported" } else { "imported" };
@@ -119,7 +119,7 @@ fn check(realm: &Realm, settings: &Settings, records: Vec<Record>) -> (Vec<Recor
         } else if let Some(code) = user.rights.iter().find(right) {
             Some(format!("there is no right {code}"))
         } else if let Secret::Plain(password) = &record.secret {
-            offline_store::judge(settings, &user.name, password)
+            offline_store::check_password(settings, &user.name, password)
                 .err()
                 .map(|error| error.to_string())
         } else {
@@ -134,8 +134,8 @@ fn check(realm: &Realm, settings: &Settings, records: Vec<Record>) -> (Vec<Recor
 }
 
 /// Hashes on all cores, then inserts in the order of the file, batch by batch.
-async fn import(opened: &Opened, settings: &Settings, records: Vec<Record>) -> Result<()> {
-    let bar = offline_store::bar(records.len() as u64)?;
+async fn import(opened: &Started, settings: &Settings, records: Vec<Record>) -> Result<()> {
+    let bar = offline_store::progress_bar(records.len() as u64)?;
     let mut records = records.into_iter().peekable();
     while records.peek().is_some() {
         let batch: Vec<_> = records.by_ref().take(BATCH).collect();
@@ -178,8 +178,8 @@ fn hash(settings: &Settings, secret: &Secret) -> Option<String> {
     let cost = settings.security.scrypt.cost();
     match secret {
         Secret::None => None,
-        Secret::Plain(password) => Some(Passwords::hash_now(cost, salt, password)),
+        Secret::Plain(password) => Some(PasswordHasher::hash_now(cost, salt, password)),
         Secret::Stored(hash) => Some(hash.clone()),
-        Secret::Former(digest) => Some(Passwords::hash_former_now(cost, salt, digest.expose())),
+        Secret::Former(digest) => Some(PasswordHasher::wrap_sha512(cost, salt, digest.expose())),
     }
 }

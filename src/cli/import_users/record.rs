@@ -8,7 +8,7 @@ use protocol::{Password, ProfileName, RightCode, UserName};
 use serde_json::{Map, Value};
 
 use super::error::Wrong;
-use crate::auth::Passwords;
+use crate::auth::PasswordHasher;
 use crate::messages::is_attribute;
 use crate::realm::{ATTRIBUTES, NewUser, UserStatus};
 /// A user and where it stands in the file.
@@ -184,7 +184,7 @@ fn stored(hash: &str) -> Result<Secret, String> {
     if hash.len() == 128 && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(Secret::Former(Password::new(hash)));
     }
-    Passwords::foreign(hash).map(Secret::Stored).ok_or_else(|| {
+    PasswordHasher::import_external(hash).map(Secret::Stored).ok_or_else(|| {
         "PASSWORD_HASH is neither a PHC string of scrypt nor SHA-512(USER_NAME + password) in \
          hexadecimal"
             .to_owned()

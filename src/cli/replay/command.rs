@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use super::output::Output;
 use super::progress::Progress;
 use super::scripts::Read;
-use crate::cli::remote::Far;
+use crate::cli::remote::UnverifiedRemoteArgs;
 use crate::platform::{Clock, file_descriptors};
 use crate::replay::{
-    Cast, Extent, Manner, Occasion, Played, Rest, Results, Sockets, Stage, Tally, Threshold,
-    Transport, load,
+    LoadProfile, Measurements, PlayOptions, Played, Rest, Results, RunInfo, Scenario,
+    ScenarioClients, Sockets, Threshold, Transport, load,
 };
 /// Play message scripts against a gateway: once to compare, by thousands to measure.
 ///
@@ -29,7 +29,7 @@ pub(in crate::cli) struct Replay {
     #[arg(required = true, value_name = "SCRIPT[:N]")]
     scripts: Vec<String>,
     #[command(flatten)]
-    far: Far,
+    far: UnverifiedRemoteArgs,
     /// Only say what is wrong with the scripts, and which values they need
     #[arg(long)]
     check: bool,
@@ -82,7 +82,7 @@ pub(in crate::cli) struct Replay {
 
 /// The run went through, and did not come to what was asked for.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::cli) enum Verdict {
+pub(in crate::cli) enum ReplayFailed {
     #[error("{0} frames differ from the scripts")]
     Differs(u64),
     #[error("{0} limits were crossed")]
@@ -99,7 +99,7 @@ impl Replay {
             return Ok(());
         }
         read.iter().try_for_each(Read::complete)?;
-        let room = file_descriptors::room();
+        let room = file_descriptors::raise_fd_limit();
         if self.clients > room {
             bail!("{} clients need more descriptors than ulimit -n allows ({room})", self.clients);
         }
@@ -125,18 +125,18 @@ impl Replay {
                 Played { script, clients: cast.clients }
             })
             .collect();
-        let extent = Extent {
+        let extent = LoadProfile {
             rate: self.rate,
             ramp: self.ramp,
             duration: self.duration,
             rounds: self.rounds,
         };
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(Measurements::default());
         let (stop, stopped) = watch::channel(false);
         let progress = Progress::new(tally.clone(), self.duration, self.rate.is_some());
         let running = load::run(&casts, &extent, &tally, stopped);
         let (series, interrupted) = progress.watch(running, stop).await;
-        let occasion = Occasion {
+        let occasion = RunInfo {
             started_ms,
             to: self.far.to().to_owned(),
             scripts,
@@ -148,7 +148,7 @@ impl Replay {
     }
 
     /// Scripts with a number of their own get it, the others share all clients.
-    fn casts<T>(&self, read: Vec<Read>, transport: Arc<T>) -> Vec<Cast<T>> {
+    fn casts<T>(&self, read: Vec<Read>, transport: Arc<T>) -> Vec<ScenarioClients<T>> {
         let sharing = read.iter().filter(|it| it.clients.is_none()).count().max(1);
         let mut shared = 0;
         let cast = |it: Read| {
@@ -159,15 +159,15 @@ impl Replay {
             let paced = it.clients.is_none();
             let mut script = it.script;
             script.volatile.extend(self.volatile.iter().cloned());
-            let manner = Manner {
+            let manner = PlayOptions {
                 verify: self.verify,
-                pace: self.pace.max(0.0),
-                patience: self.timeout,
+                time_factor: self.pace.max(0.0),
+                answer_timeout: self.timeout,
                 outbox: self.outbox.clone(),
             };
             let (transport, script) = (transport.clone(), Arc::new(script));
-            let stage = Stage { name: it.name, script, values: it.values, transport, manner };
-            Cast { stage: Arc::new(stage), clients, paced }
+            let stage = Scenario { name: it.name, script, values: it.values, transport, manner };
+            ScenarioClients { stage: Arc::new(stage), clients, paced }
         };
         read.into_iter().map(cast).collect()
     }
@@ -179,12 +179,12 @@ impl Replay {
         self.output.write(&results)?;
         let report = &results.report;
         if let Some(it) = report.verification.as_ref().filter(|it| it.different > 0) {
-            return Err(Verdict::Differs(it.different).into());
+            return Err(ReplayFailed::Differs(it.different).into());
         }
         match report.thresholds.iter().filter(|it| it.crossed).count() {
-            0 if self.verify && report.rounds.broken > 0 => Err(Verdict::Broken.into()),
+            0 if self.verify && report.rounds.broken > 0 => Err(ReplayFailed::Broken.into()),
             0 => Ok(()),
-            crossed => Err(Verdict::Crossed(crossed).into()),
+            crossed => Err(ReplayFailed::Crossed(crossed).into()),
         }
     }
 }

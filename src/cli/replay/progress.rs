@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use crate::replay::report::table;
-use crate::replay::{Occasion, Point, Results, Tally, time};
+use crate::replay::{Measurements, Point, Results, RunInfo, time};
 /// The longest series, in seconds; what follows is in the totals only.
 const SERIES_MAX: usize = 7 * 24 * 3_600;
 /// Without a terminal a line is written at this distance.
@@ -20,13 +20,13 @@ const LINE_DISTANCE: Duration = Duration::from_secs(10);
 
 /// Watches one run.
 pub(super) struct Progress {
-    tally: Arc<Tally>,
+    tally: Arc<Measurements>,
     bar: Option<ProgressBar>,
     open: bool,
 }
 
 impl Progress {
-    pub(super) fn new(tally: Arc<Tally>, duration: Option<Duration>, open: bool) -> Self {
+    pub(super) fn new(tally: Arc<Measurements>, duration: Option<Duration>, open: bool) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = match duration {
                 Some(duration) => ProgressBar::new(duration.as_secs()),
@@ -99,7 +99,7 @@ impl Progress {
             );
             return;
         };
-        let occasion = Occasion {
+        let occasion = RunInfo {
             started_ms: 0,
             to: String::new(),
             scripts: Vec::new(),

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::{first_start, reload_signal};
 use crate::cli::config_args::Config;
 use crate::gateway::tasks::spawn;
-use crate::gateway::{Node, Opened, startup};
+use crate::gateway::{Node, Started, startup};
 use crate::net::{Identity, listener, management};
 use crate::platform::{Clock, metrics};
 use crate::router::Router;
@@ -38,7 +38,7 @@ pub(in crate::cli) struct Serve {
 /// What a start has made before the first socket opens.
 struct Parts<'a> {
     settings: Settings,
-    opened: &'a Opened,
+    opened: &'a Started,
     clock: Clock,
     metrics: PrometheusHandle,
     tls: Option<Arc<Identity>>,
@@ -59,12 +59,12 @@ impl Serve {
         let settings = self.settings()?;
         let tls = settings.server.tls.is_on().then(|| Identity::open(&settings.server.tls));
         let tls = tls.transpose()?.map(Arc::new);
-        faults_to_log();
+        log_panics();
         let metrics = PrometheusBuilder::new().set_buckets(crate::platform::BUCKETS)?;
         let metrics = metrics.install_recorder().context("metrics")?;
         metrics::describe();
         let clock = Clock::system();
-        let opened = startup::open(&settings, &self.data_dir, clock.clone())?;
+        let opened = startup::start(&settings, &self.data_dir, clock.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let parts = Parts { settings, opened: &opened, clock, metrics, tls };
         let served = runtime.block_on(self.serve(parts));
@@ -96,12 +96,12 @@ impl Serve {
         let management = (!management.is_empty()).then(|| bind(management)).transpose()?;
         let keys = settings.keyring(&self.data_dir)?;
         let first = first_start::administrator(&settings, opened)?;
-        let told = first.as_ref().map(|first| first.tell(&self.data_dir)).transpose()?;
+        let told = first.as_ref().map(|first| first.announce(&self.data_dir)).transpose()?;
         opened.prepare(&settings, first.map(|first| first.user)).await?;
         let node = Node::new(settings, opened.replica.clone(), clock, keys);
         crate::gateway::look(&node);
         let (stop, stopped) = watch::channel(false);
-        let mut duties = spawn::start(&node);
+        let mut duties = spawn::spawn_all(&node);
         if let Some(tls) = &tls {
             duties.spawn(tls.clone().watch());
         }
@@ -119,12 +119,12 @@ impl Serve {
         servers.spawn(keep_metrics(metrics));
         let is_tls = tls.is_some();
         tracing::info!(%address, tls = is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
-        first_start::tell(address, is_tls, &self.data_dir, told)?;
-        reload_signal::supervisor(&[NotifyState::Ready]);
+        first_start::announce(address, is_tls, &self.data_dir, told)?;
+        reload_signal::notify_systemd(&[NotifyState::Ready]);
         while !signals.end().await {
             reload_signal::run(|| self.settings(), &node, tls.as_deref()).await;
         }
-        reload_signal::supervisor(&[NotifyState::Stopping]);
+        reload_signal::notify_systemd(&[NotifyState::Stopping]);
         let _ = stop.send(true);
         drain(&node).await;
         crate::gateway::flush_touches(&node).await;
@@ -153,7 +153,7 @@ fn bind(address: &str) -> Result<TcpListener> {
 /// No new connections, everybody is told, everybody gets time to take the last words.
 async fn drain(node: &Arc<Node>) {
     tracing::info!(connections = node.connections.len(), "draining");
-    node.connections.close();
+    node.connections.begin_shutdown();
     let grace = Duration::from_secs(node.settings().server.shutdown_grace_secs);
     let empty = async {
         while !node.connections.is_empty() {
@@ -213,7 +213,7 @@ fn log_to_stderr() {
 
 /// A fault of ours is told with its place. Its words only where they stand in the source: others
 /// may hold what was sent.
-fn faults_to_log() {
+fn log_panics() {
     std::panic::set_hook(Box::new(|fault| {
         let at = fault.location().map(ToString::to_string).unwrap_or_default();
         let words = fault.payload().downcast_ref::<&'static str>().unwrap_or(&"");

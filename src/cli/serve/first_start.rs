@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use protocol::{Password, UserName};
 
 use crate::cli::offline_store;
-use crate::gateway::{ADMINISTRATORS, Opened};
+use crate::gateway::{ADMIN_PROFILE, Started};
 use crate::realm::NewUser;
 use crate::settings::Settings;
 /// The name of the first administrator.
@@ -18,12 +18,12 @@ const ADMIN: &str = "admin";
 const PASSWORD_FILE: &str = "admin-password";
 
 /// The administrator that a first start makes, with the password if nobody chose it.
-pub(super) struct First {
+pub(super) struct FirstAdmin {
     pub(super) user: NewUser,
     drawn: Option<Password>,
 }
 
-pub(super) fn administrator(settings: &Settings, opened: &Opened) -> Result<Option<First>> {
+pub(super) fn administrator(settings: &Settings, opened: &Started) -> Result<Option<FirstAdmin>> {
     let name = UserName::parse(ADMIN)?;
     let needed = opened
         .replica
@@ -34,7 +34,7 @@ pub(super) fn administrator(settings: &Settings, opened: &Opened) -> Result<Opti
     let given = std::env::var("TOLLGATE_ADMIN_PASSWORD").ok().filter(|given| !given.is_empty());
     if let Some(Err(broken)) = given
         .as_ref()
-        .map(|given| offline_store::judge(settings, &name, &Password::new(given.as_str())))
+        .map(|given| offline_store::check_password(settings, &name, &Password::new(given.as_str())))
     {
         // The operator chose it for a gateway that is not there yet: he is told, not locked out.
         tracing::warn!(%broken, "TOLLGATE_ADMIN_PASSWORD");
@@ -44,17 +44,17 @@ pub(super) fn administrator(settings: &Settings, opened: &Opened) -> Result<Opti
     let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
     let credential = Some(offline_store::hash(settings, chosen)?.into());
     let user = NewUser { credential, ..NewUser::named(name) };
-    Ok(Some(First { user, drawn }))
+    Ok(Some(FirstAdmin { user, drawn }))
 }
 
-impl First {
+impl FirstAdmin {
     /// Tells the password to whoever started the gateway, and gives the command that says it again.
-    pub(super) fn tell(&self, data_dir: &Path) -> Result<String> {
+    pub(super) fn announce(&self, data_dir: &Path) -> Result<String> {
         let Some(drawn) = &self.drawn else {
             return Ok("echo \"$TOLLGATE_ADMIN_PASSWORD\"".to_owned());
         };
         if std::io::stdout().is_terminal() {
-            println!("the user {ADMIN} of {ADMINISTRATORS} has the password {}", drawn.expose());
+            println!("the user {ADMIN} of {ADMIN_PROFILE} has the password {}", drawn.expose());
             println!("it is shown this once; EVENT_CHANGE_USER_PASSWORD changes it");
             return Ok(format!("echo {}", drawn.expose()));
         }
@@ -66,7 +66,7 @@ impl First {
 }
 
 /// Tells whoever started the gateway where it is, and one command that logs in.
-pub(super) fn tell(
+pub(super) fn announce(
     address: SocketAddr,
     tls: bool,
     data_dir: &Path,

@@ -14,16 +14,16 @@ pub(super) async fn run(
     identity: Option<&Identity>,
 ) {
     let began = NotifyState::monotonic_usec_now().ok();
-    supervisor(&[NotifyState::Reloading].into_iter().chain(began).collect::<Vec<_>>());
+    notify_systemd(&[NotifyState::Reloading].into_iter().chain(began).collect::<Vec<_>>());
     match attempt(read, node, identity).await {
-        Ok(()) => metrics::reloaded("done"),
+        Ok(()) => metrics::record_reloaded("done"),
         Err(error) => {
             let error = format!("{error:#}");
             tracing::error!(error, "the configuration stays as it was");
-            metrics::reloaded("refused");
+            metrics::record_reloaded("refused");
         }
     }
-    supervisor(&[NotifyState::Ready]);
+    notify_systemd(&[NotifyState::Ready]);
 }
 
 async fn attempt(
@@ -38,7 +38,7 @@ async fn attempt(
         Some(identity) => Some((identity, tls::check(&settings.server.tls)?)),
         None => None,
     };
-    crate::gateway::adopt(node, settings).await.context("the policy cannot be stored")?;
+    crate::gateway::apply(node, settings).await.context("the policy cannot be stored")?;
     if let Some((identity, checked)) = renewed {
         identity.renew(checked);
     }
@@ -46,7 +46,7 @@ async fn attempt(
 }
 
 /// Tells systemd, where it asks to be told.
-pub(super) fn supervisor(state: &[NotifyState<'_>]) {
+pub(super) fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(%error, "the supervisor was not told");
     }

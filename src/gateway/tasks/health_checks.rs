@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::gateway::service_list::{Changed, Place};
+use crate::gateway::service_list::{HostPort, ServiceChange};
 use crate::gateway::state::Node;
 use crate::settings::PushServices;
 use crate::subscriptions::Notice;
@@ -26,9 +26,9 @@ pub(super) async fn check(node: Arc<Node>) {
                 ((name, port), matches!(connected, Ok(Ok(_))))
             });
         }
-        let healthy: BTreeMap<Place, bool> = checks.join_all().await.into_iter().collect();
+        let healthy: BTreeMap<HostPort, bool> = checks.join_all().await.into_iter().collect();
         let (hosts, well) = (healthy.len(), healthy.values().filter(|it| **it).count());
-        if let Some(changed) = node.services.checked(healthy) {
+        if let Some(changed) = node.services.set_health(healthy) {
             tracing::info!(healthy = well, hosts, "services changed");
             tell(&node, &changed);
         }
@@ -43,7 +43,7 @@ pub(super) async fn check(node: Arc<Node>) {
 
 /// Tells of a change whoever the configuration wants told: subscribers of SERVICES, or all sockets
 /// by a heartbeat's answer that nobody asked for (PROTOCOL §6).
-pub fn tell(node: &Node, changed: &Changed) {
+pub fn tell(node: &Node, changed: &ServiceChange) {
     let push = node.settings().service_list.push;
     if push != PushServices::Off {
         node.replica.feed.publish_services(&changed.now, &changed.before);
@@ -57,6 +57,6 @@ pub fn tell(node: &Node, changed: &Changed) {
         let frame = format!(
             r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT_ACK","DETAILS":{members},"PUSHED":true}}}}"#
         );
-        presence.tell(&Notice::Services(presence.session, frame.into()));
+        presence.notify_all(&Notice::Services(presence.session, frame.into()));
     });
 }

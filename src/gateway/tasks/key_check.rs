@@ -13,7 +13,7 @@ pub fn look(node: &Node) {
             let sealed = own.confirmed.as_ref();
             let opens = user
                 .zip(sealed)
-                .map(|(user, sealed)| keys.unseal(user.name.as_str(), no.0, sealed).is_some());
+                .map(|(user, sealed)| keys.decrypt(user.name.as_str(), no.0, sealed).is_some());
             opens == Some(false)
         };
         realm.second_factors().filter(is_closed).count()

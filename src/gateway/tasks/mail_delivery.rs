@@ -11,8 +11,10 @@ use protocol::Password;
 use tokio::task::JoinSet;
 
 use crate::gateway::state::Node;
-use crate::mail::{Letter, MailError, Template, domain, link, one_line, spoken};
-use crate::realm::{Command, Drawn, Mail, MailKind, Outcome, Posted, TokenHash, User};
+use crate::mail::{
+    MailError, OutgoingMail, Template, domain, format_duration, link_with_query, one_line,
+};
+use crate::realm::{Command, Mail, MailKind, MailSecret, MailSent, Outcome, TokenHash, User};
 use crate::settings::RESET_TOPIC;
 /// Mails that are sent at once.
 const AT_ONCE: usize = 4;
@@ -35,13 +37,13 @@ pub async fn deliver(node: Arc<Node>) {
             let wait = wait.clamp(Duration::from_millis(1), LOOK_MAX);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = node.mail.notified() => {}
+                () = node.mail_wakeup.notified() => {}
             }
             continue;
         }
         let mut sending = JoinSet::new();
         for mail in due {
-            sending.spawn(post(node.clone(), mail));
+            sending.spawn(send_one(node.clone(), mail));
         }
         let stored = sending.join_all().await;
         if stored.contains(&false) {
@@ -51,30 +53,30 @@ pub async fn deliver(node: Arc<Node>) {
 }
 
 /// Sends one mail and writes down what became of it; whether that could be written.
-async fn post(node: Arc<Node>, mail: Mail) -> bool {
+async fn send_one(node: Arc<Node>, mail: Mail) -> bool {
     let posted = match send(&node, &mail).await {
-        Ok(()) => Posted::Sent,
-        Err(Unsent::Obsolete(why)) => {
+        Ok(()) => MailSent::Sent,
+        Err(SendError::Obsolete(why)) => {
             tracing::warn!(mail = mail.no, why, "a mail is not sent any more");
-            Posted::Dropped
+            MailSent::Dropped
         }
-        Err(Unsent::Failed(error)) => {
+        Err(SendError::Failed(error)) => {
             tracing::warn!(mail = mail.no, tries = mail.tries + 1, %error, "a mail did not leave");
-            Posted::Failed
+            MailSent::Failed
         }
-        Err(Unsent::NotStored) => return false,
+        Err(SendError::NotStored) => return false,
     };
     let result = match posted {
-        Posted::Sent => "sent",
-        Posted::Failed => "failed",
-        Posted::Dropped => "dropped",
+        MailSent::Sent => "sent",
+        MailSent::Failed => "failed",
+        MailSent::Dropped => "dropped",
     };
     counter!("tollgate_mails_total", "result" => result).increment(1);
-    node.replica.submit(Command::Posted(mail.no, posted)).await.is_ok()
+    node.replica.submit(Command::MailSent(mail.no, posted)).await.is_ok()
 }
 
 /// Why a mail was not sent.
-enum Unsent {
+enum SendError {
     /// It would say nothing that is still so.
     Obsolete(&'static str),
     /// This time.
@@ -83,24 +85,24 @@ enum Unsent {
     NotStored,
 }
 
-impl From<MailError> for Unsent {
+impl From<MailError> for SendError {
     fn from(error: MailError) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
 /// What a mail says.
-struct Words {
+struct MailText {
     topic: String,
     subject: String,
     body: String,
 }
 
-async fn send(node: &Node, mail: &Mail) -> Result<(), Unsent> {
+async fn send(node: &Node, mail: &Mail) -> Result<(), SendError> {
     let user = node.replica.read(|realm, _| realm.user(mail.user).cloned());
-    let user = user.ok_or(Unsent::Obsolete("the user is gone"))?;
-    let to = user.mail_address().ok_or(Unsent::Obsolete("the user has no EMAIL_ADDRESS"))?;
-    let Words { topic, subject, body } = match &mail.kind {
+    let user = user.ok_or(SendError::Obsolete("the user is gone"))?;
+    let to = user.mail_address().ok_or(SendError::Obsolete("the user has no EMAIL_ADDRESS"))?;
+    let MailText { topic, subject, body } = match &mail.kind {
         MailKind::Link(_) => login_link(node, mail, &user).await?,
         MailKind::Reset(url) => reset_link(node, mail, &user, url.as_deref()).await?,
         MailKind::OneTimePassword => one_time_password(node, mail).await?,
@@ -110,41 +112,42 @@ async fn send(node: &Node, mail: &Mail) -> Result<(), Unsent> {
         (settings.mail.post(&topic), settings.mail.from.clone())
     };
     let id = format!("<{:x}.{:x}@{}>", mail.made, mail.no, domain(&from));
-    let letter = Letter { id: &id, from: &from, to, subject: &one_line(&subject), body };
+    let letter = OutgoingMail { id: &id, from: &from, to, subject: &one_line(&subject), body };
     Ok(node.mailer.send(&post, letter).await?)
 }
 
 /// What was drawn holds before it leaves: a mail never says what is not so.
-async fn draw(node: &Node, mail: &Mail, drawn: Drawn) -> Result<(), Unsent> {
-    match node.replica.submit(Command::Draw(mail.no, drawn)).await {
+async fn issue_secret(node: &Node, mail: &Mail, drawn: MailSecret) -> Result<(), SendError> {
+    match node.replica.submit(Command::IssueMailSecret(mail.no, drawn)).await {
         Ok(Outcome::Done) => Ok(()),
-        Ok(_) => Err(Unsent::Obsolete("what it is about is over")),
-        Err(_) => Err(Unsent::NotStored),
+        Ok(_) => Err(SendError::Obsolete("what it is about is over")),
+        Err(_) => Err(SendError::NotStored),
     }
 }
 
 /// A token, and what the log may know of it.
-fn token() -> (String, Drawn) {
+fn token() -> (String, MailSecret) {
     let token = crate::auth::refresh_token().expose().to_owned();
-    let hash = TokenHash(crate::auth::token_hash(&token));
-    (token, Drawn::Token(hash))
+    let hash = TokenHash(crate::auth::hash_token(&token));
+    (token, MailSecret::Token(hash))
 }
 
-async fn login_link(node: &Node, mail: &Mail, user: &User) -> Result<Words, Unsent> {
+async fn login_link(node: &Node, mail: &Mail, user: &User) -> Result<MailText, SendError> {
     let (notify, variables) = {
         let settings = node.settings();
         (settings.security.mfa.notify.clone(), settings.templates.variables.clone())
     };
-    let notify = notify.ok_or(Unsent::Obsolete("links are no longer in use"))?;
+    let notify = notify.ok_or(SendError::Obsolete("links are no longer in use"))?;
     let (code, drawn) = token();
-    draw(node, mail, drawn).await?;
-    let url = link(&notify.login_url, ("MFA_CODE", &code), ("USER_NAME", user.name.as_str()));
-    let timeout = spoken(notify.temp_code_expiry_duration.millis());
+    issue_secret(node, mail, drawn).await?;
+    let url =
+        link_with_query(&notify.login_url, ("MFA_CODE", &code), ("USER_NAME", user.name.as_str()));
+    let timeout = format_duration(notify.temp_code_expiry_duration.millis());
     let values = [("LOGIN_URL", &*url), ("MFA_CODE", &*code), ("TIMEOUT", &*timeout)];
-    let fill = |text: &str| Template::of(text).fill(&variables, user, &values);
-    Ok(Words {
-        subject: fill(&notify.message_header).map_err(Unsent::Failed)?,
-        body: fill(&notify.message_body).map_err(Unsent::Failed)?,
+    let fill = |text: &str| Template::new(text).fill(&variables, user, &values);
+    Ok(MailText {
+        subject: fill(&notify.message_header).map_err(SendError::Failed)?,
+        body: fill(&notify.message_body).map_err(SendError::Failed)?,
         topic: notify.notify_topic,
     })
 }
@@ -154,37 +157,37 @@ async fn reset_link(
     mail: &Mail,
     user: &User,
     url: Option<&str>,
-) -> Result<Words, Unsent> {
+) -> Result<MailText, SendError> {
     let (reset, variables) = {
         let settings = node.settings();
         let reset = settings.security.genesis_password.self_service_reset.clone();
         (reset, settings.templates.variables.clone())
     };
-    let reset = reset.ok_or(Unsent::Obsolete("resets are no longer in use"))?;
+    let reset = reset.ok_or(SendError::Obsolete("resets are no longer in use"))?;
     let (token, drawn) = token();
-    draw(node, mail, drawn).await?;
+    issue_secret(node, mail, drawn).await?;
     let page = url.filter(|_| reset.accept_client_url).unwrap_or(&reset.redirect_url);
-    let url = link(page, ("token", &token), ("user", user.name.as_str()));
-    let timeout = spoken(reset.timeout_ms());
+    let url = link_with_query(page, ("token", &token), ("user", user.name.as_str()));
+    let timeout = format_duration(reset.timeout_ms());
     let values = [("RESET_URL", &*url), ("TIMEOUT", &*timeout)];
-    let fill = |text: &str| Template::of(text).fill(&variables, user, &values);
-    Ok(Words {
-        subject: fill(&reset.reset_message.subject).map_err(Unsent::Failed)?,
-        body: fill(&reset.reset_message.body).map_err(Unsent::Failed)?,
+    let fill = |text: &str| Template::new(text).fill(&variables, user, &values);
+    Ok(MailText {
+        subject: fill(&reset.reset_message.subject).map_err(SendError::Failed)?,
+        body: fill(&reset.reset_message.body).map_err(SendError::Failed)?,
         topic: reset.notify_topic,
     })
 }
 
 /// The password that an administrator's reset leaves.
-async fn one_time_password(node: &Node, mail: &Mail) -> Result<Words, Unsent> {
+async fn one_time_password(node: &Node, mail: &Mail) -> Result<MailText, SendError> {
     let drawn = crate::auth::one_time_password();
     let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let hash = node.passwords.hash(own, Password::new(drawn.as_str())).await;
-    let hash = hash.map_err(|_| Unsent::Failed("too many logins at once".to_owned()))?;
-    draw(node, mail, Drawn::Password(hash.into())).await?;
+    let hash = hash.map_err(|_| SendError::Failed("too many logins at once".to_owned()))?;
+    issue_secret(node, mail, MailSecret::Password(hash.into())).await?;
     let product = node.settings().server.product_name.clone();
     let minutes = node.replica.read(|realm, _| realm.policy().reset_ms.div_ceil(60_000));
-    Ok(Words {
+    Ok(MailText {
         topic: RESET_TOPIC.to_owned(),
         subject: format!("Your password for {product} was reset"),
         body: format!(

@@ -12,4 +12,4 @@ pub use health_checks::tell;
 pub use key_check::look;
 pub use refusal_log::flush_notes;
 pub use session_timeouts::flush_touches;
-pub use spawn::start;
+pub use spawn::spawn_all;

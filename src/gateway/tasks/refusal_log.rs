@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::gateway::state::Node;
 use crate::realm::Command;
 /// What was refused without a command reaches the audit trail.
-pub(super) async fn note(node: Arc<Node>) {
+pub(super) async fn flush_refusal_log(node: Arc<Node>) {
     loop {
         tokio::time::sleep(NOTE_DISTANCE).await;
         flush_notes(&node).await;
@@ -15,9 +15,9 @@ pub(super) async fn note(node: Arc<Node>) {
 
 /// Tells the log of the refusals that it does not know yet.
 pub async fn flush_notes(node: &Node) {
-    let noted = node.notes.take();
+    let noted = node.notes.drain();
     if !noted.is_empty()
-        && let Err(error) = node.replica.submit(Command::Note(noted)).await
+        && let Err(error) = node.replica.submit(Command::RecordRefusals(noted)).await
     {
         tracing::warn!(%error, "refusals are not in the audit trail");
     }

@@ -9,7 +9,7 @@ use crate::realm::{DAY_MS, Millis};
 /// Old commands leave the log once the records reflect them.
 pub(super) async fn trim(node: Arc<Node>) {
     loop {
-        let before = before(&node, node.settings().store.retain_log_days);
+        let before = before(&node, node.settings().store.log_retention_days);
         match node.replica.trim(before).await {
             Ok(gone) => tracing::debug!(gone, "old entries of the log are trimmed"),
             Err(why) => tracing::warn!(why, "the log could not be trimmed"),
@@ -26,7 +26,7 @@ fn before(node: &Node, days: u64) -> Millis {
 /// Old rows leave the audit trail.
 pub(super) async fn trim_audit(node: Arc<Node>) {
     loop {
-        let before = before(&node, node.settings().store.audit_retain_days);
+        let before = before(&node, node.settings().store.audit_retention_days);
         let trail = node.replica.trail.clone();
         match tokio::task::spawn_blocking(move || trail.trim(before)).await {
             // A full step is followed by the next one soon.

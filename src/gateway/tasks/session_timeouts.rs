@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::gateway::state::Node;
 use crate::realm::{Command, End, Millis, Outcome};
-use crate::sessions::{Due, Presence};
+use crate::sessions::{Action, LiveSession};
 use crate::subscriptions::Notice;
 /// Sessions that had a socket, and that this node knows nothing of, are watched from now on: their
 /// GUIs come back after a restart, or never got the answer to their login. `alive`: their last sign
 /// of life at least.
-pub(super) fn adopt(node: &Arc<Node>, alive: Millis) {
+pub(super) fn watch_restored_sessions(node: &Arc<Node>, alive: Millis) {
     let presences = &node.replica.presences;
     let mut last = None;
     loop {
@@ -21,13 +21,13 @@ pub(super) fn adopt(node: &Arc<Node>, alive: Millis) {
             let unknown = watched.filter(|session| presences.get(session.no).is_none());
             let unknown = unknown.filter_map(|session| {
                 let name = &realm.user(session.user)?.name;
-                Some(presences.of(session, name))
+                Some(presences.get_or_create(session, name))
             });
             (unknown.collect::<Vec<_>>(), step.last().map(|session| session.no))
         });
         for presence in unknown {
-            presence.live(alive);
-            presences.watched(&presence);
+            presence.seen(alive);
+            presences.mark_monitored(&presence);
             node.watch.add(&presence, node.clock.now());
         }
         if reached.is_none() {
@@ -40,20 +40,21 @@ pub(super) fn adopt(node: &Arc<Node>, alive: Millis) {
 pub(super) async fn adopt_again(node: Arc<Node>) {
     loop {
         tokio::time::sleep(ADOPT_DISTANCE).await;
-        adopt(&node, 0);
+        watch_restored_sessions(&node, 0);
     }
 }
 
 pub(super) async fn watch(node: Arc<Node>) {
     loop {
         let now = node.clock.now();
-        for (presence, due) in node.watch.due(&node.limits(), now) {
+        for (presence, due) in node.watch.due(&node.session_limits(), now) {
             match due {
-                Due::Warn(left) => {
+                Action::Warn(left) => {
                     let session = presence.session;
-                    presence.tell(&Notice::Expiring { session, in_secs: left.div_ceil(1_000) });
+                    presence
+                        .notify_all(&Notice::Expiring { session, in_secs: left.div_ceil(1_000) });
                 }
-                Due::End(reason, unless_after) => {
+                Action::End(reason, unless_after) => {
                     let unless_after = Some(unless_after);
                     let end = End { session: presence.session, reason, unless_after };
                     // Many may end at once: their commands share commits.
@@ -67,25 +68,25 @@ pub(super) async fn watch(node: Arc<Node>) {
         });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = node.watch.nearer.notified() => {}
+            () = node.watch.wakeup.notified() => {}
         }
     }
 }
 
 /// A session that could not be ended, or was used meanwhile, stays under watch.
-async fn end_session(node: Arc<Node>, presence: Arc<Presence>, end: End) {
+async fn end_session(node: Arc<Node>, presence: Arc<LiveSession>, end: End) {
     match node.replica.submit(Command::End(end)).await {
         Ok(Outcome::EndedSessions(1)) => return,
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "a session that is due could not be ended"),
     }
-    if !presence.is_over() {
+    if !presence.has_ended() {
         tokio::time::sleep(END_AGAIN).await;
         node.watch.add(&presence, node.clock.now());
     }
 }
 
-pub(super) async fn touch(node: Arc<Node>) {
+pub(super) async fn flush_session_use(node: Arc<Node>) {
     loop {
         let distance = node.replica.read(|realm, _| realm.policy().touch_ms).max(100);
         tokio::time::sleep(Duration::from_millis(distance)).await;
@@ -96,11 +97,11 @@ pub(super) async fn touch(node: Arc<Node>) {
 /// Tells the log of every use that it does not know yet.
 pub async fn flush_touches(node: &Node) {
     // One look: whoever is used meanwhile is told with the next one.
-    for touched in node.replica.presences.unlogged().chunks(TOUCHES_MAX) {
+    for touched in node.replica.presences.unreported_use().chunks(TOUCHES_MAX) {
         if node.replica.submit(Command::Touch(touched.to_vec())).await.is_err() {
             return;
         }
-        node.replica.presences.logged(touched);
+        node.replica.presences.mark_reported(touched);
     }
 }
 

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::custom_ack::Told;
-use crate::messages::context::Call;
+use super::custom_ack::AckLists;
+use crate::messages::context::MessageContext;
 use crate::realm::{Millis, SessionNo, User};
 use crate::settings::SystemDateFormat;
 /// The root of EVENT_LOGIN_AUTH_ACK (PROTOCOL §5).
@@ -97,7 +97,7 @@ impl LoginAck {
 }
 
 /// The ack for a session as it is now, without secrets; none if it has just ended.
-pub fn ack(call: &Call, session: SessionNo) -> Option<LoginAck> {
+pub fn ack(call: &MessageContext, session: SessionNo) -> Option<LoginAck> {
     let settings = call.node.settings();
     let version = (!settings.security.hide_versions).then_some(env!("CARGO_PKG_VERSION"));
     let product = vec![Product { name: settings.server.product_name.clone(), version }];
@@ -128,11 +128,11 @@ pub fn ack(call: &Call, session: SessionNo) -> Option<LoginAck> {
         };
         let code = |right| Some(realm.right(right)?.code.to_string());
         let name = |profile| Some(realm.profile(profile)?.name.to_string());
-        let mut told = Told::of(&settings.security.login_ack, user);
+        let mut told = AckLists::of(&settings.security.login_ack, user);
         told.permission = realm.effective(user.no).into_iter().filter_map(code).collect();
         told.profile = realm.profiles_of(user.no).filter_map(name).collect();
-        let Told { permission, profile, user: fields } =
-            told.customised(&settings.security.login_ack, user);
+        let AckLists { permission, profile, user: fields } =
+            told.apply_rules(&settings.security.login_ack, user);
         Some(LoginAck {
             session_auth_token: None,
             refresh_auth_token: None,
@@ -161,8 +161,8 @@ fn days_left(now: Millis, user: &User, age: Option<Millis>) -> Option<u64> {
 fn date(at: Millis, format: SystemDateFormat) -> String {
     let stamp = jiff::Timestamp::from_millisecond(at as i64).unwrap_or_default();
     let format = match format {
-        SystemDateFormat::S0 => "%a %b %e %H:%M:%S UTC %Y",
-        SystemDateFormat::S2 => "%Y-%m-%d %H:%M:%S",
+        SystemDateFormat::GenesisRest => "%a %b %e %H:%M:%S UTC %Y",
+        SystemDateFormat::GenesisAuth => "%Y-%m-%d %H:%M:%S",
     };
     stamp.strftime(format).to_string()
 }

@@ -4,14 +4,14 @@ use protocol::{Nack, Password, UserName};
 
 use super::checked_password::CheckedPassword;
 use super::directory_check;
-use super::password_check::check;
-use crate::messages::context::Call;
+use super::password_check::check_local_password;
+use crate::messages::context::MessageContext;
 use crate::realm::Verdict;
 use crate::settings::AuthType;
 
 /// Checks the password of a login by whoever checks passwords of this user.
 pub async fn authenticate(
-    call: &Call,
+    call: &MessageContext,
     name: &UserName,
     password: &Password,
 ) -> Result<CheckedPassword, Nack> {
@@ -22,10 +22,10 @@ pub async fn authenticate(
         if internal { AuthType::Internal } else { authentication.kind }
     };
     match kind {
-        AuthType::Internal => check(call, name, password).await,
+        AuthType::Internal => check_local_password(call, name, password).await,
         AuthType::Ldap => directory_check::check(call, name, password).await,
         AuthType::Hybrid => {
-            let mut checked = check(call, name, password).await?;
+            let mut checked = check_local_password(call, name, password).await?;
             if checked.verdict == Verdict::Matched {
                 checked.verdict = directory_check::confirm(call, name, password).await?;
             }

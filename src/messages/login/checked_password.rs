@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::platform::Source;
-use crate::realm::{Fingerprint, Peer, Realm, User, Verdict};
+use crate::platform::ClientNetwork;
+use crate::realm::{Fingerprint, LoginClient, Realm, User, Verdict};
 /// A password that was checked outside the realm, and against what.
 pub struct CheckedPassword {
     /// What the check said.
@@ -14,7 +14,7 @@ pub struct CheckedPassword {
     /// Its hash by the cost of today, if it matched one by another.
     pub renewed: Option<Arc<str>>,
     /// From where, as locks count it.
-    pub peer: Peer,
+    pub peer: LoginClient,
     /// Whether a directory checked it, and nothing else did.
     pub directory: bool,
     /// Whether that directory alone decides about locks and the age of passwords.
@@ -22,10 +22,11 @@ pub struct CheckedPassword {
 }
 
 /// Where somebody comes from who says to be this user.
-pub fn peer(realm: &Realm, user: Option<&User>, address: IpAddr) -> Peer {
-    let source = Source::from(address);
-    let here = |host: &str| host.parse().is_ok_and(|host: IpAddr| Source::from(host) == source);
+pub fn client_of(realm: &Realm, user: Option<&User>, address: IpAddr) -> LoginClient {
+    let source = ClientNetwork::from(address);
+    let here =
+        |host: &str| host.parse().is_ok_and(|host: IpAddr| ClientNetwork::from(host) == source);
     let familiar =
         user.is_some_and(|user| realm.sessions_of(user.no).any(|session| here(&session.host)));
-    Peer { source: source.to_string().into(), familiar }
+    LoginClient { source: source.to_string().into(), familiar }
 }

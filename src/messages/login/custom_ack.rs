@@ -7,13 +7,13 @@ use crate::realm::{ATTRIBUTES, User};
 use crate::settings::{CustomAck, LoginAck};
 
 /// The lists of a login ack.
-pub(super) struct Told {
+pub(super) struct AckLists {
     pub(super) permission: Vec<String>,
     pub(super) profile: Vec<String>,
     pub(super) user: Map<String, Value>,
 }
 
-impl Told {
+impl AckLists {
     /// The fields of the user's record that are asked for; what is not set is null.
     pub(super) fn of(settings: &LoginAck, user: &User) -> Self {
         let field = |asked: &crate::settings::AckField| {
@@ -30,7 +30,7 @@ impl Told {
 
     /// After the rules that are for this user, in their order. Whose it is, is asked of the
     /// profiles that the user is in, not of those that a rule added.
-    pub(super) fn customised(mut self, settings: &LoginAck, user: &User) -> Self {
+    pub(super) fn apply_rules(mut self, settings: &LoginAck, user: &User) -> Self {
         let own = self.profile.clone();
         for rule in settings.custom.iter().filter(|rule| concerns(rule, user, &own)) {
             amend(&mut self.permission, &rule.add_permissions, &rule.remove_permissions);

@@ -2,19 +2,19 @@
 
 use protocol::{Nack, NackCode, Password, ProfileName, RightCode, UserName};
 
-use super::checked_password::{CheckedPassword, peer};
-use crate::auth::{Answer, Found};
-use crate::messages::context::Call;
+use super::checked_password::{CheckedPassword, client_of};
+use crate::auth::{DirectoryUser, LdapResult};
+use crate::messages::context::MessageContext;
 use crate::messages::errors;
-use crate::realm::{ATTRIBUTES, Command, FromDirectory, Outcome, Refusal, Verdict};
-use crate::settings::Connection;
+use crate::realm::{ATTRIBUTES, Command, Outcome, Refusal, SyncDirectoryUser, Verdict};
+use crate::settings::LdapConnection;
 
 /// Bytes of an attribute that a record takes.
 const ATTRIBUTE_MAX: usize = 256;
 
 /// Checks a password by the directory alone: its user, or nobody.
 pub(super) async fn check(
-    call: &Call,
+    call: &MessageContext,
     name: &UserName,
     password: &Password,
 ) -> Result<CheckedPassword, Nack> {
@@ -22,7 +22,7 @@ pub(super) async fn check(
     let any_bypass = connections.iter().any(|it| it.bypass_login_internal_auth);
     let (locked, known, peer) = call.read(|realm| {
         let user = realm.user_by_name(name);
-        let peer = peer(realm, user, call.caller.address);
+        let peer = client_of(realm, user, call.caller.address);
         (realm.locked_until(call.now, name, &peer), user.is_some(), peer)
     });
     if let Some(until) = locked.filter(|_| !any_bypass) {
@@ -40,45 +40,45 @@ pub(super) async fn check(
     if password.expose().is_empty() {
         return Ok(checked(Verdict::Blank, all_bypass));
     }
-    match ask(call, name, password).await? {
-        (Answer::Confirmed(found), connection) => {
-            take_in(call, name, found, &connection, false).await?;
+    match query(call, name, password).await? {
+        (LdapResult::Confirmed(found), connection) => {
+            sync_record(call, name, found, &connection, false).await?;
             Ok(checked(Verdict::Matched, connection.bypass_login_internal_auth))
         }
-        (Answer::NotInGroup, _) => Err(not_in_group(call)),
+        (LdapResult::NotInGroup, _) => Err(not_in_group(call)),
         // The directory does not know a name that the gateway knows: it may never do so.
-        (Answer::Unknown, _) if !known && !any_bypass => Ok(checked(Verdict::Wrong, false)),
-        (Answer::Unknown | Answer::Wrong, _) => Ok(checked(Verdict::Wrong, all_bypass)),
+        (LdapResult::Unknown, _) if !known && !any_bypass => Ok(checked(Verdict::Wrong, false)),
+        (LdapResult::Unknown | LdapResult::Wrong, _) => Ok(checked(Verdict::Wrong, all_bypass)),
     }
 }
 
 /// Whether the directory confirms a password that was right here (HYBRID).
 pub(super) async fn confirm(
-    call: &Call,
+    call: &MessageContext,
     name: &UserName,
     password: &Password,
 ) -> Result<Verdict, Nack> {
-    match ask(call, name, password).await? {
-        (Answer::Confirmed(found), connection) => {
-            take_in(call, name, found, &connection, true).await?;
+    match query(call, name, password).await? {
+        (LdapResult::Confirmed(found), connection) => {
+            sync_record(call, name, found, &connection, true).await?;
             Ok(Verdict::Matched)
         }
-        (Answer::NotInGroup, _) => Err(not_in_group(call)),
-        (Answer::Unknown | Answer::Wrong, _) => Ok(Verdict::Wrong),
+        (LdapResult::NotInGroup, _) => Err(not_in_group(call)),
+        (LdapResult::Unknown | LdapResult::Wrong, _) => Ok(Verdict::Wrong),
     }
 }
 
-fn connections(call: &Call) -> Vec<Connection> {
+fn connections(call: &MessageContext) -> Vec<LdapConnection> {
     call.node.settings().security.authentication.ldap.connection.clone()
 }
 
-async fn ask(
-    call: &Call,
+async fn query(
+    call: &MessageContext,
     name: &UserName,
     password: &Password,
-) -> Result<(Answer, Connection), Nack> {
+) -> Result<(LdapResult, LdapConnection), Nack> {
     let directory = call.node.directory.load_full();
-    let asked = directory.ask(&call.node.clock, name.as_str(), password.expose()).await;
+    let asked = directory.authenticate(&call.node.clock, name.as_str(), password.expose()).await;
     let unreachable = || {
         let text = "the directory cannot be asked now; nothing was counted, try again";
         Nack::new(NackCode::LoginFail, text)
@@ -88,7 +88,7 @@ async fn ask(
     Ok((answer, connection))
 }
 
-fn not_in_group(call: &Call) -> Nack {
+fn not_in_group(call: &MessageContext) -> Nack {
     match call.read(|realm| realm.policy().uniform) {
         true => errors::nack(&call.node, call.now, Refusal::IncorrectCredentials),
         false => {
@@ -99,23 +99,23 @@ fn not_in_group(call: &Call) -> Nack {
 }
 
 /// The user's record follows what the directory says.
-async fn take_in(
-    call: &Call,
+async fn sync_record(
+    call: &MessageContext,
     name: &UserName,
-    found: Found,
-    connection: &Connection,
+    found: DirectoryUser,
+    connection: &LdapConnection,
     local: bool,
 ) -> Result<(), Nack> {
-    let from = said(name, found, connection, local);
+    let from = record_from_directory(name, found, connection, local);
     // Most logins change nothing.
     let is_news = call.read(|realm| {
-        let planned = realm.plan(call.now, &Command::FromDirectory(from.clone()));
+        let planned = realm.plan(call.now, &Command::SyncDirectoryUser(from.clone()));
         !planned.changes.is_empty() || matches!(planned.outcome, Outcome::Refused(_))
     });
     if !is_news {
         return Ok(());
     }
-    match call.submit(Command::FromDirectory(from)).await? {
+    match call.submit(Command::SyncDirectoryUser(from)).await? {
         Outcome::Refused(refused) => {
             if refused == Refusal::LocalUser {
                 tracing::warn!(user = %name, "the directory has a user of a local user's name");
@@ -126,7 +126,12 @@ async fn take_in(
     }
 }
 
-fn said(name: &UserName, found: Found, connection: &Connection, local: bool) -> FromDirectory {
+fn record_from_directory(
+    name: &UserName,
+    found: DirectoryUser,
+    connection: &LdapConnection,
+    local: bool,
+) -> SyncDirectoryUser {
     let first = &connection.on_first_login;
     let value = |field: &str| {
         let value = found.attributes.get(first.attributes.get(field)?)?;
@@ -139,7 +144,7 @@ fn said(name: &UserName, found: Found, connection: &Connection, local: bool) -> 
     let profile = |name: &String| ProfileName::parse(name).ok();
     let by_group = found.groups.iter().filter_map(|group| first.group_profiles.get(group));
     let all = first.profiles.iter().chain(first.group_profiles.values());
-    FromDirectory {
+    SyncDirectoryUser {
         user_name: name.clone(),
         local,
         create: first.create_user && !local,

@@ -4,7 +4,7 @@ use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::Nothing;
 use crate::messages::record::event::{self, Ack};
@@ -21,16 +21,16 @@ impl Message for EndSession {
     const ACK: &'static str = "EVENT_END_SESSION_ACK";
     const NACK: &'static str = "EVENT_END_SESSION_NACK";
     const ACCESS: Access = Access::Right("LOGOUT_OTHERS");
-    const ENTITY: bool = true;
+    const RECORD_EVENT: bool = true;
     type Ack = Ack<Nothing>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<Nothing>, Nack> {
         let found =
             self.session_id.parse().ok().map(SessionId).and_then(|id| {
                 call.read(|realm| realm.session_by_id(&id).map(|session| session.no))
             });
         let none = || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
-        let command = Command::EndAnother(call.by()?, found.ok_or_else(none)?);
-        event::run(call, command, event::nothing).await
+        let command = Command::EndOtherSession(call.actor()?, found.ok_or_else(none)?);
+        event::submit_record_event(call, command, event::no_details).await
     }
 }

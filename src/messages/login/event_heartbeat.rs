@@ -4,9 +4,9 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::gateway::Offer;
+use crate::gateway::ServiceListJson;
 use crate::messages::context::no_session;
-use crate::messages::handler::{Access, Ask, Prompt};
+use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
 /// No fields; on a bound socket USER_NAME at the root is enough.
 #[derive(JsonSchema)]
 pub struct Heartbeat {}
@@ -16,7 +16,7 @@ pub struct Heartbeat {}
 pub struct Ack {
     #[serde(rename = "DETAILS")]
     #[schemars(with = "Details")]
-    details: Offer,
+    details: ServiceListJson,
 }
 
 /// What DETAILS holds; it is kept as text, ready to be written.
@@ -46,16 +46,16 @@ pub struct Host {
     port: u16,
 }
 
-impl Prompt for Heartbeat {
+impl ImmediateMessage for Heartbeat {
     const TYPE: &'static str = "EVENT_HEARTBEAT";
     const ACK: &'static str = "EVENT_HEARTBEAT_ACK";
     const NACK: &'static str = "EVENT_HEARTBEAT_NACK";
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    fn now(ask: &Ask<'_>) -> Result<Ack, Nack> {
+    fn answer(ask: &ImmediateContext<'_>) -> Result<Ack, Nack> {
         let session = ask.session.ok_or_else(no_session)?;
-        session.live(ask.now);
+        session.seen(ask.now);
         Ok(Ack { details: ask.node.services.details(session.session) })
     }
 }

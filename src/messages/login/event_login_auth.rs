@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ack::{self, LoginAck};
-use super::second_factor::{self, SecondTokens};
-use super::token_pair::Tokens;
+use super::second_factor::{self, FactorTokens};
+use super::token_pair::TokenPair;
 use super::{authenticate, checked_password};
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::realm::{
@@ -35,11 +35,11 @@ impl Message for LoginAuth {
     const LEGACY_NACK: &'static str = "LOGIN_AUTH_NACK";
     const ALIASES: &'static [&'static str] = &["EVENT_LOGIN_REFRESH"];
     const ACCESS: Access = Access::Anyone;
-    const TOLD: bool = true;
+    const LOGGED: bool = true;
     type Ack = LoginAck;
 
-    async fn serve(self, call: &Call) -> Result<LoginAck, Nack> {
-        call.admit()?;
+    async fn serve(self, call: &MessageContext) -> Result<LoginAck, Nack> {
+        call.check_failure_limit()?;
         let done = match &self.refresh_auth_token {
             Some(presented) => self.by_token(call, presented).await,
             None => self.by_password(call).await,
@@ -49,19 +49,19 @@ impl Message for LoginAuth {
 }
 
 impl LoginAuth {
-    async fn by_password(&self, call: &Call) -> Result<LoginAck, Nack> {
+    async fn by_password(&self, call: &MessageContext) -> Result<LoginAck, Nack> {
         let missing =
             |field| Nack::new(NackCode::MissingField, format!("{field} is missing in DETAILS"));
         let name = self.user_name.as_ref().ok_or_else(|| missing("USER_NAME"))?;
         let password = self.password.as_ref().ok_or_else(|| missing("PASSWORD"))?;
-        call.about(name);
+        call.set_audited_user(name);
         for _ in 0..TRIES {
-            let tokens = Tokens::draw();
+            let tokens = TokenPair::generate();
             let checked = authenticate::authenticate(call, name, password).await?;
-            let second = SecondTokens::draw();
-            let given = second_factor::given(
+            let second = FactorTokens::generate();
+            let given = second_factor::check_code(
                 call,
-                second_factor::number(call, name),
+                second_factor::user_number(call, name),
                 self.mfa_code.as_ref(),
             );
             // An unknown name costs an entry of the log, too: its time must not tell what it is.
@@ -74,8 +74,8 @@ impl LoginAuth {
                 watched: call.caller.outbox.is_some(),
                 peer: checked.peer,
                 renewed: checked.renewed,
-                connector: call.caller.connector,
-                second: second.second(given, call.caller.connector),
+                connector: call.caller.token_api,
+                second: second.hashed(given, call.caller.token_api),
                 directory: checked.directory,
                 bypass: checked.bypass,
             };
@@ -87,8 +87,12 @@ impl LoginAuth {
     }
 
     /// A token renews a session, wakes one that sleeps, or finishes a login that is half done.
-    async fn by_token(&self, call: &Call, presented: &RefreshToken) -> Result<LoginAck, Nack> {
-        let hash = TokenHash(crate::auth::token_hash(presented.expose()));
+    async fn by_token(
+        &self,
+        call: &MessageContext,
+        presented: &RefreshToken,
+    ) -> Result<LoginAck, Nack> {
+        let hash = TokenHash(crate::auth::hash_token(presented.expose()));
         for _ in 0..TRIES {
             let half = call.read(|realm| realm.user_by_half(&hash).map(|user| user.no));
             let done = match half {
@@ -104,20 +108,20 @@ impl LoginAuth {
 
     async fn finish(
         &self,
-        call: &Call,
+        call: &MessageContext,
         token: TokenHash,
         user: UserNo,
     ) -> Option<Result<LoginAck, Nack>> {
-        let (tokens, second) = (Tokens::draw(), SecondTokens::draw());
+        let (tokens, second) = (TokenPair::generate(), FactorTokens::generate());
         let (name, peer) = call.read(|realm| {
             let user = realm.user(user)?;
             Some((
                 user.name.clone(),
-                checked_password::peer(realm, Some(user), call.caller.address),
+                checked_password::client_of(realm, Some(user), call.caller.address),
             ))
         })?;
-        call.about(&name);
-        let given = second_factor::given(call, Some(user), self.mfa_code.as_ref());
+        call.set_audited_user(&name);
+        let given = second_factor::check_code(call, Some(user), self.mfa_code.as_ref());
         let finish = FinishLogin {
             token,
             user_name: self.user_name.clone(),
@@ -125,40 +129,40 @@ impl LoginAuth {
             host: call.caller.address.to_string(),
             peer,
             watched: call.caller.outbox.is_some(),
-            second: second.second(given, call.caller.connector),
+            second: second.hashed(given, call.caller.token_api),
         };
         // The token of the half login stays what it is.
-        let again = SecondTokens::of(self.refresh_auth_token.as_ref(), second);
+        let again = FactorTokens::of(self.refresh_auth_token.as_ref(), second);
         answer(call, Command::FinishLogin(finish), tokens, again).await
     }
 
     async fn refresh(
         &self,
-        call: &Call,
+        call: &MessageContext,
         hash: TokenHash,
         presented: &RefreshToken,
     ) -> Option<Result<LoginAck, Nack>> {
-        let (mut tokens, second) = (Tokens::draw(), SecondTokens::draw());
+        let (mut tokens, second) = (TokenPair::generate(), FactorTokens::generate());
         if !call.node.settings().security.refresh_rotation {
             tokens.refresh = presented.clone();
         }
         let known = call.read(|realm| {
             let user = realm.user_by_refresh(&hash)?;
-            let peer = checked_password::peer(realm, Some(user), call.caller.address);
+            let peer = checked_password::client_of(realm, Some(user), call.caller.address);
             Some((user.no, user.name.clone(), peer))
         });
         let Some((number, user, peer)) = known else { return Some(Err(unknown_token(call))) };
-        call.about(&user);
-        let given = second_factor::given(call, Some(number), self.mfa_code.as_ref());
+        call.set_audited_user(&user);
+        let given = second_factor::check_code(call, Some(number), self.mfa_code.as_ref());
         let refresh = Refresh {
             presented: hash,
             user_name: self.user_name.clone(),
             pair: tokens.pair(),
-            sealed: tokens.sealed(presented, &user),
+            sealed: tokens.encrypt_for(presented, &user),
             host: call.caller.address.to_string(),
             peer,
             watched: call.caller.outbox.is_some(),
-            second: second.second(given, call.caller.connector),
+            second: second.hashed(given, call.caller.token_api),
         };
         let outcome = match call.submit(Command::Refresh(refresh)).await {
             Ok(outcome) => outcome,
@@ -167,12 +171,14 @@ impl LoginAuth {
         let expired = || errors::nack(&call.node, call.now, Refusal::RefreshExpired);
         Some(match outcome {
             Outcome::Refreshed(session) => opened(call, session, &tokens),
-            Outcome::Successor(session, sealed) => {
+            Outcome::RotatedEarlier(session, sealed) => {
                 let id = call.read(|realm| realm.session(session).map(|it| it.id));
-                let tokens = id.and_then(|id| Tokens::unseal(&sealed, presented, &user, id));
+                let tokens = id.and_then(|id| TokenPair::decrypt(&sealed, presented, &user, id));
                 tokens.ok_or_else(expired).and_then(|tokens| opened(call, session, &tokens))
             }
-            Outcome::HalfDone(reason, demand) => Err(second.half_done(reason, demand)),
+            Outcome::SecondFactorRequired(reason, demand) => {
+                Err(second.pending_nack(reason, demand))
+            }
             Outcome::Refused(Refusal::StaleCredential) => return None,
             Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
             _ => Err(expired()),
@@ -182,10 +188,10 @@ impl LoginAuth {
 
 /// Submits a login and answers it; none: what was checked is not what counts any more.
 async fn answer(
-    call: &Call,
+    call: &MessageContext,
     command: Command,
-    tokens: Tokens,
-    second: SecondTokens,
+    tokens: TokenPair,
+    second: FactorTokens,
 ) -> Option<Result<LoginAck, Nack>> {
     let outcome = match call.submit(command).await {
         Ok(outcome) => outcome,
@@ -193,16 +199,16 @@ async fn answer(
     };
     Some(match outcome {
         Outcome::LoggedIn(session) => opened(call, session, &tokens),
-        Outcome::Remembered(session) => {
+        Outcome::LoggedInWithActiveCode(session) => {
             let links = call.read(|realm| realm.policy().mfa.link.clone());
             let millis = links.map_or(0, |links| links.active_ms);
             let ack = opened(call, session, &tokens);
             ack.map(|ack| ack.remembering(&second.into_active(), millis))
         }
-        Outcome::HalfDone(reason, demand) => {
+        Outcome::SecondFactorRequired(reason, demand) => {
             // A link may have to leave.
-            call.node.mail.notify_one();
-            Err(second.half_done(reason, demand))
+            call.node.mail_wakeup.notify_one();
+            Err(second.pending_nack(reason, demand))
         }
         Outcome::Refused(Refusal::StaleCredential) => return None,
         Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
@@ -212,27 +218,27 @@ async fn answer(
 
 /// Failures of a factor count against the address; being too fast, too many or too late does not,
 /// and neither does a login that goes on.
-fn failed(call: &Call, nack: Nack) -> Nack {
+fn failed(call: &MessageContext, nack: Nack) -> Nack {
     use NackCode::{IncorrectCredentials, LockedAccount, MfaFailed, UnknownAccount};
     let reason = nack.errors.first().and_then(|fault| fault.details.as_ref()?["REASON"].as_str());
     match nack.code() {
-        IncorrectCredentials | LockedAccount | UnknownAccount => call.count_failure(),
-        MfaFailed if reason == Some("INVALID") => call.count_failure(),
+        IncorrectCredentials | LockedAccount | UnknownAccount => call.record_failure(),
+        MfaFailed if reason == Some("INVALID") => call.record_failure(),
         _ => {}
     }
     nack
 }
 
 /// A token that never was may be a guess.
-fn unknown_token(call: &Call) -> Nack {
-    call.count_failure();
+fn unknown_token(call: &MessageContext) -> Nack {
+    call.record_failure();
     errors::nack(&call.node, call.now, Refusal::RefreshExpired)
 }
 
 /// The session is there: its socket is bound, its owner gets the secrets.
-fn opened(call: &Call, session: SessionNo, tokens: &Tokens) -> Result<LoginAck, Nack> {
+fn opened(call: &MessageContext, session: SessionNo, tokens: &TokenPair) -> Result<LoginAck, Nack> {
     let over = || errors::nack(&call.node, call.now, Refusal::NoSession);
-    let presence = call.presence(session).ok_or_else(over)?;
+    let presence = call.live_session(session).ok_or_else(over)?;
     call.bind(presence);
     let ack = ack::ack(call, session).ok_or_else(over)?;
     Ok(ack.with(&tokens.session, &tokens.refresh))

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::ack::{self, LoginAck};
-use crate::messages::context::{Call, no_session};
+use crate::messages::context::{MessageContext, no_session};
 use crate::messages::handler::{Access, Message};
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
@@ -20,7 +20,7 @@ impl Message for LoginDetails {
     const READ: bool = true;
     type Ack = LoginAck;
 
-    async fn serve(self, call: &Call) -> Result<LoginAck, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<LoginAck, Nack> {
         let session = call.session()?;
         ack::ack(call, session.session).ok_or_else(no_session)
     }

@@ -5,7 +5,7 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
@@ -36,7 +36,7 @@ impl Message for LoginPrefs {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let settings = call.node.settings();
         let security = &settings.security;
         let by_mail = security.genesis_password.self_service_reset.is_some();

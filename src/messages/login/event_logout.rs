@@ -4,7 +4,7 @@ use protocol::{Nack, NackCode, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::realm::{Command, End, EndReason, Outcome, SessionId, SessionNo};
 /// Either nothing (the session of the token or the socket), or both fields, here or at the root.
@@ -24,10 +24,10 @@ impl Message for Logout {
     const ACK: &'static str = "LOGOUT_ACK";
     const NACK: &'static str = "LOGOUT_NACK";
     const ACCESS: Access = Access::Anyone;
-    const TOLD: bool = true;
+    const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let not_found =
             || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
         let Some(session) = self.meant(call)? else {
@@ -42,11 +42,11 @@ impl Message for Logout {
 }
 
 impl Logout {
-    fn meant(&self, call: &Call) -> Result<Option<SessionNo>, Nack> {
+    fn meant(&self, call: &MessageContext) -> Result<Option<SessionNo>, Nack> {
         let Some(id) = self.session_id.as_ref().or(call.root.session_id.as_ref()) else {
             return self.own(call);
         };
-        call.admit()?;
+        call.check_failure_limit()?;
         let root = call.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
         let own = || call.session.as_ref().map(|session| session.user_name.clone());
         let Some(name) = self.user_name.clone().or(root).or_else(own) else {
@@ -61,13 +61,13 @@ impl Logout {
         });
         if found.is_none() {
             // SESSION_ID is a capability: guessing it is as slow as guessing passwords.
-            call.count_failure();
+            call.record_failure();
         }
         Ok(found)
     }
 
     /// The session of the token or the socket; a name beside it must be its user's.
-    fn own(&self, call: &Call) -> Result<Option<SessionNo>, Nack> {
+    fn own(&self, call: &MessageContext) -> Result<Option<SessionNo>, Nack> {
         let Some(session) = &call.session else { return Ok(None) };
         let named = self.user_name.as_ref().map(UserName::as_str).into_iter();
         let mut named = named.chain(call.root.user_name.as_deref());

@@ -4,7 +4,7 @@ use protocol::{Envelope, Nack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::handler::{Access, Ask, Prompt};
+use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
 use crate::realm::Millis;
 /// VERBOSE, at the root or in DETAILS, asks for more once logged in.
 #[derive(Deserialize, JsonSchema)]
@@ -35,7 +35,7 @@ pub struct More {
     resources: Vec<&'static str>,
 }
 
-impl Prompt for HeartbeatPing {
+impl ImmediateMessage for HeartbeatPing {
     const TYPE: &'static str = "HEARTBEAT_PING";
     const ACK: &'static str = "HEARTBEAT_PONG";
     const NACK: &'static str = "HEARTBEAT_PING_NACK";
@@ -43,19 +43,19 @@ impl Prompt for HeartbeatPing {
     const FIELDS: &'static [&'static str] = &["VERBOSE"];
     type Ack = Pong;
 
-    fn now(ask: &Ask<'_>) -> Result<Pong, Nack> {
+    fn answer(ask: &ImmediateContext<'_>) -> Result<Pong, Nack> {
         if let Some(session) = ask.session {
-            session.live(ask.now);
+            session.seen(ask.now);
         }
         let verbose = ask.session.is_some() && is_verbose(ask.envelope);
         Ok(Pong {
             user_name: ask.session.map(|session| session.user_name.to_string()),
             is_authenticated: ask.session.is_some(),
             more: verbose.then(|| More {
-                created_at: ask.caller.opened,
+                created_at: ask.caller.connected_at,
                 last_received: ask.now,
                 last_sent: ask.now,
-                resources: ask.usable().map(|row| row.name).collect(),
+                resources: ask.permitted_handlers().map(|row| row.name).collect(),
             }),
         })
     }

@@ -17,5 +17,5 @@ mod password_check;
 mod second_factor;
 mod token_pair;
 
-pub use password_check::check;
-pub use second_factor::{Of, checked, enroller};
+pub use password_check::check_local_password;
+pub use second_factor::{SecretState, checked, enrolment_actor};

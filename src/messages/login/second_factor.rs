@@ -3,21 +3,22 @@
 
 use protocol::{MfaCode, Nack, RefreshToken, UserName};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::realm::{
-    Demand, Enroller, Fingerprint, Given, MfaReason, Refusal, Second, TokenHash, User, UserNo,
+    EnrolmentActor, Fingerprint, MfaReason, PresentedFactor, Refusal, RequiredFactor,
+    SecondFactorInput, TokenHash, User, UserNo,
 };
 
 /// What a login may leave behind, in clear.
-pub struct SecondTokens {
+pub struct FactorTokens {
     half: RefreshToken,
     active: MfaCode,
 }
 
-impl SecondTokens {
+impl FactorTokens {
     /// New ones.
-    pub fn draw() -> Self {
+    pub fn generate() -> Self {
         Self {
             half: crate::auth::refresh_token(),
             active: MfaCode::new(crate::auth::refresh_token().expose()),
@@ -31,9 +32,9 @@ impl SecondTokens {
 
     /// The second factor as the log may know it. A connector gets no half login: it repeats the
     /// whole one.
-    pub fn second(&self, given: Option<Given>, connector: bool) -> Second {
-        let hash = |text: &str| TokenHash(crate::auth::token_hash(text));
-        Second {
+    pub fn hashed(&self, given: Option<PresentedFactor>, connector: bool) -> SecondFactorInput {
+        let hash = |text: &str| TokenHash(crate::auth::hash_token(text));
+        SecondFactorInput {
             given,
             half: (!connector).then(|| hash(self.half.expose())),
             active: (!connector).then(|| hash(self.active.expose())),
@@ -41,7 +42,7 @@ impl SecondTokens {
     }
 
     /// The refusal of a login whose first factor was right.
-    pub fn half_done(&self, reason: MfaReason, demand: Demand) -> Nack {
+    pub fn pending_nack(&self, reason: MfaReason, demand: RequiredFactor) -> Nack {
         errors::second_factor(reason, demand).with_pending_login(&self.half)
     }
 
@@ -53,7 +54,7 @@ impl SecondTokens {
 
 /// A secret that a code is checked against.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Of {
+pub enum SecretState {
     /// The one in force.
     Confirmed,
     /// The one that waits to be confirmed.
@@ -61,18 +62,22 @@ pub enum Of {
 }
 
 /// What was given as a second factor, as far as it can be checked here.
-pub fn given(call: &Call, user: Option<UserNo>, code: Option<&MfaCode>) -> Option<Given> {
+pub fn check_code(
+    call: &MessageContext,
+    user: Option<UserNo>,
+    code: Option<&MfaCode>,
+) -> Option<PresentedFactor> {
     let text = code?.expose().trim();
     let settings = call.node.settings();
     let is_code = settings.security.mfa.qr_code.as_ref().is_some_and(|it| it.codes().is_code(text));
     if !is_code {
         let plain = crate::auth::plain_recovery_code(text);
-        let hash = crate::auth::token_hash(plain.as_deref().unwrap_or(text));
-        return Some(Given::Code(TokenHash(hash)));
+        let hash = crate::auth::hash_token(plain.as_deref().unwrap_or(text));
+        return Some(PresentedFactor::Code(TokenHash(hash)));
     }
-    let checked = user.and_then(|user| checked(call, user, text, Of::Confirmed));
-    let (checked, at_secs, resealed) = checked.map_or((None, None, None), |it| it.parts());
-    Some(Given::Totp { checked, at_secs, resealed })
+    let checked = user.and_then(|user| checked(call, user, text, SecretState::Confirmed));
+    let (checked, at_secs, resealed) = checked.map_or((None, None, None), |it| it.into_parts());
+    Some(PresentedFactor::Totp { checked, at_secs, resealed })
 }
 
 /// A code that was checked against a secret.
@@ -84,25 +89,30 @@ pub struct CheckedCode {
 
 impl CheckedCode {
     /// The secret, the start of the code's period if it fits, and the secret sealed anew.
-    pub fn parts(self) -> (Option<Fingerprint>, Option<u64>, Option<std::sync::Arc<str>>) {
+    pub fn into_parts(self) -> (Option<Fingerprint>, Option<u64>, Option<std::sync::Arc<str>>) {
         (Some(self.sealed), self.at_secs, self.resealed)
     }
 }
 
 /// Checks a code against a secret of a user; none: he has none.
-pub fn checked(call: &Call, user: UserNo, text: &str, of: Of) -> Option<CheckedCode> {
+pub fn checked(
+    call: &MessageContext,
+    user: UserNo,
+    text: &str,
+    of: SecretState,
+) -> Option<CheckedCode> {
     let (name, sealed) = call.read(|realm| {
         let own = realm.second_factor(user)?;
         let sealed = match of {
-            Of::Confirmed => own.confirmed.clone(),
-            Of::Pending => own.pending.as_ref().map(|it| it.sealed.clone()),
+            SecretState::Confirmed => own.confirmed.clone(),
+            SecretState::Pending => own.pending.as_ref().map(|it| it.sealed.clone()),
         };
         Some((realm.user(user)?.name.clone(), sealed?))
     })?;
     let settings = call.node.settings();
     let codes = settings.security.mfa.qr_code.as_ref()?.codes();
     let keys = call.node.keys.as_ref()?;
-    let Some(opened) = keys.unseal(name.as_str(), user.0, &sealed) else {
+    let Some(opened) = keys.decrypt(name.as_str(), user.0, &sealed) else {
         tracing::error!(user = %name, "a secret was sealed with a key that is not configured");
         return Some(CheckedCode {
             sealed: Fingerprint::of(&sealed),
@@ -112,17 +122,17 @@ pub fn checked(call: &Call, user: UserNo, text: &str, of: Of) -> Option<CheckedC
     };
     let at_secs = codes.check(&opened.secret, text, call.now / 1_000);
     let anew = opened.by_earlier && at_secs.is_some();
-    let resealed = anew.then(|| keys.seal(name.as_str(), user.0, &opened.secret));
+    let resealed = anew.then(|| keys.encrypt(name.as_str(), user.0, &opened.secret));
     Some(CheckedCode { sealed: Fingerprint::of(&sealed), at_secs, resealed })
 }
 
 /// Whom a name means, for the check of his code.
-pub fn number(call: &Call, name: &UserName) -> Option<UserNo> {
+pub fn user_number(call: &MessageContext, name: &UserName) -> Option<UserNo> {
     call.read(|realm| realm.user_by_name(name).map(|user: &User| user.no))
 }
 
 /// Whose second factor is meant.
-pub struct Whom {
+pub struct TargetUser {
     /// Its user's name.
     pub name: UserName,
     /// And number.
@@ -132,24 +142,24 @@ pub struct Whom {
 /// Who creates or confirms a secret, and for whom: by the token of a login that must enrol for its
 /// user, else by the session for whom it names, else for its own. `right`: what it needs for
 /// others.
-pub fn enroller(
-    call: &Call,
+pub fn enrolment_actor(
+    call: &MessageContext,
     token: Option<&RefreshToken>,
     name: Option<&UserName>,
     right: &'static str,
-) -> Result<(Enroller, Whom), Nack> {
-    let whom = |user: &User| Whom { name: user.name.clone(), no: user.no };
+) -> Result<(EnrolmentActor, TargetUser), Nack> {
+    let whom = |user: &User| TargetUser { name: user.name.clone(), no: user.no };
     if let Some(token) = token {
-        call.admit()?;
-        let hash = TokenHash(crate::auth::token_hash(token.expose()));
+        call.check_failure_limit()?;
+        let hash = TokenHash(crate::auth::hash_token(token.expose()));
         let user = call.read(|realm| realm.user_by_half(&hash).map(whom));
         let user = user.filter(|user| name.is_none_or(|name| *name == user.name));
         let Some(user) = user else {
-            call.count_failure();
+            call.record_failure();
             return Err(errors::nack(&call.node, call.now, Refusal::RefreshExpired));
         };
-        call.about(&user.name);
-        return Ok((Enroller::Half(hash), user));
+        call.set_audited_user(&user.name);
+        return Ok((EnrolmentActor::PendingLogin(hash), user));
     }
     let session = call.session()?;
     let found = call.read(|realm| match name {
@@ -164,5 +174,5 @@ pub fn enroller(
             false => Nack::not_authorised(right),
         }
     };
-    Ok((Enroller::By(call.by()?), found.ok_or_else(none)?))
+    Ok((EnrolmentActor::Actor(call.actor()?), found.ok_or_else(none)?))
 }

@@ -4,10 +4,10 @@ use protocol::{RefreshToken, SessionToken, UserName};
 
 use crate::auth::token_seal;
 use crate::platform::random;
-use crate::realm::{Pair, SessionId, TokenHash};
+use crate::realm::{SessionId, TokenHash, TokenHashes};
 
 /// The secrets of a session, in clear: they go to their owner and nowhere else.
-pub struct Tokens {
+pub struct TokenPair {
     /// SESSION_ID.
     pub id: SessionId,
     /// SESSION_AUTH_TOKEN.
@@ -16,9 +16,9 @@ pub struct Tokens {
     pub refresh: RefreshToken,
 }
 
-impl Tokens {
+impl TokenPair {
     /// A new pair.
-    pub fn draw() -> Self {
+    pub fn generate() -> Self {
         Self {
             id: SessionId(random::session_id()),
             session: crate::auth::session_token(),
@@ -27,11 +27,11 @@ impl Tokens {
     }
 
     /// The same as the log may know it.
-    pub fn pair(&self) -> Pair {
-        Pair {
+    pub fn pair(&self) -> TokenHashes {
+        TokenHashes {
             id: self.id,
-            token: TokenHash(crate::auth::token_hash(self.session.expose())),
-            refresh: TokenHash(crate::auth::token_hash(self.refresh.expose())),
+            token: TokenHash(crate::auth::hash_token(self.session.expose())),
+            refresh: TokenHash(crate::auth::hash_token(self.refresh.expose())),
         }
     }
 
@@ -41,18 +41,18 @@ impl Tokens {
     }
 
     /// The pair, sealed under the refresh token that it replaces.
-    pub fn sealed(&self, under: &RefreshToken, user: &UserName) -> Vec<u8> {
-        token_seal::seal(under, user.as_str(), self.text().as_bytes())
+    pub fn encrypt_for(&self, under: &RefreshToken, user: &UserName) -> Vec<u8> {
+        token_seal::encrypt(under, user.as_str(), self.text().as_bytes())
     }
 
-    /// What [`Tokens::sealed`] made; none: by another token, or for another user.
-    pub fn unseal(
+    /// What [`TokenPair::encrypt_for`] made; none: by another token, or for another user.
+    pub fn decrypt(
         sealed: &[u8],
         under: &RefreshToken,
         user: &UserName,
         id: SessionId,
     ) -> Option<Self> {
-        Self::read(&token_seal::open(under, user.as_str(), sealed)?, id)
+        Self::read(&token_seal::decrypt(under, user.as_str(), sealed)?, id)
     }
 
     fn read(text: &[u8], id: SessionId) -> Option<Self> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::messages::handler::Handler;
-use crate::subscriptions::Source;
+use crate::subscriptions::DataSource;
 /// What a resource is (S0, "RESOURCES").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum ResourceType {
@@ -61,7 +61,7 @@ pub struct Field {
 
 impl Field {
     /// The fields of a data source's rows.
-    pub fn of_source(source: Source) -> Vec<Self> {
+    pub fn of_source(source: DataSource) -> Vec<Self> {
         let field = |column: &protocol::filter::Column| Self {
             name: column.name.to_owned(),
             r#type: match column.kind {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn columns_of_a_source_have_their_kinds() {
-        let sessions = Field::of_source(Source::ActiveSessions);
+        let sessions = Field::of_source(DataSource::ActiveSessions);
         assert_eq!(named(&sessions, "LOGIN_TIME").r#type, FieldType::Datetime);
         assert_eq!(named(&sessions, "RECORD_VERSION").r#type, FieldType::Long);
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::meta_request;
-use crate::messages::handler::{Access, Ask, Prompt};
+use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
 /// Of which message.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
@@ -31,7 +31,7 @@ pub struct Details {
     reply: Value,
 }
 
-impl Prompt for JsonSchemaRequest {
+impl ImmediateMessage for JsonSchemaRequest {
     const TYPE: &'static str = "JSON_SCHEMA_REQUEST";
     const ACK: &'static str = "JSON_SCHEMA_REQUEST_ACK";
     const NACK: &'static str = "JSON_SCHEMA_REQUEST_NACK";
@@ -39,11 +39,11 @@ impl Prompt for JsonSchemaRequest {
     const FIELDS: &'static [&'static str] = &["FEATURE"];
     type Ack = Ack;
 
-    fn now(ask: &Ask<'_>) -> Result<Ack, Nack> {
+    fn answer(ask: &ImmediateContext<'_>) -> Result<Ack, Nack> {
         let feature = meta_request::feature(ask)?;
         let unknown =
             || Nack::new(NackCode::JsonSchemaNotFound, "no message of yours is called so");
-        let row = ask.usable().find(|row| row.name == feature).ok_or_else(unknown)?;
+        let row = ask.permitted_handlers().find(|row| row.name == feature).ok_or_else(unknown)?;
         let (request, reply) = (row.schemas)();
         Ok(Ack { details: Details { request: request.to_value(), reply: reply.to_value() } })
     }

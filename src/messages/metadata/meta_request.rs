@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::{Field, ResourceType};
 use crate::messages::details;
-use crate::messages::handler::{Access, Ask, Prompt};
-use crate::subscriptions::Source;
+use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
+use crate::subscriptions::DataSource;
 /// Of which resource.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
@@ -37,13 +37,13 @@ pub struct Details {
 }
 
 /// FEATURE of DETAILS.
-pub(super) fn feature(ask: &Ask<'_>) -> Result<String, Nack> {
-    let read: MetaRequest = details::read(ask.envelope.details.map(|it| it.get()), false)?;
+pub(super) fn feature(ask: &ImmediateContext<'_>) -> Result<String, Nack> {
+    let read: MetaRequest = details::decode(ask.envelope.details.map(|it| it.get()), false)?;
     let none = || Nack::new(NackCode::FeatureNotProvided, "FEATURE names the resource");
     read.feature.filter(|it| !it.is_empty()).ok_or_else(none)
 }
 
-impl Prompt for MetaRequest {
+impl ImmediateMessage for MetaRequest {
     const TYPE: &'static str = "META_REQUEST";
     const ACK: &'static str = "META_ACK";
     const NACK: &'static str = "META_NACK";
@@ -51,9 +51,9 @@ impl Prompt for MetaRequest {
     const FIELDS: &'static [&'static str] = &["FEATURE"];
     type Ack = Ack;
 
-    fn now(ask: &Ask<'_>) -> Result<Ack, Nack> {
+    fn answer(ask: &ImmediateContext<'_>) -> Result<Ack, Nack> {
         let feature = feature(ask)?;
-        let source = Source::NAMES.iter().find(|(name, _)| *name == feature);
+        let source = DataSource::NAMES.iter().find(|(name, _)| *name == feature);
         if let Some((name, source)) = source {
             let field = Some(Field::of_source(*source));
             let r#type = ResourceType::DataServer;
@@ -63,7 +63,7 @@ impl Prompt for MetaRequest {
             });
         }
         let unknown = || Nack::new(NackCode::FeatureNotFound, "no resource of yours is called so");
-        let row = ask.usable().find(|row| row.name == feature).ok_or_else(unknown)?;
+        let row = ask.permitted_handlers().find(|row| row.name == feature).ok_or_else(unknown)?;
         let r#type = ResourceType::of(row).ok_or_else(unknown)?;
         let (details, ack) = (row.schemas)();
         let fields = Field::of_schema(details.as_value());

@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fields::ResourceType;
-use crate::messages::handler::{Access, Ask, Prompt};
-use crate::subscriptions::Source;
+use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
+use crate::subscriptions::DataSource;
 /// No fields.
 #[derive(JsonSchema)]
 pub struct ResourcesRequest {}
@@ -26,23 +26,23 @@ pub struct Resource {
     resource_type: ResourceType,
 }
 
-impl Prompt for ResourcesRequest {
+impl ImmediateMessage for ResourcesRequest {
     const TYPE: &'static str = "RESOURCES_REQUEST";
     const ACK: &'static str = "RESOURCES_REQUEST_ACK";
     const NACK: &'static str = "RESOURCES_REQUEST_NACK";
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    fn now(ask: &Ask<'_>) -> Result<Ack, Nack> {
-        let messages = ask.usable().filter_map(|row| {
+    fn answer(ask: &ImmediateContext<'_>) -> Result<Ack, Nack> {
+        let messages = ask.permitted_handlers().filter_map(|row| {
             let resource_type = ResourceType::of(row)?;
             Some(Resource { resource_name: row.name, resource_type })
         });
-        let is_open = |source: Source| {
-            let right = source.right().filter(|_| source.is_closed());
-            right.is_none_or(|right| ask.holds(right))
+        let is_open = |source: DataSource| {
+            let right = source.view_right().filter(|_| source.requires_right());
+            right.is_none_or(|right| ask.has_right(right))
         };
-        let sources = Source::NAMES.iter().filter(|(_, source)| is_open(*source));
+        let sources = DataSource::NAMES.iter().filter(|(_, source)| is_open(*source));
         let sources = sources.map(|(resource_name, _)| Resource {
             resource_name,
             resource_type: ResourceType::DataServer,

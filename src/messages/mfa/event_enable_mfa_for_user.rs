@@ -4,7 +4,7 @@ use protocol::{Nack, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::Nothing;
 use crate::messages::record::event::{self, Ack};
@@ -21,12 +21,12 @@ impl Message for EnableMfaForUser {
     const ACK: &'static str = "EVENT_ENABLE_MFA_FOR_USER_ACK";
     const NACK: &'static str = "EVENT_ENABLE_MFA_FOR_USER_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_ENABLE");
-    const ENTITY: bool = true;
+    const RECORD_EVENT: bool = true;
     type Ack = Ack<Nothing>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<Nothing>, Nack> {
         let on = true;
-        let command = Command::SetSecondFactor(call.by()?, self.user_name, on);
-        event::run(call, command, event::nothing).await
+        let command = Command::SetSecondFactor(call.actor()?, self.user_name, on);
+        event::submit_record_event(call, command, event::no_details).await
     }
 }

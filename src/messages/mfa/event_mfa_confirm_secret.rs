@@ -4,10 +4,10 @@ use protocol::{MfaCode, Nack, RefreshToken, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::messages::login::{self, Of};
+use crate::messages::login::{self, SecretState};
 use crate::realm::{Command, ConfirmSecret, Outcome, Refusal, TokenHash};
 /// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.
 #[derive(Deserialize, JsonSchema)]
@@ -41,13 +41,13 @@ impl Message for MfaConfirmSecret {
     const TYPE: &'static str = "EVENT_MFA_CONFIRM_SECRET";
     const ACK: &'static str = "EVENT_MFA_CONFIRM_SECRET_ACK";
     const NACK: &'static str = "EVENT_MFA_CONFIRM_SECRET_NACK";
-    const ACCESS: Access = Access::HalfLogin;
-    const TOLD: bool = true;
+    const ACCESS: Access = Access::PendingLogin;
+    const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        call.admit()?;
-        let (by, whom) = login::enroller(
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+        call.check_failure_limit()?;
+        let (by, whom) = login::enrolment_actor(
             call,
             self.refresh_auth_token.as_ref(),
             self.user_name.as_ref(),
@@ -57,11 +57,12 @@ impl Message for MfaConfirmSecret {
             (0..RECOVERY_CODES).map(|_| crate::auth::recovery_code::recovery_code()).collect();
         let hash = |code: &String| {
             let plain = crate::auth::plain_recovery_code(code).unwrap_or_default();
-            TokenHash(crate::auth::token_hash(&plain))
+            TokenHash(crate::auth::hash_token(&plain))
         };
         for _ in 0..TRIES {
-            let checked = login::checked(call, whom.no, self.mfa_code.expose().trim(), Of::Pending);
-            let (checked, at_secs, _) = checked.map_or((None, None, None), |it| it.parts());
+            let checked =
+                login::checked(call, whom.no, self.mfa_code.expose().trim(), SecretState::Pending);
+            let (checked, at_secs, _) = checked.map_or((None, None, None), |it| it.into_parts());
             let confirm = ConfirmSecret {
                 by: by.clone(),
                 user_name: Some(whom.name.clone()),
@@ -75,7 +76,7 @@ impl Message for MfaConfirmSecret {
                 }
                 Outcome::Refused(Refusal::StaleCredential) => {}
                 Outcome::Refused(refused) => {
-                    call.count_failure();
+                    call.record_failure();
                     return Err(errors::nack(&call.node, call.now, refused));
                 }
                 _ => break,

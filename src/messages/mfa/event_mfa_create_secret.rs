@@ -5,7 +5,7 @@ use protocol::{Nack, NackCode, RefreshToken, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::{errors, login};
 use crate::realm::{Command, CreateSecret, Outcome};
@@ -39,12 +39,12 @@ impl Message for MfaCreateSecret {
     const TYPE: &'static str = "EVENT_MFA_CREATE_SECRET";
     const ACK: &'static str = "EVENT_MFA_CREATE_SECRET_ACK";
     const NACK: &'static str = "EVENT_MFA_CREATE_SECRET_NACK";
-    const ACCESS: Access = Access::HalfLogin;
-    const TOLD: bool = true;
+    const ACCESS: Access = Access::PendingLogin;
+    const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        let (by, whom) = login::enroller(
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+        let (by, whom) = login::enrolment_actor(
             call,
             self.refresh_auth_token.as_ref(),
             self.user_name.as_ref(),
@@ -57,11 +57,11 @@ impl Message for MfaCreateSecret {
         };
         let codes = options.codes();
         let secret = codes.draw();
-        let shown = codes.show(&secret, whom.name.as_str()).map_err(|error| {
+        let shown = codes.provisioning(&secret, whom.name.as_str()).map_err(|error| {
             tracing::error!(%error, "a secret could not be shown");
-            errors::unexpected()
+            errors::unexpected_outcome()
         })?;
-        let sealed = keys.seal(whom.name.as_str(), whom.no.0, &secret);
+        let sealed = keys.encrypt(whom.name.as_str(), whom.no.0, &secret);
         let create = CreateSecret { by, user_name: Some(whom.name), sealed };
         match call.submit(Command::CreateSecret(create)).await? {
             Outcome::Done => Ok(Ack {
@@ -73,7 +73,7 @@ impl Message for MfaCreateSecret {
                 },
             }),
             Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
-            _ => Err(errors::unexpected()),
+            _ => Err(errors::unexpected_outcome()),
         }
     }
 }

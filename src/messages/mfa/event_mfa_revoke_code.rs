@@ -4,7 +4,7 @@ use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::Nothing;
 use crate::messages::record::event::{self, Ack};
@@ -21,13 +21,13 @@ impl Message for MfaRevokeCode {
     const ACK: &'static str = "EVENT_MFA_REVOKE_CODE_ACK";
     const NACK: &'static str = "EVENT_MFA_REVOKE_CODE_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_DISABLE");
-    const ENTITY: bool = true;
+    const RECORD_EVENT: bool = true;
     type Ack = Ack<Nothing>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<Nothing>, Nack> {
         let none = || Nack::new(NackCode::InvalidParameter, "ID is a number of MFA_ACTIVE_CODES");
         let no = self.id.parse().map_err(|_| none())?;
-        let command = Command::RevokeCode(call.by()?, no);
-        event::run(call, command, event::nothing).await
+        let command = Command::RevokeCode(call.actor()?, no);
+        event::submit_record_event(call, command, event::no_details).await
     }
 }

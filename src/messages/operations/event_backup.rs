@@ -7,11 +7,11 @@ use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::platform::random;
-use crate::realm::{Command, Noted, StoredRow};
-use crate::replication::NoStep;
+use crate::realm::{Command, RefusalCount, StoredRow};
+use crate::replication::StepError;
 /// Which backup goes on; a new one without it.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -50,7 +50,7 @@ impl Message for Backup {
     const ACCESS: Access = Access::Right("BACKUP");
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let (replica, owner) = (&call.node.replica, call.session()?.session);
         let id = match self.backup_id {
             Some(text) => u128::from_str_radix(&text, 16).map_err(|_| unknown())?,
@@ -74,22 +74,22 @@ impl Message for Backup {
 }
 
 /// Who takes everything away is in the audit trail before the first row leaves.
-async fn audit(call: &Call) -> Result<(), Nack> {
+async fn audit(call: &MessageContext) -> Result<(), Nack> {
     let user_name = Some(call.session()?.user_name.clone());
-    let noted = Noted {
+    let noted = RefusalCount {
         event: call.event.into(),
         user_name,
         host: call.caller.address.to_string().into(),
         code: "OK".into(),
         count: 1,
     };
-    call.submit(Command::Note(vec![noted])).await.map(drop)
+    call.submit(Command::RecordRefusals(vec![noted])).await.map(drop)
 }
 
-fn refusal(why: NoStep) -> Nack {
+fn refusal(why: StepError) -> Nack {
     match why {
-        NoStep::Busy(wait) => Nack::too_many("another backup goes on", wait),
-        NoStep::Unknown => unknown(),
+        StepError::Busy(wait) => Nack::too_many("another backup goes on", wait),
+        StepError::Unknown => unknown(),
     }
 }
 

@@ -5,7 +5,7 @@ use protocol::{Nack, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::Nothing;
 use crate::messages::record::event::{self, Ack};
@@ -24,12 +24,12 @@ impl Message for AmendUserLoginAttempt {
     const ACK: &'static str = "EVENT_AMEND_USER_LOGIN_ATTEMPT_ACK";
     const NACK: &'static str = "EVENT_AMEND_USER_LOGIN_ATTEMPT_NACK";
     const ACCESS: Access = Access::Right("RESET_ATTEMPTS");
-    const ENTITY: bool = true;
+    const RECORD_EVENT: bool = true;
     type Ack = Ack<Nothing>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Nothing>, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<Nothing>, Nack> {
         let attempts = self.attempts.unwrap_or_default();
-        let command = Command::SetAttempts(call.by()?, self.user_name, attempts);
-        event::run(call, command, event::nothing).await
+        let command = Command::SetAttempts(call.actor()?, self.user_name, attempts);
+        event::submit_record_event(call, command, event::no_details).await
     }
 }

@@ -7,8 +7,8 @@ use protocol::{Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::New;
-use crate::messages::context::Call;
+use crate::auth::NewHash;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::passwords::rules::check;
 use crate::messages::{errors, login};
@@ -38,24 +38,24 @@ impl Message for ChangeUserPassword {
     const NACK: &'static str = "EVENT_CHANGE_USER_PASSWORD_NACK";
     const LEGACY_NACK: &'static str = "CHANGE_USER_PASSWORD_NACK";
     const ACCESS: Access = Access::Anyone;
-    const TOLD: bool = true;
+    const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        call.admit()?;
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+        call.check_failure_limit()?;
         let name = self.target(call)?;
-        call.about(&name);
+        call.set_audited_user(&name);
         let of_another = call.session.as_ref().filter(|session| session.user_name != name);
         if let Some(session) = of_another
             && !call.read(|realm| realm.holds_code(session.user, "CHANGE_PWD"))
         {
             return Err(Nack::not_authorised("CHANGE_PWD"));
         }
-        let by = of_another.map(|_| call.by()).transpose()?;
+        let by = of_another.map(|_| call.actor()).transpose()?;
         let own = call.session.as_ref().filter(|session| session.user_name == name);
-        check::bound(&self.new_password)?;
+        check::check_length(&self.new_password)?;
         for _ in 0..TRIES {
-            let checked = login::check(call, &name, &self.old_password).await?;
+            let checked = login::check_local_password(call, &name, &self.old_password).await?;
             let credential = match checked.verdict {
                 Verdict::Matched => Some(self.new_hash(call, &name).await?),
                 Verdict::Blank if call.read(|realm| opens(realm, call.now, &name)) => {
@@ -76,7 +76,7 @@ impl Message for ChangeUserPassword {
                 Outcome::Done => return Ok(Ack { generated: [] }),
                 Outcome::Refused(Refusal::StaleCredential) => {}
                 Outcome::Refused(refused) => {
-                    call.count_failure();
+                    call.record_failure();
                     return Err(errors::nack(&call.node, call.now, refused));
                 }
                 _ => break,
@@ -94,7 +94,7 @@ fn opens(realm: &Realm, now: Millis, name: &UserName) -> bool {
 impl ChangeUserPassword {
     /// The new password is only judged and hashed for whoever knew the old one; those before it are
     /// compared last, since each costs a hash.
-    async fn new_hash(&self, call: &Call, name: &UserName) -> Result<Arc<str>, Nack> {
+    async fn new_hash(&self, call: &MessageContext, name: &UserName) -> Result<Arc<str>, Nack> {
         let rules = call.node.settings().security.genesis_password.validation.clone();
         check::check(&rules, name, &self.new_password)?;
         let known = call.read(|realm| {
@@ -104,13 +104,13 @@ impl ChangeUserPassword {
         let (own_name, old) = known.unwrap_or_else(|| (name.clone(), Vec::new()));
         let (address, password) = (call.caller.address, self.new_password.clone());
         let hash = call.node.passwords.hash_unless_used(address, password, own_name.as_str(), old);
-        match hash.await.map_err(|busy| call.busy(busy))? {
-            New::Hash(hash) => Ok(hash.into()),
-            New::UsedBefore => Err(check::used_before(&rules)),
+        match hash.await.map_err(|busy| call.hash_queue_full(busy))? {
+            NewHash::Hash(hash) => Ok(hash.into()),
+            NewHash::UsedBefore => Err(check::used_before(&rules)),
         }
     }
 
-    fn target(&self, call: &Call) -> Result<UserName, Nack> {
+    fn target(&self, call: &MessageContext) -> Result<UserName, Nack> {
         let root = call.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
         let own = || call.session.as_ref().map(|session| session.user_name.clone());
         let none = || Nack::new(NackCode::NoUserName, "USER_NAME says whose password to change");

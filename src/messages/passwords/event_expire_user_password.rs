@@ -5,10 +5,10 @@ use protocol::{Nack, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::messages::users::{Done, body};
+use crate::messages::users::{UserAck, body};
 use crate::realm::Command;
 /// Whose; one's own if absent.
 #[derive(Deserialize, JsonSchema)]
@@ -22,12 +22,12 @@ impl Message for ExpireUserPassword {
     const ACK: &'static str = "EVENT_EXPIRE_USER_PASSWORD_ACK";
     const NACK: &'static str = "EVENT_EXPIRE_USER_PASSWORD_NACK";
     const ACCESS: Access = Access::RightOrSelf("EXPIRE_PWD");
-    const ENTITY: bool = true;
-    type Ack = Ack<Done>;
+    const RECORD_EVENT: bool = true;
+    type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
         let own = call.session()?.user_name.clone();
         let name = self.user_name.unwrap_or(own);
-        body::run(call, Command::ExpirePassword(call.by()?, name)).await
+        body::run(call, Command::ExpirePassword(call.actor()?, name)).await
     }
 }

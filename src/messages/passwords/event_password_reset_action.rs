@@ -7,8 +7,8 @@ use protocol::{Nack, Password, ResetToken, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::auth::New;
-use crate::messages::context::Call;
+use crate::auth::NewHash;
+use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::messages::passwords::rules::check;
@@ -37,19 +37,21 @@ impl Message for PasswordResetAction {
     const ACK: &'static str = "EVENT_PASSWORD_RESET_ACTION_ACK";
     const NACK: &'static str = "EVENT_PASSWORD_RESET_ACTION_NACK";
     const ACCESS: Access = Access::Anyone;
-    const TOLD: bool = true;
+    const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        call.admit()?;
-        call.about(&self.user_name);
-        check::bound(&self.new_password)?;
-        let token = TokenHash(crate::auth::token_hash(self.reset_token.expose()));
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+        call.check_failure_limit()?;
+        call.set_audited_user(&self.user_name);
+        check::check_length(&self.new_password)?;
+        let token = TokenHash(crate::auth::hash_token(self.reset_token.expose()));
         let known = call.read(|realm| {
             let user = realm.user_by_reset(call.now, &self.user_name, &token)?;
             Some((user.name.clone(), realm.remembered(user)))
         });
-        let Some((name, old)) = known else { return Err(refused(call, Refusal::TokenOver)) };
+        let Some((name, old)) = known else {
+            return Err(refused(call, Refusal::InvalidOneTimeToken));
+        };
         let credential = self.new_hash(call, &name, old).await?;
         let reset = ResetByToken {
             user_name: self.user_name.clone(),
@@ -60,13 +62,13 @@ impl Message for PasswordResetAction {
         match call.submit(Command::ResetByToken(reset)).await? {
             Outcome::Done => Ok(Ack { generated: [] }),
             Outcome::Refused(refusal) => Err(refused(call, refusal)),
-            _ => Err(errors::unexpected()),
+            _ => Err(errors::unexpected_outcome()),
         }
     }
 }
 
-fn refused(call: &Call, refusal: Refusal) -> Nack {
-    call.count_failure();
+fn refused(call: &MessageContext, refusal: Refusal) -> Nack {
+    call.record_failure();
     errors::nack(&call.node, call.now, refusal)
 }
 
@@ -74,7 +76,7 @@ impl PasswordResetAction {
     /// A password that breaks the rules does not spend the token.
     async fn new_hash(
         &self,
-        call: &Call,
+        call: &MessageContext,
         name: &UserName,
         old: Vec<Arc<str>>,
     ) -> Result<Arc<str>, Nack> {
@@ -82,9 +84,9 @@ impl PasswordResetAction {
         check::check(&rules, &self.user_name, &self.new_password)?;
         let (address, password) = (call.caller.address, self.new_password.clone());
         let hash = call.node.passwords.hash_unless_used(address, password, name.as_str(), old);
-        match hash.await.map_err(|busy| call.busy(busy))? {
-            New::Hash(hash) => Ok(hash.into()),
-            New::UsedBefore => Err(check::used_before(&rules)),
+        match hash.await.map_err(|busy| call.hash_queue_full(busy))? {
+            NewHash::Hash(hash) => Ok(hash.into()),
+            NewHash::UsedBefore => Err(check::used_before(&rules)),
         }
     }
 }

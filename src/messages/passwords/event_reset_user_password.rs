@@ -8,10 +8,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::messages::users::{Done, body};
+use crate::messages::users::{UserAck, body};
 use crate::realm::{Command, ResetPassword};
 use crate::settings::ResetMode;
 
@@ -27,20 +27,20 @@ impl Message for ResetUserPassword {
     const ACK: &'static str = "EVENT_RESET_USER_PASSWORD_ACK";
     const NACK: &'static str = "EVENT_RESET_USER_PASSWORD_NACK";
     const ACCESS: Access = Access::Right("RESET_PWD");
-    const ENTITY: bool = true;
-    type Ack = Ack<Done>;
+    const RECORD_EVENT: bool = true;
+    type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
         let policy = call.read(|realm| realm.policy().clone());
         let reset = |credential: Option<Arc<str>>, mailed| -> Result<Command, Nack> {
             let reset = ResetPassword { user_name: self.user_name.clone(), credential, mailed };
-            Ok(Command::ResetPassword(call.by()?, reset))
+            Ok(Command::ResetPassword(call.actor()?, reset))
         };
         if call.node.settings().security.reset_mode == ResetMode::Email {
             reachable(call, &self.user_name)?;
             // The password is drawn when its mail leaves; until then none logs in.
             let done = body::run(call, reset(None, true)?).await?;
-            call.node.mail.notify_one();
+            call.node.mail_wakeup.notify_one();
             return Ok(done);
         }
         if call.root.validate {
@@ -52,20 +52,20 @@ impl Message for ResetUserPassword {
                 "for {minutes} min whoever sends a blank OLD_PASSWORD first sets the password"
             );
             let command = reset(None, false)?;
-            let done = body::run_telling(call, command, None, Some(warning)).await?;
+            let done = body::submit_with(call, command, None, Some(warning)).await?;
             tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
             return Ok(done);
         }
         let drawn = crate::auth::one_time_password();
         let password = Password::new(drawn.as_str());
         let hash = call.node.passwords.hash(call.caller.address, password).await;
-        let hash = hash.map_err(|busy| call.busy(busy))?;
-        body::run_telling(call, reset(Some(hash.into()), false)?, Some(drawn), None).await
+        let hash = hash.map_err(|busy| call.hash_queue_full(busy))?;
+        body::submit_with(call, reset(Some(hash.into()), false)?, Some(drawn), None).await
     }
 }
 
 /// Whether a mail can reach a user. Of one who is not there the command has its own refusal.
-fn reachable(call: &Call, name: &UserName) -> Result<(), Nack> {
+fn reachable(call: &MessageContext, name: &UserName) -> Result<(), Nack> {
     let unreachable = call.read(|realm| {
         let user = realm.user_by_name(name);
         user.is_some_and(|user| !user.directory && user.mail_address().is_none())

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::mail::template;
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
-use crate::realm::{AskReset, Command, Origin, Outcome, Refusal};
+use crate::realm::{Command, Origin, Outcome, Refusal, RequestReset};
 /// Whose; RETURN_URL counts only with `accept_client_url`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -33,8 +33,8 @@ impl Message for SelfServicePasswordReset {
     const ACCESS: Access = Access::Anyone;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
-        match call.node.resets.clone().try_acquire_owned() {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+        match call.node.reset_permits.clone().try_acquire_owned() {
             Ok(place) => {
                 let (node, address, now) = (call.node.clone(), call.caller.address, call.now);
                 let event = call.event;
@@ -64,25 +64,25 @@ impl SelfServicePasswordReset {
             let options = settings.security.genesis_password.self_service_reset.clone();
             (options.ok_or("it is not configured")?, settings.server.limits.clone())
         };
-        let often = node.asked_resets.admits(&limits, address, now);
+        let often = node.reset_limiter.check(&limits, address, now);
         often.map_err(|_| "too many from this address")?;
-        node.asked_resets.failed(&limits, address, now);
+        node.reset_limiter.record_failure(&limits, address, now);
         let user_name = UserName::parse(&self.user_name).map_err(|_| "this is no user name")?;
         let url = self.return_url.filter(|_| options.accept_client_url);
         if url.as_deref().is_some_and(|url| !template::is_url(url)) {
             return Err("RETURN_URL is no address of a page");
         }
-        let ask = AskReset { user_name, url: url.map(Into::into) };
+        let ask = RequestReset { user_name, url: url.map(Into::into) };
         // What leads to no mail writes nothing into the log of commands, whoever is meant.
-        let planned = node
-            .replica
-            .read(|realm, _| realm.plan(node.clock.now(), &Command::AskReset(ask.clone())).outcome);
+        let planned = node.replica.read(|realm, _| {
+            realm.plan(node.clock.now(), &Command::RequestReset(ask.clone())).outcome
+        });
         refused(planned)?;
         let host = address.to_string().into();
         let origin = Origin { event: event.into(), host, reason: None };
-        let outcome = node.replica.submit_from(Command::AskReset(ask), Some(origin)).await;
+        let outcome = node.replica.submit_from(Command::RequestReset(ask), Some(origin)).await;
         refused(outcome.map_err(|_| "it could not be stored")?)?;
-        node.mail.notify_one();
+        node.mail_wakeup.notify_one();
         Ok(())
     }
 }
@@ -92,9 +92,9 @@ fn refused(outcome: Outcome) -> Result<(), &'static str> {
     let Outcome::Refused(refusal) = outcome else { return Ok(()) };
     Err(match refusal {
         Refusal::UnknownAccount => "no user has the name",
-        Refusal::TooSoon(_) => "the last one was a moment ago",
+        Refusal::ResetCooldown(_) => "the last one was a moment ago",
         Refusal::NotFound(..) => "the user has no EMAIL_ADDRESS",
-        Refusal::OfDirectory => "the directory has the password",
+        Refusal::ManagedByDirectory => "the directory has the password",
         Refusal::Disabled(_) => "the user is disabled",
         Refusal::OutboxFull => "too many mails wait",
         _ => "it is not configured",

@@ -5,10 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::record::event::{self, Ack};
 use crate::messages::record::{RightRef, UserRef, reference};
-use crate::realm::{Command, Outcome, ProfileDone, ProfileStatus, ProfileWanted};
+use crate::realm::{Command, Outcome, ProfileDone, ProfileSpec, ProfileStatus};
 /// A profile as it should look (PROTOCOL §7). A list that is present is the whole wanted state; a
 /// list that is absent stays as it is.
 #[derive(Deserialize, JsonSchema)]
@@ -37,7 +37,7 @@ enum Status {
 /// The profile, and the names that its lists gained and lost.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub struct Done {
+pub struct ProfileAck {
     id: String,
     record_version: u32,
     right_added: Vec<String>,
@@ -48,7 +48,7 @@ pub struct Done {
 
 impl ProfileBody {
     /// Checks what a struct cannot say and makes the wanted state of it.
-    pub fn wanted(self) -> Result<ProfileWanted, Nack> {
+    pub fn into_spec(self) -> Result<ProfileSpec, Nack> {
         if self.right.is_some() && self.right_codes.is_some() {
             return Err(Nack::new(
                 NackCode::InvalidParameter,
@@ -63,7 +63,7 @@ impl ProfileBody {
         }
         let rights = self.right.or(self.right_codes);
         let users = self.user.or(self.user_names);
-        Ok(ProfileWanted {
+        Ok(ProfileSpec {
             id: self.id,
             name: self.name,
             description: self.description,
@@ -71,20 +71,20 @@ impl ProfileBody {
                 Status::Enabled => ProfileStatus::Enabled,
                 Status::Disabled => ProfileStatus::Disabled,
             }),
-            rights: reference::wanted(rights),
-            users: reference::wanted(users),
+            rights: reference::into_refs(rights),
+            users: reference::into_refs(users),
             record_version: self.record_version,
         })
     }
 }
 
 /// Commands, or with VALIDATE only plans, and answers.
-pub async fn run(call: &Call, command: Command) -> Result<Ack<Done>, Nack> {
+pub async fn submit(call: &MessageContext, command: Command) -> Result<Ack<ProfileAck>, Nack> {
     let done = |outcome| if let Outcome::Profile(it) = outcome { Some(it.into()) } else { None };
-    event::run(call, command, done).await
+    event::submit_record_event(call, command, done).await
 }
 
-impl From<ProfileDone> for Done {
+impl From<ProfileDone> for ProfileAck {
     fn from(done: ProfileDone) -> Self {
         Self {
             id: done.id,

@@ -4,8 +4,8 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{self, Done, ProfileBody};
-use crate::messages::context::Call;
+use super::body::{self, ProfileAck, ProfileBody};
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::realm::Command;
@@ -19,11 +19,11 @@ impl Message for AmendProfile {
     const ACK: &'static str = "EVENT_AMEND_PROFILE_ACK";
     const NACK: &'static str = "EVENT_AMEND_PROFILE_NACK";
     const ACCESS: Access = Access::Right("AMEND_PROFILE");
-    const ENTITY: bool = true;
-    type Ack = Ack<Done>;
+    const RECORD_EVENT: bool = true;
+    type Ack = Ack<ProfileAck>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
-        let wanted = self.0.wanted()?;
-        body::run(call, Command::AmendProfile(call.by()?, wanted)).await
+    async fn serve(self, call: &MessageContext) -> Result<Ack<ProfileAck>, Nack> {
+        let wanted = self.0.into_spec()?;
+        body::submit(call, Command::AmendProfile(call.actor()?, wanted)).await
     }
 }

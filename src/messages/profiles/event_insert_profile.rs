@@ -4,8 +4,8 @@ use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{self, Done, ProfileBody};
-use crate::messages::context::Call;
+use super::body::{self, ProfileAck, ProfileBody};
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::realm::Command;
@@ -19,11 +19,11 @@ impl Message for InsertProfile {
     const ACK: &'static str = "EVENT_INSERT_PROFILE_ACK";
     const NACK: &'static str = "EVENT_INSERT_PROFILE_NACK";
     const ACCESS: Access = Access::Right("INSERT_PROFILE");
-    const ENTITY: bool = true;
-    type Ack = Ack<Done>;
+    const RECORD_EVENT: bool = true;
+    type Ack = Ack<ProfileAck>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
-        let wanted = self.0.wanted()?;
+    async fn serve(self, call: &MessageContext) -> Result<Ack<ProfileAck>, Nack> {
+        let wanted = self.0.into_spec()?;
         if wanted.name.is_none() {
             return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
         }
@@ -31,6 +31,6 @@ impl Message for InsertProfile {
             let text = "RECORD_VERSION belongs to an amend: a new profile has none yet";
             return Err(Nack::new(NackCode::InvalidParameter, text));
         }
-        body::run(call, Command::InsertProfile(call.by()?, wanted)).await
+        body::submit(call, Command::InsertProfile(call.actor()?, wanted)).await
     }
 }

@@ -4,11 +4,11 @@ use protocol::{Nack, ProfileName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
 use crate::realm::{ProfileNo, Realm};
-use crate::subscriptions::Source;
+use crate::subscriptions::DataSource;
 /// The key: NAME, ID or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -25,7 +25,7 @@ impl Message for ReqProfile {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let by_name = self.name.as_ref().map(|name| {
             |realm: &Realm| realm.profile_by_name(name).map(|it| (u64::from(it.no.0), it.id()))
         });
@@ -33,6 +33,6 @@ impl Message for ReqProfile {
             let (no, _) = ProfileNo::parse(id)?;
             realm.profile(no).map(|it| (u64::from(no.0), it.id()))
         };
-        query::answer(call, Source::AllProfiles, self.id.as_deref(), by_name, by_id)
+        query::find_record(call, DataSource::AllProfiles, self.id.as_deref(), by_name, by_id)
     }
 }

@@ -4,7 +4,7 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::realm::{Command, FieldChange, Outcome};
 /// DETAILS of the ack of a dry run.
@@ -15,7 +15,7 @@ pub struct WouldChange {
 }
 
 /// Checks everything that the command would be checked for, and says what it would do.
-pub fn plan(call: &Call, command: &Command) -> Result<WouldChange, Nack> {
+pub fn preview(call: &MessageContext, command: &Command) -> Result<WouldChange, Nack> {
     let planned = call.read(|realm| {
         let applied = realm.plan(call.now, command);
         match applied.outcome {

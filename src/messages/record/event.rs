@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::dry_run::{self, WouldChange};
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::realm::{Command, Outcome};
 /// What was done, or with VALIDATE what would be.
@@ -29,24 +29,24 @@ enum Details<D> {
 pub struct Nothing {}
 
 /// Commands, or with VALIDATE only plans, and answers; `done` reads the outcome.
-pub async fn run<D>(
-    call: &Call,
+pub async fn submit_record_event<D>(
+    call: &MessageContext,
     command: Command,
-    done: impl FnOnce(Outcome) -> Option<D>,
+    read_outcome: impl FnOnce(Outcome) -> Option<D>,
 ) -> Result<Ack<D>, Nack> {
     let answer = |details| Ack { generated: [], details };
     if call.root.validate {
-        return Ok(answer(Details::Would(dry_run::plan(call, &command)?)));
+        return Ok(answer(Details::Would(dry_run::preview(call, &command)?)));
     }
     match call.submit(command).await? {
         Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
-        outcome => {
-            done(outcome).map(|done| answer(Details::Done(done))).ok_or_else(errors::unexpected)
-        }
+        outcome => read_outcome(outcome)
+            .map(|done| answer(Details::Done(done)))
+            .ok_or_else(errors::unexpected_outcome),
     }
 }
 
 /// The reading of an outcome that has nothing to tell.
-pub fn nothing(outcome: Outcome) -> Option<Nothing> {
+pub fn no_details(outcome: Outcome) -> Option<Nothing> {
     matches!(outcome, Outcome::Done | Outcome::EndedSessions(_)).then_some(Nothing {})
 }

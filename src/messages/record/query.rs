@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::realm::Realm;
-use crate::subscriptions::Source;
+use crate::subscriptions::DataSource;
 /// The record, or nothing: what one may not see does not exist.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -16,15 +16,15 @@ pub struct Ack {
 }
 
 /// What a key found: the record's row in its source and its id.
-pub type Found = Option<(u64, String)>;
+pub type FoundRecord = Option<(u64, String)>;
 
 /// Answers with the record that `by_name` and `id` mean; both must then agree.
-pub fn answer(
-    call: &Call,
-    source: Source,
+pub fn find_record(
+    call: &MessageContext,
+    source: DataSource,
     id: Option<&str>,
-    by_name: Option<impl FnOnce(&Realm) -> Found>,
-    by_id: impl FnOnce(&Realm, &str) -> Found,
+    by_name: Option<impl FnOnce(&Realm) -> FoundRecord>,
+    by_id: impl FnOnce(&Realm, &str) -> FoundRecord,
 ) -> Result<Ack, Nack> {
     if id.is_none() && by_name.is_none() {
         return Err(Nack::new(NackCode::MissingField, "the key is missing in DETAILS"));
@@ -38,9 +38,9 @@ pub fn answer(
             (Some(found), _) | (None, Some(found)) => found?,
             (None, None) => return None,
         };
-        let right = source.right();
+        let right = source.view_right();
         let sees_all = right.is_none_or(|right| realm.holds_code(viewer, right));
-        let sees = sees_all || source.is_own(realm, viewer, row);
+        let sees = sees_all || source.belongs_to(realm, viewer, row);
         let shown = source.row(realm, viewer, row).filter(|_| sees)?;
         let mut map = shown.object(source.columns());
         map.insert("ROW_REF".to_owned(), row.to_string().into());

@@ -4,7 +4,7 @@ use protocol::{ProfileName, RightCode, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::realm::Wanted;
+use crate::realm::RecordRef;
 /// A code, or an object with ID, CODE or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a code, or an object of ID, CODE or RIGHT_CODE")]
@@ -61,7 +61,7 @@ pub struct ProfileObject {
     name: Option<ProfileName>,
 }
 
-impl From<RightRef> for Wanted<RightCode> {
+impl From<RightRef> for RecordRef<RightCode> {
     fn from(named: RightRef) -> Self {
         match named {
             RightRef::Code(code) => Self { id: None, name: Some(code) },
@@ -70,7 +70,7 @@ impl From<RightRef> for Wanted<RightCode> {
     }
 }
 
-impl From<UserRef> for Wanted<UserName> {
+impl From<UserRef> for RecordRef<UserName> {
     fn from(named: UserRef) -> Self {
         match named {
             UserRef::Name(name) => Self { id: None, name: Some(name) },
@@ -79,7 +79,7 @@ impl From<UserRef> for Wanted<UserName> {
     }
 }
 
-impl From<ProfileRef> for Wanted<ProfileName> {
+impl From<ProfileRef> for RecordRef<ProfileName> {
     fn from(named: ProfileRef) -> Self {
         match named {
             ProfileRef::Name(name) => Self { id: None, name: Some(name) },
@@ -89,6 +89,6 @@ impl From<ProfileRef> for Wanted<ProfileName> {
 }
 
 /// The wanted state of a list.
-pub fn wanted<R: Into<Wanted<N>>, N>(list: Option<Vec<R>>) -> Option<Vec<Wanted<N>>> {
+pub fn into_refs<R: Into<RecordRef<N>>, N>(list: Option<Vec<R>>) -> Option<Vec<RecordRef<N>>> {
     list.map(|list| list.into_iter().map(R::into).collect())
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::event_insert_right::Done;
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
@@ -21,10 +21,11 @@ impl Message for DeleteRight {
     const ACK: &'static str = "EVENT_DELETE_RIGHT_ACK";
     const NACK: &'static str = "EVENT_DELETE_RIGHT_NACK";
     const ACCESS: Access = Access::Right("DELETE_RIGHT");
-    const ENTITY: bool = true;
+    const RECORD_EVENT: bool = true;
     type Ack = Ack<Done>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
-        event::run(call, Command::DeleteRight(call.by()?, self.code), Done::of).await
+    async fn serve(self, call: &MessageContext) -> Result<Ack<Done>, Nack> {
+        event::submit_record_event(call, Command::DeleteRight(call.actor()?, self.code), Done::of)
+            .await
     }
 }

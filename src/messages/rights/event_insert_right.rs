@@ -4,10 +4,10 @@ use protocol::{Description, Nack, RightCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::{self, Ack};
-use crate::realm::{Command, Outcome, RightWanted};
+use crate::realm::{Command, Outcome, RightSpec};
 /// CODE is the key; an ID may be chosen if it is free.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
@@ -30,13 +30,13 @@ impl Message for InsertRight {
     const ACK: &'static str = "EVENT_INSERT_RIGHT_ACK";
     const NACK: &'static str = "EVENT_INSERT_RIGHT_NACK";
     const ACCESS: Access = Access::Right("INSERT_RIGHT");
-    const ENTITY: bool = true;
+    const RECORD_EVENT: bool = true;
     type Ack = Ack<Done>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
-        let wanted = RightWanted { id: self.id, code: self.code, description: self.description };
-        let command = Command::InsertRight(call.by()?, wanted);
-        event::run(call, command, Done::of).await
+    async fn serve(self, call: &MessageContext) -> Result<Ack<Done>, Nack> {
+        let wanted = RightSpec { id: self.id, code: self.code, description: self.description };
+        let command = Command::InsertRight(call.actor()?, wanted);
+        event::submit_record_event(call, command, Done::of).await
     }
 }
 

@@ -4,11 +4,11 @@ use protocol::{Nack, RightCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
 use crate::realm::{Realm, RightNo};
-use crate::subscriptions::Source;
+use crate::subscriptions::DataSource;
 /// The key: CODE, ID or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -25,7 +25,7 @@ impl Message for ReqRight {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let by_name = self.code.as_ref().map(|name| {
             |realm: &Realm| {
                 realm
@@ -37,6 +37,6 @@ impl Message for ReqRight {
             let (no, _) = RightNo::parse(id)?;
             realm.right(no).map(|it| (u64::from(no.0), it.no.id(it.location)))
         };
-        query::answer(call, Source::AllRights, self.id.as_deref(), by_name, by_id)
+        query::find_record(call, DataSource::AllRights, self.id.as_deref(), by_name, by_id)
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::components::{Schemas, reference, who};
 use crate::messages::handler::Handler;
-use crate::messages::table::TABLE;
+use crate::messages::table::HANDLERS;
 
 /// What the gateway says without being asked.
 const PUSHED: [(&str, &str); 4] = [
@@ -24,7 +24,7 @@ pub fn document() -> Value {
         schemas.add(name, json!({ "type": "object", "properties": properties }));
     }
     let (mut messages, mut operations) = (Map::new(), Map::new());
-    for row in &TABLE {
+    for row in &HANDLERS {
         schemas.add_message(row);
         messages.insert(row.name.to_owned(), message(row.name, row.name, &who(row.access)));
         messages.insert(row.ack.to_owned(), message(row.ack, row.ack, "The answer."));

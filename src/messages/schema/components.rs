@@ -146,7 +146,7 @@ fn refer(schema: &mut Value, name: &str) {
 pub(super) fn who(access: Access) -> String {
     match access {
         Access::Anyone => "Everybody, also before the login.".to_owned(),
-        Access::HalfLogin => {
+        Access::PendingLogin => {
             "Whoever has a session, or the REFRESH_AUTH_TOKEN of a login that must enrol."
                 .to_owned()
         }

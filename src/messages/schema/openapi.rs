@@ -4,16 +4,16 @@ use serde_json::{Map, Value, json};
 
 use super::components::{Schemas, reference, who};
 use crate::messages::handler::{Access, Handler};
-use crate::messages::table::TABLE;
-use crate::messages::token_api::{ROUTES, Route, Token};
-use crate::subscriptions::Source;
+use crate::messages::table::HANDLERS;
+use crate::messages::token_api::{ROUTES, RequiredToken, Route};
+use crate::subscriptions::DataSource;
 
 /// The whole document.
 pub fn document() -> Value {
     let mut schemas = Schemas::default();
     schemas.add_shared();
     let mut paths = Map::new();
-    for row in &TABLE {
+    for row in &HANDLERS {
         schemas.add_message(row);
         let mut item = Map::from_iter([("post".to_owned(), operation(row, "post"))]);
         if row.read {
@@ -32,7 +32,7 @@ pub fn document() -> Value {
             item[method.to_lowercase()] = connect(route, method, &asked_name, &told_name);
         }
     }
-    for (name, _) in Source::NAMES {
+    for (name, _) in DataSource::NAMES {
         paths.insert(protocol::rest_paths::path(name), rows(name));
     }
     json!({
@@ -100,12 +100,12 @@ fn connect(route: &Route, method: &str, asked: &str, told: &str) -> Value {
         "responses": responses,
         "security": security(access),
     });
-    if route.token == Token::Refresh {
+    if route.token == RequiredToken::Refresh {
         operation["parameters"] = json!([header("token", false)]);
     }
     if method != "GET" {
         operation["requestBody"] = body(reference(asked));
-        if route.token != Token::Refresh {
+        if route.token != RequiredToken::Refresh {
             operation["requestBody"]["required"] = true.into();
         }
     }

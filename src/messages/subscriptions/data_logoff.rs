@@ -4,7 +4,7 @@ use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 /// SOURCE_REF at the root names the subscription.
 #[derive(Deserialize, JsonSchema)]
@@ -22,10 +22,10 @@ impl Message for DataLogoff {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
         let source_ref = call.root.source_ref.as_deref().ok_or_else(none)?;
-        match call.node.replica.feed.close(call.outbox()?, source_ref) {
+        match call.node.replica.feed.cancel(call.outbox()?, source_ref) {
             true => Ok(Ack {}),
             false => Err(none()),
         }

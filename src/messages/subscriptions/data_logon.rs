@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::read_rows;
-use crate::messages::context::{Call, Effect};
+use crate::messages::context::{AfterReply, MessageContext};
 use crate::messages::handler::{Access, Message};
 use crate::storage::Seq;
-use crate::subscriptions::{NotOpened, Source, Wish};
+use crate::subscriptions::{DataSource, SubscribeError, SubscriptionRequest};
 /// Which rows, how many at a time, which fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -61,11 +61,11 @@ impl Message for DataLogon {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let rights_version = self.rights_version;
         let wish = self.wish(call)?;
         let (source, wanted) = (wish.source, wish.rows_max);
-        if let Some(right) = source.right().filter(|_| source.is_closed())
+        if let Some(right) = source.view_right().filter(|_| source.requires_right())
             && !call.read(|realm| realm.holds_code(wish.owner, right))
         {
             return Err(Nack::not_authorised(right));
@@ -75,38 +75,38 @@ impl Message for DataLogon {
         let quota = &call.session()?.quota;
         let most = call.node.settings().server.limits.subscriptions_per_session;
         let opened = replica.read(|realm, seq| {
-            let id = feed.open(realm, seq, outbox, wish, quota, most)?;
+            let id = feed.subscribe(realm, seq, outbox, wish, quota, most)?;
             let resumed =
                 rights_version.is_some_and(|from| feed.resume(realm, seq, outbox, id, from));
             Ok((id, resumed, seq))
         });
         let (id, resumed, mut version) = opened.map_err(not_opened)?;
         match source {
-            Source::Services => feed.read_services(outbox, id, &call.node.services.rows()),
-            Source::AuditEvents => feed.begin_audit(outbox, id, replica.trail.last()),
+            DataSource::Services => feed.read_services(outbox, id, &call.node.services.rows()),
+            DataSource::AuditEvents => feed.start_audit_after(outbox, id, replica.trail.last()),
             _ => {}
         }
         if !resumed {
-            match read_rows::read_on(call, outbox, (id, source), wanted).await {
+            match read_rows::read_rows(call, outbox, (id, source), wanted).await {
                 Ok(reflected) => version = reflected,
                 Err(nack) => {
-                    feed.close_one(outbox, id);
+                    feed.cancel_by_id(outbox, id);
                     return Err(nack);
                 }
             }
         }
-        call.effect(Effect::Release(id, call.session()?.clone()));
+        call.effect(AfterReply::ReleaseSubscription(id, call.session()?.clone()));
         let details = Details { resumed, rights_version: version };
-        Ok(Ack { details: (source == Source::UserRights).then_some(details) })
+        Ok(Ack { details: (source == DataSource::UserRights).then_some(details) })
     }
 }
 
 impl DataLogon {
-    fn wish(self, call: &Call) -> Result<Wish, Nack> {
+    fn wish(self, call: &MessageContext) -> Result<SubscriptionRequest, Nack> {
         let no_name = || Nack::new(NackCode::NoDsName, "DATASOURCE_NAME is missing in DETAILS");
         let name = self.datasource_name.as_deref().ok_or_else(no_name)?;
         let unknown = || Nack::new(NackCode::InvalidDsName, "no data source has this name");
-        let source = Source::of(name).ok_or_else(unknown)?;
+        let source = DataSource::of(name).ok_or_else(unknown)?;
         let no_ref =
             || Nack::new(NackCode::NoSourceRef, "a subscription is named by its SOURCE_REF");
         let source_ref = call.root.source_ref.as_deref().ok_or_else(no_ref)?;
@@ -120,7 +120,7 @@ impl DataLogon {
         let wrong =
             |error| Nack::new(NackCode::InvalidCriteria, format!("CRITERIA_MATCH: {error}"));
         let session = call.session()?;
-        Ok(Wish {
+        Ok(SubscriptionRequest {
             source,
             source_ref: source_ref.into(),
             criteria: criteria.transpose().map_err(wrong)?,
@@ -150,7 +150,7 @@ impl DataLogon {
     }
 }
 
-fn columns(source: Source, fields: Option<&[String]>) -> Result<u64, Nack> {
+fn columns(source: DataSource, fields: Option<&[String]>) -> Result<u64, Nack> {
     let Some(fields) = fields.filter(|fields| !fields.is_empty()) else { return Ok(u64::MAX) };
     let mut mask = 0;
     for field in fields {
@@ -164,13 +164,13 @@ fn columns(source: Source, fields: Option<&[String]>) -> Result<u64, Nack> {
     Ok(mask)
 }
 
-fn not_opened(why: NotOpened) -> Nack {
+fn not_opened(why: SubscribeError) -> Nack {
     match why {
-        NotOpened::Exists => Nack::new(
+        SubscribeError::Exists => Nack::new(
             NackCode::InvalidDatasource,
             "a subscription with this SOURCE_REF is open already",
         ),
-        NotOpened::TooMany => Nack::new(
+        SubscribeError::TooMany => Nack::new(
             NackCode::MaxLogonLimit,
             "as many subscriptions are open as allowed; close one first",
         ),

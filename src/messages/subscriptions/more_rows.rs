@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::read_rows;
-use crate::messages::context::{Call, Effect};
+use crate::messages::context::{AfterReply, MessageContext};
 use crate::messages::handler::{Access, Message};
 /// The subscription's SOURCE_REF; without DETAILS it stands at the root, and the rows are the
 /// answer.
@@ -27,7 +27,7 @@ impl Message for MoreRows {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let named = self.source_ref.map(|value| value.to_string());
         let quiet = named.is_none();
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
@@ -35,10 +35,10 @@ impl Message for MoreRows {
         let outbox = call.outbox()?;
         let feed = &call.node.replica.feed;
         let (id, source, wanted) = feed.find(outbox, &source_ref).ok_or_else(none)?;
-        read_rows::read_on(call, outbox, (id, source), wanted).await?;
-        feed.owe(outbox, id);
+        read_rows::read_rows(call, outbox, (id, source), wanted).await?;
+        feed.request_update(outbox, id);
         if quiet {
-            call.effect(Effect::Silent);
+            call.effect(AfterReply::NoReply);
         }
         Ok(Ack {})
     }

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::routes::LifeTimes;
-use crate::messages::context::Call;
-use crate::messages::details::present;
+use crate::messages::context::MessageContext;
+use crate::messages::details::nullable;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::{self, Ack};
 use crate::realm::{Command, Outcome, TokenKind};
@@ -15,11 +15,11 @@ use crate::realm::{Command, Outcome, TokenKind};
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct AmendConnectorSettings {
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "nullable")]
     access_token_life_time: Option<Option<u64>>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "nullable")]
     refresh_token_life_time: Option<Option<u64>>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "nullable")]
     one_time_token_life_time: Option<Option<u64>>,
 }
 
@@ -31,11 +31,11 @@ impl Message for AmendConnectorSettings {
     const ACK: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS_ACK";
     const NACK: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS_NACK";
     const ACCESS: Access = Access::Right("CONNECTOR_SETTINGS");
-    const ENTITY: bool = true;
+    const RECORD_EVENT: bool = true;
     const NULL_CLEARS: bool = true;
     type Ack = Ack<LifeTimes>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<LifeTimes>, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<LifeTimes>, Nack> {
         let said = [
             (TokenKind::Access, "ACCESS_TOKEN_LIFE_TIME", self.access_token_life_time),
             (TokenKind::Refresh, "REFRESH_TOKEN_LIFE_TIME", self.refresh_token_life_time),
@@ -52,6 +52,7 @@ impl Message for AmendConnectorSettings {
         }
         let lives = || call.read(|realm| realm.lives().into());
         let done = |outcome| matches!(outcome, Outcome::Done).then(lives);
-        event::run(call, Command::AmendConnectors(call.by()?, wanted), done).await
+        event::submit_record_event(call, Command::AmendConnectors(call.actor()?, wanted), done)
+            .await
     }
 }

@@ -5,7 +5,7 @@ use protocol::{Nack, SessionToken};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::realm::{Command, Outcome, TokenHash};
@@ -37,17 +37,17 @@ impl Message for CreateOneTimeToken {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let token: SessionToken = crate::auth::session_token();
-        let hash = TokenHash(crate::auth::token_hash(token.expose()));
+        let hash = TokenHash(crate::auth::hash_token(token.expose()));
         let life_time_secs = call.read(|realm| realm.lives().one_time_ms) / 1_000;
-        match call.submit(Command::CreateOneTime(call.by()?, hash)).await? {
+        match call.submit(Command::CreateOneTime(call.actor()?, hash)).await? {
             Outcome::Done => {
                 let token = token.expose().to_owned();
                 Ok(Ack { generated: [], details: Details { token, life_time_secs } })
             }
             Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
-            _ => Err(errors::unexpected()),
+            _ => Err(errors::unexpected_outcome()),
         }
     }
 }

@@ -5,10 +5,10 @@ use protocol::{Nack, SessionToken, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::messages::context::{Call, no_session};
+use crate::messages::context::{MessageContext, no_session};
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::realm::{By, Command, Outcome, Refusal, SpendOneTime, TokenHash};
+use crate::realm::{Actor, Command, Outcome, Refusal, SpendOneTime, TokenHash};
 use crate::settings::OneTimeTokenVerify;
 /// The token.
 #[derive(Deserialize, JsonSchema)]
@@ -42,40 +42,40 @@ impl Message for VerifyOneTimeToken {
     const ACCESS: Access = Access::Anyone;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         let by = verifier(call)?;
         // Where everybody may ask, guessing tokens is as slow as guessing passwords.
         let by_anybody = by.is_none();
         if by_anybody {
-            call.admit()?;
+            call.check_failure_limit()?;
         }
         let over = || {
             if by_anybody {
-                call.count_failure();
+                call.record_failure();
             }
             Ok(Ack::of(None))
         };
-        let token = TokenHash(crate::auth::token_hash(self.token.expose()));
+        let token = TokenHash(crate::auth::hash_token(self.token.expose()));
         if !call.read(|realm| realm.one_time_is_good(call.now, &token)) {
             return over();
         }
         match call.submit(Command::SpendOneTime(SpendOneTime { token, by })).await? {
-            Outcome::Spent(user) => Ok(Ack::of(Some(&user))),
-            Outcome::Refused(Refusal::TokenOver) => over(),
+            Outcome::OneTimeTokenUsed(user) => Ok(Ack::of(Some(&user))),
+            Outcome::Refused(Refusal::InvalidOneTimeToken) => over(),
             Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
-            _ => Err(errors::unexpected()),
+            _ => Err(errors::unexpected_outcome()),
         }
     }
 }
 
 /// Who verifies; none: everybody may.
-fn verifier(call: &Call) -> Result<Option<By>, Nack> {
-    if call.node.settings().security.one_time_token_verify == OneTimeTokenVerify::Open {
+fn verifier(call: &MessageContext) -> Result<Option<Actor>, Nack> {
+    if call.node.settings().security.one_time_token_verify_by == OneTimeTokenVerify::Open {
         return Ok(None);
     }
     let session = call.session.as_ref().ok_or_else(no_session)?;
     match call.read(|realm| realm.holds_code(session.user, "VERIFY_OTT")) {
-        true => Ok(Some(call.by()?)),
+        true => Ok(Some(call.actor()?)),
         false => Err(Nack::not_authorised("VERIFY_OTT")),
     }
 }

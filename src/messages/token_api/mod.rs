@@ -6,4 +6,4 @@ pub mod event_verify_one_time_token;
 pub mod req_connector_settings;
 mod routes;
 
-pub use routes::{ROUTES, Route, Token};
+pub use routes::{ROUTES, RequiredToken, Route};

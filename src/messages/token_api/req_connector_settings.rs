@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::routes::LifeTimes;
-use crate::messages::context::Call;
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
@@ -27,7 +27,7 @@ impl Message for ReqConnectorSettings {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &Call) -> Result<Ack, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
         Ok(Ack { reply: [call.read(|realm| realm.lives().into())] })
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::messages::details;
-use crate::realm::Lives;
+use crate::realm::EffectiveLifetimes;
 /// The life times of tokens, in seconds.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -18,8 +18,8 @@ pub struct LifeTimes {
     one_time_token_life_time: u64,
 }
 
-impl From<Lives> for LifeTimes {
-    fn from(lives: Lives) -> Self {
+impl From<EffectiveLifetimes> for LifeTimes {
+    fn from(lives: EffectiveLifetimes) -> Self {
         Self {
             access_token_life_time: lives.access_ms / 1_000,
             refresh_token_life_time: lives.refresh_ms / 1_000,
@@ -37,18 +37,18 @@ pub struct Route {
     /// MESSAGE_TYPE.
     pub message: &'static str,
     /// Where a token in the headers goes.
-    pub token: Token,
+    pub token: RequiredToken,
     /// DETAILS of a body.
-    ask: fn(&str) -> Result<Map<String, Value>, Nack>,
+    request: fn(&str) -> Result<Map<String, Value>, Nack>,
     /// The body of an ack.
-    pub tell: fn(&Value) -> Value,
+    pub response: fn(&Value) -> Value,
     /// JSON Schemas of body and answer.
     pub schemas: fn() -> (Schema, Schema),
 }
 
 /// What a token in the headers is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Token {
+pub enum RequiredToken {
     /// Nothing: the body says all.
     None,
     /// Authorization has the access token of the session that asks.
@@ -63,34 +63,34 @@ pub static ROUTES: [Route; 6] = [
         path: "/auth/token",
         methods: "POST",
         message: "EVENT_LOGIN_AUTH",
-        token: Token::None,
-        ask: |body| {
+        token: RequiredToken::None,
+        request: |body| {
             let Credentials { login, password, mfa_code } = read(body)?;
             Ok(details([("USER_NAME", login), ("PASSWORD", password)], mfa_code))
         },
-        tell: pair,
+        response: pair,
         schemas: || (schemars::schema_for!(Credentials), schemars::schema_for!(Pair)),
     },
     Route {
         path: "/auth/token/refresh",
         methods: "GET, POST",
         message: "EVENT_LOGIN_AUTH",
-        token: Token::Refresh,
-        ask: |body| {
+        token: RequiredToken::Refresh,
+        request: |body| {
             let RefreshToken { token } = read(body)?;
             let token = token.map(|token| ("REFRESH_AUTH_TOKEN".to_owned(), token.into()));
             Ok(token.into_iter().collect())
         },
-        tell: pair,
+        response: pair,
         schemas: || (schemars::schema_for!(RefreshToken), schemars::schema_for!(Pair)),
     },
     Route {
         path: "/external/token",
         methods: "POST",
         message: "EVENT_CREATE_ONE_TIME_TOKEN",
-        token: Token::Access,
-        ask: |body| read::<Empty>(body).map(|_| Map::new()),
-        tell: |ack| {
+        token: RequiredToken::Access,
+        request: |body| read::<Empty>(body).map(|_| Map::new()),
+        response: |ack| {
             json!({
                 "token": ack["DETAILS"]["TOKEN"], "lifeTime": ack["DETAILS"]["LIFE_TIME_SECS"],
             })
@@ -101,12 +101,12 @@ pub static ROUTES: [Route; 6] = [
         path: "/external/token/verify",
         methods: "POST",
         message: "EVENT_VERIFY_ONE_TIME_TOKEN",
-        token: Token::Access,
-        ask: |body| {
+        token: RequiredToken::Access,
+        request: |body| {
             let Verify { token } = read(body)?;
             Ok(Map::from_iter([("TOKEN".to_owned(), token.into())]))
         },
-        tell: |ack| {
+        response: |ack| {
             let told = &ack["DETAILS"];
             let mut answer = json!({ "valid": told["VALID"], "isExpired": told["IS_EXPIRED"] });
             if let Value::String(login) = &told["USER_NAME"] {
@@ -120,32 +120,32 @@ pub static ROUTES: [Route; 6] = [
         path: "/connectors/settings",
         methods: "GET",
         message: "REQ_CONNECTOR_SETTINGS",
-        token: Token::Access,
-        ask: |body| read::<Empty>(body).map(|_| Map::new()),
-        tell: |ack| life_times(&ack["REPLY"][0]),
+        token: RequiredToken::Access,
+        request: |body| read::<Empty>(body).map(|_| Map::new()),
+        response: |ack| life_times(&ack["REPLY"][0]),
         schemas: || (schemars::schema_for!(Empty), schemars::schema_for!(Settings)),
     },
     Route {
         path: "/connectors/settings",
         methods: "PATCH",
         message: "EVENT_AMEND_CONNECTOR_SETTINGS",
-        token: Token::Access,
-        ask: |body| {
+        token: RequiredToken::Access,
+        request: |body| {
             let said: Map<String, Value> = read(body)?;
             let known = |(name, value): (String, Value)| {
-                let field = LIFE_TIMES.iter().find(|(camel, _)| *camel == name);
+                let field = TOKEN_LIFETIMES.iter().find(|(camel, _)| *camel == name);
                 let field = field.map_or(name, |(_, field)| (*field).to_owned());
                 (field, value)
             };
             Ok(said.into_iter().map(known).collect())
         },
-        tell: |ack| life_times(&ack["DETAILS"]),
+        response: |ack| life_times(&ack["DETAILS"]),
         schemas: || (schemars::schema_for!(Settings), schemars::schema_for!(Settings)),
     },
 ];
 
 /// Names of life times, as S1 and as messages spell them.
-const LIFE_TIMES: [(&str, &str); 3] = [
+const TOKEN_LIFETIMES: [(&str, &str); 3] = [
     ("accessTokenLifeTime", "ACCESS_TOKEN_LIFE_TIME"),
     ("refreshTokenLifeTime", "REFRESH_TOKEN_LIFE_TIME"),
     ("oneTimeTokenLifeTime", "ONE_TIME_TOKEN_LIFE_TIME"),
@@ -164,12 +164,12 @@ impl Route {
         header: Option<String>,
         bearer: Option<String>,
     ) -> Result<Value, Nack> {
-        let mut details = (self.ask)(body)?;
+        let mut details = (self.request)(body)?;
         let mut envelope = json!({});
         match self.token {
-            Token::None => {}
-            Token::Access => envelope["SESSION_AUTH_TOKEN"] = bearer.into(),
-            Token::Refresh => {
+            RequiredToken::None => {}
+            RequiredToken::Access => envelope["SESSION_AUTH_TOKEN"] = bearer.into(),
+            RequiredToken::Refresh => {
                 if let Some(token) = header.or(bearer) {
                     details.insert("REFRESH_AUTH_TOKEN".to_owned(), token.into());
                 }
@@ -197,7 +197,7 @@ impl Route {
 }
 
 fn read<T: DeserializeOwned>(body: &str) -> Result<T, Nack> {
-    details::read(Some(body).filter(|body| !body.trim().is_empty()), true)
+    details::decode(Some(body).filter(|body| !body.trim().is_empty()), true)
 }
 
 fn details<const N: usize>(
@@ -219,7 +219,10 @@ fn pair(ack: &Value) -> Value {
 }
 
 fn life_times(told: &Value) -> Value {
-    LIFE_TIMES.iter().map(|(camel, field)| ((*camel).to_owned(), told[field].clone())).collect()
+    TOKEN_LIFETIMES
+        .iter()
+        .map(|(camel, field)| ((*camel).to_owned(), told[field].clone()))
+        .collect()
 }
 
 /// Who logs in.

@@ -5,13 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::messages::context::Call;
-use crate::messages::details::present;
+use crate::messages::context::MessageContext;
+use crate::messages::details::nullable;
 use crate::messages::record::event::{self, Ack};
 use crate::messages::record::{ProfileRef, RightRef, reference};
-use crate::realm::{
-    ATTRIBUTES, AttributeWanted, Command, Outcome, UserDone, UserStatus, UserWanted,
-};
+use crate::realm::{ATTRIBUTES, AttributeSpec, Command, Outcome, UserDone, UserSpec, UserStatus};
 macro_rules! user_body {
     ($($attribute:ident),* $(,)?) => {
         /// A user as it should look (PROTOCOL §7). A list that is present is the whole wanted
@@ -31,7 +29,7 @@ macro_rules! user_body {
             right: Option<Vec<RightRef>>,
             right_codes: Option<Vec<RightRef>>,
             user_profiles: Option<Vec<ProfileRef>>,
-            $(#[serde(default, deserialize_with = "present")]
+            $(#[serde(default, deserialize_with = "nullable")]
             $attribute: Option<Option<Attribute>>,)*
             record_version: Option<u32>,
             #[serde(rename = "ROW_REF")]
@@ -113,21 +111,21 @@ pub fn is_attribute(text: &str) -> bool {
 const ATTRIBUTE_BYTES_MAX: usize = 256;
 
 /// The password that a new user begins with.
-pub enum First {
+pub enum InitialPassword {
     /// None: nobody logs in before a reset.
     None,
     /// A lasting one.
     Lasting(Password),
     /// One that must be changed at the first login.
     OneTime(Password),
-    /// As [`First::OneTime`], drawn here.
+    /// As [`InitialPassword::OneTime`], drawn here.
     Drawn,
 }
 
 /// The user, and the names that the lists gained and lost.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub struct Done {
+pub struct UserAck {
     id: String,
     record_version: u32,
     right_added: Vec<String>,
@@ -144,17 +142,17 @@ pub struct Done {
 
 impl UserBody {
     /// Which password a new user begins with.
-    pub fn first(&mut self) -> Result<First, Nack> {
+    pub fn initial_password(&mut self) -> Result<InitialPassword, Nack> {
         let wrong = |text: &'static str| Err(Nack::new(NackCode::InvalidParameter, text));
         let drawn = self.generate_password.take() == Some(true);
         let first = match (self.password.take(), self.one_time_password.take(), drawn) {
-            (None, None, false) => return Ok(First::None),
-            (Some(password), None, false) => First::Lasting(password),
-            (None, Some(password), false) => First::OneTime(password),
-            (None, None, true) => First::Drawn,
+            (None, None, false) => return Ok(InitialPassword::None),
+            (Some(password), None, false) => InitialPassword::Lasting(password),
+            (None, Some(password), false) => InitialPassword::OneTime(password),
+            (None, None, true) => InitialPassword::Drawn,
             _ => return wrong("PASSWORD, ONE_TIME_PASSWORD and GENERATE_PASSWORD exclude another"),
         };
-        if !matches!(first, First::Lasting(_)) {
+        if !matches!(first, InitialPassword::Lasting(_)) {
             if self
                 .status
                 .is_some_and(|it| !matches!(it, Status::Enabled | Status::PasswordExpired))
@@ -167,7 +165,7 @@ impl UserBody {
     }
 
     /// Checks what a struct cannot say and makes the wanted state of it.
-    pub fn wanted(mut self) -> Result<UserWanted, Nack> {
+    pub fn wanted(mut self) -> Result<UserSpec, Nack> {
         let wrong = |text: &'static str| Err(Nack::new(NackCode::InvalidParameter, text));
         if self.right.is_some() && self.right_codes.is_some() {
             return wrong("RIGHT and RIGHT_CODES are one list");
@@ -181,14 +179,14 @@ impl UserBody {
         if self.id.is_none() && self.user_name.is_none() {
             return Err(Nack::new(NackCode::MissingField, "USER_NAME is missing in DETAILS"));
         }
-        Ok(UserWanted {
-            attributes: numbered(self.attributes())?,
+        Ok(UserSpec {
+            attributes: by_index(self.attributes())?,
             id: self.id,
             name: self.user_name,
             status: self.status.map(Status::in_realm),
             credential: None,
-            rights: reference::wanted(self.right.or(self.right_codes)),
-            profiles: reference::wanted(self.user_profiles),
+            rights: reference::into_refs(self.right.or(self.right_codes)),
+            profiles: reference::into_refs(self.user_profiles),
             record_version: self.record_version,
         })
     }
@@ -206,7 +204,7 @@ impl Status {
 }
 
 /// Attributes by their numbers; an empty text clears like null does.
-fn numbered(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeWanted>, Nack> {
+fn by_index(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeSpec>, Nack> {
     let mut numbered = Vec::new();
     for (number, said) in (0u8..).zip(attributes) {
         let Some(said) = said else { continue };
@@ -223,25 +221,25 @@ fn numbered(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeW
 }
 
 /// Commands, or with VALIDATE only plans, and answers.
-pub async fn run(call: &Call, command: Command) -> Result<Ack<Done>, Nack> {
-    run_telling(call, command, None, None).await
+pub async fn run(call: &MessageContext, command: Command) -> Result<Ack<UserAck>, Nack> {
+    submit_with(call, command, None, None).await
 }
 
 /// As [`run`]; the ack also tells a password that was drawn, or warns.
-pub async fn run_telling(
-    call: &Call,
+pub async fn submit_with(
+    call: &MessageContext,
     command: Command,
     one_time_password: Option<String>,
     warning: Option<String>,
-) -> Result<Ack<Done>, Nack> {
+) -> Result<Ack<UserAck>, Nack> {
     let done = |outcome| {
         let Outcome::User(done) = outcome else { return None };
-        Some(Done { one_time_password, warning, ..Done::from(done) })
+        Some(UserAck { one_time_password, warning, ..UserAck::from(done) })
     };
-    event::run(call, command, done).await
+    event::submit_record_event(call, command, done).await
 }
 
-impl From<UserDone> for Done {
+impl From<UserDone> for UserAck {
     fn from(done: UserDone) -> Self {
         Self {
             id: done.id,

@@ -4,8 +4,8 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{self, Done};
-use crate::messages::context::Call;
+use super::body::{self, UserAck};
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::messages::users::body::UserBody;
@@ -20,12 +20,12 @@ impl Message for AmendUser {
     const ACK: &'static str = "EVENT_AMEND_USER_ACK";
     const NACK: &'static str = "EVENT_AMEND_USER_NACK";
     const ACCESS: Access = Access::Right("AMEND_USER");
-    const ENTITY: bool = true;
+    const RECORD_EVENT: bool = true;
     const NULL_CLEARS: bool = true;
-    type Ack = Ack<Done>;
+    type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
         let wanted = self.0.wanted()?;
-        body::run(call, Command::AmendUser(call.by()?, Amendment::Record, wanted)).await
+        body::run(call, Command::AmendUser(call.actor()?, Amendment::Record, wanted)).await
     }
 }

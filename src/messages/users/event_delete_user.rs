@@ -4,8 +4,8 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{self, Done};
-use crate::messages::context::Call;
+use super::body::{self, UserAck};
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::messages::users::body::UserBody;
@@ -20,11 +20,11 @@ impl Message for DeleteUser {
     const ACK: &'static str = "EVENT_DELETE_USER_ACK";
     const NACK: &'static str = "EVENT_DELETE_USER_NACK";
     const ACCESS: Access = Access::Right("DELETE_USER");
-    const ENTITY: bool = true;
-    type Ack = Ack<Done>;
+    const RECORD_EVENT: bool = true;
+    type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
         let wanted = self.0.wanted()?;
-        body::run(call, Command::DeleteUser(call.by()?, wanted)).await
+        body::run(call, Command::DeleteUser(call.actor()?, wanted)).await
     }
 }

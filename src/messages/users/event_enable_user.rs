@@ -4,11 +4,11 @@ use protocol::{Nack, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{self, Done};
-use crate::messages::context::Call;
+use super::body::{self, UserAck};
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
-use crate::realm::{Amendment, Command, UserWanted};
+use crate::realm::{Amendment, Command, UserSpec};
 /// Whom.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -21,11 +21,11 @@ impl Message for EnableUser {
     const ACK: &'static str = "EVENT_ENABLE_USER_ACK";
     const NACK: &'static str = "EVENT_ENABLE_USER_NACK";
     const ACCESS: Access = Access::Right("ENABLE_USER");
-    const ENTITY: bool = true;
-    type Ack = Ack<Done>;
+    const RECORD_EVENT: bool = true;
+    type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
-        let wanted = UserWanted { name: Some(self.user_name), ..UserWanted::default() };
-        body::run(call, Command::AmendUser(call.by()?, Amendment::Enable, wanted)).await
+    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+        let wanted = UserSpec { name: Some(self.user_name), ..UserSpec::default() };
+        body::run(call, Command::AmendUser(call.actor()?, Amendment::Enable, wanted)).await
     }
 }

@@ -4,8 +4,8 @@ use protocol::{Nack, Password};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{self, Done, First};
-use crate::messages::context::Call;
+use super::body::{self, InitialPassword, UserAck};
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::passwords::rules::check;
 use crate::messages::record::event::Ack;
@@ -21,31 +21,33 @@ impl Message for InsertUser {
     const ACK: &'static str = "EVENT_INSERT_USER_ACK";
     const NACK: &'static str = "EVENT_INSERT_USER_NACK";
     const ACCESS: Access = Access::Right("INSERT_USER");
-    const ENTITY: bool = true;
+    const RECORD_EVENT: bool = true;
     const NULL_CLEARS: bool = true;
-    type Ack = Ack<Done>;
+    type Ack = Ack<UserAck>;
 
-    async fn serve(mut self, call: &Call) -> Result<Ack<Done>, Nack> {
-        let first = self.0.first()?;
+    async fn serve(mut self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+        let first = self.0.initial_password()?;
         let mut wanted = self.0.wanted()?;
-        if let (First::Lasting(chosen) | First::OneTime(chosen), Some(name)) =
+        if let (InitialPassword::Lasting(chosen) | InitialPassword::OneTime(chosen), Some(name)) =
             (&first, &wanted.name)
         {
             let settings = call.node.settings();
             check::check(&settings.security.genesis_password.validation, name, chosen)?;
         }
         let (password, told) = match first {
-            First::None => (None, None),
-            First::Lasting(password) | First::OneTime(password) => (Some(password), None),
-            First::Drawn => {
+            InitialPassword::None => (None, None),
+            InitialPassword::Lasting(password) | InitialPassword::OneTime(password) => {
+                (Some(password), None)
+            }
+            InitialPassword::Drawn => {
                 let drawn = crate::auth::one_time_password();
                 (Some(Password::new(drawn.as_str())), Some(drawn))
             }
         };
         if let Some(password) = password.filter(|_| !call.root.validate) {
             let hash = call.node.passwords.hash(call.caller.address, password).await;
-            wanted.credential = Some(hash.map_err(|busy| call.busy(busy))?.into());
+            wanted.credential = Some(hash.map_err(|busy| call.hash_queue_full(busy))?.into());
         }
-        body::run_telling(call, Command::InsertUser(call.by()?, wanted), told, None).await
+        body::submit_with(call, Command::InsertUser(call.actor()?, wanted), told, None).await
     }
 }

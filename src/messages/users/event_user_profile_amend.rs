@@ -4,12 +4,12 @@ use protocol::{Nack, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::body::{self, Done};
-use crate::messages::context::Call;
+use super::body::{self, UserAck};
+use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::Ack;
 use crate::messages::record::{ProfileRef, reference};
-use crate::realm::{Amendment, Command, UserWanted};
+use crate::realm::{Amendment, Command, UserSpec};
 /// Whom, and the whole wanted list.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -23,15 +23,15 @@ impl Message for UserProfileAmend {
     const ACK: &'static str = "EVENT_USER_PROFILE_AMEND_ACK";
     const NACK: &'static str = "EVENT_USER_PROFILE_AMEND_NACK";
     const ACCESS: Access = Access::Right("USER_PROFILE_AMEND");
-    const ENTITY: bool = true;
-    type Ack = Ack<Done>;
+    const RECORD_EVENT: bool = true;
+    type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &Call) -> Result<Ack<Done>, Nack> {
-        let wanted = UserWanted {
+    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+        let wanted = UserSpec {
             name: Some(self.user_name),
-            profiles: reference::wanted(Some(self.user_profiles)),
-            ..UserWanted::default()
+            profiles: reference::into_refs(Some(self.user_profiles)),
+            ..UserSpec::default()
         };
-        body::run(call, Command::AmendUser(call.by()?, Amendment::Profiles, wanted)).await
+        body::run(call, Command::AmendUser(call.actor()?, Amendment::Profiles, wanted)).await
     }
 }

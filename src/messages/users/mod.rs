@@ -9,4 +9,4 @@ pub mod event_insert_user;
 pub mod event_user_profile_amend;
 pub mod req_user;
 
-pub use body::{Done, is_attribute};
+pub use body::{UserAck, is_attribute};

@@ -20,7 +20,7 @@ use super::error::ClientError;
 use crate::net::stream::Stream;
 /// Whom to trust.
 #[derive(Debug, Clone, Default)]
-pub struct Trust {
+pub struct TlsTrust {
     /// A file with the certificates to trust (PEM) instead of the system's.
     pub authority: Option<PathBuf>,
     /// Believe any certificate, and talk in clear to other machines, too.
@@ -29,15 +29,15 @@ pub struct Trust {
 
 /// The way to one gateway.
 #[derive(Clone)]
-pub struct Route {
+pub struct Endpoint {
     target: Target,
     connector: Option<TlsConnector>,
     insecure: bool,
 }
 
-impl Route {
+impl Endpoint {
     /// Reads an address and whom to trust.
-    pub fn parse(to: &str, trust: &Trust) -> Result<Self, ClientError> {
+    pub fn parse(to: &str, trust: &TlsTrust) -> Result<Self, ClientError> {
         let target = Target::parse(to).ok_or_else(|| ClientError::Address(to.to_owned()))?;
         let connector = match target.tls {
             true => Some(TlsConnector::from(Arc::new(config(trust)?))),
@@ -71,7 +71,7 @@ impl Route {
         from: Option<IpAddr>,
     ) -> Result<Stream, ClientError> {
         let Target { at, host, .. } = &self.target;
-        let reach = |source| ClientError::Reach { at: at.clone(), source };
+        let reach = |source| ClientError::Connect { at: at.clone(), source };
         let stream = match from {
             None => TcpStream::connect(at).await,
             Some(from) => connect_from(from, at).await,
@@ -132,7 +132,7 @@ impl Target {
     }
 }
 
-fn config(trust: &Trust) -> Result<ClientConfig, ClientError> {
+fn config(trust: &TlsTrust) -> Result<ClientConfig, ClientError> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;

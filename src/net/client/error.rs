@@ -18,21 +18,21 @@ pub enum ClientError {
     #[error("{0:?} is in clear and off loopback, where a password would travel; wss:// hides it")]
     InClear(String),
     #[error("cannot reach {at}: {source}")]
-    Reach { at: String, source: std::io::Error },
+    Connect { at: String, source: std::io::Error },
     #[error("{path} holds no certificate that can be read: {source}")]
     Authority { path: PathBuf, source: pem::Error },
     #[error("the authority cannot be used: {0}")]
     Trust(#[from] rustls::Error),
     #[error("the gateway did not speak WebSocket: {0}")]
-    Speak(#[from] tungstenite::Error),
+    WebSocket(#[from] tungstenite::Error),
     #[error("the gateway did not speak HTTP: {0}")]
     Request(#[from] hyper::Error),
     #[error("this makes no HTTP request: {0}")]
     Head(#[from] hyper::http::Error),
     #[error("the gateway gave no answer in time")]
-    Silence,
+    Timeout,
     #[error("the gateway closed the connection")]
     Closed,
     #[error("the gateway sent no JSON")]
-    Garbled,
+    InvalidJson,
 }

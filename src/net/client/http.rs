@@ -9,7 +9,7 @@ use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use super::endpoint::Route;
+use super::endpoint::Endpoint;
 use super::error::ClientError;
 
 /// The longest body that is taken.
@@ -17,14 +17,14 @@ const BODY_MAX: usize = 64 << 20;
 
 /// A client that speaks REST.
 pub struct Requests {
-    route: Route,
+    route: Endpoint,
     from: Option<IpAddr>,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Requests {
     /// A client of the gateway at the end of this route; it connects when it asks first.
-    pub fn new(route: Route, from: Option<IpAddr>) -> Self {
+    pub fn new(route: Endpoint, from: Option<IpAddr>) -> Self {
         Self { route, from, sender: None }
     }
 
@@ -55,8 +55,8 @@ impl Requests {
             }
         };
         let body = Limited::new(response.into_body(), BODY_MAX).collect().await;
-        let body = body.map_err(|_| ClientError::Garbled)?.to_bytes();
-        serde_json::from_slice(&body).map_err(|_| ClientError::Garbled)
+        let body = body.map_err(|_| ClientError::InvalidJson)?.to_bytes();
+        serde_json::from_slice(&body).map_err(|_| ClientError::InvalidJson)
     }
 
     async fn sender(&mut self) -> Result<&mut SendRequest<Full<Bytes>>, ClientError> {

@@ -6,8 +6,8 @@ mod http;
 mod proxy;
 mod websocket;
 
-pub use endpoint::{Route, Trust};
+pub use endpoint::{Endpoint, TlsTrust};
 pub use error::ClientError;
 pub use http::Requests;
-pub use proxy::{Passed, relay};
-pub use websocket::{Came, Client};
+pub use proxy::{ProxyEvent, run_proxy};
+pub use websocket::{Client, Received};

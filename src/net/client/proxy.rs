@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::endpoint::Route;
+use super::endpoint::Endpoint;
 use super::error::ClientError;
 use crate::net::stream::Stream;
 
@@ -24,7 +24,7 @@ const LINKS_MAX: usize = 1_000;
 /// What passed on a connection, which are counted from 0.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "named by the words")]
-pub enum Passed {
+pub enum ProxyEvent {
     Sent {
         link: usize,
         text: String,
@@ -50,10 +50,14 @@ pub enum Passed {
 }
 
 /// Told of all that passes.
-pub type Listener = Arc<dyn Fn(Passed) + Send + Sync>;
+pub type Listener = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
 
 /// Passes connections on until it is dropped.
-pub async fn relay(listener: TcpListener, route: Route, tell: Listener) -> std::io::Result<()> {
+pub async fn run_proxy(
+    listener: TcpListener,
+    route: Endpoint,
+    tell: Listener,
+) -> std::io::Result<()> {
     let room = Arc::new(tokio::sync::Semaphore::new(LINKS_MAX));
     for link in 0.. {
         // A closed semaphore does not happen: nobody closes it.
@@ -62,7 +66,7 @@ pub async fn relay(listener: TcpListener, route: Route, tell: Listener) -> std::
         let (route, tell) = (route.clone(), tell.clone());
         tokio::spawn(async move {
             if let Err(error) = pass(stream, &route, link, &tell).await {
-                tell(Passed::Failed { link, why: error.to_string() });
+                tell(ProxyEvent::Failed { link, why: error.to_string() });
             }
             drop(permit);
         });
@@ -81,7 +85,7 @@ type Socket<S> = WebSocketStream<S>;
 
 async fn pass(
     stream: TcpStream,
-    route: &Route,
+    route: &Endpoint,
     link: usize,
     tell: &Listener,
 ) -> Result<(), ClientError> {
@@ -114,7 +118,7 @@ fn greet(wanted: &mut Wanted, request: &Request, mut response: Response) -> Resp
     response
 }
 
-async fn reach(route: &Route, wanted: Wanted) -> Result<Socket<Stream>, ClientError> {
+async fn reach(route: &Endpoint, wanted: Wanted) -> Result<Socket<Stream>, ClientError> {
     let path = if route.path() == "/" { wanted.path } else { route.path().to_owned() };
     let mut request = format!("ws://{}{path}", route.at()).into_client_request()?;
     if let Some(protocol) = wanted.protocol {
@@ -135,34 +139,34 @@ async fn forward(
         tokio::select! {
             message = near.next() => match message {
                 Some(Ok(Message::Close(frame))) => {
-                    tell(Passed::Left { link });
+                    tell(ProxyEvent::Left { link });
                     return Ok(ended(far.close(frame).await)?);
                 }
                 Some(Ok(message)) => {
                     if let Message::Text(text) = &message {
-                        tell(Passed::Sent { link, text: text.to_string() });
+                        tell(ProxyEvent::Sent { link, text: text.to_string() });
                     }
                     hand_on(&mut far, message).await?;
                 }
                 Some(Err(_)) | None => {
-                    tell(Passed::Left { link });
+                    tell(ProxyEvent::Left { link });
                     return Ok(ended(far.close(None).await)?);
                 }
             },
             message = far.next() => match message {
                 Some(Ok(Message::Close(frame))) => {
                     let code = frame.as_ref().map(|it| it.code.into());
-                    tell(Passed::Closed { link, code });
+                    tell(ProxyEvent::Closed { link, code });
                     return Ok(ended(near.close(frame).await)?);
                 }
                 Some(Ok(message)) => {
                     if let Message::Text(text) = &message {
-                        tell(Passed::Received { link, text: text.to_string() });
+                        tell(ProxyEvent::Received { link, text: text.to_string() });
                     }
                     hand_on(&mut near, message).await?;
                 }
                 Some(Err(_)) | None => {
-                    tell(Passed::Closed { link, code: None });
+                    tell(ProxyEvent::Closed { link, code: None });
                     return Ok(ended(near.close(None).await)?);
                 }
             },

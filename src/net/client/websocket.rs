@@ -14,7 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use super::endpoint::{Route, Trust};
+use super::endpoint::{Endpoint, TlsTrust};
 use super::error::ClientError;
 use crate::net::stream::Stream;
 /// An answer that takes longer is not coming.
@@ -24,7 +24,7 @@ const READ_BUFFER: usize = 4 * 1024;
 
 /// What a connection receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Came {
+pub enum Received {
     /// A text frame.
     Text(String),
     /// The end, with its close code if there was one.
@@ -39,12 +39,12 @@ pub struct Client {
 impl Client {
     /// Connects; `authority`: a file with the certificates to trust instead of the system's.
     pub async fn connect(to: &str, authority: Option<&Path>) -> Result<Self, ClientError> {
-        let trust = Trust { authority: authority.map(Path::to_owned), insecure: false };
-        Self::by(&Route::parse(to, &trust)?, None).await
+        let trust = TlsTrust { authority: authority.map(Path::to_owned), insecure: false };
+        Self::connect_by(&Endpoint::parse(to, &trust)?, None).await
     }
 
     /// Connects by a route, from this address of the machine if one is named.
-    pub async fn by(route: &Route, from: Option<IpAddr>) -> Result<Self, ClientError> {
+    pub async fn connect_by(route: &Endpoint, from: Option<IpAddr>) -> Result<Self, ClientError> {
         let stream = route.connect(from).await?;
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
         let url = route.url();
@@ -73,18 +73,18 @@ impl Client {
     }
 
     /// What comes next, without waiting.
-    pub fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came> {
+    pub fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         loop {
             match Pin::new(&mut self.socket).poll_next(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(Message::Text(text)))) => {
-                    return Poll::Ready(Came::Text(text.as_str().to_owned()));
+                    return Poll::Ready(Received::Text(text.as_str().to_owned()));
                 }
                 Poll::Ready(Some(Ok(Message::Close(frame)))) => {
-                    return Poll::Ready(Came::Closed(frame.map(|it| it.code.into())));
+                    return Poll::Ready(Received::Closed(frame.map(|it| it.code.into())));
                 }
                 Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Came::Closed(None)),
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Received::Closed(None)),
             }
         }
     }
@@ -104,6 +104,6 @@ impl Client {
     /// The next text frame, if it comes in time.
     pub async fn answer(&mut self) -> Result<String, ClientError> {
         let answer = tokio::time::timeout(ANSWER_WAIT, self.receive()).await;
-        answer.unwrap_or(Err(ClientError::Silence))
+        answer.unwrap_or(Err(ClientError::Timeout))
     }
 }

@@ -3,7 +3,7 @@
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use super::response::{Answer, plain};
+use super::response::{HttpResponse, text_response};
 /// Response headers that scripts may read.
 const EXPOSED: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";
 /// Request headers that scripts may send: the fields, in both spellings, and the usual ones.
@@ -25,8 +25,8 @@ pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
 }
 
 /// The answer to the question that browsers ask before a request.
-pub fn preflight() -> Answer {
-    let mut answer = plain(StatusCode::NO_CONTENT, "");
+pub fn preflight() -> HttpResponse {
+    let mut answer = text_response(StatusCode::NO_CONTENT, "");
     let headers = answer.headers_mut();
     let mut put = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     put(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -36,7 +36,7 @@ pub fn preflight() -> Answer {
 }
 
 /// Lets the scripts of an allowed origin read the answer.
-pub fn open<B>(answer: &mut Response<B>, origin: Option<HeaderValue>) {
+pub fn add_headers<B>(answer: &mut Response<B>, origin: Option<HeaderValue>) {
     let headers = answer.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = origin else { return };

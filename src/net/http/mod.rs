@@ -5,7 +5,7 @@ mod response;
 pub mod server;
 mod upgrade;
 
-pub use response::{Answer, plain};
+pub use response::{HttpResponse, text_response};
 pub use server::{HEAD_BYTES, HEAD_WAIT};
 
 pub(super) use response::{json, status_of};

@@ -6,10 +6,10 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use protocol::NackCode;
 /// An answer, whole.
-pub type Answer = Response<Full<Bytes>>;
+pub type HttpResponse = Response<Full<Bytes>>;
 
 /// A short answer in words.
-pub fn plain(status: StatusCode, words: impl Into<Bytes>) -> Answer {
+pub fn text_response(status: StatusCode, words: impl Into<Bytes>) -> HttpResponse {
     let mut answer = Response::new(Full::new(words.into()));
     *answer.status_mut() = status;
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -24,7 +24,7 @@ pub(in crate::net) fn status_of(code: NackCode) -> StatusCode {
 }
 
 /// A body of JSON.
-pub(in crate::net) fn json(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+pub(in crate::net) fn json(status: StatusCode, body: impl Into<Bytes>) -> HttpResponse {
     let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

@@ -12,9 +12,9 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
-use super::response::{Answer, plain};
+use super::response::{HttpResponse, text_response};
 use super::{cors, upgrade};
-use crate::gateway::Place;
+use crate::gateway::ConnectionPermit;
 use crate::messages::schema::{asyncapi, openapi};
 use crate::net::rest::serve;
 use crate::net::stream::Stream;
@@ -30,13 +30,13 @@ static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| openapi::document().to_string
 static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi::document().to_string().into());
 
 /// Serves one connection; `place` is held until its last byte.
-pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, place: Place) {
+pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, place: ConnectionPermit) {
     let place = Arc::new(place);
     let limits = &router.node().settings().server.limits;
-    let pace = Arc::new(crate::net::rest::Pace::new(limits.messages_per_sec_per_connection));
+    let pace = Arc::new(crate::net::rest::RequestRate::new(limits.messages_per_sec_per_connection));
     let serve = service_fn(|request| {
         let (router, place, pace) = (router.clone(), place.clone(), pace.clone());
-        async move { Ok::<_, Infallible>(answer(request, peer, router, place, &pace).await) }
+        async move { Ok::<_, Infallible>(respond(request, peer, router, place, &pace).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -51,23 +51,23 @@ pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, place: Plac
     }
 }
 
-pub(super) async fn answer(
+pub(super) async fn respond(
     request: Request<Incoming>,
     peer: SocketAddr,
     router: Router,
-    place: Arc<Place>,
-    pace: &crate::net::rest::Pace,
-) -> Answer {
+    place: Arc<ConnectionPermit>,
+    pace: &crate::net::rest::RequestRate,
+) -> HttpResponse {
     let server = &router.node().settings().server;
-    let address = client(peer.ip(), request.headers(), &server.trusted_proxies);
+    let address = client_address(peer.ip(), request.headers(), &server.trusted_proxies);
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     if upgrade::PATHS.contains(&request.uri().path())
         && (is_upgrade || request.method() != Method::OPTIONS)
     {
-        return upgrade::answer(request, address, router, place);
+        return upgrade::respond(request, address, router, place);
     }
     if !cors::is_allowed(request.headers(), &server.allowed_origins) {
-        return plain(StatusCode::FORBIDDEN, "this origin is not allowed\n");
+        return text_response(StatusCode::FORBIDDEN, "this origin is not allowed\n");
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -79,9 +79,9 @@ pub(super) async fn answer(
         Method::GET if request.uri().path() == "/asyncapi.json" => {
             crate::net::http::response::json(StatusCode::OK, ASYNCAPI.clone())
         }
-        _ => serve::answer(request, address, &router, pace).await,
+        _ => serve::respond(request, address, &router, pace).await,
     };
-    cors::open(&mut answer, origin);
+    cors::add_headers(&mut answer, origin);
     if is_chunked {
         // A proxy may have read another length: what follows is not to be taken for a request.
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -90,7 +90,7 @@ pub(super) async fn answer(
 }
 
 /// Who is at the other end: X-Forwarded-For counts as far as trusted proxies wrote it.
-fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[AddressRange]) -> IpAddr {
+fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[AddressRange]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|range| range.contains(address));
     let named = headers.get_all("x-forwarded-for").iter().filter_map(|it| it.to_str().ok());
     let mut named: Vec<_> = named.flat_map(|it| it.split(',')).map(str::trim).collect();
@@ -115,7 +115,7 @@ mod tests {
             for forwarded in forwarded {
                 headers.append("x-forwarded-for", HeaderValue::from_str(forwarded).unwrap());
             }
-            super::client(peer.parse().unwrap(), &headers, &trusted).to_string()
+            super::client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
         };
         assert_eq!(client("9.9.9.9", &["1.2.3.4"]), "9.9.9.9");
         assert_eq!(client("127.0.0.1", &[]), "127.0.0.1");

@@ -10,46 +10,47 @@ use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::cors;
-use super::response::{Answer, plain};
-use crate::gateway::Place;
+use super::response::{HttpResponse, text_response};
+use crate::gateway::ConnectionPermit;
 use crate::net::stream::Stream;
-use crate::net::websocket::{Frames, connection};
+use crate::net::websocket::{FrameStream, connection};
 use crate::router::Router;
 
 /// Where the upgrade is granted.
 pub const PATHS: [&str; 4] = ["/", "/ws", "/gwf", "/gwf/"];
 
 /// Grants the upgrade, or says why not.
-pub fn answer(
+pub fn respond(
     request: Request<Incoming>,
     address: IpAddr,
     router: Router,
-    place: std::sync::Arc<Place>,
-) -> Answer {
+    place: std::sync::Arc<ConnectionPermit>,
+) -> HttpResponse {
     if request.method() != Method::GET {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "WebSocket begins with GET\n");
+        return text_response(StatusCode::METHOD_NOT_ALLOWED, "WebSocket begins with GET\n");
     }
     let headers = request.headers();
     if !asks_for_websocket(headers) {
-        let mut answer = plain(StatusCode::UPGRADE_REQUIRED, "tollgate speaks WebSocket here\n");
+        let mut answer =
+            text_response(StatusCode::UPGRADE_REQUIRED, "tollgate speaks WebSocket here\n");
         answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         return answer;
     }
     if !cors::is_allowed(headers, &router.node().settings().server.allowed_origins) {
-        return plain(StatusCode::FORBIDDEN, "this origin is not allowed\n");
+        return text_response(StatusCode::FORBIDDEN, "this origin is not allowed\n");
     }
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
     let key = headers.get(header::SEC_WEBSOCKET_KEY);
     let (Some(key), Some(b"13")) = (key, version) else {
         let mut answer =
-            plain(StatusCode::BAD_REQUEST, "this needs WebSocket version 13 and a key\n");
+            text_response(StatusCode::BAD_REQUEST, "this needs WebSocket version 13 and a key\n");
         answer.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         return answer;
     };
     let accept = derive_accept_key(key.as_bytes());
     let Ok(accept) = HeaderValue::from_str(&accept) else {
-        return plain(StatusCode::BAD_REQUEST, "the key cannot be read\n");
+        return text_response(StatusCode::BAD_REQUEST, "the key cannot be read\n");
     };
     tokio::spawn(upgrade(request, address, router, place));
     let mut answer = Response::new(Full::default());
@@ -65,12 +66,12 @@ async fn upgrade(
     request: Request<Incoming>,
     address: IpAddr,
     router: Router,
-    place: std::sync::Arc<Place>,
+    place: std::sync::Arc<ConnectionPermit>,
 ) {
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf);
-    let socket = Frames::new(stream, &early, &router.node().settings().server.limits);
+    let socket = FrameStream::new(stream, &early, &router.node().settings().server.limits);
     drop(early);
     // A task of its own: this one still holds the memory of the handshake.
     tokio::spawn(connection::serve(socket, router, address, place));

@@ -8,4 +8,4 @@ pub mod serve;
 mod subscriptions;
 mod token_api;
 
-pub use rate_limit::Pace;
+pub use rate_limit::RequestRate;

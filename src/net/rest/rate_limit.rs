@@ -5,12 +5,12 @@ use parking_lot::Mutex;
 use crate::realm::Millis;
 
 /// How fast one connection sends, a second at a time.
-pub struct Pace {
+pub struct RequestRate {
     per_second: u32,
     window: Mutex<(Millis, u32)>,
 }
 
-impl Pace {
+impl RequestRate {
     /// A connection that may send so many requests a second.
     pub fn new(per_second: u32) -> Self {
         Self { per_second, window: Mutex::default() }

@@ -3,17 +3,20 @@
 use hyper::StatusCode;
 use protocol::Nack;
 
-use crate::net::http::{Answer, json};
+use crate::net::http::{HttpResponse, json};
 /// What never became a message: a real status, and the refusal that says why.
-pub(super) struct Refused(pub StatusCode, pub Nack);
+pub(super) struct RequestError(pub StatusCode, pub Nack);
 
-impl Refused {
+impl RequestError {
     /// A malformed request.
     pub fn bad(nack: Nack) -> Self {
         Self(StatusCode::BAD_REQUEST, nack)
     }
 }
 
-pub(super) fn refusal(Refused(status, nack): Refused, source_ref: Option<&str>) -> Answer {
+pub(super) fn refusal(
+    RequestError(status, nack): RequestError,
+    source_ref: Option<&str>,
+) -> HttpResponse {
     json(status, protocol::envelope::encode("MSG_NACK", source_ref, &nack.body()))
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// A request as an envelope without its MESSAGE_TYPE.
 #[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub struct Asked {
+pub struct RestRequest {
     #[serde(skip)]
     message_type: String,
     #[serde(skip)]
@@ -29,7 +29,7 @@ pub struct Asked {
     details: Option<Map<String, Value>>,
 }
 
-impl Asked {
+impl RestRequest {
     /// Reads a request. A field that header and body spell differently is refused.
     pub fn read(head: &Parts, body: &[u8], depth_max: usize) -> Result<Self, Nack> {
         let wrong = |text| Nack::new(NackCode::InvalidMessage, text);
@@ -39,7 +39,7 @@ impl Asked {
         let header = |name: &'static str| of_header(&head.headers, name);
         let bearer = bearer(&head.headers)?;
         let owned = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
-        let token = one("SESSION_AUTH_TOKEN", header("SESSION_AUTH_TOKEN")?, bearer)?;
+        let token = merge_field("SESSION_AUTH_TOKEN", header("SESSION_AUTH_TOKEN")?, bearer)?;
         let details = envelope.details.map(|details| serde_json::from_str(details.get()));
         let details: Option<Map<String, Value>> =
             details.transpose().map_err(|_| wrong("DETAILS cannot be read"))?;
@@ -47,13 +47,17 @@ impl Asked {
             message_type: envelope.message_type.into_owned(),
             source_ref: source_ref(header("SOURCE_REF")?, envelope.source_ref)?,
             subscription_ref: header("SUBSCRIPTION_REF")?,
-            session_auth_token: one(
+            session_auth_token: merge_field(
                 "SESSION_AUTH_TOKEN",
                 token,
                 owned(&envelope.session_auth_token),
             )?,
-            user_name: one("USER_NAME", header("USER_NAME")?, owned(&envelope.user_name))?,
-            session_id: one("SESSION_ID", header("SESSION_ID")?, owned(&envelope.session_id))?,
+            user_name: merge_field("USER_NAME", header("USER_NAME")?, owned(&envelope.user_name))?,
+            session_id: merge_field(
+                "SESSION_ID",
+                header("SESSION_ID")?,
+                owned(&envelope.session_id),
+            )?,
             verbose: envelope.verbose,
             validate: envelope.validate,
             reason: owned(&envelope.reason),
@@ -62,7 +66,7 @@ impl Asked {
         for (field, value) in
             protocol::rest_paths::details_of_query(head.uri.query().unwrap_or(""))?
         {
-            asked.set(&field, value)?;
+            asked.set_detail(&field, value)?;
         }
         // A refresh token in a header is the whole of the login that it asks for.
         if let Some(token) = header("REFRESH_AUTH_TOKEN")?.filter(|_| asked.details.is_none()) {
@@ -83,10 +87,10 @@ impl Asked {
     }
 
     /// Sets a field of DETAILS that stands elsewhere too; both must agree.
-    pub fn set(&mut self, field: &str, value: String) -> Result<(), Nack> {
+    pub fn set_detail(&mut self, field: &str, value: String) -> Result<(), Nack> {
         let details = self.details.get_or_insert_default();
         match details.get(field) {
-            Some(old) if *old != value => Err(differs(field)),
+            Some(old) if *old != value => Err(conflicting_field(field)),
             _ => {
                 details.insert(field.to_owned(), value.into());
                 Ok(())
@@ -95,19 +99,19 @@ impl Asked {
     }
 
     /// The frame that a socket would have sent.
-    pub fn frame(&self, message_type: &str) -> Result<String, Nack> {
+    pub fn to_frame(&self, message_type: &str) -> Result<String, Nack> {
         let source_ref = self.source_ref().ok_or_else(|| {
             let text = "SOURCE_REF is missing: a header, or a field at the root of the body";
             Nack::new(NackCode::NoSourceRef, text)
         })?;
         if !self.message_type.is_empty() && !names(&self.message_type, message_type) {
-            return Err(differs("MESSAGE_TYPE"));
+            return Err(conflicting_field("MESSAGE_TYPE"));
         }
         Ok(protocol::envelope::encode(message_type, Some(source_ref), self))
     }
 
     /// The same request as another message on the subscription that is meant.
-    pub fn frame_of(&self, message_type: &str, source_ref: &str) -> String {
+    pub fn as_message(&self, message_type: &str, source_ref: &str) -> String {
         let bare = Self {
             session_auth_token: self.session_auth_token.clone(),
             user_name: self.user_name.clone(),
@@ -123,15 +127,15 @@ fn names(sent: &str, message_type: &str) -> bool {
     sent == message_type || row.is_some_and(|row| row.name == message_type)
 }
 
-fn differs(field: &str) -> Nack {
+fn conflicting_field(field: &str) -> Nack {
     let shown = protocol::printable(field);
     let text = format!("{shown} is sent twice and differs; send it once");
     Nack::new(NackCode::InvalidParameter, text)
 }
 
-fn one(field: &str, a: Option<String>, b: Option<String>) -> Result<Option<String>, Nack> {
+fn merge_field(field: &str, a: Option<String>, b: Option<String>) -> Result<Option<String>, Nack> {
     match (a, b) {
-        (Some(a), Some(b)) if a != b => Err(differs(field)),
+        (Some(a), Some(b)) if a != b => Err(conflicting_field(field)),
         (a, b) => Ok(a.or(b)),
     }
 }
@@ -144,7 +148,7 @@ fn of_header(headers: &HeaderMap, field: &'static str) -> Result<Option<String>,
             let text = value.to_str().map_err(|_| {
                 Nack::new(NackCode::InvalidMessage, format!("the header {field} is not plain text"))
             })?;
-            found = one(field, found, Some(text.to_owned()))?;
+            found = merge_field(field, found, Some(text.to_owned()))?;
         }
     }
     Ok(found)
@@ -171,7 +175,9 @@ fn source_ref(header: Option<String>, body: Option<SourceRef<'_>>) -> Result<Str
         return Err(Nack::new(NackCode::InvalidMessage, text));
     }
     match body {
-        Some(body) if body.json() != text && body.json() != header => Err(differs("SOURCE_REF")),
+        Some(body) if body.json() != text && body.json() != header => {
+            Err(conflicting_field("SOURCE_REF"))
+        }
         Some(body) => Ok(body.json().to_owned()),
         None => Ok(text),
     }

@@ -12,40 +12,40 @@ use protocol::{Nack, NackCode};
 use serde::Deserialize;
 
 use super::exchange::serve;
-use super::rate_limit::Pace;
-use super::refusal::{Refused, refusal};
-use super::request::Asked;
+use super::rate_limit::RequestRate;
+use super::refusal::{RequestError, refusal};
+use super::request::RestRequest;
 use super::{subscriptions, token_api};
-use crate::messages::{Caller, Handler, table};
-use crate::net::http::{Answer, json, status_of};
+use crate::messages::{ClientInfo, Handler, table};
+use crate::net::http::{HttpResponse, json, status_of};
 use crate::router::{Reply, Router};
-use crate::subscriptions::Source;
+use crate::subscriptions::DataSource;
 /// A body must be there in this time.
 const BODY_WAIT: Duration = Duration::from_secs(10);
 
 /// Answers one request.
-pub async fn answer(
+pub async fn respond(
     request: Request<Incoming>,
     address: IpAddr,
     router: &Router,
-    pace: &Pace,
-) -> Answer {
+    pace: &RequestRate,
+) -> HttpResponse {
     let now = router.node().clock.now();
-    let caller = Caller::of_request(address, now);
+    let caller = ClientInfo::rest(address, now);
     if let Err(wait) = pace.count(now) {
         let nack = Nack::too_many("too many requests on this connection", wait);
-        return refusal(Refused(StatusCode::TOO_MANY_REQUESTS, nack), None);
+        return refusal(RequestError(StatusCode::TOO_MANY_REQUESTS, nack), None);
     }
     if let Some(found) = token_api::find(request.uri().path(), request.method()) {
         return match found {
-            Ok(route) => connect(request, route, caller, router).await,
+            Ok(route) => serve_token_api(request, route, caller, router).await,
             Err(allowed) => not_allowed(&allowed, token_api::refusal),
         };
     }
     let Some(route) = Route::of(request.uri().path()) else {
         let text = "no such route; POST /<message-type> in lower case, - for _";
         let nack = Nack::new(NackCode::UnknownMessageType, text);
-        return refusal(Refused(StatusCode::NOT_FOUND, nack), None);
+        return refusal(RequestError(StatusCode::NOT_FOUND, nack), None);
     };
     let (method, allowed) = (request.method().clone(), route.methods());
     if !allowed.split(", ").any(|it| it == method.as_str()) {
@@ -57,43 +57,43 @@ pub async fn answer(
         Ok(body) => body,
         Err(refused) => return refusal(refused, None),
     };
-    let asked = match Asked::read(&head, &body, limits.json_depth) {
+    let asked = match RestRequest::read(&head, &body, limits.json_depth) {
         Ok(asked) => asked,
-        Err(nack) => return refusal(Refused::bad(nack), None),
+        Err(nack) => return refusal(RequestError::bad(nack), None),
     };
     let reply = match route {
-        Route::Message(row) => match asked.frame(row.name) {
+        Route::Message(row) => match asked.to_frame(row.name) {
             Ok(frame) => Ok(serve(router, caller, frame).await),
             Err(nack) => Err(nack),
         },
         Route::Rows(source) => {
-            subscriptions::answer(&method, &source, &asked, caller, router).await
+            subscriptions::respond(&method, &source, &asked, caller, router).await
         }
     };
     match reply {
         Ok(reply) => response(reply, router),
-        Err(nack) => refusal(Refused::bad(nack), asked.source_ref()),
+        Err(nack) => refusal(RequestError::bad(nack), asked.source_ref()),
     }
 }
 
 /// Answers a request to a route of S1.
-async fn connect(
+async fn serve_token_api(
     request: Request<Incoming>,
     route: &'static crate::messages::Route,
-    caller: Caller,
+    caller: ClientInfo,
     router: &Router,
-) -> Answer {
+) -> HttpResponse {
     let (head, body) = request.into_parts();
     let most = router.node().settings().server.limits.body_bytes;
     match read(&head.headers, body, most).await {
-        Ok(body) => token_api::answer(route, &head.headers, &body, caller, router).await,
+        Ok(body) => token_api::respond(route, &head.headers, &body, caller, router).await,
         Err(refused) => token_api::refusal(refused),
     }
 }
 
-fn not_allowed(allowed: &str, refusal: impl FnOnce(Refused) -> Answer) -> Answer {
+fn not_allowed(allowed: &str, refusal: impl FnOnce(RequestError) -> HttpResponse) -> HttpResponse {
     let nack = Nack::new(NackCode::InvalidMessage, format!("this route takes {allowed}"));
-    let mut answer = refusal(Refused(StatusCode::METHOD_NOT_ALLOWED, nack));
+    let mut answer = refusal(RequestError(StatusCode::METHOD_NOT_ALLOWED, nack));
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         answer.headers_mut().insert(header::ALLOW, allowed);
     }
@@ -112,7 +112,7 @@ impl Route {
     fn of(path: &str) -> Option<Self> {
         let name = protocol::rest_paths::message_type(path)?;
         let row = table::find(&name).map(Self::Message);
-        row.or_else(|| Source::of(&name).map(|_| Self::Rows(name)))
+        row.or_else(|| DataSource::of(&name).map(|_| Self::Rows(name)))
     }
 
     /// The methods that it takes, for the header Allow.
@@ -125,16 +125,16 @@ impl Route {
     }
 }
 
-async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes, Refused> {
+async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes, RequestError> {
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     let too_large = || {
         let text = format!("a body has at most {most} bytes");
-        Refused(StatusCode::PAYLOAD_TOO_LARGE, Nack::new(NackCode::InvalidMessage, text))
+        RequestError(StatusCode::PAYLOAD_TOO_LARGE, Nack::new(NackCode::InvalidMessage, text))
     };
     if declared.is_some() && headers.contains_key(header::TRANSFER_ENCODING) {
         let text = "Content-Length and Transfer-Encoding exclude another";
-        return Err(Refused::bad(Nack::new(NackCode::InvalidMessage, text)));
+        return Err(RequestError::bad(Nack::new(NackCode::InvalidMessage, text)));
     }
     if declared.is_some_and(|bytes: u64| bytes > most as u64) {
         return Err(too_large());
@@ -142,7 +142,7 @@ async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes,
     let collected = tokio::time::timeout(BODY_WAIT, Limited::new(body, most).collect()).await;
     let late = |_| {
         let nack = Nack::new(NackCode::InvalidMessage, "the body did not come in time");
-        Refused(StatusCode::REQUEST_TIMEOUT, nack)
+        RequestError(StatusCode::REQUEST_TIMEOUT, nack)
     };
     let body = collected.map_err(late)?.map_err(|_| too_large())?.to_bytes();
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -153,13 +153,13 @@ async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes,
     });
     if !body.is_empty() && !is_json {
         let nack = Nack::new(NackCode::InvalidMessage, "the body is application/json");
-        return Err(Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, nack));
+        return Err(RequestError(StatusCode::UNSUPPORTED_MEDIA_TYPE, nack));
     }
     Ok(body)
 }
 
 /// The response to a message: 200, also for a NACK, unless statuses are strict.
-fn response(reply: Reply, router: &Router) -> Answer {
+fn response(reply: Reply, router: &Router) -> HttpResponse {
     let strict = router.node().settings().server.strict_http_status;
     let status = match reply.refused {
         Some(code) if strict => status_of(code),

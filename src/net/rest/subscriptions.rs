@@ -5,17 +5,17 @@ use hyper::Method;
 use protocol::{Nack, NackCode};
 
 use super::exchange::serve;
-use super::request::Asked;
-use crate::gateway::Poll;
-use crate::messages::{Caller, Effect, no_session};
+use super::request::RestRequest;
+use crate::gateway::RestSubscription;
+use crate::messages::{AfterReply, ClientInfo, no_session};
 use crate::router::{Reply, Router};
 use crate::subscriptions::Outbox;
 /// Serves one request on a data source; an error never became a message.
-pub(super) async fn answer(
+pub(super) async fn respond(
     method: &Method,
     source: &str,
-    asked: &Asked,
-    caller: Caller,
+    asked: &RestRequest,
+    caller: ClientInfo,
     router: &Router,
 ) -> Result<Reply, Nack> {
     let name = subscription(method, asked)?;
@@ -28,20 +28,20 @@ pub(super) async fn answer(
         Ok(session) => session,
         Err(nack) => return Ok(refused(message, &name, &nack)),
     };
-    let with = |poll: &Poll| {
+    let with = |poll: &RestSubscription| {
         let (outbox, bound) = (Some(poll.outbox.clone()), Some(session.clone()));
-        Caller { outbox, bound, ..caller.clone() }
+        ClientInfo { outbox, session: bound, ..caller.clone() }
     };
     if *method == Method::POST {
         let bytes_max = node.settings().server.limits.outbox_bytes;
-        let poll = node.polls.place(&session, &name, bytes_max, now);
+        let poll = node.polls.open(&session, &name, bytes_max, now);
         let mut asked = asked.clone();
-        asked.set("DATASOURCE_NAME", source.to_owned())?;
-        let reply = serve(router, with(&poll), asked.frame(message)?).await;
-        node.polls.tidy(session.session, &name);
+        asked.set_detail("DATASOURCE_NAME", source.to_owned())?;
+        let reply = serve(router, with(&poll), asked.to_frame(message)?).await;
+        node.polls.remove_if_empty(session.session, &name);
         return Ok(first_rows(reply, &poll, router));
     }
-    let Some(poll) = node.polls.find(session.session, &name, now) else {
+    let Some(poll) = node.polls.poll(session.session, &name, now) else {
         let text = "no subscription has this SOURCE_REF; POST opens one";
         return Ok(refused(message, &name, &Nack::new(NackCode::InvalidDatasource, text)));
     };
@@ -52,10 +52,10 @@ pub(super) async fn answer(
         }
         return Ok(rows(&poll.outbox, Reply::default()));
     }
-    let reply = serve(router, with(&poll), asked.frame_of(message, &name)).await;
-    node.polls.tidy(session.session, &name);
+    let reply = serve(router, with(&poll), asked.as_message(message, &name)).await;
+    node.polls.remove_if_empty(session.session, &name);
     match reply.effect {
-        Effect::Silent => Ok(rows(&poll.outbox, reply)),
+        AfterReply::NoReply => Ok(rows(&poll.outbox, reply)),
         _ => Ok(reply),
     }
 }
@@ -70,7 +70,7 @@ fn message(method: &Method) -> &'static str {
 }
 
 /// The name of the subscription that is meant, as JSON text.
-fn subscription(method: &Method, asked: &Asked) -> Result<String, Nack> {
+fn subscription(method: &Method, asked: &RestRequest) -> Result<String, Nack> {
     let name = if *method == Method::PUT { asked.subscription() } else { None };
     name.or_else(|| asked.source_ref().map(str::to_owned)).ok_or_else(|| {
         let text = "SOURCE_REF is missing: it names the subscription";
@@ -79,9 +79,11 @@ fn subscription(method: &Method, asked: &Asked) -> Result<String, Nack> {
 }
 
 /// The first rows instead of the LOGON_ACK: whoever polls wants one answer.
-fn first_rows(reply: Reply, poll: &Poll, router: &Router) -> Reply {
-    let Effect::Release(subscription, session) = &reply.effect else { return reply };
-    if !session.is_over() {
+fn first_rows(reply: Reply, poll: &RestSubscription, router: &Router) -> Reply {
+    let AfterReply::ReleaseSubscription(subscription, session) = &reply.effect else {
+        return reply;
+    };
+    if !session.has_ended() {
         router.node().replica.feed.release(&poll.outbox, *subscription);
     }
     rows(&poll.outbox, reply)

@@ -6,10 +6,10 @@ use hyper::{Method, StatusCode};
 use protocol::{Envelope, Nack, NackCode};
 use serde_json::Value;
 
-use super::refusal::Refused;
+use super::refusal::RequestError;
 use super::request::bearer;
-use crate::messages::{Caller, Route};
-use crate::net::http::Answer;
+use crate::messages::{ClientInfo, Route};
+use crate::net::http::HttpResponse;
 use crate::router::Router;
 /// The route of a request; the methods that the path knows instead.
 pub(super) fn find(path: &str, method: &Method) -> Option<Result<&'static Route, String>> {
@@ -24,22 +24,22 @@ pub(super) fn find(path: &str, method: &Method) -> Option<Result<&'static Route,
 }
 
 /// Answers a request whose body was read.
-pub(super) async fn answer(
+pub(super) async fn respond(
     route: &'static Route,
     headers: &HeaderMap,
     body: &[u8],
-    mut caller: Caller,
+    mut caller: ClientInfo,
     router: &Router,
-) -> Answer {
+) -> HttpResponse {
     let frame = match frame(route, headers, body, router) {
         Ok(frame) => frame,
-        Err(nack) => return refusal(Refused::bad(nack)),
+        Err(nack) => return refusal(RequestError::bad(nack)),
     };
-    caller.connector = true;
+    caller.token_api = true;
     let reply = crate::net::rest::exchange::serve(router, caller, frame).await;
     let ack: Value = serde_json::from_str(&reply.frame).unwrap_or_default();
     match reply.refused {
-        None => crate::net::http::json(StatusCode::OK, (route.tell)(&ack).to_string()),
+        None => crate::net::http::json(StatusCode::OK, (route.response)(&ack).to_string()),
         Some(code) => {
             let text = |field: &str| ack[field].as_str().unwrap_or_default();
             let body = Route::refusal(text("CODE"), text("TEXT"));
@@ -56,7 +56,7 @@ pub(super) async fn answer(
 }
 
 /// What never became a message, in S1's words.
-pub(super) fn refusal(Refused(status, nack): Refused) -> Answer {
+pub(super) fn refusal(RequestError(status, nack): RequestError) -> HttpResponse {
     let text = nack.errors.first().map_or("", |fault| &fault.text);
     crate::net::http::json(status, Route::refusal(nack.code().code(), text).to_string())
 }

@@ -14,14 +14,14 @@ use tokio_rustls::TlsStream;
 
 use crate::net::stream::Stream;
 /// A connection whose handshakes are over.
-pub(super) enum Wire {
+pub(super) enum ByteStream {
     /// In clear; the second is for others, the task itself finds the socket behind the first.
     Plain(OwnedReadHalf, Arc<OwnedWriteHalf>),
     /// Through TLS: its state is the task's alone.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl From<Stream> for Wire {
+impl From<Stream> for ByteStream {
     fn from(stream: Stream) -> Self {
         match stream {
             Stream::Plain(stream) => {
@@ -33,7 +33,7 @@ impl From<Stream> for Wire {
     }
 }
 
-impl Wire {
+impl ByteStream {
     pub(super) fn poll_read(
         &mut self,
         context: &mut Context<'_>,

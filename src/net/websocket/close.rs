@@ -4,7 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::close_reason::CloseReason;
-use super::connection::Pump;
+use super::connection::Connection;
 use crate::platform::{metrics, random};
 use crate::settings::ShutdownClose;
 /// A peer gets this long to take the last words.
@@ -12,13 +12,13 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// GUIs come back spread over this time.
 const SPREAD_MS: u64 = 10_000;
 
-impl Pump {
+impl Connection {
     /// The last words (PROTOCOL §5, "How a session ends"), then the end of all that belonged here.
-    pub(super) async fn end(&mut self, reason: CloseReason) {
+    pub(super) async fn close(&mut self, reason: CloseReason) {
         let node = self.router.node().clone();
-        let (word, code, _) = reason.row();
-        metrics::closed(word);
-        let silent = reason == CloseReason::Gone
+        let (word, code, _) = reason.wire();
+        metrics::record_closed(word);
+        let silent = reason == CloseReason::PeerGone
             || (reason == CloseReason::Shutdown
                 && node.settings().server.shutdown_close == ShutdownClose::Drop);
         if silent {
@@ -31,13 +31,13 @@ impl Pump {
         }
         let _ = self.end_subscriptions(None);
         if !silent {
-            let body = reason.details(random::spread(SPREAD_MS));
+            let body = reason.details(random::jitter(SPREAD_MS));
             let _ = self.socket.text(&protocol::envelope::encode("SESSION_ENDED", None, &body));
             let _ = tokio::time::timeout(LAST_WORDS, self.socket.close(code, word)).await;
         }
         self.outbox.connect(None);
         node.connections.remove(&self.outbox);
-        for session in self.caller.bound.iter().chain(&self.heard) {
+        for session in self.caller.session.iter().chain(&self.other_sessions) {
             node.replica.presences.unbind(session, &self.outbox);
         }
     }

@@ -11,21 +11,21 @@ pub enum CloseReason {
     Session(EndReason),
     Shutdown,
     SlowConsumer,
-    TooFast,
-    LoginWait,
+    RateLimit,
+    LoginTimeout,
     /// Binary where text belongs.
-    Binary,
+    BinaryFrame,
     /// A frame or message beyond the limits.
     TooLarge,
     /// Not UTF-8.
-    NotText,
+    InvalidUtf8,
     /// The peer is gone: nobody is told.
-    Gone,
+    PeerGone,
 }
 
 impl CloseReason {
     /// REASON, close code and RETRY.
-    pub const fn row(self) -> (&'static str, u16, &'static str) {
+    pub const fn wire(self) -> (&'static str, u16, &'static str) {
         match self {
             Self::Session(ended) => {
                 let (code, retry) = match ended {
@@ -43,19 +43,19 @@ impl CloseReason {
             }
             Self::Shutdown => ("SHUTDOWN", 4003, "RECONNECT"),
             Self::SlowConsumer => ("SLOW_CONSUMER", 4010, "RECONNECT"),
-            Self::TooFast => ("TOO_FAST", 4511, "STOP"),
-            Self::LoginWait => ("LOGIN_WAIT", 4012, "RECONNECT"),
-            Self::Binary => ("BAD_FRAME", 1003, "STOP"),
-            Self::NotText => ("BAD_FRAME", 1007, "STOP"),
+            Self::RateLimit => ("TOO_FAST", 4511, "STOP"),
+            Self::LoginTimeout => ("LOGIN_WAIT", 4012, "RECONNECT"),
+            Self::BinaryFrame => ("BAD_FRAME", 1003, "STOP"),
+            Self::InvalidUtf8 => ("BAD_FRAME", 1007, "STOP"),
             Self::TooLarge => ("BAD_FRAME", 1009, "STOP"),
-            Self::Gone => ("GONE", 1001, "RECONNECT"),
+            Self::PeerGone => ("GONE", 1001, "RECONNECT"),
         }
     }
 
     /// DETAILS of SESSION_ENDED. `retry_after_ms` is spread, so that 10,000 GUIs do not come back
     /// in one second.
     pub fn details(self, retry_after_ms: Millis) -> Value {
-        let (reason, _, retry) = self.row();
+        let (reason, _, retry) = self.wire();
         let by = if matches!(self, Self::Session(EndReason::Logout | EndReason::PasswordChanged)) {
             "USER"
         } else {

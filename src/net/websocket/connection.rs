@@ -12,45 +12,45 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::close_reason::CloseReason;
-use super::connection_state::{Link, LinkLimits, OnText, OnTime};
-use super::frame_reader::Event;
-use super::frame_stream::{self, Frames, Taker};
-use super::timer::Alarm;
-use super::timing_batch::Batch;
-use crate::gateway::Place;
-use crate::messages::{Caller, Effect};
+use super::connection_state::{ConnectionLimits, ConnectionState, TextDecision, TimerDecision};
+use super::frame_reader::FrameEvent;
+use super::frame_stream::{self, FrameHandler, FrameStream};
+use super::timer::Timer;
+use super::timing_batch::TimingBatch;
+use crate::gateway::ConnectionPermit;
+use crate::messages::{AfterReply, ClientInfo};
 use crate::realm::{Millis, SessionNo};
-use crate::router::{KnownToken, Looked, Reply, Router};
-use crate::sessions::Presence;
+use crate::router::{Accepted, Reply, Router, TokenCache};
+use crate::sessions::LiveSession;
 use crate::subscriptions::{Notice, Outbox};
 type Busy = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// One socket and all that belongs to it.
-pub(super) struct Pump {
-    pub(super) socket: Frames,
+pub(super) struct Connection {
+    pub(super) socket: FrameStream,
     pub(super) router: Router,
-    pub(super) link: Link,
-    pub(super) caller: Caller,
+    pub(super) link: ConnectionState,
+    pub(super) caller: ClientInfo,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) known: KnownToken,
+    pub(super) known: TokenCache,
     /// Messages that wait for their turn beside the one being served, and their bytes.
     pub(super) waiting: VecDeque<Box<str>>,
     waiting_bytes: usize,
     pub(super) busy: Option<Busy>,
     pub(super) notices: VecDeque<Notice>,
     /// Sessions other than the bound one that have subscriptions here.
-    pub(super) heard: Vec<Arc<Presence>>,
-    pub(super) alarm: Alarm,
+    pub(super) other_sessions: Vec<Arc<LiveSession>>,
+    pub(super) alarm: Timer,
     /// The outbox wakes this task by itself.
     listening: bool,
     /// Rows were asked for here.
     pub(super) subscribed: bool,
     /// Whoever has rows may write them.
-    pub(super) lent: bool,
+    pub(super) direct_write: bool,
     stuck: bool,
     /// The time when this turn began.
     pub(super) at: Millis,
-    batch: Batch,
+    batch: TimingBatch,
     limits: Limits,
 }
 
@@ -66,60 +66,60 @@ const ANSWER_ROOM: usize = 384;
 
 /// Serves one socket until it ends, and holds its place.
 pub fn serve(
-    socket: Frames,
+    socket: FrameStream,
     router: Router,
     address: IpAddr,
-    place: Arc<Place>,
+    place: Arc<ConnectionPermit>,
 ) -> impl Future<Output = ()> + Send {
     // Made here and captured: what an async function takes lies in its future twice.
-    let mut pump = Pump::new(socket, router, address);
+    let mut pump = Connection::new(socket, router, address);
     async move {
         metrics::gauge!("tollgate_connections").increment(1);
         let reason = pump.run().await;
         // Elsewhere: an open socket has no room for its end.
-        Box::pin(pump.end(reason)).await;
+        Box::pin(pump.close(reason)).await;
         metrics::gauge!("tollgate_connections").decrement(1);
         drop(place);
     }
 }
 
-impl Pump {
+impl Connection {
     /// A deadline has changed: the timer looks again.
     pub(super) fn wake_timer(&mut self) {
         self.alarm.set(self.at, 0);
     }
 
-    fn new(socket: Frames, router: Router, address: IpAddr) -> Self {
+    fn new(socket: FrameStream, router: Router, address: IpAddr) -> Self {
         let node = router.node().clone();
         let (limits, now) = (&node.settings().server.limits, node.clock.now());
         let outbox = Outbox::new(limits.outbox_bytes);
         node.connections.add(&outbox);
-        let link_limits = LinkLimits {
-            login_wait_ms: limits.login_wait_secs * 1_000,
+        let link_limits = ConnectionLimits {
+            login_wait_ms: limits.login_timeout_secs * 1_000,
             per_second: limits.messages_per_sec_per_connection,
             ping_ms: node.settings().heartbeat.interval_secs * 1_000,
-            stuck_ms: limits.slow_reader_secs * 1_000,
+            stuck_ms: limits.write_timeout_secs * 1_000,
         };
         Self {
             socket,
-            link: Link::new(link_limits, now),
-            caller: Caller::on_socket(address, outbox.clone(), now),
+            link: ConnectionState::new(link_limits, now),
+            caller: ClientInfo::websocket(address, outbox.clone(), now),
             outbox,
-            known: KnownToken::default(),
+            known: TokenCache::default(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             busy: None,
             notices: VecDeque::new(),
-            heard: Vec::new(),
-            alarm: Alarm::due(),
+            other_sessions: Vec::new(),
+            alarm: Timer::due(),
             listening: false,
             subscribed: false,
-            lent: false,
+            direct_write: false,
             stuck: false,
             at: now,
-            batch: Batch::new(),
+            batch: TimingBatch::new(),
             limits: Limits {
-                waiting: limits.calls_in_flight_per_connection,
+                waiting: limits.queued_messages_per_connection,
                 waiting_bytes: limits.message_bytes,
             },
             router,
@@ -127,7 +127,7 @@ impl Pump {
     }
 
     async fn run(&mut self) -> CloseReason {
-        std::future::poll_fn(|context| match self.turn(context) {
+        std::future::poll_fn(|context| match self.poll_once(context) {
             Ok(()) => Poll::Pending,
             Err(reason) => Poll::Ready(reason),
         })
@@ -139,21 +139,21 @@ impl Pump {
     }
 
     /// Does everything that can be done now; replies of one read leave in one flush.
-    fn turn(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
+    fn poll_once(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
         let (now, watch) = self.router.node().clock.start();
         self.at = now;
         self.batch.begin(watch);
-        self.reclaim();
+        self.withdraw_direct_write();
         if self.stuck && !self.flush(context)? {
             return self.keep_time(context);
         }
         let mut reads = 0;
         loop {
             // What was made is sent before more is made.
-            if self.socket.waiting() > FLUSH_BYTES && !self.flush(context)? {
+            if self.socket.buffered() > FLUSH_BYTES && !self.flush(context)? {
                 break;
             }
-            if self.finish_call(context)? || self.hear()? || self.push(context)? {
+            if self.finish_request(context)? || self.handle_notice()? || self.push(context)? {
                 continue;
             }
             if reads == READS_MAX {
@@ -169,29 +169,29 @@ impl Pump {
         self.batch.count();
         self.flush(context)?;
         self.keep_time(context)?;
-        self.lend();
+        self.offer_direct_write();
         Ok(())
     }
 
     /// Takes the reply of the message being served, if it is there, and starts the next one.
-    fn finish_call(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        let Some(busy) = &mut self.busy else { return Ok(self.start_call()) };
+    fn finish_request(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+        let Some(busy) = &mut self.busy else { return Ok(self.start_request()) };
         let Poll::Ready(reply) = busy.as_mut().poll(context) else { return Ok(false) };
         self.busy = None;
         let now = self.now();
-        self.link.busy(false, now);
-        if self.caller.bound.is_none() {
+        self.link.set_serving(false, now);
+        if self.caller.session.is_none() {
             // The login wait goes on.
             self.wake_timer();
         }
         // Rows that were there before the reply go before it.
-        self.take_mail()?;
+        self.drain_outbox()?;
         self.reply(reply)?;
-        self.start_call();
+        self.start_request();
         Ok(true)
     }
 
-    fn start_call(&mut self) -> bool {
+    fn start_request(&mut self) -> bool {
         // The end of the session comes before the next message.
         if !self.notices.is_empty() {
             return false;
@@ -199,9 +199,9 @@ impl Pump {
         let Some(frame) = self.waiting.pop_front() else { return false };
         self.waiting_bytes -= frame.len();
         let now = self.now();
-        self.link.busy(true, now);
+        self.link.set_serving(true, now);
         let (router, caller) = (self.router.clone(), self.caller.clone());
-        self.busy = Some(Box::pin(async move { router.serve(caller, frame).await }));
+        self.busy = Some(Box::pin(async move { router.handle(caller, frame).await }));
         true
     }
 
@@ -209,14 +209,14 @@ impl Pump {
         if let Some(session) = reply.bind {
             self.bind(session)?;
         }
-        if !matches!(reply.effect, Effect::Silent) {
+        if !matches!(reply.effect, AfterReply::NoReply) {
             self.socket.text(&reply.frame)?;
         }
-        if let Effect::Release(subscription, session) = reply.effect {
+        if let AfterReply::ReleaseSubscription(subscription, session) = reply.effect {
             self.listen_to(&session);
             self.subscribed = true;
             // A session that ended meanwhile gets no rows; its notice ends the subscription.
-            if !session.is_over() {
+            if !session.has_ended() {
                 self.router.node().replica.feed.release(&self.outbox, subscription);
             }
         }
@@ -224,7 +224,7 @@ impl Pump {
     }
 
     /// Reacts to one notice. The end of the session waits until its last message is answered.
-    fn hear(&mut self) -> Result<bool, CloseReason> {
+    fn handle_notice(&mut self) -> Result<bool, CloseReason> {
         if self.busy.is_some() {
             return Ok(false);
         }
@@ -242,7 +242,7 @@ impl Pump {
                 if self.is_bound_to(session) {
                     return Err(CloseReason::Session(reason));
                 }
-                self.heard.retain(|heard| heard.session != session);
+                self.other_sessions.retain(|heard| heard.session != session);
             }
             Notice::Shutdown => return Err(CloseReason::Shutdown),
         }
@@ -255,15 +255,16 @@ impl Pump {
         }
         self.listening = true;
         match self.outbox.poll_due(context) {
-            Poll::Ready(()) => self.take_mail(),
+            Poll::Ready(()) => self.drain_outbox(),
             Poll::Pending => Ok(false),
         }
     }
 
     /// Writes rows and keeps notices. Subscriptions of a session that is over end at once, also
     /// while a message is served; only the close itself waits for its reply.
-    fn take_mail(&mut self) -> Result<bool, CloseReason> {
-        let over = self.caller.bound.iter().chain(&self.heard).filter(|it| it.is_over());
+    fn drain_outbox(&mut self) -> Result<bool, CloseReason> {
+        let over =
+            self.caller.session.iter().chain(&self.other_sessions).filter(|it| it.has_ended());
         let over: Vec<SessionNo> = over.map(|it| it.session).collect();
         for session in over {
             self.end_subscriptions(Some(session))?;
@@ -288,42 +289,43 @@ impl Pump {
     fn on_pong(&mut self) {
         self.link.on_pong();
         let counts = self.router.node().settings().heartbeat.pong_counts;
-        if let Some(bound) = self.caller.bound.as_ref().filter(|_| counts) {
-            bound.live(self.at);
+        if let Some(bound) = self.caller.session.as_ref().filter(|_| counts) {
+            bound.seen(self.at);
         }
     }
 
     fn on_text(&mut self, frame: &str) -> Result<(), CloseReason> {
         let now = self.at;
-        if let Some(bound) = &self.caller.bound {
-            bound.live(now);
+        if let Some(bound) = &self.caller.session {
+            bound.seen(now);
         }
         match self.link.on_text(now) {
-            OnText::Close(reason) => Err(reason),
-            OnText::TooFast(wait_ms) => {
+            TextDecision::Close(reason) => Err(reason),
+            TextDecision::TooFast(wait_ms) => {
                 let reply = self.router.too_fast(&self.caller, frame, wait_ms);
                 self.reply(reply)
             }
-            OnText::Serve => self.look(frame),
+            TextDecision::Serve => self.accept(frame),
         }
     }
 
     /// Answers a message that may overtake others in the place where its answer is sent from; all
     /// others wait for their turn.
-    fn look(&mut self, frame: &str) -> Result<(), CloseReason> {
+    fn accept(&mut self, frame: &str) -> Result<(), CloseReason> {
         let Self { router, caller, known, at, .. } = self;
-        let looked =
-            self.socket.text_by(ANSWER_ROOM, |out| router.look(caller, known, frame, *at, out))?;
+        let looked = self
+            .socket
+            .text_with(ANSWER_ROOM, |out| router.accept(caller, known, frame, *at, out))?;
         match looked {
-            Looked::Written(row, bind) => {
+            Accepted::Answered(row, bind) => {
                 self.batch.add(row);
                 bind.map_or(Ok(()), |session| self.bind(session))
             }
-            Looked::Answered(row, reply) => {
+            Accepted::Refused(row, reply) => {
                 row.into_iter().for_each(|row| self.batch.add(row));
                 self.reply(reply)
             }
-            Looked::InTurn => {
+            Accepted::Queued => {
                 self.waiting_bytes += frame.len();
                 self.waiting.push_back(frame.into());
                 Ok(())
@@ -343,7 +345,7 @@ impl Pump {
         };
         if self.stuck != was_stuck {
             let now = self.now();
-            self.link.writing(self.stuck, false, now);
+            self.link.set_write_state(self.stuck, false, now);
             self.wake_timer();
             // What came while nothing was read is read now.
             context.waker().wake_by_ref();
@@ -355,14 +357,14 @@ impl Pump {
         while self.alarm.is_due(self.at, context) {
             let now = self.now();
             if self.stuck {
-                self.link.writing(true, self.outbox.overflows(), now);
+                self.link.set_write_state(true, self.outbox.overflows(), now);
             }
             match self.link.on_time(now) {
-                OnTime::Close(reason) => return Err(reason),
-                OnTime::Wait(at) => {
+                TimerDecision::Close(reason) => return Err(reason),
+                TimerDecision::Wait(at) => {
                     self.alarm.set(now, at.saturating_sub(now).max(1));
                 }
-                OnTime::Ping => {
+                TimerDecision::Ping => {
                     self.socket.ping();
                     self.flush(context)?;
                 }
@@ -372,23 +374,23 @@ impl Pump {
     }
 }
 
-impl Taker for Pump {
-    fn frames(&mut self) -> &mut Frames {
+impl FrameHandler for Connection {
+    fn frames(&mut self) -> &mut FrameStream {
         &mut self.socket
     }
 
-    fn take(&mut self, event: Event<'_>) -> Result<bool, CloseReason> {
+    fn on_frame(&mut self, event: FrameEvent<'_>) -> Result<bool, CloseReason> {
         match event {
-            Event::Text(text) => self.on_text(&text)?,
-            Event::Ping(payload) => self.socket.pong(payload),
-            Event::Pong => self.on_pong(),
-            Event::Close(payload) => {
+            FrameEvent::Text(text) => self.on_text(&text)?,
+            FrameEvent::Ping(payload) => self.socket.pong(payload),
+            FrameEvent::Pong => self.on_pong(),
+            FrameEvent::Close(payload) => {
                 self.socket.answer_close(payload);
-                return Err(CloseReason::Gone);
+                return Err(CloseReason::PeerGone);
             }
-            Event::Part => {}
+            FrameEvent::Part => {}
         }
-        Ok(self.has_room() && self.socket.waiting() <= FLUSH_BYTES)
+        Ok(self.has_room() && self.socket.buffered() <= FLUSH_BYTES)
     }
 }
 

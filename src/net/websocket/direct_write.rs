@@ -7,14 +7,14 @@ use rustix::net::SendFlags;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::connection::Pump;
+use super::connection::Connection;
 use super::frame_stream;
-use crate::subscriptions::Line;
+use crate::subscriptions::DirectWriter;
 
 /// A socket in clear.
-impl Line for OwnedWriteHalf {
+impl DirectWriter for OwnedWriteHalf {
     fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool {
-        frame_stream::text_by(out, make)
+        frame_stream::text_with(out, make)
     }
 
     fn send(&self, frames: &[u8]) -> usize {
@@ -25,28 +25,28 @@ impl Line for OwnedWriteHalf {
     }
 }
 
-impl Pump {
+impl Connection {
     /// Rows of the session that the socket is bound to may take the line.
     pub(super) fn connect(&mut self) {
-        let line = self.socket.line().filter(|_| self.caller.bound.is_some());
-        self.outbox.connect(line.map(|write| write as Arc<dyn Line>));
+        let line = self.socket.line().filter(|_| self.caller.session.is_some());
+        self.outbox.connect(line.map(|write| write as Arc<dyn DirectWriter>));
     }
 
     /// At the end of a turn: if nothing is left to do, others may write.
-    pub(super) fn lend(&mut self) {
+    pub(super) fn offer_direct_write(&mut self) {
         let is_idle = self.busy.is_none()
             && self.waiting.is_empty()
             && self.notices.is_empty()
-            && self.heard.is_empty()
+            && self.other_sessions.is_empty()
             && self.socket.is_flushed();
-        let session = self.caller.bound.as_ref();
-        let is_live = || session.is_some_and(|session| !session.is_over());
-        self.lent = self.subscribed && is_idle && self.outbox.lend(is_live);
+        let session = self.caller.session.as_ref();
+        let is_live = || session.is_some_and(|session| !session.has_ended());
+        self.direct_write = self.subscribed && is_idle && self.outbox.lend(is_live);
     }
 
     /// At the beginning of a turn: from now on only this task writes.
-    pub(super) fn reclaim(&mut self) {
-        if std::mem::take(&mut self.lent) {
+    pub(super) fn withdraw_direct_write(&mut self) {
+        if std::mem::take(&mut self.direct_write) {
             self.socket.resume(self.outbox.reclaim());
         }
     }

@@ -12,7 +12,7 @@ const CONTROL_MAX: usize = 125;
 
 /// What a frame comes to.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum FrameEvent<'a> {
     /// A whole message.
     Text(Cow<'a, str>),
     /// A ping with this payload, which its pong repeats.
@@ -27,7 +27,7 @@ pub enum Event<'a> {
 
 /// The state between two reads.
 #[derive(Debug)]
-pub struct Reader {
+pub struct FrameReader {
     /// The beginning of a frame whose end has not come, or frames that nobody has taken yet.
     rest: Vec<u8>,
     /// So many bytes of the frame that `rest` begins with have to be there before it is looked at;
@@ -51,7 +51,7 @@ struct Head {
     key: [u8; 4],
 }
 
-impl Reader {
+impl FrameReader {
     /// A reader of frames and messages of these sizes at most, to which `early` came already.
     pub fn new(early: &[u8], frame_max: usize, message_max: usize) -> Self {
         let (rest, message) = (early.to_vec(), Vec::new());
@@ -84,7 +84,7 @@ impl Reader {
     pub fn next<'a>(
         &mut self,
         bytes: &'a mut [u8],
-    ) -> Result<Option<(usize, Event<'a>)>, CloseReason> {
+    ) -> Result<Option<(usize, FrameEvent<'a>)>, CloseReason> {
         self.needed = bytes.len() + 1;
         let Some(head) = self.head(bytes)? else { return Ok(None) };
         let end = head.start + head.length;
@@ -103,7 +103,7 @@ impl Reader {
         let (last, opcode) = (first & 0x80 != 0, first & 0x0f);
         // Extensions were not agreed on, and what a client sends is masked.
         if first & 0x70 != 0 || second & 0x80 == 0 || !matches!(opcode, 0..=2 | 8..=10) {
-            return Err(CloseReason::Gone);
+            return Err(CloseReason::PeerGone);
         }
         let (length, after) = match (second & 0x7f, rest) {
             (126, &[a, b, ..]) => (u64::from(u16::from_be_bytes([a, b])), 4),
@@ -116,10 +116,10 @@ impl Reader {
         // Refused by what is announced: nothing of it need come.
         let length = usize::try_from(length).map_err(|_| CloseReason::TooLarge)?;
         if opcode >= 8 && (!last || length > CONTROL_MAX) {
-            return Err(CloseReason::Gone);
+            return Err(CloseReason::PeerGone);
         }
         if opcode == 2 {
-            return Err(CloseReason::Binary);
+            return Err(CloseReason::BinaryFrame);
         }
         // A ping between the parts of a message is none of them.
         let begun = if opcode >= 8 { 0 } else { self.message.len() };
@@ -130,23 +130,23 @@ impl Reader {
         Ok(Some(Head { last, opcode, start: after + 4, length, key: [a, b, c, d] }))
     }
 
-    fn event<'a>(&mut self, head: &Head, payload: &'a [u8]) -> Result<Event<'a>, CloseReason> {
+    fn event<'a>(&mut self, head: &Head, payload: &'a [u8]) -> Result<FrameEvent<'a>, CloseReason> {
         let begun = self.fragments > 0;
         match (head.opcode, head.last) {
-            (8, _) if payload.len() == 1 => Err(CloseReason::Gone),
+            (8, _) if payload.len() == 1 => Err(CloseReason::PeerGone),
             (8, _) => {
                 let words = payload.get(2..).unwrap_or_default();
-                std::str::from_utf8(words).map_err(|_| CloseReason::NotText)?;
-                Ok(Event::Close(payload))
+                std::str::from_utf8(words).map_err(|_| CloseReason::InvalidUtf8)?;
+                Ok(FrameEvent::Close(payload))
             }
-            (9, _) => Ok(Event::Ping(payload)),
-            (10, _) => Ok(Event::Pong),
+            (9, _) => Ok(FrameEvent::Ping(payload)),
+            (10, _) => Ok(FrameEvent::Pong),
             (1, true) if !begun => {
-                let text = std::str::from_utf8(payload).map_err(|_| CloseReason::NotText)?;
-                Ok(Event::Text(Cow::Borrowed(text)))
+                let text = std::str::from_utf8(payload).map_err(|_| CloseReason::InvalidUtf8)?;
+                Ok(FrameEvent::Text(Cow::Borrowed(text)))
             }
             // A message that begins within another, or goes on without a beginning.
-            (opcode, _) if (opcode == 1) == begun => Err(CloseReason::Gone),
+            (opcode, _) if (opcode == 1) == begun => Err(CloseReason::PeerGone),
             (_, last) => {
                 if self.fragments == FRAGMENTS_MAX {
                     return Err(CloseReason::TooLarge);
@@ -155,11 +155,11 @@ impl Reader {
                 self.message.extend_from_slice(payload);
                 self.check_text()?;
                 if !last {
-                    return Ok(Event::Part);
+                    return Ok(FrameEvent::Part);
                 }
                 (self.fragments, self.checked) = (0, 0);
                 let whole = String::from_utf8(std::mem::take(&mut self.message));
-                Ok(Event::Text(Cow::Owned(whole.map_err(|_| CloseReason::NotText)?)))
+                Ok(FrameEvent::Text(Cow::Owned(whole.map_err(|_| CloseReason::InvalidUtf8)?)))
             }
         }
     }
@@ -169,7 +169,7 @@ impl Reader {
         match std::str::from_utf8(&self.message[self.checked..]) {
             Ok(text) => self.checked += text.len(),
             Err(error) if error.error_len().is_none() => self.checked += error.valid_up_to(),
-            Err(_) => return Err(CloseReason::NotText),
+            Err(_) => return Err(CloseReason::InvalidUtf8),
         }
         Ok(())
     }
@@ -213,7 +213,7 @@ mod tests {
 
     /// What comes of pieces of a stream, in words; an error ends it.
     fn ours(pieces: &[&[u8]]) -> Vec<String> {
-        let mut reader = Reader::new(&[], FRAME_MAX, MESSAGE_MAX);
+        let mut reader = FrameReader::new(&[], FRAME_MAX, MESSAGE_MAX);
         let mut told = Vec::new();
         for piece in pieces {
             let mut bytes = match reader.is_empty() {
@@ -230,17 +230,19 @@ mod tests {
                     Ok(Some((used, event))) => {
                         at += used;
                         match event {
-                            Event::Text(text) => told.push(format!("text {text}")),
-                            Event::Ping(payload) => told.push(format!("ping {payload:?}")),
-                            Event::Pong => told.push("pong".to_owned()),
-                            Event::Close(_) => {
+                            FrameEvent::Text(text) => told.push(format!("text {text}")),
+                            FrameEvent::Ping(payload) => told.push(format!("ping {payload:?}")),
+                            FrameEvent::Pong => told.push("pong".to_owned()),
+                            FrameEvent::Close(_) => {
                                 told.push("close".to_owned());
                                 return told;
                             }
-                            Event::Part => {}
+                            FrameEvent::Part => {}
                         }
                     }
-                    Err(CloseReason::NotText) => return [told, vec!["not text".into()]].concat(),
+                    Err(CloseReason::InvalidUtf8) => {
+                        return [told, vec!["not text".into()]].concat();
+                    }
                     Err(_) => return [told, vec!["error".into()]].concat(),
                 }
             }
@@ -370,7 +372,7 @@ mod tests {
 
     #[test]
     fn what_is_announced_takes_no_memory() {
-        let mut reader = Reader::new(&[], 1 << 20, 1 << 20);
+        let mut reader = FrameReader::new(&[], 1 << 20, 1 << 20);
         let mut huge = vec![0x81, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 1, 2, 3, 4, b'x'];
         assert_eq!(reader.next(&mut huge), Ok(None));
         reader.keep(&huge);

@@ -8,11 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::net::tcp::OwnedWriteHalf;
 
-use super::byte_stream::Wire;
+use super::byte_stream::ByteStream;
 use super::close_reason::CloseReason;
-use super::frame_reader::{Event, Reader};
+use super::frame_reader::{FrameEvent, FrameReader};
 use crate::net::stream::Stream;
-use crate::settings::Limits;
+use crate::settings::ServerLimits;
 /// What one read takes at most. The buffer belongs to the thread: a socket uses it while it has its
 /// turn.
 const READ_BYTES: usize = 16 * 1024;
@@ -29,15 +29,15 @@ const HEAD_MAX: usize = 10;
 const REASON_MAX: usize = 123;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
     /// In which the next frames that leave are made.
-    static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static WRITE_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One open socket.
-pub struct Frames {
-    wire: Wire,
-    reader: Reader,
+pub struct FrameStream {
+    wire: ByteStream,
+    reader: FrameReader,
     /// Whole frames that wait to be written; nothing is kept once they are through.
     out: Vec<u8>,
     /// Bytes of them that are written.
@@ -46,29 +46,29 @@ pub struct Frames {
 }
 
 /// Takes the frames that came, one by one: how many bytes were used is told to whoever asked.
-pub trait Taker {
+pub trait FrameHandler {
     /// The socket.
-    fn frames(&mut self) -> &mut Frames;
+    fn frames(&mut self) -> &mut FrameStream;
     /// Takes a frame; false: the next ones have to wait.
-    fn take(&mut self, event: Event<'_>) -> Result<bool, CloseReason>;
+    fn on_frame(&mut self, event: FrameEvent<'_>) -> Result<bool, CloseReason>;
 }
 
-impl Frames {
+impl FrameStream {
     /// Takes over an upgraded stream; `early` came with the request.
-    pub fn new(stream: Stream, early: &[u8], limits: &Limits) -> Self {
+    pub fn new(stream: Stream, early: &[u8], limits: &ServerLimits) -> Self {
         let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
-        let reader = Reader::new(early, limits.frame_bytes, limits.message_bytes);
+        let reader = FrameReader::new(early, limits.frame_bytes, limits.message_bytes);
         Self { wire: stream.into(), reader, out: Vec::new(), written: 0, out_max }
     }
 
     /// Adds a text frame to what is written with the next flush.
     pub fn text(&mut self, text: &str) -> Result<(), CloseReason> {
-        self.text_by(text.len(), |out| out.extend_from_slice(text.as_bytes()))
+        self.text_with(text.len(), |out| out.extend_from_slice(text.as_bytes()))
     }
 
     /// Adds a text frame that is made in its place, of about this length. It holds UTF-8; none is
     /// sent if nothing is made.
-    pub fn text_by<R>(
+    pub fn text_with<R>(
         &mut self,
         length: usize,
         make: impl FnOnce(&mut Vec<u8>) -> R,
@@ -78,31 +78,31 @@ impl Frames {
             return Err(CloseReason::SlowConsumer);
         }
         if self.out.capacity() == 0 {
-            self.out = SPARE.take();
+            self.out = WRITE_BUFFER.take();
         }
         self.out.reserve(length + HEAD_MAX);
-        let made = text_by(&mut self.out, make);
+        let made = text_with(&mut self.out, make);
         if self.out.is_empty() {
-            self.put_away();
+            self.release_buffer();
         }
         Ok(made)
     }
 
     /// Gives the buffer of what left, or was not made, to whoever writes next.
-    fn put_away(&mut self) {
+    fn release_buffer(&mut self) {
         let mut out = std::mem::take(&mut self.out);
         self.written = 0;
         if (1..=SPARE_BYTES).contains(&out.capacity()) {
             out.clear();
-            SPARE.set(out);
+            WRITE_BUFFER.set(out);
         }
     }
 
     /// The direction in which somebody else may write while nothing waits here; none through TLS.
     pub fn line(&self) -> Option<Arc<OwnedWriteHalf>> {
         match &self.wire {
-            Wire::Plain(_, write) => Some(write.clone()),
-            Wire::Tls(_) => None,
+            ByteStream::Plain(_, write) => Some(write.clone()),
+            ByteStream::Tls(_) => None,
         }
     }
 
@@ -137,7 +137,7 @@ impl Frames {
     }
 
     /// Bytes that wait to be written.
-    pub fn waiting(&self) -> usize {
+    pub fn buffered(&self) -> usize {
         self.out.len() - self.written
     }
 
@@ -150,14 +150,14 @@ impl Frames {
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
         while self.written < self.out.len() {
             match ready!(self.wire.poll_write(context, &self.out[self.written..])) {
-                Ok(0) | Err(_) => return Poll::Ready(Err(CloseReason::Gone)),
+                Ok(0) | Err(_) => return Poll::Ready(Err(CloseReason::PeerGone)),
                 Ok(written) => self.written += written,
             }
         }
         if self.written > 0 {
-            ready!(self.wire.poll_flush(context)).map_err(|_| CloseReason::Gone)?;
+            ready!(self.wire.poll_flush(context)).map_err(|_| CloseReason::PeerGone)?;
         }
-        self.put_away();
+        self.release_buffer();
         Poll::Ready(Ok(()))
     }
 
@@ -177,14 +177,14 @@ impl Frames {
     /// Reads something that nobody wants.
     async fn read_over(&mut self) -> io::Result<usize> {
         std::future::poll_fn(|context| {
-            SCRATCH.with_borrow_mut(|scratch| self.wire.poll_read(context, scratch))
+            READ_BUFFER.with_borrow_mut(|scratch| self.wire.poll_read(context, scratch))
         })
         .await
     }
 }
 
 /// Appends a text frame that is made in its place; none if nothing is made.
-pub fn text_by<R>(out: &mut Vec<u8>, make: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+pub fn text_with<R>(out: &mut Vec<u8>, make: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let start = out.len();
     // The head of most frames has this size; others are moved to theirs.
     out.extend_from_slice(&[TEXT, 126, 0, 0]);
@@ -210,33 +210,36 @@ pub fn text_by<R>(out: &mut Vec<u8>, make: impl FnOnce(&mut Vec<u8>) -> R) -> R 
 const PROTOCOL_ERROR: u16 = 1002;
 
 /// Reads once and hands on what came, or what was kept before. False when there is nothing.
-pub fn poll_read(taker: &mut impl Taker, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+pub fn poll_read(
+    taker: &mut impl FrameHandler,
+    context: &mut Context<'_>,
+) -> Result<bool, CloseReason> {
     if taker.frames().reader.is_waiting() {
         let mut kept = taker.frames().reader.join(&[]).unwrap_or_default();
-        return hand_on(taker, &mut kept).map(|()| true);
+        return dispatch_frames(taker, &mut kept).map(|()| true);
     }
-    SCRATCH.with_borrow_mut(|scratch| {
+    READ_BUFFER.with_borrow_mut(|scratch| {
         let frames = taker.frames();
         let read = match frames.wire.poll_read(context, scratch) {
             Poll::Pending => return Ok(false),
-            Poll::Ready(Ok(0) | Err(_)) => return Err(CloseReason::Gone),
+            Poll::Ready(Ok(0) | Err(_)) => return Err(CloseReason::PeerGone),
             Poll::Ready(Ok(read)) => read,
         };
         if frames.reader.is_empty() {
-            hand_on(taker, &mut scratch[..read])?;
+            dispatch_frames(taker, &mut scratch[..read])?;
         } else if let Some(mut joined) = frames.reader.join(&scratch[..read]) {
-            hand_on(taker, &mut joined)?;
+            dispatch_frames(taker, &mut joined)?;
         }
         Ok(true)
     })
 }
 
-fn hand_on(taker: &mut impl Taker, bytes: &mut [u8]) -> Result<(), CloseReason> {
+fn dispatch_frames(taker: &mut impl FrameHandler, bytes: &mut [u8]) -> Result<(), CloseReason> {
     let mut at = 0;
     while at < bytes.len() {
         let Some((used, event)) = taker.frames().reader.next(&mut bytes[at..])? else { break };
         at += used;
-        if !taker.take(event)? {
+        if !taker.on_frame(event)? {
             break;
         }
     }
@@ -254,7 +257,7 @@ mod tests {
     use super::*;
 
     fn spare() -> usize {
-        SPARE.with_borrow(Vec::capacity)
+        WRITE_BUFFER.with_borrow(Vec::capacity)
     }
 
     #[tokio::test]
@@ -262,7 +265,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let mut frames = Frames::new(Stream::Plain(stream), &[], &Limits::default());
+        let mut frames = FrameStream::new(Stream::Plain(stream), &[], &ServerLimits::default());
 
         frames.text("Hello").unwrap();
         assert!(frames.out.capacity() > 0 && spare() == 0, "the frame waits here");
@@ -273,13 +276,13 @@ mod tests {
         peer.read_exact(&mut read).await.unwrap();
         assert_eq!(&read, b"\x81\x05Hello");
 
-        frames.text_by(100, |_| ()).unwrap();
+        frames.text_with(100, |_| ()).unwrap();
         let (kept, of_thread) = (frames.out.capacity(), spare());
         assert!(kept == 0 && of_thread > 0, "{kept}, {of_thread}");
-        assert!(frames.is_flushed() && frames.waiting() == 0);
+        assert!(frames.is_flushed() && frames.buffered() == 0);
 
         frames.text(&"x".repeat(SPARE_BYTES + 1)).unwrap();
-        frames.put_away();
+        frames.release_buffer();
         assert_eq!((frames.out.capacity(), spare()), (0, 0), "a large one is nobody's");
     }
 }

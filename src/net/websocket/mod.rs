@@ -13,4 +13,4 @@ mod timer;
 mod timing_batch;
 
 pub use close_reason::CloseReason;
-pub use frame_stream::Frames;
+pub use frame_stream::FrameStream;

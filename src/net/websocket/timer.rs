@@ -9,7 +9,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::realm::Millis;
 /// A timer of one task. It is polled once a setting: from then on it wakes the task by itself.
-pub(super) struct Alarm {
+pub(super) struct Timer {
     timer: Pin<Box<Sleep>>,
     polled: bool,
     /// Before this time the timer, which lies elsewhere in memory, is not looked at.
@@ -19,7 +19,7 @@ pub(super) struct Alarm {
 /// The clock of the gateway is never this far from the timer's.
 const SLACK_MS: Millis = 500;
 
-impl Alarm {
+impl Timer {
     /// One that is due.
     pub(super) fn due() -> Self {
         Self { timer: Box::pin(sleep(Duration::ZERO)), polled: false, not_before: 0 }

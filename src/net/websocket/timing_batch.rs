@@ -1,18 +1,18 @@
 //! Messages of one kind that were answered in one turn: their time is taken and counted together.
 
-use crate::messages::{Handler, TABLE};
+use crate::messages::{HANDLERS, Handler};
 use crate::platform::{Stopwatch, stopwatch};
 /// Messages that are not counted yet.
-pub(super) struct Batch {
+pub(super) struct TimingBatch {
     row: &'static Handler,
     count: u32,
     watch: Stopwatch,
 }
 
-impl Batch {
+impl TimingBatch {
     /// None.
     pub(super) fn new() -> Self {
-        Self { row: &TABLE[0], count: 0, watch: stopwatch() }
+        Self { row: &HANDLERS[0], count: 0, watch: stopwatch() }
     }
 
     /// A turn begins.

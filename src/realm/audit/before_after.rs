@@ -5,7 +5,7 @@ use std::io;
 use serde_json::{Map, Value};
 
 use super::field_changes::FieldChange;
-use crate::realm::model::{Audited, Side};
+use crate::realm::model::{AuditEvent, FieldSnapshot};
 
 /// Bytes of BEFORE and AFTER in one row, about: the whole has to fit into one stored value. What is
 /// more goes into further rows of the same event.
@@ -16,17 +16,20 @@ const TEXT_MAX: usize = 800;
 const CHANGES_MAX: usize = 2_000;
 
 /// BEFORE and AFTER, filled field by field into as many rows as are needed.
-pub(super) struct Sides {
-    full: Vec<Audited>,
-    row: Audited,
+pub(super) struct BeforeAfter {
+    full: Vec<AuditEvent>,
+    row: AuditEvent,
     before: Map<String, Value>,
     after: Map<String, Value>,
     bytes: usize,
 }
 
-impl Sides {
+impl BeforeAfter {
     /// The rows that tell these changes.
-    pub(super) fn of(mut changes: impl Iterator<Item = FieldChange>, row: Audited) -> Vec<Audited> {
+    pub(super) fn of(
+        mut changes: impl Iterator<Item = FieldChange>,
+        row: AuditEvent,
+    ) -> Vec<AuditEvent> {
         let (full, before, after) = (Vec::new(), Map::new(), Map::new());
         let mut sides = Self { full, row, before, after, bytes: 0 };
         changes.by_ref().take(CHANGES_MAX).for_each(|change| sides.add(change));
@@ -39,21 +42,25 @@ impl Sides {
     }
 
     /// The members of two objects that differ.
-    pub(super) fn of_objects(old: Option<Value>, new: Option<Value>, row: Audited) -> Audited {
+    pub(super) fn of_objects(
+        old: Option<Value>,
+        new: Option<Value>,
+        row: AuditEvent,
+    ) -> AuditEvent {
         let (Some(Value::Object(mut old)), Some(Value::Object(mut new))) = (old, new) else {
             return row;
         };
         let was = old.clone();
         old.retain(|name, value| new.get(name).is_some_and(|it| it != value));
         new.retain(|name, value| was.get(name) != Some(value));
-        Audited { before: Side::of(&old), after: Side::of(&new), ..row }
+        AuditEvent { before: FieldSnapshot::of(&old), after: FieldSnapshot::of(&new), ..row }
     }
 
     /// What was told so far is a row.
     fn finish(&mut self) {
         let sides = [&mut self.before, &mut self.after];
-        let [before, after] = sides.map(|side| Side::of(&std::mem::take(side)));
-        self.full.push(Audited { before, after, ..self.row.clone() });
+        let [before, after] = sides.map(|side| FieldSnapshot::of(&std::mem::take(side)));
+        self.full.push(AuditEvent { before, after, ..self.row.clone() });
         self.bytes = 0;
     }
 
@@ -133,7 +140,7 @@ mod tests {
     fn the_largest_row_fits_into_one_stored_value() {
         let name = "n".repeat(protocol::UserName::LENGTH_MAX);
         for text in ["\u{1}".repeat(2_000), "\"".repeat(2_000), "ä".repeat(2_000), "x".repeat(9)] {
-            let row = Audited {
+            let row = AuditEvent {
                 at: Millis::MAX,
                 event: "E".repeat(64).into(),
                 user_name: Some(name.as_str().into()),
@@ -141,8 +148,8 @@ mod tests {
                 host: Some("f".repeat(45).into()),
                 code: "C".repeat(40).into(),
                 reason: Some("r".repeat(512).into()),
-                before: Side::default(),
-                after: Side::default(),
+                before: FieldSnapshot::default(),
+                after: FieldSnapshot::default(),
             };
             let change = |field| FieldChange {
                 table: "USER_LOGIN_ATTEMPT",
@@ -152,7 +159,7 @@ mod tests {
                 new: text.as_str().into(),
             };
             let fields = ["ADDRESS_LINE_1", "ADDRESS_LINE_2", "ADDRESS_LINE_3"].repeat(50);
-            for row in Sides::of(fields.into_iter().map(change), row) {
+            for row in BeforeAfter::of(fields.into_iter().map(change), row) {
                 let length = 32 + serde_json::to_vec(&row).unwrap().len();
                 assert!(length <= Row::VALUE_MAX, "{length} bytes: {row:?}");
             }

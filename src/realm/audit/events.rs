@@ -4,12 +4,12 @@
 use protocol::NackCode;
 use serde_json::Map;
 
-use super::before_after::Sides;
+use super::before_after::BeforeAfter;
 use crate::realm::command::{
-    Command, ConfirmSecret, CreateSecret, Enroller, Noted, Origin, ProfileWanted, SpendOneTime,
-    UserWanted,
+    Command, ConfirmSecret, CreateSecret, EnrolmentActor, Origin, ProfileSpec, RefusalCount,
+    SpendOneTime, UserSpec,
 };
-use crate::realm::model::{Audited, By, EndReason, Millis, SessionNo, Side};
+use crate::realm::model::{Actor, AuditEvent, EndReason, FieldSnapshot, Millis, SessionNo};
 use crate::realm::outcome::{Applied, Ended, Outcome, Refusal};
 use crate::realm::state::Realm;
 impl Realm {
@@ -20,14 +20,14 @@ impl Realm {
         command: &Command,
         origin: Option<&Origin>,
         applied: &Applied,
-    ) -> Vec<Audited> {
+    ) -> Vec<AuditEvent> {
         match (command, &applied.outcome) {
-            (Command::Note(noted), _) => {
+            (Command::RecordRefusals(noted), _) => {
                 return noted.iter().map(|it| of_note(at, it, origin)).collect();
             }
             // The first one replaces nothing.
             (Command::SetSaltCheck(_), _) if self.salt_check.is_none() => return Vec::new(),
-            (Command::Touch(_) | Command::Posted(..), _)
+            (Command::Touch(_) | Command::MailSent(..), _)
             | (_, Outcome::Repeated | Outcome::EndedSessions(0))
             | (_, Outcome::Refused(Refusal::StaleCredential)) => return Vec::new(),
             (Command::Sweep, _) => return self.of_ended(at, applied),
@@ -39,10 +39,10 @@ impl Realm {
         let (user_name, target) = self.subject(command);
         let code = match &applied.outcome {
             Outcome::Refused(refusal) => refusal.code().code(),
-            Outcome::HalfDone(..) => NackCode::MfaFailed.code(),
+            Outcome::SecondFactorRequired(..) => NackCode::MfaFailed.code(),
             _ => "OK",
         };
-        let row = Audited {
+        let row = AuditEvent {
             at,
             event: origin.map_or_else(|| by_itself(command).into(), |it| it.event.clone()),
             user_name: user_name.map(Into::into),
@@ -50,23 +50,23 @@ impl Realm {
             host: origin.map(|it| it.host.clone()),
             code: code.into(),
             reason: origin.and_then(|it| it.reason.clone()),
-            before: Side::default(),
-            after: Side::default(),
+            before: FieldSnapshot::default(),
+            after: FieldSnapshot::default(),
         };
         match command {
             Command::AddUsers(users) => vec![counted(row, "USERS", users.len())],
             Command::Restore(rows) => vec![counted(row, "ROWS", rows.len())],
             Command::SetPolicy(policy) => {
                 let [old, new] = [&self.policy, policy].map(serde_json::to_value);
-                vec![Sides::of_objects(old.ok(), new.ok(), row)]
+                vec![BeforeAfter::of_objects(old.ok(), new.ok(), row)]
             }
-            _ => Sides::of(self.compare(&applied.changes), row),
+            _ => BeforeAfter::of(self.compare(&applied.changes), row),
         }
     }
 
     /// Sessions that the gateway ended.
-    fn of_ended(&self, at: Millis, applied: &Applied) -> Vec<Audited> {
-        let row = |ended: &Ended| Audited {
+    fn of_ended(&self, at: Millis, applied: &Applied) -> Vec<AuditEvent> {
+        let row = |ended: &Ended| AuditEvent {
             at,
             event: "SESSION_ENDED".into(),
             user_name: None,
@@ -74,8 +74,8 @@ impl Realm {
             host: self.session(ended.session).map(|session| session.host.clone()),
             code: ended.reason.word().into(),
             reason: None,
-            before: Side::default(),
-            after: Side::default(),
+            before: FieldSnapshot::default(),
+            after: FieldSnapshot::default(),
         };
         applied.ended.iter().map(row).collect()
     }
@@ -90,12 +90,12 @@ impl Realm {
         self.one_time_user(&spend.token).map(|user| user.name.to_string())
     }
 
-    fn profile_meant(&self, wanted: &ProfileWanted) -> Option<String> {
+    fn profile_meant(&self, wanted: &ProfileSpec) -> Option<String> {
         let known = self.find_profile(wanted).ok().map(|it| it.name.to_string());
         known.or_else(|| named(&wanted.name, &wanted.id))
     }
 
-    fn user_meant(&self, wanted: &UserWanted) -> Option<String> {
+    fn user_meant(&self, wanted: &UserSpec) -> Option<String> {
         let known = self.find_user(wanted).ok().map(|it| it.name.to_string());
         known.or_else(|| named(&wanted.name, &wanted.id))
     }
@@ -103,9 +103,9 @@ impl Realm {
     /// Who commands, and about whom or what.
     fn subject(&self, command: &Command) -> (Option<String>, Option<String>) {
         let whose = |no| self.whose(no);
-        let by = |by: &By| match by {
-            By::Session(no) => whose(*no),
-            By::Operator => None,
+        let by = |by: &Actor| match by {
+            Actor::Session(no) => whose(*no),
+            Actor::Operator => None,
         };
         let name = |name: &dyn std::fmt::Display| Some(name.to_string());
         match command {
@@ -115,7 +115,7 @@ impl Realm {
                 (user.and_then(|user| name(&user.name)), user.and_then(|user| name(&user.name)))
             }
             Command::End(it) => (whose(it.session), whose(it.session)),
-            Command::EndAnother(who, session) => (by(who), whose(*session)),
+            Command::EndOtherSession(who, session) => (by(who), whose(*session)),
             Command::ChangePassword(it) => {
                 let who = it.by.as_ref().map_or_else(|| name(&it.user_name), by);
                 (who, name(&it.user_name))
@@ -140,7 +140,9 @@ impl Realm {
                 [one] => (None, name(&one.name)),
                 _ => (None, None),
             },
-            Command::Found(it) => (None, it.administrator.as_ref().and_then(|it| name(&it.name))),
+            Command::Bootstrap(it) => {
+                (None, it.administrator.as_ref().and_then(|it| name(&it.name)))
+            }
             command => self.subject_of_second(command),
         }
     }
@@ -148,9 +150,9 @@ impl Realm {
     /// The same of commands about second factors, mails and directories; all others are about
     /// nobody.
     fn subject_of_second(&self, command: &Command) -> (Option<String>, Option<String>) {
-        let by = |by: &By| match by {
-            By::Session(no) => self.whose(*no),
-            By::Operator => None,
+        let by = |by: &Actor| match by {
+            Actor::Session(no) => self.whose(*no),
+            Actor::Operator => None,
         };
         let name = |name: &dyn std::fmt::Display| Some(name.to_string());
         match command {
@@ -161,8 +163,8 @@ impl Realm {
             Command::CreateSecret(CreateSecret { by: who, user_name, .. })
             | Command::ConfirmSecret(ConfirmSecret { by: who, user_name, .. }) => {
                 let who = match who {
-                    Enroller::By(who) => by(who),
-                    Enroller::Half(half) => {
+                    EnrolmentActor::Actor(who) => by(who),
+                    EnrolmentActor::PendingLogin(half) => {
                         self.user_by_half(half).and_then(|user| name(&user.name))
                     }
                 };
@@ -174,13 +176,13 @@ impl Realm {
                 let user = code.and_then(|code| self.user(code.user));
                 (by(who), user.and_then(|user| name(&user.name)))
             }
-            Command::AskReset(it) => (None, name(&it.user_name)),
+            Command::RequestReset(it) => (None, name(&it.user_name)),
             Command::ResetByToken(it) => (name(&it.user_name), name(&it.user_name)),
-            Command::Draw(no, _) => {
+            Command::IssueMailSecret(no, _) => {
                 let mail = self.mails.get(no).and_then(|mail| self.user(mail.user));
                 (None, mail.and_then(|user| name(&user.name)))
             }
-            Command::FromDirectory(it) => (None, name(&it.user_name)),
+            Command::SyncDirectoryUser(it) => (None, name(&it.user_name)),
             _ => (None, None),
         }
     }
@@ -196,20 +198,20 @@ fn by_itself(command: &Command) -> &'static str {
     match command {
         Command::SetPolicy(_) => "SET_POLICY",
         Command::SetSaltCheck(_) => "SET_PASSWORD_SALT",
-        Command::Found(_) => "FIRST_START",
+        Command::Bootstrap(_) => "FIRST_START",
         Command::AddUsers(_) => "USER_ADD",
         Command::SetCredential(_) => "USER_PASSWD",
         Command::Restore(_) => "IMPORT",
         Command::End(_) | Command::Sweep => "SESSION_ENDED",
-        Command::AskReset(_) => "EVENT_SELF_SERVICE_PASSWORD_RESET",
-        Command::Draw(..) => "MAIL",
+        Command::RequestReset(_) => "EVENT_SELF_SERVICE_PASSWORD_RESET",
+        Command::IssueMailSecret(..) => "MAIL",
         Command::Reseal(_) => "REKEY",
         _ => "OPERATOR",
     }
 }
 
-fn of_note(at: Millis, noted: &Noted, origin: Option<&Origin>) -> Audited {
-    let row = Audited {
+fn of_note(at: Millis, noted: &RefusalCount, origin: Option<&Origin>) -> AuditEvent {
+    let row = AuditEvent {
         at,
         event: noted.event.clone(),
         user_name: noted.user_name.as_ref().map(|name| name.as_str().into()),
@@ -217,13 +219,13 @@ fn of_note(at: Millis, noted: &Noted, origin: Option<&Origin>) -> Audited {
         host: Some(noted.host.clone()),
         code: noted.code.clone(),
         reason: origin.and_then(|it| it.reason.clone()),
-        before: Side::default(),
-        after: Side::default(),
+        before: FieldSnapshot::default(),
+        after: FieldSnapshot::default(),
     };
     if noted.count > 1 { counted(row, "TIMES", noted.count as usize) } else { row }
 }
 
-fn counted(mut row: Audited, what: &str, count: usize) -> Audited {
-    row.after = Side::of(&Map::from_iter([(what.to_owned(), count.into())]));
+fn counted(mut row: AuditEvent, what: &str, count: usize) -> AuditEvent {
+    row.after = FieldSnapshot::of(&Map::from_iter([(what.to_owned(), count.into())]));
     row
 }

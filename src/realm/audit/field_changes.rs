@@ -27,29 +27,29 @@ pub struct FieldChange {
 }
 
 /// The fields of one row, in the order in which they are told.
-type Fields<'a> = Vec<(&'static str, Shown<'a>)>;
+type Fields<'a> = Vec<(&'static str, DisplayValue<'a>)>;
 
 /// The value of a field; its text is not copied until it is told.
 #[derive(Debug, Clone, PartialEq)]
-enum Shown<'a> {
+enum DisplayValue<'a> {
     Text(Cow<'a, str>),
     UserId(UserNo, Location),
     Other(Value),
 }
 
-impl<'a> From<&'a str> for Shown<'a> {
+impl<'a> From<&'a str> for DisplayValue<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<String> for Shown<'_> {
+impl From<String> for DisplayValue<'_> {
     fn from(text: String) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl<'a, T: Into<Shown<'a>>> From<Option<T>> for Shown<'a> {
+impl<'a, T: Into<DisplayValue<'a>>> From<Option<T>> for DisplayValue<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Other(Value::Null), Into::into)
     }
@@ -57,7 +57,7 @@ impl<'a, T: Into<Shown<'a>>> From<Option<T>> for Shown<'a> {
 
 macro_rules! shown_as_json {
     ($($plain:ty),*) => {$(
-        impl From<$plain> for Shown<'_> {
+        impl From<$plain> for DisplayValue<'_> {
             fn from(value: $plain) -> Self {
                 Self::Other(value.into())
             }
@@ -66,7 +66,7 @@ macro_rules! shown_as_json {
 }
 shown_as_json!(bool, u32, u64, usize);
 
-impl Shown<'_> {
+impl DisplayValue<'_> {
     fn value(&self) -> Value {
         match self {
             Self::Text(text) => Value::String(text.clone().into_owned()),
@@ -80,19 +80,19 @@ impl Realm {
     /// What changes do to each field, compared with the realm as it is. Bookkeeping rows are
     /// nobody's business.
     pub fn compare<'a>(&'a self, changes: &'a [Change]) -> impl Iterator<Item = FieldChange> + 'a {
-        let sight = Sight { realm: self, changes };
+        let sight = Viewpoint { realm: self, changes };
         changes.iter().flat_map(move |change| sight.compare(change))
     }
 }
 
 /// What names are looked up in: the realm as it is, and what is new.
 #[derive(Clone, Copy)]
-struct Sight<'a> {
+struct Viewpoint<'a> {
     realm: &'a Realm,
     changes: &'a [Change],
 }
 
-impl Sight<'_> {
+impl Viewpoint<'_> {
     fn compare(self, change: &Change) -> Vec<FieldChange> {
         let key = match change {
             Change::Put(row) => row.key(),
@@ -114,7 +114,7 @@ impl Sight<'_> {
         let fields = new.iter().chain(gone).map(|(field, _)| *field);
         let change = |field| {
             let [old, new] = [&old, &new].map(|it| value(it, field));
-            let told = |it: Option<&Shown<'_>>| it.map_or(Value::Null, Shown::value);
+            let told = |it: Option<&DisplayValue<'_>>| it.map_or(Value::Null, DisplayValue::value);
             let change = || (told(old), told(new));
             let (old, new) = (old != new).then(change).filter(|(old, new)| old != new)?;
             Some(FieldChange { table, key: name.clone(), field, old, new })
@@ -236,7 +236,7 @@ impl Sight<'_> {
                 vec![("USER_NAME", self.user(it.user).into()), ("HOST", (&*it.host).into())]
             }
             Row::Attempts(_, it) => {
-                let count = it.shown();
+                let count = it.summary();
                 vec![("ATTEMPTS", count.wrong.into()), ("LOCKED_UNTIL", count.locked_until.into())]
             }
             Row::Connectors(it) => {
@@ -264,7 +264,7 @@ impl Sight<'_> {
     }
 }
 
-fn value<'a, 'b>(fields: &'b Fields<'a>, name: &str) -> Option<&'b Shown<'a>> {
+fn value<'a, 'b>(fields: &'b Fields<'a>, name: &str) -> Option<&'b DisplayValue<'a>> {
     fields.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
 }
 
@@ -276,7 +276,7 @@ fn on_or_off(enabled: bool) -> &'static str {
 fn shown_user(user: &User) -> Fields<'_> {
     let password = user.credential.as_ref().map(|_| "(set)");
     let mut fields = vec![
-        ("ID", Shown::UserId(user.no, user.location)),
+        ("ID", DisplayValue::UserId(user.no, user.location)),
         ("STATUS", user.status.word().into()),
         ("RECORD_VERSION", user.version.into()),
         ("USER_NAME", user.name.as_str().into()),

@@ -6,13 +6,13 @@ use protocol::{Description, ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
 
 use super::login_payloads::{
-    AskReset, ConfirmSecret, CreateSecret, Drawn, FinishLogin, FromDirectory, Posted, ResetByToken,
-    Second,
+    ConfirmSecret, CreateSecret, FinishLogin, MailSecret, MailSent, RequestReset, ResetByToken,
+    SecondFactorInput, SyncDirectoryUser,
 };
-use super::record_payloads::{Amendment, ProfileWanted, ResetPassword, RightWanted, UserWanted};
+use super::record_payloads::{Amendment, ProfileSpec, ResetPassword, RightSpec, UserSpec};
 use crate::realm::model::{
-    By, EndReason, Fingerprint, Millis, Pair, Peer, Policy, SessionNo, TokenHash, UserNo,
-    UserStatus, Verdict,
+    Actor, EndReason, Fingerprint, LoginClient, Millis, Policy, SessionNo, TokenHash, TokenHashes,
+    UserNo, UserStatus, Verdict,
 };
 use crate::realm::row::StoredRow;
 
@@ -21,44 +21,51 @@ use crate::realm::row::StoredRow;
 #[expect(missing_docs, reason = "each variant is described by its payload")]
 pub enum Command {
     SetPolicy(Policy),
-    Found(Found),
+    #[serde(alias = "Found")]
+    Bootstrap(Bootstrap),
     AddUsers(Vec<NewUser>),
     SetCredential(SetCredential),
     Login(Login),
     Refresh(Refresh),
     End(End),
     ChangePassword(ChangePassword),
-    Touch(Vec<Touched>),
+    Touch(Vec<SessionUse>),
     Sweep,
-    InsertRight(By, RightWanted),
-    InsertProfile(By, ProfileWanted),
-    AmendProfile(By, ProfileWanted),
-    DeleteProfile(By, ProfileWanted),
-    DeleteRight(By, RightCode),
-    InsertUser(By, UserWanted),
-    AmendUser(By, Amendment, UserWanted),
-    DeleteUser(By, UserWanted),
-    ResetPassword(By, ResetPassword),
-    ExpirePassword(By, UserName),
-    SetAttempts(By, UserName, u32),
-    EndAnother(By, SessionNo),
+    InsertRight(Actor, RightSpec),
+    InsertProfile(Actor, ProfileSpec),
+    AmendProfile(Actor, ProfileSpec),
+    DeleteProfile(Actor, ProfileSpec),
+    DeleteRight(Actor, RightCode),
+    InsertUser(Actor, UserSpec),
+    AmendUser(Actor, Amendment, UserSpec),
+    DeleteUser(Actor, UserSpec),
+    ResetPassword(Actor, ResetPassword),
+    ExpirePassword(Actor, UserName),
+    SetAttempts(Actor, UserName, u32),
+    #[serde(alias = "EndAnother")]
+    EndOtherSession(Actor, SessionNo),
     Restore(Vec<StoredRow>),
-    CreateOneTime(By, TokenHash),
+    CreateOneTime(Actor, TokenHash),
     SpendOneTime(SpendOneTime),
-    AmendConnectors(By, Vec<(TokenKind, Option<Millis>)>),
+    AmendConnectors(Actor, Vec<(TokenKind, Option<Millis>)>),
     SetSaltCheck(Arc<str>),
     FinishLogin(FinishLogin),
     CreateSecret(CreateSecret),
     ConfirmSecret(ConfirmSecret),
-    SetSecondFactor(By, UserName, bool),
+    SetSecondFactor(Actor, UserName, bool),
     Reseal(Vec<(UserNo, Fingerprint, Arc<str>)>),
-    RevokeCode(By, u64),
-    AskReset(AskReset),
+    RevokeCode(Actor, u64),
+    #[serde(alias = "AskReset")]
+    RequestReset(RequestReset),
     ResetByToken(ResetByToken),
-    Draw(u64, Drawn),
-    Posted(u64, Posted),
-    FromDirectory(FromDirectory),
-    Note(Vec<Noted>),
+    #[serde(alias = "Draw")]
+    IssueMailSecret(u64, MailSecret),
+    #[serde(alias = "Posted")]
+    MailSent(u64, MailSent),
+    #[serde(alias = "FromDirectory")]
+    SyncDirectoryUser(SyncDirectoryUser),
+    #[serde(alias = "Note")]
+    RecordRefusals(Vec<RefusalCount>),
 }
 
 /// Where a command came from, for the audit trail.
@@ -75,7 +82,7 @@ pub struct Origin {
 
 /// What was refused before any command was made of it, and how often lately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Noted {
+pub struct RefusalCount {
     /// MESSAGE_TYPE.
     pub event: Box<str>,
     /// From where.
@@ -90,7 +97,7 @@ pub struct Noted {
 
 /// The first start: what is missing of the administration rights, USER_ADMIN and its first user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct Bootstrap {
     /// Code and description of the administration rights.
     pub rights: Vec<(RightCode, Description)>,
     /// The profile that gives them all.
@@ -139,14 +146,14 @@ pub struct Login {
     /// Against which credential; none: there was none.
     pub checked: Option<Fingerprint>,
     /// The session to open.
-    pub pair: Pair,
+    pub pair: TokenHashes,
     /// From where.
     pub host: String,
     /// Whether a socket is bound to it, so that its heartbeats are watched.
     pub watched: bool,
     /// The same from where, as locks count it.
     #[serde(default)]
-    pub peer: Peer,
+    pub peer: LoginClient,
     /// The password's hash by the cost of today, if its old one was by another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewed: Option<Arc<str>>,
@@ -155,7 +162,7 @@ pub struct Login {
     pub connector: bool,
     /// The second factor.
     #[serde(default)]
-    pub second: Second,
+    pub second: SecondFactorInput,
     /// Whether a directory checked the password, and nothing else did.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
@@ -172,19 +179,19 @@ pub struct Refresh {
     /// The user who was named, if any.
     pub user_name: Option<UserName>,
     /// The new pair.
-    pub pair: Pair,
+    pub pair: TokenHashes,
     /// The new pair in clear, sealed under the presented token, for whoever presents it again.
     pub sealed: Vec<u8>,
     /// From where.
     pub host: String,
     /// The same, as locks count it.
     #[serde(default)]
-    pub peer: Peer,
+    pub peer: LoginClient,
     /// Whether a socket is bound to it.
     pub watched: bool,
     /// The second factor, where the session has none yet.
     #[serde(default)]
-    pub second: Second,
+    pub second: SecondFactorInput,
 }
 
 /// A session is to end.
@@ -210,12 +217,12 @@ pub struct ChangePassword {
     /// The hash of the new password.
     pub credential: Option<Arc<str>>,
     /// Another user does it, by right.
-    pub by: Option<By>,
+    pub by: Option<Actor>,
     /// The session that lives on.
     pub keep: Option<SessionNo>,
     /// From where.
     #[serde(default)]
-    pub peer: Peer,
+    pub peer: LoginClient,
 }
 
 /// A one-time token was presented.
@@ -224,7 +231,7 @@ pub struct SpendOneTime {
     /// Its hash.
     pub token: TokenHash,
     /// Who verifies it, where that needs a right.
-    pub by: Option<By>,
+    pub by: Option<Actor>,
 }
 
 /// A kind of token of S1.
@@ -238,7 +245,7 @@ pub enum TokenKind {
 
 /// A session was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Touched {
+pub struct SessionUse {
     /// Which.
     pub session: SessionNo,
     /// When last.

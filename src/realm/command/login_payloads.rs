@@ -5,16 +5,16 @@ use std::sync::Arc;
 use protocol::{ProfileName, RightCode, UserName};
 use serde::{Deserialize, Serialize};
 
-use super::record_payloads::AttributeWanted;
-use crate::realm::model::{By, Fingerprint, Pair, Peer, TokenHash};
+use super::record_payloads::AttributeSpec;
+use crate::realm::model::{Actor, Fingerprint, LoginClient, TokenHash, TokenHashes};
 
 /// The second factor of a login, and what it may leave behind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Second {
+pub struct SecondFactorInput {
     /// What was given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub given: Option<Given>,
+    pub given: Option<PresentedFactor>,
     /// The hash of the token of a half login; none: there will be none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub half: Option<TokenHash>,
@@ -25,7 +25,7 @@ pub struct Second {
 
 /// MFA_CODE, as far as it could be checked outside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Given {
+pub enum PresentedFactor {
     /// A code of digits.
     Totp {
         /// The sealed secret that it was checked against; none: there was none.
@@ -48,31 +48,33 @@ pub struct FinishLogin {
     /// The user who was named, if any.
     pub user_name: Option<UserName>,
     /// The session to open.
-    pub pair: Pair,
+    pub pair: TokenHashes,
     /// From where.
     pub host: String,
     /// The same, as locks count it.
-    pub peer: Peer,
+    pub peer: LoginClient,
     /// Whether a socket is bound to it.
     pub watched: bool,
     /// The second factor.
-    pub second: Second,
+    pub second: SecondFactorInput,
 }
 
 /// Who creates and confirms secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Enroller {
+pub enum EnrolmentActor {
     /// A session, for its user or by right for another.
-    By(By),
+    #[serde(alias = "By")]
+    Actor(Actor),
     /// The token of a half login that asks for it, hashed.
-    Half(TokenHash),
+    #[serde(alias = "Half")]
+    PendingLogin(TokenHash),
 }
 
 /// A secret for the codes of a user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreateSecret {
     /// Who creates it.
-    pub by: Enroller,
+    pub by: EnrolmentActor,
     /// For whom; none: for himself.
     pub user_name: Option<UserName>,
     /// The secret, sealed for that user.
@@ -83,7 +85,7 @@ pub struct CreateSecret {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConfirmSecret {
     /// Who confirms it.
-    pub by: Enroller,
+    pub by: EnrolmentActor,
     /// For whom; none: for himself.
     pub user_name: Option<UserName>,
     /// The sealed secret that the code was checked against.
@@ -96,7 +98,7 @@ pub struct ConfirmSecret {
 
 /// A user asked for a link by which he can choose a new password.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AskReset {
+pub struct RequestReset {
     /// Who.
     pub user_name: UserName,
     /// The page of the link, where the client may name it.
@@ -118,7 +120,7 @@ pub struct ResetByToken {
 
 /// What was drawn for a mail that is about to leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Drawn {
+pub enum MailSecret {
     /// The hash of a token or code.
     Token(TokenHash),
     /// The hash of a password.
@@ -127,7 +129,7 @@ pub enum Drawn {
 
 /// What became of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Posted {
+pub enum MailSent {
     /// The server took it.
     Sent,
     /// It did not, this time.
@@ -138,7 +140,7 @@ pub enum Posted {
 
 /// What a directory says about a user whose password it confirmed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FromDirectory {
+pub struct SyncDirectoryUser {
     /// Who.
     pub user_name: UserName,
     /// Whether he is a local user, who only has to pass both checks.
@@ -148,7 +150,7 @@ pub struct FromDirectory {
     /// Whether known attributes follow the directory.
     pub update: bool,
     /// Attributes by number; none: the directory has no value.
-    pub attributes: Vec<AttributeWanted>,
+    pub attributes: Vec<AttributeSpec>,
     /// Profiles that the user is to be in.
     pub profiles: Vec<ProfileName>,
     /// Rights that a new user gets.

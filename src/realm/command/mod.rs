@@ -5,13 +5,13 @@ mod login_payloads;
 mod record_payloads;
 
 pub use commands::{
-    ChangePassword, Command, End, Found, Login, NewUser, Noted, Origin, Refresh, SetCredential,
-    SpendOneTime, TokenKind, Touched,
+    Bootstrap, ChangePassword, Command, End, Login, NewUser, Origin, Refresh, RefusalCount,
+    SessionUse, SetCredential, SpendOneTime, TokenKind,
 };
 pub use login_payloads::{
-    AskReset, ConfirmSecret, CreateSecret, Drawn, Enroller, FinishLogin, FromDirectory, Given,
-    Posted, ResetByToken, Second,
+    ConfirmSecret, CreateSecret, EnrolmentActor, FinishLogin, MailSecret, MailSent,
+    PresentedFactor, RequestReset, ResetByToken, SecondFactorInput, SyncDirectoryUser,
 };
 pub use record_payloads::{
-    Amendment, AttributeWanted, ProfileWanted, ResetPassword, RightWanted, UserWanted, Wanted,
+    Amendment, AttributeSpec, ProfileSpec, RecordRef, ResetPassword, RightSpec, UserSpec,
 };

@@ -9,7 +9,7 @@ use crate::realm::model::{ProfileStatus, UserStatus};
 
 /// A right to insert.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RightWanted {
+pub struct RightSpec {
     /// The id, if the client chose one.
     pub id: Option<String>,
     /// The code.
@@ -20,7 +20,7 @@ pub struct RightWanted {
 
 /// How a profile should look. What is absent stays as it is; a list is the whole wanted state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ProfileWanted {
+pub struct ProfileSpec {
     /// The key of an amend if present.
     pub id: Option<String>,
     /// The name: key, or the new name where an id is the key.
@@ -30,9 +30,9 @@ pub struct ProfileWanted {
     /// Whether it gives its rights.
     pub status: Option<ProfileStatus>,
     /// All rights that it should give.
-    pub rights: Option<Vec<Wanted<RightCode>>>,
+    pub rights: Option<Vec<RecordRef<RightCode>>>,
     /// All users who should be in it.
-    pub users: Option<Vec<Wanted<UserName>>>,
+    pub users: Option<Vec<RecordRef<UserName>>>,
     /// The version that the client read.
     pub record_version: Option<u32>,
 }
@@ -63,12 +63,12 @@ impl Amendment {
 }
 
 /// An attribute by its number, and its text; none: cleared.
-pub type AttributeWanted = (u8, Option<Box<str>>);
+pub type AttributeSpec = (u8, Option<Box<str>>);
 
 /// How a user should look. What is absent stays as it is; a list is the whole wanted state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct UserWanted {
+pub struct UserSpec {
     /// The key, or part of it.
     pub id: Option<String>,
     /// The name: the key, or the name of a new user.
@@ -78,11 +78,11 @@ pub struct UserWanted {
     /// The hash of a new user's password.
     pub credential: Option<Arc<str>>,
     /// Attributes to set or clear.
-    pub attributes: Vec<AttributeWanted>,
+    pub attributes: Vec<AttributeSpec>,
     /// All rights that the user should hold directly.
-    pub rights: Option<Vec<Wanted<RightCode>>>,
+    pub rights: Option<Vec<RecordRef<RightCode>>>,
     /// All profiles that the user should be in.
-    pub profiles: Option<Vec<Wanted<ProfileName>>>,
+    pub profiles: Option<Vec<RecordRef<ProfileName>>>,
     /// The version that the client read.
     pub record_version: Option<u32>,
 }
@@ -101,7 +101,7 @@ pub struct ResetPassword {
 
 /// A record named by its id, its name, or both, which must then agree.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Wanted<N> {
+pub struct RecordRef<N> {
     /// The id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,

@@ -7,7 +7,7 @@ use super::session::{SessionId, TokenHash};
 
 /// The tokens of a session to open, hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pair {
+pub struct TokenHashes {
     /// SESSION_ID.
     pub id: SessionId,
     /// The hash of SESSION_AUTH_TOKEN.
@@ -18,7 +18,7 @@ pub struct Pair {
 
 /// Who commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum By {
+pub enum Actor {
     /// The command line, on a stopped store.
     Operator,
     /// A session: its user's rights are looked up at commit.

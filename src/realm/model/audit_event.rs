@@ -9,9 +9,9 @@ use super::ids::Millis;
 /// handed on and stored as it is.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
-pub struct Side(Option<Box<RawValue>>);
+pub struct FieldSnapshot(Option<Box<RawValue>>);
 
-impl Side {
+impl FieldSnapshot {
     /// The side with these members.
     pub(in crate::realm) fn of(members: &Map<String, Value>) -> Self {
         // A map with text keys cannot fail to serialise.
@@ -29,13 +29,13 @@ impl Side {
     }
 }
 
-impl PartialEq for Side {
+impl PartialEq for FieldSnapshot {
     fn eq(&self, other: &Self) -> bool {
         self.json() == other.json()
     }
 }
 
-impl<'de> Deserialize<'de> for Side {
+impl<'de> Deserialize<'de> for FieldSnapshot {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Map::deserialize(deserializer).map(|members| Self::of(&members))
     }
@@ -44,7 +44,7 @@ impl<'de> Deserialize<'de> for Side {
 /// One row of the audit trail (PROTOCOL §9, AUDIT_EVENTS).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub struct Audited {
+pub struct AuditEvent {
     /// When, epoch ms.
     pub at: Millis,
     /// MESSAGE_TYPE, or what the gateway did by itself.
@@ -64,9 +64,9 @@ pub struct Audited {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Box<str>>,
     /// Fields as they were, by record.
-    #[serde(default, skip_serializing_if = "Side::is_empty")]
-    pub before: Side,
+    #[serde(default, skip_serializing_if = "FieldSnapshot::is_empty")]
+    pub before: FieldSnapshot,
     /// Fields as they are.
-    #[serde(default, skip_serializing_if = "Side::is_empty")]
-    pub after: Side,
+    #[serde(default, skip_serializing_if = "FieldSnapshot::is_empty")]
+    pub after: FieldSnapshot,
 }

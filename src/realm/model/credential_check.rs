@@ -27,7 +27,7 @@ impl Fingerprint {
 /// Where an attempt came from, as locks by address count it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Peer {
+pub struct LoginClient {
     /// An address, or a network whose addresses are one.
     pub source: Box<str>,
     /// Whether the user has a session from there, so that strangers elsewhere cannot lock it.

@@ -7,7 +7,7 @@ use std::ops::RangeBounds;
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
 /// A row with an owner and an end.
-pub trait Owned {
+pub trait Expiring {
     /// Whose it is.
     fn owner(&self) -> UserNo;
     /// Until when it is good.
@@ -16,18 +16,18 @@ pub trait Owned {
 
 /// Such rows by their hash, and by owner and end.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::realm) struct Owneds<T> {
+pub(in crate::realm) struct ExpiringTokens<T> {
     rows: BTreeMap<TokenHash, T>,
     by_owner: BTreeSet<(UserNo, Millis, TokenHash)>,
 }
 
-impl<T> Default for Owneds<T> {
+impl<T> Default for ExpiringTokens<T> {
     fn default() -> Self {
         Self { rows: BTreeMap::new(), by_owner: BTreeSet::new() }
     }
 }
 
-impl<T: Owned> Owneds<T> {
+impl<T: Expiring> ExpiringTokens<T> {
     pub(in crate::realm) fn get(&self, hash: &TokenHash) -> Option<&T> {
         self.rows.get(hash)
     }
@@ -64,7 +64,7 @@ impl<T: Owned> Owneds<T> {
     }
 
     /// Those that are over.
-    pub(in crate::realm) fn over(&self, at: Millis) -> impl Iterator<Item = TokenHash> + '_ {
+    pub(in crate::realm) fn expired(&self, at: Millis) -> impl Iterator<Item = TokenHash> + '_ {
         self.rows.iter().filter(move |(_, row)| row.until() <= at).map(|(hash, _)| *hash)
     }
 }

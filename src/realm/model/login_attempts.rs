@@ -59,7 +59,7 @@ impl Count {
 
 impl Attempts {
     /// What people see of it: the largest count, the latest lock.
-    pub fn shown(&self) -> Count {
+    pub fn summary(&self) -> Count {
         self.by_source.iter().fold(self.all, |shown, (_, one)| Count {
             wrong: shown.wrong.max(one.wrong),
             locked_until: shown.locked_until.max(one.locked_until),

@@ -23,10 +23,10 @@ mod token_lifetimes;
 mod user;
 
 pub use active_code::ActiveCode;
-pub use actor::{By, Pair};
+pub use actor::{Actor, TokenHashes};
 pub use attributes::{ATTRIBUTES, Attributes};
-pub use audit_event::{Audited, Side};
-pub use credential_check::{Fingerprint, Peer, Verdict};
+pub use audit_event::{AuditEvent, FieldSnapshot};
+pub use credential_check::{Fingerprint, LoginClient, Verdict};
 pub use end_reason::{EndReason, MfaReason};
 pub use ids::{
     DAY_MS, EntryId, FIRST_FOUNDED, Location, Millis, ProfileNo, RightNo, SessionNo, UserNo,
@@ -34,14 +34,14 @@ pub use ids::{
 pub use login_attempts::{Attempts, attempts_ref};
 pub use mail::{Mail, MailKind};
 pub use one_time_token::OneTime;
-pub use pending_login::Half;
+pub use pending_login::PendingLogin;
 pub use policy::{Links, LockScope, Mfa, Policy, SelfResets, WhenFull};
 pub use profile::{Profile, ProfileStatus};
 pub use right::{ADMINISTRATION, AMEND_USER, Right};
-pub use second_factor::{Demand, Pending, SecondFactor};
+pub use second_factor::{Pending, RequiredFactor, SecondFactor};
 pub use self_service_reset::SelfReset;
-pub use session::{Before, Previous, Session, SessionId, TokenHash};
-pub use token_lifetimes::{Connectors, Lives};
+pub use session::{Before, GracePair, Session, SessionId, TokenHash};
+pub use token_lifetimes::{EffectiveLifetimes, TokenLifetimes};
 pub use user::{User, UserStatus};
 
-pub(super) use expiring_index::Owneds;
+pub(super) use expiring_index::ExpiringTokens;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::expiring_index::Owned;
+use super::expiring_index::Expiring;
 use super::ids::{Millis, SessionNo, UserNo};
 
 /// A token that nobody has spent yet.
@@ -16,7 +16,7 @@ pub struct OneTime {
     pub until: Millis,
 }
 
-impl Owned for OneTime {
+impl Expiring for OneTime {
     fn owner(&self) -> UserNo {
         self.user
     }

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::credential_check::Fingerprint;
-use super::expiring_index::Owned;
+use super::expiring_index::Expiring;
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
 
 /// A login that waits for its second factor.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Half {
+pub struct PendingLogin {
     /// Whose.
     pub user: UserNo,
     /// Until when it can be finished.
@@ -36,7 +36,7 @@ pub struct Half {
     pub mailed: Millis,
 }
 
-impl Owned for Half {
+impl Expiring for PendingLogin {
     fn owner(&self) -> UserNo {
         self.user
     }

@@ -42,7 +42,7 @@ pub struct Pending {
 
 /// What a user is asked for beside the first factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Demand {
+pub enum RequiredFactor {
     /// A code of the confirmed secret, or a recovery code.
     Totp,
     /// The code of a link that is mailed, or an active code.

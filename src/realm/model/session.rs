@@ -84,7 +84,7 @@ pub struct Session {
     pub dormant: Option<EndReason>,
     /// The pairs before the last refreshes, answered for a moment; the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub previous: Vec<Previous>,
+    pub previous: Vec<GracePair>,
 }
 
 /// What the login ack tells of the time before it.
@@ -106,7 +106,7 @@ impl Before {
 
 /// What a refresh replaced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Previous {
+pub struct GracePair {
     /// The old session token still speaks for the session until then.
     pub token: TokenHash,
     /// Whoever brings the old refresh token until then gets `sealed`.

@@ -7,7 +7,7 @@ use super::ids::Millis;
 /// Life times that win over the policy; none: the policy's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Connectors {
+pub struct TokenLifetimes {
     /// Of access tokens.
     pub access_ms: Option<Millis>,
     /// Of refresh tokens.
@@ -18,7 +18,7 @@ pub struct Connectors {
 
 /// The life times in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lives {
+pub struct EffectiveLifetimes {
     /// Of access tokens.
     pub access_ms: Millis,
     /// Of refresh tokens.

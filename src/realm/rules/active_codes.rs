@@ -1,9 +1,9 @@
 //! Active codes: after a login by a mailed link, a code that stands for the second factor for a
 //! long time (S2, "notify"). Hashed, listed, revocable.
 
-use super::change_set::Steps;
-use crate::realm::command::Second;
-use crate::realm::model::{ActiveCode, By, Millis, TokenHash, UserNo};
+use super::change_set::ChangeSet;
+use crate::realm::command::SecondFactorInput;
+use crate::realm::model::{ActiveCode, Actor, Millis, TokenHash, UserNo};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -42,8 +42,8 @@ impl Realm {
         &self,
         at: Millis,
         user: UserNo,
-        second: &Second,
-        steps: &mut Steps,
+        second: &SecondFactorInput,
+        steps: &mut ChangeSet,
     ) -> bool {
         let (Some(hash), Some(link)) = (second.active, &self.policy.mfa.link) else { return false };
         let counters = steps.counters(self);
@@ -58,7 +58,7 @@ impl Realm {
     }
 
     /// The code is good no more.
-    pub(in crate::realm) fn revoke_code(&self, at: Millis, by: &By, no: u64) -> Applied {
+    pub(in crate::realm) fn revoke_code(&self, at: Millis, by: &Actor, no: u64) -> Applied {
         let plan = || {
             let none = || Refusal::NotFound("MFA_ACTIVE_CODES", no.to_string());
             let Some(code) = self.active_codes.get(&no) else {

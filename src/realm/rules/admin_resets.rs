@@ -2,9 +2,9 @@
 
 use protocol::UserName;
 
-use super::change_set::Steps;
+use super::change_set::ChangeSet;
 use crate::realm::command::ResetPassword;
-use crate::realm::model::{By, EndReason, MailKind, Millis, SessionNo, User, UserStatus};
+use crate::realm::model::{Actor, EndReason, MailKind, Millis, SessionNo, User, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal, UserDone};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -31,7 +31,7 @@ impl Realm {
     pub(in crate::realm) fn reset_password(
         &self,
         at: Millis,
-        by: &By,
+        by: &Actor,
         reset: &ResetPassword,
     ) -> Applied {
         let plan = || {
@@ -39,13 +39,13 @@ impl Realm {
             let old = self.named(&reset.user_name)?;
             self.may_amend(by, old.no)?;
             if old.directory {
-                return Err(Refusal::OfDirectory);
+                return Err(Refusal::ManagedByDirectory);
             }
             if old.status == UserStatus::Disabled {
                 return Err(Refusal::Disabled(old.name.to_string()));
             }
             let mut user = User { status: UserStatus::PasswordReset, ..old.clone() };
-            let mut steps = Steps::default();
+            let mut steps = ChangeSet::default();
             self.end_all(user.no, EndReason::PasswordChanged, None, &mut steps);
             user.credential = reset.credential.clone();
             user.credential_at = at;
@@ -64,7 +64,7 @@ impl Realm {
     pub(in crate::realm) fn expire_password(
         &self,
         at: Millis,
-        by: &By,
+        by: &Actor,
         name: &UserName,
     ) -> Applied {
         let plan = || {
@@ -76,14 +76,14 @@ impl Realm {
             let old = self.named(name)?;
             self.may_amend(by, old.no)?;
             if old.directory {
-                return Err(Refusal::OfDirectory);
+                return Err(Refusal::ManagedByDirectory);
             }
             // Who is disabled stays so, and an open reset asks for a new password already.
             let status = match old.status {
                 UserStatus::Enabled => UserStatus::PasswordExpired,
                 status => status,
             };
-            self.administered(User { status, ..old.clone() }, Steps::default())
+            self.administered(User { status, ..old.clone() }, ChangeSet::default())
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -92,7 +92,7 @@ impl Realm {
     pub(in crate::realm) fn set_attempts(
         &self,
         at: Millis,
-        by: &By,
+        by: &Actor,
         name: &UserName,
         wrong: u32,
     ) -> Applied {
@@ -114,11 +114,16 @@ impl Realm {
     }
 
     /// Ends a session of anybody, dormant or not, with all its tokens.
-    pub(in crate::realm) fn end_another(&self, at: Millis, by: &By, session: SessionNo) -> Applied {
+    pub(in crate::realm) fn end_another(
+        &self,
+        at: Millis,
+        by: &Actor,
+        session: SessionNo,
+    ) -> Applied {
         let plan = || {
             self.permit(at, by, "LOGOUT_OTHERS")?;
             let session = self.sessions.get(&session).ok_or(Refusal::NoSession)?;
-            let mut steps = Steps::default();
+            let mut steps = ChangeSet::default();
             self.end_session(session, EndReason::Revoked, &mut steps);
             Ok(steps.applied(Outcome::EndedSessions(1)))
         };
@@ -130,7 +135,7 @@ impl Realm {
     }
 
     /// One more version of the record, if an administrator is left after it.
-    fn administered(&self, mut user: User, mut steps: Steps) -> Result<Applied, Refusal> {
+    fn administered(&self, mut user: User, mut steps: ChangeSet) -> Result<Applied, Refusal> {
         user.version += 1;
         let done = UserDone { id: user.id(), version: user.version, ..UserDone::default() };
         steps.put(Row::User(user));

@@ -3,7 +3,7 @@
 
 use protocol::{Description, ProfileName};
 
-use crate::realm::command::Found;
+use crate::realm::command::Bootstrap;
 use crate::realm::model::{
     FIRST_FOUNDED, Location, Millis, Profile, ProfileNo, ProfileStatus, Right, RightNo, UserNo,
 };
@@ -13,7 +13,7 @@ use crate::realm::state::Realm;
 
 impl Realm {
     /// Makes what is missing and leaves the rest; its records count from 90000000000001.
-    pub(in crate::realm) fn found(&self, at: Millis, found: &Found) -> Applied {
+    pub(in crate::realm) fn found(&self, at: Millis, found: &Bootstrap) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::new();
         let mut next = || {

@@ -9,7 +9,7 @@ use crate::realm::state::Realm;
 
 /// Changes and ended sessions, gathered on the way.
 #[derive(Debug, Default)]
-pub(super) struct Steps {
+pub(super) struct ChangeSet {
     pub(super) changes: Vec<Change>,
     /// The next numbers, if any was used.
     counters: Option<Counters>,
@@ -20,7 +20,7 @@ pub(super) struct Steps {
     pub(super) left: BTreeSet<SessionNo>,
 }
 
-impl Steps {
+impl ChangeSet {
     pub(super) fn put(&mut self, row: Row) {
         self.changes.push(Change::Put(row));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::change_set::Steps;
+use super::change_set::ChangeSet;
 use crate::realm::command::{ChangePassword, SetCredential};
 use crate::realm::model::{EndReason, Fingerprint, Millis, User, UserNo, UserStatus, Verdict};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
@@ -30,7 +30,7 @@ impl Realm {
             return Applied::done(Outcome::Refused(refusal), changes);
         };
         if user.directory && !self.policy.uniform {
-            return Applied::refused(Refusal::OfDirectory);
+            return Applied::refused(Refusal::ManagedByDirectory);
         }
         if user.credential.as_deref().map(Fingerprint::of) != change.checked {
             return Applied::refused(Refusal::StaleCredential);
@@ -104,7 +104,7 @@ impl Realm {
         }
         user.version += 1;
         let no: UserNo = user.no;
-        let mut steps = Steps::default();
+        let mut steps = ChangeSet::default();
         steps.put(Row::User(user));
         self.history_after(old).into_iter().for_each(|row| steps.put(row));
         steps.changes.extend(also);

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::change_set::Steps;
-use crate::realm::command::FromDirectory;
+use super::change_set::ChangeSet;
+use crate::realm::command::SyncDirectoryUser;
 use crate::realm::model::{Millis, ProfileNo, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
@@ -22,9 +22,9 @@ impl Realm {
     pub(in crate::realm) fn take_from_directory(
         &self,
         at: Millis,
-        from: &FromDirectory,
+        from: &SyncDirectoryUser,
     ) -> Applied {
-        let mut steps = Steps::default();
+        let mut steps = ChangeSet::default();
         match self.user_by_name(&from.user_name) {
             None if !from.create => return Applied::refused(Refusal::UnknownAccount),
             None => self.take_in(at, from, &mut steps),
@@ -44,7 +44,7 @@ impl Realm {
         }
     }
 
-    fn take_in(&self, at: Millis, from: &FromDirectory, steps: &mut Steps) {
+    fn take_in(&self, at: Millis, from: &SyncDirectoryUser, steps: &mut ChangeSet) {
         let counters = steps.counters(self);
         counters.users += 1;
         let no = UserNo(counters.users);
@@ -72,7 +72,7 @@ impl Realm {
         }
     }
 
-    fn follow(&self, mut user: User, old: &User, from: &FromDirectory, steps: &mut Steps) {
+    fn follow(&self, mut user: User, old: &User, from: &SyncDirectoryUser, steps: &mut ChangeSet) {
         if from.update {
             user.attributes =
                 crate::realm::rules::user_records::amended(&user.attributes, &from.attributes);

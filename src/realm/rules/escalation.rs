@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::realm::model::{
-    ADMINISTRATION, AMEND_USER, By, Millis, ProfileNo, ProfileStatus, RightNo, UserNo, UserStatus,
+    ADMINISTRATION, AMEND_USER, Actor, Millis, ProfileNo, ProfileStatus, RightNo, UserNo,
+    UserStatus,
 };
 use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
@@ -13,8 +14,8 @@ use crate::realm::state::Realm;
 impl Realm {
     /// Whether `by` still is a live session whose user holds `right`: checked again at commit, so
     /// that a right that was taken away meanwhile is refused.
-    pub(super) fn permit(&self, at: Millis, by: &By, right: &str) -> Result<(), Refusal> {
-        let By::Session(no) = by else { return Ok(()) };
+    pub(super) fn permit(&self, at: Millis, by: &Actor, right: &str) -> Result<(), Refusal> {
+        let Actor::Session(no) = by else { return Ok(()) };
         let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
         let session = session.ok_or(Refusal::NoSession)?;
         if self.holds_code(session.user, right) {
@@ -28,11 +29,11 @@ impl Realm {
     pub(super) fn permit_or_self(
         &self,
         at: Millis,
-        by: &By,
+        by: &Actor,
         right: &str,
         user: UserNo,
     ) -> Result<(), Refusal> {
-        let By::Session(no) = by else { return Ok(()) };
+        let Actor::Session(no) = by else { return Ok(()) };
         let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
         match session {
             Some(session) if session.user == user => Ok(()),
@@ -41,29 +42,29 @@ impl Realm {
     }
 
     /// Whether `by` may give all of these rights to others.
-    pub(super) fn may_grant(&self, by: &By, rights: &BTreeSet<RightNo>) -> Result<(), Refusal> {
+    pub(super) fn may_grant(&self, by: &Actor, rights: &BTreeSet<RightNo>) -> Result<(), Refusal> {
         match self.beyond(by, rights)? {
-            Some(code) => Err(Refusal::Escalation(code)),
+            Some(code) => Err(Refusal::CannotGrantRight(code)),
             None => Ok(()),
         }
     }
 
     /// Whether `by` may amend, disable, reset or delete this user: one who holds a right that `by`
     /// lacks, or would hold it once enabled, is out of reach.
-    pub(super) fn may_amend(&self, by: &By, user: UserNo) -> Result<(), Refusal> {
-        if matches!(by, By::Session(no) if self.sessions.get(no).is_some_and(|it| it.user == user))
+    pub(super) fn may_amend(&self, by: &Actor, user: UserNo) -> Result<(), Refusal> {
+        if matches!(by, Actor::Session(no) if self.sessions.get(no).is_some_and(|it| it.user == user))
         {
             return Ok(());
         }
         match self.beyond(by, &self.potential(user))? {
-            Some(code) => Err(Refusal::Overpowered(code)),
+            Some(code) => Err(Refusal::TargetHasHigherRights(code)),
             None => Ok(()),
         }
     }
 
     /// The first of these rights that is beyond `by`; nothing is beyond who holds all powers.
-    fn beyond(&self, by: &By, rights: &BTreeSet<RightNo>) -> Result<Option<String>, Refusal> {
-        let By::Session(no) = by else { return Ok(None) };
+    fn beyond(&self, by: &Actor, rights: &BTreeSet<RightNo>) -> Result<Option<String>, Refusal> {
+        let Actor::Session(no) = by else { return Ok(None) };
         let user = self.sessions.get(no).map(|session| session.user).ok_or(Refusal::NoSession)?;
         let held = self.effective(user);
         let Some(beyond) = rights.iter().find(|right| !held.contains(right)) else {

@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 
 use protocol::{ProfileName, RightCode, UserName};
 
-use crate::realm::command::Wanted;
+use crate::realm::command::RecordRef;
 use crate::realm::model::{ProfileNo, RightNo, UserNo};
 use crate::realm::outcome::Refusal;
 use crate::realm::state::Realm;
 
 /// What is added to and removed from one of a record's lists.
-pub(super) struct Difference<N> {
+pub(super) struct ListDiff<N> {
     pub(super) added: Vec<N>,
     pub(super) removed: Vec<N>,
 }
 
-impl<N: Copy + Ord> Difference<N> {
+impl<N: Copy + Ord> ListDiff<N> {
     /// An absent list stays as it is; then nobody looks at a million members.
     pub(super) fn between(now: impl Iterator<Item = N>, wanted: Option<BTreeSet<N>>) -> Self {
         let Some(wanted) = wanted else { return Self { added: Vec::new(), removed: Vec::new() } };
@@ -36,11 +36,11 @@ impl<N: Copy + Ord> Difference<N> {
 impl Realm {
     pub(super) fn find_rights(
         &self,
-        list: &[Wanted<RightCode>],
+        list: &[RecordRef<RightCode>],
     ) -> Result<BTreeSet<RightNo>, Refusal> {
-        let find = |wanted: &Wanted<RightCode>| {
+        let find = |wanted: &RecordRef<RightCode>| {
             let by_id = wanted.id.as_deref().map(|id| {
-                let (no, location) = RightNo::parse(id).ok_or(Refusal::NotAnId("RIGHT.ID"))?;
+                let (no, location) = RightNo::parse(id).ok_or(Refusal::InvalidId("RIGHT.ID"))?;
                 let found = self.rights.get(&no).filter(|right| right.location == location);
                 found.map(|right| right.no).ok_or_else(|| Refusal::NotFound("RIGHT", id.to_owned()))
             });
@@ -55,11 +55,11 @@ impl Realm {
 
     pub(super) fn find_users(
         &self,
-        list: &[Wanted<UserName>],
+        list: &[RecordRef<UserName>],
     ) -> Result<BTreeSet<UserNo>, Refusal> {
-        let find = |wanted: &Wanted<UserName>| {
+        let find = |wanted: &RecordRef<UserName>| {
             let by_id = wanted.id.as_deref().map(|id| {
-                let (no, location) = UserNo::parse(id).ok_or(Refusal::NotAnId("USER.ID"))?;
+                let (no, location) = UserNo::parse(id).ok_or(Refusal::InvalidId("USER.ID"))?;
                 let found = self.user(no).filter(|user| user.location == location);
                 found.map(|user| user.no).ok_or_else(|| Refusal::NotFound("USER", id.to_owned()))
             });
@@ -74,12 +74,12 @@ impl Realm {
 
     pub(super) fn find_profiles(
         &self,
-        list: &[Wanted<ProfileName>],
+        list: &[RecordRef<ProfileName>],
     ) -> Result<BTreeSet<ProfileNo>, Refusal> {
-        let find = |wanted: &Wanted<ProfileName>| {
+        let find = |wanted: &RecordRef<ProfileName>| {
             let by_id = wanted.id.as_deref().map(|id| {
                 let parsed = ProfileNo::parse(id);
-                let (no, location) = parsed.ok_or(Refusal::NotAnId("USER_PROFILES.ID"))?;
+                let (no, location) = parsed.ok_or(Refusal::InvalidId("USER_PROFILES.ID"))?;
                 let found = self.profiles.get(&no).filter(|it| it.location == location);
                 found.map(|it| it.no).ok_or_else(|| Refusal::NotFound("PROFILE", id.to_owned()))
             });
@@ -113,7 +113,7 @@ fn agree<N: PartialEq>(
     list: &'static str,
 ) -> Result<N, Refusal> {
     match (by_name.transpose()?, by_id.transpose()?) {
-        (Some(a), Some(b)) if a != b => Err(Refusal::Disagree(list)),
+        (Some(a), Some(b)) if a != b => Err(Refusal::IdNameMismatch(list)),
         (Some(no), _) | (None, Some(no)) => Ok(no),
         (None, None) => Err(Refusal::NotFound(list, String::new())),
     }

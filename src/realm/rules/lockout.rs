@@ -2,7 +2,7 @@
 
 use protocol::UserName;
 
-use crate::realm::model::{Attempts, LockScope, Millis, Peer};
+use crate::realm::model::{Attempts, LockScope, LoginClient, Millis};
 use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -24,7 +24,7 @@ impl Realm {
     }
 
     /// Until when logins under this name from there are refused because of wrong passwords.
-    pub fn locked_until(&self, at: Millis, name: &UserName, peer: &Peer) -> Option<Millis> {
+    pub fn locked_until(&self, at: Millis, name: &UserName, peer: &LoginClient) -> Option<Millis> {
         let attempts = self.attempts.get(name)?;
         if self.policy.lock_scope == LockScope::User {
             return attempts.all.locked_until.filter(|_| attempts.all.is_locked(at));
@@ -50,7 +50,7 @@ impl Realm {
         &self,
         at: Millis,
         name: &UserName,
-        peer: &Peer,
+        peer: &LoginClient,
     ) -> (Refusal, Vec<Change>) {
         let mut attempts = self.attempts.get(name).cloned().unwrap_or_default();
         attempts.failed += 1;
@@ -77,7 +77,7 @@ impl Realm {
 
     /// What a right password from there leaves of the attempts: nothing, but for locks of other
     /// places where those are what is locked. Else its owner would open the way to whoever guesses.
-    pub(super) fn forgive(&self, name: &UserName, peer: &Peer) -> Option<Change> {
+    pub(super) fn forgive(&self, name: &UserName, peer: &LoginClient) -> Option<Change> {
         let mut attempts = self.attempts.get(name)?.clone();
         attempts.by_source.retain(|(source, _)| **source != *peer.source);
         if self.policy.lock_scope == LockScope::User || attempts.by_source.is_empty() {

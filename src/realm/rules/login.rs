@@ -2,15 +2,15 @@
 
 use protocol::UserName;
 
-use super::change_set::Steps;
+use super::change_set::ChangeSet;
 use super::second_factor::Proof;
-use crate::realm::command::{Login, Refresh, Second};
+use crate::realm::command::{Login, Refresh, SecondFactorInput};
 use crate::realm::model::{
-    Before, EndReason, Fingerprint, Half, Millis, Pair, Peer, Previous, Session, SessionNo,
-    TokenHash, User, UserStatus, Verdict, WhenFull,
+    Before, EndReason, Fingerprint, GracePair, LoginClient, Millis, PendingLogin, Session,
+    SessionNo, TokenHash, TokenHashes, User, UserStatus, Verdict, WhenFull,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal, SessionShown};
-use crate::realm::row::{Change, Key, Retired, Row};
+use crate::realm::row::{Change, Key, RotatedToken, Row};
 use crate::realm::state::Realm;
 
 /// Used refresh tokens of one session that are remembered.
@@ -19,8 +19,8 @@ const RETIRED_MAX: usize = 256;
 const PREVIOUS_MAX: usize = 4;
 
 /// What a session is opened with.
-pub(super) struct Opening<'a> {
-    pub(super) pair: &'a Pair,
+pub(super) struct NewSession<'a> {
+    pub(super) pair: &'a TokenHashes,
     pub(super) host: &'a str,
     pub(super) watched: bool,
     pub(super) connector: bool,
@@ -40,22 +40,22 @@ impl Realm {
             if !self.policy.uniform && !login.connector {
                 return Applied::refused(Refusal::UnknownAccount);
             }
-            return self.wrong(at, name, &login.peer);
+            return self.count_wrong_password(at, name, &login.peer);
         };
         if login.directory {
             // The record was the directory's a moment ago; a password means that it is not.
             if login.verdict != Verdict::Matched || !user.directory {
                 return match login.bypass {
                     true => Applied::refused(Refusal::IncorrectCredentials),
-                    false => self.wrong(at, name, &login.peer),
+                    false => self.count_wrong_password(at, name, &login.peer),
                 };
             }
-        } else if let Some(refused) = self.unproved(at, user, login) {
+        } else if let Some(refused) = self.reject_password(at, user, login) {
             return refused;
         }
-        self.enter(at, user, &login.peer, &login.second, None, bypass, |steps| {
+        self.open_login(at, user, &login.peer, &login.second, None, bypass, |steps| {
             steps.changes.extend(self.forgive(name, &login.peer));
-            Opening {
+            NewSession {
                 pair: &login.pair,
                 host: &login.host,
                 watched: login.watched,
@@ -65,25 +65,25 @@ impl Realm {
         })
     }
 
-    fn wrong(&self, at: Millis, name: &UserName, peer: &Peer) -> Applied {
+    fn count_wrong_password(&self, at: Millis, name: &UserName, peer: &LoginClient) -> Applied {
         let (refusal, changes) = self.count_wrong(at, name, peer);
         Applied::done(Outcome::Refused(refusal), changes)
     }
 
     /// What comes of a password that does not let a local user in; none: it does.
-    fn unproved(&self, at: Millis, user: &User, login: &Login) -> Option<Applied> {
+    fn reject_password(&self, at: Millis, user: &User, login: &Login) -> Option<Applied> {
         let credential = user.credential.as_deref().map(Fingerprint::of);
         if credential != login.checked {
             return Some(Applied::refused(Refusal::StaleCredential));
         }
         if login.verdict == Verdict::Blank && self.is_blank(at, user) {
-            let refusal = Refusal::MustChange(user.status);
+            let refusal = Refusal::PasswordChangeRequired(user.status);
             let changes = self.count_rejected(at, &user.name);
             return Some(Applied::done(Outcome::Refused(refusal), changes));
         }
         let proved = login.verdict == Verdict::Matched && credential.is_some();
         let proved = proved && !self.is_stale(at, user);
-        (!proved).then(|| self.wrong(at, &login.user_name, &login.peer))
+        (!proved).then(|| self.count_wrong_password(at, &login.user_name, &login.peer))
     }
 
     /// The one gate to a live session, after the first factor was proved: for a login, and for the
@@ -92,34 +92,34 @@ impl Realm {
         &self,
         at: Millis,
         user: &User,
-        peer: &Peer,
-        second: &Second,
-        half: Option<(TokenHash, &Half)>,
+        peer: &LoginClient,
+        second: &SecondFactorInput,
+        half: Option<(TokenHash, &PendingLogin)>,
         bypass: bool,
     ) -> Result<Proof, Refusal> {
         match (bypass, user.status) {
             (true, UserStatus::Disabled) => return Err(Refusal::Locked { until: None }),
             (true, _) => {}
             (false, _) => {
-                self.admits(at, user)?;
+                self.check_status(at, user)?;
                 if let Some(until) = self.locked_until(at, &user.name, peer) {
                     return Err(Refusal::Locked { until: Some(until) });
                 }
             }
         }
-        self.prove(at, user, second.given.as_ref(), half, peer)
+        self.verify_factor(at, user, second.given.as_ref(), half, peer)
     }
 
     /// Whether the user's status and the age of the password let him in.
-    fn admits(&self, at: Millis, user: &User) -> Result<(), Refusal> {
+    fn check_status(&self, at: Millis, user: &User) -> Result<(), Refusal> {
         match user.status {
             UserStatus::Enabled if self.is_too_old(at, user) => {
-                Err(Refusal::MustChange(UserStatus::PasswordExpired))
+                Err(Refusal::PasswordChangeRequired(UserStatus::PasswordExpired))
             }
             UserStatus::Enabled => Ok(()),
             UserStatus::Disabled => Err(Refusal::Locked { until: None }),
             UserStatus::PasswordExpired | UserStatus::PasswordReset => {
-                Err(Refusal::MustChange(user.status))
+                Err(Refusal::PasswordChangeRequired(user.status))
             }
         }
     }
@@ -128,9 +128,9 @@ impl Realm {
         &self,
         at: Millis,
         user: &User,
-        opening: Opening<'_>,
+        opening: NewSession<'_>,
         second: bool,
-        steps: &mut Steps,
+        steps: &mut ChangeSet,
     ) -> SessionNo {
         let counters = steps.counters(self);
         counters.sessions += 1;
@@ -166,12 +166,12 @@ impl Realm {
 
     /// Makes sure that one more live session of the user is allowed, after the due ones ended; the
     /// one that is being woken does not end, due or not.
-    pub(super) fn make_room(
+    pub(super) fn enforce_session_limit(
         &self,
         at: Millis,
         user: &User,
         woken: Option<SessionNo>,
-        steps: &mut Steps,
+        steps: &mut ChangeSet,
     ) -> Result<(), Refusal> {
         let Some(max) = self.policy.sessions_max else { return Ok(()) };
         let (mut live, mut due) = (Vec::new(), Vec::new());
@@ -184,8 +184,8 @@ impl Realm {
         }
         let over = (live.len() + 1).saturating_sub(max as usize);
         if over > 0 && self.policy.when_full == WhenFull::Refuse {
-            *steps = Steps::default();
-            return Err(Refusal::SessionsFull(live.into_iter().map(shown).collect()));
+            *steps = ChangeSet::default();
+            return Err(Refusal::SessionLimit(live.into_iter().map(shown).collect()));
         }
         live.sort_by_key(|session| session.opened);
         live.iter()
@@ -196,7 +196,7 @@ impl Realm {
 
     pub(in crate::realm) fn refresh(&self, at: Millis, refresh: &Refresh) -> Applied {
         let Some(session) = self.refreshes.get(&refresh.presented) else {
-            return self.reused(at, refresh);
+            return self.handle_rotated_token(at, refresh);
         };
         let Some((session, user)) = self
             .sessions
@@ -208,8 +208,8 @@ impl Realm {
         if at >= session.refresh_until || !names(user, refresh.user_name.as_ref()) {
             return Applied::refused(Refusal::RefreshExpired);
         }
-        let mut steps = Steps::default();
-        let proved = match self.may_wake(at, session, user, refresh, &mut steps) {
+        let mut steps = ChangeSet::default();
+        let proved = match self.check_refresh(at, session, user, refresh, &mut steps) {
             Ok(proved) => proved,
             Err(refusal @ Refusal::SecondFactor(..)) => {
                 return self.refused_second(at, user, &refresh.second, None, false, refusal);
@@ -223,13 +223,13 @@ impl Realm {
     /// A refresh of a live session is served whatever its user's status; waking a dormant one
     /// passes the gate of a login: status, lock, limit. Neither gets around a second factor.
     /// Whether one was proved for the session.
-    fn may_wake(
+    fn check_refresh(
         &self,
         at: Millis,
         session: &Session,
         user: &User,
         refresh: &Refresh,
-        steps: &mut Steps,
+        steps: &mut ChangeSet,
     ) -> Result<bool, Refusal> {
         let live = session.dormant.is_none() && at < session.due(&self.policy);
         if live && session.second {
@@ -237,9 +237,9 @@ impl Realm {
         }
         let (peer, second) = (&refresh.peer, &refresh.second);
         let proof = match (live, session.second) {
-            (true, _) => self.prove(at, user, second.given.as_ref(), None, peer)?,
+            (true, _) => self.verify_factor(at, user, second.given.as_ref(), None, peer)?,
             (false, true) => {
-                let none = Second::default();
+                let none = SecondFactorInput::default();
                 match self.gate(at, user, peer, &none, None, false) {
                     // It was proved when the session was opened.
                     Err(Refusal::SecondFactor(..)) => Proof::NotAsked,
@@ -250,10 +250,10 @@ impl Realm {
         };
         if !live {
             steps.left.insert(session.no);
-            self.make_room(at, user, Some(session.no), steps)?;
+            self.enforce_session_limit(at, user, Some(session.no), steps)?;
         }
         let proved = session.second || proof != Proof::NotAsked;
-        self.use_up(at, user.no, proof, second, steps);
+        self.consume_factor(at, user.no, proof, second, steps);
         Ok(proved)
     }
 
@@ -263,19 +263,19 @@ impl Realm {
         session: &Session,
         refresh: &Refresh,
         second: bool,
-        steps: &mut Steps,
+        steps: &mut ChangeSet,
     ) {
-        let Pair { id, token, refresh: next } = refresh.pair.clone();
+        let TokenHashes { id, token, refresh: next } = refresh.pair.clone();
         // Tabs race for a sleeping session as for a live one, but its former token stays dead.
         let awake = session.is_live(at, &self.policy);
-        let previous = Previous {
+        let previous = GracePair {
             token: if awake { session.token } else { token },
             refresh: session.refresh,
             sealed: if self.policy.rotation { refresh.sealed.clone() } else { Vec::new() },
             until: at.saturating_add(self.policy.grace_ms),
         };
         if self.policy.rotation {
-            let retired = Retired { session: session.no, until: session.refresh_until };
+            let retired = RotatedToken { session: session.no, until: session.refresh_until };
             steps.put(Row::Retired(session.refresh, retired));
             let over = (self.retired_of(session.no).count() + 1).saturating_sub(RETIRED_MAX);
             let oldest = self.retired_of(session.no).take(over);
@@ -303,7 +303,7 @@ impl Realm {
 
     /// A refresh token that is not current: a racing tab gets the same successor, a thief ends the
     /// family, a stranger learns nothing.
-    fn reused(&self, at: Millis, refresh: &Refresh) -> Applied {
+    fn handle_rotated_token(&self, at: Millis, refresh: &Refresh) -> Applied {
         let session =
             self.retired.get(&refresh.presented).and_then(|it| self.sessions.get(&it.session));
         let Some(session) = session else { return Applied::refused(Refusal::RefreshExpired) };
@@ -315,10 +315,13 @@ impl Realm {
                 if !user.is_some_and(|user| names(user, refresh.user_name.as_ref())) {
                     return Applied::refused(Refusal::RefreshExpired);
                 }
-                Applied::done(Outcome::Successor(session.no, previous.sealed.clone()), Vec::new())
+                Applied::done(
+                    Outcome::RotatedEarlier(session.no, previous.sealed.clone()),
+                    Vec::new(),
+                )
             }
             _ => {
-                let mut steps = Steps::default();
+                let mut steps = ChangeSet::default();
                 self.end_session(session, EndReason::Revoked, &mut steps);
                 steps.applied(Outcome::Refused(Refusal::RefreshExpired))
             }

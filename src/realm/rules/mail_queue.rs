@@ -1,8 +1,8 @@
 //! The outbox: mails that are to be sent, as rows, so that no restart and no dead server loses one.
 //! A row says whom and what about; what is secret in a mail is drawn when it is sent.
 
-use super::change_set::Steps;
-use crate::realm::command::{Drawn, Posted};
+use super::change_set::ChangeSet;
+use crate::realm::command::{MailSecret, MailSent};
 use crate::realm::model::{Mail, MailKind, Millis, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
@@ -45,7 +45,7 @@ impl Realm {
         due: Millis,
         user: UserNo,
         kind: MailKind,
-        steps: &mut Steps,
+        steps: &mut ChangeSet,
     ) -> bool {
         let alike = |mail: &&Mail| {
             mail.tries == 0
@@ -68,22 +68,26 @@ impl Realm {
 
     /// What stands in a mail was drawn: from now on it is good. A mail that would say nothing any
     /// more is refused.
-    pub(in crate::realm) fn draw(&self, at: Millis, no: u64, drawn: &Drawn) -> Applied {
+    pub(in crate::realm) fn draw(&self, at: Millis, no: u64, drawn: &MailSecret) -> Applied {
         let plan = || {
-            let mail = self.mails.get(&no).ok_or(Refusal::TokenOver)?;
-            let user = self.user(mail.user).ok_or(Refusal::TokenOver)?;
+            let mail = self.mails.get(&no).ok_or(Refusal::InvalidOneTimeToken)?;
+            let user = self.user(mail.user).ok_or(Refusal::InvalidOneTimeToken)?;
             let mut changes = match (&mail.kind, drawn) {
-                (MailKind::Link(half), Drawn::Token(hash)) => self.draw_link(at, *half, *hash)?,
-                (MailKind::Reset(_), Drawn::Token(hash)) => self.draw_reset(at, user, no, *hash)?,
-                (MailKind::OneTimePassword, Drawn::Password(credential)) => {
+                (MailKind::Link(half), MailSecret::Token(hash)) => {
+                    self.draw_link(at, *half, *hash)?
+                }
+                (MailKind::Reset(_), MailSecret::Token(hash)) => {
+                    self.draw_reset(at, user, no, *hash)?
+                }
+                (MailKind::OneTimePassword, MailSecret::Password(credential)) => {
                     if user.status != UserStatus::PasswordReset {
-                        return Err(Refusal::TokenOver);
+                        return Err(Refusal::InvalidOneTimeToken);
                     }
                     let credential = Some(credential.clone());
                     let user = User { credential, credential_at: at, ..user.clone() };
                     vec![Change::Put(Row::User(user))]
                 }
-                _ => return Err(Refusal::TokenOver),
+                _ => return Err(Refusal::InvalidOneTimeToken),
             };
             changes.push(Change::Put(Row::Mail(Mail { drawn: true, ..mail.clone() })));
             Ok(Applied::done(Outcome::Done, changes))
@@ -92,7 +96,7 @@ impl Realm {
     }
 
     /// A mail left, or did not.
-    pub(in crate::realm) fn posted(&self, at: Millis, no: u64, posted: Posted) -> Applied {
+    pub(in crate::realm) fn posted(&self, at: Millis, no: u64, posted: MailSent) -> Applied {
         let Some(mail) = self.mails.get(&no) else {
             return Applied::done(Outcome::Done, Vec::new());
         };
@@ -100,10 +104,10 @@ impl Realm {
         let due = at.saturating_add(wait.min(LAST_WAIT_MS));
         let over = due >= mail.made.saturating_add(GIVEN_UP_MS);
         let change = match posted {
-            Posted::Failed if !over => {
+            MailSent::Failed if !over => {
                 Change::Put(Row::Mail(Mail { due, tries: mail.tries + 1, ..mail.clone() }))
             }
-            Posted::Sent | Posted::Failed | Posted::Dropped => Change::Delete(Key::Mail(no)),
+            MailSent::Sent | MailSent::Failed | MailSent::Dropped => Change::Delete(Key::Mail(no)),
         };
         Applied::done(Outcome::Done, vec![change])
     }

@@ -1,7 +1,7 @@
 //! One-time tokens: made by a session, good for a moment, spent once (S1, "OTT verification").
 
 use crate::realm::command::SpendOneTime;
-use crate::realm::model::{By, Millis, OneTime, TokenHash};
+use crate::realm::model::{Actor, Millis, OneTime, TokenHash};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -31,23 +31,23 @@ impl Realm {
 
     /// Tokens that are over and can be forgotten.
     pub(super) fn one_time_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
-        self.one_time.over(at).map(|hash| Change::Delete(Key::OneTime(hash)))
+        self.one_time.expired(at).map(|hash| Change::Delete(Key::OneTime(hash)))
     }
 
     pub(in crate::realm) fn create_one_time(
         &self,
         at: Millis,
-        by: &By,
+        by: &Actor,
         token: TokenHash,
     ) -> Applied {
-        let By::Session(no) = by else { return Applied::refused(Refusal::NoSession) };
+        let Actor::Session(no) = by else { return Applied::refused(Refusal::NoSession) };
         let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
         let Some(session) = session else { return Applied::refused(Refusal::NoSession) };
         let user = session.user;
         let (over, live): (Vec<_>, Vec<_>) =
             self.one_time.of(user).partition(|(_, it)| it.until <= at);
         if let (Some((_, first)), true) = (live.first(), live.len() >= TOKENS_MAX) {
-            return Applied::refused(Refusal::TokensFull(first.until));
+            return Applied::refused(Refusal::OneTimeTokenLimit(first.until));
         }
         let mut changes: Vec<_> =
             over.into_iter().map(|(hash, _)| Change::Delete(Key::OneTime(hash))).collect();
@@ -66,9 +66,9 @@ impl Realm {
         match self.good(at, &spend.token) {
             Some(user) => {
                 let changes = vec![Change::Delete(Key::OneTime(spend.token))];
-                Applied::done(Outcome::Spent(user.name.clone()), changes)
+                Applied::done(Outcome::OneTimeTokenUsed(user.name.clone()), changes)
             }
-            None => Applied::refused(Refusal::TokenOver),
+            None => Applied::refused(Refusal::InvalidOneTimeToken),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Half logins: the first factor was right, the second is still to come. Their token finishes that
 //! login, and can do nothing else but enrol whoever must (PROTOCOL §5, "Second factor").
 
-use super::change_set::Steps;
-use super::login::Opening;
+use super::change_set::ChangeSet;
+use super::login::NewSession;
 use super::second_factor::Proof;
-use crate::realm::command::{FinishLogin, Second};
+use crate::realm::command::{FinishLogin, SecondFactorInput};
 use crate::realm::model::{
-    Demand, Fingerprint, Half, MailKind, MfaReason, Millis, Peer, TokenHash, User, UserNo,
+    Fingerprint, LoginClient, MailKind, MfaReason, Millis, PendingLogin, RequiredFactor, TokenHash,
+    User, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
@@ -22,7 +23,7 @@ const CODES_MAX: usize = 8;
 
 impl Realm {
     /// The half login of a token, if it is not over.
-    pub fn half(&self, at: Millis, token: &TokenHash) -> Option<&Half> {
+    pub fn half(&self, at: Millis, token: &TokenHash) -> Option<&PendingLogin> {
         self.halves.get(token).filter(|half| at < half.until)
     }
 
@@ -40,7 +41,7 @@ impl Realm {
         code: &TokenHash,
         finishes: Option<TokenHash>,
     ) -> Option<Proof> {
-        let fits = |hash: &TokenHash, half: &Half| {
+        let fits = |hash: &TokenHash, half: &PendingLogin| {
             at < half.codes_until.min(half.until)
                 && half.codes.contains(code)
                 && finishes.is_none_or(|it| it == *hash)
@@ -56,8 +57,8 @@ impl Realm {
         &self,
         at: Millis,
         user: &User,
-        second: &Second,
-        half: Option<(TokenHash, Half)>,
+        second: &SecondFactorInput,
+        half: Option<(TokenHash, PendingLogin)>,
         bypass: bool,
         refusal: Refusal,
     ) -> Applied {
@@ -65,13 +66,13 @@ impl Realm {
             return Applied::refused(refusal);
         };
         let wrong = u32::from(reason == MfaReason::Invalid);
-        let mut steps = Steps::default();
+        let mut steps = ChangeSet::default();
         if wrong > 0 {
             steps.changes.push(self.count_wrong_code(at, user.no));
         }
         let (hash, mut half) = match (half, second.half) {
             (Some(half), _) => half,
-            (None, Some(new)) => (new, Half { bypass, ..self.new_half(at, user, demand) }),
+            (None, Some(new)) => (new, PendingLogin { bypass, ..self.new_half(at, user, demand) }),
             (None, None) => return steps.applied(Outcome::Refused(refusal)),
         };
         half.wrong += wrong;
@@ -85,19 +86,19 @@ impl Realm {
             steps.changes.extend(oldest.map(|(hash, _)| Change::Delete(Key::Half(hash))));
         }
         steps.put(Row::Half(hash, half));
-        if demand == Demand::Link {
+        if demand == RequiredFactor::Link {
             self.queue_link(at, user, hash, &mut steps);
         }
-        steps.applied(Outcome::HalfDone(reason, demand))
+        steps.applied(Outcome::SecondFactorRequired(reason, demand))
     }
 
-    fn new_half(&self, at: Millis, user: &User, demand: Demand) -> Half {
+    fn new_half(&self, at: Millis, user: &User, demand: RequiredFactor) -> PendingLogin {
         let more = match (demand, &self.policy.mfa.link) {
-            (Demand::Enrol, _) => self.policy.mfa.confirm_ms,
-            (Demand::Link, Some(link)) => link.temporary_ms.saturating_sub(TYPING_MS),
+            (RequiredFactor::Enrol, _) => self.policy.mfa.confirm_ms,
+            (RequiredFactor::Link, Some(link)) => link.temporary_ms.saturating_sub(TYPING_MS),
             _ => 0,
         };
-        Half {
+        PendingLogin {
             user: user.no,
             until: at.saturating_add(TYPING_MS).saturating_add(more),
             checked: user.credential.as_deref().map(Fingerprint::of),
@@ -111,7 +112,7 @@ impl Realm {
     }
 
     /// A link for this half login. One that waits already is for the newest from now on.
-    fn queue_link(&self, at: Millis, user: &User, half: TokenHash, steps: &mut Steps) {
+    fn queue_link(&self, at: Millis, user: &User, half: TokenHash, steps: &mut ChangeSet) {
         let last = self.halves.of(user.no).map(|(_, it)| it.mailed).max().unwrap_or(0);
         let due = match last {
             0 => at,
@@ -127,13 +128,13 @@ impl Realm {
         hash: TokenHash,
         code: TokenHash,
     ) -> Result<Vec<Change>, Refusal> {
-        let half = self.half(at, &hash).ok_or(Refusal::TokenOver)?;
-        let link = self.policy.mfa.link.as_ref().ok_or(Refusal::TokenOver)?;
+        let half = self.half(at, &hash).ok_or(Refusal::InvalidOneTimeToken)?;
+        let link = self.policy.mfa.link.as_ref().ok_or(Refusal::InvalidOneTimeToken)?;
         let codes_until = at.saturating_add(link.temporary_ms);
         let known = half.codes.len().saturating_sub(CODES_MAX - 1);
         let codes = half.codes.iter().skip(known).copied().chain([code]).collect();
         let until = half.until.max(codes_until);
-        let half = Half { codes, codes_until, until, mailed: at, ..half.clone() };
+        let half = PendingLogin { codes, codes_until, until, mailed: at, ..half.clone() };
         Ok(vec![Change::Put(Row::Half(hash, half))])
     }
 
@@ -151,10 +152,10 @@ impl Realm {
         }
         let (peer, second) = (&finish.peer, &finish.second);
         let of = (finish.token, half);
-        self.enter(at, user, peer, second, Some(of), half.bypass, |steps| {
+        self.open_login(at, user, peer, second, Some(of), half.bypass, |steps| {
             steps.changes.push(Change::Delete(Key::Half(finish.token)));
             steps.changes.extend(self.forgive(&user.name, peer));
-            Opening {
+            NewSession {
                 pair: &finish.pair,
                 host: &finish.host,
                 watched: finish.watched,
@@ -166,22 +167,22 @@ impl Realm {
 
     /// Half logins that are over and can be forgotten.
     pub(super) fn halves_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
-        self.halves.over(at).map(|hash| Change::Delete(Key::Half(hash)))
+        self.halves.expired(at).map(|hash| Change::Delete(Key::Half(hash)))
     }
 
     /// The last steps of every login: gate, second factor, room, session.
     #[expect(clippy::too_many_arguments, reason = "all that a login is decided by")]
-    pub(super) fn enter<'a>(
+    pub(super) fn open_login<'a>(
         &self,
         at: Millis,
         user: &User,
-        peer: &Peer,
-        second: &Second,
-        half: Option<(TokenHash, &Half)>,
+        peer: &LoginClient,
+        second: &SecondFactorInput,
+        half: Option<(TokenHash, &PendingLogin)>,
         bypass: bool,
-        opening: impl FnOnce(&mut Steps) -> Opening<'a>,
+        opening: impl FnOnce(&mut ChangeSet) -> NewSession<'a>,
     ) -> Applied {
-        let mut steps = Steps::default();
+        let mut steps = ChangeSet::default();
         let proof = match self.gate(at, user, peer, second, half, bypass) {
             Ok(proof) => proof,
             Err(refusal @ Refusal::SecondFactor(..)) => {
@@ -191,15 +192,15 @@ impl Realm {
             Err(Refusal::StaleCredential) => return Applied::refused(Refusal::StaleCredential),
             Err(refusal) => return self.rejected(at, user, refusal),
         };
-        if let Err(refusal) = self.make_room(at, user, None, &mut steps) {
+        if let Err(refusal) = self.enforce_session_limit(at, user, None, &mut steps) {
             return self.rejected(at, user, refusal);
         }
         let proved = proof != Proof::NotAsked;
-        let remembered = self.use_up(at, user.no, proof, second, &mut steps);
+        let remembered = self.consume_factor(at, user.no, proof, second, &mut steps);
         let opening = opening(&mut steps);
         let session = self.open(at, user, opening, proved, &mut steps);
         steps.applied(match remembered {
-            true => Outcome::Remembered(session),
+            true => Outcome::LoggedInWithActiveCode(session),
             false => Outcome::LoggedIn(session),
         })
     }
@@ -209,13 +210,13 @@ impl Realm {
     }
 
     /// What was proved is used up; whether an active code is good from now on.
-    pub(super) fn use_up(
+    pub(super) fn consume_factor(
         &self,
         at: Millis,
         user: UserNo,
         proof: Proof,
-        second: &Second,
-        steps: &mut Steps,
+        second: &SecondFactorInput,
+        steps: &mut ChangeSet,
     ) -> bool {
         match proof {
             Proof::NotAsked => false,

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::collections::btree_set::Range;
 use std::iter::Peekable;
 
-use super::list_diff::Difference;
-use crate::realm::command::ProfileWanted;
+use super::list_diff::ListDiff;
+use crate::realm::command::ProfileSpec;
 use crate::realm::model::{
-    By, FIRST_FOUNDED, Location, Millis, Profile, ProfileNo, ProfileStatus, RightNo, UserNo,
+    Actor, FIRST_FOUNDED, Location, Millis, Profile, ProfileNo, ProfileStatus, RightNo, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, ProfileDone, Refusal};
 use crate::realm::row::{Change, Counters, Key, Row};
@@ -71,8 +71,8 @@ impl Realm {
     pub(in crate::realm) fn insert_profile(
         &self,
         at: Millis,
-        by: &By,
-        wanted: &ProfileWanted,
+        by: &Actor,
+        wanted: &ProfileSpec,
     ) -> Applied {
         let plan = || {
             self.permit(at, by, "INSERT_PROFILE")?;
@@ -108,7 +108,7 @@ impl Realm {
             return Ok((counters, no, self.policy.location));
         };
         let chosen = ProfileNo::parse(id).filter(|(no, _)| no.0 < FIRST_FOUNDED);
-        let (no, location) = chosen.ok_or(Refusal::NotAnId("ID"))?;
+        let (no, location) = chosen.ok_or(Refusal::InvalidId("ID"))?;
         match self.profiles.contains_key(&no) {
             true => Err(Refusal::Duplicate("ID", no.id(location))),
             false => Ok((counters, no, location)),
@@ -118,8 +118,8 @@ impl Realm {
     pub(in crate::realm) fn amend_profile(
         &self,
         at: Millis,
-        by: &By,
-        wanted: &ProfileWanted,
+        by: &Actor,
+        wanted: &ProfileSpec,
     ) -> Applied {
         let plan = || {
             self.permit(at, by, "AMEND_PROFILE")?;
@@ -144,15 +144,15 @@ impl Realm {
     pub(in crate::realm) fn delete_profile(
         &self,
         at: Millis,
-        by: &By,
-        wanted: &ProfileWanted,
+        by: &Actor,
+        wanted: &ProfileSpec,
     ) -> Applied {
         let plan = || {
             self.permit(at, by, "DELETE_PROFILE")?;
             let profile = self.find_profile(wanted)?;
             if wanted.id.is_some() && wanted.name.as_ref().is_some_and(|name| *name != profile.name)
             {
-                return Err(Refusal::Disagree("NAME"));
+                return Err(Refusal::IdNameMismatch("NAME"));
             }
             let members = self.members_of(profile.no).map(|user| Key::Member(profile.no, user));
             let grants = self.grants_of(profile.no).map(|right| Key::Grant(profile.no, right));
@@ -169,13 +169,10 @@ impl Realm {
     }
 
     /// The profile that an amend or a delete means: by its id if sent, else by its name.
-    pub(in crate::realm) fn find_profile(
-        &self,
-        wanted: &ProfileWanted,
-    ) -> Result<&Profile, Refusal> {
+    pub(in crate::realm) fn find_profile(&self, wanted: &ProfileSpec) -> Result<&Profile, Refusal> {
         let profile = match (&wanted.id, &wanted.name) {
             (Some(id), _) => {
-                let (no, location) = ProfileNo::parse(id).ok_or(Refusal::NotAnId("ID"))?;
+                let (no, location) = ProfileNo::parse(id).ok_or(Refusal::InvalidId("ID"))?;
                 let found = self.profiles.get(&no).filter(|it| it.location == location);
                 found.ok_or_else(|| Refusal::NotFound("PROFILE", id.clone()))?
             }
@@ -185,7 +182,9 @@ impl Realm {
             (None, None) => return Err(Refusal::NotFound("PROFILE", String::new())),
         };
         match wanted.record_version {
-            Some(version) if version != profile.version => Err(Refusal::Stale(profile.version)),
+            Some(version) if version != profile.version => {
+                Err(Refusal::VersionConflict(profile.version))
+            }
             _ => Ok(profile),
         }
     }
@@ -193,10 +192,10 @@ impl Realm {
     /// Brings a profile and its lists into the wanted state.
     fn shape(
         &self,
-        by: &By,
+        by: &Actor,
         old: Option<&Profile>,
         mut profile: Profile,
-        wanted: &ProfileWanted,
+        wanted: &ProfileSpec,
         mut changes: Vec<Change>,
     ) -> Result<Applied, Refusal> {
         let strict = self.policy.strict_amend;
@@ -204,8 +203,8 @@ impl Realm {
         let rights = rights.or_else(|| strict.then(BTreeSet::new));
         let users = wanted.users.as_ref().map(|list| self.find_users(list)).transpose()?;
         let users = users.or_else(|| strict.then(BTreeSet::new));
-        let rights = Difference::between(self.grants_of(profile.no), rights);
-        let users = Difference::between(self.members_of(profile.no), users);
+        let rights = ListDiff::between(self.grants_of(profile.no), rights);
+        let users = ListDiff::between(self.members_of(profile.no), users);
         let enabling = old.is_some_and(|old| old.status != profile.status)
             && profile.status == ProfileStatus::Enabled;
 
@@ -251,10 +250,10 @@ mod tests {
         let mut realm = Realm::default();
         let members = (0..400).filter(|user| user % 3 == 0).map(UserNo);
         let rows = members.map(|user| Change::Put(Row::Member(ProfileNo(2), user)));
-        realm.absorb(&rows.collect::<Vec<_>>());
+        realm.apply_changes(&rows.collect::<Vec<_>>());
         let strangers =
             [1, 3].map(|profile| Change::Put(Row::Member(ProfileNo(profile), UserNo(7))));
-        realm.absorb(&strangers);
+        realm.apply_changes(&strangers);
         for asked in [1, 2, 16, 47, 100, 399] {
             let mut membership = realm.membership(ProfileNo(2));
             for user in (0..500).step_by(asked).map(UserNo) {

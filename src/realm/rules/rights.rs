@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use protocol::RightCode;
 
-use crate::realm::command::RightWanted;
+use crate::realm::command::RightSpec;
 use crate::realm::model::{
-    By, Millis, Profile, ProfileNo, ProfileStatus, Right, RightNo, User, UserNo, UserStatus,
+    Actor, Millis, Profile, ProfileNo, ProfileStatus, Right, RightNo, User, UserNo, UserStatus,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
@@ -108,8 +108,8 @@ impl Realm {
     pub(in crate::realm) fn insert_right(
         &self,
         at: Millis,
-        by: &By,
-        wanted: &RightWanted,
+        by: &Actor,
+        wanted: &RightSpec,
     ) -> Applied {
         if let Err(refusal) = self.permit(at, by, "INSERT_RIGHT") {
             return Applied::refused(refusal);
@@ -127,7 +127,7 @@ impl Realm {
                 counters.rights += 1;
                 (RightNo(counters.rights), self.policy.location)
             }
-            Some(None) => return Applied::refused(Refusal::NotAnId("ID")),
+            Some(None) => return Applied::refused(Refusal::InvalidId("ID")),
             Some(Some((no, location))) if !self.rights.contains_key(&no) => (no, location),
             Some(Some((no, location))) => {
                 return Applied::refused(Refusal::Duplicate("ID", no.id(location)));
@@ -147,7 +147,12 @@ impl Realm {
     }
 
     /// Deletes a right that nobody and nothing holds.
-    pub(in crate::realm) fn delete_right(&self, at: Millis, by: &By, code: &RightCode) -> Applied {
+    pub(in crate::realm) fn delete_right(
+        &self,
+        at: Millis,
+        by: &Actor,
+        code: &RightCode,
+    ) -> Applied {
         let plan = || {
             self.permit(at, by, "DELETE_RIGHT")?;
             let right = self.right_by_code(code.as_str());
@@ -155,11 +160,11 @@ impl Realm {
             let range = (right.no, UserNo::MIN)..=(right.no, UserNo::MAX);
             let holder = self.holders.range(range).find_map(|(_, user)| self.user(*user));
             if let Some(user) = holder {
-                return Err(Refusal::Depended("USER", user.name.to_string()));
+                return Err(Refusal::HasDependents("USER", user.name.to_string()));
             }
             let gives = |profile: &&Profile| self.is_granted(profile.no, right.no);
             if let Some(profile) = self.profiles.values().find(gives) {
-                return Err(Refusal::Depended("PROFILE", profile.name.to_string()));
+                return Err(Refusal::HasDependents("PROFILE", profile.name.to_string()));
             }
             let made = Outcome::Right { id: right.no.id(right.location) };
             Ok(Applied::done(made, vec![Change::Delete(Key::Right(right.no))]))

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use protocol::UserName;
 
-use super::change_set::Steps;
-use crate::realm::command::{ConfirmSecret, CreateSecret, Enroller, Given};
+use super::change_set::ChangeSet;
+use crate::realm::command::{ConfirmSecret, CreateSecret, EnrolmentActor, PresentedFactor};
 use crate::realm::model::{
-    By, Demand, Fingerprint, Half, MfaReason, Millis, Peer, Pending, SecondFactor, TokenHash, User,
-    UserNo,
+    Actor, Fingerprint, LoginClient, MfaReason, Millis, Pending, PendingLogin, RequiredFactor,
+    SecondFactor, TokenHash, User, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
@@ -39,16 +39,16 @@ impl Realm {
     }
 
     /// What a login of this user is asked for beside the first factor.
-    pub fn demanded(&self, user: &User) -> Option<Demand> {
+    pub fn demanded(&self, user: &User) -> Option<RequiredFactor> {
         let mfa = &self.policy.mfa;
         let active = self.second_factors.get(&user.no);
         if mfa.totp && active.is_some_and(|it| it.enabled && it.confirmed.is_some()) {
-            return Some(Demand::Totp);
+            return Some(RequiredFactor::Totp);
         }
         if mfa.link.is_some() && self.is_among(user.no, &mfa.link_for) {
-            return Some(Demand::Link);
+            return Some(RequiredFactor::Link);
         }
-        (mfa.totp && self.is_among(user.no, &mfa.totp_for)).then_some(Demand::Enrol)
+        (mfa.totp && self.is_among(user.no, &mfa.totp_for)).then_some(RequiredFactor::Enrol)
     }
 
     /// Whether a list of profiles means this user; `*` means everybody.
@@ -61,21 +61,21 @@ impl Realm {
 
     /// Whether what was given is the second factor that is asked for. `half`: the login that it is
     /// to finish.
-    pub(super) fn prove(
+    pub(super) fn verify_factor(
         &self,
         at: Millis,
         user: &User,
-        given: Option<&Given>,
-        half: Option<(TokenHash, &Half)>,
-        peer: &Peer,
+        given: Option<&PresentedFactor>,
+        half: Option<(TokenHash, &PendingLogin)>,
+        peer: &LoginClient,
     ) -> Result<Proof, Refusal> {
         let Some(demand) = self.demanded(user) else { return Ok(Proof::NotAsked) };
-        if let Some((hash, Half { proved: true, .. })) = half {
+        if let Some((hash, PendingLogin { proved: true, .. })) = half {
             return Ok(Proof::Proved(vec![Change::Delete(Key::Half(hash))]));
         }
         let refused = |reason| Err(Refusal::SecondFactor(reason, demand));
-        let Some(given) = given.filter(|_| demand != Demand::Enrol) else {
-            return refused(if demand == Demand::Enrol {
+        let Some(given) = given.filter(|_| demand != RequiredFactor::Enrol) else {
+            return refused(if demand == RequiredFactor::Enrol {
                 MfaReason::Enrol
             } else {
                 MfaReason::Required
@@ -85,16 +85,22 @@ impl Realm {
             return Err(Refusal::Locked { until: Some(until) });
         }
         let proof = match (demand, given) {
-            (Demand::Totp, Given::Totp { .. }) => self.prove_totp(user.no, given)?,
-            (Demand::Totp, Given::Code(code)) => self.prove_recovery(user.no, code),
-            (_, Given::Code(code)) => self.prove_link(at, user.no, code, half.map(|it| it.0)),
+            (RequiredFactor::Totp, PresentedFactor::Totp { .. }) => {
+                self.prove_totp(user.no, given)?
+            }
+            (RequiredFactor::Totp, PresentedFactor::Code(code)) => {
+                self.prove_recovery(user.no, code)
+            }
+            (_, PresentedFactor::Code(code)) => {
+                self.prove_link(at, user.no, code, half.map(|it| it.0))
+            }
             _ => None,
         };
         proof.map_or_else(|| refused(MfaReason::Invalid), Ok)
     }
 
-    fn prove_totp(&self, user: UserNo, given: &Given) -> Result<Option<Proof>, Refusal> {
-        let Given::Totp { checked, at_secs, resealed } = given else { return Ok(None) };
+    fn prove_totp(&self, user: UserNo, given: &PresentedFactor) -> Result<Option<Proof>, Refusal> {
+        let PresentedFactor::Totp { checked, at_secs, resealed } = given else { return Ok(None) };
         let Some(own) = self.second_factors.get(&user) else { return Ok(None) };
         if own.confirmed.as_deref().map(Fingerprint::of) != *checked {
             return Err(Refusal::StaleCredential);
@@ -116,7 +122,7 @@ impl Realm {
         })
     }
 
-    fn codes_locked_until(&self, at: Millis, user: UserNo, peer: &Peer) -> Option<Millis> {
+    fn codes_locked_until(&self, at: Millis, user: UserNo, peer: &LoginClient) -> Option<Millis> {
         let day = self.second_factors.get(&user)?.day;
         day.locked_until(at).filter(|_| !peer.familiar)
     }
@@ -132,27 +138,27 @@ impl Realm {
     fn enrolled(
         &self,
         at: Millis,
-        by: &Enroller,
+        by: &EnrolmentActor,
         name: Option<&UserName>,
         right: &str,
     ) -> Result<&User, Refusal> {
         let none = || Refusal::NotFound("USER", name.map(ToString::to_string).unwrap_or_default());
         let found = name.map(|name| self.user_by_name(name).ok_or_else(none)).transpose();
         match by {
-            Enroller::Half(hash) => {
+            EnrolmentActor::PendingLogin(hash) => {
                 let half = self.half(at, hash).ok_or(Refusal::RefreshExpired)?;
                 let user = self.user(half.user).ok_or(Refusal::RefreshExpired)?;
                 // Only who has no second factor yet: half a login must not replace one.
-                let may = self.demanded(user) == Some(Demand::Enrol);
+                let may = self.demanded(user) == Some(RequiredFactor::Enrol);
                 match name.is_none_or(|name| user.name == *name) && may {
                     true => Ok(user),
                     false => Err(Refusal::RefreshExpired),
                 }
             }
-            Enroller::By(by) => {
+            EnrolmentActor::Actor(by) => {
                 let own = match by {
-                    By::Session(no) => self.sessions.get(no).map(|it| it.user),
-                    By::Operator => None,
+                    Actor::Session(no) => self.sessions.get(no).map(|it| it.user),
+                    Actor::Operator => None,
                 };
                 let user = match (found, own) {
                     (Ok(None), Some(own)) => self.user(own).ok_or(Refusal::NoSession)?,
@@ -170,11 +176,12 @@ impl Realm {
 
     /// A session that was opened without the second factor that its user has now must not take that
     /// away or replace it.
-    fn proved_enough(&self, by: &By, user: &User) -> Result<(), Refusal> {
-        let By::Session(no) = by else { return Ok(()) };
+    fn proved_enough(&self, by: &Actor, user: &User) -> Result<(), Refusal> {
+        let Actor::Session(no) = by else { return Ok(()) };
         let own = self.sessions.get(no).filter(|session| session.user == user.no);
-        match own.is_some_and(|it| !it.second && self.demanded(user) == Some(Demand::Totp)) {
-            true => Err(Refusal::SecondFactor(MfaReason::Required, Demand::Totp)),
+        match own.is_some_and(|it| !it.second && self.demanded(user) == Some(RequiredFactor::Totp))
+        {
+            true => Err(Refusal::SecondFactor(MfaReason::Required, RequiredFactor::Totp)),
             false => Ok(()),
         }
     }
@@ -196,7 +203,7 @@ impl Realm {
     pub(in crate::realm) fn confirm_secret(&self, at: Millis, confirm: &ConfirmSecret) -> Applied {
         let plan = || {
             let user = self.enrolled(at, &confirm.by, confirm.user_name.as_ref(), "MFA_CONFIRM")?;
-            let late = Refusal::SecondFactor(MfaReason::Expired, Demand::Enrol);
+            let late = Refusal::SecondFactor(MfaReason::Expired, RequiredFactor::Enrol);
             let own = self.second_factors.get(&user.no).cloned().unwrap_or_default();
             let Some(pending) = own.pending.clone() else { return Err(late) };
             if at >= pending.until {
@@ -208,7 +215,7 @@ impl Realm {
             let Some(used_secs) = confirm.at_secs else {
                 return Ok(self.wrong_at_confirm(user.no, own, pending));
             };
-            let mut steps = Steps::default();
+            let mut steps = ChangeSet::default();
             steps.put(Row::SecondFactor(
                 user.no,
                 SecondFactor {
@@ -228,19 +235,20 @@ impl Realm {
 
     /// Whoever confirmed his own secret has proved it: the login that is half done, or the
     /// session.
-    fn proved_by(&self, at: Millis, by: &Enroller, user: UserNo, steps: &mut Steps) {
+    fn proved_by(&self, at: Millis, by: &EnrolmentActor, user: UserNo, steps: &mut ChangeSet) {
         match by {
-            Enroller::Half(hash) => {
+            EnrolmentActor::PendingLogin(hash) => {
                 let half = self.half(at, hash).cloned();
-                half.into_iter()
-                    .for_each(|it| steps.put(Row::Half(*hash, Half { proved: true, ..it })));
+                half.into_iter().for_each(|it| {
+                    steps.put(Row::Half(*hash, PendingLogin { proved: true, ..it }))
+                });
             }
-            Enroller::By(By::Session(no)) => {
+            EnrolmentActor::Actor(Actor::Session(no)) => {
                 let own = self.session(*no).filter(|it| it.user == user).cloned();
                 let proved = own.map(|it| crate::realm::model::Session { second: true, ..it });
                 proved.into_iter().for_each(|it| steps.put(Row::Session(it)));
             }
-            Enroller::By(By::Operator) => {}
+            EnrolmentActor::Actor(Actor::Operator) => {}
         }
     }
 
@@ -249,7 +257,7 @@ impl Realm {
         let left = wrong < self.policy.mfa.codes_max;
         let pending = left.then_some(Pending { wrong, ..pending });
         let row = Row::SecondFactor(user, SecondFactor { pending, ..own });
-        let refusal = Refusal::SecondFactor(MfaReason::Invalid, Demand::Enrol);
+        let refusal = Refusal::SecondFactor(MfaReason::Invalid, RequiredFactor::Enrol);
         Applied::done(Outcome::Refused(refusal), vec![Change::Put(row)])
     }
 
@@ -257,13 +265,13 @@ impl Realm {
     pub(in crate::realm) fn set_second_factor(
         &self,
         at: Millis,
-        by: &By,
+        by: &Actor,
         name: &UserName,
         enabled: bool,
     ) -> Applied {
         let plan = || {
             let right = if enabled { "MFA_ENABLE" } else { "MFA_DISABLE" };
-            let user = self.enrolled(at, &Enroller::By(by.clone()), Some(name), right)?;
+            let user = self.enrolled(at, &EnrolmentActor::Actor(by.clone()), Some(name), right)?;
             let own = self.second_factors.get(&user.no).filter(|it| it.confirmed.is_some());
             let none = || Refusal::NotFound("SECOND_FACTOR", name.to_string());
             let own = own.ok_or_else(none)?;

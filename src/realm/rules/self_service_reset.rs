@@ -3,8 +3,8 @@
 
 use protocol::UserName;
 
-use super::change_set::Steps;
-use crate::realm::command::{AskReset, ResetByToken};
+use super::change_set::ChangeSet;
+use crate::realm::command::{RequestReset, ResetByToken};
 use crate::realm::model::{MailKind, Millis, SelfReset, TokenHash, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
@@ -15,12 +15,12 @@ const TOKENS_MAX: usize = 8;
 
 impl Realm {
     /// Queues the mail of a reset, if this user may have one now.
-    pub(in crate::realm) fn ask_reset(&self, at: Millis, ask: &AskReset) -> Applied {
+    pub(in crate::realm) fn ask_reset(&self, at: Millis, ask: &RequestReset) -> Applied {
         let plan = || {
-            let policy = self.policy.self_reset.as_ref().ok_or(Refusal::TokenOver)?;
+            let policy = self.policy.self_reset.as_ref().ok_or(Refusal::InvalidOneTimeToken)?;
             let user = self.user_by_name(&ask.user_name).ok_or(Refusal::UnknownAccount)?;
             if user.directory {
-                return Err(Refusal::OfDirectory);
+                return Err(Refusal::ManagedByDirectory);
             }
             if user.status == UserStatus::Disabled {
                 return Err(Refusal::Disabled(user.name.to_string()));
@@ -31,9 +31,9 @@ impl Realm {
             let own = self.self_resets.get(&user.no).cloned().unwrap_or_default();
             let again = own.asked.saturating_add(policy.cool_ms);
             if own.asked > 0 && at < again {
-                return Err(Refusal::TooSoon(again));
+                return Err(Refusal::ResetCooldown(again));
             }
-            let mut steps = Steps::default();
+            let mut steps = ChangeSet::default();
             if !self.queue_mail(at, at, user.no, MailKind::Reset(ask.url.clone()), &mut steps) {
                 return Err(Refusal::OutboxFull);
             }
@@ -51,9 +51,9 @@ impl Realm {
         mail: u64,
         token: TokenHash,
     ) -> Result<Vec<Change>, Refusal> {
-        let policy = self.policy.self_reset.as_ref().ok_or(Refusal::TokenOver)?;
+        let policy = self.policy.self_reset.as_ref().ok_or(Refusal::InvalidOneTimeToken)?;
         if user.directory || user.status == UserStatus::Disabled {
-            return Err(Refusal::TokenOver);
+            return Err(Refusal::InvalidOneTimeToken);
         }
         let own = self.self_resets.get(&user.no).cloned().unwrap_or_default();
         let earlier = if own.mail == mail { &own.tokens[..] } else { &[] };
@@ -74,7 +74,7 @@ impl Realm {
     /// A new password by a token: of all who present it at once, one sets it.
     pub(in crate::realm) fn reset_by_token(&self, at: Millis, reset: &ResetByToken) -> Applied {
         let Some(user) = self.user_by_reset(at, &reset.user_name, &reset.token) else {
-            return Applied::refused(Refusal::TokenOver);
+            return Applied::refused(Refusal::InvalidOneTimeToken);
         };
         if user.status == UserStatus::Disabled {
             return Applied::refused(Refusal::Locked { until: None });

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::change_set::Steps;
-use crate::realm::command::{End, Touched};
+use super::change_set::ChangeSet;
+use crate::realm::command::{End, SessionUse};
 use crate::realm::model::{
     EndReason, Millis, Session, SessionId, SessionNo, TokenHash, User, UserNo,
 };
@@ -55,7 +55,7 @@ impl Realm {
     }
 
     /// Ends a session in the way its reason says: asleep, or gone with all its tokens.
-    pub(super) fn end_session(&self, session: &Session, reason: EndReason, steps: &mut Steps) {
+    pub(super) fn end_session(&self, session: &Session, reason: EndReason, steps: &mut ChangeSet) {
         if session.dormant.is_none() {
             steps.ended.push(Ended { session: session.no, user: session.user, reason });
         }
@@ -75,7 +75,7 @@ impl Realm {
     }
 
     /// Nothing of the session is kept: no token of its family is good any more.
-    fn forget_session(&self, session: &Session, steps: &mut Steps) {
+    fn forget_session(&self, session: &Session, steps: &mut ChangeSet) {
         steps.left.insert(session.no);
         steps.changes.push(Change::Delete(Key::Session(session.no)));
         let retired = self.retired_of(session.no).map(|hash| Change::Delete(Key::Retired(hash)));
@@ -88,7 +88,7 @@ impl Realm {
         user: UserNo,
         reason: EndReason,
         keep: Option<SessionNo>,
-        steps: &mut Steps,
+        steps: &mut ChangeSet,
     ) {
         for session in self.sessions_of(user).filter(|session| Some(session.no) != keep) {
             self.end_session(session, reason, steps);
@@ -110,13 +110,13 @@ impl Realm {
         if newer || (session.dormant.is_some() && kept) {
             return Applied::done(Outcome::EndedSessions(0), Vec::new());
         }
-        let mut steps = Steps::default();
+        let mut steps = ChangeSet::default();
         self.end_session(session, end.reason, &mut steps);
         steps.applied(Outcome::EndedSessions(1))
     }
 
-    pub(in crate::realm) fn touch(&self, now: Millis, touched: &[Touched]) -> Applied {
-        let mut steps = Steps::default();
+    pub(in crate::realm) fn touch(&self, now: Millis, touched: &[SessionUse]) -> Applied {
+        let mut steps = ChangeSet::default();
         // A batch may name a session twice: its newest access counts.
         let mut newest = BTreeMap::new();
         for touch in touched {
@@ -139,7 +139,7 @@ impl Realm {
     /// Ends what is due: idle sessions, refresh tokens past their time, what a thief could bring.
     /// Harmless when repeated; bounded, so that the next one goes on where this one stopped.
     pub(in crate::realm) fn sweep(&self, at: Millis) -> Applied {
-        let mut steps = Steps::default();
+        let mut steps = ChangeSet::default();
         let due = |session: &&Session| match session.dormant {
             None => !session.is_live(at, &self.policy),
             Some(_) => session.refresh_until <= at,

@@ -2,18 +2,18 @@
 //! "Connectors settings").
 
 use crate::realm::command::TokenKind;
-use crate::realm::model::{By, Connectors, Lives, Millis};
+use crate::realm::model::{Actor, EffectiveLifetimes, Millis, TokenLifetimes};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 impl Realm {
     /// The life times of new tokens.
-    pub fn lives(&self) -> Lives {
+    pub fn lives(&self) -> EffectiveLifetimes {
         self.lives_with(self.connectors.unwrap_or_default())
     }
 
-    fn lives_with(&self, set: Connectors) -> Lives {
-        Lives {
+    fn lives_with(&self, set: TokenLifetimes) -> EffectiveLifetimes {
+        EffectiveLifetimes {
             access_ms: set.access_ms.unwrap_or(self.policy.access_ms),
             refresh_ms: set.refresh_ms.unwrap_or(self.policy.refresh_ms),
             one_time_ms: set.one_time_ms.unwrap_or(self.policy.one_time_ms),
@@ -28,7 +28,7 @@ impl Realm {
     pub(in crate::realm) fn amend_connectors(
         &self,
         at: Millis,
-        by: &By,
+        by: &Actor,
         wanted: &[(TokenKind, Option<Millis>)],
     ) -> Applied {
         if let Err(refusal) = self.permit(at, by, "CONNECTOR_SETTINGS") {
@@ -44,9 +44,9 @@ impl Realm {
         }
         let lives = self.lives_with(set);
         if lives.refresh_ms <= lives.access_ms {
-            return Applied::refused(Refusal::LivesDisagree);
+            return Applied::refused(Refusal::InvalidLifetimes);
         }
-        let change = match set == Connectors::default() {
+        let change = match set == TokenLifetimes::default() {
             true => Change::Delete(Key::Connectors),
             false => Change::Put(Row::Connectors(set)),
         };

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::change_set::Steps;
-use super::list_diff::Difference;
-use crate::realm::command::{Amendment, AttributeWanted, UserWanted};
-use crate::realm::model::{Attributes, By, EndReason, Millis, RightNo, User, UserNo, UserStatus};
+use super::change_set::ChangeSet;
+use super::list_diff::ListDiff;
+use crate::realm::command::{Amendment, AttributeSpec, UserSpec};
+use crate::realm::model::{
+    Actor, Attributes, EndReason, Millis, RightNo, User, UserNo, UserStatus,
+};
 use crate::realm::outcome::{Applied, Outcome, Refusal, UserDone};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -14,8 +16,8 @@ impl Realm {
     pub(in crate::realm) fn insert_user(
         &self,
         at: Millis,
-        by: &By,
-        wanted: &UserWanted,
+        by: &Actor,
+        wanted: &UserSpec,
     ) -> Applied {
         let plan = || {
             self.permit(at, by, "INSERT_USER")?;
@@ -23,7 +25,7 @@ impl Realm {
             if self.user_names.contains_key(&name) {
                 return Err(Refusal::Duplicate("USER_NAME", name.to_string()));
             }
-            let mut steps = Steps::default();
+            let mut steps = ChangeSet::default();
             let counters = steps.counters(self);
             counters.users += 1;
             let user = User {
@@ -50,9 +52,9 @@ impl Realm {
     pub(in crate::realm) fn amend_user(
         &self,
         at: Millis,
-        by: &By,
+        by: &Actor,
         event: Amendment,
-        wanted: &UserWanted,
+        wanted: &UserSpec,
     ) -> Applied {
         let plan = || {
             self.permit(at, by, event.right())?;
@@ -72,10 +74,10 @@ impl Realm {
                 wanted.rights.get_or_insert_default();
                 wanted.profiles.get_or_insert_default();
             }
-            let mut steps = Steps::default();
+            let mut steps = ChangeSet::default();
             let is_new = user.status != old.status;
             if old.directory && is_new && user.status.asks_for_password() {
-                return Err(Refusal::OfDirectory);
+                return Err(Refusal::ManagedByDirectory);
             }
             self.enter_status(at, old, &mut user, &mut steps);
             self.shape_user(by, Some(old), user, &wanted, steps)
@@ -86,14 +88,14 @@ impl Realm {
     pub(in crate::realm) fn delete_user(
         &self,
         at: Millis,
-        by: &By,
-        wanted: &UserWanted,
+        by: &Actor,
+        wanted: &UserSpec,
     ) -> Applied {
         let plan = || {
             self.permit(at, by, "DELETE_USER")?;
             let user = self.find_user(wanted)?;
             self.may_amend(by, user.no)?;
-            let mut steps = Steps::default();
+            let mut steps = ChangeSet::default();
             self.end_all(user.no, EndReason::Deleted, None, &mut steps);
             let member = |profile| Change::Delete(Key::Member(profile, user.no));
             steps.changes.extend(self.profiles_of(user.no).map(member));
@@ -129,29 +131,35 @@ impl Realm {
     }
 
     /// The user whom an event means: by id, by name, or by both, which must then agree.
-    pub(in crate::realm) fn find_user(&self, wanted: &UserWanted) -> Result<&User, Refusal> {
+    pub(in crate::realm) fn find_user(&self, wanted: &UserSpec) -> Result<&User, Refusal> {
         let by_name = wanted.name.as_ref().map(|name| {
             self.user_by_name(name).ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
         });
         let by_id = wanted.id.as_ref().map(|id| {
-            let (no, location) = UserNo::parse(id).ok_or(Refusal::NotAnId("ID"))?;
+            let (no, location) = UserNo::parse(id).ok_or(Refusal::InvalidId("ID"))?;
             let found = self.user(no).filter(|user| user.location == location);
             found.ok_or_else(|| Refusal::NotFound("USER", id.clone()))
         });
         let user = match (by_name.transpose()?, by_id.transpose()?) {
-            (Some(a), Some(b)) if a.no != b.no => return Err(Refusal::Disagree("USER_NAME")),
+            (Some(a), Some(b)) if a.no != b.no => return Err(Refusal::IdNameMismatch("USER_NAME")),
             (Some(user), _) | (None, Some(user)) => user,
             (None, None) => return Err(Refusal::NotFound("USER", String::new())),
         };
         match wanted.record_version {
-            Some(version) if version != user.version => Err(Refusal::Stale(user.version)),
+            Some(version) if version != user.version => Err(Refusal::VersionConflict(user.version)),
             _ => Ok(user),
         }
     }
 
     /// What a new status does beside being written down: DISABLED and PASSWORD_RESET end the
     /// sessions, the latter takes the password along.
-    pub(super) fn enter_status(&self, at: Millis, old: &User, user: &mut User, steps: &mut Steps) {
+    pub(super) fn enter_status(
+        &self,
+        at: Millis,
+        old: &User,
+        user: &mut User,
+        steps: &mut ChangeSet,
+    ) {
         if user.status == old.status {
             return;
         }
@@ -170,16 +178,16 @@ impl Realm {
     /// Brings a user's record and lists into the wanted state.
     fn shape_user(
         &self,
-        by: &By,
+        by: &Actor,
         old: Option<&User>,
         mut user: User,
-        wanted: &UserWanted,
-        mut steps: Steps,
+        wanted: &UserSpec,
+        mut steps: ChangeSet,
     ) -> Result<Applied, Refusal> {
         let rights = wanted.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
         let profiles = wanted.profiles.as_ref().map(|list| self.find_profiles(list)).transpose()?;
-        let rights = Difference::between(self.direct_of(user.no), rights);
-        let profiles = Difference::between(self.profiles_of(user.no), profiles);
+        let rights = ListDiff::between(self.direct_of(user.no), rights);
+        let profiles = ListDiff::between(self.profiles_of(user.no), profiles);
         let mut granted: BTreeSet<RightNo> = rights.added.iter().copied().collect();
         granted.extend(profiles.added.iter().flat_map(|profile| self.grants_of(*profile)));
         self.may_grant(by, &granted)?;
@@ -211,7 +219,7 @@ impl Realm {
 }
 
 /// Attributes after an event: what it names is set or cleared, the rest stays; in their order.
-pub(super) fn amended(old: &Attributes, wanted: &[AttributeWanted]) -> Attributes {
+pub(super) fn amended(old: &Attributes, wanted: &[AttributeSpec]) -> Attributes {
     let named = |number: u8| wanted.iter().any(|(it, _)| *it == number);
     let kept = old.iter().filter(|(number, _)| !named(*number));
     let set = wanted.iter().filter_map(|(number, text)| Some((*number, text.as_deref()?)));

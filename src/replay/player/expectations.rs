@@ -8,9 +8,9 @@ use std::time::Duration;
 use protocol::script::{Action, Mismatch, Step};
 use serde_json::Value;
 
-use super::steps::{Player, Stop};
-use crate::replay::connection::Line;
-use crate::replay::received::Heard;
+use super::steps::{PlayError, Player};
+use crate::replay::connection::ClientConnection;
+use crate::replay::received::InboxItem;
 use crate::replay::transport::Transport;
 impl<T: Transport> Player<'_, T> {
     /// Waits until something is found on any connection, at most this long.
@@ -44,9 +44,9 @@ impl<T: Transport> Player<'_, T> {
     pub(super) async fn next(
         &mut self,
         link: &str,
-        meant: impl Fn(&Heard) -> bool,
-    ) -> Option<Heard> {
-        self.wait(self.stage.manner.patience, |player| {
+        meant: impl Fn(&InboxItem) -> bool,
+    ) -> Option<InboxItem> {
+        self.wait(self.stage.manner.answer_timeout, |player| {
             let inbox = &mut player.lines.get_mut(link)?.inbox;
             let at = inbox.iter().position(&meant)?;
             inbox.remove(at)
@@ -55,25 +55,25 @@ impl<T: Transport> Player<'_, T> {
     }
 
     /// Waits for what a step expects and compares it.
-    pub(super) async fn compare(&mut self, step: &Step, pattern: &Value) -> Result<(), Stop> {
+    pub(super) async fn compare(&mut self, step: &Step, pattern: &Value) -> Result<(), PlayError> {
         let reply = matches!(step.action, Action::Reply(_));
         let known = reply.then(|| self.memory.known_in(pattern));
         let source_ref = known.map(|it| it.get("SOURCE_REF").map(Value::to_string));
         let differs = |came: &str| {
             let (path, came) = (String::new(), came.to_owned());
-            Stop::Differs(step.line, Mismatch { path, expected: pattern.to_string(), came })
+            PlayError::Differs(step.line, Mismatch { path, expected: pattern.to_string(), came })
         };
         loop {
-            let meant = |heard: &Heard| match (heard, &source_ref) {
-                (Heard::Frame(frame), Some(wanted)) => {
+            let meant = |heard: &InboxItem| match (heard, &source_ref) {
+                (InboxItem::Frame(frame), Some(wanted)) => {
                     frame.source_ref.as_deref() == wanted.as_deref()
                 }
                 _ => true,
             };
             let frame = match self.next(&step.link, meant).await {
                 None => return Err(differs("nothing in time")),
-                Some(Heard::Closed(_)) => return Err(differs("the end of the connection")),
-                Some(Heard::Frame(frame)) => frame,
+                Some(InboxItem::Closed(_)) => return Err(differs("the end of the connection")),
+                Some(InboxItem::Frame(frame)) => frame,
             };
             self.scribe.count(|counts| counts.compared += 1);
             let value = serde_json::from_str(&frame.text).unwrap_or(Value::String(frame.text));
@@ -86,32 +86,33 @@ impl<T: Transport> Player<'_, T> {
                     self.memory.learn(pattern, &value);
                     return Ok(());
                 }
-                (Err(what), _) => return Err(Stop::Differs(step.line, what)),
+                (Err(what), _) => return Err(PlayError::Differs(step.line, what)),
             }
         }
     }
 
     /// Waits for a frame of the expected kind, or for a refusal, and learns what the script wants
     /// to know.
-    pub(super) async fn follow(&mut self, step: &Step, pattern: &Value) -> Result<(), Stop> {
+    pub(super) async fn follow(&mut self, step: &Step, pattern: &Value) -> Result<(), PlayError> {
         let expected = pattern["MESSAGE_TYPE"].as_str();
-        let meant = |heard: &Heard| match heard {
-            Heard::Closed(_) => true,
-            Heard::Frame(frame) => {
+        let meant = |heard: &InboxItem| match heard {
+            InboxItem::Closed(_) => true,
+            InboxItem::Frame(frame) => {
                 expected.is_none_or(|it| *it == *frame.message_type) || frame.refused.is_some()
             }
         };
         let frame = match self.next(&step.link, meant).await {
             None => {
-                let given_up = self.lines.get_mut(&step.link).map(Line::give_up);
+                let given_up =
+                    self.lines.get_mut(&step.link).map(ClientConnection::take_unanswered);
                 self.scribe.unanswered(&given_up.unwrap_or_default());
-                return Err(Stop::Silence);
+                return Err(PlayError::Silence);
             }
-            Some(Heard::Closed(_)) => return Err(Stop::Lost),
-            Some(Heard::Frame(frame)) => frame,
+            Some(InboxItem::Closed(_)) => return Err(PlayError::Lost),
+            Some(InboxItem::Frame(frame)) => frame,
         };
         if expected.is_some_and(|it| *it != *frame.message_type) {
-            return Err(Stop::Refused);
+            return Err(PlayError::Refused);
         }
         if let Ok(value) = serde_json::from_str(&frame.text) {
             self.memory.learn(pattern, &value);
@@ -119,7 +120,7 @@ impl<T: Transport> Player<'_, T> {
         Ok(())
     }
 
-    pub(super) async fn quiet(&mut self, step: &Step, time: Duration) -> Result<(), Stop> {
+    pub(super) async fn quiet(&mut self, step: &Step, time: Duration) -> Result<(), PlayError> {
         let verify = self.stage.manner.verify;
         let came = self.wait(time, |player| {
             let inbox = &player.lines.get(&step.link)?.inbox;
@@ -129,24 +130,24 @@ impl<T: Transport> Player<'_, T> {
             None => Ok(()),
             Some(came) => {
                 let (path, expected) = (String::new(), "nothing".to_owned());
-                Err(Stop::Differs(step.line, Mismatch { path, expected, came }))
+                Err(PlayError::Differs(step.line, Mismatch { path, expected, came }))
             }
         }
     }
 
-    pub(super) async fn closed(&mut self, step: &Step, code: Option<u16>) -> Result<(), Stop> {
+    pub(super) async fn closed(&mut self, step: &Step, code: Option<u16>) -> Result<(), PlayError> {
         let verify = self.stage.manner.verify;
-        let meant = |heard: &Heard| verify || matches!(heard, Heard::Closed(_));
+        let meant = |heard: &InboxItem| verify || matches!(heard, InboxItem::Closed(_));
         let came = match self.next(&step.link, meant).await {
-            Some(Heard::Closed(came)) if code.is_none() || code == came => return Ok(()),
-            Some(Heard::Closed(came)) => came.map_or("no code".to_owned(), |it| it.to_string()),
-            Some(Heard::Frame(frame)) => frame.text,
+            Some(InboxItem::Closed(came)) if code.is_none() || code == came => return Ok(()),
+            Some(InboxItem::Closed(came)) => came.map_or("no code".to_owned(), |it| it.to_string()),
+            Some(InboxItem::Frame(frame)) => frame.text,
             None => "nothing in time".to_owned(),
         };
         if !verify {
-            return Err(Stop::Lost);
+            return Err(PlayError::Lost);
         }
         let expected = code.map_or("the end".to_owned(), |code| format!("the end with {code}"));
-        Err(Stop::Differs(step.line, Mismatch { path: String::new(), expected, came }))
+        Err(PlayError::Differs(step.line, Mismatch { path: String::new(), expected, came }))
     }
 }

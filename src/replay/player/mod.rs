@@ -3,6 +3,6 @@
 mod expectations;
 mod steps;
 
-pub use steps::{Manner, Stage};
+pub use steps::{PlayOptions, Scenario};
 
-pub(super) use steps::{Player, Stop};
+pub(super) use steps::{PlayError, Player};

@@ -10,26 +10,26 @@ use protocol::script::{Action, Mismatch, Script, ScriptState, Step, Times};
 use serde_json::Value;
 
 use crate::platform::random;
-use crate::replay::connection::Line;
-use crate::replay::external_values::World;
-use crate::replay::measurements::Scribe;
-use crate::replay::transport::{Talk, Transport};
+use crate::replay::connection::ClientConnection;
+use crate::replay::external_values::ExternalValues;
+use crate::replay::measurements::Recorder;
+use crate::replay::transport::{ConnectionIo, Transport};
 use crate::replay::variables::Values;
 /// How a script is played.
 #[derive(Debug, Clone)]
-pub struct Manner {
+pub struct PlayOptions {
     /// Compare every frame that the script expects.
     pub verify: bool,
     /// How many times as fast as the script time passes; 0: pauses are left out.
-    pub pace: f64,
+    pub time_factor: f64,
     /// How long an answer may take.
-    pub patience: Duration,
+    pub answer_timeout: Duration,
     /// Where mails come.
     pub outbox: Option<PathBuf>,
 }
 
 /// A script, and all that every client needs to play it.
-pub struct Stage<T> {
+pub struct Scenario<T> {
     /// The name of the script, for people.
     pub name: String,
     /// The script.
@@ -39,12 +39,12 @@ pub struct Stage<T> {
     /// The way to the gateway.
     pub transport: Arc<T>,
     /// How it is played.
-    pub manner: Manner,
+    pub manner: PlayOptions,
 }
 
 /// Why a client did not come to the end of its steps.
 #[derive(Debug)]
-pub(in crate::replay) enum Stop {
+pub(in crate::replay) enum PlayError {
     /// What came differs from what the script expects.
     Differs(usize, Mismatch),
     /// The gateway refused a message that the script needs.
@@ -57,22 +57,22 @@ pub(in crate::replay) enum Stop {
 
 /// One client.
 pub(in crate::replay) struct Player<'a, T: Transport> {
-    pub(super) stage: &'a Stage<T>,
-    pub(super) scribe: Scribe,
-    pub(super) lines: BTreeMap<String, Line<T::Link>>,
+    pub(super) stage: &'a Scenario<T>,
+    pub(super) scribe: Recorder,
+    pub(super) lines: BTreeMap<String, ClientConnection<T::Link>>,
     pub(super) memory: ScriptState,
-    world: World,
+    world: ExternalValues,
     /// How late this round began.
     late: Duration,
 }
 
-type Played<'b> = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send + 'b>>;
+type Played<'b> = Pin<Box<dyn Future<Output = Result<(), PlayError>> + Send + 'b>>;
 
 impl<'a, T: Transport> Player<'a, T> {
-    pub(in crate::replay) fn new(stage: &'a Stage<T>, scribe: Scribe) -> Self {
+    pub(in crate::replay) fn new(stage: &'a Scenario<T>, scribe: Recorder) -> Self {
         let mut memory = ScriptState::new(stage.script.volatile.clone().into());
         stage.values.give(&mut memory, scribe.client);
-        let (lines, world, late) = (BTreeMap::new(), World::default(), Duration::ZERO);
+        let (lines, world, late) = (BTreeMap::new(), ExternalValues::default(), Duration::ZERO);
         Self { stage, scribe, lines, memory, world, late }
     }
 
@@ -86,22 +86,22 @@ impl<'a, T: Transport> Player<'a, T> {
     /// Closes everything and forgets what was captured.
     pub(in crate::replay) fn start_over(&mut self) {
         for line in self.lines.values_mut() {
-            self.scribe.unanswered(&line.give_up());
+            self.scribe.unanswered(&line.take_unanswered());
         }
         *self = Self::new(self.stage, self.scribe.clone());
     }
 
     /// Plays steps, and counts why it stopped if it did.
-    pub(in crate::replay) async fn play(&mut self, steps: &[Step]) -> Result<(), Stop> {
+    pub(in crate::replay) async fn play(&mut self, steps: &[Step]) -> Result<(), PlayError> {
         let played = self.steps(steps).await;
         match &played {
             Ok(()) => {}
             Err(stop) => {
                 self.scribe.count(|counts| counts.broken += 1);
-                if let Stop::Differs(line, what) = stop {
+                if let PlayError::Differs(line, what) = stop {
                     self.differs(*line, what.clone());
                 }
-                if let Stop::Lost = stop {
+                if let PlayError::Lost = stop {
                     self.scribe.failed(|counts| counts.lost += 1);
                 }
             }
@@ -127,34 +127,39 @@ impl<'a, T: Transport> Player<'a, T> {
         })
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), Stop> {
+    async fn step(&mut self, step: &Step) -> Result<(), PlayError> {
         match &step.action {
-            Action::Wait(least, most) => self.think(*least, *most).await,
-            Action::Ask(name, words) => self.look_up(step.line, name, words).await?,
+            Action::Wait(least, most) => self.pause(*least, *most).await,
+            Action::Ask(name, words) => self.resolve_value(step.line, name, words).await?,
             Action::Repeat(times, steps) => self.repeat(*times, steps).await?,
             Action::Choose(choices) => self.choose(choices).await?,
             Action::Close => drop(self.lines.remove(&step.link)),
             _ => {
                 self.open(&step.link).await?;
-                self.talk(step).await?;
+                self.run_step(step).await?;
             }
         }
         Ok(())
     }
 
-    async fn think(&mut self, least: Duration, most: Duration) {
-        let pace = self.stage.manner.pace;
+    async fn pause(&mut self, least: Duration, most: Duration) {
+        let pace = self.stage.manner.time_factor;
         if pace > 0.0 {
             let spread = u64::try_from((most - least).as_millis()).unwrap_or(u64::MAX);
-            let time = least + Duration::from_millis(random::spread(spread));
+            let time = least + Duration::from_millis(random::jitter(spread));
             self.rest(time.div_f64(pace)).await;
         }
     }
 
-    async fn look_up(&mut self, line: usize, name: &str, words: &[String]) -> Result<(), Stop> {
+    async fn resolve_value(
+        &mut self,
+        line: usize,
+        name: &str,
+        words: &[String],
+    ) -> Result<(), PlayError> {
         let unknown = |path: String, came: String| {
             let expected = "a value".to_owned();
-            Stop::Differs(line, Mismatch { path, expected, came })
+            PlayError::Differs(line, Mismatch { path, expected, came })
         };
         let mut asked = Vec::new();
         for word in words {
@@ -165,7 +170,7 @@ impl<'a, T: Transport> Player<'a, T> {
                 Some(_) => return Err(unknown(word.clone(), "nothing".to_owned())),
             });
         }
-        let Manner { outbox, patience, .. } = &self.stage.manner;
+        let PlayOptions { outbox, answer_timeout: patience, .. } = &self.stage.manner;
         let asking = self.world.ask(outbox.as_deref(), &asked);
         let value = tokio::time::timeout(*patience, asking).await;
         let value = value.unwrap_or_else(|_| Err("nothing in time".to_owned()));
@@ -174,7 +179,7 @@ impl<'a, T: Transport> Player<'a, T> {
         Ok(())
     }
 
-    async fn repeat(&mut self, times: Times, steps: &[Step]) -> Result<(), Stop> {
+    async fn repeat(&mut self, times: Times, steps: &[Step]) -> Result<(), PlayError> {
         let began = self.scribe.tally.now();
         let mut round = 0;
         loop {
@@ -192,9 +197,9 @@ impl<'a, T: Transport> Player<'a, T> {
         }
     }
 
-    async fn choose(&mut self, choices: &[(u32, Vec<Step>)]) -> Result<(), Stop> {
+    async fn choose(&mut self, choices: &[(u32, Vec<Step>)]) -> Result<(), PlayError> {
         let all: u64 = choices.iter().map(|(weight, _)| u64::from(*weight)).sum();
-        let mut drawn = random::spread(all.saturating_sub(1));
+        let mut drawn = random::jitter(all.saturating_sub(1));
         for (weight, steps) in choices {
             match drawn.checked_sub(u64::from(*weight)) {
                 Some(rest) => drawn = rest,
@@ -204,13 +209,13 @@ impl<'a, T: Transport> Player<'a, T> {
         Ok(())
     }
 
-    async fn open(&mut self, name: &str) -> Result<(), Stop> {
+    async fn open(&mut self, name: &str) -> Result<(), PlayError> {
         if self.lines.contains_key(name) {
             return Ok(());
         }
         let began = self.scribe.tally.now();
         let opening = self.stage.transport.open(self.scribe.client);
-        let opened = tokio::time::timeout(self.stage.manner.patience, opening).await;
+        let opened = tokio::time::timeout(self.stage.manner.answer_timeout, opening).await;
         let Ok(Ok(talk)) = opened else {
             self.scribe.failed(|counts| counts.unopened += 1);
             if let (Ok(Err(error)), true) = (opened, self.stage.manner.verify) {
@@ -218,26 +223,26 @@ impl<'a, T: Transport> Player<'a, T> {
                 let expected = "a connection".to_owned();
                 self.differs(0, Mismatch { path, expected, came });
             }
-            return Err(Stop::Lost);
+            return Err(PlayError::Lost);
         };
         self.scribe.opened(self.scribe.tally.now().saturating_sub(began));
-        self.lines.insert(name.to_owned(), Line::new(talk));
+        self.lines.insert(name.to_owned(), ClientConnection::new(talk));
         Ok(())
     }
 
     /// A step of an open connection.
-    async fn talk(&mut self, step: &Step) -> Result<(), Stop> {
-        let Some(line) = self.lines.get_mut(&step.link) else { return Err(Stop::Lost) };
+    async fn run_step(&mut self, step: &Step) -> Result<(), PlayError> {
+        let Some(line) = self.lines.get_mut(&step.link) else { return Err(PlayError::Lost) };
         if let Action::Send(body) | Action::Cause(body) = &step.action {
-            return self.say(step, body).await;
+            return self.send_message(step, body).await;
         }
-        if line.mute || !hears(&line.talk, &step.action) {
+        if line.unsupported || !hears(&line.talk, &step.action) {
             return Ok(());
         }
         match &step.action {
-            Action::Text(text) => line.talk.send(text.clone()).await.map_err(|_| Stop::Lost),
+            Action::Text(text) => line.talk.send(text.clone()).await.map_err(|_| PlayError::Lost),
             Action::Binary(bytes) => {
-                line.talk.send_binary(bytes.clone()).await.map_err(|_| Stop::Lost)
+                line.talk.send_binary(bytes.clone()).await.map_err(|_| PlayError::Lost)
             }
             Action::Quiet(time) => self.quiet(step, *time).await,
             Action::Closed(code) => self.closed(step, *code).await,
@@ -251,12 +256,12 @@ impl<'a, T: Transport> Player<'a, T> {
         }
     }
 
-    async fn say(&mut self, step: &Step, body: &Value) -> Result<(), Stop> {
-        let Some(line) = self.lines.get_mut(&step.link) else { return Err(Stop::Lost) };
+    async fn send_message(&mut self, step: &Step, body: &Value) -> Result<(), PlayError> {
+        let Some(line) = self.lines.get_mut(&step.link) else { return Err(PlayError::Lost) };
         let made = self.memory.envelope(body);
-        let mut envelope = made.map_err(|what| Stop::Differs(step.line, what))?;
-        line.mute = !line.talk.takes(&envelope);
-        if line.mute {
+        let mut envelope = made.map_err(|what| PlayError::Differs(step.line, what))?;
+        line.unsupported = !line.talk.takes(&envelope);
+        if line.unsupported {
             return Ok(());
         }
         let carry = body.get("SESSION_AUTH_TOKEN").is_none();
@@ -264,12 +269,12 @@ impl<'a, T: Transport> Player<'a, T> {
         if let Action::Cause(_) = step.action {
             self.scribe.caused();
         }
-        line.talk.send(envelope.to_string()).await.map_err(|_| Stop::Lost)
+        line.talk.send(envelope.to_string()).await.map_err(|_| PlayError::Lost)
     }
 }
 
 /// Whether this kind of connection carries what a step expects.
-fn hears(talk: &impl Talk, action: &Action) -> bool {
+fn hears(talk: &impl ConnectionIo, action: &Action) -> bool {
     match action {
         Action::Closed(_) => talk.carries(None),
         Action::Expect(pattern) | Action::Reply(pattern) | Action::Seek(pattern) => {

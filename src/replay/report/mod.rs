@@ -6,5 +6,7 @@ mod plots;
 pub mod table;
 pub mod text;
 
-pub use model::{Crossing, Message, Occasion, Played, Point, Report, Results, Spread};
+pub use model::{
+    LatencySummary, Message, Played, Point, Report, Results, RunInfo, ThresholdResult,
+};
 pub use text::time;

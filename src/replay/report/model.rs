@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::replay::measurements::{Kind, Lately, Latencies, Sum, Tally};
+use crate::replay::measurements::{Interval, Kind, Latencies, Measurements, Sum};
 use crate::replay::mismatches::Difference;
 /// A run. Times are whole microseconds unless they say otherwise.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -36,7 +36,7 @@ pub struct Report {
     /// What differed from the scripts; none: it was not looked for.
     pub verification: Option<Verification>,
     /// Limits (`--fail-if`), and whether they were crossed.
-    pub thresholds: Vec<Crossing>,
+    pub thresholds: Vec<ThresholdResult>,
     /// Second by second.
     pub series: Vec<Point>,
 }
@@ -65,9 +65,9 @@ pub struct Message {
     pub unanswered: u64,
     /// From when it should have been sent to its answer: what users feel. In a closed loop nothing
     /// is late, and it is the same as `service`.
-    pub latency: Spread,
+    pub latency: LatencySummary,
     /// From when it was sent to its answer.
-    pub service: Spread,
+    pub service: LatencySummary,
 }
 
 /// How many of what.
@@ -87,7 +87,7 @@ pub struct Pushes {
     /// By their MESSAGE_TYPE.
     pub kinds: Vec<Count>,
     /// From the last message that is marked as a cause (`>!`) to the first push on each connection.
-    pub lag: Spread,
+    pub lag: LatencySummary,
 }
 
 /// Connections.
@@ -100,7 +100,7 @@ pub struct Connections {
     /// Ended before their script did.
     pub lost: u64,
     /// How long opening one took.
-    pub opening: Spread,
+    pub opening: LatencySummary,
 }
 
 /// How often the scripts were played.
@@ -127,7 +127,7 @@ pub struct Verification {
 
 /// Times, from the smallest to the largest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Spread {
+pub struct LatencySummary {
     /// How many were measured.
     pub count: u64,
     /// The smallest.
@@ -162,14 +162,14 @@ pub struct Point {
     /// Frames that nobody asked for.
     pub pushes: u64,
     /// Latencies of its answers.
-    pub latency: Spread,
+    pub latency: LatencySummary,
     /// Lags of its pushes.
-    pub lag: Spread,
+    pub lag: LatencySummary,
 }
 
 /// What the report cannot know from the counts.
 #[derive(Debug, Clone)]
-pub struct Occasion {
+pub struct RunInfo {
     /// When the run began, in milliseconds since 1970.
     pub started_ms: u64,
     /// The gateway.
@@ -196,7 +196,7 @@ pub struct Results {
 
 impl Results {
     /// Takes what was counted.
-    pub fn of(tally: &Tally, occasion: Occasion, series: Vec<Point>) -> Self {
+    pub fn of(tally: &Measurements, occasion: RunInfo, series: Vec<Point>) -> Self {
         let Sum { kinds, pushes, lag, opening, counts } = tally.sum();
         let verification = occasion.verify.then(|| {
             let differences = tally.differences.lock();
@@ -215,13 +215,13 @@ impl Results {
             pushes: Pushes {
                 count: pushes.values().sum(),
                 kinds: Count::all(&pushes),
-                lag: Spread::of(&lag),
+                lag: LatencySummary::of(&lag),
             },
             connections: Connections {
                 opened: counts.opened,
                 failed: counts.unopened,
                 lost: counts.lost,
-                opening: Spread::of(&opening),
+                opening: LatencySummary::of(&opening),
             },
             rounds: Rounds { begun: counts.rounds, broken: counts.broken, missed: counts.missed },
             verification,
@@ -263,8 +263,8 @@ impl Message {
             replies: kind.replies,
             refused: Count::all(&kind.refused),
             unanswered: kind.unanswered,
-            latency: Spread::of(&kind.corrected),
-            service: Spread::of(&kind.service),
+            latency: LatencySummary::of(&kind.corrected),
+            service: LatencySummary::of(&kind.service),
         }
     }
 
@@ -274,7 +274,7 @@ impl Message {
     }
 }
 
-impl Spread {
+impl LatencySummary {
     /// Of a histogram.
     pub fn of(histogram: &Latencies) -> Self {
         if histogram.is_empty() {
@@ -301,18 +301,18 @@ impl Point {
     }
 
     /// The next second: takes what happened since the last.
-    pub fn next(tally: &Tally, last: Duration) -> Self {
+    pub fn next(tally: &Measurements, last: Duration) -> Self {
         let now = tally.now();
-        let Lately { sent, replies, errors, pushes, latency, lag } = tally.lately();
+        let Interval { sent, replies, errors, pushes, latency, lag } = tally.lately();
         let (at, seconds) = (now.as_secs_f64(), now.saturating_sub(last).as_secs_f64());
-        let (latency, lag) = (Spread::of(&latency), Spread::of(&lag));
+        let (latency, lag) = (LatencySummary::of(&latency), LatencySummary::of(&lag));
         Self { at, seconds, sent, replies, errors, pushes, latency, lag }
     }
 }
 
 /// A limit and what was measured.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Crossing {
+pub struct ThresholdResult {
     /// As it was written.
     pub fail_if: String,
     /// What was measured: microseconds, a count, a number a second, or a share of 1.

@@ -3,7 +3,7 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
 
-use super::model::{Crossing, Report, Spread};
+use super::model::{LatencySummary, Report, ThresholdResult};
 use super::text::time;
 /// Differences that are printed; the report has all.
 const DIFFERENCES_MAX: usize = 20;
@@ -56,8 +56,9 @@ pub fn messages(report: &Report) -> String {
         let mut row = vec![it.message_type.clone()];
         row.extend([it.sent, it.replies, refused, it.unanswered].map(|it| it.to_string()));
         row.push(format!("{:.0}", it.replies as f64 / report.seconds.max(1e-9)));
-        let figures =
-            |it: &Spread| [it.p50, it.p90, it.p99, it.p999, it.max].map(|it| time(it as f64));
+        let figures = |it: &LatencySummary| {
+            [it.p50, it.p90, it.p99, it.p999, it.max].map(|it| time(it as f64))
+        };
         row.extend(figures(&it.latency));
         if open {
             let [p50, _, p99, p999, max] = figures(&it.service);
@@ -107,7 +108,7 @@ fn trouble(report: &Report) -> Vec<String> {
     lines
 }
 
-fn shown(it: &Crossing) -> String {
+fn shown(it: &ThresholdResult) -> String {
     match it.unit.as_str() {
         "us" => time(it.measured),
         "" => format!("{}", it.measured),

@@ -44,11 +44,11 @@ pub enum LogError {
 
 /// What a follower gets.
 #[derive(Debug)]
-pub enum Followed {
+pub enum LogEvent {
     /// The next entries, the first with this number: never none, a bounded number, and durable.
     /// Whoever appended them is told so when the last is dropped, which is when they are applied:
     /// who waits for both wakes once.
-    Entries(Seq, Vec<Arc<Entry>>, Stored),
+    Entries(Seq, Vec<Arc<Entry>>, AppendAcks),
     /// Entries before this one are gone: load a snapshot, then follow on.
     Gap(Seq),
     /// The next entry cannot be read: this is the end.
@@ -57,9 +57,9 @@ pub enum Followed {
 
 /// What appends wait for, where they wait.
 #[derive(Debug, Default)]
-pub struct Stored(Vec<(Seq, oneshot::Sender<Result<Seq, AppendError>>)>);
+pub struct AppendAcks(Vec<(Seq, oneshot::Sender<Result<Seq, AppendError>>)>);
 
-impl Stored {
+impl AppendAcks {
     /// These appends came to these entries.
     pub(crate) fn new(
         appends: impl IntoIterator<Item = (Seq, oneshot::Sender<Result<Seq, AppendError>>)>,
@@ -68,7 +68,7 @@ impl Stored {
     }
 }
 
-impl Drop for Stored {
+impl Drop for AppendAcks {
     fn drop(&mut self) {
         for (seq, append) in self.0.drain(..) {
             // Whoever is gone needs no answer.
@@ -78,30 +78,30 @@ impl Drop for Stored {
 }
 
 /// An append on its way.
-pub type Appended<'a> = Pin<Box<dyn Future<Output = Result<Seq, AppendError>> + Send + 'a>>;
+pub type AppendFuture<'a> = Pin<Box<dyn Future<Output = Result<Seq, AppendError>> + Send + 'a>>;
 
 /// A trim on its way: the last entry that is gone, or why nothing was trimmed.
-pub type Trimmed<'a> = Pin<Box<dyn Future<Output = Result<Seq, String>> + Send + 'a>>;
+pub type TrimFuture<'a> = Pin<Box<dyn Future<Output = Result<Seq, String>> + Send + 'a>>;
 
 /// A log: embedded, in memory, or replicated; nothing above it knows which.
-pub trait Log: Send + Sync {
+pub trait CommandLog: Send + Sync {
     /// Hands an entry over; durable when it resolves, and the follower has it.
-    fn append(&self, entry: Arc<Entry>) -> Appended<'_>;
+    fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_>;
 
     /// All entries after `after`, then the new ones as they become durable. Blocks; for the one
     /// thread that applies them. Ends when the log is closed.
-    fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError>;
+    fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = LogEvent> + Send>, LogError>;
 
     /// Forgets the oldest entries that were made before `before`, a bounded number of them and none
     /// after `upto`: what the rows of every follower reflect.
-    fn trim(&self, upto: Seq, before: Millis) -> Trimmed<'_>;
+    fn trim(&self, upto: Seq, before: Millis) -> TrimFuture<'_>;
 
     /// Takes no more entries, makes durable what was taken, ends the follower. Blocking.
     fn close(&self);
 
     /// Takes no more entries until a restart: what was taken cannot be reflected on the disk.
-    fn halt(&self, why: &str);
+    fn stop_accepting(&self, why: &str);
 
     /// Why appends are refused at the moment, if they are.
-    fn trouble(&self) -> Option<String>;
+    fn write_error(&self) -> Option<String>;
 }

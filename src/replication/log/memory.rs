@@ -5,18 +5,20 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 
-use super::command_log::{AppendError, Appended, Entry, Followed, Log, LogError, Stored, Trimmed};
+use super::command_log::{
+    AppendAcks, AppendError, AppendFuture, CommandLog, Entry, LogError, LogEvent, TrimFuture,
+};
 use crate::realm::Millis;
 use crate::storage::Seq;
 /// A log that is "durable" at once.
 pub struct MemoryLog {
     inside: Mutex<Inside>,
-    follower: Mutex<Option<Receiver<Followed>>>,
+    follower: Mutex<Option<Receiver<LogEvent>>>,
 }
 
 struct Inside {
     last: Seq,
-    sender: Option<SyncSender<Followed>>,
+    sender: Option<SyncSender<LogEvent>>,
 }
 
 /// Entries that wait for the follower.
@@ -32,24 +34,24 @@ impl Default for MemoryLog {
     }
 }
 
-impl Log for MemoryLog {
-    fn append(&self, entry: Arc<Entry>) -> Appended<'_> {
+impl CommandLog for MemoryLog {
+    fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_> {
         let mut inside = self.inside.lock();
         let seq = inside.last + 1;
         let closed = || AppendError::NotStored("the log is closed".to_owned());
-        let entry = Followed::Entries(seq, vec![entry], Stored::default());
+        let entry = LogEvent::Entries(seq, vec![entry], AppendAcks::default());
         let sent = inside.sender.as_ref().is_some_and(|sender| sender.send(entry).is_ok());
         let stored = if sent { Ok(seq) } else { Err(closed()) };
         inside.last += Seq::from(sent);
         Box::pin(std::future::ready(stored))
     }
 
-    fn follow(&self, _: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError> {
+    fn follow(&self, _: Seq) -> Result<Box<dyn Iterator<Item = LogEvent> + Send>, LogError> {
         let receiver = self.follower.lock().take().ok_or(LogError::Followed)?;
         Ok(Box::new(receiver.into_iter()))
     }
 
-    fn trim(&self, _: Seq, _: Millis) -> Trimmed<'_> {
+    fn trim(&self, _: Seq, _: Millis) -> TrimFuture<'_> {
         // Entries that were followed are gone already.
         Box::pin(std::future::ready(Ok(0)))
     }
@@ -58,12 +60,12 @@ impl Log for MemoryLog {
         self.inside.lock().sender = None;
     }
 
-    fn halt(&self, _: &str) {
+    fn stop_accepting(&self, _: &str) {
         // Nothing of it is on a disk.
         self.close();
     }
 
-    fn trouble(&self) -> Option<String> {
+    fn write_error(&self) -> Option<String> {
         None
     }
 }

@@ -4,6 +4,8 @@ mod command_log;
 mod memory;
 mod sled;
 
-pub use command_log::{AppendError, Appended, Entry, Followed, Log, LogError, Trimmed};
+pub use command_log::{
+    AppendError, AppendFuture, CommandLog, Entry, LogError, LogEvent, TrimFuture,
+};
 pub use memory::MemoryLog;
 pub use sled::SledLog;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// How sessions show that they live.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Heartbeat {
+pub struct HeartbeatSettings {
     /// Seconds between two heartbeats; told in the login ack.
     pub interval_secs: u64,
     /// Intervals without a sign of life that end a session; 0: never.
@@ -14,13 +14,13 @@ pub struct Heartbeat {
     pub pong_counts: bool,
 }
 
-impl Default for Heartbeat {
+impl Default for HeartbeatSettings {
     fn default() -> Self {
         Self { interval_secs: 30, misses_allowed: 3, pong_counts: false }
     }
 }
 
-impl Heartbeat {
+impl HeartbeatSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         if !(1..=86_400).contains(&self.interval_secs) {
             wrong.push("heartbeat.interval_secs is 1 to 86400".to_owned());

@@ -8,7 +8,7 @@ use protocol::{ProfileName, RightCode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::auth::{Server, Tls};
+use crate::auth::{LdapServer, TlsMode};
 use crate::realm::ATTRIBUTES;
 use crate::settings::secret::Secret;
 /// Directories.
@@ -17,13 +17,13 @@ use crate::settings::secret::Secret;
 pub struct Ldap {
     /// Servers, asked in this order; one that confirms the password is enough.
     #[schemars(extend("x-s2" = "connection"))]
-    pub connection: Vec<Connection>,
+    pub connection: Vec<LdapConnection>,
 }
 
 /// One server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Connection {
+pub struct LdapConnection {
     /// Its host name; with TLS, the name in its certificate.
     #[schemars(extend("x-s2" = "url"))]
     pub url: String,
@@ -128,7 +128,7 @@ fn tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LdapTls, D::Error> 
     })
 }
 
-impl Default for Connection {
+impl Default for LdapConnection {
     fn default() -> Self {
         Self {
             url: "localhost".to_owned(),
@@ -187,12 +187,12 @@ fn is_attribute(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-impl Connection {
+impl LdapConnection {
     /// The server, as the outside takes it.
-    pub fn server(&self) -> Server {
+    pub fn server(&self) -> LdapServer {
         let first = &self.on_first_login;
         let bind = (self.bind_dn.clone(), self.bind_password.expose().to_owned());
-        Server {
+        LdapServer {
             host: self.url.clone(),
             port: self.port,
             bases: self.search_bases.clone(),
@@ -203,9 +203,9 @@ impl Connection {
             bind: (!bind.0.is_empty()).then_some(bind),
             id_attribute: self.user_id_type.clone(),
             tls: match self.use_tls {
-                LdapTls::None => Tls::None,
-                LdapTls::StartTls => Tls::StartTls,
-                LdapTls::Ldaps => Tls::Always,
+                LdapTls::None => TlsMode::None,
+                LdapTls::StartTls => TlsMode::StartTls,
+                LdapTls::Ldaps => TlsMode::Always,
             },
             ca_file: (!self.ca_file.is_empty()).then(|| PathBuf::from(&self.ca_file)),
             timeout: Duration::from_millis(self.timeout_ms),

@@ -11,9 +11,9 @@ use crate::settings::secret::Secret;
 /// How mails leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Mail {
+pub struct MailSettings {
     /// "off", by a mail server ("smtp"), or as files in a folder ("file").
-    pub transport: Transport,
+    pub transport: MailTransportKind,
     /// Whom mails are from.
     pub from: String,
     /// The mail server.
@@ -21,14 +21,14 @@ pub struct Mail {
     /// The folder.
     pub file: Folder,
     /// Topics, and how their mails leave: `{ MFA = "file" }`; others as `transport` says.
-    pub topics: BTreeMap<String, Transport>,
+    pub topics: BTreeMap<String, MailTransportKind>,
 }
 
 /// How a mail leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
-pub enum Transport {
+pub enum MailTransportKind {
     Off,
     Smtp,
     File,
@@ -71,10 +71,10 @@ pub struct Folder {
     pub folder: String,
 }
 
-impl Default for Mail {
+impl Default for MailSettings {
     fn default() -> Self {
         Self {
-            transport: Transport::Off,
+            transport: MailTransportKind::Off,
             from: "tollgate@localhost".to_owned(),
             smtp: Smtp::default(),
             file: Folder::default(),
@@ -102,19 +102,21 @@ impl Default for Folder {
     }
 }
 
-impl Mail {
+impl MailSettings {
     /// How mails of a topic leave.
-    pub fn transport_of(&self, topic: &str) -> Transport {
+    pub fn transport_of(&self, topic: &str) -> MailTransportKind {
         self.topics.get(topic).copied().unwrap_or(self.transport)
     }
 
     /// How mails of a topic leave, as the outside takes it.
-    pub fn post(&self, topic: &str) -> transport::Post {
+    pub fn post(&self, topic: &str) -> transport::MailTransport {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
         match self.transport_of(topic) {
-            Transport::Off => transport::Post::Off,
-            Transport::File => transport::Post::File(PathBuf::from(&self.file.folder)),
-            Transport::Smtp => transport::Post::Smtp(transport::Smtp {
+            MailTransportKind::Off => transport::MailTransport::Off,
+            MailTransportKind::File => {
+                transport::MailTransport::File(PathBuf::from(&self.file.folder))
+            }
+            MailTransportKind::Smtp => transport::MailTransport::Smtp(transport::Smtp {
                 host: self.smtp.host.clone(),
                 port: self.smtp.port,
                 tls: match self.smtp.tls {
@@ -134,7 +136,7 @@ impl Mail {
             wrong.push(format!("mail.from {:?} is no mail address", self.from));
         }
         let by_smtp =
-            self.topics.values().chain([&self.transport]).any(|it| *it == Transport::Smtp);
+            self.topics.values().chain([&self.transport]).any(|it| *it == MailTransportKind::Smtp);
         if by_smtp && (self.smtp.host.is_empty() || self.smtp.port == 0) {
             wrong.push("mail.smtp needs a host and a port above 0".to_owned());
         }

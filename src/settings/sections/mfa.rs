@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::templates;
-use crate::auth::{Codes, Hash, KeyError, Keyring};
+use crate::auth::{Hash, KeyError, Keyring, TotpConfig};
 use crate::settings::duration::Duration;
 use crate::settings::secret::Secret;
 
 /// Second factors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Mfa {
+pub struct MfaSettings {
     /// Profiles whose users must have a secret for codes; `["*"]`: everybody.
     pub required_for: Vec<String>,
     /// Wrong codes that end a login whose password was right.
@@ -100,7 +100,7 @@ pub struct Notify {
     pub message_body: String,
 }
 
-impl Default for Mfa {
+impl Default for MfaSettings {
     fn default() -> Self {
         Self { required_for: Vec::new(), max_attempts: 5, qr_code: None, notify: None }
     }
@@ -137,7 +137,7 @@ impl Default for Notify {
     }
 }
 
-impl Mfa {
+impl MfaSettings {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         if self.max_attempts == 0 {
             wrong.push("security.mfa.max_attempts is above 0".to_owned());
@@ -154,8 +154,8 @@ impl Mfa {
 
 impl QrCode {
     /// What codes are made with, as the outside takes it.
-    pub fn codes(&self) -> Codes {
-        Codes {
+    pub fn codes(&self) -> TotpConfig {
+        TotpConfig {
             period_secs: self.code_period_seconds,
             discrepancy: self.code_period_discrepancy,
             digits: self.code_digits,

@@ -19,18 +19,19 @@ mod tls;
 
 pub use authentication::AuthType;
 pub use genesis_password::{LockScope, Validation};
-pub use heartbeat::Heartbeat;
-pub use ldap::{Connection, LdapTls};
+pub use heartbeat::HeartbeatSettings;
+pub use ldap::{LdapConnection, LdapTls};
 pub use login_ack::{AckField, CustomAck, LoginAck};
-pub use mail::{Mail, SmtpTls, Transport};
+pub use mail::{MailSettings, MailTransportKind, SmtpTls};
 pub use mfa::{HashingAlgorithm, Notify, QrCode};
 pub use mode::Mode;
 pub use password_strength::{Class, PasswordStrength};
 pub use security::{LoginErrors, OneTimeTokenVerify, ResetMode, Security, WhenSessionsAreFull};
 pub use server::{
-    AckNaming, AddressRange, Limits, NackNaming, Server, ShutdownClose, SystemDateFormat,
+    AckNaming, AddressRange, NackNaming, ServerLimits, ServerSettings, ShutdownClose,
+    SystemDateFormat,
 };
-pub use services::{Host, Order, PushServices, Service, ServiceList};
-pub use store::{Engine, Store};
+pub use services::{Host, HostOrder, PushServices, Service, ServiceList};
+pub use store::{Engine, StoreSettings};
 pub use templates::Templates;
-pub use tls::Tls;
+pub use tls::TlsSettings;

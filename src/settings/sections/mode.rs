@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Mode {
     /// Those of the sources.
     #[default]
-    Seed,
+    #[serde(rename = "seed")]
+    Compatible,
     /// Stricter ones.
     Hardened,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::authentication::Authentication;
 use super::genesis_password::GenesisPassword;
 use super::login_ack::LoginAck;
-use super::mfa::Mfa;
+use super::mfa::MfaSettings;
 use crate::auth::Cost;
 use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
@@ -27,7 +27,8 @@ pub struct Security {
     #[schemars(extend("x-s2" = "maxSimultaneousUserLogins"))]
     pub max_simultaneous_user_logins: i64,
     /// At that limit a login is refused ("refuse") or ends the oldest session ("evict_oldest").
-    pub when_sessions_are_full: WhenSessionsAreFull,
+    #[serde(rename = "when_sessions_are_full")]
+    pub session_limit_action: WhenSessionsAreFull,
     /// Whether a refresh gives a new refresh token; false: the same one, as in S0's sample.
     pub refresh_rotation: bool,
     /// Seconds for which the old pair is still answered after a refresh.
@@ -50,9 +51,11 @@ pub struct Security {
     /// Seconds for which a one-time token can be verified.
     pub one_time_token_secs: u64,
     /// Who may verify one-time tokens: "right", whoever has VERIFY_OTT, or "open", everybody.
-    pub one_time_token_verify: OneTimeTokenVerify,
+    #[serde(rename = "one_time_token_verify")]
+    pub one_time_token_verify_by: OneTimeTokenVerify,
     /// Whether an absent list of an amend means an empty one (S2 to the letter); false: it stays.
-    pub strict_amend: bool,
+    #[serde(rename = "strict_amend")]
+    pub absent_list_clears: bool,
     /// What one password hash costs.
     pub scrypt: Scrypt,
     /// Who checks passwords.
@@ -63,7 +66,7 @@ pub struct Security {
     pub genesis_password: GenesisPassword,
     /// Second factors.
     #[schemars(extend("x-s2" = "mfa"))]
-    pub mfa: Mfa,
+    pub mfa: MfaSettings,
     /// What the login ack tells beside the protocol's fields.
     #[schemars(extend("x-s2" = "loginAck"))]
     pub login_ack: LoginAck,
@@ -125,7 +128,7 @@ impl Default for Security {
             refresh_token_expiration_mins: 7_200.0,
             expiry_check_mins: 5.0,
             max_simultaneous_user_logins: 0,
-            when_sessions_are_full: WhenSessionsAreFull::Refuse,
+            session_limit_action: WhenSessionsAreFull::Refuse,
             refresh_rotation: true,
             refresh_grace_secs: 10,
             login_errors: LoginErrors::Specific,
@@ -135,12 +138,12 @@ impl Default for Security {
             hide_hosts: false,
             access_token_life_secs: 1_800,
             one_time_token_secs: 60,
-            one_time_token_verify: OneTimeTokenVerify::Right,
-            strict_amend: false,
+            one_time_token_verify_by: OneTimeTokenVerify::Right,
+            absent_list_clears: false,
             scrypt: Scrypt::default(),
             authentication: Authentication::default(),
             genesis_password: GenesisPassword::default(),
-            mfa: Mfa::default(),
+            mfa: MfaSettings::default(),
             login_ack: LoginAck::default(),
             sso: Sso::default(),
         }

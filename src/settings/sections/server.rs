@@ -5,13 +5,13 @@ use std::net::{IpAddr, SocketAddr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::tls::Tls;
+use super::tls::TlsSettings;
 use crate::realm::Location;
 
 /// Where the gateway listens and how it speaks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Server {
+pub struct ServerSettings {
     /// The address of the gateway; port 0 picks a free one.
     pub listen: String,
     /// The address of metrics and health; empty: off.
@@ -27,7 +27,8 @@ pub struct Server {
     /// Whether a NACK over REST has the HTTP status of its code; false: 200, as the original.
     pub strict_http_status: bool,
     /// Whether passwords may travel in clear off loopback: a TLS proxy stands in front.
-    pub allow_plain: bool,
+    #[serde(rename = "allow_plain")]
+    pub allow_plaintext: bool,
     /// SYSTEM.DATE: "s0" (Sun Jan 21 20:53:48 UTC 2018) or "s2" (2014-06-18 12:27:01).
     pub system_date_format: SystemDateFormat,
     /// Names of refusals: "event" (EVENT_LOGIN_AUTH_NACK) or "legacy" (LOGIN_AUTH_NACK).
@@ -40,9 +41,9 @@ pub struct Server {
     /// Seconds that sockets get to end.
     pub shutdown_grace_secs: u64,
     /// TLS on the port of the gateway.
-    pub tls: Tls,
+    pub tls: TlsSettings,
     /// What one connection, address or message may cost.
-    pub limits: Limits,
+    pub limits: ServerLimits,
 }
 
 /// The form of SYSTEM.DATE.
@@ -50,8 +51,10 @@ pub struct Server {
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
 pub enum SystemDateFormat {
-    S0,
-    S2,
+    #[serde(rename = "s0")]
+    GenesisRest,
+    #[serde(rename = "s2")]
+    GenesisAuth,
 }
 
 /// How refusals are called.
@@ -81,7 +84,7 @@ pub enum ShutdownClose {
     Drop,
 }
 
-impl Default for Server {
+impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:9064".to_owned(),
@@ -91,14 +94,14 @@ impl Default for Server {
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             strict_http_status: false,
-            allow_plain: false,
-            system_date_format: SystemDateFormat::S0,
+            allow_plaintext: false,
+            system_date_format: SystemDateFormat::GenesisRest,
             nack_naming: NackNaming::Event,
             ack_naming: AckNaming::Specific,
             shutdown_close: ShutdownClose::Code,
             shutdown_grace_secs: 10,
-            tls: Tls::default(),
-            limits: Limits::default(),
+            tls: TlsSettings::default(),
+            limits: ServerLimits::default(),
         }
     }
 }
@@ -106,7 +109,7 @@ impl Default for Server {
 /// What one connection, address or message may cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Limits {
+pub struct ServerLimits {
     /// Bytes of one WebSocket frame.
     pub frame_bytes: usize,
     /// Bytes of the body of one REST request.
@@ -120,11 +123,13 @@ pub struct Limits {
     /// Open connections of one address.
     pub connections_per_address_max: usize,
     /// Seconds in which a connection must belong to a session.
-    pub login_wait_secs: u64,
+    #[serde(rename = "login_wait_secs")]
+    pub login_timeout_secs: u64,
     /// Open subscriptions of one connection.
     pub subscriptions_per_session: usize,
     /// Messages of one connection that wait to be served; then its socket is not read.
-    pub calls_in_flight_per_connection: usize,
+    #[serde(rename = "calls_in_flight_per_connection")]
+    pub queued_messages_per_connection: usize,
     /// Messages a second of one connection; ten times as many close it.
     pub messages_per_sec_per_connection: u32,
     /// Failed logins a minute of one address; 0: any number.
@@ -136,10 +141,11 @@ pub struct Limits {
     /// Bytes of rows that may wait for a slow reader.
     pub outbox_bytes: usize,
     /// Seconds for which a write may be stuck.
-    pub slow_reader_secs: u64,
+    #[serde(rename = "slow_reader_secs")]
+    pub write_timeout_secs: u64,
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             frame_bytes: 262_144,
@@ -148,20 +154,20 @@ impl Default for Limits {
             json_depth: 32,
             connections_max: 100_000,
             connections_per_address_max: 1_000,
-            login_wait_secs: 30,
+            login_timeout_secs: 30,
             subscriptions_per_session: 100,
-            calls_in_flight_per_connection: 32,
+            queued_messages_per_connection: 32,
             messages_per_sec_per_connection: 500,
             failed_logins_per_min_per_address: 20,
             exempt_addresses: Vec::new(),
             polling_timeout_secs: 60,
             outbox_bytes: 262_144,
-            slow_reader_secs: 10,
+            write_timeout_secs: 10,
         }
     }
 }
 
-impl Server {
+impl ServerSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         self.check_addresses(wrong);
         if self.product_name.is_empty() {
@@ -195,7 +201,7 @@ impl Server {
             Ok(at)
                 if !(at.ip().to_canonical().is_loopback()
                     || self.tls.is_on()
-                    || self.allow_plain) =>
+                    || self.allow_plaintext) =>
             {
                 wrong.push(format!(
                     "server.listen is {at}, off loopback without TLS: passwords would travel in \
@@ -229,7 +235,7 @@ fn is_origin(text: &str) -> bool {
         && !text.contains(|c: char| c.is_ascii_uppercase())
 }
 
-impl Limits {
+impl ServerLimits {
     /// Whether no limit by address holds for it.
     pub fn is_exempt(&self, address: IpAddr) -> bool {
         self.exempt_addresses.iter().any(|range| range.contains(address))
@@ -249,8 +255,8 @@ impl Limits {
             wrong.push("server.limits.message_bytes is at least frame_bytes".to_owned());
         }
         let waits = [
-            ("login_wait_secs", self.login_wait_secs),
-            ("slow_reader_secs", self.slow_reader_secs),
+            ("login_wait_secs", self.login_timeout_secs),
+            ("slow_reader_secs", self.write_timeout_secs),
             ("polling_timeout_secs", self.polling_timeout_secs),
         ];
         for (key, _) in waits.iter().filter(|(_, secs)| !(1..=DAY_SECS).contains(secs)) {
@@ -260,7 +266,7 @@ impl Limits {
             ("connections_max", self.connections_max),
             ("connections_per_address_max", self.connections_per_address_max),
             ("subscriptions_per_session", self.subscriptions_per_session),
-            ("calls_in_flight_per_connection", self.calls_in_flight_per_connection),
+            ("calls_in_flight_per_connection", self.queued_messages_per_connection),
             ("messages_per_sec_per_connection", self.messages_per_sec_per_connection as usize),
         ];
         let zero = above_zero.iter().filter(|(_, value)| *value == 0);
@@ -359,9 +365,12 @@ mod tests {
 
     #[test]
     fn limits_that_would_overflow_or_contradict_are_refused() {
-        let mut server = Server { management_listen: "127.0.0.1:9064".into(), ..Server::default() };
+        let mut server = ServerSettings {
+            management_listen: "127.0.0.1:9064".into(),
+            ..ServerSettings::default()
+        };
         server.limits.outbox_bytes = usize::MAX;
-        server.limits.login_wait_secs = u64::MAX;
+        server.limits.login_timeout_secs = u64::MAX;
         server.limits.message_bytes = 1;
         let mut wrong = Vec::new();
         server.check(&mut wrong);

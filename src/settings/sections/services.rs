@@ -33,7 +33,7 @@ pub struct Host {
 #[serde(default, deny_unknown_fields)]
 pub struct ServiceList {
     /// The order in which a session is told to try hosts: "static", "rotate" or "random".
-    pub order: Order,
+    pub order: HostOrder,
     /// Who is told of a change: "all" sockets, those "subscribed" to SERVICES, or nobody ("off").
     pub push: PushServices,
     /// Seconds between two health checks; a host that fails goes last; 0: no checks.
@@ -46,7 +46,7 @@ pub struct ServiceList {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
-pub enum Order {
+pub enum HostOrder {
     Static,
     Rotate,
     Random,
@@ -65,7 +65,7 @@ pub enum PushServices {
 impl Default for ServiceList {
     fn default() -> Self {
         Self {
-            order: Order::Static,
+            order: HostOrder::Static,
             push: PushServices::All,
             health_check_secs: 10,
             health_check_timeout_ms: 1_000,

@@ -5,17 +5,20 @@ use serde::{Deserialize, Serialize};
 /// Where commands and rows are kept; the folder comes from --data-dir.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Store {
+pub struct StoreSettings {
     /// "sled": on this machine's disk; "memory": nowhere, for trials.
     pub engine: Engine,
     /// Megabytes of memory to which what the store caches may grow, roughly.
     pub cache_mb: u64,
     /// Megabytes of the disk that are kept back: with less, changes are refused. 0: none.
-    pub reserve_mb: u64,
+    #[serde(rename = "reserve_mb")]
+    pub disk_reserve_mb: u64,
     /// Days for which commands are kept in the log; never fewer than the records need. 0: for ever.
-    pub retain_log_days: u64,
+    #[serde(rename = "retain_log_days")]
+    pub log_retention_days: u64,
     /// Days for which the audit trail is kept. 0: for ever.
-    pub audit_retain_days: u64,
+    #[serde(rename = "audit_retain_days")]
+    pub audit_retention_days: u64,
 }
 
 /// Which store.
@@ -27,29 +30,29 @@ pub enum Engine {
     Memory,
 }
 
-impl Default for Store {
+impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             engine: Engine::Sled,
             cache_mb: 64,
-            reserve_mb: 64,
-            retain_log_days: 90,
-            audit_retain_days: 365,
+            disk_reserve_mb: 64,
+            log_retention_days: 90,
+            audit_retention_days: 365,
         }
     }
 }
 
-impl Store {
+impl StoreSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
-        if self.reserve_mb > 1 << 20 {
+        if self.disk_reserve_mb > 1 << 20 {
             wrong.push("store.reserve_mb is at most 1048576".to_owned());
         }
         if !(1..=65_536).contains(&self.cache_mb) {
             wrong.push("store.cache_mb is 1 to 65536".to_owned());
         }
         for (key, days) in [
-            ("retain_log_days", self.retain_log_days),
-            ("audit_retain_days", self.audit_retain_days),
+            ("retain_log_days", self.log_retention_days),
+            ("audit_retain_days", self.audit_retention_days),
         ] {
             if days > 36_500 {
                 wrong.push(format!("store.{key} is at most 36500"));

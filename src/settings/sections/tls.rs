@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// TLS on the port of the gateway; both empty: plain.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Tls {
+pub struct TlsSettings {
     /// The file with the certificate and those between it and its authority (PEM); read again when
     /// it changes.
     pub certificate: String,
@@ -13,7 +13,7 @@ pub struct Tls {
     pub key: String,
 }
 
-impl Tls {
+impl TlsSettings {
     /// Whether the gateway speaks TLS.
     pub fn is_on(&self) -> bool {
         !self.certificate.is_empty()

@@ -1,6 +1,6 @@
 //! A block: records that came together, as few stored values.
 
-use crate::storage::hash_chain::{End, Link};
+use crate::storage::hash_chain::{ChainEnd, ChainHash};
 /// Bytes of one stored value. The database never syncs one of more than about 4 KiB, and its pages
 /// have 8 to 16 values each, some of which stay in memory however small its cache is: with 3,500
 /// bytes it is a little faster and keeps half a KiB more for each login.
@@ -81,27 +81,27 @@ impl Block {
     }
 
     /// Where the chain is after these records when it was here before them.
-    pub(super) fn end(&self, before: End) -> End {
+    pub(super) fn end(&self, before: ChainEnd) -> ChainEnd {
         self.records().fold(before, |end, (_, record)| end.next(record))
     }
 
     /// Ends the block: what comes after it is chained to the end that this gives.
-    pub(crate) fn seal(&mut self, before: End) -> End {
+    pub(crate) fn seal(&mut self, before: ChainEnd) -> ChainEnd {
         let end = self.end(before);
         self.seal_with(end.link);
         end
     }
 
     /// The same where the link is known.
-    pub(super) fn seal_with(&mut self, link: Link) {
+    pub(super) fn seal_with(&mut self, link: ChainHash) {
         let chunks = self.bytes.len().div_ceil(CHUNK) as u32;
         self.bytes[..4].copy_from_slice(&chunks.to_be_bytes());
         self.bytes[4..HEAD].copy_from_slice(&link.0);
     }
 
     /// The link that it was sealed with.
-    pub(super) fn link(&self) -> Link {
-        Link::read(&self.bytes[4..HEAD]).unwrap_or_default()
+    pub(super) fn link(&self) -> ChainHash {
+        ChainHash::from_bytes(&self.bytes[4..HEAD]).unwrap_or_default()
     }
 
     /// What is stored of a sealed block.
@@ -121,7 +121,7 @@ impl Block {
         let Some((&SEVERAL, mut rest)) = body.split_first() else {
             let mut alone = Self::after(first - 1);
             alone.push(|to| to.extend_from_slice(body));
-            alone.seal_with(Link::read(&head[4..])?);
+            alone.seal_with(ChainHash::from_bytes(&head[4..])?);
             return Some(alone);
         };
         let mut count = 0;
@@ -161,7 +161,7 @@ mod tests {
         ) {
             let mut block = Block::after(no);
             records.iter().for_each(|it| block.push(|to| to.extend_from_slice(it)));
-            let before = End { no, link: Link::GENESIS };
+            let before = ChainEnd { no, link: ChainHash::GENESIS };
             let end = block.seal(before);
             prop_assert_eq!((end.no, end.link), (block.last(), block.link()));
             prop_assert!(block.values().all(|(_, value)| value.len() <= CHUNK));
@@ -183,11 +183,14 @@ mod tests {
     #[test]
     fn a_record_by_itself_is_read_as_older_formats_stored_it() {
         let record = br#"{"at":1}"#;
-        let link = Link::GENESIS.next(7, record);
+        let link = ChainHash::GENESIS.extend(7, record);
         let bytes = [&1_u32.to_be_bytes()[..], &link.0, record].concat();
         let block = Block::read(7, bytes).unwrap();
         assert!(block.records().eq([(7, &record[..])]));
-        assert_eq!(block.end(End { no: 6, link: Link::GENESIS }), End { no: 7, link });
+        assert_eq!(
+            block.end(ChainEnd { no: 6, link: ChainHash::GENESIS }),
+            ChainEnd { no: 7, link }
+        );
         assert_eq!(block.link(), link);
     }
 }

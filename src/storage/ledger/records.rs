@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 
 use super::block::{self, Block};
 use crate::storage::error::StoreError;
-use crate::storage::hash_chain::End;
+use crate::storage::hash_chain::ChainEnd;
 use crate::storage::high_water_mark;
 
 /// Records that are trimmed in one step.
@@ -40,12 +40,12 @@ impl Ledger {
     }
 
     /// Takes out a block of which nothing may be left.
-    pub(crate) fn take_out(&self, block: &Block) -> sled::Result<()> {
+    pub(crate) fn remove_block(&self, block: &Block) -> sled::Result<()> {
         self.keys(block).try_for_each(|key| self.tree.remove(key?).map(drop))
     }
 
     /// Forgets what comes after a record.
-    pub(crate) fn cut(&self, no: u64) -> Result<(), StoreError> {
+    pub(crate) fn truncate_after(&self, no: u64) -> Result<(), StoreError> {
         let mut after = self.tree.range((no + 1).to_be_bytes()..).keys();
         after.try_for_each(|key| self.tree.remove(key?).map(drop)).map_err(StoreError::sled)
     }
@@ -57,20 +57,20 @@ impl Ledger {
 
     /// The last record that was trimmed: the first that is kept is chained to it. It is stored
     /// under the number 0.
-    pub(crate) fn anchor(&self) -> Result<End, StoreError> {
+    pub(crate) fn anchor(&self) -> Result<ChainEnd, StoreError> {
         let anchor = self.tree.range(..1_u64.to_be_bytes()).next_back();
         let Some((_, bytes)) = anchor.transpose().map_err(StoreError::sled)? else {
-            return Ok(End::default());
+            return Ok(ChainEnd::default());
         };
         let (no, link) = high_water_mark::decode(&bytes)
             .ok_or_else(|| StoreError::Damaged(format!("the first {} is unknown", self.noun)))?;
-        Ok(End { no, link })
+        Ok(ChainEnd { no, link })
     }
 
     /// The last record.
-    pub(crate) fn last(&self) -> Result<End, StoreError> {
+    pub(crate) fn last(&self) -> Result<ChainEnd, StoreError> {
         match self.before(u64::MAX)? {
-            Some(block) => Ok(End { no: block.last(), link: block.link() }),
+            Some(block) => Ok(ChainEnd { no: block.last(), link: block.link() }),
             None => self.anchor(),
         }
     }
@@ -104,8 +104,8 @@ impl Ledger {
     pub(crate) fn verify(
         &self,
         upto: u64,
-        mut step: impl FnMut(&Block, End) -> Result<(), StoreError>,
-    ) -> Result<(End, End), StoreError> {
+        mut step: impl FnMut(&Block, ChainEnd) -> Result<(), StoreError>,
+    ) -> Result<(ChainEnd, ChainEnd), StoreError> {
         let _whole = self.trimmed.read();
         let anchor = self.anchor()?;
         let mut end = anchor;
@@ -127,7 +127,7 @@ impl Ledger {
     pub(crate) fn trim(
         &self,
         mut is_old: impl FnMut(u64, &[u8]) -> Result<bool, StoreError>,
-    ) -> Result<End, StoreError> {
+    ) -> Result<ChainEnd, StoreError> {
         let anchor = self.anchor()?;
         let (mut end, mut batch) = (anchor, sled::Batch::default());
         for block in self.blocks(anchor.no + 1, u64::MAX) {
@@ -225,14 +225,14 @@ mod tests {
     }
 
     /// A ledger with blocks that end with these records, each record with its number in it.
-    fn ledger(ends: &[u64]) -> (Ledger, End) {
+    fn ledger(ends: &[u64]) -> (Ledger, ChainEnd) {
         let db = sled::Config::new().temporary(true).open().unwrap();
         let ledger = Ledger::new(db.open_tree("ledger").unwrap(), "record");
-        let end = ends.iter().fold(End::default(), |end, last| extend(&ledger, end, *last));
+        let end = ends.iter().fold(ChainEnd::default(), |end, last| extend(&ledger, end, *last));
         (ledger, end)
     }
 
-    fn extend(ledger: &Ledger, end: End, last: u64) -> End {
+    fn extend(ledger: &Ledger, end: ChainEnd, last: u64) -> ChainEnd {
         let mut block = Block::after(end.no);
         (end.no + 1..=last).for_each(|no| block.push(|to| to.extend(record(no).bytes())));
         let end = block.seal(end);
@@ -256,7 +256,7 @@ mod tests {
         }))
     }
 
-    fn verified(ledger: &Ledger) -> Result<(End, End), String> {
+    fn verified(ledger: &Ledger) -> Result<(ChainEnd, ChainEnd), String> {
         ledger.verify(u64::MAX, |_, _| Ok(())).map_err(|error| error.to_string())
     }
 
@@ -264,7 +264,7 @@ mod tests {
     fn blocks_are_found_by_each_record_in_them_both_ways() {
         // The second needs many chunks.
         let (ledger, end) = ledger(&[2, 60, 61]);
-        assert_eq!(verified(&ledger).unwrap(), (End::default(), end));
+        assert_eq!(verified(&ledger).unwrap(), (ChainEnd::default(), end));
         assert_eq!(ledger.last().unwrap(), end);
         let from = |no, upto| numbers(ledger.from(no, upto).unwrap());
         assert_eq!(from(1, 100), [(1, 2), (3, 60), (61, 61)]);
@@ -324,7 +324,7 @@ mod tests {
         // What is of no block is none of them, and what comes after the end is cut.
         ledger.tree.insert(block::key(3, 4_000), &[0]).unwrap();
         assert!(verified(&ledger).unwrap_err().contains("record 61 is cut off, or others"));
-        ledger.cut(2).unwrap();
+        ledger.truncate_after(2).unwrap();
         assert_eq!(verified(&ledger).unwrap().1, ledger.last().unwrap());
         assert_eq!(ledger.last().unwrap().no, 2);
     }

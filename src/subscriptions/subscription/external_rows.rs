@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::view::Subscription;
-use crate::realm::{Audited, Realm};
+use crate::realm::{AuditEvent, Realm};
 use crate::storage::AuditNo;
 use crate::subscriptions::columns;
 use crate::subscriptions::data_row::RowRef;
 use crate::subscriptions::data_source::STEP_ROWS;
-use crate::subscriptions::request::{Cursor, Services};
+use crate::subscriptions::request::{ReadPosition, Services};
 
 /// ROW_REF of an audit row: the newest comes first.
 const fn row_ref(no: AuditNo) -> RowRef {
@@ -18,13 +18,13 @@ const fn row_ref(no: AuditNo) -> RowRef {
 impl Subscription {
     /// The rows of SERVICES as they are now, against those before.
     pub(in crate::subscriptions) fn see_services(&mut self, now: &Services, before: &Services) {
-        self.cursor = Cursor::End;
+        self.cursor = ReadPosition::End;
         for row in before.keys().filter(|row| !now.contains_key(row)) {
-            self.see(*row, None, None);
+            self.diff_row(*row, None, None);
         }
         for (row, data) in now {
             let wanted = self.wants(data).then(|| data.clone());
-            self.see(*row, wanted, before.get(row));
+            self.diff_row(*row, wanted, before.get(row));
         }
     }
 
@@ -35,36 +35,37 @@ impl Subscription {
     }
 
     pub(super) fn begin_audit(&mut self) {
-        self.cursor = Cursor::At(row_ref(self.audited + 1));
+        self.cursor = ReadPosition::At(row_ref(self.audited + 1));
     }
 
     /// New audit rows, the first with this number. A full view moves on: its oldest row leaves.
-    pub(in crate::subscriptions) fn see_audit(&mut self, first: AuditNo, rows: &[Arc<Audited>]) {
+    pub(in crate::subscriptions) fn see_audit(&mut self, first: AuditNo, rows: &[Arc<AuditEvent>]) {
         for (no, row) in (first..).zip(rows) {
             if no <= self.audited {
                 continue;
             }
             self.audited = no;
             let row = columns::audit_event(no, row);
-            if !self.open || !self.wants(&row) {
+            if !self.sees_all || !self.wants(&row) {
                 continue;
             }
-            if self.view.len() >= self.wish.view_max
+            if self.view.len() >= self.request.view_max
                 && let Some(oldest) = self.view.last().copied()
             {
-                self.see(oldest, None, None);
-                if self.cursor == Cursor::End {
-                    self.cursor = Cursor::At(self.view.last().copied().unwrap_or(row_ref(no)));
+                self.diff_row(oldest, None, None);
+                if self.cursor == ReadPosition::End {
+                    self.cursor =
+                        ReadPosition::At(self.view.last().copied().unwrap_or(row_ref(no)));
                 }
             }
-            self.see(row_ref(no), Some(row), None);
+            self.diff_row(row_ref(no), Some(row), None);
         }
     }
 
     /// Before which audit row the next step of reading begins; none: nothing is to be read.
     pub(in crate::subscriptions) fn audit_from(&self) -> Option<AuditNo> {
         match self.cursor {
-            Cursor::At(row) if self.open => Some((RowRef::MAX >> 1) - row),
+            ReadPosition::At(row) if self.sees_all => Some((RowRef::MAX >> 1) - row),
             _ => None,
         }
     }
@@ -74,28 +75,28 @@ impl Subscription {
     pub(in crate::subscriptions) fn read_audit(
         &mut self,
         realm: &Realm,
-        rows: &[(AuditNo, Audited)],
+        rows: &[(AuditNo, AuditEvent)],
         wanted: &mut usize,
     ) -> bool {
         // A right that was taken away is about to be published: nothing is read with it.
-        if !self.may_read(realm) || !self.open {
+        if !self.may_read(realm) || !self.sees_all {
             return true;
         }
         for (no, row) in rows {
             let (row_ref, row) = (row_ref(*no), columns::audit_event(*no, row));
             if self.view.binary_search(&row_ref).is_err() && self.wants(&row) {
-                if *wanted == 0 || self.view.len() >= self.wish.view_max {
+                if *wanted == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
                 *wanted -= 1;
-                self.cursor = Cursor::At(row_ref);
-                self.see(row_ref, Some(row), None);
+                self.cursor = ReadPosition::At(row_ref);
+                self.diff_row(row_ref, Some(row), None);
             }
-            self.cursor = Cursor::At(row_ref);
+            self.cursor = ReadPosition::At(row_ref);
         }
         let ended = rows.len() < STEP_ROWS;
         if ended {
-            self.cursor = Cursor::End;
+            self.cursor = ReadPosition::End;
         }
         ended
     }

@@ -7,12 +7,12 @@ use smallvec::SmallVec;
 use super::view::Subscription;
 use crate::realm::{Realm, RightNo, User, UserNo};
 use crate::storage::Seq;
-use crate::subscriptions::affected::{Touched, Visit};
+use crate::subscriptions::affected::{AffectedRights, Visit};
 use crate::subscriptions::columns;
-use crate::subscriptions::data_row::{Operation, RowRef};
-use crate::subscriptions::data_source::{Source, right_ref};
-use crate::subscriptions::request::Cursor;
-use crate::subscriptions::right_change::Turned;
+use crate::subscriptions::data_row::{RowChange, RowRef};
+use crate::subscriptions::data_source::{DataSource, right_ref};
+use crate::subscriptions::request::ReadPosition;
+use crate::subscriptions::right_change::RightChange;
 
 /// Rows that are told at once.
 const TOLD_MAX: usize = 8;
@@ -21,7 +21,7 @@ const LOOKS_MAX: usize = 10_000;
 
 /// A row that the client does not have but should, or has but should not: the right, and the user
 /// if he holds it.
-type New<'a> = (RowRef, &'a Turned, Option<&'a User>);
+type ViewChange<'a> = (RowRef, &'a RightChange, Option<&'a User>);
 
 impl Subscription {
     /// Looks at rights of one user after a commit: at these, or at all of them. An update
@@ -32,18 +32,19 @@ impl Subscription {
         realm: &Realm,
         seq: Seq,
         user: UserNo,
-        rights: Option<&[Turned]>,
+        rights: Option<&[RightChange]>,
         out: Option<&mut Vec<u8>>,
     ) -> bool {
         self.version = self.version.max(seq);
         let (first, last) = (right_ref(user, RightNo::MIN), right_ref(user, RightNo::MAX));
-        let who = realm.user(user).filter(|_| self.open || user == self.wish.owner);
+        let who = realm.user(user).filter(|_| self.sees_all || user == self.request.owner);
         if let Some(rights) = rights {
             let look = |turned| {
-                let holder = who.filter(|who| Turned::is_held_by(turned, realm, who));
+                let holder = who.filter(|who| RightChange::is_held_by(turned, realm, who));
                 (right_ref(user, turned.right), turned, holder)
             };
-            let is_new = |(row, _, holder): &New<'_>| holder.is_some() != self.place(*row).is_ok();
+            let is_new =
+                |(row, _, holder): &ViewChange<'_>| holder.is_some() != self.place(*row).is_ok();
             let news: SmallVec<[_; TOLD_MAX]> = rights.iter().map(look).filter(is_new).collect();
             match out.filter(|_| self.is_plain(news.len())) {
                 Some(out) => self.tell(&news, out),
@@ -54,7 +55,7 @@ impl Subscription {
             rows.extend(realm.effective(user).into_iter().map(|right| right_ref(user, right)));
             rows.sort_unstable();
             rows.dedup();
-            rows.into_iter().for_each(|row| self.look(realm, seq, row, None));
+            rows.into_iter().for_each(|row| self.check_row(realm, seq, row, None));
         }
         // Rows of the view may lie beyond the cursor after it went back.
         self.cursor.covers(first) || self.view.last().is_some_and(|held| *held >= first)
@@ -63,30 +64,30 @@ impl Subscription {
     /// Whether so many rows can be told as they are, at once: nothing waits before them, and all of
     /// them are wanted.
     fn is_plain(&self, rows: usize) -> bool {
-        !self.held
-            && !self.owed
+        !self.awaiting_ack
+            && !self.update_due
             && !self.filtered
             && self.pending.is_empty()
-            && self.cursor == Cursor::End
-            && self.wish.columns == u64::MAX
-            && rows <= self.wish.rows_max.min(TOLD_MAX)
-            && self.view.len() + rows <= self.wish.view_max
+            && self.cursor == ReadPosition::End
+            && self.request.columns == u64::MAX
+            && rows <= self.request.rows_max.min(TOLD_MAX)
+            && self.view.len() + rows <= self.request.view_max
     }
 
     /// Lets a row wait that is there now, or no longer.
-    fn note(&mut self, realm: &Realm, (row, turned, holder): New<'_>) {
+    fn note(&mut self, realm: &Realm, (row, turned, holder): ViewChange<'_>) {
         let held = holder.zip(realm.right(turned.right));
         let data = held.map(|(who, right)| columns::user_right(who, right));
         let data = data.filter(|data| self.wants(data));
-        self.see(row, data, None);
+        self.diff_row(row, data, None);
     }
 
     /// Appends the update of these rows, if there are any.
-    fn tell(&mut self, news: &[New<'_>], out: &mut Vec<u8>) {
+    fn tell(&mut self, news: &[ViewChange<'_>], out: &mut Vec<u8>) {
         if news.is_empty() {
             return;
         }
-        self.begin(out, news.len(), true);
+        self.write_header(out, news.len(), true);
         for (at, &(row, turned, holder)) in news.iter().enumerate() {
             if at > 0 {
                 out.push(b',');
@@ -94,14 +95,14 @@ impl Subscription {
             match (self.place(row), holder) {
                 (Ok(at), _) => {
                     self.view.remove(at);
-                    Operation::Delete.write(out, Source::UserRights.columns(), row, u64::MAX);
+                    RowChange::Delete.write(out, DataSource::UserRights.columns(), row, u64::MAX);
                 }
                 (Err(at), holder) => {
                     self.view.insert(at, row);
                     let name = holder.map_or("", |holder| holder.name.as_str());
-                    Operation::write_insert(
+                    RowChange::write_insert(
                         out,
-                        Source::UserRights.columns(),
+                        DataSource::UserRights.columns(),
                         row,
                         name,
                         &turned.text,
@@ -118,13 +119,13 @@ impl Subscription {
         &mut self,
         realm: &Realm,
         seq: Seq,
-        touched: &Touched,
+        touched: &AffectedRights,
         only: Option<RightNo>,
     ) {
         let mut left = LOOKS_MAX;
-        let only = only.map(|right| Turned::asked(realm, right));
+        let only = only.map(|right| RightChange::asked(realm, right));
         let only = only.as_slice();
-        let done = touched.in_order(realm, |user, rights| {
+        let done = touched.for_each_user(realm, |user, rights| {
             let rights = match (rights, only) {
                 (Some(rights), [only]) if !rights.iter().any(|it| it.right == only.right) => {
                     return Visit::Skip;
@@ -142,10 +143,10 @@ impl Subscription {
         });
         if !done {
             for row in self.view.clone() {
-                self.look(realm, seq, row, None);
+                self.check_row(realm, seq, row, None);
             }
-            self.cursor = Cursor::Start;
-            self.owed = true;
+            self.cursor = ReadPosition::Start;
+            self.update_due = true;
         }
     }
 
@@ -158,7 +159,7 @@ impl Subscription {
         then: &BTreeSet<RightNo>,
     ) {
         self.view = then.iter().map(|right| right_ref(user, *right)).collect();
-        let criteria = self.wish.criteria.clone();
+        let criteria = self.request.criteria.clone();
         if let (Some(criteria), Some(name)) = (criteria, realm.user(user)) {
             self.view.retain(|row| {
                 let right = realm.right(RightNo((*row & u64::from(u32::MAX)) as u32));
@@ -166,7 +167,7 @@ impl Subscription {
                 data.is_none_or(|data| criteria.matches(|column| data.field(column).value()))
             });
         }
-        self.cursor = Cursor::End;
+        self.cursor = ReadPosition::End;
         self.look_rights(realm, seq, user, None, None);
     }
 }

@@ -7,64 +7,69 @@ use smallvec::SmallVec;
 
 use crate::realm::{Realm, UserNo};
 use crate::storage::{AuditNo, Seq};
-use crate::subscriptions::data_row::{DataRow, Operation, RowRef, member};
-use crate::subscriptions::data_source::Source;
-use crate::subscriptions::filter_key::Key;
-use crate::subscriptions::pending_rows::Pending;
-use crate::subscriptions::quota::Taken;
-use crate::subscriptions::request::{Cursor, Wish};
-use crate::subscriptions::right_change::Turned;
+use crate::subscriptions::data_row::{DataRow, RowChange, RowRef, member};
+use crate::subscriptions::data_source::DataSource;
+use crate::subscriptions::filter_key::FilterKey;
+use crate::subscriptions::pending_rows::PendingRows;
+use crate::subscriptions::quota::QuotaPermit;
+use crate::subscriptions::request::{ReadPosition, SubscriptionRequest};
+use crate::subscriptions::right_change::RightChange;
 
 /// One subscription of one connection.
 #[derive(Debug)]
 pub struct Subscription {
-    _taken: Taken,
+    _taken: QuotaPermit,
     pub(in crate::subscriptions) id: u64,
-    pub(in crate::subscriptions) wish: Wish,
+    pub(in crate::subscriptions) request: SubscriptionRequest,
     /// Whether the owner sees all rows (he holds the source's right).
-    pub(in crate::subscriptions) open: bool,
+    pub(in crate::subscriptions) sees_all: bool,
     /// Whether the owner sees columns that others do not.
     pub(in crate::subscriptions) unmasked: bool,
     /// The users to whose rows it is limited, by the filter or because only own rows are seen.
-    users: Option<Box<[UserNo]>>,
+    user_keys: Option<Box<[UserNo]>>,
     /// Whether the filter is to be asked: it may ask for more than for these users.
     pub(super) filtered: bool,
     /// Words by which it is found beside them.
-    words: Vec<Box<str>>,
-    pub(super) cursor: Cursor,
+    value_keys: Vec<Box<str>>,
+    pub(super) cursor: ReadPosition,
     /// The rows that the client has once all that waits is sent, in order.
     pub(super) view: SmallVec<[RowRef; 2]>,
-    pub(super) pending: Pending,
+    pub(super) pending: PendingRows,
     sequence: u64,
     /// The commit that the client's rows reflect once all that waits is sent.
     pub(super) version: Seq,
     /// The newest audit row that it was told of, or that was there before it.
     pub(super) audited: AuditNo,
     /// Nothing is sent before the LOGON_ACK.
-    pub(in crate::subscriptions) held: bool,
+    pub(in crate::subscriptions) awaiting_ack: bool,
     /// A QUERY_UPDATE is owed even if it has no rows.
-    pub(in crate::subscriptions) owed: bool,
+    pub(in crate::subscriptions) update_due: bool,
 }
 
 impl Subscription {
-    pub(in crate::subscriptions) fn new(id: u64, wish: Wish, version: Seq, taken: Taken) -> Self {
+    pub(in crate::subscriptions) fn new(
+        id: u64,
+        request: SubscriptionRequest,
+        version: Seq,
+        taken: QuotaPermit,
+    ) -> Self {
         Self {
             _taken: taken,
             id,
-            wish,
-            open: false,
+            request,
+            sees_all: false,
             unmasked: false,
-            users: None,
+            user_keys: None,
             filtered: true,
-            words: Vec::new(),
-            cursor: Cursor::Start,
+            value_keys: Vec::new(),
+            cursor: ReadPosition::Start,
             view: SmallVec::new(),
-            pending: Pending::default(),
+            pending: PendingRows::default(),
             sequence: 0,
             version,
             audited: 0,
-            held: true,
-            owed: false,
+            awaiting_ack: true,
+            update_due: false,
         }
     }
 
@@ -72,7 +77,7 @@ impl Subscription {
     pub(in crate::subscriptions) fn is_named(&self, source_ref: &str) -> bool {
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
         let spelled = |text: &str| text.contains('\\') || !text.starts_with('"');
-        let own = &*self.wish.source_ref;
+        let own = &*self.request.source_ref;
         own == source_ref
             || ((spelled(own) || spelled(source_ref))
                 && read(own).is_some_and(|own| Some(own) == read(source_ref)))
@@ -80,8 +85,8 @@ impl Subscription {
 
     /// Whether the owner may see the row and his filter wants it; then the row.
     fn visible(&self, realm: &Realm, row: RowRef) -> Option<DataRow> {
-        let Wish { source, owner, .. } = self.wish;
-        if !self.open && !source.is_own(realm, owner, row) {
+        let SubscriptionRequest { source, owner, .. } = self.request;
+        if !self.sees_all && !source.belongs_to(realm, owner, row) {
             return None;
         }
         let data = source.row(realm, owner, row)?;
@@ -89,13 +94,13 @@ impl Subscription {
     }
 
     pub(super) fn wants(&self, data: &DataRow) -> bool {
-        let criteria = self.wish.criteria.as_ref().filter(|_| self.filtered);
+        let criteria = self.request.criteria.as_ref().filter(|_| self.filtered);
         criteria.is_none_or(|criteria| criteria.matches(|column| data.field(column).value()))
     }
 
     /// Looks at one row after a commit and notes what is different for the client. `before`: the
     /// row as it was, where a row can be modified.
-    pub(in crate::subscriptions) fn look(
+    pub(in crate::subscriptions) fn check_row(
         &mut self,
         realm: &Realm,
         seq: Seq,
@@ -104,73 +109,75 @@ impl Subscription {
     ) {
         let data = self.visible(realm, row);
         self.version = self.version.max(seq);
-        self.see(row, data, before);
+        self.diff_row(row, data, before);
     }
 
     /// Whether a change of these rights of the owner (none: of any) may change what he sees.
-    pub(in crate::subscriptions) fn hinges_on(
+    pub(in crate::subscriptions) fn depends_on(
         &self,
         realm: &Realm,
-        rights: Option<&[Turned]>,
+        rights: Option<&[RightChange]>,
     ) -> bool {
         let Some(rights) = rights else { return true };
-        let source = self.wish.source;
-        let mut needed = source.right().into_iter().chain(source.unmasking());
+        let source = self.request.source;
+        let mut needed = source.view_right().into_iter().chain(source.unmask_right());
         let is_changed = |code| {
             realm
                 .right_by_code(code)
                 .is_some_and(|needed| rights.iter().any(|it| it.right == needed.no))
         };
-        self.lists_own() || needed.any(is_changed)
+        self.own_records_only() || needed.any(is_changed)
     }
 
     /// Whether the owner still holds the right by which he sees all rows, if he does.
     pub(in crate::subscriptions) fn may_read(&self, realm: &Realm) -> bool {
-        let right = self.wish.source.right().filter(|_| self.open);
-        right.is_none_or(|right| realm.holds_code(self.wish.owner, right))
+        let right = self.request.source.view_right().filter(|_| self.sees_all);
+        right.is_none_or(|right| realm.holds_code(self.request.owner, right))
     }
 
     /// Whether it shows the profiles or rights that the owner has, and no others.
-    pub(in crate::subscriptions) fn lists_own(&self) -> bool {
-        !self.open && matches!(self.wish.source, Source::AllProfiles | Source::AllRights)
+    pub(in crate::subscriptions) fn own_records_only(&self) -> bool {
+        !self.sees_all
+            && matches!(self.request.source, DataSource::AllProfiles | DataSource::AllRights)
     }
 
     /// Works out what the owner may see now and to whose rows that limits the subscription.
-    pub(in crate::subscriptions) fn scope(&mut self, realm: &Realm) {
-        let Wish { source, owner, .. } = self.wish;
-        self.open = source.right().is_none_or(|right| realm.holds_code(owner, right));
-        self.unmasked = source.unmasking().is_none_or(|right| realm.holds_code(owner, right));
-        let criteria = self.wish.criteria.as_ref();
+    pub(in crate::subscriptions) fn resolve_scope(&mut self, realm: &Realm) {
+        let SubscriptionRequest { source, owner, .. } = self.request;
+        self.sees_all = source.view_right().is_none_or(|right| realm.holds_code(owner, right));
+        self.unmasked = source.unmask_right().is_none_or(|right| realm.holds_code(owner, right));
+        let criteria = self.request.criteria.as_ref();
         let pinned = |column| criteria.and_then(|criteria| criteria.pinned(column));
-        (self.users, self.words, self.filtered) = (None, Vec::new(), criteria.is_some());
+        (self.user_keys, self.value_keys, self.filtered) = (None, Vec::new(), criteria.is_some());
         if let Some(column) = source.user_column() {
             match pinned(column) {
                 Some(names) => {
                     let user = |name: &str| realm.user_by_name(&UserName::parse(name).ok()?);
                     let users = names.iter().filter_map(|name| Some(user(name)?.no));
-                    self.users = Some(users.collect::<BTreeSet<_>>().into_iter().collect());
+                    self.user_keys = Some(users.collect::<BTreeSet<_>>().into_iter().collect());
                     self.filtered = !criteria.is_some_and(|criteria| criteria.is_pin(column));
                     let strangers = names.iter().filter(|name| user(name).is_none());
-                    self.words = strangers.map(|name| name.as_str().into()).collect();
+                    self.value_keys = strangers.map(|name| name.as_str().into()).collect();
                 }
-                None => self.users = (!self.open).then(|| [owner].into()),
+                None => self.user_keys = (!self.sees_all).then(|| [owner].into()),
             }
         }
-        if self.users.is_none() {
+        if self.user_keys.is_none() {
             let words = source.word_columns().iter().find_map(|column| pinned(*column));
-            self.words = words.into_iter().flatten().map(Into::into).collect();
+            self.value_keys = words.into_iter().flatten().map(Into::into).collect();
         }
     }
 
     /// The users to whose rows it is limited, in order.
-    pub(in crate::subscriptions) fn users(&self) -> Option<&[UserNo]> {
-        self.users.as_deref()
+    pub(in crate::subscriptions) fn user_keys(&self) -> Option<&[UserNo]> {
+        self.user_keys.as_deref()
     }
 
     /// The keys by which it is found; none: it is looked at for every row.
-    pub(in crate::subscriptions) fn keys(&self) -> Vec<Key> {
-        let users = self.users.iter().flat_map(|users| users.iter().map(|user| Key::User(*user)));
-        users.chain(self.words.iter().cloned().map(Key::Word)).collect()
+    pub(in crate::subscriptions) fn keys(&self) -> Vec<FilterKey> {
+        let users =
+            self.user_keys.iter().flat_map(|users| users.iter().map(|user| FilterKey::User(*user)));
+        users.chain(self.value_keys.iter().cloned().map(FilterKey::Value)).collect()
     }
 
     /// Where a row is in the view, or would be: mostly at its end, as new rows have the highest
@@ -184,26 +191,31 @@ impl Subscription {
     }
 
     /// The heart of the push: the row as it is now, against what the client has.
-    pub(super) fn see(&mut self, row: RowRef, data: Option<DataRow>, before: Option<&DataRow>) {
+    pub(super) fn diff_row(
+        &mut self,
+        row: RowRef,
+        data: Option<DataRow>,
+        before: Option<&DataRow>,
+    ) {
         match (self.place(row), data) {
             (Err(at), Some(data)) if self.cursor.covers(row) => {
-                if self.view.len() < self.wish.view_max {
+                if self.view.len() < self.request.view_max {
                     self.view.insert(at, row);
-                    self.pending.put(row, Operation::Insert(data));
+                    self.pending.put(row, RowChange::Insert(data));
                 } else {
                     // The view is full: MORE_ROWS finds the row once there is room.
-                    self.cursor = row.checked_sub(1).map_or(Cursor::Start, Cursor::At);
+                    self.cursor = row.checked_sub(1).map_or(ReadPosition::Start, ReadPosition::At);
                 }
             }
             (Ok(at), None) => {
                 self.view.remove(at);
-                self.pending.put(row, Operation::Delete);
+                self.pending.put(row, RowChange::Delete);
             }
             (Ok(_), Some(data)) => {
-                let shown = self.wish.columns & !self.wish.source.masked(&data);
+                let shown = self.request.columns & !self.request.source.masked(&data);
                 let mask = before.map_or(0, |before| data.difference(before)) & shown;
                 if mask != 0 {
-                    self.pending.put(row, Operation::Modify(mask, data));
+                    self.pending.put(row, RowChange::Modify(mask, data));
                 }
             }
             (Err(_), _) => {}
@@ -218,26 +230,26 @@ impl Subscription {
         wanted: &mut usize,
     ) -> bool {
         let after = match self.cursor {
-            Cursor::Start => None,
-            Cursor::At(row) => Some(row),
-            Cursor::End => return true,
+            ReadPosition::Start => None,
+            ReadPosition::At(row) => Some(row),
+            ReadPosition::End => return true,
         };
-        let scanned = self.wish.source.scan(realm, after, self.users());
+        let scanned = self.request.source.scan(realm, after, self.user_keys());
         for row in scanned.rows {
             if self.view.binary_search(&row).is_err()
                 && let Some(data) = self.visible(realm, row)
             {
                 // One row beyond the wanted number is looked for, so that MORE_ROWS is exact.
-                if *wanted == 0 || self.view.len() >= self.wish.view_max {
+                if *wanted == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
                 *wanted -= 1;
-                self.cursor = Cursor::At(row);
-                self.see(row, Some(data), None);
+                self.cursor = ReadPosition::At(row);
+                self.diff_row(row, Some(data), None);
             }
-            self.cursor = Cursor::At(row);
+            self.cursor = ReadPosition::At(row);
         }
-        self.cursor = scanned.next.map_or(Cursor::End, Cursor::At);
+        self.cursor = scanned.next.map_or(ReadPosition::End, ReadPosition::At);
         scanned.next.is_none()
     }
 
@@ -245,48 +257,48 @@ impl Subscription {
     /// what he no longer sees leaves first, then what he sees now is read again from the start.
     /// Own rows come at once; the rows of everybody come a page at a time. Bounded: what is not
     /// reached comes with MORE_ROWS.
-    pub(in crate::subscriptions) fn compare(&mut self, realm: &Realm) {
+    pub(in crate::subscriptions) fn recompute(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
         for row in self.view.clone() {
             let data = self.visible(realm, row);
-            self.see(row, data, None);
+            self.diff_row(row, data, None);
         }
-        if self.wish.source == Source::AuditEvents {
+        if self.request.source == DataSource::AuditEvents {
             self.begin_audit();
-            self.owed |= !self.held;
+            self.update_due |= !self.awaiting_ack;
             return;
         }
-        if self.held {
+        if self.awaiting_ack {
             // Its first rows are being read: they are read again, by whoever asks for more.
-            self.cursor = Cursor::Start;
+            self.cursor = ReadPosition::Start;
             return;
         }
-        let page = self.wish.rows_max.saturating_sub(self.view.len());
-        let mut wanted = if self.open { page } else { usize::MAX };
-        self.cursor = Cursor::Start;
+        let page = self.request.rows_max.saturating_sub(self.view.len());
+        let mut wanted = if self.sees_all { page } else { usize::MAX };
+        self.cursor = ReadPosition::Start;
         for _ in 0..COMPARE_STEPS {
             if self.read_step(realm, &mut wanted) {
                 break;
             }
         }
         // An update without rows only says that there are more.
-        self.owed |= self.pending.len() != waiting || self.cursor != Cursor::End;
+        self.update_due |= self.pending.len() != waiting || self.cursor != ReadPosition::End;
     }
 
     /// Tells the columns that the owner sees now, or no longer, of every row that the client has.
     pub(in crate::subscriptions) fn remask(&mut self, realm: &Realm) {
-        let columns = self.wish.source.maskable() & self.wish.columns;
-        let Wish { source, owner, .. } = self.wish;
+        let columns = self.request.source.maskable() & self.request.columns;
+        let SubscriptionRequest { source, owner, .. } = self.request;
         for row in self.view.clone() {
-            let masked = columns != 0 && !source.is_own(realm, owner, row);
+            let masked = columns != 0 && !source.belongs_to(realm, owner, row);
             if let Some(data) = self.visible(realm, row).filter(|_| masked) {
-                self.pending.put(row, Operation::Modify(columns, data));
+                self.pending.put(row, RowChange::Modify(columns, data));
             }
         }
     }
 
     /// What is known to be right up to this commit.
-    pub(in crate::subscriptions) fn reflect(&mut self, seq: Seq) {
+    pub(in crate::subscriptions) fn advance_version(&mut self, seq: Seq) {
         self.version = self.version.max(seq);
     }
 
@@ -303,34 +315,34 @@ impl Subscription {
 
     /// Whether there is something to send.
     pub(in crate::subscriptions) fn is_due(&self) -> bool {
-        !self.held && (self.owed || !self.pending.is_empty())
+        !self.awaiting_ack && (self.update_due || !self.pending.is_empty())
     }
 
     /// Appends the next QUERY_UPDATE, at most `rows_max` rows, in the order of their commits.
-    pub(in crate::subscriptions) fn update(&mut self, out: &mut Vec<u8>) {
-        let rows = self.pending.take(self.wish.rows_max);
+    pub(in crate::subscriptions) fn write_update(&mut self, out: &mut Vec<u8>) {
+        let rows = self.pending.take(self.request.rows_max);
         let complete = self.pending.is_empty();
-        self.begin(out, rows.len(), complete && self.cursor == Cursor::End);
+        self.write_header(out, rows.len(), complete && self.cursor == ReadPosition::End);
         for (at, (row, operation)) in rows.into_iter().enumerate() {
             if at > 0 {
                 out.push(b',');
             }
-            operation.write(out, self.wish.source.columns(), row, self.wish.columns);
+            operation.write(out, self.request.source.columns(), row, self.request.columns);
         }
         out.extend_from_slice(b"]}");
-        self.owed = self.owed && !complete;
+        self.update_due = self.update_due && !complete;
     }
 
     /// Appends a QUERY_UPDATE up to its rows. `is_whole`: the client has all there is with them.
-    pub(super) fn begin(&mut self, out: &mut Vec<u8>, rows: usize, is_whole: bool) {
+    pub(super) fn write_header(&mut self, out: &mut Vec<u8>, rows: usize, is_whole: bool) {
         out.reserve(160 + 160 * rows);
-        protocol::envelope::write_head(out, "QUERY_UPDATE", Some(&self.wish.source_ref));
+        protocol::envelope::write_head(out, "QUERY_UPDATE", Some(&self.request.source_ref));
         member(out, "SEQUENCE_ID", self.sequence);
         member(out, "ROWS_COUNT", rows);
         member(out, "MORE_ROWS", !is_whole);
         self.sequence += 1;
         // Only who has all rows can come back with a version.
-        if self.wish.source == Source::UserRights && is_whole {
+        if self.request.source == DataSource::UserRights && is_whole {
             member(out, "RIGHTS_VERSION", self.version);
         }
         out.extend_from_slice(b",\"ROW\":[");

@@ -29,7 +29,7 @@ fn every_script_plays_over_rest() {
 fn every_message_is_in_a_script() {
     let texts = scripts().into_iter().map(|path| std::fs::read_to_string(path).unwrap());
     let texts = texts.collect::<Vec<_>>().join("\n");
-    for row in &tollgate::messages::TABLE {
+    for row in &tollgate::messages::HANDLERS {
         let json = format!("\"MESSAGE_TYPE\": \"{}\"", row.name);
         let lines = format!("MESSAGE_TYPE = {}\n", row.name);
         let sent = texts.contains(&json) || texts.contains(&lines);

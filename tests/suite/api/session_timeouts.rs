@@ -13,14 +13,14 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tollgate::auth::Passwords;
+use tollgate::auth::PasswordHasher;
 use tollgate::gateway::Node;
 use tollgate::gateway::tasks::spawn;
-use tollgate::messages::Caller;
+use tollgate::messages::ClientInfo;
 use tollgate::platform::Clock;
 use tollgate::realm::{Command, EndReason, NewUser, Realm};
 use tollgate::replication::{MemoryLog, Replica};
-use tollgate::router::{KnownToken, Reply, Router};
+use tollgate::router::{Reply, Router, TokenCache};
 use tollgate::settings::Settings;
 use tollgate::subscriptions::{Notice, Outbox};
 const CONFIGURATION: &str = "\
@@ -55,8 +55,8 @@ struct Desk {
 /// One connection, bound by its login unless it is one of REST.
 struct Gui {
     router: Router,
-    caller: Caller,
-    known: KnownToken,
+    caller: ClientInfo,
+    known: TokenCache,
     token: Value,
 }
 
@@ -72,7 +72,8 @@ impl Desk {
             .submit(Command::SetPolicy(tollgate::gateway::policy::policy(&settings)))
             .await
             .unwrap();
-        let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &Password::new("p"));
+        let hash =
+            PasswordHasher::hash_now(settings.security.scrypt.cost(), "", &Password::new("p"));
         let user = |number| NewUser {
             credential: Some(hash.clone().into()),
             ..NewUser::named(UserName::parse(&format!("u{number}")).unwrap())
@@ -80,7 +81,7 @@ impl Desk {
         let users = (0..USERS).map(user).collect();
         replica.submit(Command::AddUsers(users)).await.unwrap();
         let node = Node::new(settings, replica, clock, None);
-        let duties = upkeep.then(|| spawn::start(&node));
+        let duties = upkeep.then(|| spawn::spawn_all(&node));
         Self { router: Router::new(node), _duties: duties }
     }
 
@@ -113,8 +114,14 @@ impl Desk {
         let address = IpAddr::from([127, 0, 0, 1]);
         Gui {
             router: self.router.clone(),
-            caller: Caller { address, outbox, bound: None, opened: self.now(), connector: false },
-            known: KnownToken::default(),
+            caller: ClientInfo {
+                address,
+                outbox,
+                session: None,
+                connected_at: self.now(),
+                token_api: false,
+            },
+            known: TokenCache::default(),
             token: Value::Null,
         }
     }
@@ -156,8 +163,8 @@ impl Gui {
     async fn ask(&mut self, message: Value) -> Value {
         let (node, text) = (self.router.node().clone(), message.to_string());
         let now = node.clock.now();
-        if let Some(bound) = &self.caller.bound {
-            bound.live(now);
+        if let Some(bound) = &self.caller.session {
+            bound.seen(now);
         }
         let (router, caller) = (self.router.clone(), self.caller.clone());
         let Reply { frame, bind, .. } = router.answer(caller, &mut self.known, text).await;
@@ -165,7 +172,7 @@ impl Gui {
             if node.replica.presences.bind(&session, outbox, now) {
                 node.watch.add(&session, now);
             }
-            self.caller.bound = Some(session);
+            self.caller.session = Some(session);
         }
         serde_json::from_str(&frame).unwrap()
     }
@@ -229,13 +236,13 @@ async fn a_session_without_socket_is_watched_if_it_ever_had_one() {
     let mut never = desk.connect(None);
     never.login(0).await;
     let mut gone = desk.login(1).await;
-    let session = gone.caller.bound.take().unwrap();
+    let session = gone.caller.session.take().unwrap();
     let outbox = gone.caller.outbox.take().unwrap();
     desk.router.node().replica.presences.unbind(&session, &outbox);
     desk.pass(MISSED_MS - 1).await;
-    assert!(!session.is_over());
+    assert!(!session.has_ended());
     desk.pass(1 + LATE_MS).await;
-    assert!(session.is_over());
+    assert!(session.has_ended());
     desk.pass(10 * MISSED_MS).await;
     never.served("EVENT_LOGIN_DETAILS").await;
     desk.pass(10 * MISSED_MS).await;

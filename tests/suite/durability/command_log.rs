@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tollgate::gateway::{OpenError, Opened, startup};
+use tollgate::gateway::{StartError, Started, startup};
 use tollgate::platform::Clock;
 use tollgate::realm::{Command, EntryId, Millis, NewUser, Outcome, Realm, Refusal, SEEN_MS};
 use tollgate::replication::{
-    AppendError, Appended, Entry, Followed, Log, LogError, MemoryLog, Replica, Trimmed, open_log,
+    AppendError, AppendFuture, CommandLog, Entry, LogError, LogEvent, MemoryLog, Replica,
+    TrimFuture, open_log,
 };
 use tollgate::settings::Settings;
-use tollgate::storage::{Seq, Store, StoreError};
+use tollgate::storage::{RowStore, Seq, StoreError};
 
 use crate::harness::realm::user;
 fn entry(number: u64) -> Arc<Entry> {
@@ -20,15 +21,15 @@ fn entry(number: u64) -> Arc<Entry> {
     Arc::new(Entry { id, at: number, command, origin: None })
 }
 
-fn open(dir: &Path) -> (Store, tollgate::replication::SledLog) {
-    let store = Store::open(dir, 8, 0).unwrap();
+fn open(dir: &Path) -> (RowStore, tollgate::replication::SledLog) {
+    let store = RowStore::open(dir, 8, 0).unwrap();
     let log = open_log(&store).unwrap();
     (store, log)
 }
 
-fn numbers(log: &dyn Log, after: Seq, count: usize) -> Vec<Seq> {
+fn numbers(log: &dyn CommandLog, after: Seq, count: usize) -> Vec<Seq> {
     let numbers = |followed| match followed {
-        Followed::Entries(first, entries, _) => {
+        LogEvent::Entries(first, entries, _) => {
             let last = first + entries.len() as Seq;
             assert!((first..last).eq(entries.iter().map(|entry| entry.at)));
             first..last
@@ -66,11 +67,11 @@ async fn a_trimmed_log_begins_at_its_anchor() {
 
     // Rows older than the log cannot be brought up to date.
     let (store, log) = open(home.path());
-    assert!(matches!(log.follow(998).unwrap().next(), Some(Followed::Gap(1_001))));
+    assert!(matches!(log.follow(998).unwrap().next(), Some(LogEvent::Gap(1_001))));
     store.save(900, &BTreeMap::new(), 0).unwrap();
     log.close();
     drop((log, store));
-    let store = Store::open(home.path(), 8, 0).unwrap();
+    let store = RowStore::open(home.path(), 8, 0).unwrap();
     assert!(matches!(open_log(&store), Err(StoreError::Damaged(_))));
 }
 
@@ -94,8 +95,8 @@ async fn a_log_of_which_everything_is_trimmed_goes_on() {
     assert_eq!(log.append(entry(4)).await.unwrap(), 4);
 }
 
-fn start(dir: &Path) -> Result<Opened, OpenError> {
-    startup::open(&Settings::default(), dir, Clock::system())
+fn start(dir: &Path) -> Result<Started, StartError> {
+    startup::start(&Settings::default(), dir, Clock::system())
 }
 
 fn add(name: &str) -> Command {
@@ -108,7 +109,7 @@ fn add(name: &str) -> Command {
 async fn the_rows_need_no_entry_that_is_trimmed() {
     let home = tempfile::tempdir().unwrap();
     let clock = Clock::manual(1_000_000);
-    let opened = startup::open(&Settings::default(), home.path(), clock.clone()).unwrap();
+    let opened = startup::start(&Settings::default(), home.path(), clock.clone()).unwrap();
     opened.prepare(&Settings::default(), None).await.unwrap();
     for number in 0..40 {
         let added = opened.replica.submit(add(&format!("u{number}"))).await.unwrap();
@@ -139,8 +140,8 @@ struct Unsure {
     unsure: AtomicUsize,
 }
 
-impl Log for Unsure {
-    fn append(&self, entry: Arc<Entry>) -> Appended<'_> {
+impl CommandLog for Unsure {
+    fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_> {
         let unsure = self
             .unsure
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
@@ -155,11 +156,11 @@ impl Log for Unsure {
         }
     }
 
-    fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError> {
+    fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = LogEvent> + Send>, LogError> {
         self.log.follow(after)
     }
 
-    fn trim(&self, upto: Seq, before: Millis) -> Trimmed<'_> {
+    fn trim(&self, upto: Seq, before: Millis) -> TrimFuture<'_> {
         self.log.trim(upto, before)
     }
 
@@ -167,10 +168,10 @@ impl Log for Unsure {
         self.log.close();
     }
 
-    fn halt(&self, why: &str) {
-        self.log.halt(why);
+    fn stop_accepting(&self, why: &str) {
+        self.log.stop_accepting(why);
     }
-    fn trouble(&self) -> Option<String> {
+    fn write_error(&self) -> Option<String> {
         None
     }
 }

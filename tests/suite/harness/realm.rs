@@ -2,9 +2,10 @@
 
 use protocol::{Description, ProfileName, RightCode, UserName};
 use tollgate::realm::{
-    ADMINISTRATION, Applied, ChangePassword, Command, End, EndReason, EntryId, Fingerprint, Found,
-    Given, Login, NewUser, Outcome, Pair, Peer, Policy, ProfileWanted, Realm, Refresh, Refusal,
-    RightWanted, Second, Session, SessionId, SessionNo, TokenHash, Verdict, Wanted,
+    ADMINISTRATION, Applied, Bootstrap, ChangePassword, Command, End, EndReason, EntryId,
+    Fingerprint, Login, LoginClient, NewUser, Outcome, Policy, PresentedFactor, ProfileSpec, Realm,
+    RecordRef, Refresh, Refusal, RightSpec, SecondFactorInput, Session, SessionId, SessionNo,
+    TokenHash, TokenHashes, Verdict,
 };
 /// A minute in milliseconds.
 pub const MINUTE: u64 = 60_000;
@@ -30,8 +31,8 @@ impl Script {
 
     pub fn apply(&mut self, command: Command) -> Applied {
         self.next += 1;
-        let applied = self.realm.step(EntryId(self.next.into()), self.at, &command, None);
-        self.realm.absorb(&applied.changes);
+        let applied = self.realm.plan_entry(EntryId(self.next.into()), self.at, &command, None);
+        self.realm.apply_changes(&applied.changes);
         applied
     }
 
@@ -68,7 +69,7 @@ impl Script {
     }
 
     /// The same with a second factor.
-    pub fn refresh_with(&mut self, old: u64, new: u64, given: Option<Given>) -> Applied {
+    pub fn refresh_with(&mut self, old: u64, new: u64, given: Option<PresentedFactor>) -> Applied {
         let half = Some(pair(new + 1_000_000).refresh);
         self.apply(Command::Refresh(Refresh {
             presented: pair(old).refresh,
@@ -77,8 +78,8 @@ impl Script {
             sealed: new.to_be_bytes().to_vec(),
             host: String::new(),
             watched: false,
-            peer: Peer::default(),
-            second: Second { given, half, active: None },
+            peer: LoginClient::default(),
+            second: SecondFactorInput { given, half, active: None },
         }))
     }
 
@@ -99,7 +100,7 @@ impl Script {
             credential: Some("$changed".into()),
             by: None,
             keep,
-            peer: Peer::default(),
+            peer: LoginClient::default(),
         }))
     }
 
@@ -160,8 +161,8 @@ pub fn hash(number: u64) -> TokenHash {
     TokenHash(bytes)
 }
 /// Tokens that no other number gives; the session token is even, the refresh token odd.
-pub fn pair(number: u64) -> Pair {
-    Pair {
+pub fn pair(number: u64) -> TokenHashes {
+    TokenHashes {
         id: SessionId(uuid::Uuid::from_u128(number.into())),
         token: hash(2 * number),
         refresh: hash(2 * number + 1),
@@ -171,8 +172,8 @@ pub fn pair(number: u64) -> Pair {
 pub fn code_hash(number: u64) -> TokenHash {
     hash(950_000 + number)
 }
-pub fn named<N>(name: N) -> Wanted<N> {
-    Wanted { id: None, name: Some(name) }
+pub fn named<N>(name: N) -> RecordRef<N> {
+    RecordRef { id: None, name: Some(name) }
 }
 pub fn new_user(name: &str, profiles: &[&str]) -> NewUser {
     NewUser {
@@ -186,17 +187,17 @@ pub fn found() -> Command {
     let right = |(code, description): &(&str, &str)| {
         (RightCode::parse(code).unwrap(), Description::parse(description).unwrap())
     };
-    Command::Found(Found {
+    Command::Bootstrap(Bootstrap {
         rights: ADMINISTRATION.iter().map(right).collect(),
         profile: profile("USER_ADMIN"),
         administrator: Some(new_user("ADMIN", &[])),
     })
 }
-pub fn right_wanted(text: &str) -> RightWanted {
-    RightWanted { id: None, code: code(text), description: Description::default() }
+pub fn right_wanted(text: &str) -> RightSpec {
+    RightSpec { id: None, code: code(text), description: Description::default() }
 }
-pub fn profile_wanted(name: &str, rights: &[&str], users: &[&str]) -> ProfileWanted {
-    ProfileWanted {
+pub fn profile_wanted(name: &str, rights: &[&str], users: &[&str]) -> ProfileSpec {
+    ProfileSpec {
         name: Some(profile(name)),
         rights: Some(rights.iter().map(|it| named(code(it))).collect()),
         users: Some(users.iter().map(|it| named(user(it))).collect()),

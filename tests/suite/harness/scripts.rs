@@ -8,15 +8,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use protocol::script::Script;
-use tollgate::gateway::{Node, Opened, startup};
-use tollgate::messages::{Caller, Effect};
-use tollgate::net::{Came, ClientError, CloseReason};
+use tollgate::gateway::{Node, Started, startup};
+use tollgate::messages::{AfterReply, ClientInfo};
+use tollgate::net::{ClientError, CloseReason, Received};
 use tollgate::platform::Clock;
 use tollgate::replay::report::table;
 use tollgate::replay::{
-    Cast, Extent, Manner, Occasion, Results, Stage, Talk, Tally, Transport, Values, load,
+    ConnectionIo, LoadProfile, Measurements, PlayOptions, Results, RunInfo, Scenario,
+    ScenarioClients, Transport, Values, load,
 };
-use tollgate::router::{KnownToken, Reply, Router};
+use tollgate::router::{Reply, Router, TokenCache};
 use tollgate::settings::Settings;
 use tollgate::subscriptions::{Notice, Outbox};
 
@@ -78,22 +79,23 @@ pub async fn play<T: Transport>(transport: T, path: &Path, outbox: &Path) {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let script = Script::parse(&std::fs::read_to_string(path).unwrap());
     let script = script.unwrap_or_else(|error| panic!("{name}, {error}"));
-    let manner = Manner {
+    let manner = PlayOptions {
         verify: true,
-        pace: 1.0,
-        patience: Duration::from_secs(20),
+        time_factor: 1.0,
+        answer_timeout: Duration::from_secs(20),
         outbox: Some(outbox.to_owned()),
     };
     let (values, transport) = (Values::default(), Arc::new(transport));
-    let stage = Stage { name: name.clone(), script: Arc::new(script), values, transport, manner };
-    let casts = [Cast { stage: Arc::new(stage), clients: 1, paced: true }];
-    let once = Extent { rate: None, ramp: Duration::ZERO, duration: None, rounds: None };
-    let tally = Arc::new(Tally::default());
+    let stage =
+        Scenario { name: name.clone(), script: Arc::new(script), values, transport, manner };
+    let casts = [ScenarioClients { stage: Arc::new(stage), clients: 1, paced: true }];
+    let once = LoadProfile { rate: None, ramp: Duration::ZERO, duration: None, rounds: None };
+    let tally = Arc::new(Measurements::default());
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     load::run(&casts, &once, &tally, stopped).await;
     let (to, scripts) = (String::new(), Vec::new());
     let occasion =
-        Occasion { started_ms: 0, to, scripts, rate: None, verify: true, interrupted: false };
+        RunInfo { started_ms: 0, to, scripts, rate: None, verify: true, interrupted: false };
     let report = Results::of(&tally, occasion, Vec::new()).report;
     assert!(!report.differs() && report.rounds.broken == 0, "{}", table::whole(&report));
 }
@@ -138,19 +140,19 @@ pub struct Routers {
     router: Router,
     pub mails: tempfile::TempDir,
     _duties: tokio::task::JoinSet<()>,
-    _opened: Opened,
+    _opened: Started,
 }
 
 pub struct Routed {
     router: Router,
-    caller: Caller,
-    known: KnownToken,
-    frames: VecDeque<Came>,
+    caller: ClientInfo,
+    known: TokenCache,
+    frames: VecDeque<Received>,
 }
 
 impl Routers {
     pub async fn start(script: &Path) -> Self {
-        use tollgate::auth::Passwords;
+        use tollgate::auth::PasswordHasher;
         use tollgate::realm::Command;
         use tollgate::realm::NewUser;
         let mut text = configuration(script);
@@ -160,11 +162,11 @@ impl Routers {
         settings.mail.file.folder = mails.path().display().to_string();
         settings.validate().unwrap();
         let clock = Clock::system();
-        let opened = startup::open(&settings, Path::new("unused"), clock.clone()).unwrap();
+        let opened = startup::start(&settings, Path::new("unused"), clock.clone()).unwrap();
         opened.prepare(&settings, None).await.unwrap();
         for (user, password, profile) in USERS {
             let password = protocol::Password::new(password);
-            let hash = Passwords::hash_now(settings.security.scrypt.cost(), "", &password);
+            let hash = PasswordHasher::hash_now(settings.security.scrypt.cost(), "", &password);
             let profiles = profile.iter().map(|name| protocol::ProfileName::parse(name).unwrap());
             let new = NewUser {
                 credential: Some(hash.into()),
@@ -175,7 +177,7 @@ impl Routers {
         }
         let keys = settings.keyring(Path::new("unused")).unwrap();
         let node = Node::new(settings, opened.replica.clone(), clock, keys);
-        let _duties = tollgate::gateway::start(&node);
+        let _duties = tollgate::gateway::spawn_all(&node);
         Self { router: Router::new(node), mails, _duties, _opened: opened }
     }
 }
@@ -195,8 +197,14 @@ impl Routers {
         let address = IpAddr::from([127, 0, 0, 1]);
         Routed {
             router: self.router.clone(),
-            caller: Caller { address, outbox, bound: None, opened: now, connector: false },
-            known: KnownToken::default(),
+            caller: ClientInfo {
+                address,
+                outbox,
+                session: None,
+                connected_at: now,
+                token_api: false,
+            },
+            known: TokenCache::default(),
             frames: VecDeque::new(),
         }
     }
@@ -211,13 +219,13 @@ impl Routed {
         let node = self.router.node().clone();
         if let Some(session) = reply.bind {
             node.replica.presences.bind(&session, &self.outbox(), node.clock.now());
-            self.caller.bound = Some(session);
+            self.caller.session = Some(session);
         }
         let notices = self.take_rows();
-        if !matches!(reply.effect, Effect::Silent) {
-            self.frames.push_back(Came::Text(reply.frame));
+        if !matches!(reply.effect, AfterReply::NoReply) {
+            self.frames.push_back(Received::Text(reply.frame));
         }
-        if let Effect::Release(id, _) = reply.effect {
+        if let AfterReply::ReleaseSubscription(id, _) = reply.effect {
             node.replica.feed.release(&self.outbox(), id);
         }
         self.take_notices(notices);
@@ -227,12 +235,12 @@ impl Routed {
 
     fn take_rows(&mut self) -> Vec<Notice> {
         let mail = self.outbox().take();
-        self.frames.extend(mail.frames.into_iter().map(Came::Text));
+        self.frames.extend(mail.frames.into_iter().map(Received::Text));
         mail.notices
     }
 
     fn take_notices(&mut self, notices: Vec<Notice>) {
-        let bound = self.caller.bound.as_ref().map(|bound| bound.session);
+        let bound = self.caller.session.as_ref().map(|bound| bound.session);
         for notice in notices {
             let Notice::Ended(session, reason) = notice else { continue };
             if Some(session) != bound {
@@ -240,18 +248,18 @@ impl Routed {
             }
             let reason = CloseReason::Session(reason);
             let logged_out = serde_json::json!({"LOGGED_OUT": true});
-            for name in self.router.node().replica.feed.close_all(&self.outbox(), None) {
+            for name in self.router.node().replica.feed.cancel_all(&self.outbox(), None) {
                 let frame = protocol::envelope::encode("LOGOFF_ACK", Some(&name), &logged_out);
-                self.frames.push_back(Came::Text(frame));
+                self.frames.push_back(Received::Text(frame));
             }
             let ended = protocol::envelope::encode("SESSION_ENDED", None, &reason.details(0));
-            self.frames.push_back(Came::Text(ended));
-            self.frames.push_back(Came::Closed(Some(reason.row().1)));
+            self.frames.push_back(Received::Text(ended));
+            self.frames.push_back(Received::Closed(Some(reason.wire().1)));
         }
     }
 }
 
-impl Talk for Routed {
+impl ConnectionIo for Routed {
     async fn send(&mut self, text: String) -> Result<(), ClientError> {
         let (router, caller) = (self.router.clone(), self.caller.clone());
         let reply = router.answer(caller, &mut self.known, text).await;
@@ -260,11 +268,11 @@ impl Talk for Routed {
     }
 
     async fn send_binary(&mut self, _: Vec<u8>) -> Result<(), ClientError> {
-        self.frames.push_back(Came::Closed(Some(1003)));
+        self.frames.push_back(Received::Closed(Some(1003)));
         Ok(())
     }
 
-    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Came> {
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         loop {
             if let Some(frame) = self.frames.pop_front() {
                 return Poll::Ready(frame);

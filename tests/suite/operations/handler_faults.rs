@@ -4,12 +4,12 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::json;
 use tokio::sync::watch;
-use tollgate::auth::Passwords;
+use tollgate::auth::PasswordHasher;
 use tollgate::gateway::Node;
-use tollgate::messages::{Access, Handler, HandlerIndex, Serve, TABLE};
+use tollgate::messages::{Access, HANDLERS, Handler, HandlerIndex, Serve};
 use tollgate::net::listener;
-use tollgate::platform::{Clock, Timings};
-use tollgate::realm::{ADMINISTRATION, Command, Found, NewUser, Realm};
+use tollgate::platform::{Clock, Histogram};
+use tollgate::realm::{ADMINISTRATION, Bootstrap, Command, NewUser, Realm};
 use tollgate::replication::{MemoryLog, Replica};
 use tollgate::router::Router;
 use tollgate::settings::Settings;
@@ -20,13 +20,13 @@ use crate::harness::{Client, PASSWORD, QUICK};
 static FAULTY: LazyLock<Vec<Handler>> = LazyLock::new(|| {
     let faulty = |row: &Handler| Handler {
         serve: match row.serve {
-            Serve::AtOnce(_) => Serve::AtOnce(|_, _, _| panic!("{}", fault())),
-            Serve::InTurn(_) => Serve::InTurn(|_, _| Box::pin(async { panic!("{}", fault()) })),
+            Serve::Immediate(_) => Serve::Immediate(|_, _, _| panic!("{}", fault())),
+            Serve::Queued(_) => Serve::Queued(|_, _| Box::pin(async { panic!("{}", fault()) })),
         },
-        timings: Timings::new(),
+        timings: Histogram::new(),
         ..*row
     };
-    TABLE.iter().map(faulty).collect()
+    HANDLERS.iter().map(faulty).collect()
 });
 
 static FAULTY_INDEX: LazyLock<HandlerIndex> = LazyLock::new(|| HandlerIndex::new(&FAULTY));
@@ -44,7 +44,7 @@ async fn gateway() -> Arc<Node> {
     tokio::task::spawn_blocking(move || running.run());
     replica.set_policy(tollgate::gateway::policy::policy(&settings)).await.unwrap();
     let cost = settings.security.scrypt.cost();
-    let hash = Passwords::hash_now(cost, "", &protocol::Password::new(PASSWORD));
+    let hash = PasswordHasher::hash_now(cost, "", &protocol::Password::new(PASSWORD));
     let administrator = Some(NewUser {
         credential: Some(hash.into()),
         ..NewUser::named(protocol::UserName::parse("admin").unwrap())
@@ -55,7 +55,7 @@ async fn gateway() -> Arc<Node> {
     };
     let rights = ADMINISTRATION.iter().map(right).collect();
     let profile = protocol::ProfileName::parse("USER_ADMIN").unwrap();
-    replica.submit(Command::Found(Found { rights, profile, administrator })).await.unwrap();
+    replica.submit(Command::Bootstrap(Bootstrap { rights, profile, administrator })).await.unwrap();
     Node::new(settings, replica, clock, None)
 }
 
@@ -76,7 +76,7 @@ async fn a_fault_in_a_handler_is_answered_and_nothing_else_ends() {
     assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{ack}");
 
     let mut faulty = Client::connect(addresses[1]).await;
-    for row in &TABLE {
+    for row in &HANDLERS {
         let mut message = json!({ "MESSAGE_TYPE": row.name, "SOURCE_REF": row.name });
         if row.access != Access::Anyone {
             message["SESSION_AUTH_TOKEN"] = ack["SESSION_AUTH_TOKEN"].clone();

@@ -1,8 +1,8 @@
 //! Password age, password history and locks, as rules of the realm.
 
 use tollgate::realm::{
-    Applied, ChangePassword, Command, EndReason, Fingerprint, LockScope, Login, Outcome, Peer,
-    Refusal, ResetPassword, UserStatus, Verdict,
+    Applied, ChangePassword, Command, EndReason, Fingerprint, LockScope, Login, LoginClient,
+    Outcome, Refusal, ResetPassword, UserStatus, Verdict,
 };
 
 use crate::harness::realm::{Script, incorrect, locked, login_command, user};
@@ -10,7 +10,7 @@ use crate::harness::realm::{Script, incorrect, locked, login_command, user};
 const DAY: u64 = 86_400_000;
 
 fn must_change() -> Outcome {
-    Outcome::Refused(Refusal::MustChange(UserStatus::PasswordExpired))
+    Outcome::Refused(Refusal::PasswordChangeRequired(UserStatus::PasswordExpired))
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn change(script: &mut Script, name: &str, to: &str) -> Applied {
         credential: Some(to.into()),
         by: None,
         keep: None,
-        peer: Peer::default(),
+        peer: LoginClient::default(),
     };
     script.apply(Command::ChangePassword(change))
 }
@@ -66,7 +66,7 @@ fn as_many_former_passwords_are_remembered_as_the_policy_says() {
     let reset = |credential: Option<&str>| {
         let credential = credential.map(Into::into);
         let reset = ResetPassword { user_name: user("Ada"), credential, mailed: false };
-        Command::ResetPassword(tollgate::realm::By::Operator, reset)
+        Command::ResetPassword(tollgate::realm::Actor::Operator, reset)
     };
     script.apply(reset(Some("$once")));
     assert_eq!(remembered(&script, "Ada"), ["$once", "$d", "$c"]);
@@ -111,7 +111,7 @@ fn a_login_with_an_older_hash_brings_a_new_one_and_no_new_age() {
 /// An attempt from somewhere.
 fn attempt(script: &mut Script, source: &str, familiar: bool, verdict: Verdict) -> Outcome {
     let Command::Login(login) = login_command(&script.realm, "Ada", 7) else { unreachable!() };
-    let peer = Peer { source: source.into(), familiar };
+    let peer = LoginClient { source: source.into(), familiar };
     script.outcome(Command::Login(Login { verdict, peer, ..login }))
 }
 

@@ -2,9 +2,9 @@
 
 use protocol::UserName;
 use tollgate::realm::{
-    Applied, By, Change, Command, EndReason, Fingerprint, Found, Key, Login, Outcome, Peer,
-    Refresh, Refusal, RightWanted, Row, Second, SessionNo, SetCredential, Touched, Verdict,
-    WhenFull,
+    Actor, Applied, Bootstrap, Change, Command, EndReason, Fingerprint, Key, Login, LoginClient,
+    Outcome, Refresh, Refusal, RightSpec, Row, SecondFactorInput, SessionNo, SessionUse,
+    SetCredential, Verdict, WhenFull,
 };
 
 use crate::harness::realm::{
@@ -52,7 +52,7 @@ fn the_session_limit_is_exact() {
     let mut it = Script::new(|policy| policy.sessions_max = Some(2));
     it.session("Ada", 1);
     let second = it.session("Ada", 2);
-    let Outcome::Refused(Refusal::SessionsFull(shown)) = it.login("Ada", 3) else { panic!() };
+    let Outcome::Refused(Refusal::SessionLimit(shown)) = it.login("Ada", 3) else { panic!() };
     assert_eq!(shown.iter().map(|it| it.id).collect::<Vec<_>>(), [pair(1).id, pair(2).id]);
     it.session("Bob", 4);
     it.end(second, EndReason::Logout);
@@ -87,7 +87,7 @@ fn a_refresh_rotates_and_its_grace_answers_alike() {
     assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
     it.wait(9_999);
     let sealed = 2_u64.to_be_bytes().to_vec();
-    assert_eq!(it.refresh(1, 3).outcome, Outcome::Successor(session, sealed));
+    assert_eq!(it.refresh(1, 3).outcome, Outcome::RotatedEarlier(session, sealed));
     assert!(it.speaks(1) && it.speaks(2) && !it.speaks(3));
     it.wait(1);
     assert!(!it.speaks(1) && it.speaks(2));
@@ -120,8 +120,8 @@ fn a_refresh_under_another_name_or_too_late_is_refused() {
         sealed: Vec::new(),
         host: String::new(),
         watched: false,
-        peer: Peer::default(),
-        second: Second::default(),
+        peer: LoginClient::default(),
+        second: SecondFactorInput::default(),
     };
     assert_eq!(it.outcome(Command::Refresh(refresh.clone())), expired());
     it.wait(60 * MINUTE);
@@ -136,7 +136,7 @@ fn a_dormant_session_does_not_count_until_it_is_woken() {
     it.sleep(first);
     assert!(!it.speaks(1));
     let second = it.session("Ada", 2);
-    assert!(matches!(it.refresh(1, 3).outcome, Outcome::Refused(Refusal::SessionsFull(_))));
+    assert!(matches!(it.refresh(1, 3).outcome, Outcome::Refused(Refusal::SessionLimit(_))));
     it.end(second, EndReason::Logout);
     (0..3).for_each(|_| drop(it.wrong("Ada")));
     assert_eq!(it.refresh(1, 4).outcome, locked(it.at + 5 * MINUTE));
@@ -153,7 +153,7 @@ fn a_disabled_user_wakes_no_session() {
     it.sleep(session);
     let ada = it.realm.user_by_name(&user("Ada")).unwrap().clone();
     // No command disables users yet: the row says it.
-    it.realm.absorb(&[Change::Put(Row::User(User { status: UserStatus::Disabled, ..ada }))]);
+    it.realm.apply_changes(&[Change::Put(Row::User(User { status: UserStatus::Disabled, ..ada }))]);
     let refused = Outcome::Refused(Refusal::Locked { until: None });
     assert_eq!(it.refresh(1, 2).outcome, refused);
     assert_eq!(it.login("Ada", 3), refused);
@@ -166,7 +166,7 @@ fn tabs_that_race_for_a_dormant_session_get_the_same_pair() {
     it.sleep(session);
     assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
     let sealed = 2_u64.to_be_bytes().to_vec();
-    assert_eq!(it.refresh(1, 3).outcome, Outcome::Successor(session, sealed));
+    assert_eq!(it.refresh(1, 3).outcome, Outcome::RotatedEarlier(session, sealed));
     assert!(it.speaks(2) && !it.speaks(1), "the token of the ended session stays dead");
 }
 
@@ -285,7 +285,7 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
     };
     let strangers: Vec<_> =
         (0..9_999).map(|no| attempt(&format!("stranger{no}"), 500_000 + no)).collect();
-    it.realm.absorb(&strangers);
+    it.realm.apply_changes(&strangers);
     it.wrong("one");
     assert_eq!(it.realm.attempts().count(), 10_001, "known users do not count");
     it.wrong("two");
@@ -299,7 +299,7 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
 fn a_batch_of_touches_keeps_the_newest_access() {
     let mut it = Script::new(|_| {});
     let session = it.session("Ada", 1);
-    let touched = |at: u64, watched: bool| Touched { session, at, watched };
+    let touched = |at: u64, watched: bool| SessionUse { session, at, watched };
     let at = it.at;
     it.wait(MINUTE);
     it.apply(Command::Touch(vec![touched(at + 50_000, false), touched(at + 10_000, true)]));
@@ -311,17 +311,17 @@ fn a_batch_of_touches_keeps_the_newest_access() {
 fn a_chosen_id_never_becomes_an_administration_right() {
     let mut it = Script::new(|_| {});
     let next = "90000000000029RISP0".to_owned();
-    let chosen = RightWanted { id: Some(next.clone()), ..right_wanted("ORDEN") };
-    it.apply(Command::InsertRight(By::Operator, chosen));
+    let chosen = RightSpec { id: Some(next.clone()), ..right_wanted("ORDEN") };
+    it.apply(Command::InsertRight(Actor::Operator, chosen));
     let granted = profile_wanted("TRADER", &["ORDEN"], &["Ada"]);
-    it.apply(Command::InsertProfile(By::Operator, granted));
+    it.apply(Command::InsertProfile(Actor::Operator, granted));
     // A newer binary knows more administration rights.
-    let newer = Found {
+    let newer = Bootstrap {
         rights: vec![(code("NEW_POWER"), protocol::Description::default())],
         profile: profile("USER_ADMIN"),
         administrator: None,
     };
-    it.apply(Command::Found(newer));
+    it.apply(Command::Bootstrap(newer));
     let ada = it.realm.user_by_name(&user("Ada")).unwrap().no;
     let right = it.realm.right_by_code("ORDEN").expect("the chosen right lives on");
     assert_eq!(right.no.id(right.location), next);
@@ -334,16 +334,16 @@ fn the_last_administrator_stays() {
     let refused = Outcome::Refused(Refusal::LastAdministrator);
     let mut wanted = profile_wanted("USER_ADMIN", &["ORDEN"], &[]);
     assert_eq!(
-        it.outcome(Command::DeleteProfile(By::Operator, wanted.clone())),
+        it.outcome(Command::DeleteProfile(Actor::Operator, wanted.clone())),
         refused,
         "by nobody, not even the operator"
     );
     wanted.rights = Some(Vec::new());
     wanted.users = None;
-    assert_eq!(it.outcome(Command::AmendProfile(By::Operator, wanted.clone())), refused);
+    assert_eq!(it.outcome(Command::AmendProfile(Actor::Operator, wanted.clone())), refused);
     wanted.rights = None;
     wanted.users = Some(vec![named(user("Bob"))]);
-    let changed = it.outcome(Command::AmendProfile(By::Operator, wanted));
+    let changed = it.outcome(Command::AmendProfile(Actor::Operator, wanted));
     assert!(matches!(changed, Outcome::Profile(_)), "Bob is one now: {changed:?}");
 }
 
@@ -377,10 +377,10 @@ fn a_login_is_checked_again_when_it_is_applied() {
         pair: pair(1),
         host: String::new(),
         watched: false,
-        peer: Peer::default(),
+        peer: LoginClient::default(),
         renewed: None,
         connector: false,
-        second: Second::default(),
+        second: SecondFactorInput::default(),
         directory: false,
         bypass: false,
     };

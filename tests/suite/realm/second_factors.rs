@@ -1,9 +1,10 @@
 //! Rules of second factors, links, mails and resets, one by one.
 
 use tollgate::realm::{
-    AskReset, By, Change, Command, ConfirmSecret, CreateSecret, Demand, Drawn, Enroller,
-    Fingerprint, FinishLogin, FromDirectory, Given, Key, Links, MailKind, Mfa, MfaReason, Outcome,
-    Peer, Posted, Realm, Refusal, ResetByToken, Row, Second, SelfResets,
+    Actor, Change, Command, ConfirmSecret, CreateSecret, EnrolmentActor, Fingerprint, FinishLogin,
+    Key, Links, LoginClient, MailKind, MailSecret, MailSent, Mfa, MfaReason, Outcome,
+    PresentedFactor, Realm, Refusal, RequestReset, RequiredFactor, ResetByToken, Row,
+    SecondFactorInput, SelfResets, SyncDirectoryUser,
 };
 
 use crate::harness::realm::{MINUTE, Script, code_hash, login_command, pair, user};
@@ -22,21 +23,21 @@ fn by_links(mfa: &mut Mfa) {
     mfa.link_for = vec!["*".into()];
 }
 
-fn given(at_secs: Option<u64>) -> Given {
-    Given::Totp { checked: Some(Fingerprint::of("sealed")), at_secs, resealed: None }
+fn given(at_secs: Option<u64>) -> PresentedFactor {
+    PresentedFactor::Totp { checked: Some(Fingerprint::of("sealed")), at_secs, resealed: None }
 }
 
 impl Script {
     /// Ada has a secret, confirmed by the operator with the code of `at_secs`.
     fn enrol(&mut self, at_secs: u64) {
-        let by = Enroller::By(By::Operator);
+        let by = EnrolmentActor::Actor(Actor::Operator);
         let (user_name, sealed) = (Some(user("Ada")), "sealed".into());
         let create = CreateSecret { by: by.clone(), user_name: user_name.clone(), sealed };
         assert_eq!(self.outcome(Command::CreateSecret(create)), Outcome::Done);
         assert_eq!(self.confirm(by, Some(at_secs)), Outcome::Done);
     }
 
-    fn confirm(&mut self, by: Enroller, at_secs: Option<u64>) -> Outcome {
+    fn confirm(&mut self, by: EnrolmentActor, at_secs: Option<u64>) -> Outcome {
         let checked = Some(Fingerprint::of("sealed"));
         let recovery = (10..20).map(code_hash).collect();
         let user_name = Some(user("Ada"));
@@ -49,24 +50,27 @@ impl Script {
         }))
     }
 
-    fn login_with(&mut self, number: u64, given: Option<Given>) -> Outcome {
+    fn login_with(&mut self, number: u64, given: Option<PresentedFactor>) -> Outcome {
         let Command::Login(mut login) = login_command(&self.realm, "Ada", number) else {
             unreachable!()
         };
-        login.second =
-            Second { given, half: Some(code_hash(number)), active: Some(code_hash(number + 500)) };
+        login.second = SecondFactorInput {
+            given,
+            half: Some(code_hash(number)),
+            active: Some(code_hash(number + 500)),
+        };
         self.outcome(Command::Login(login))
     }
 
-    fn finish(&mut self, half: u64, number: u64, given: Option<Given>) -> Outcome {
+    fn finish(&mut self, half: u64, number: u64, given: Option<PresentedFactor>) -> Outcome {
         self.outcome(Command::FinishLogin(FinishLogin {
             token: code_hash(half),
             user_name: None,
             pair: pair(number),
             host: String::new(),
-            peer: Peer::default(),
+            peer: LoginClient::default(),
             watched: false,
-            second: Second { given, half: None, active: Some(code_hash(number + 500)) },
+            second: SecondFactorInput { given, half: None, active: Some(code_hash(number + 500)) },
         }))
     }
 
@@ -76,15 +80,15 @@ impl Script {
     }
 }
 
-fn half_done(reason: MfaReason, demand: Demand) -> Outcome {
-    Outcome::HalfDone(reason, demand)
+fn half_done(reason: MfaReason, demand: RequiredFactor) -> Outcome {
+    Outcome::SecondFactorRequired(reason, demand)
 }
 
 #[test]
 fn a_code_is_accepted_once_and_never_an_earlier_one_after_it() {
     let mut it = mfa(|_| {});
     it.enrol(900);
-    assert_eq!(it.login_with(1, None), half_done(MfaReason::Required, Demand::Totp));
+    assert_eq!(it.login_with(1, None), half_done(MfaReason::Required, RequiredFactor::Totp));
     for (number, at, good) in [(2, 900, false), (3, 930, true), (4, 930, false), (5, 900, false)] {
         let outcome = it.login_with(number, Some(given(Some(at))));
         assert_eq!(matches!(outcome, Outcome::LoggedIn(_)), good, "{at}: {outcome:?}");
@@ -92,7 +96,7 @@ fn a_code_is_accepted_once_and_never_an_earlier_one_after_it() {
     let Outcome::LoggedIn(no) = it.login_with(6, Some(given(Some(960)))) else { panic!() };
     assert!(it.realm.session(no).unwrap().second);
     // One that was checked against another secret is checked again.
-    let stale = Given::Totp { checked: None, at_secs: Some(990), resealed: None };
+    let stale = PresentedFactor::Totp { checked: None, at_secs: Some(990), resealed: None };
     let refused = Outcome::Refused(Refusal::StaleCredential);
     assert_eq!(it.login_with(7, Some(stale)), refused);
 }
@@ -101,12 +105,12 @@ fn a_code_is_accepted_once_and_never_an_earlier_one_after_it() {
 fn wrong_codes_end_the_half_login_and_do_not_lock_the_password() {
     let mut it = mfa(|_| {});
     it.enrol(900);
-    assert_eq!(it.login_with(1, None), half_done(MfaReason::Required, Demand::Totp));
+    assert_eq!(it.login_with(1, None), half_done(MfaReason::Required, RequiredFactor::Totp));
     for _ in 0..4 {
         let outcome = it.finish(1, 50, Some(given(None)));
-        assert_eq!(outcome, half_done(MfaReason::Invalid, Demand::Totp));
+        assert_eq!(outcome, half_done(MfaReason::Invalid, RequiredFactor::Totp));
     }
-    let last = Refusal::SecondFactor(MfaReason::Invalid, Demand::Totp);
+    let last = Refusal::SecondFactor(MfaReason::Invalid, RequiredFactor::Totp);
     assert_eq!(it.finish(1, 50, Some(given(None))), Outcome::Refused(last));
     let gone = Outcome::Refused(Refusal::RefreshExpired);
     assert_eq!(it.finish(1, 50, Some(given(Some(930)))), gone);
@@ -119,7 +123,7 @@ fn a_hundred_wrong_codes_of_a_day_keep_strangers_out_until_the_next() {
     it.enrol(900);
     for number in 0..100 {
         let outcome = it.login_with(number, Some(given(None)));
-        assert_eq!(outcome, half_done(MfaReason::Invalid, Demand::Totp), "{number}");
+        assert_eq!(outcome, half_done(MfaReason::Invalid, RequiredFactor::Totp), "{number}");
     }
     let locked = it.login_with(200, Some(given(Some(930))));
     assert_eq!(locked, Outcome::Refused(Refusal::Locked { until: Some(86_400_000) }));
@@ -131,29 +135,35 @@ fn a_hundred_wrong_codes_of_a_day_keep_strangers_out_until_the_next() {
 fn recovery_codes_are_good_once_each() {
     let mut it = mfa(|_| {});
     it.enrol(900);
-    let wrong = half_done(MfaReason::Invalid, Demand::Totp);
-    assert!(matches!(it.login_with(1, Some(Given::Code(code_hash(12)))), Outcome::LoggedIn(_)));
-    assert_eq!(it.login_with(2, Some(Given::Code(code_hash(12)))), wrong);
-    assert!(matches!(it.login_with(3, Some(Given::Code(code_hash(13)))), Outcome::LoggedIn(_)));
-    assert_eq!(it.login_with(4, Some(Given::Code(code_hash(99)))), wrong);
+    let wrong = half_done(MfaReason::Invalid, RequiredFactor::Totp);
+    assert!(matches!(
+        it.login_with(1, Some(PresentedFactor::Code(code_hash(12)))),
+        Outcome::LoggedIn(_)
+    ));
+    assert_eq!(it.login_with(2, Some(PresentedFactor::Code(code_hash(12)))), wrong);
+    assert!(matches!(
+        it.login_with(3, Some(PresentedFactor::Code(code_hash(13)))),
+        Outcome::LoggedIn(_)
+    ));
+    assert_eq!(it.login_with(4, Some(PresentedFactor::Code(code_hash(99)))), wrong);
 }
 
 #[test]
 fn half_a_login_can_only_be_finished_or_enrol_who_must() {
     let mut it = mfa(|mfa| mfa.totp_for = vec!["*".into()]);
-    assert_eq!(it.login_with(1, None), half_done(MfaReason::Enrol, Demand::Enrol));
+    assert_eq!(it.login_with(1, None), half_done(MfaReason::Enrol, RequiredFactor::Enrol));
     // No code helps before there is a secret.
-    let enrol = half_done(MfaReason::Enrol, Demand::Enrol);
+    let enrol = half_done(MfaReason::Enrol, RequiredFactor::Enrol);
     assert_eq!(it.finish(1, 50, Some(given(Some(900)))), enrol);
-    let by = Enroller::Half(code_hash(1));
+    let by = EnrolmentActor::PendingLogin(code_hash(1));
     let create = |name: Option<&str>| {
-        let (by, user_name) = (Enroller::Half(code_hash(1)), name.map(user));
+        let (by, user_name) = (EnrolmentActor::PendingLogin(code_hash(1)), name.map(user));
         Command::CreateSecret(CreateSecret { by, user_name, sealed: "sealed".into() })
     };
     let over = Outcome::Refused(Refusal::RefreshExpired);
     assert_eq!(it.outcome(create(Some("Bob"))), over);
     assert_eq!(it.outcome(create(None)), Outcome::Done);
-    let wrong = Refusal::SecondFactor(MfaReason::Invalid, Demand::Enrol);
+    let wrong = Refusal::SecondFactor(MfaReason::Invalid, RequiredFactor::Enrol);
     assert_eq!(it.confirm(by.clone(), None), Outcome::Refused(wrong));
     assert_eq!(it.confirm(by, Some(900)), Outcome::Done);
     // It must not replace what is in force now.
@@ -167,11 +177,11 @@ fn half_a_login_can_only_be_finished_or_enrol_who_must() {
 fn a_secret_is_confirmed_in_time_or_not_at_all() {
     for (wait, in_time) in [(5 * MINUTE - 1, true), (5 * MINUTE, false)] {
         let mut it = mfa(|_| {});
-        let by = Enroller::By(By::Operator);
+        let by = EnrolmentActor::Actor(Actor::Operator);
         let (user_name, sealed) = (Some(user("Ada")), "sealed".into());
         it.outcome(Command::CreateSecret(CreateSecret { by: by.clone(), user_name, sealed }));
         it.wait(wait);
-        let late = Refusal::SecondFactor(MfaReason::Expired, Demand::Enrol);
+        let late = Refusal::SecondFactor(MfaReason::Expired, RequiredFactor::Enrol);
         let wanted = if in_time { Outcome::Done } else { Outcome::Refused(late) };
         assert_eq!(it.confirm(by.clone(), Some(1_200)), wanted);
         it.outcome(Command::Sweep);
@@ -185,12 +195,12 @@ fn a_session_from_before_gets_around_nothing() {
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
     it.enrol(900);
-    let mut refresh = |old: u64, new: u64, given: Option<Given>| {
+    let mut refresh = |old: u64, new: u64, given: Option<PresentedFactor>| {
         let mut applied = it.refresh_with(old, new, given);
         applied.changes.clear();
         applied.outcome
     };
-    let required = half_done(MfaReason::Required, Demand::Totp);
+    let required = half_done(MfaReason::Required, RequiredFactor::Totp);
     assert_eq!(refresh(1, 2, None), required);
     assert_eq!(refresh(1, 3, Some(given(Some(930)))), Outcome::Refreshed(session));
     assert_eq!(refresh(3, 4, None), Outcome::Refreshed(session));
@@ -199,35 +209,40 @@ fn a_session_from_before_gets_around_nothing() {
     let session = it.session("Ada", 1);
     it.enrol(900);
     let off = |by| Command::SetSecondFactor(by, user("Ada"), false);
-    let required = Refusal::SecondFactor(MfaReason::Required, Demand::Totp);
-    assert_eq!(it.outcome(off(By::Session(session))), Outcome::Refused(required));
+    let required = Refusal::SecondFactor(MfaReason::Required, RequiredFactor::Totp);
+    assert_eq!(it.outcome(off(Actor::Session(session))), Outcome::Refused(required));
     let Outcome::LoggedIn(proved) = it.login_with(2, Some(given(Some(930)))) else { panic!() };
-    assert_eq!(it.outcome(off(By::Session(proved))), Outcome::Done);
+    assert_eq!(it.outcome(off(Actor::Session(proved))), Outcome::Done);
     assert!(matches!(it.login_with(3, None), Outcome::LoggedIn(_)));
 }
 
 #[test]
 fn the_code_of_a_link_finishes_its_own_login_once_and_leaves_an_active_code() {
     let mut it = mfa(by_links);
-    let required = half_done(MfaReason::Required, Demand::Link);
+    let required = half_done(MfaReason::Required, RequiredFactor::Link);
     assert_eq!(it.login_with(1, None), required);
     let mail = it.mail();
-    assert_eq!(it.outcome(Command::Draw(mail, Drawn::Token(code_hash(31)))), Outcome::Done);
-    it.outcome(Command::Posted(mail, Posted::Sent));
+    assert_eq!(
+        it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(31)))),
+        Outcome::Done
+    );
+    it.outcome(Command::MailSent(mail, MailSent::Sent));
     assert_eq!(it.login_with(2, None), required);
     // The link of one login does not finish another.
-    let wrong = half_done(MfaReason::Invalid, Demand::Link);
-    assert_eq!(it.finish(2, 50, Some(Given::Code(code_hash(31)))), wrong);
-    let Outcome::Remembered(no) = it.finish(1, 51, Some(Given::Code(code_hash(31)))) else {
+    let wrong = half_done(MfaReason::Invalid, RequiredFactor::Link);
+    assert_eq!(it.finish(2, 50, Some(PresentedFactor::Code(code_hash(31)))), wrong);
+    let Outcome::LoggedInWithActiveCode(no) =
+        it.finish(1, 51, Some(PresentedFactor::Code(code_hash(31))))
+    else {
         panic!()
     };
     assert!(it.realm.session(no).unwrap().second);
-    assert_eq!(it.login_with(3, Some(Given::Code(code_hash(31)))), wrong, "used");
+    assert_eq!(it.login_with(3, Some(PresentedFactor::Code(code_hash(31)))), wrong, "used");
     // From now on the active code stands for the link, until it is revoked.
-    let active = || Some(Given::Code(code_hash(551)));
+    let active = || Some(PresentedFactor::Code(code_hash(551)));
     assert!(matches!(it.login_with(4, active()), Outcome::LoggedIn(_)));
     assert_eq!(it.realm.active_codes_after(None).collect::<Vec<_>>(), [1]);
-    it.outcome(Command::RevokeCode(By::Operator, 1));
+    it.outcome(Command::RevokeCode(Actor::Operator, 1));
     assert_eq!(it.login_with(5, active()), wrong);
 }
 
@@ -236,8 +251,8 @@ fn links_leave_at_a_distance_and_for_the_newest_login() {
     let mut it = mfa(by_links);
     it.login_with(1, None);
     let mail = it.mail();
-    it.outcome(Command::Draw(mail, Drawn::Token(code_hash(31))));
-    it.outcome(Command::Posted(mail, Posted::Sent));
+    it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(31))));
+    it.outcome(Command::MailSent(mail, MailSent::Sent));
     for number in 2..6 {
         it.wait(1_000);
         it.login_with(number, None);
@@ -254,19 +269,19 @@ fn links_and_active_codes_end_on_time() {
         let mut it = mfa(by_links);
         it.login_with(1, None);
         let mail = it.mail();
-        it.outcome(Command::Draw(mail, Drawn::Token(code_hash(31))));
+        it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(31))));
         it.wait(wait);
-        let outcome = it.login_with(2, Some(Given::Code(code_hash(31))));
-        assert_eq!(matches!(outcome, Outcome::Remembered(_)), in_time, "{outcome:?}");
+        let outcome = it.login_with(2, Some(PresentedFactor::Code(code_hash(31))));
+        assert_eq!(matches!(outcome, Outcome::LoggedInWithActiveCode(_)), in_time, "{outcome:?}");
     }
     for (wait, in_time) in [(600 * MINUTE - 1, true), (600 * MINUTE, false)] {
         let mut it = mfa(by_links);
         it.login_with(1, None);
         let mail = it.mail();
-        it.outcome(Command::Draw(mail, Drawn::Token(code_hash(31))));
-        it.finish(1, 50, Some(Given::Code(code_hash(31))));
+        it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(31))));
+        it.finish(1, 50, Some(PresentedFactor::Code(code_hash(31))));
         it.wait(wait);
-        let outcome = it.login_with(2, Some(Given::Code(code_hash(550))));
+        let outcome = it.login_with(2, Some(PresentedFactor::Code(code_hash(550))));
         assert_eq!(matches!(outcome, Outcome::LoggedIn(_)), in_time, "{outcome:?}");
         it.outcome(Command::Sweep);
         assert_eq!(it.realm.active_codes_after(None).count(), usize::from(in_time));
@@ -279,9 +294,9 @@ fn a_login_while_a_link_leaves_gets_a_link_of_its_own() {
     let mut it = mfa(by_links);
     it.login_with(1, None);
     let mail = it.mail();
-    it.outcome(Command::Draw(mail, Drawn::Token(code_hash(31))));
+    it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(31))));
     it.login_with(2, None);
-    it.outcome(Command::Posted(mail, Posted::Sent));
+    it.outcome(Command::MailSent(mail, MailSent::Sent));
     let waiting: Vec<_> = it.realm.mails_due(u64::MAX).collect();
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].kind, MailKind::Link(code_hash(2)));
@@ -296,7 +311,7 @@ fn a_mail_is_tried_again_ever_more_slowly_and_given_up_after_a_day() {
     while let Some(next) = it.realm.next_mail() {
         waits.push(next.saturating_sub(it.at) / 1_000);
         it.at = it.at.max(next);
-        it.outcome(Command::Posted(mail, Posted::Failed));
+        it.outcome(Command::MailSent(mail, MailSent::Failed));
     }
     assert_eq!(waits[..9], [0, 5, 10, 20, 40, 80, 160, 300, 300]);
     let all: u64 = waits.iter().sum();
@@ -307,15 +322,18 @@ fn a_mail_is_tried_again_ever_more_slowly_and_given_up_after_a_day() {
 fn a_reset_is_good_once_and_the_next_one_waits() {
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
-    let ask = || Command::AskReset(AskReset { user_name: user("Ada"), url: None });
+    let ask = || Command::RequestReset(RequestReset { user_name: user("Ada"), url: None });
     assert_eq!(it.outcome(ask()), Outcome::Done);
     let mail = it.mail();
     // Mailed twice: both are good, since only one of them may have come.
     for number in [41, 42] {
-        assert_eq!(it.outcome(Command::Draw(mail, Drawn::Token(code_hash(number)))), Outcome::Done);
+        assert_eq!(
+            it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(number)))),
+            Outcome::Done
+        );
     }
-    it.outcome(Command::Posted(mail, Posted::Sent));
-    let soon = Refusal::TooSoon(1_000_000 + 5 * MINUTE);
+    it.outcome(Command::MailSent(mail, MailSent::Sent));
+    let soon = Refusal::ResetCooldown(1_000_000 + 5 * MINUTE);
     assert_eq!(it.outcome(ask()), Outcome::Refused(soon));
     let by_token = |number, keep_sessions| {
         Command::ResetByToken(ResetByToken {
@@ -328,33 +346,36 @@ fn a_reset_is_good_once_and_the_next_one_waits() {
     assert_eq!(it.outcome(by_token(41, true)), Outcome::Done);
     assert!(it.realm.session(session).is_some());
     for number in [41, 42] {
-        assert_eq!(it.outcome(by_token(number, false)), Outcome::Refused(Refusal::TokenOver));
+        assert_eq!(
+            it.outcome(by_token(number, false)),
+            Outcome::Refused(Refusal::InvalidOneTimeToken)
+        );
     }
     // A new one ends the old one.
     it.wait(5 * MINUTE);
     for number in [43, 44] {
         assert_eq!(it.outcome(ask()), Outcome::Done);
         let mail = it.mail();
-        it.outcome(Command::Draw(mail, Drawn::Token(code_hash(number))));
-        it.outcome(Command::Posted(mail, Posted::Sent));
+        it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(number))));
+        it.outcome(Command::MailSent(mail, MailSent::Sent));
         it.wait(5 * MINUTE);
     }
-    assert_eq!(it.outcome(by_token(43, false)), Outcome::Refused(Refusal::TokenOver));
+    assert_eq!(it.outcome(by_token(43, false)), Outcome::Refused(Refusal::InvalidOneTimeToken));
     assert_eq!(it.outcome(by_token(44, false)), Outcome::Done);
     assert!(it.realm.session(session).is_none());
     // And one that is late is over.
     it.outcome(ask());
     let mail = it.mail();
-    it.outcome(Command::Draw(mail, Drawn::Token(code_hash(45))));
+    it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(45))));
     it.wait(10 * MINUTE);
-    assert_eq!(it.outcome(by_token(45, false)), Outcome::Refused(Refusal::TokenOver));
+    assert_eq!(it.outcome(by_token(45, false)), Outcome::Refused(Refusal::InvalidOneTimeToken));
 }
 
 #[test]
 fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
     let mut it = Script::new(|policy| policy.directory = true);
     let from = |name: &str| {
-        Command::FromDirectory(FromDirectory {
+        Command::SyncDirectoryUser(SyncDirectoryUser {
             user_name: user(name),
             local: false,
             create: true,
@@ -381,11 +402,11 @@ fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
     assert!(matches!(it.outcome(login), Outcome::LoggedIn(_)));
     // A local check of no password at all is no login.
     assert_eq!(it.login("Dora", 3), Outcome::Refused(Refusal::IncorrectCredentials));
-    let refused = Outcome::Refused(Refusal::OfDirectory);
+    let refused = Outcome::Refused(Refusal::ManagedByDirectory);
     let reset =
         tollgate::realm::ResetPassword { user_name: user("Dora"), credential: None, mailed: false };
-    assert_eq!(it.outcome(Command::ResetPassword(By::Operator, reset)), refused);
-    assert_eq!(it.outcome(Command::ExpirePassword(By::Operator, user("Dora"))), refused);
+    assert_eq!(it.outcome(Command::ResetPassword(Actor::Operator, reset)), refused);
+    assert_eq!(it.outcome(Command::ExpirePassword(Actor::Operator, user("Dora"))), refused);
 }
 
 /// The authenticator of the first factor decides about locks, also when the second one comes.
@@ -408,10 +429,10 @@ fn half_a_login_keeps_who_decides_about_its_lock() {
 fn what_belongs_to_a_user_goes_with_him() {
     let mut it = mfa(by_links);
     it.enrol(900);
-    it.outcome(Command::AskReset(AskReset { user_name: user("Ada"), url: None }));
+    it.outcome(Command::RequestReset(RequestReset { user_name: user("Ada"), url: None }));
     it.login_with(1, None);
-    let wanted = tollgate::realm::UserWanted { name: Some(user("Ada")), ..Default::default() };
-    let applied = it.apply(Command::DeleteUser(By::Operator, wanted));
+    let wanted = tollgate::realm::UserSpec { name: Some(user("Ada")), ..Default::default() };
+    let applied = it.apply(Command::DeleteUser(Actor::Operator, wanted));
     let gone = |kind: fn(&Key) -> bool| {
         applied.changes.iter().any(|it| matches!(it, Change::Delete(key) if kind(key)))
     };

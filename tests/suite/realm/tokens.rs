@@ -1,7 +1,8 @@
 //! Rules of access tokens, one-time tokens and their life times.
 
 use tollgate::realm::{
-    By, Command, EndReason, Login, Outcome, Refusal, SessionNo, SpendOneTime, TokenHash, TokenKind,
+    Actor, Command, EndReason, Login, Outcome, Refusal, SessionNo, SpendOneTime, TokenHash,
+    TokenKind,
 };
 
 use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
@@ -16,7 +17,7 @@ fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
 }
 
 fn touch(script: &mut Script, session: SessionNo) {
-    let touched = tollgate::realm::Touched { session, at: script.at, watched: false };
+    let touched = tollgate::realm::SessionUse { session, at: script.at, watched: false };
     script.apply(Command::Touch(vec![touched]));
 }
 
@@ -51,7 +52,7 @@ fn an_access_token_does_not_idle_out() {
 }
 
 fn create(script: &mut Script, session: SessionNo, token: TokenHash) -> Outcome {
-    script.outcome(Command::CreateOneTime(By::Session(session), token))
+    script.outcome(Command::CreateOneTime(Actor::Session(session), token))
 }
 
 fn spend(script: &mut Script, token: TokenHash) -> Outcome {
@@ -59,7 +60,7 @@ fn spend(script: &mut Script, token: TokenHash) -> Outcome {
 }
 
 fn over() -> Outcome {
-    Outcome::Refused(Refusal::TokenOver)
+    Outcome::Refused(Refusal::InvalidOneTimeToken)
 }
 
 #[test]
@@ -70,10 +71,10 @@ fn a_one_time_token_is_spent_once_and_ends_on_time() {
     for token in [first, second, third] {
         assert_eq!(create(&mut script, ada, token), Outcome::Done);
     }
-    assert_eq!(spend(&mut script, first), Outcome::Spent(user("Ada")));
+    assert_eq!(spend(&mut script, first), Outcome::OneTimeTokenUsed(user("Ada")));
     assert_eq!(spend(&mut script, first), over());
     script.wait(999);
-    assert_eq!(spend(&mut script, second), Outcome::Spent(user("Ada")));
+    assert_eq!(spend(&mut script, second), Outcome::OneTimeTokenUsed(user("Ada")));
     script.wait(1);
     assert_eq!(spend(&mut script, third), over());
     script.apply(Command::Sweep);
@@ -89,8 +90,8 @@ fn one_time_tokens_end_with_their_session_and_their_user() {
     assert_eq!(spend(&mut script, hash(11)), over());
     let session = script.session("Ada", 2);
     create(&mut script, session, hash(12));
-    let wanted = tollgate::realm::UserWanted { name: Some(user("Ada")), ..Default::default() };
-    script.outcome(Command::DeleteUser(By::Operator, wanted));
+    let wanted = tollgate::realm::UserSpec { name: Some(user("Ada")), ..Default::default() };
+    script.outcome(Command::DeleteUser(Actor::Operator, wanted));
     assert_eq!(spend(&mut script, hash(12)), over());
     assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));
 }
@@ -101,21 +102,21 @@ fn only_who_may_verify_spends() {
     let ada = script.session("Ada", 1);
     create(&mut script, ada, hash(11));
     let by = |by| Command::SpendOneTime(SpendOneTime { token: hash(11), by: Some(by) });
-    let refused = script.outcome(by(By::Session(ada)));
+    let refused = script.outcome(by(Actor::Session(ada)));
     assert_eq!(refused, Outcome::Refused(Refusal::NotAuthorised("VERIFY_OTT".to_owned())));
     let admin = script.session("ADMIN", 2);
-    assert_eq!(script.outcome(by(By::Session(admin))), Outcome::Spent(user("Ada")));
+    assert_eq!(script.outcome(by(Actor::Session(admin))), Outcome::OneTimeTokenUsed(user("Ada")));
 }
 
 #[test]
 fn life_times_are_those_that_were_set_else_the_policys() {
     let mut script = Script::new(|policy| policy.access_ms = 5 * MINUTE);
-    let amend = |kind, life| Command::AmendConnectors(By::Operator, vec![(kind, life)]);
+    let amend = |kind, life| Command::AmendConnectors(Actor::Operator, vec![(kind, life)]);
     assert_eq!(script.realm.lives().access_ms, 5 * MINUTE);
     script.outcome(amend(TokenKind::Access, Some(7 * MINUTE)));
     assert_eq!(script.realm.lives().access_ms, 7 * MINUTE);
     let refused = script.outcome(amend(TokenKind::Refresh, Some(7 * MINUTE)));
-    assert_eq!(refused, Outcome::Refused(Refusal::LivesDisagree));
+    assert_eq!(refused, Outcome::Refused(Refusal::InvalidLifetimes));
     script.outcome(amend(TokenKind::Access, None));
     assert_eq!(script.realm.lives().access_ms, 5 * MINUTE);
     assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::Connectors(_))));

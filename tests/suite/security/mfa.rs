@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tollgate::auth::{Codes, Hash};
+use tollgate::auth::{Hash, TotpConfig};
 
 use crate::harness::authenticator::{oathtool, totp};
 use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK, curl};
@@ -120,7 +120,7 @@ fn codes_are_those_of_a_real_authenticator() {
             &hex,
         ]);
         let [issuer, label] = [String::new(), String::new()];
-        let codes = Codes { period_secs, discrepancy: 0, digits, hash, issuer, label };
+        let codes = TotpConfig { period_secs, discrepancy: 0, digits, hash, issuer, label };
         let start = now / period_secs * period_secs;
         assert_eq!(codes.check(&secret, &code, now), Some(start), "{code} of {hex} at {now}");
     }

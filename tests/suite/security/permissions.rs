@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use Needs::{ForOthers, Nothing, Right, Session};
 use serde_json::{Value, json};
-use tollgate::messages::TABLE;
+use tollgate::messages::HANDLERS;
 use tollgate::realm::ADMINISTRATION;
 
 use crate::harness::{Client, Home, PASSWORD, QUICK};
@@ -153,7 +153,7 @@ async fn prepare(address: std::net::SocketAddr) {
 #[tokio::test]
 async fn every_cell_of_messages_and_senders_is_right() {
     let cells: BTreeMap<_, _> = CELLS.iter().copied().collect();
-    let names: Vec<_> = TABLE.iter().map(|row| row.name).collect();
+    let names: Vec<_> = HANDLERS.iter().map(|row| row.name).collect();
     let unknown: Vec<_> = names.iter().filter(|name| !cells.contains_key(*name)).collect();
     assert!(unknown.is_empty(), "say in CELLS who may send {unknown:?}");
     assert_eq!(cells.len(), names.len(), "CELLS has a message that is not there");
@@ -172,14 +172,14 @@ async fn every_cell_of_messages_and_senders_is_right() {
         }
     };
     let mut stranger = Client::connect(gateway.address).await;
-    for row in &TABLE {
-        let came = send(&mut stranger, row.name, row.entity).await;
+    for row in &HANDLERS {
+        let came = send(&mut stranger, row.name, row.record_event).await;
         check("nobody", row.name, came, wanted(cells[row.name], None));
     }
     for (user, held) in senders {
         let mut client = Client::login(gateway.address, user, PASSWORD).await;
-        for row in &TABLE {
-            let came = send(&mut client, row.name, row.entity).await;
+        for row in &HANDLERS {
+            let came = send(&mut client, row.name, row.record_event).await;
             check(user, row.name, came, wanted(cells[row.name], Some(&held)));
         }
     }

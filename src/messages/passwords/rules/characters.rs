@@ -2,10 +2,10 @@
 
 use protocol::NackCode;
 
-use super::violation::Broken;
+use super::violation::Violation;
 use crate::settings::{Class, PasswordStrength};
 
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
+pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Violation>) {
     let lacking: Vec<_> = rules
         .classes()
         .filter(|(class, least)| count(*class, password) < *least as usize)

@@ -3,13 +3,13 @@
 
 use protocol::{Nack, NackCode, Password, UserName};
 
-use super::violation::Broken;
+use super::violation::Violation;
 use super::{characters, length, repeats, sequences, user_name, word_lists};
 use crate::settings::{PasswordStrength, Validation};
 
 /// Every rule that the password breaks, in the order of S2's list. How old it is and which ones
 /// came before it are asked elsewhere.
-pub fn judge(rules: &PasswordStrength, user: &UserName, password: &str) -> Vec<Broken> {
+pub fn violations(rules: &PasswordStrength, user: &UserName, password: &str) -> Vec<Violation> {
     let mut broken = Vec::new();
     // What is too long is looked at no further, so that nothing below costs much.
     if length::judge(rules, password, &mut broken) {
@@ -25,7 +25,7 @@ pub fn judge(rules: &PasswordStrength, user: &UserName, password: &str) -> Vec<B
 
 /// The refusal of a password that is too long to be looked at at all; it comes before anything that
 /// costs.
-pub fn bound(password: &Password) -> Result<(), Nack> {
+pub fn check_length(password: &Password) -> Result<(), Nack> {
     let mut broken = Vec::new();
     length::bound(password.expose(), &mut broken);
     match broken.pop() {
@@ -36,7 +36,7 @@ pub fn bound(password: &Password) -> Result<(), Nack> {
 
 /// The refusal of a password that somebody chose, if it breaks any rule.
 pub fn check(rules: &Validation, user: &UserName, password: &Password) -> Result<(), Nack> {
-    let broken = judge(&rules.password_strength, user, password.expose());
+    let broken = violations(&rules.password_strength, user, password.expose());
     match refusal(rules, broken) {
         Some(nack) => Err(nack),
         None => Ok(()),
@@ -51,7 +51,7 @@ pub fn used_before(rules: &Validation) -> Nack {
     refusal(rules, broken).unwrap_or_else(|| Nack::new(NackCode::HistoryViolation, text))
 }
 
-fn refusal(rules: &Validation, broken: Vec<Broken>) -> Option<Nack> {
+fn refusal(rules: &Validation, broken: Vec<Violation>) -> Option<Nack> {
     let named = |code| if rules.legacy_codes_only { listed(code) } else { code };
     let faults = broken.into_iter().map(|(code, text)| Nack::new(named(code), text));
     faults.reduce(|mut all, one| {
@@ -96,7 +96,7 @@ mod tests {
 
     fn codes(rules: &PasswordStrength, password: &str) -> Vec<&'static str> {
         let user = UserName::parse("JaneDoe").unwrap();
-        judge(rules, &user, password).into_iter().map(|(code, _)| code.code()).collect()
+        violations(rules, &user, password).into_iter().map(|(code, _)| code.code()).collect()
     }
 
     type Set = fn(&mut PasswordStrength);
@@ -152,7 +152,7 @@ mod tests {
             assert!(codes(&rules, keeps).is_empty(), "{keeps} keeps {code}");
             assert_eq!(codes(&rules, breaks).join(" "), *code, "{breaks}");
             let user = UserName::parse("JaneDoe").unwrap();
-            for (_, text) in judge(&rules, &user, breaks) {
+            for (_, text) in violations(&rules, &user, breaks) {
                 assert!(breaks.is_empty() || !text.contains(breaks), "{text}");
             }
         }
@@ -250,7 +250,7 @@ mod tests {
                 ..PasswordStrength::default()
             };
             let user = UserName::parse("JaneDoe").unwrap();
-            let broken = judge(&rules, &user, &password);
+            let broken = violations(&rules, &user, &password);
             let short = password.chars().count() < least.max(1) as usize;
             proptest::prop_assert_eq!(broken.iter().any(|it| it.0 == NackCode::TooShort), short);
         }

@@ -2,12 +2,12 @@
 
 use protocol::NackCode;
 
-use super::violation::Broken;
+use super::violation::Violation;
 use crate::auth::PASSWORD_BYTES_MAX;
 use crate::settings::PasswordStrength;
 
 /// Whether it is so long that nobody looks further.
-pub(super) fn bound(password: &str, broken: &mut Vec<Broken>) -> bool {
+pub(super) fn bound(password: &str, broken: &mut Vec<Violation>) -> bool {
     let is_over = password.len() > PASSWORD_BYTES_MAX;
     if is_over {
         let text = format!("maximumLength: at most {PASSWORD_BYTES_MAX} bytes in any case");
@@ -17,7 +17,7 @@ pub(super) fn bound(password: &str, broken: &mut Vec<Broken>) -> bool {
 }
 
 /// Whether it is so long that the other rules need not look.
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) -> bool {
+pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Violation>) -> bool {
     if bound(password, broken) {
         return true;
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use protocol::NackCode;
 
-use super::violation::Broken;
+use super::violation::Violation;
 use crate::settings::PasswordStrength;
 
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
+pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Violation>) {
     if let Some(most) = rules.max_repeat_characters.filter(|most| *most > 0)
         && most_frequent(password) > most
     {

@@ -2,7 +2,7 @@
 
 use protocol::NackCode;
 
-use super::violation::Broken;
+use super::violation::Violation;
 use crate::settings::PasswordStrength;
 
 /// So many make a sequence (S2).
@@ -29,7 +29,7 @@ const KEYBOARDS: &[&str] = &[
     "zxcvbkm",
 ];
 
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
+pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Violation>) {
     let lower = password.to_lowercase();
     let all = [
         (rules.restrict_alpha_sequences, ALPHABET, "restrictAlphaSequences", "letters in order"),

@@ -2,14 +2,14 @@
 
 use protocol::NackCode;
 
-use super::violation::Broken;
+use super::violation::Violation;
 use crate::settings::PasswordStrength;
 
 pub(super) fn judge(
     rules: &PasswordStrength,
     user: &str,
     password: &str,
-    broken: &mut Vec<Broken>,
+    broken: &mut Vec<Violation>,
 ) {
     if !rules.restrict_user_name {
         return;

@@ -3,4 +3,4 @@
 use protocol::NackCode;
 
 /// One rule that a password breaks: its code, and in words its name and its limit.
-pub type Broken = (NackCode, String);
+pub type Violation = (NackCode, String);

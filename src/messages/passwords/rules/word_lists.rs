@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use fst::Set;
 use protocol::NackCode;
 
-use super::violation::Broken;
+use super::violation::Violation;
 use crate::settings::PasswordStrength;
 
 /// None: it cannot be read, and then every password is in it.
@@ -18,7 +18,7 @@ static DICTIONARY: Words = LazyLock::new(|| {
     Set::new(&include_bytes!(concat!(env!("OUT_DIR"), "/dictionary.fst"))[..]).ok()
 });
 
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Broken>) {
+pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Violation>) {
     let lower = password.to_lowercase();
     if rules.restrict_password && WORST.as_ref().is_none_or(|worst| worst.contains(&lower)) {
         let text = "restrictPassword: not one of the worst passwords".to_owned();

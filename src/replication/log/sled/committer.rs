@@ -9,16 +9,16 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::entry_codec;
-use super::write_status::Trouble;
+use super::write_status::WriteStatus;
 use crate::realm::Millis;
-use crate::replication::log::command_log::{AppendError, Entry, Followed, Stored};
-use crate::storage::{Block, End, Ledger, Mark, Seq};
+use crate::replication::log::command_log::{AppendAcks, AppendError, Entry, LogEvent};
+use crate::storage::{Block, ChainEnd, HighWaterMark, Ledger, Seq};
 /// Entries and bytes of one commit; its last entry may go over.
 const GROUP_MAX: usize = 512;
 const GROUP_BYTES: usize = 1 << 20;
 /// Whoever was just answered is on his way with the next command: where a group is smaller
 /// than the one before, this much patience saves a commit.
-const GATHER: Duration = Duration::from_micros(150);
+const BATCH_WAIT: Duration = Duration::from_micros(150);
 
 type Waiting = (Arc<Entry>, oneshot::Sender<Result<Seq, AppendError>>);
 
@@ -35,10 +35,10 @@ pub(super) struct Committer {
     pub(super) db: sled::Db,
     pub(super) ledger: Arc<Ledger>,
     pub(super) data: File,
-    pub(super) mark: Mark,
-    pub(super) end: End,
-    pub(super) follow: SyncSender<Followed>,
-    pub(super) trouble: Arc<Trouble>,
+    pub(super) mark: HighWaterMark,
+    pub(super) end: ChainEnd,
+    pub(super) follow: SyncSender<LogEvent>,
+    pub(super) trouble: Arc<WriteStatus>,
     /// A failed commit could not be taken out again.
     pub(super) is_broken: bool,
 }
@@ -46,7 +46,7 @@ pub(super) struct Committer {
 impl Committer {
     /// Works until nobody can ask for more.
     pub(super) fn run(mut self, mut receiver: mpsc::Receiver<Job>) {
-        let mut former = 0;
+        let mut last_batch_size = 0;
         while let Some(first) = receiver.blocking_recv() {
             let (mut group, mut trim) = (Vec::new(), None);
             let (mut next, mut waits) = (Some(first), true);
@@ -57,18 +57,18 @@ impl Committer {
                 }
                 let full = group.len() == GROUP_MAX || trim.is_some();
                 next = (!full).then(|| receiver.try_recv().ok()).flatten();
-                if next.is_none() && !full && waits && group.len() < former {
-                    std::thread::sleep(GATHER);
+                if next.is_none() && !full && waits && group.len() < last_batch_size {
+                    std::thread::sleep(BATCH_WAIT);
                     (next, waits) = (receiver.try_recv().ok(), false);
                 }
             }
-            former = group.len();
+            last_batch_size = group.len();
             while !group.is_empty() {
                 group = self.commit(group);
             }
             if let Some((upto, before, answer)) = trim {
                 // Whoever asked may be gone: what was trimmed stays trimmed.
-                let _ = answer.send(guarded(|| self.trim(upto, before)));
+                let _ = answer.send(catch_panic(|| self.trim(upto, before)));
             }
         }
     }
@@ -84,11 +84,11 @@ impl Committer {
         }
         let rest = group.split_off(block.count());
         if self.is_broken {
-            let why = self.trouble.told().unwrap_or_default();
+            let why = self.trouble.error().unwrap_or_default();
             answer(group, || AppendError::NotStored(why.clone()));
             return rest;
         }
-        if let Some(why) = self.trouble.refusal() {
+        if let Some(why) = self.trouble.check() {
             answer(group, || AppendError::NotStored(why.clone()));
             return rest;
         }
@@ -97,9 +97,9 @@ impl Committer {
             Ok(end) => {
                 self.trouble.end(None);
                 let (entries, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-                let stored = Stored::new((block.first()..).zip(answers));
+                let stored = AppendAcks::new((block.first()..).zip(answers));
                 // The follower is gone only when the process ends.
-                let _ = self.follow.send(Followed::Entries(block.first(), entries, stored));
+                let _ = self.follow.send(LogEvent::Entries(block.first(), entries, stored));
                 self.end = end;
             }
             Err(why) => self.refuse(group, &block, why),
@@ -107,19 +107,19 @@ impl Committer {
         rest
     }
 
-    fn write(&mut self, block: &mut Block) -> Result<End, String> {
+    fn write(&mut self, block: &mut Block) -> Result<ChainEnd, String> {
         let end = block.seal(self.end);
-        guarded(|| {
-            self.ledger.append(block).map_err(words)?;
+        catch_panic(|| {
+            self.ledger.append(block).map_err(to_string)?;
             self.sync()
         })?;
-        self.mark.write(end.no, end.link).map_err(words)?;
+        self.mark.write(end.no, end.link).map_err(to_string)?;
         Ok(end)
     }
 
     fn sync(&self) -> Result<(), String> {
-        self.db.flush().map_err(words)?;
-        self.data.sync_data().map_err(words)
+        self.db.flush().map_err(to_string)?;
+        self.data.sync_data().map_err(to_string)
     }
 
     /// Forgets old entries up to `upto`, which the rows reflect, and gives the last that is gone.
@@ -127,16 +127,16 @@ impl Committer {
         // The rows must be on the disk before the entries that could make them again are not.
         self.sync()?;
         // And the mark, which would otherwise lie before the chain's beginning after a power cut.
-        self.mark.sync().map_err(words)?;
+        self.mark.sync().map_err(to_string)?;
         let is_old = |seq, bytes: &[u8]| Ok(seq <= upto && entry_codec::decode(bytes)?.at < before);
-        self.ledger.trim(is_old).map(|last| last.no).map_err(words)
+        self.ledger.trim(is_old).map(|last| last.no).map_err(to_string)
     }
 
     /// Nothing of a failed commit may come to life later: it is taken out again, durably. Where
     /// that fails, too, its outcome is unknown, and until a restart nothing more is written.
     fn refuse(&mut self, group: Vec<Waiting>, block: &Block, why: String) {
-        let undone = guarded(|| {
-            self.ledger.take_out(block).map_err(words)?;
+        let undone = catch_panic(|| {
+            self.ledger.remove_block(block).map_err(to_string)?;
             self.sync()
         });
         self.is_broken = undone.is_err();
@@ -158,11 +158,11 @@ fn answer(group: Vec<Waiting>, error: impl Fn() -> AppendError) {
 }
 
 /// sled panics on some faults of the disk: that is an error of this step, not the thread's end.
-fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+fn catch_panic<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     let done = std::panic::catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|_| Err("the store failed".to_owned()))
 }
 
-fn words(error: impl std::fmt::Display) -> String {
+fn to_string(error: impl std::fmt::Display) -> String {
     error.to_string()
 }

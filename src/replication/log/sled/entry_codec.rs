@@ -1,7 +1,7 @@
 //! The stored form of an entry, and the check of the whole log against its mark.
 
 use crate::replication::log::command_log::Entry;
-use crate::storage::{Block, End, Ledger, Link, Mark, Seq, StoreError};
+use crate::storage::{Block, ChainEnd, ChainHash, HighWaterMark, Ledger, Seq, StoreError};
 /// The version of the stored form of entries.
 const VERSION: u8 = 1;
 
@@ -34,18 +34,22 @@ pub(super) struct Verified {
     /// The first entry that is kept; one more than the last if none is.
     pub(super) first: Seq,
     /// The last entry, and the link over all.
-    pub(super) end: End,
+    pub(super) end: ChainEnd,
 }
 
 /// Walks the whole chain, from its anchor to its end, and compares it with the mark.
-pub(super) fn verify(log: &Ledger, mark: &Mark, is_new: bool) -> Result<Verified, StoreError> {
+pub(super) fn verify(
+    log: &Ledger,
+    mark: &HighWaterMark,
+    is_new: bool,
+) -> Result<Verified, StoreError> {
     let marked = mark.read();
     if marked.is_none() && !is_new {
         let why = "the high-water mark cannot be read: entries may be missing";
         return Err(StoreError::Damaged(why.to_owned()));
     }
-    let (no, link) = marked.unwrap_or((0, Link::GENESIS));
-    let (mut at_mark, marked) = (false, End { no, link });
+    let (no, link) = marked.unwrap_or((0, ChainHash::GENESIS));
+    let (mut at_mark, marked) = (false, ChainEnd { no, link });
     let (anchor, end) = log.verify(Seq::MAX, |_, end| {
         at_mark |= end == marked;
         Ok(())

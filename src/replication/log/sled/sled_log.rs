@@ -13,12 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::committer::{Committer, Job};
 use super::entry_codec::{self, Verified};
-use super::write_status::Trouble;
+use super::write_status::WriteStatus;
 use crate::realm::Millis;
 use crate::replication::log::command_log::{
-    AppendError, Appended, Entry, Followed, Log, LogError, Stored, Trimmed,
+    AppendAcks, AppendError, AppendFuture, CommandLog, Entry, LogError, LogEvent, TrimFuture,
 };
-use crate::storage::{Block, Ledger, Link, Mark, Seq, Store, StoreError};
+use crate::storage::{Block, ChainHash, HighWaterMark, Ledger, RowStore, Seq, StoreError};
 /// Jobs that wait for the committer.
 const WAITING_MAX: usize = 1_024;
 /// Commits that wait for the follower.
@@ -30,27 +30,27 @@ pub struct SledLog {
     first: Seq,
     last: Seq,
     sender: Mutex<Option<mpsc::Sender<Job>>>,
-    follower: Mutex<Option<Receiver<Followed>>>,
+    follower: Mutex<Option<Receiver<LogEvent>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
-    trouble: Arc<Trouble>,
+    trouble: Arc<WriteStatus>,
 }
 
 impl SledLog {
     /// Opens the log of a store and checks it: chain, order, high-water mark.
-    pub fn open(store: &Store) -> Result<Self, StoreError> {
+    pub fn open(store: &RowStore) -> Result<Self, StoreError> {
         let (db, dir, is_new) = (store.database(), store.directory(), store.is_new());
         let tree = db.open_tree("log").map_err(StoreError::sled)?;
         let ledger = Arc::new(Ledger::new(tree, "entry"));
-        let mut mark = Mark::open(dir).map_err(StoreError::Io)?;
+        let mut mark = HighWaterMark::open(dir).map_err(StoreError::Io)?;
         let Verified { first, end } = entry_codec::verify(&ledger, &mark, is_new)?;
         if is_new {
             // A mark of nothing: from now on a missing mark is a loss.
-            mark.write(0, Link::GENESIS).and_then(|()| mark.sync()).map_err(StoreError::Io)?;
+            mark.write(0, ChainHash::GENESIS).and_then(|()| mark.sync()).map_err(StoreError::Io)?;
         }
         let data = File::open(dir.join("sled").join("db")).map_err(StoreError::Io)?;
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let (follow, follower) = sync_channel(FOLLOWING_MAX);
-        let trouble = Arc::new(Trouble::new(store.space().clone()));
+        let trouble = Arc::new(WriteStatus::new(store.space().clone()));
         let committer = Committer {
             db: db.clone(),
             ledger: ledger.clone(),
@@ -102,8 +102,8 @@ impl SledLog {
     }
 }
 
-impl Log for SledLog {
-    fn append(&self, entry: Arc<Entry>) -> Appended<'_> {
+impl CommandLog for SledLog {
+    fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_> {
         let sender = self.sender.lock().clone();
         Box::pin(async move {
             let closed = || AppendError::NotStored("the log is closed".to_owned());
@@ -117,19 +117,19 @@ impl Log for SledLog {
         })
     }
 
-    fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = Followed> + Send>, LogError> {
+    fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = LogEvent> + Send>, LogError> {
         let live = self.follower.lock().take().ok_or(LogError::Followed)?;
         if after + 1 < self.first {
-            return Ok(Box::new(once(Followed::Gap(self.first))));
+            return Ok(Box::new(once(LogEvent::Gap(self.first))));
         }
         let stored = match self.ledger.from(after + 1, self.last) {
             Ok(blocks) => blocks,
-            Err(error) => return Ok(Box::new(once(Followed::Unreadable(error.to_string())))),
+            Err(error) => return Ok(Box::new(once(LogEvent::Unreadable(error.to_string())))),
         };
         Ok(Box::new(stored.filter_map(move |block| followed(block, after)).chain(live)))
     }
 
-    fn trim(&self, upto: Seq, before: Millis) -> Trimmed<'_> {
+    fn trim(&self, upto: Seq, before: Millis) -> TrimFuture<'_> {
         let sender = self.sender.lock().clone();
         Box::pin(async move {
             let closed = || "the log is closed".to_owned();
@@ -148,17 +148,17 @@ impl Log for SledLog {
         }
     }
 
-    fn halt(&self, why: &str) {
+    fn stop_accepting(&self, why: &str) {
         self.trouble.halt(why);
     }
 
-    fn trouble(&self) -> Option<String> {
-        self.trouble.told()
+    fn write_error(&self) -> Option<String> {
+        self.trouble.error()
     }
 }
 
 /// What a follower gets of a stored block: the entries after `after`, if it has any.
-fn followed(block: Result<Block, StoreError>, after: Seq) -> Option<Followed> {
+fn followed(block: Result<Block, StoreError>, after: Seq) -> Option<LogEvent> {
     let news = block.and_then(|block| {
         let news = entry_codec::entries(&block).filter(|(seq, _)| *seq > after);
         let news = news.map(|(_, entry)| entry.map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
@@ -166,7 +166,7 @@ fn followed(block: Result<Block, StoreError>, after: Seq) -> Option<Followed> {
     });
     match news {
         Ok((_, none)) if none.is_empty() => None,
-        Ok((first, entries)) => Some(Followed::Entries(first, entries, Stored::default())),
-        Err(error) => Some(Followed::Unreadable(error.to_string())),
+        Ok((first, entries)) => Some(LogEvent::Entries(first, entries, AppendAcks::default())),
+        Err(error) => Some(LogEvent::Unreadable(error.to_string())),
     }
 }

@@ -4,15 +4,15 @@
 use parking_lot::Mutex;
 
 use crate::platform::{Stopwatch, stopwatch};
-use crate::storage::Space;
+use crate::storage::DiskSpace;
 
 /// A commit that takes longer is told as trouble.
 const COMMIT_MAX_SECS: f64 = 5.0;
 
 /// What the committer is at, for whoever asks.
 #[derive(Debug)]
-pub(super) struct Trouble {
-    space: Space,
+pub(super) struct WriteStatus {
+    space: DiskSpace,
     inside: Mutex<Inside>,
 }
 
@@ -26,9 +26,9 @@ struct Inside {
     halted: Option<String>,
 }
 
-impl Trouble {
+impl WriteStatus {
     /// None yet.
-    pub(super) fn new(space: Space) -> Self {
+    pub(super) fn new(space: DiskSpace) -> Self {
         Self { space, inside: Mutex::default() }
     }
 
@@ -38,11 +38,11 @@ impl Trouble {
     }
 
     /// Why a commit is not to begin, if so. What is full is told once, and so is its end.
-    pub(super) fn refusal(&self) -> Option<String> {
+    pub(super) fn check(&self) -> Option<String> {
         if let Some(why) = &self.inside.lock().halted {
             return Some(why.clone());
         }
-        let short = self.space.short();
+        let short = self.space.shortage();
         let was_full = std::mem::replace(&mut self.inside.lock().full, short.is_some());
         match &short {
             Some(why) if !was_full => tracing::error!(why, "changes are refused"),
@@ -64,13 +64,13 @@ impl Trouble {
     }
 
     /// The trouble in words, if there is any.
-    pub(super) fn told(&self) -> Option<String> {
+    pub(super) fn error(&self) -> Option<String> {
         let inside = self.inside.lock();
         let secs = inside.running.map_or(0.0, |watch| watch.elapsed_secs());
         let hangs = || format!("a commit has not ended for {secs:.0} s");
         let failed = inside.halted.as_ref().or(inside.failed.as_ref()).cloned();
         let told = failed.or_else(|| (secs > COMMIT_MAX_SECS).then(hangs));
         drop(inside);
-        told.or_else(|| self.space.short())
+        told.or_else(|| self.space.shortage())
     }
 }

@@ -4,8 +4,8 @@
 
 use Step::{Delete, Describe, Disable, Hide, Insert};
 use serde_json::{Map, Value, json};
-use tollgate::net::Came;
-use tollgate::replay::Talk;
+use tollgate::net::Received;
+use tollgate::replay::ConnectionIo;
 
 use crate::harness::scripts::{Routed, Routers};
 /// The fields of a profile's row.
@@ -64,14 +64,14 @@ impl Step {
     }
 }
 
-async fn next(link: &mut Routed) -> Came {
+async fn next(link: &mut Routed) -> Received {
     std::future::poll_fn(|context| link.poll_receive(context)).await
 }
 
 async fn ask(link: &mut Routed, message: Value) -> Value {
     let expected = format!("{}_ACK", message["MESSAGE_TYPE"].as_str().unwrap());
     link.send(message.to_string()).await.unwrap();
-    let Came::Text(text) = next(link).await else { panic!("it is closed") };
+    let Received::Text(text) = next(link).await else { panic!("it is closed") };
     let answer: Value = serde_json::from_str(&text).unwrap();
     let came = answer["MESSAGE_TYPE"].as_str().unwrap();
     assert!(expected == came || expected.ends_with(came), "{answer}");
@@ -106,7 +106,7 @@ async fn what_waits_for_a_row_is_its_newest_state() {
         "NAME.startsWith('Q') && DESCRIPTION != 'hidden'"});
     let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "q", "DETAILS": wish});
     ask(&mut reader, logon).await;
-    let Came::Text(first) = next(&mut reader).await else { panic!("it is closed") };
+    let Received::Text(first) = next(&mut reader).await else { panic!("it is closed") };
     assert!(first.contains("\"SEQUENCE_ID\":0,\"ROWS_COUNT\":0"), "{first}");
     let mut sequence = 1;
     for (number, (known, steps, left)) in TABLE.iter().enumerate() {

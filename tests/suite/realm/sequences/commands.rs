@@ -6,10 +6,10 @@ use protocol::{Description, RightCode, UserName};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tollgate::realm::{
-    Amendment, By, ChangePassword, Command, End, EndReason, EntryId, Fingerprint, LockScope, Login,
-    NewUser, Pair, Peer, Policy, ProfileStatus, ProfileWanted, Realm, Refresh, ResetPassword,
-    RightWanted, SelfResets, SessionNo, SetCredential, SpendOneTime, TokenKind, Touched,
-    UserStatus, UserWanted, Verdict, Wanted, WhenFull,
+    Actor, Amendment, ChangePassword, Command, End, EndReason, EntryId, Fingerprint, LockScope,
+    Login, LoginClient, NewUser, Policy, ProfileSpec, ProfileStatus, Realm, RecordRef, Refresh,
+    ResetPassword, RightSpec, SelfResets, SessionNo, SessionUse, SetCredential, SpendOneTime,
+    TokenHashes, TokenKind, UserSpec, UserStatus, Verdict, WhenFull,
 };
 
 use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, profile, user};
@@ -51,7 +51,7 @@ impl Commands {
     /// Goes on after a world that others made.
     pub fn after(seed: u64, realm: &Realm) -> Self {
         Self {
-            at: realm.at().max(1_800_000_000_000),
+            at: realm.time().max(1_800_000_000_000),
             entries: 1_000,
             pairs: 1_000,
             ..Self::new(seed)
@@ -109,7 +109,7 @@ impl Commands {
     }
 
     /// A command with its sender.
-    pub fn administration(&mut self, realm: &Realm, by: By) -> Command {
+    pub fn administration(&mut self, realm: &Realm, by: Actor) -> Command {
         match self.rng.random_range(0..20) {
             0 => Command::InsertRight(by, self.right(realm)),
             1 => Command::DeleteRight(by, self.code()),
@@ -144,12 +144,12 @@ impl Commands {
                 }
                 0 => Command::ExpirePassword(by, self.user_name()),
                 1 => Command::SetAttempts(by, self.user_name(), self.pick(&[0, 1, 3])),
-                _ => Command::EndAnother(by, self.session(realm)),
+                _ => Command::EndOtherSession(by, self.session(realm)),
             },
         }
     }
 
-    fn user_wanted(&mut self, realm: &Realm) -> UserWanted {
+    fn user_wanted(&mut self, realm: &Realm) -> UserSpec {
         let known: Vec<_> = realm.users_after(None).collect();
         let statuses = [
             UserStatus::Enabled,
@@ -162,7 +162,7 @@ impl Commands {
         let profiles: Vec<_> = realm.profiles_after(None).map(|it| it.name.clone()).collect();
         let wanted = self.chance(50);
         let profiles = profiles.into_iter().filter(|_| self.chance(30)).map(named).collect();
-        UserWanted {
+        UserSpec {
             id: by_id.then(|| self.pick(&known).id()),
             name: (!by_id || self.chance(20)).then(|| self.user_name()),
             status: self.chance(40).then(|| self.pick(&statuses)),
@@ -194,9 +194,9 @@ impl Commands {
     }
 
     fn founding(&mut self) -> Command {
-        let Command::Found(mut it) = found() else { return Command::Sweep };
+        let Command::Bootstrap(mut it) = found() else { return Command::Sweep };
         it.administrator = self.chance(50).then(|| new_user(self.pick(&USERS), &[]));
-        Command::Found(it)
+        Command::Bootstrap(it)
     }
 
     pub(super) fn user_name(&mut self) -> UserName {
@@ -232,7 +232,7 @@ impl Commands {
         }
     }
 
-    pub fn pair(&mut self) -> Pair {
+    pub fn pair(&mut self) -> TokenHashes {
         self.pairs += 1;
         pair(self.pairs)
     }
@@ -317,16 +317,16 @@ impl Commands {
         }
     }
 
-    pub(super) fn peer(&mut self) -> Peer {
+    pub(super) fn peer(&mut self) -> LoginClient {
         let source = self.pick(&["203.0.113.7", "198.51.100.9", "2001:db8::/64"]);
-        Peer { source: source.into(), familiar: self.chance(20) }
+        LoginClient { source: source.into(), familiar: self.chance(20) }
     }
 
     /// Tokens are few, so that they meet again.
     fn one_time(&mut self, realm: &Realm) -> Command {
         let token = hash(900_000 + self.rng.random_range(0..30));
         match self.chance(60) {
-            true => Command::CreateOneTime(By::Session(self.session(realm)), token),
+            true => Command::CreateOneTime(Actor::Session(self.session(realm)), token),
             false => {
                 let by = self.chance(30).then(|| self.by(realm));
                 Command::SpendOneTime(SpendOneTime { token, by })
@@ -335,7 +335,7 @@ impl Commands {
     }
 
     fn touch(&mut self, realm: &Realm) -> Command {
-        let touched = (0..self.rng.random_range(0..4)).map(|_| Touched {
+        let touched = (0..self.rng.random_range(0..4)).map(|_| SessionUse {
             session: self.session(realm),
             at: self.at - self.rng.random_range(0..MINUTE),
             watched: self.chance(30),
@@ -343,11 +343,11 @@ impl Commands {
         Command::Touch(touched.collect())
     }
 
-    pub(super) fn by(&mut self, realm: &Realm) -> By {
-        if self.chance(25) { By::Operator } else { By::Session(self.session(realm)) }
+    pub(super) fn by(&mut self, realm: &Realm) -> Actor {
+        if self.chance(25) { Actor::Operator } else { Actor::Session(self.session(realm)) }
     }
 
-    fn right(&mut self, realm: &Realm) -> RightWanted {
+    fn right(&mut self, realm: &Realm) -> RightSpec {
         let ids = ["00000000000002RISP0", "90000000000028RISP0", "90000000000001RISP0", "x"];
         let code = self.code();
         let taken = realm.right_by_code(code.as_str()).map(|it| it.no.id(it.location));
@@ -356,18 +356,18 @@ impl Commands {
             1..4 => Some(self.pick(&ids).to_owned()),
             _ => None,
         };
-        RightWanted { id, code, description: describe("\"", 1_024) }
+        RightSpec { id, code, description: describe("\"", 1_024) }
     }
 
     fn code(&mut self) -> RightCode {
         if self.chance(70) { code(self.pick(&CODES)) } else { code(self.pick(&POWERS)) }
     }
 
-    fn profile(&mut self, realm: &Realm) -> ProfileWanted {
+    fn profile(&mut self, realm: &Realm) -> ProfileSpec {
         let known: Vec<_> = realm.profiles_after(None).collect();
         let by_id = self.chance(25) && !known.is_empty();
         let statuses = [ProfileStatus::Enabled, ProfileStatus::Disabled];
-        ProfileWanted {
+        ProfileSpec {
             id: by_id.then(|| self.pick(&known).id()),
             name: (!by_id || self.chance(30)).then(|| profile(self.pick(&PROFILES))),
             description: self.chance(20).then(|| describe("\u{8a9e}", 341)),
@@ -378,18 +378,18 @@ impl Commands {
         }
     }
 
-    fn rights(&mut self, realm: &Realm) -> Vec<Wanted<RightCode>> {
+    fn rights(&mut self, realm: &Realm) -> Vec<RecordRef<RightCode>> {
         let count = self.rng.random_range(0..4);
         let mut list: Vec<_> = (0..count).map(|_| named(self.code())).collect();
         // Codes without a right refuse the whole command: most are left out.
-        let exists = |it: &Wanted<RightCode>| {
+        let exists = |it: &RecordRef<RightCode>| {
             it.name.as_ref().is_some_and(|it| realm.right_by_code(it.as_str()).is_some())
         };
         if !self.chance(10) {
             list.retain(exists);
         }
         if self.chance(15) {
-            let id = |it: &mut Wanted<RightCode>| {
+            let id = |it: &mut RecordRef<RightCode>| {
                 let right = realm.right_by_code(it.name.as_ref()?.as_str())?;
                 it.id = Some(right.no.id(right.location));
                 it.name.take()
@@ -399,7 +399,7 @@ impl Commands {
         list
     }
 
-    fn users(&mut self, realm: &Realm) -> Vec<Wanted<UserName>> {
+    fn users(&mut self, realm: &Realm) -> Vec<RecordRef<UserName>> {
         let count = self.rng.random_range(0..4);
         let mut list: Vec<_> = (0..count).map(|_| self.user_name()).collect();
         if !self.chance(10) {

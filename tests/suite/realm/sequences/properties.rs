@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt;
 use tollgate::realm::{
-    ADMINISTRATION, AMEND_USER, Applied, By, Change, Command, EntryId, Key, Loading, Mfa, Millis,
-    Outcome, Policy, ProfileNo, ProfileStatus, Realm, RightNo, Row, SessionNo, UserNo, UserStatus,
+    ADMINISTRATION, AMEND_USER, Actor, Applied, Change, Command, EntryId, Key, Mfa, Millis,
+    Outcome, Policy, ProfileNo, ProfileStatus, Realm, RealmLoader, RightNo, Row, SessionNo, UserNo,
+    UserStatus,
 };
 
 use super::commands::{Commands, USERS};
@@ -139,12 +140,12 @@ impl Live {
 
     /// Applies one command and checks what must hold after any.
     fn apply(&mut self, id: EntryId, at: Millis, command: Command) -> Applied {
-        let applied = self.realm.step(id, at, &command, None);
+        let applied = self.realm.plan_entry(id, at, &command, None);
         let asked = Asked::by(&self.realm, &command);
-        let (at_before, woken) = (self.realm.at(), self.woken(at, &command));
+        let (at_before, woken) = (self.realm.time(), self.woken(at, &command));
         let actor = by(&command).and_then(|no| Some(self.realm.session(no)?.user));
-        self.realm.absorb(&applied.changes);
-        assert!(self.realm.at() >= at_before, "time goes back");
+        self.realm.apply_changes(&applied.changes);
+        assert!(self.realm.time() >= at_before, "time goes back");
         asked.into_iter().for_each(|asked| asked.check(&applied, &self.realm));
         if let Some(after) = self.model.fold(&applied.changes) {
             let before = std::mem::replace(&mut self.model, after);
@@ -158,7 +159,7 @@ impl Live {
     /// Whether a refresh wakes a session that counts for no limit so far.
     fn woken(&self, at: Millis, command: &Command) -> bool {
         let Command::Refresh(refresh) = command else { return false };
-        let at = at.max(self.realm.at());
+        let at = at.max(self.realm.time());
         let session = self.realm.sessions_after(None).find(|it| it.refresh == refresh.presented);
         session.is_some_and(|it| !it.is_live(at, self.realm.policy()))
     }
@@ -210,13 +211,15 @@ impl Live {
     }
 
     fn check_sessions(&self, applied: &Applied, woken: bool) {
-        let (at, policy) = (self.realm.at(), self.realm.policy());
+        let (at, policy) = (self.realm.time(), self.realm.policy());
         let live = |no: SessionNo| self.realm.session(no).filter(|it| it.is_live(at, policy));
         for ended in &applied.ended {
             assert!(live(ended.session).is_none(), "{ended:?} is live");
         }
         let (no, opened) = match &applied.outcome {
-            Outcome::LoggedIn(session) | Outcome::Remembered(session) => (*session, true),
+            Outcome::LoggedIn(session) | Outcome::LoggedInWithActiveCode(session) => {
+                (*session, true)
+            }
             Outcome::Refreshed(no) => (*no, woken),
             _ => return,
         };
@@ -231,40 +234,40 @@ impl Live {
     fn check_end(&self, base: &Realm) {
         let mut replayed = base.clone();
         for (id, at, command) in &self.entries {
-            let applied = replayed.step(*id, *at, command, None);
-            replayed.absorb(&applied.changes);
+            let applied = replayed.plan_entry(*id, *at, command, None);
+            replayed.apply_changes(&applied.changes);
         }
         assert!(replayed == self.realm, "replay differs");
-        let (mut absorbed, mut loading) = (Realm::default(), Loading::default());
+        let (mut absorbed, mut loading) = (Realm::default(), RealmLoader::default());
         for row in self.realm.rows() {
             let value = row.value();
             assert!(value.len() <= VALUE_MAX, "{} bytes: {row:?}", value.len());
             let read = Row::read(&row.key().bytes(), &value).expect("a stored row is read");
-            absorbed.absorb(&[Change::Put(read.clone())]);
-            loading.take(read);
+            absorbed.apply_changes(&[Change::Put(read.clone())]);
+            loading.add(read);
         }
         assert!(absorbed == self.realm, "the rows make another realm");
-        assert!(loading.done() == self.realm, "load differs");
+        assert!(loading.build() == self.realm, "load differs");
     }
 }
 
 fn by(command: &Command) -> Option<SessionNo> {
     match command {
-        Command::InsertRight(By::Session(no), _)
-        | Command::DeleteRight(By::Session(no), _)
-        | Command::InsertProfile(By::Session(no), _)
-        | Command::AmendProfile(By::Session(no), _)
-        | Command::DeleteProfile(By::Session(no), _)
-        | Command::InsertUser(By::Session(no), _)
-        | Command::AmendUser(By::Session(no), ..)
-        | Command::DeleteUser(By::Session(no), _)
-        | Command::ResetPassword(By::Session(no), _)
-        | Command::ExpirePassword(By::Session(no), _)
-        | Command::SetAttempts(By::Session(no), ..)
-        | Command::AmendConnectors(By::Session(no), _)
-        | Command::SetSecondFactor(By::Session(no), ..)
-        | Command::RevokeCode(By::Session(no), _)
-        | Command::EndAnother(By::Session(no), _) => Some(*no),
+        Command::InsertRight(Actor::Session(no), _)
+        | Command::DeleteRight(Actor::Session(no), _)
+        | Command::InsertProfile(Actor::Session(no), _)
+        | Command::AmendProfile(Actor::Session(no), _)
+        | Command::DeleteProfile(Actor::Session(no), _)
+        | Command::InsertUser(Actor::Session(no), _)
+        | Command::AmendUser(Actor::Session(no), ..)
+        | Command::DeleteUser(Actor::Session(no), _)
+        | Command::ResetPassword(Actor::Session(no), _)
+        | Command::ExpirePassword(Actor::Session(no), _)
+        | Command::SetAttempts(Actor::Session(no), ..)
+        | Command::AmendConnectors(Actor::Session(no), _)
+        | Command::SetSecondFactor(Actor::Session(no), ..)
+        | Command::RevokeCode(Actor::Session(no), _)
+        | Command::EndOtherSession(Actor::Session(no), _) => Some(*no),
         _ => None,
     }
 }
@@ -286,13 +289,13 @@ fn world(seed: u64) -> Live {
     let mut begin = vec![Command::SetPolicy(policy), found()];
     begin.extend(
         ["ORDEN", "TRADE", "VIEW", "HELP"]
-            .map(|it| Command::InsertRight(By::Operator, right_wanted(it))),
+            .map(|it| Command::InsertRight(Actor::Operator, right_wanted(it))),
     );
     let powers =
         ["INSERT_PROFILE", "AMEND_PROFILE", "DELETE_PROFILE", "INSERT_RIGHT", "AMEND_USER"];
     let kept = (seed % 6) as usize;
     for (name, rights) in [("TRADER", &["ORDEN", "TRADE"][..]), ("Operations", &powers[..kept])] {
-        begin.push(Command::InsertProfile(By::Operator, profile_wanted(name, rights, &[])));
+        begin.push(Command::InsertProfile(Actor::Operator, profile_wanted(name, rights, &[])));
     }
     begin.push(Command::AddUsers(vec![
         new_user("Ada", &["TRADER"]),
@@ -366,9 +369,9 @@ fn users_together_gain_nothing() {
         let sessions: Vec<_> = theirs.map(|it| it.no).collect();
         let mut commands = Commands::after(seed, &live.realm);
         for step in 0..40 {
-            let by = By::Session(sessions[commands.rng.random_range(0..sessions.len())]);
+            let by = Actor::Session(sessions[commands.rng.random_range(0..sessions.len())]);
             let command = commands.administration(&live.realm, by);
-            live.apply(EntryId(5_000 + step), live.realm.at(), command);
+            live.apply(EntryId(5_000 + step), live.realm.time(), command);
         }
         assert!(held(&live).is_subset(&before), "together they gained a right");
     });
@@ -383,13 +386,13 @@ fn users_without_powers_change_nothing() {
     let ada = live.realm.user_by_name(&user("Ada")).unwrap().no;
     let session = live.realm.sessions_of(ada).next().unwrap().no;
     let commands = [
-        Command::AmendProfile(By::Session(session), amended.clone()),
-        Command::InsertProfile(By::Session(session), inserted),
-        Command::DeleteProfile(By::Session(session), amended),
-        Command::InsertRight(By::Session(session), right_wanted("LATER")),
+        Command::AmendProfile(Actor::Session(session), amended.clone()),
+        Command::InsertProfile(Actor::Session(session), inserted),
+        Command::DeleteProfile(Actor::Session(session), amended),
+        Command::InsertRight(Actor::Session(session), right_wanted("LATER")),
     ];
     for (no, command) in commands.into_iter().enumerate() {
-        let applied = live.apply(EntryId(9_000 + no as u128), live.realm.at(), command);
+        let applied = live.apply(EntryId(9_000 + no as u128), live.realm.time(), command);
         assert!(matches!(applied.changes[..], [Change::Put(Row::Seen(..))]), "{applied:?}");
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rand::RngExt;
 use tollgate::realm::{
-    Applied, AskReset, Command, ConfirmSecret, CreateSecret, Demand, Drawn, Enroller, Fingerprint,
-    FinishLogin, FromDirectory, Given, Links, Mfa, Outcome, Posted, Realm, ResetByToken, Second,
-    TokenHash,
+    Applied, Command, ConfirmSecret, CreateSecret, EnrolmentActor, Fingerprint, FinishLogin, Links,
+    MailSecret, MailSent, Mfa, Outcome, PresentedFactor, Realm, RequestReset, RequiredFactor,
+    ResetByToken, SecondFactorInput, SyncDirectoryUser, TokenHash,
 };
 
 use super::commands::Commands;
@@ -36,28 +36,28 @@ impl Commands {
         self.pick(&["sealed-1", "sealed-2"]).into()
     }
 
-    pub(super) fn second(&mut self, realm: &Realm) -> Second {
+    pub(super) fn second(&mut self, realm: &Realm) -> SecondFactorInput {
         let known: Vec<_> =
             realm.second_factors().filter_map(|(_, it)| it.confirmed.clone()).collect();
         let checked = match known.is_empty() || self.chance(10) {
             true => None,
             false => Some(Fingerprint::of(&known[self.rng.random_range(0..known.len())])),
         };
-        let at_secs = self.chance(70).then(|| realm.at() / 30_000 * 30);
+        let at_secs = self.chance(70).then(|| realm.time() / 30_000 * 30);
         let resealed = self.chance(10).then(|| self.sealed());
         let given = match self.rng.random_range(0..4) {
             0 => None,
-            1 => Some(Given::Code(self.any_code())),
-            _ => Some(Given::Totp { checked, at_secs, resealed }),
+            1 => Some(PresentedFactor::Code(self.any_code())),
+            _ => Some(PresentedFactor::Totp { checked, at_secs, resealed }),
         };
         let half = self.chance(80).then(|| self.any_code());
-        Second { given, half, active: Some(self.any_code()) }
+        SecondFactorInput { given, half, active: Some(self.any_code()) }
     }
 
-    fn enroller(&mut self, realm: &Realm) -> Enroller {
+    fn enroller(&mut self, realm: &Realm) -> EnrolmentActor {
         match self.chance(40) {
-            true => Enroller::Half(self.any_code()),
-            false => Enroller::By(self.by(realm)),
+            true => EnrolmentActor::PendingLogin(self.any_code()),
+            false => EnrolmentActor::Actor(self.by(realm)),
         }
     }
 
@@ -74,14 +74,14 @@ impl Commands {
                     by: self.enroller(realm),
                     user_name: self.chance(70).then(|| self.user_name()),
                     checked: Some(Fingerprint::of(&sealed)),
-                    at_secs: self.chance(80).then(|| realm.at() / 30_000 * 30),
+                    at_secs: self.chance(80).then(|| realm.time() / 30_000 * 30),
                     recovery: (0..10).map(code_hash).collect(),
                 })
             }
             2 => Command::SetSecondFactor(self.by(realm), self.user_name(), self.chance(50)),
             3 => Command::RevokeCode(self.by(realm), self.rng.random_range(0..6)),
             4..9 => self.mail_command(),
-            9 => Command::FromDirectory(FromDirectory {
+            9 => Command::SyncDirectoryUser(SyncDirectoryUser {
                 user_name: self.user_name(),
                 local: self.chance(20),
                 create: self.chance(50),
@@ -106,18 +106,18 @@ impl Commands {
     fn mail_command(&mut self) -> Command {
         let mail = self.rng.random_range(0..6);
         match self.rng.random_range(0..5) {
-            0 => Command::AskReset(AskReset { user_name: self.user_name(), url: None }),
+            0 => Command::RequestReset(RequestReset { user_name: self.user_name(), url: None }),
             1 => Command::ResetByToken(ResetByToken {
                 user_name: self.user_name(),
                 token: self.any_code(),
                 credential: self.credential(),
                 keep_sessions: self.chance(50),
             }),
-            2 => Command::Draw(mail, Drawn::Password(self.credential())),
-            3 => Command::Draw(mail, Drawn::Token(self.any_code())),
+            2 => Command::IssueMailSecret(mail, MailSecret::Password(self.credential())),
+            3 => Command::IssueMailSecret(mail, MailSecret::Token(self.any_code())),
             _ => {
-                let posted = self.pick(&[Posted::Sent, Posted::Failed, Posted::Dropped]);
-                Command::Posted(mail, posted)
+                let posted = self.pick(&[MailSent::Sent, MailSent::Failed, MailSent::Dropped]);
+                Command::MailSent(mail, posted)
             }
         }
     }
@@ -125,12 +125,12 @@ impl Commands {
 
 /// What a command finds that could open or renew a session.
 pub struct Asked {
-    demand: Option<Demand>,
+    demand: Option<RequiredFactor>,
     /// The newest code that was accepted.
     used_secs: u64,
     /// The second factor was proved before.
     proved: bool,
-    given: Option<Given>,
+    given: Option<PresentedFactor>,
 }
 
 impl Asked {
@@ -160,14 +160,14 @@ impl Asked {
 
     /// No session without the second factor that was asked for; no code twice.
     pub fn check(&self, applied: &Applied, after: &Realm) {
-        let (Outcome::LoggedIn(no) | Outcome::Remembered(no) | Outcome::Refreshed(no)) =
+        let (Outcome::LoggedIn(no) | Outcome::LoggedInWithActiveCode(no) | Outcome::Refreshed(no)) =
             applied.outcome
         else {
             return;
         };
         let session = after.session(no).expect("it was just opened or renewed");
         assert!(self.demand.is_none() || session.second, "got around {:?}", self.demand);
-        if let (Some(Demand::Totp), Some(Given::Totp { at_secs, .. }), false) =
+        if let (Some(RequiredFactor::Totp), Some(PresentedFactor::Totp { at_secs, .. }), false) =
             (self.demand, &self.given, self.proved)
         {
             assert!(at_secs.is_some_and(|at| at > self.used_secs), "a code was good twice");
