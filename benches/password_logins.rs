@@ -13,7 +13,7 @@ use std::time::Duration;
 use protocol::{Password, UserName};
 use tokio::runtime::Runtime;
 use tollgate::auth::PasswordHasher;
-use tollgate::gateway::{Node, startup};
+use tollgate::gateway::{Gateway, startup};
 use tollgate::messages::ClientInfo;
 use tollgate::net::Client;
 use tollgate::platform::{Clock, stopwatch};
@@ -44,7 +44,7 @@ fn router(runtime: &Runtime) -> Router {
     let users = Command::AddUsers((0..USERS).map(new).collect());
     runtime.block_on(opened.replica.submit(users)).unwrap();
     let keys = settings.keyring(Path::new("unused")).unwrap();
-    Router::new(Node::new(settings, opened.replica.clone(), clock, keys))
+    Router::new(Gateway::new(settings, opened.replica.clone(), clock, keys))
 }
 
 /// Whole logins through the router.
@@ -52,11 +52,11 @@ fn logins(runtime: &Runtime, router: &Router) -> f64 {
     let (done, time) = (Arc::new(AtomicU64::new(0)), stopwatch());
     let login = |number: usize| {
         let (router, done) = (router.clone(), done.clone());
-        let message = Client::login(user(number).as_str(), &password());
+        let message = Client::login_message(user(number).as_str(), &password());
         async move {
             while time.elapsed() < ROUND {
                 let address = IpAddr::from([127, 0, 0, 1]);
-                let caller = ClientInfo::rest(address, router.node().clock.now());
+                let caller = ClientInfo::rest(address, router.gateway().clock.now());
                 let mut known = TokenCache::default();
                 let reply = router.answer(caller, &mut known, message.clone()).await;
                 assert!(reply.refused.is_none(), "{}", reply.frame);
@@ -94,7 +94,7 @@ fn hashes(threads: usize) -> f64 {
 fn main() {
     let runtime = Runtime::new().unwrap();
     let _inside = runtime.enter();
-    let threads = tollgate::auth::count(Settings::default().security.scrypt.threads);
+    let threads = tollgate::auth::thread_count(Settings::default().security.scrypt.threads);
     let router = router(&runtime);
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {

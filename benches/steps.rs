@@ -11,7 +11,7 @@ use protocol::filter::Value;
 use protocol::{Envelope, Filter, Password, ProfileName, RightCode, UserName};
 use tokio::runtime::Runtime;
 use tollgate::auth::PasswordHasher;
-use tollgate::gateway::{Node, startup};
+use tollgate::gateway::{Gateway, startup};
 use tollgate::messages::ClientInfo;
 use tollgate::net::Client;
 use tollgate::platform::Clock;
@@ -132,7 +132,7 @@ fn fan_out(criterion: &mut Criterion) {
         bencher.iter(|| {
             round += 1;
             runtime.block_on(replica.submit(amend(round))).unwrap();
-            outboxes.iter().map(|outbox| outbox.take().frames.len()).sum::<usize>()
+            outboxes.iter().map(|outbox| outbox.drain().frames.len()).sum::<usize>()
         });
     });
     replica.close();
@@ -154,13 +154,13 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
             owner,
             session: SessionNo(number as u64),
         };
-        let feed: &SubscriptionHub = &replica.feed;
+        let feed: &SubscriptionHub = &replica.subscriptions;
         let id =
             feed.subscribe(realm, seq, &outbox, wish, &SubscriptionQuota::default(), 9).unwrap();
         while !feed.read_rows(realm, seq, &outbox, id, &mut 250) {}
         feed.release(&outbox, id);
     });
-    outbox.take();
+    outbox.drain();
     outbox
 }
 
@@ -178,9 +178,9 @@ fn login(criterion: &mut Criterion) {
     let new = NewUser { credential: Some(hash.into()), ..NewUser::named(user(1)) };
     runtime.block_on(opened.replica.submit(Command::AddUsers(vec![new]))).unwrap();
     let keys = settings.keyring(Path::new("unused")).unwrap();
-    let node = Node::new(settings, opened.replica.clone(), clock.clone(), keys);
+    let node = Gateway::new(settings, opened.replica.clone(), clock.clone(), keys);
     let (router, address) = (Router::new(node), IpAddr::from([127, 0, 0, 1]));
-    let message = Client::login("u1", &password);
+    let message = Client::login_message("u1", &password);
     criterion.bench_function("login by password, log_n = 1", |bencher| {
         bencher.iter(|| {
             let caller = ClientInfo::rest(address, clock.now());

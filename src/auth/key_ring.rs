@@ -24,12 +24,12 @@ pub const KEY_FILE: &str = "mfa.key";
 
 /// The keys of today and of earlier.
 pub struct Keyring {
-    current: Key,
-    earlier: Vec<Key>,
+    current: CipherKey,
+    previous: Vec<CipherKey>,
     salt: Zeroizing<String>,
 }
 
-struct Key {
+struct CipherKey {
     /// Names the key in what it sealed.
     id: [u8; ID_LENGTH],
     cipher: ChaCha20Poly1305,
@@ -40,7 +40,7 @@ pub struct Decrypted {
     /// The secret.
     pub secret: Zeroizing<Vec<u8>>,
     /// Whether an earlier key sealed it.
-    pub by_earlier: bool,
+    pub is_old_key: bool,
 }
 
 /// Why there is no key ring.
@@ -60,59 +60,60 @@ impl Keyring {
     /// is made if it is not there. Without a folder the key is as short-lived as the store.
     pub fn open(
         current: &str,
-        earlier: &[&str],
+        previous: &[&str],
         salt: &str,
         dir: Option<&Path>,
     ) -> Result<Self, KeyError> {
         let path = dir.map(|dir| dir.join(KEY_FILE));
         let is_there = path.as_ref().is_some_and(|path| path.exists());
         let of_file = match &path {
-            Some(path) if current.is_empty() || is_there => Some(Key::of_file(path)?),
+            Some(path) if current.is_empty() || is_there => Some(CipherKey::from_file(path)?),
             _ => None,
         };
-        let mut earlier: Vec<_> = earlier.iter().map(|text| Key::of(text.as_bytes())).collect();
+        let mut previous: Vec<_> =
+            previous.iter().map(|text| CipherKey::derive(text.as_bytes())).collect();
         let current = match (current, of_file) {
             ("", Some(key)) => key,
-            ("", None) => Key::of(&random::random_bytes::<32>()),
+            ("", None) => CipherKey::derive(&random::random_bytes::<32>()),
             (text, of_file) => {
                 // What was sealed before a key was configured can still be opened.
-                earlier.extend(of_file);
-                Key::of(text.as_bytes())
+                previous.extend(of_file);
+                CipherKey::derive(text.as_bytes())
             }
         };
-        Ok(Self { current, earlier, salt: Zeroizing::new(salt.to_owned()) })
+        Ok(Self { current, previous, salt: Zeroizing::new(salt.to_owned()) })
     }
 
     /// Seals a secret for a user, by his name (case does not count) and number.
     pub fn encrypt(&self, name: &str, number: u32, secret: &[u8]) -> Arc<str> {
         let nonce = random::random_bytes::<NONCE_LENGTH>();
-        let bound = self.bound_to(name, number);
-        let payload = Payload { msg: secret, aad: &bound };
+        let associated_data = self.associated_data(name, number);
+        let payload = Payload { msg: secret, aad: &associated_data };
         // Only beyond 256 GiB is there nothing to seal; what is empty opens for nobody.
-        let sealed = self.current.cipher.encrypt(&nonce.into(), payload).unwrap_or_default();
-        STANDARD_NO_PAD.encode([&self.current.id[..], &nonce, &sealed].concat()).into()
+        let encrypted = self.current.cipher.encrypt(&nonce.into(), payload).unwrap_or_default();
+        STANDARD_NO_PAD.encode([&self.current.id[..], &nonce, &encrypted].concat()).into()
     }
 
     /// Opens what [`Keyring::encrypt`] made; none: no key of the ring did, or for somebody else.
-    pub fn decrypt(&self, name: &str, number: u32, sealed: &str) -> Option<Decrypted> {
-        let bytes = STANDARD_NO_PAD.decode(sealed).ok()?;
+    pub fn decrypt(&self, name: &str, number: u32, encrypted: &str) -> Option<Decrypted> {
+        let bytes = STANDARD_NO_PAD.decode(encrypted).ok()?;
         let (id, rest) = bytes.split_first_chunk::<ID_LENGTH>()?;
-        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LENGTH>()?;
-        let bound = self.bound_to(name, number);
-        let open = |key: &Key| {
-            let payload = Payload { msg: sealed, aad: &bound };
+        let (nonce, encrypted) = rest.split_first_chunk::<NONCE_LENGTH>()?;
+        let associated_data = self.associated_data(name, number);
+        let open = |key: &CipherKey| {
+            let payload = Payload { msg: encrypted, aad: &associated_data };
             key.cipher.decrypt(&Nonce::from(*nonce), payload).ok().map(Zeroizing::new)
         };
-        let earlier = self.earlier.iter().map(|key| (key, true));
-        let mut keys = [(&self.current, false)].into_iter().chain(earlier);
-        keys.find_map(|(key, by_earlier)| {
+        let previous = self.previous.iter().map(|key| (key, true));
+        let mut keys = [(&self.current, false)].into_iter().chain(previous);
+        keys.find_map(|(key, is_old_key)| {
             let secret = (key.id == *id).then(|| open(key)).flatten()?;
-            Some(Decrypted { secret, by_earlier })
+            Some(Decrypted { secret, is_old_key })
         })
     }
 
     /// The user as a seal knows him: his name only as what the salt makes of it.
-    fn bound_to(&self, name: &str, number: u32) -> Vec<u8> {
+    fn associated_data(&self, name: &str, number: u32) -> Vec<u8> {
         let name = name.to_ascii_lowercase();
         // Keys of any length are possible.
         let hashed = Hmac::<Sha256>::new_from_slice(self.salt.as_bytes()).map(|mut mac| {
@@ -123,8 +124,8 @@ impl Keyring {
     }
 }
 
-impl Key {
-    fn of(text: &[u8]) -> Self {
+impl CipherKey {
+    fn derive(text: &[u8]) -> Self {
         let mut key = Zeroizing::new([0; 32]);
         // 32 bytes are far below the limit of the expansion.
         let _ = Hkdf::<Sha256>::new(None, text).expand(INFO, key.as_mut());
@@ -134,14 +135,14 @@ impl Key {
         Self { id, cipher: ChaCha20Poly1305::new(&(*key).into()) }
     }
 
-    fn of_file(path: &Path) -> Result<Self, KeyError> {
+    fn from_file(path: &Path) -> Result<Self, KeyError> {
         let broken = |source| KeyError::File { path: path.to_owned(), source };
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(mut file) => {
-                let drawn: Zeroizing<String> = Zeroizing::new(
+                let random: Zeroizing<String> = Zeroizing::new(
                     random::random_bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect(),
                 );
-                file.write_all(format!("{}\n", *drawn).as_bytes()).map_err(broken)?;
+                file.write_all(format!("{}\n", *random).as_bytes()).map_err(broken)?;
                 // Before the first secret is sealed with it, it is on the disk, and so is its name.
                 file.sync_all().map_err(broken)?;
                 let dir = path.parent().map(std::fs::File::open).transpose().map_err(broken)?;
@@ -157,7 +158,7 @@ impl Key {
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(broken)?);
         let text = text.trim();
         match text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            true => Ok(Self::of(text.as_bytes())),
+            true => Ok(Self::derive(text.as_bytes())),
             false => Err(KeyError::Form { path: path.to_owned() }),
         }
     }
@@ -172,7 +173,7 @@ mod tests {
     }
 
     fn opened(ring: &Keyring, name: &str, sealed: &str) -> Option<(Vec<u8>, bool)> {
-        ring.decrypt(name, 7, sealed).map(|it| (it.secret.to_vec(), it.by_earlier))
+        ring.decrypt(name, 7, sealed).map(|it| (it.secret.to_vec(), it.is_old_key))
     }
 
     #[test]

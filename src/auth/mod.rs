@@ -12,8 +12,9 @@ pub mod totp;
 pub use key_ring::{KeyError, Keyring};
 pub use ldap::{DirectoryClient, DirectoryUser, LdapResult, LdapServer, TlsMode};
 pub use password_hasher::{
-    Cost, NewHash, PASSWORD_BYTES_MAX, PasswordHasher, PasswordMatch, QueueFull, StoredHash, count,
+    Cost, NewHash, PASSWORD_BYTES_MAX, PasswordHasher, PasswordMatch, QueueFull, StoredHash,
+    thread_count,
 };
-pub use recovery_code::plain_recovery_code;
+pub use recovery_code::normalize_recovery_code;
 pub use token::{constant_time_eq, hash_token, one_time_password, refresh_token, session_token};
-pub use totp::{Hash, TotpConfig};
+pub use totp::{TotpAlgorithm, TotpConfig};

@@ -6,11 +6,11 @@ use qrcodegen::{QrCode, QrCodeEcc};
 /// The secret cannot be shown as a link or picture.
 #[derive(Debug, thiserror::Error)]
 #[error("a secret cannot be shown: {0}")]
-pub struct Unshown(pub(super) String);
+pub struct QrCodeError(pub(super) String);
 
 /// A text as a QR code: a data URI with a PNG in black and white.
-pub(super) fn picture(text: &str) -> Result<String, Unshown> {
-    let failed = |error: &dyn std::fmt::Display| Unshown(error.to_string());
+pub(super) fn qr_code_data_uri(text: &str) -> Result<String, QrCodeError> {
+    let failed = |error: &dyn std::fmt::Display| QrCodeError(error.to_string());
     let code = QrCode::encode_text(text, QrCodeEcc::Medium).map_err(|error| failed(&error))?;
     let side = (code.size() + 2 * BORDER) * DOTS;
     // One bit a dot, white is 1; a row fills whole bytes.

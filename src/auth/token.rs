@@ -8,17 +8,17 @@ use zeroize::Zeroizing;
 use crate::platform::{ALPHABET, TOKEN_LENGTH, random_bytes};
 /// A new SESSION_AUTH_TOKEN.
 pub fn session_token() -> SessionToken {
-    SessionToken::new(token())
+    SessionToken::new(random_token())
 }
 
 /// A new REFRESH_AUTH_TOKEN.
 pub fn refresh_token() -> RefreshToken {
-    RefreshToken::new(token())
+    RefreshToken::new(random_token())
 }
 
 /// A password that a person types once: 20 letters and digits.
 pub fn one_time_password() -> String {
-    token().chars().take(20).collect()
+    random_token().chars().take(20).collect()
 }
 
 /// The SHA-256 of a token, which is all that the store may know of it.
@@ -34,19 +34,19 @@ pub fn constant_time_eq(left: &[u8], right: &[u8]) -> bool {
     // Eight bytes at a time: a heartbeat compares one.
     let (left, left_rest) = left.as_chunks::<8>();
     let (right, right_rest) = right.as_chunks::<8>();
-    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-    let words = left.iter().zip(right).fold(0, |all, (a, b)| all | (word(a) ^ word(b)));
+    let chunk = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    let chunks = left.iter().zip(right).fold(0, |all, (a, b)| all | (chunk(a) ^ chunk(b)));
     let rest = left_rest.iter().zip(right_rest).fold(0, |all, (a, b)| all | (a ^ b));
-    (words | u64::from(rest)).ct_eq(&0).into()
+    (chunks | u64::from(rest)).ct_eq(&0).into()
 }
 
 /// Six bits a character; the two values beyond the alphabet are thrown away, which leaves the
 /// others equally likely.
-pub(crate) fn token() -> String {
+pub(crate) fn random_token() -> String {
     let mut token = String::with_capacity(TOKEN_LENGTH);
     while token.len() < TOKEN_LENGTH {
-        let drawn = Zeroizing::new(random_bytes::<48>());
-        let fitting = drawn.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
+        let random = Zeroizing::new(random_bytes::<48>());
+        let fitting = random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 63)));
         token.extend(fitting.take(TOKEN_LENGTH - token.len()).map(|byte| char::from(*byte)));
     }
     token

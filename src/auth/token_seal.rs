@@ -13,20 +13,21 @@ const NONCE_LENGTH: usize = 12;
 
 /// Seals `plain` for whoever holds `old_refresh` and names `user` (case does not count). The nonce
 /// stands in front, so that the same pair may be sealed more than once.
-pub fn encrypt(old_refresh: &RefreshToken, user: &str, plain: &[u8]) -> Vec<u8> {
+pub fn encrypt(old_refresh: &RefreshToken, user: &str, plaintext: &[u8]) -> Vec<u8> {
     let nonce = random::random_bytes::<NONCE_LENGTH>();
     let user = user.to_ascii_lowercase();
-    let payload = Payload { msg: plain, aad: user.as_bytes() };
-    let sealed = cipher(old_refresh).and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
+    let payload = Payload { msg: plaintext, aad: user.as_bytes() };
+    let encrypted =
+        cipher(old_refresh).and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
     // Only beyond 256 GiB is there nothing to seal; what is empty opens for nobody.
-    sealed.map(|sealed| [&nonce[..], &sealed].concat()).unwrap_or_default()
+    encrypted.map(|encrypted| [&nonce[..], &encrypted].concat()).unwrap_or_default()
 }
 
 /// Opens what [`encrypt`] made; none: another token, another user, or it was tampered with.
-pub fn decrypt(old_refresh: &RefreshToken, user: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-    let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LENGTH>()?;
+pub fn decrypt(old_refresh: &RefreshToken, user: &str, encrypted: &[u8]) -> Option<Vec<u8>> {
+    let (nonce, encrypted) = encrypted.split_first_chunk::<NONCE_LENGTH>()?;
     let user = user.to_ascii_lowercase();
-    let payload = Payload { msg: sealed, aad: user.as_bytes() };
+    let payload = Payload { msg: encrypted, aad: user.as_bytes() };
     cipher(old_refresh)?.decrypt(&Nonce::from(*nonce), payload).ok()
 }
 

@@ -3,7 +3,7 @@
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 use zeroize::Zeroizing;
 
-use super::qr_code::{Unshown, picture};
+use super::qr_code::{QrCodeError, qr_code_data_uri};
 use crate::platform::{Clock, random};
 /// What codes are made with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct TotpConfig {
     /// Digits of a code: 6 to 8.
     pub digits: u8,
     /// The hash function.
-    pub hash: Hash,
+    pub algorithm: TotpAlgorithm,
     /// Who issues them.
     pub issuer: String,
     /// Stands in front of the user name.
@@ -25,7 +25,7 @@ pub struct TotpConfig {
 /// The hash function of codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
-pub enum Hash {
+pub enum TotpAlgorithm {
     Sha1,
     Sha256,
     Sha512,
@@ -38,24 +38,24 @@ pub struct ProvisioningInfo {
     /// As the link that an app reads.
     pub uri: String,
     /// That link as a picture: a data URI with a PNG.
-    pub picture: String,
+    pub qr_code: String,
 }
 
 impl TotpConfig {
     /// A new secret, as long as the output of the hash function (RFC 4226, R6; RFC 6238, 5.1).
-    pub fn draw(&self) -> Zeroizing<Vec<u8>> {
-        let drawn = Zeroizing::new(random::random_bytes::<64>());
-        let length = match self.hash {
-            Hash::Sha1 => 20,
-            Hash::Sha256 => 32,
-            Hash::Sha512 => 64,
+    pub fn generate_secret(&self) -> Zeroizing<Vec<u8>> {
+        let random = Zeroizing::new(random::random_bytes::<64>());
+        let length = match self.algorithm {
+            TotpAlgorithm::Sha1 => 20,
+            TotpAlgorithm::Sha256 => 32,
+            TotpAlgorithm::Sha512 => 64,
         };
-        Zeroizing::new(drawn[..length].to_vec())
+        Zeroizing::new(random[..length].to_vec())
     }
 
     /// The start of the period whose code this is, in seconds of the epoch; none: it is wrong.
     pub fn check(&self, secret: &[u8], code: &str, now_secs: u64) -> Option<u64> {
-        let codes = self.of(secret, String::new());
+        let codes = self.totp(secret, String::new());
         let step = codes.check(code, now_secs)?;
         Some(step.saturating_mul(self.period_secs.max(1)))
     }
@@ -66,25 +66,25 @@ impl TotpConfig {
     }
 
     /// A secret as its owner sees it.
-    pub fn provisioning(&self, secret: &[u8], user: &str) -> Result<ProvisioningInfo, Unshown> {
+    pub fn provisioning(&self, secret: &[u8], user: &str) -> Result<ProvisioningInfo, QrCodeError> {
         let account = match self.label.as_str() {
             "" => user.to_owned(),
             label => format!("{label} ({user})"),
         };
-        let codes = self.of(secret, account);
-        let failed = |error: totp_rs::TotpError| Unshown(error.to_string());
+        let codes = self.totp(secret, account);
+        let failed = |error: totp_rs::TotpError| QrCodeError(error.to_string());
         let uri = codes.to_url().map_err(failed)?;
-        let picture = picture(&uri)?;
-        Ok(ProvisioningInfo { secret: codes.secret().to_base32(), uri, picture })
+        let qr_code = qr_code_data_uri(&uri)?;
+        Ok(ProvisioningInfo { secret: codes.secret().to_base32(), uri, qr_code })
     }
 
-    fn of(&self, secret: &[u8], account: String) -> Totp {
+    fn totp(&self, secret: &[u8], account: String) -> Totp {
         // The settings keep digits and period in the range that works.
         Builder::new()
-            .with_algorithm(match self.hash {
-                Hash::Sha1 => Algorithm::SHA1,
-                Hash::Sha256 => Algorithm::SHA256,
-                Hash::Sha512 => Algorithm::SHA512,
+            .with_algorithm(match self.algorithm {
+                TotpAlgorithm::Sha1 => Algorithm::SHA1,
+                TotpAlgorithm::Sha256 => Algorithm::SHA256,
+                TotpAlgorithm::Sha512 => Algorithm::SHA512,
             })
             .with_digits(self.digits.clamp(6, 8))
             .with_step_duration(self.period_secs.max(1))
@@ -106,18 +106,18 @@ pub fn code_at(secret: &str, seconds: i64) -> Option<String> {
 }
 
 /// Letters and digits that are not taken for each other.
-pub(super) const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+pub(super) const RECOVERY_CODE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 /// Signs of a recovery code: 80 bits.
-pub(super) const LENGTH: usize = 16;
+pub(super) const RECOVERY_CODE_LENGTH: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::recovery_code::{plain_recovery_code, recovery_code};
+    use crate::auth::recovery_code::{normalize_recovery_code, recovery_code};
 
-    fn codes(hash: Hash, digits: u8, discrepancy: u16) -> TotpConfig {
+    fn codes(hash: TotpAlgorithm, digits: u8, discrepancy: u16) -> TotpConfig {
         let [issuer, label] = ["Genesis", "genesis.global"].map(str::to_owned);
-        TotpConfig { period_secs: 30, discrepancy, digits, hash, issuer, label }
+        TotpConfig { period_secs: 30, discrepancy, digits, algorithm: hash, issuer, label }
     }
 
     /// RFC 6238, appendix B.
@@ -132,7 +132,8 @@ mod tests {
             (2_000_000_000, ["69279037", "90698825", "38618901"]),
             (20_000_000_000, ["65353130", "77737706", "47863826"]),
         ];
-        let hashes = [(Hash::Sha1, 20), (Hash::Sha256, 32), (Hash::Sha512, 64)];
+        let hashes =
+            [(TotpAlgorithm::Sha1, 20), (TotpAlgorithm::Sha256, 32), (TotpAlgorithm::Sha512, 64)];
         for (at, row) in table {
             for ((hash, length), code) in hashes.into_iter().zip(row) {
                 let secret: Vec<u8> = seed(length);
@@ -148,7 +149,8 @@ mod tests {
         let secret = b"12345678901234567890";
         for (late, wide) in [(0, 0), (30, 1), (60, 2), (90, 3)] {
             for discrepancy in 0..=3 {
-                let came = codes(Hash::Sha1, 8, discrepancy).check(secret, "94287082", 59 + late);
+                let came =
+                    codes(TotpAlgorithm::Sha1, 8, discrepancy).check(secret, "94287082", 59 + late);
                 assert_eq!(came.is_some(), discrepancy >= wide, "{late} {discrepancy}");
             }
         }
@@ -158,10 +160,10 @@ mod tests {
     fn recovery_codes_are_read_as_people_write_them() {
         let code = recovery_code();
         assert_eq!(code.len(), 19);
-        let plain = plain_recovery_code(&code).unwrap();
-        assert_eq!(plain_recovery_code(&code.to_lowercase().replace('-', " ")), Some(plain));
+        let plain = normalize_recovery_code(&code).unwrap();
+        assert_eq!(normalize_recovery_code(&code.to_lowercase().replace('-', " ")), Some(plain));
         for wrong in ["", "123456", "ABCD-EFGH-JKLM-NPQ1", "ABCD-EFGH-JKLM-NPQRS"] {
-            assert_eq!(plain_recovery_code(wrong), None, "{wrong}");
+            assert_eq!(normalize_recovery_code(wrong), None, "{wrong}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use super::config_args::Config;
+use super::config_args::ConfigArgs;
 use super::{
     audit, backup, calibrate, completions, config, doctor, export, health, import_preferences,
     import_users, populate, record, rekey, replay, say, schema, serve, user,
@@ -20,17 +20,17 @@ use crate::storage::StoreError;
 #[command(version, about, after_help = exit_codes(), args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    command: Option<Sub>,
+    command: Option<SubCommand>,
     #[command(flatten)]
-    serve: serve::Serve,
+    serve: serve::ServeArgs,
 }
 
 #[derive(Subcommand)]
-enum Sub {
+enum SubCommand {
     /// Start the gateway (what happens without a sub-command, too)
-    Serve(serve::Serve),
+    Serve(serve::ServeArgs),
     /// Read the configuration, say what is wrong with it, and end
-    CheckConfig(Config),
+    CheckConfig(ConfigArgs),
     /// Print the configuration with its defaults and what each key means
     DefaultConfig,
     /// Print every key of the configuration, what S2 calls it, its default and meaning (Markdown)
@@ -39,71 +39,71 @@ enum Sub {
     ConfigSchema,
     /// Import users of another system, with their passwords or hashes, into a stopped store
     #[command(after_help = import_users::format())]
-    ImportUsers(import_users::ImportUsers),
+    ImportUsers(import_users::ImportUsersArgs),
     /// Turn an auth-preferences.kts into a configuration
-    ImportPreferences(import_preferences::ImportPreferences),
+    ImportPreferences(import_preferences::ImportPreferencesArgs),
     /// Read configuration, machine and store, and say what should be different and why
-    Doctor(doctor::Doctor),
+    Doctor(doctor::DoctorArgs),
     /// Measure what a password hash costs on this machine, and propose log_n, r and p
-    Calibrate(calibrate::Calibrate),
+    Calibrate(calibrate::CalibrateArgs),
     /// Seal the secrets of second factors of a stopped store with the key of today
-    Rekey(rekey::Rekey),
+    Rekey(rekey::RekeyArgs),
     /// Users of a stopped store
     #[command(subcommand)]
-    User(user::User),
+    User(user::UserCommand),
     /// Log in to a running gateway, say a few messages and print the answers
-    Say(say::Say),
+    Send(say::SendArgs),
     /// Ask a running gateway whether it is ready
-    Health(health::Health),
+    Health(health::HealthArgs),
     /// Print a Grafana dashboard of the metrics
-    Dashboard,
+    GrafanaDashboard,
     /// Print what completes the command line in a shell
-    Completions(completions::Completions),
+    Completions(completions::CompletionsArgs),
     /// Print the schemas of the wire: OpenAPI, AsyncAPI, or those of one message
-    Schema(schema::Schema),
+    Schema(schema::SchemaArgs),
     /// The audit trail of a stopped store
     #[command(subcommand)]
-    Audit(audit::Audit),
+    Audit(audit::AuditCommand),
     /// Write everything of a running gateway to one file that proves itself
-    Backup(backup::Backup),
+    Backup(backup::BackupArgs),
     /// Write a stopped store to one file that proves itself
-    Export(export::Export),
+    Export(export::ExportArgs),
     /// Make a store of what `backup` or `export` wrote
-    Import(export::Import),
-    Replay(Box<replay::Replay>),
+    Import(export::ImportArgs),
+    Replay(Box<replay::ReplayArgs>),
     /// Write a message script of a conversation that passes through, or of a browser's recording
-    Record(record::Record),
+    Record(record::RecordArgs),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
-    Populate(populate::Populate),
+    Populate(populate::PopulateArgs),
 }
 
 /// Runs the program and gives its exit code.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match arguments.command.unwrap_or(Sub::Serve(arguments.serve)) {
-        Sub::Serve(serve) => serve.run(),
-        Sub::CheckConfig(config) => config::check(&config),
-        Sub::DefaultConfig => config::print_default(),
-        Sub::ConfigReference => config::print_reference(),
-        Sub::ImportPreferences(import) => import.run(),
-        Sub::ImportUsers(import) => import.run(),
-        Sub::Doctor(doctor) => doctor.run(),
-        Sub::Rekey(rekey) => rekey.run(),
-        Sub::Calibrate(calibrate) => calibrate.run(),
-        Sub::ConfigSchema => config::print_schema(),
-        Sub::User(user) => user.run(),
-        Sub::Say(say) => say.run(),
-        Sub::Replay(replay) => replay.run(),
-        Sub::Record(record) => record.run(),
-        Sub::Audit(audit) => audit.run(),
-        Sub::Backup(backup) => backup.run(),
-        Sub::Export(export) => export.run(),
-        Sub::Import(import) => import.run(),
-        Sub::Populate(populate) => populate.run(),
-        Sub::Schema(schema) => schema.run(),
-        Sub::Health(health) => health.run(),
-        Sub::Dashboard => completions::print_dashboard(),
-        Sub::Completions(completions) => completions.run(Arguments::command()),
+    let done = match arguments.command.unwrap_or(SubCommand::Serve(arguments.serve)) {
+        SubCommand::Serve(serve) => serve.run(),
+        SubCommand::CheckConfig(config) => config::check(&config),
+        SubCommand::DefaultConfig => config::print_default(),
+        SubCommand::ConfigReference => config::print_reference(),
+        SubCommand::ImportPreferences(import) => import.run(),
+        SubCommand::ImportUsers(import) => import.run(),
+        SubCommand::Doctor(doctor) => doctor.run(),
+        SubCommand::Rekey(rekey) => rekey.run(),
+        SubCommand::Calibrate(calibrate) => calibrate.run(),
+        SubCommand::ConfigSchema => config::print_schema(),
+        SubCommand::User(user) => user.run(),
+        SubCommand::Send(say) => say.run(),
+        SubCommand::Replay(replay) => replay.run(),
+        SubCommand::Record(record) => record.run(),
+        SubCommand::Audit(audit) => audit.run(),
+        SubCommand::Backup(backup) => backup.run(),
+        SubCommand::Export(export) => export.run(),
+        SubCommand::Import(import) => import.run(),
+        SubCommand::Populate(populate) => populate.run(),
+        SubCommand::Schema(schema) => schema.run(),
+        SubCommand::Health(health) => health.run(),
+        SubCommand::GrafanaDashboard => completions::print_dashboard(),
+        SubCommand::Completions(completions) => completions.run(Arguments::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -129,13 +129,13 @@ fn code(error: &anyhow::Error) -> i32 {
         return exit_code::SETTINGS;
     }
     if error.is::<replay::ReplayFailed>() {
-        return exit_code::VERDICT;
+        return exit_code::REPLAY_FAILED;
     }
     if error.is::<serve::CannotListen>() { exit_code::ADDRESS } else { exit_code::FAILURE }
 }
 
 fn exit_codes() -> String {
     let row = |(code, meaning): &(i32, &str)| format!("  {code}  {meaning}");
-    let rows: Vec<_> = exit_code::TABLE.iter().map(row).collect();
+    let rows: Vec<_> = exit_code::EXIT_CODES.iter().map(row).collect();
     format!("Exit codes:\n{}", rows.join("\n"))
 }

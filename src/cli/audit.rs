@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use super::config_args::Config;
+use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::gateway::Started;
 use crate::platform::Clock;
@@ -18,26 +18,26 @@ use crate::realm::{AuditEvent, Millis};
 use crate::storage::AuditNo;
 /// What to do with the trail. A running gateway shows it as the data source AUDIT_EVENTS.
 #[derive(Subcommand)]
-pub(super) enum Audit {
+pub(super) enum AuditCommand {
     /// Check every row's link: none is missing, none was altered
-    Verify(Verify),
+    Verify(VerifyArgs),
     /// Print rows, the newest first
-    Show(Show),
+    Show(ShowArgs),
 }
 
 /// Which store.
 #[derive(Args)]
-pub(super) struct Verify {
+pub(super) struct VerifyArgs {
     /// The data folder of the stopped gateway
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
 }
 
 /// Which rows of which store.
 #[derive(Args)]
-pub(super) struct Show {
+pub(super) struct ShowArgs {
     /// Only what this user did or what was done to this user
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
@@ -51,28 +51,28 @@ pub(super) struct Show {
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
 }
 
 /// Rows of one step.
 const STEP_ROWS: usize = 1_024;
 
-impl Audit {
+impl AuditCommand {
     pub(super) fn run(self) -> Result<()> {
         match self {
-            Audit::Verify(verify) => verify.run(),
-            Audit::Show(show) => show.run(),
+            AuditCommand::Verify(verify) => verify.run(),
+            AuditCommand::Show(show) => show.run(),
         }
     }
 }
 
-impl Verify {
+impl VerifyArgs {
     fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         let (first, count) =
             offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
-                let progress = ProgressBar::new(opened.replica.trail.last());
-                let verified = opened.replica.trail.verify(|no| progress.set_position(no));
+                let progress = ProgressBar::new(opened.replica.audit_trail.last());
+                let verified = opened.replica.audit_trail.verify(|no| progress.set_position(no));
                 progress.finish_and_clear();
                 Ok(verified?)
             })?;
@@ -84,7 +84,7 @@ impl Verify {
     }
 }
 
-impl Show {
+impl ShowArgs {
     fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         let now = Timestamp::from_millisecond(Clock::system().now() as i64)?;
@@ -102,10 +102,10 @@ impl Show {
         let mut out = std::io::stdout().lock();
         let mut before = None;
         loop {
-            let rows = opened.replica.trail.read_before(before, STEP_ROWS)?;
+            let rows = opened.replica.audit_trail.read_before(before, STEP_ROWS)?;
             for (no, row) in rows.iter().take_while(|(_, row)| row.at >= since) {
                 if self.concerns(row) {
-                    let line = if self.json { json(*no, row)? } else { line(*no, row)? };
+                    let line = if self.json { json(*no, row)? } else { format_row(*no, row)? };
                     writeln!(out, "{line}")?;
                 }
             }
@@ -147,7 +147,7 @@ fn json(no: AuditNo, row: &AuditEvent) -> Result<String> {
 }
 
 /// One row as one line, whatever stands in it.
-fn line(no: AuditNo, row: &AuditEvent) -> Result<String> {
+fn format_row(no: AuditNo, row: &AuditEvent) -> Result<String> {
     let at = i64::try_from(row.at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
     let Some(at) = at else { bail!("audit row {no} has no time that exists") };
     let word = |word: &Option<Box<str>>| word.as_deref().unwrap_or("-").to_owned();
@@ -205,7 +205,7 @@ mod tests {
             "HOST": "127.0.0.1", "CODE": "OK", "REASON": "a\r\nb\u{1b}[31m\u{85}",
         }))
         .unwrap();
-        let line = line(7, &row).unwrap();
+        let line = format_row(7, &row).unwrap();
         assert!(line.starts_with("1970-01-01T00:00:00.000Z 7 EVENT_AMEND_USER OK admin -> jane "));
         assert!(!line.contains(char::is_control), "{line:?}");
     }

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::export::whole;
+use super::export::write_atomically;
 use super::remote::{self, RemoteArgs};
 use crate::net::Client;
 use crate::platform::Clock;
@@ -21,12 +21,12 @@ use crate::replication::add_to_checksum;
 use crate::storage::{ExportChecksum, export};
 /// Where from, where to.
 #[derive(Args)]
-pub(super) struct Backup {
+pub(super) struct BackupArgs {
     /// The file to write; it must not be there yet and only its owner may read it
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    reach: RemoteArgs,
+    remote: RemoteArgs,
     /// Log in as this user, who has the right BACKUP; the password is the first line of standard
     /// input
     #[arg(long, value_name = "USER")]
@@ -37,12 +37,12 @@ pub(super) struct Backup {
 }
 
 /// A gateway that asks for more patience than this is busy with something else.
-const PATIENCE_MS: u64 = 2_000;
+const RETRY_MAX_MS: u64 = 2_000;
 
 /// DETAILS of an answer.
 #[derive(Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Step {
+struct StepDetails {
     backup_id: String,
     rows_count: u64,
     row: Vec<StoredRow>,
@@ -52,7 +52,7 @@ struct Step {
     log_sequence: Option<u64>,
 }
 
-impl Backup {
+impl BackupArgs {
     pub(super) fn run(self) -> Result<()> {
         if self.file.exists() {
             bail!("{} is there already; nothing was written", self.file.display());
@@ -61,7 +61,8 @@ impl Backup {
         let (realm, sequence) = runtime.block_on(self.fetch())?;
         let now = Clock::system().now();
         let credentials = !self.without_credentials;
-        let rows = whole(&self.file, |out| Ok(export::write(&realm, now, credentials, out)?))?;
+        let rows =
+            write_atomically(&self.file, |out| Ok(export::write(&realm, now, credentials, out)?))?;
         // What is on the disk is what counts.
         let file = File::open(&self.file).context("what was written cannot be read")?;
         let written = export::read(&mut BufReader::new(file)).context("what was written")?;
@@ -75,21 +76,22 @@ impl Backup {
 
     /// The realm as it is at the end, and the last entry of the log in it.
     async fn fetch(&self) -> Result<(Realm, u64)> {
-        let login = remote::login(&self.login)?;
-        let mut client = self.reach.connect().await?;
-        ask(&mut client, login).await?;
+        let login = remote::login_from_stdin(&self.login)?;
+        let mut client = self.remote.connect().await?;
+        request(&mut client, login).await?;
         let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} rows, {eta} left")?;
         let progress = ProgressBar::new(0).with_style(style);
-        let (mut rows, mut sum, mut id) =
+        let (mut rows, mut checksum, mut id) =
             (BTreeMap::<Key, Row>::new(), ExportChecksum::default(), None);
         loop {
             let details = json!({ "BACKUP_ID": id });
             let message = json!({
                 "MESSAGE_TYPE": "EVENT_BACKUP", "SOURCE_REF": "backup", "DETAILS": details,
             });
-            let answer = ask(&mut client, message.to_string()).await?;
-            let step: Step = serde_json::from_value(answer).context("an answer that is none")?;
-            add_to_checksum(&mut sum, &step.row, &step.gone);
+            let reply = request(&mut client, message.to_string()).await?;
+            let step: StepDetails =
+                serde_json::from_value(reply).context("an answer that is none")?;
+            add_to_checksum(&mut checksum, &step.row, &step.gone);
             for row in &step.row {
                 let row = row.read().map_err(|why| anyhow::anyhow!("a row that is none: {why}"))?;
                 rows.insert(row.key(), row);
@@ -104,12 +106,12 @@ impl Backup {
                 continue;
             };
             progress.finish_and_clear();
-            if sha256 != sum.so_far() {
+            if sha256 != checksum.to_hex() {
                 bail!("what came is not what was sent: the sums differ");
             }
             // A session that nobody needs any more; whether its end is heard does not matter.
             let logout = r#"{"MESSAGE_TYPE":"EVENT_LOGOUT","SOURCE_REF":"logout"}"#;
-            let _ = ask(&mut client, logout.to_owned()).await;
+            let _ = request(&mut client, logout.to_owned()).await;
             let realm = export::rebuild_realm(rows.into_values())
                 .map_err(|why| anyhow::anyhow!("the rows do not fit together: {why}"))?;
             return Ok((realm, step.log_sequence.unwrap_or_default()));
@@ -118,24 +120,24 @@ impl Backup {
 }
 
 /// Sends a message and gives the DETAILS of its answer; waits where the gateway says so.
-async fn ask(client: &mut Client, message: String) -> Result<Value> {
+async fn request(client: &mut Client, message: String) -> Result<Value> {
     loop {
         client.send(message.clone()).await?;
-        let mut answer: Value = serde_json::from_str(&client.answer().await?)?;
-        while answer.get("SOURCE_REF").is_none() {
+        let mut reply: Value = serde_json::from_str(&client.receive_reply().await?)?;
+        while reply.get("SOURCE_REF").is_none() {
             // A push is not for us.
-            answer = serde_json::from_str(&client.answer().await?)?;
+            reply = serde_json::from_str(&client.receive_reply().await?)?;
         }
-        let kind = answer["MESSAGE_TYPE"].as_str().unwrap_or_default();
+        let kind = reply["MESSAGE_TYPE"].as_str().unwrap_or_default();
         if !kind.ends_with("_NACK") {
-            return Ok(answer["DETAILS"].take());
+            return Ok(reply["DETAILS"].take());
         }
-        match answer["ERROR"][0]["DETAILS"]["RETRY_AFTER_MS"].as_u64() {
-            Some(wait) if wait <= PATIENCE_MS => {
+        match reply["ERROR"][0]["DETAILS"]["RETRY_AFTER_MS"].as_u64() {
+            Some(wait) if wait <= RETRY_MAX_MS => {
                 tokio::time::sleep(Duration::from_millis(wait.max(10))).await;
             }
             _ => {
-                let field = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+                let field = |name: &str| reply[name].as_str().unwrap_or_default().to_owned();
                 bail!("the gateway refused: {} ({})", field("TEXT"), field("CODE"));
             }
         }

@@ -10,7 +10,7 @@ use crate::auth::{Cost, PasswordHasher};
 use crate::platform::stopwatch;
 /// How long a hash may take, and how much memory.
 #[derive(Args)]
-pub(super) struct Calibrate {
+pub(super) struct CalibrateArgs {
     /// Milliseconds that one hash should take, at most
     #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     target_ms: u32,
@@ -32,9 +32,9 @@ struct Measured {
     ms: f64,
 }
 
-impl Calibrate {
+impl CalibrateArgs {
     pub(super) fn run(&self) -> Result<()> {
-        let threads = crate::auth::count(0);
+        let threads = crate::auth::thread_count(0);
         let bar = ProgressBar::new(LOG_N.count() as u64);
         let mut all = Vec::new();
         for log_n in LOG_N {

@@ -7,12 +7,12 @@ use clap_complete::Shell;
 use crate::platform::grafana;
 /// For which shell.
 #[derive(Args)]
-pub(super) struct Completions {
+pub(super) struct CompletionsArgs {
     #[arg(value_enum)]
     shell: Shell,
 }
 
-impl Completions {
+impl CompletionsArgs {
     /// Prints the completions of `command`, the whole command line.
     pub(super) fn run(&self, mut command: Command) -> Result<()> {
         clap_complete::generate(self.shell, &mut command, "tollgate", &mut std::io::stdout());

@@ -2,15 +2,15 @@
 
 use anyhow::Result;
 
-use super::config_args::Config;
+use super::config_args::ConfigArgs;
 use crate::net::tls;
 use crate::settings::Settings;
 
-pub(super) fn check(config: &Config) -> Result<()> {
+pub(super) fn check(config: &ConfigArgs) -> Result<()> {
     let settings = config.load()?;
     settings.validate()?;
     if settings.server.tls.is_on() {
-        tls::check(&settings.server.tls)?;
+        tls::load(&settings.server.tls)?;
     }
     for (alias, key) in aliases(config) {
         println!("{alias} is another name of {key}");
@@ -20,7 +20,7 @@ pub(super) fn check(config: &Config) -> Result<()> {
 }
 
 /// Other names of keys that the file uses.
-fn aliases(config: &Config) -> Vec<(String, &'static str)> {
+fn aliases(config: &ConfigArgs) -> Vec<(String, &'static str)> {
     let text = config.config.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
     let table = text.and_then(|text| text.parse().ok());
     table.map(|mut table| crate::settings::resolve(&mut table)).unwrap_or_default()

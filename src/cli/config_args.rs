@@ -8,13 +8,13 @@ use crate::settings::{Settings, SettingsError};
 
 /// Where the configuration comes from.
 #[derive(Args, Clone)]
-pub(super) struct Config {
+pub(super) struct ConfigArgs {
     /// The configuration file (TOML); TOLLGATE_SECTION__KEY in the environment wins over it
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 }
 
-impl Config {
+impl ConfigArgs {
     pub(super) fn load(&self) -> Result<Settings, SettingsError> {
         // A variable that is not UTF-8 is none of ours.
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {

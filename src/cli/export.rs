@@ -9,13 +9,13 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::ProgressBar;
 
-use super::config_args::Config;
+use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::realm::Command;
-use crate::storage::{RowStore, Snapshot, export};
+use crate::storage::{ExportedRealm, RowStore, export};
 /// Where from, where to.
 #[derive(Args)]
-pub(super) struct Export {
+pub(super) struct ExportArgs {
     /// The file to write; it must not be there yet and only its owner may read it
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -26,12 +26,12 @@ pub(super) struct Export {
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
 }
 
 /// Where from, where to.
 #[derive(Args)]
-pub(super) struct Import {
+pub(super) struct ImportArgs {
     /// The file that `export` wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -39,13 +39,13 @@ pub(super) struct Import {
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
 }
 
 /// Rows of one command.
 const BATCH: usize = 500;
 
-impl Export {
+impl ExportArgs {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         if self.file.exists() {
@@ -54,7 +54,7 @@ impl Export {
         let rows = offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
             let now = opened.replica.now();
             opened.replica.read(|realm, _| {
-                whole(&self.file, |out| {
+                write_atomically(&self.file, |out| {
                     Ok(export::write(realm, now, !self.without_credentials, out)?)
                 })
             })
@@ -65,7 +65,7 @@ impl Export {
 }
 
 /// Writes a file that is whole or not there.
-pub(super) fn whole<T>(
+pub(super) fn write_atomically<T>(
     file: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<T>,
 ) -> Result<T> {
@@ -85,7 +85,7 @@ pub(super) fn whole<T>(
     Ok(done)
 }
 
-impl Import {
+impl ImportArgs {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         if RowStore::exists_in(&self.data_dir) {
@@ -93,14 +93,14 @@ impl Import {
         }
         let file = File::open(&self.file);
         let file = file.with_context(|| format!("cannot read {}", self.file.display()))?;
-        let Snapshot { rows, realm } = export::read(&mut BufReader::new(file))
+        let ExportedRealm { rows, realm } = export::read(&mut BufReader::new(file))
             .with_context(|| format!("{}; nothing was imported", self.file.display()))?;
         let users = realm.users_after(None).count();
         drop(realm);
         let (count, progress) = (rows.len(), ProgressBar::new(rows.len() as u64));
         offline_store::with_empty_store(&settings, &self.data_dir, async |opened| {
             for batch in rows.chunks(BATCH) {
-                offline_store::command(opened, Command::Restore(batch.to_vec())).await?;
+                offline_store::submit(opened, Command::Restore(batch.to_vec())).await?;
                 progress.inc(batch.len() as u64);
             }
             Ok(())

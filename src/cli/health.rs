@@ -8,23 +8,23 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 /// Which gateway.
 #[derive(Args)]
-pub(super) struct Health {
+pub(super) struct HealthArgs {
     /// Its management address
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9065")]
     management: SocketAddr,
 }
 
 /// A gateway that takes longer is not well.
-const WAIT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// More is not an answer of a gateway.
 const ANSWER_BYTES: u64 = 64 * 1024;
 
-impl Health {
+impl HealthArgs {
     pub(super) fn run(&self) -> Result<()> {
         let at = self.management;
         let cannot = || format!("cannot reach {at}");
-        let mut stream = TcpStream::connect_timeout(&at, WAIT).with_context(cannot)?;
-        stream.set_read_timeout(Some(WAIT))?;
+        let mut stream = TcpStream::connect_timeout(&at, TIMEOUT).with_context(cannot)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         write!(stream, "GET /health/ready HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n")?;
         let mut answer = String::new();
         stream.take(ANSWER_BYTES).read_to_string(&mut answer).with_context(cannot)?;

@@ -31,7 +31,7 @@ pub(super) fn with_any_store<T>(
     dir: &Path,
     work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
-    opened(settings, dir, async |opened| {
+    run_with_store(settings, dir, async |opened| {
         if opened.is_new {
             opened.prepare(settings, None).await?;
         }
@@ -46,7 +46,7 @@ pub(super) fn with_empty_store<T>(
     work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
     require_durable(settings)?;
-    opened(settings, dir, work)
+    run_with_store(settings, dir, work)
 }
 
 fn require_durable(settings: &Settings) -> Result<()> {
@@ -56,7 +56,7 @@ fn require_durable(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-fn opened<T>(
+fn run_with_store<T>(
     settings: &Settings,
     dir: &Path,
     work: impl AsyncFnOnce(&Started) -> Result<T>,
@@ -83,7 +83,7 @@ pub(super) fn with_existing_store<T>(
 }
 
 /// Commands and turns a refusal into an error in words.
-pub(super) async fn command(opened: &Started, command: Command) -> Result<()> {
+pub(super) async fn submit(opened: &Started, command: Command) -> Result<()> {
     match opened.replica.submit(command).await? {
         Outcome::Refused(Refusal::Duplicate(_, name)) => bail!("{name} exists already"),
         Outcome::Refused(Refusal::NotFound(kind, name)) => {
@@ -113,7 +113,7 @@ pub(super) fn check_password(
 }
 
 /// The hash of a password by the configured cost and salt.
-pub(super) fn hash(settings: &Settings, password: &Password) -> Result<String> {
-    let salt = settings.security.genesis_password.validation.password_salt.expose();
-    Ok(PasswordHasher::hash_now(settings.security.scrypt.cost(), salt, password))
+pub(super) fn hash_password(settings: &Settings, password: &Password) -> Result<String> {
+    let pepper = settings.security.genesis_password.validation.password_salt.expose();
+    Ok(PasswordHasher::hash_now(settings.security.scrypt.cost(), pepper, password))
 }

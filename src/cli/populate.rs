@@ -10,13 +10,13 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::config_args::Config;
+use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::gateway::Started;
 use crate::realm::{ATTRIBUTES, Actor, Command, NewUser, ProfileSpec, RecordRef, RightSpec};
 /// Users u0, u1, … who all have one password, in profiles of trading desks.
 #[derive(Args)]
-pub(super) struct Populate {
+pub(super) struct PopulateArgs {
     /// How many users
     #[arg(long)]
     users: u32,
@@ -36,13 +36,13 @@ pub(super) struct Populate {
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
 }
 
 /// Users of one command.
 const BATCH: u32 = 500;
 /// Commands on their way at once, so that they share commits.
-const AT_ONCE: usize = 8;
+const COMMANDS_AT_ONCE_MAX: usize = 8;
 
 const FIRST: &[&str] = &[
     "Jane", "John", "Aiko", "Amara", "Bruno", "Chen", "Elena", "Fatima", "Greta", "Hugo", "Ines",
@@ -60,16 +60,16 @@ const OBJECTS: &[&str] =
 const ACTIONS: &[&str] = &["VIEW", "INSERT", "AMEND", "CANCEL", "APPROVE"];
 const CITIES: &[&str] = &["London", "New York", "Tokyo", "Frankfurt", "Singapore", "Zurich"];
 
-impl Populate {
+impl PopulateArgs {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
         let hash: Arc<str> =
-            offline_store::hash(&settings, &Password::new(&*self.password))?.into();
+            offline_store::hash_password(&settings, &Password::new(&*self.password))?.into();
         offline_store::with_store(&settings, &self.data_dir, async |opened| {
-            let mut dice = StdRng::seed_from_u64(self.seed);
-            let profiles = self.profiles(opened, &mut dice).await?;
-            self.users(opened, &mut dice, &profiles, &hash).await
+            let mut random = StdRng::seed_from_u64(self.seed);
+            let profiles = self.profiles(opened, &mut random).await?;
+            self.users(opened, &mut random, &profiles, &hash).await
         })?;
         println!(
             "{} users {}0 to {}{} in {} profiles; their password is {}",
@@ -83,7 +83,7 @@ impl Populate {
         Ok(())
     }
 
-    async fn profiles(&self, opened: &Started, dice: &mut StdRng) -> Result<Vec<ProfileName>> {
+    async fn profiles(&self, opened: &Started, random: &mut StdRng) -> Result<Vec<ProfileName>> {
         let codes = OBJECTS
             .iter()
             .flat_map(|object| ACTIONS.iter().map(move |it| format!("{object}_{it}")));
@@ -95,7 +95,7 @@ impl Populate {
                 let description = code.as_str().replace('_', " ").to_lowercase();
                 let description = Description::parse(&description)?;
                 let wanted = RightSpec { id: None, code: code.clone(), description };
-                offline_store::command(opened, Command::InsertRight(Actor::Operator, wanted))
+                offline_store::submit(opened, Command::InsertRight(Actor::Operator, wanted))
                     .await?;
             }
         }
@@ -104,9 +104,9 @@ impl Populate {
             let (desk, role) =
                 (DESKS[number % DESKS.len()], ROLES[number / DESKS.len() % ROLES.len()]);
             let name = ProfileName::parse(&format!("{desk}_{role}_{number}"))?;
-            let count = dice.random_range(5..=20);
+            let count = random.random_range(5..=20);
             let rights = codes
-                .sample(dice, count)
+                .sample(random, count)
                 .map(|code| RecordRef { id: None, name: Some(code.clone()) });
             let wanted = ProfileSpec {
                 name: Some(name.clone()),
@@ -114,7 +114,7 @@ impl Populate {
                 rights: Some(rights.collect()),
                 ..ProfileSpec::default()
             };
-            offline_store::command(opened, Command::InsertProfile(Actor::Operator, wanted)).await?;
+            offline_store::submit(opened, Command::InsertProfile(Actor::Operator, wanted)).await?;
             names.push(name);
         }
         Ok(names)
@@ -123,7 +123,7 @@ impl Populate {
     async fn users(
         &self,
         opened: &Started,
-        dice: &mut StdRng,
+        random: &mut StdRng,
         profiles: &[ProfileName],
         hash: &Arc<str>,
     ) -> Result<()> {
@@ -131,11 +131,11 @@ impl Populate {
         let mut next = 0;
         while next < self.users {
             let mut commands = Vec::new();
-            while commands.len() < AT_ONCE && next < self.users {
+            while commands.len() < COMMANDS_AT_ONCE_MAX && next < self.users {
                 let end = (next + BATCH).min(self.users);
-                let batch = (next..end).map(|number| self.user(number, dice, profiles, hash));
+                let batch = (next..end).map(|number| self.user(number, random, profiles, hash));
                 let batch = batch.collect::<Result<Vec<_>>>()?;
-                commands.push(offline_store::command(opened, Command::AddUsers(batch)));
+                commands.push(offline_store::submit(opened, Command::AddUsers(batch)));
                 next = end;
             }
             futures::future::try_join_all(commands).await?;
@@ -148,12 +148,12 @@ impl Populate {
     fn user(
         &self,
         number: u32,
-        dice: &mut StdRng,
+        random: &mut StdRng,
         profiles: &[ProfileName],
         hash: &Arc<str>,
     ) -> Result<NewUser> {
         let name = UserName::parse(&format!("{}{number}", self.prefix))?;
-        let mut pick = |from: &[&'static str]| from.choose(dice).copied().unwrap_or_default();
+        let mut pick = |from: &[&'static str]| from.choose(random).copied().unwrap_or_default();
         let (first, last, city) = (pick(FIRST), pick(LAST), pick(CITIES));
         let email =
             format!("{}.{}.{number}@desk.example", first.to_lowercase(), last.to_lowercase());
@@ -169,8 +169,8 @@ impl Populate {
             Some((u8::try_from(number).ok()?, (*value).into()))
         });
         let attributes = attributes.collect();
-        let count = dice.random_range(1..=3);
-        let profiles = profiles.sample(dice, count).cloned().collect();
+        let count = random.random_range(1..=3);
+        let profiles = profiles.sample(random, count).cloned().collect();
         Ok(NewUser { credential: Some(hash.clone()), attributes, profiles, ..NewUser::named(name) })
     }
 }

@@ -20,12 +20,12 @@ use crate::replay::{Direction, Transcript};
 /// recording. Passwords, tokens and codes become names before anything is written.
 #[derive(Args)]
 #[command(arg_required_else_help = true)]
-pub(super) struct Record {
+pub(super) struct RecordArgs {
     /// Listen here, and let the client connect to it instead of the gateway
     #[arg(long, value_name = "ADDRESS", conflicts_with = "har", required_unless_present = "har")]
     listen: Option<SocketAddr>,
     #[command(flatten)]
-    far: UnverifiedRemoteArgs,
+    remote: UnverifiedRemoteArgs,
     /// Turn a HAR file (Chrome: Network, Export HAR with content) into a script
     #[arg(long, value_name = "FILE")]
     har: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub(super) struct Record {
     out: PathBuf,
 }
 
-impl Record {
+impl RecordArgs {
     pub(super) fn run(self) -> Result<()> {
         if let Some(path) = &self.har {
             let name = || path.display().to_string();
@@ -45,11 +45,11 @@ impl Record {
             return Ok(());
         }
         let Some(listen) = self.listen else { bail!("--listen or --har is needed") };
-        let (to, route) = (self.far.to(), self.far.route()?);
+        let (to, route) = (self.remote.to(), self.remote.endpoint()?);
         if route.is_rest() {
             bail!("{} is not ws:// or wss://: conversations over a WebSocket are recorded", to);
         }
-        let script = Arc::new(Mutex::new(Script::begin(self.create()?, to)?));
+        let script = Arc::new(Mutex::new(ScriptWriter::begin(self.create()?, to)?));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             let listener = TcpListener::bind(listen).await;
@@ -57,14 +57,14 @@ impl Record {
             let at = listener.local_addr()?;
             eprintln!("recording ws://{at} to {}, into {}; Ctrl-C ends it", to, self.named());
             let writing = script.clone();
-            let tell = Arc::new(move |passed| writing.lock().take(passed));
+            let observe = Arc::new(move |event| writing.lock().write_event(event));
             tokio::select! {
-                ended = run_proxy(listener, route, tell) => ended.context("listening failed"),
+                ended = run_proxy(listener, route, observe) => ended.context("listening failed"),
                 stopped = tokio::signal::ctrl_c() => stopped.context("no signal can be heard"),
             }
         })?;
         runtime.shutdown_background();
-        script.lock().end(&self.named())
+        script.lock().finish(&self.named())
     }
 
     fn named(&self) -> String {
@@ -78,7 +78,7 @@ impl Record {
 }
 
 /// The script that is being written.
-struct Script {
+struct ScriptWriter {
     file: File,
     transcript: Transcript,
     watch: Stopwatch,
@@ -86,30 +86,32 @@ struct Script {
     failed: Option<std::io::Error>,
 }
 
-impl Script {
+impl ScriptWriter {
     fn begin(mut file: File, from: &str) -> Result<Self> {
         let transcript = Transcript::default();
         file.write_all(transcript.head(from).as_bytes())?;
         Ok(Self { file, transcript, watch: stopwatch(), frames: 0, failed: None })
     }
 
-    fn take(&mut self, passed: ProxyEvent) {
-        let (at, told) = (self.watch.elapsed(), std::io::stderr().is_terminal());
+    fn write_event(&mut self, event: ProxyEvent) {
+        let (at, is_terminal) = (self.watch.elapsed(), std::io::stderr().is_terminal());
         let transcript = &mut self.transcript;
-        let step = match passed {
-            ProxyEvent::Sent { link, text } => {
+        let step = match event {
+            ProxyEvent::Sent { connection: link, text } => {
                 self.frames += 1;
-                transcript.frame(&har::link(link), Direction::Sent, at, &text)
+                transcript.frame(&har::connection_name(link), Direction::Sent, at, &text)
             }
-            ProxyEvent::Received { link, text } => {
+            ProxyEvent::Received { connection: link, text } => {
                 self.frames += 1;
-                transcript.frame(&har::link(link), Direction::Received, at, &text)
+                transcript.frame(&har::connection_name(link), Direction::Received, at, &text)
             }
-            ProxyEvent::Left { link } => transcript.closed(&har::link(link), Direction::Sent, None),
-            ProxyEvent::Closed { link, code } => {
-                transcript.closed(&har::link(link), Direction::Received, code)
+            ProxyEvent::ClientClosed { connection: link } => {
+                transcript.closed(&har::connection_name(link), Direction::Sent, None)
             }
-            ProxyEvent::Failed { link, why } => {
+            ProxyEvent::GatewayClosed { connection: link, code } => {
+                transcript.closed(&har::connection_name(link), Direction::Received, code)
+            }
+            ProxyEvent::Failed { connection: link, why } => {
                 eprintln!("\rconnection {}: {why}", link + 1);
                 return;
             }
@@ -117,12 +119,12 @@ impl Script {
         if let Err(error) = self.file.write_all(step.as_bytes()) {
             self.failed.get_or_insert(error);
         }
-        if told {
+        if is_terminal {
             eprint!("\r{} frames", self.frames);
         }
     }
 
-    fn end(&mut self, name: &str) -> Result<()> {
+    fn finish(&mut self, name: &str) -> Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error).with_context(|| format!("{name} is not whole"));
         }

@@ -6,22 +6,22 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::config_args::Config;
+use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::realm::{Command, Fingerprint, UserNo};
 #[derive(Args)]
-pub(super) struct Rekey {
+pub(super) struct RekeyArgs {
     /// The data folder of the stopped gateway
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
 }
 
 /// Secrets of one command: an entry of the log has to hold them.
-const AT_ONCE: usize = 64;
+const SECRETS_PER_COMMAND: usize = 64;
 
-impl Rekey {
+impl RekeyArgs {
     pub(super) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
@@ -30,21 +30,21 @@ impl Rekey {
         };
         let (anew, closed) =
             offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
-                let sealed: Vec<_> = opened.replica.read(|realm, _| {
+                let encrypted: Vec<_> = opened.replica.read(|realm, _| {
                     let of = |(no, own): (UserNo, &crate::realm::SecondFactor)| {
                         Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
                     };
                     realm.second_factors().filter_map(of).collect()
                 });
-                let bar = offline_store::progress_bar(sealed.len() as u64)?;
+                let bar = offline_store::progress_bar(encrypted.len() as u64)?;
                 let (mut anew, mut closed) = (0, 0);
-                for some in sealed.chunks(AT_ONCE) {
+                for some in encrypted.chunks(SECRETS_PER_COMMAND) {
                     let mut resealed: Vec<(UserNo, Fingerprint, Arc<str>)> = Vec::new();
-                    for (no, name, sealed) in some {
-                        match keys.decrypt(name.as_str(), no.0, sealed) {
-                            Some(it) if it.by_earlier => {
+                    for (no, name, encrypted) in some {
+                        match keys.decrypt(name.as_str(), no.0, encrypted) {
+                            Some(it) if it.is_old_key => {
                                 let new = keys.encrypt(name.as_str(), no.0, &it.secret);
-                                resealed.push((*no, Fingerprint::of(sealed), new));
+                                resealed.push((*no, Fingerprint::new(encrypted), new));
                             }
                             Some(_) => {}
                             None => closed += 1,
@@ -52,7 +52,7 @@ impl Rekey {
                     }
                     anew += resealed.len();
                     if !resealed.is_empty() {
-                        offline_store::command(opened, Command::Reseal(resealed)).await?;
+                        offline_store::submit(opened, Command::ReencryptSecrets(resealed)).await?;
                     }
                     bar.inc(some.len() as u64);
                 }

@@ -24,7 +24,7 @@ pub(super) struct RemoteArgs {
 #[derive(Args)]
 pub(super) struct UnverifiedRemoteArgs {
     #[command(flatten)]
-    reach: RemoteArgs,
+    remote: RemoteArgs,
     /// Believe any certificate, and talk in clear to other machines, too
     #[arg(long)]
     insecure: bool,
@@ -33,12 +33,12 @@ pub(super) struct UnverifiedRemoteArgs {
 impl UnverifiedRemoteArgs {
     /// The address as it was written.
     pub(super) fn to(&self) -> &str {
-        &self.reach.to
+        &self.remote.to
     }
 
-    pub(super) fn route(&self) -> Result<Endpoint> {
-        let trust = TlsTrust { authority: self.reach.ca.clone(), insecure: self.insecure };
-        Ok(Endpoint::parse(&self.reach.to, &trust)?)
+    pub(super) fn endpoint(&self) -> Result<Endpoint> {
+        let trust = TlsTrust { authority: self.remote.ca.clone(), insecure: self.insecure };
+        Ok(Endpoint::parse(&self.remote.to, &trust)?)
     }
 }
 
@@ -49,9 +49,9 @@ impl RemoteArgs {
 }
 
 /// The message that logs a user in with the first line of standard input as the password.
-pub(super) fn login(user: &str) -> Result<String> {
+pub(super) fn login_from_stdin(user: &str) -> Result<String> {
     let mut password = String::new();
     std::io::stdin().lock().read_line(&mut password).context("standard input cannot be read")?;
     password.truncate(password.trim_end_matches(['\r', '\n']).len());
-    Ok(Client::login(user, &Password::new(&password)))
+    Ok(Client::login_message(user, &Password::new(&password)))
 }

@@ -10,32 +10,32 @@ use super::remote::RemoteArgs;
 
 /// Talk to a running gateway, one JSON line a frame.
 #[derive(Args)]
-pub(super) struct Say {
+pub(super) struct SendArgs {
     #[command(flatten)]
-    reach: RemoteArgs,
+    remote: RemoteArgs,
     /// Log in as this user first; the password is the first line of standard input
     #[arg(long, value_name = "USER")]
     login: Option<String>,
     /// Go on printing what is pushed for this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    listen_secs: u64,
+    listen_for: u64,
     /// Messages to send after the login, as JSON
     messages: Vec<String>,
 }
 
-impl Say {
+impl SendArgs {
     pub(super) fn run(self) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.talk())
+        runtime.block_on(self.send_all())
     }
 
-    async fn talk(self) -> Result<()> {
-        let mut client = self.reach.connect().await?;
-        let login = self.login.as_deref().map(crate::cli::remote::login).transpose()?;
+    async fn send_all(self) -> Result<()> {
+        let mut client = self.remote.connect().await?;
+        let login = self.login.as_deref().map(crate::cli::remote::login_from_stdin).transpose()?;
         let mut refused = 0;
         for message in login.into_iter().chain(self.messages) {
             client.send(message).await?;
-            let answer = client.answer().await?;
+            let answer = client.receive_reply().await?;
             println!("{answer}");
             refused += usize::from(is_refusal(&answer));
         }
@@ -45,7 +45,7 @@ impl Say {
             }
         };
         // The end of the time is how listening is meant to end.
-        let _ = tokio::time::timeout(Duration::from_secs(self.listen_secs), listen).await;
+        let _ = tokio::time::timeout(Duration::from_secs(self.listen_for), listen).await;
         if refused > 0 {
             bail!("{refused} messages were refused");
         }

@@ -9,14 +9,14 @@ use crate::messages::table;
 use crate::replay::Report;
 /// Which document.
 #[derive(Args)]
-pub(super) struct Schema {
+pub(super) struct SchemaArgs {
     /// openapi (REST), asyncapi (WebSocket), report (what replay --json writes), or a MESSAGE_TYPE
     /// for its two JSON Schemas
     #[arg(value_name = "DOCUMENT")]
     document: String,
 }
 
-impl Schema {
+impl SchemaArgs {
     pub(super) fn run(&self) -> Result<()> {
         let document = match self.document.as_str() {
             "openapi" => openapi::document(),

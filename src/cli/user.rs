@@ -7,34 +7,34 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::{Password, ProfileName, UserName};
 
-use super::config_args::Config;
+use super::config_args::ConfigArgs;
 use super::offline_store;
 use crate::realm::{Command, NewUser, SetCredential};
 /// What to do with users.
 #[derive(Subcommand)]
-pub(super) enum User {
+pub(super) enum UserCommand {
     /// Add a user; makes the store where there is none
-    Add(Add),
+    Add(AddUserArgs),
     /// Set a user's password; ends the user's sessions
-    Passwd(Passwd),
+    Passwd(PasswdArgs),
     /// Take the configured salt for the store's: passwords that were hashed with another one no
     /// longer match, and are to be reset
-    AcceptSalt(Store),
+    AcceptPepper(StoreArgs),
     /// List users: name, status, profiles
-    List(Store),
+    List(StoreArgs),
 }
 
 #[derive(Args)]
-pub(super) struct Store {
+pub(super) struct StoreArgs {
     /// The data folder of the stopped gateway
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
 }
 
 #[derive(Args)]
-pub(super) struct Add {
+pub(super) struct AddUserArgs {
     /// The new user's name
     name: String,
     /// A profile to be in; may be given several times
@@ -44,32 +44,32 @@ pub(super) struct Add {
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
-    store: Store,
+    store: StoreArgs,
 }
 
 #[derive(Args)]
-pub(super) struct Passwd {
+pub(super) struct PasswdArgs {
     /// Whose password
     name: String,
     /// Read the password from the first line of standard input
     #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
-    store: Store,
+    store: StoreArgs,
 }
 
-impl User {
+impl UserCommand {
     pub(super) fn run(self) -> Result<()> {
         match self {
             Self::Add(add) => add.run(),
             Self::Passwd(passwd) => passwd.run(),
-            Self::AcceptSalt(store) => store.accept_salt(),
+            Self::AcceptPepper(store) => store.accept_pepper(),
             Self::List(store) => store.list(),
         }
     }
 }
 
-impl Add {
+impl AddUserArgs {
     fn run(self) -> Result<()> {
         let settings = self.store.config.load()?;
         settings.validate()?;
@@ -83,10 +83,10 @@ impl Add {
             .transpose()?;
         let drawn = given.is_none().then(|| Password::new(crate::auth::session_token().expose()));
         let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
-        let credential = Some(offline_store::hash(&settings, chosen)?.into());
+        let credential = Some(offline_store::hash_password(&settings, chosen)?.into());
         let new = NewUser { credential, profiles, ..NewUser::named(name) };
         offline_store::with_store(&settings, &self.store.data_dir, async |opened| {
-            offline_store::command(opened, Command::AddUsers(vec![new])).await
+            offline_store::submit(opened, Command::AddUsers(vec![new])).await
         })?;
         match drawn {
             Some(drawn) => println!("added {} with the password {}", self.name, drawn.expose()),
@@ -96,7 +96,7 @@ impl Add {
     }
 }
 
-impl Passwd {
+impl PasswdArgs {
     fn run(self) -> Result<()> {
         let settings = self.store.config.load()?;
         settings.validate()?;
@@ -105,18 +105,18 @@ impl Passwd {
             bail!("give the new password on standard input with --password-stdin");
         };
         offline_store::check_password(&settings, &user_name, &password)?;
-        let credential = offline_store::hash(&settings, &password)?.into();
+        let credential = offline_store::hash_password(&settings, &password)?.into();
         let set = SetCredential { user_name, credential };
         offline_store::with_existing_store(&settings, &self.store.data_dir, async |opened| {
-            offline_store::command(opened, Command::SetCredential(set)).await
+            offline_store::submit(opened, Command::SetCredential(set)).await
         })?;
         println!("the password of {} is set; its sessions have ended", self.name);
         Ok(())
     }
 }
 
-impl Store {
-    fn accept_salt(self) -> Result<()> {
+impl StoreArgs {
+    fn accept_pepper(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
         offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {

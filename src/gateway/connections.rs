@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use dashmap::DashMap;
 
 use crate::platform::ClientNetwork;
-use crate::subscriptions::{Notice, Outbox};
+use crate::subscriptions::{ConnectionNotice, Outbox};
 /// All open connections.
 #[derive(Debug)]
-pub struct Connections {
+pub struct ConnectionRegistry {
     /// What the machine allows, whatever the configuration says.
     capacity: usize,
     outboxes: DashMap<usize, Arc<Outbox>>,
@@ -21,7 +21,7 @@ pub struct Connections {
 
 /// A place among the connections, given back when it is dropped.
 pub struct ConnectionPermit {
-    connections: Arc<Connections>,
+    connections: Arc<ConnectionRegistry>,
     address: ClientNetwork,
 }
 
@@ -40,7 +40,7 @@ impl Drop for ConnectionPermit {
     }
 }
 
-impl Connections {
+impl ConnectionRegistry {
     /// None yet; at most `room`, however many are allowed.
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -90,7 +90,7 @@ impl Connections {
     pub fn add(&self, outbox: &Arc<Outbox>) {
         self.outboxes.insert(Arc::as_ptr(outbox) as usize, outbox.clone());
         if self.closing.load(Ordering::Acquire) {
-            outbox.notify(Notice::Shutdown);
+            outbox.notify(ConnectionNotice::Shutdown);
         }
     }
 
@@ -112,6 +112,6 @@ impl Connections {
     /// No new connections from here on; the open ones are told.
     pub fn begin_shutdown(&self) {
         self.closing.store(true, Ordering::Release);
-        self.outboxes.iter().for_each(|outbox| outbox.notify(Notice::Shutdown));
+        self.outboxes.iter().for_each(|outbox| outbox.notify(ConnectionNotice::Shutdown));
     }
 }

@@ -16,5 +16,5 @@ pub use reload::apply;
 pub use rest_subscriptions::RestSubscription;
 pub use service_list::ServiceListJson;
 pub use startup::{ADMIN_PROFILE, StartError, Started};
-pub use state::Node;
-pub use tasks::{flush_notes, flush_touches, look, spawn_all};
+pub use state::Gateway;
+pub use tasks::{check_keys, spawn_all, write_refusal_log, write_session_use};

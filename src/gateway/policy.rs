@@ -1,7 +1,7 @@
 //! The realm's policy as the settings define it.
 
 use crate::realm::model::policy;
-use crate::realm::{DAY_MS, Location, LockScope, Millis, Policy, WhenFull};
+use crate::realm::{DAY_MS, Location, LockoutScope, Millis, Policy, WhenFull};
 use crate::settings::{AuthType, LoginErrors, Settings};
 fn mfa(settings: &Settings) -> policy::Mfa {
     let mfa = &settings.security.mfa;
@@ -29,21 +29,21 @@ pub fn policy(settings: &Settings) -> Policy {
     Policy {
         idle_ms,
         refresh_ms: security.refresh_token_expiration_ms(),
-        touch_ms: (idle_ms / 10).min(60_000),
+        use_report_ms: (idle_ms / 10).min(60_000),
         sessions_max: u32::try_from(security.max_simultaneous_user_logins)
             .ok()
             .filter(|max| *max > 0),
         when_full: match security.session_limit_action {
-            crate::settings::WhenSessionsAreFull::Refuse => WhenFull::Refuse,
-            crate::settings::WhenSessionsAreFull::EvictOldest => WhenFull::EvictOldest,
+            crate::settings::SessionLimitAction::Refuse => WhenFull::Refuse,
+            crate::settings::SessionLimitAction::EvictOldest => WhenFull::EvictOldest,
         },
         rotation: security.refresh_rotation,
         grace_ms: security.refresh_grace_secs * 1_000,
         attempts_max: retry.max_attempts,
         lock_ms: retry.wait_time_ms(),
         lock_scope: match retry.scope {
-            crate::settings::LockScope::User => LockScope::User,
-            crate::settings::LockScope::UserAndAddress => LockScope::UserAndSource,
+            crate::settings::LockScopeSetting::User => LockoutScope::User,
+            crate::settings::LockScopeSetting::UserAndAddress => LockoutScope::UserAndNetwork,
         },
         history: strength.history(),
         password_age_ms: strength.expiry_days().map(|days| Millis::from(days) * DAY_MS),

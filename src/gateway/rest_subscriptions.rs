@@ -13,8 +13,8 @@ use crate::subscriptions::{Outbox, SubscriptionHub};
 pub struct RestSubscription {
     /// Its rows wait here.
     pub outbox: Arc<Outbox>,
-    presence: Arc<LiveSession>,
-    asked: AtomicU64,
+    session: Arc<LiveSession>,
+    last_polled: AtomicU64,
 }
 
 /// All of this node; the name of one is its session and SOURCE_REF.
@@ -27,7 +27,7 @@ impl RestSubscriptions {
     /// The place of a subscription that is about to be opened; it may be there already.
     pub fn open(
         &self,
-        presence: &Arc<LiveSession>,
+        session: &Arc<LiveSession>,
         source_ref: &str,
         bytes_max: usize,
         now: Millis,
@@ -35,11 +35,11 @@ impl RestSubscriptions {
         let make = || {
             Arc::new(RestSubscription {
                 outbox: Outbox::new(bytes_max),
-                presence: presence.clone(),
-                asked: AtomicU64::new(now),
+                session: session.clone(),
+                last_polled: AtomicU64::new(now),
             })
         };
-        self.all.entry((presence.session, source_ref.into())).or_insert_with(make).clone()
+        self.all.entry((session.session, source_ref.into())).or_insert_with(make).clone()
     }
 
     /// The subscription of this name; it was asked now.
@@ -50,7 +50,7 @@ impl RestSubscriptions {
         now: Millis,
     ) -> Option<Arc<RestSubscription>> {
         let found = self.all.get(&(session, source_ref.into()))?.clone();
-        found.asked.fetch_max(now, Ordering::Relaxed);
+        found.last_polled.fetch_max(now, Ordering::Relaxed);
         Some(found)
     }
 
@@ -64,8 +64,8 @@ impl RestSubscriptions {
     /// has more waiting than may wait.
     pub fn expire(&self, feed: &SubscriptionHub, now: Millis, timeout_ms: Millis) {
         let is_due = |poll: &RestSubscription| {
-            let asked = poll.asked.load(Ordering::Relaxed);
-            poll.presence.has_ended()
+            let asked = poll.last_polled.load(Ordering::Relaxed);
+            poll.session.has_ended()
                 || asked.saturating_add(timeout_ms) <= now
                 || poll.outbox.overflows()
         };

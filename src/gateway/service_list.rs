@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::realm::SessionNo;
-use crate::settings::{Host, HostOrder, Service, ServiceList};
-use crate::subscriptions::{DataRow, FieldValue, RowRef, Services};
+use crate::settings::{HostOrder, HostSettings, ServiceListSettings, ServiceSettings};
+use crate::subscriptions::{DataRow, FieldValue, RowRef, ServiceRows};
 /// Where a host listens: its name and port.
 pub type HostPort = (String, u16);
 
@@ -19,41 +19,41 @@ pub type HostPort = (String, u16);
 #[derive(Debug)]
 pub struct RenderedLists {
     orders: [Box<RawValue>; ORDERS],
-    rows: Services,
+    rows: ServiceRows,
 }
 
 /// Orders that are kept ready for `rotate` and `random`.
 const ORDERS: usize = 16;
 
 /// The list of services as it is now. Every heartbeat reads it, without a lock.
-pub struct ServiceBoard {
-    known: Mutex<State>,
-    listing: ArcSwap<RenderedLists>,
+pub struct ServiceList {
+    state: Mutex<State>,
+    rendered: ArcSwap<RenderedLists>,
 }
 
 /// One order of the listing, to be written. It borrows: a count that all sockets share would go
 /// from core to core.
 pub struct ServiceListJson {
-    listing: Guard<Arc<RenderedLists>>,
+    rendered: Guard<Arc<RenderedLists>>,
     order: usize,
 }
 
 impl Serialize for ServiceListJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.listing.orders[self.order].serialize(serializer)
+        self.rendered.orders[self.order].serialize(serializer)
     }
 }
 
 impl ServiceListJson {
     /// The text.
     pub fn json(&self) -> &str {
-        self.listing.orders[self.order].get()
+        self.rendered.orders[self.order].get()
     }
 }
 
 /// What a listing is made of.
 struct State {
-    services: Vec<Service>,
+    services: Vec<ServiceSettings>,
     order: HostOrder,
     healthy: BTreeMap<HostPort, bool>,
 }
@@ -61,9 +61,9 @@ struct State {
 /// The rows of SERVICES before and after a change.
 pub struct ServiceChange {
     /// As they were.
-    pub before: Services,
+    pub before: ServiceRows,
     /// As they are.
-    pub now: Services,
+    pub now: ServiceRows,
 }
 
 #[derive(Serialize)]
@@ -87,15 +87,19 @@ struct ListedHost {
     port: u16,
 }
 
-impl ServiceBoard {
+impl ServiceList {
     /// All services, all healthy.
-    pub fn new(services: Vec<Service>, list: &ServiceList) -> Self {
+    pub fn new(services: Vec<ServiceSettings>, list: &ServiceListSettings) -> Self {
         let known = State { services, order: list.order, healthy: BTreeMap::new() };
-        Self { listing: ArcSwap::from_pointee(known.listing()), known: Mutex::new(known) }
+        Self { rendered: ArcSwap::from_pointee(known.render()), state: Mutex::new(known) }
     }
 
     /// Takes in another configuration; what is known of the health of hosts stays.
-    pub fn configure(&self, services: Vec<Service>, list: &ServiceList) -> Option<ServiceChange> {
+    pub fn apply_settings(
+        &self,
+        services: Vec<ServiceSettings>,
+        list: &ServiceListSettings,
+    ) -> Option<ServiceChange> {
         self.change(|known| {
             known.services = services;
             known.order = list.order;
@@ -104,17 +108,17 @@ impl ServiceBoard {
 
     /// DETAILS of a heartbeat's answer; a session always gets the same order.
     pub fn details(&self, session: SessionNo) -> ServiceListJson {
-        ServiceListJson { listing: self.listing.load(), order: session.0 as usize % ORDERS }
+        ServiceListJson { rendered: self.rendered.load(), order: session.0 as usize % ORDERS }
     }
 
     /// The rows of the data source SERVICES.
-    pub fn rows(&self) -> Services {
-        self.listing.load().rows.clone()
+    pub fn rows(&self) -> ServiceRows {
+        self.rendered.load().rows.clone()
     }
 
     /// Every host once, for the health checks.
     pub fn hosts(&self) -> BTreeSet<HostPort> {
-        let known = self.known.lock();
+        let known = self.state.lock();
         let hosts = known.services.iter().flat_map(|service| &service.hosts);
         hosts.map(|host| (host.name.clone(), host.port)).collect()
     }
@@ -126,30 +130,35 @@ impl ServiceBoard {
 
     /// None if the list is the same afterwards.
     fn change(&self, change: impl FnOnce(&mut State)) -> Option<ServiceChange> {
-        let mut known = self.known.lock();
+        let mut known = self.state.lock();
         change(&mut known);
-        let (old, new) = (self.listing.load_full(), known.listing());
+        let (old, new) = (self.rendered.load_full(), known.render());
         let texts =
             |listing: &RenderedLists| listing.orders.each_ref().map(|it| it.get().to_owned());
         let health =
-            |rows: &Services| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
+            |rows: &ServiceRows| rows.values().map(|row| row.field(5).clone()).collect::<Vec<_>>();
         if texts(&old) == texts(&new) && health(&old.rows) == health(&new.rows) {
             return None;
         }
         let changed = ServiceChange { before: old.rows.clone(), now: new.rows.clone() };
-        self.listing.store(Arc::new(new));
+        self.rendered.store(Arc::new(new));
         Some(changed)
     }
 }
 
 impl State {
-    fn is_healthy(&self, host: &Host) -> bool {
+    fn is_healthy(&self, host: &HostSettings) -> bool {
         self.healthy.get(&(host.name.clone(), host.port)).copied().unwrap_or(true)
     }
 
     /// The hosts of a service in the order of this turn, failing ones last.
-    fn ordered_hosts<'a>(&self, turn: usize, at: usize, service: &'a Service) -> Vec<&'a Host> {
-        let mut hosts: Vec<(usize, &Host)> = service.hosts.iter().enumerate().collect();
+    fn ordered_hosts<'a>(
+        &self,
+        turn: usize,
+        at: usize,
+        service: &'a ServiceSettings,
+    ) -> Vec<&'a HostSettings> {
+        let mut hosts: Vec<(usize, &HostSettings)> = service.hosts.iter().enumerate().collect();
         match self.order {
             HostOrder::Static => {}
             HostOrder::Rotate => hosts.rotate_left(turn % service.hosts.len().max(1)),
@@ -160,7 +169,7 @@ impl State {
     }
 
     fn details(&self, turn: usize) -> Box<RawValue> {
-        let listed = |host: &Host| ListedHost { name: host.name.clone(), port: host.port };
+        let listed = |host: &HostSettings| ListedHost { name: host.name.clone(), port: host.port };
         let service = self.services.iter().enumerate().map(|(at, service)| Listed {
             name: &service.name,
             encrypted: service.encrypted,
@@ -170,8 +179,8 @@ impl State {
             .unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
 
-    fn listing(&self) -> RenderedLists {
-        let mut rows = Services::new();
+    fn render(&self) -> RenderedLists {
+        let mut rows = ServiceRows::new();
         for (at, service) in self.services.iter().enumerate() {
             for (position, it) in self.ordered_hosts(0, at, service).into_iter().enumerate() {
                 let row = DataRow::new([

@@ -60,7 +60,7 @@ pub fn start(settings: &Settings, dir: &Path, clock: Clock) -> Result<Started, S
                 let mut store = RowStore::open(dir, kept.cache_mb, kept.disk_reserve_mb)?;
                 let log = open_log(&store)?;
                 let mut realm = load(&mut store, log.first())?;
-                restore_seen_ids(&mut realm, log.back_from(store.applied()))?;
+                restore_seen_ids(&mut realm, log.entries_newest_first(store.applied()))?;
                 Ok((store, log, realm))
             };
             let damaged = |_| Err(StoreError::Damaged("the database cannot be read".to_owned()));
@@ -134,7 +134,7 @@ impl Started {
         administrator: Option<NewUser>,
     ) -> Result<(), StartError> {
         self.replica.set_policy(crate::gateway::policy::policy(settings)).await?;
-        self.check_salt(settings).await?;
+        self.check_pepper(settings).await?;
         let complete = self.replica.read(|realm, _| {
             ADMINISTRATION.iter().all(|(code, _)| realm.right_by_code(code).is_some())
         });
@@ -158,8 +158,8 @@ impl Started {
 
     /// A new store remembers what its salt makes of a fixed text; with another salt no password
     /// that was set before can match.
-    async fn check_salt(&self, settings: &Settings) -> Result<(), StartError> {
-        if self.replica.read(|realm, _| realm.salt_check().is_none()) {
+    async fn check_pepper(&self, settings: &Settings) -> Result<(), StartError> {
+        if self.replica.read(|realm, _| realm.pepper_check().is_none()) {
             return self.accept_pepper(settings).await;
         }
         if !self.pepper_matches(settings) {
@@ -176,15 +176,15 @@ impl Started {
     /// Whether the passwords of the store were hashed with the salt of these settings.
     pub fn pepper_matches(&self, settings: &Settings) -> bool {
         let salt = settings.security.genesis_password.validation.password_salt.expose();
-        let check = self.replica.read(|realm, _| realm.salt_check().cloned());
-        check.is_none_or(|check| PasswordHasher::is_same_salt(salt, &check))
+        let check = self.replica.read(|realm, _| realm.pepper_check().cloned());
+        check.is_none_or(|check| PasswordHasher::is_same_pepper(salt, &check))
     }
 
     /// From now on the salt of these settings is the store's.
     pub async fn accept_pepper(&self, settings: &Settings) -> Result<(), StartError> {
         let salt = settings.security.genesis_password.validation.password_salt.expose();
-        let check = PasswordHasher::salt_check_now(settings.security.scrypt.cost(), salt);
-        self.replica.submit(Command::SetSaltCheck(check.into())).await?;
+        let check = PasswordHasher::pepper_check_now(settings.security.scrypt.cost(), salt);
+        self.replica.submit(Command::SetPepperCheck(check.into())).await?;
         Ok(())
     }
 

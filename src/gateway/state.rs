@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, Semaphore};
 
-use super::connections::Connections;
+use super::connections::ConnectionRegistry;
 use super::failure_limiter::FailureLimiter;
 use super::refusal_log::RefusalLog;
 use super::rest_subscriptions::RestSubscriptions;
-use super::service_list::ServiceBoard;
+use super::service_list::ServiceList;
 use crate::auth::{DirectoryClient, Keyring, LdapServer, PasswordHasher};
 use crate::mail::Mailer;
 use crate::platform::{Clock, file_descriptors};
@@ -18,25 +18,25 @@ use crate::sessions::{SessionTimeouts, TimeoutLimits};
 use crate::settings::{LdapConnection, Settings};
 
 /// One gateway.
-pub struct Node {
+pub struct Gateway {
     /// The configuration as it is now.
     settings: ArcSwap<Settings>,
     /// The realm and its log.
     pub replica: Arc<Replica>,
     /// Open sockets.
-    pub connections: Arc<Connections>,
+    pub connections: Arc<ConnectionRegistry>,
     /// Deadlines of sessions.
-    pub watch: SessionTimeouts,
+    pub session_timeouts: SessionTimeouts,
     /// Password hashes.
     pub passwords: PasswordHasher,
     /// Where GUIs go after the login.
-    pub services: ServiceBoard,
+    pub services: ServiceList,
     /// Subscriptions over REST.
-    pub polls: RestSubscriptions,
+    pub rest_subscriptions: RestSubscriptions,
     /// Failed logins by address.
-    pub throttle: FailureLimiter,
+    pub failure_limiter: FailureLimiter,
     /// Refusals for the audit trail.
-    pub notes: RefusalLog,
+    pub refusal_log: RefusalLog,
     /// What secrets of second factors are sealed with; none: they are off.
     pub keys: Option<Keyring>,
     /// Directories, where passwords are checked by them.
@@ -55,7 +55,7 @@ pub struct Node {
     pub reloaded: Notify,
 }
 
-impl Node {
+impl Gateway {
     /// Puts a gateway together around a replica that has caught up.
     pub fn new(
         settings: Settings,
@@ -71,20 +71,20 @@ impl Node {
             settings.security.genesis_password.validation.password_salt.expose(),
         );
         Arc::new(Self {
-            connections: Arc::new(Connections::new(file_descriptors::raise_fd_limit())),
-            polls: RestSubscriptions::default(),
-            notes: RefusalLog::default(),
+            connections: Arc::new(ConnectionRegistry::new(file_descriptors::raise_fd_limit())),
+            rest_subscriptions: RestSubscriptions::default(),
+            refusal_log: RefusalLog::default(),
             reloaded: Notify::new(),
-            watch: SessionTimeouts::default(),
+            session_timeouts: SessionTimeouts::default(),
             passwords,
-            services: ServiceBoard::new(settings.services.clone(), &settings.service_list),
-            throttle: FailureLimiter::default(),
+            services: ServiceList::new(settings.services.clone(), &settings.service_list),
+            failure_limiter: FailureLimiter::default(),
             keys,
             directory: ArcSwap::from_pointee(DirectoryClient::new(servers(&settings))),
             mailer: Mailer::default(),
             mail_wakeup: Notify::new(),
             reset_limiter: FailureLimiter::default(),
-            reset_permits: Arc::new(Semaphore::new(RESETS_AT_ONCE)),
+            reset_permits: Arc::new(Semaphore::new(CONCURRENT_RESETS_MAX)),
             clock,
             replica,
             settings: ArcSwap::from_pointee(settings),
@@ -100,12 +100,12 @@ impl Node {
     pub fn apply_settings(&self, settings: Settings) {
         let servers = servers(&settings);
         // Servers that are the same keep what is known of them.
-        if !self.directory.load().is_of(&servers) {
+        if !self.directory.load().has_servers(&servers) {
             self.directory.store(Arc::new(DirectoryClient::new(servers)));
         }
         self.mail_wakeup.notify_one();
         self.settings.store(Arc::new(settings));
-        self.watch.recheck_all(self.clock.now());
+        self.session_timeouts.recheck_all(self.clock.now());
         self.reloaded.notify_waiters();
     }
 
@@ -121,9 +121,9 @@ impl Node {
 }
 
 /// Requests for resets that are looked at beside their answer; beyond, they are dropped.
-const RESETS_AT_ONCE: usize = 64;
+const CONCURRENT_RESETS_MAX: usize = 64;
 
 fn servers(settings: &Settings) -> Vec<LdapServer> {
     let authentication = &settings.security.authentication;
-    authentication.ldap.connection.iter().map(LdapConnection::server).collect()
+    authentication.ldap.connection.iter().map(LdapConnection::to_ldap_server).collect()
 }

@@ -9,9 +9,9 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use crate::realm::{ATTRIBUTES, Millis, User};
 
 /// What the mail of a reset may say beside USER and the configured variables.
-pub const RESET: &[&str] = &["RESET_URL", "TIMEOUT"];
+pub const RESET_VARIABLES: &[&str] = &["RESET_URL", "TIMEOUT"];
 /// What the mail of a login link may say beside them.
-pub const LINK: &[&str] = &["LOGIN_URL", "MFA_CODE", "TIMEOUT"];
+pub const LOGIN_LINK_VARIABLES: &[&str] = &["LOGIN_URL", "MFA_CODE", "TIMEOUT"];
 
 /// Steps of one template; more are a mistake.
 const FUEL: u64 = 100_000;
@@ -32,27 +32,31 @@ impl<'a> Template<'a> {
     }
 
     /// Whether it can be read, and uses only what there is.
-    pub fn check(&self, variables: &BTreeMap<String, String>, of: &[&str]) -> Result<(), String> {
+    pub fn check(
+        &self,
+        configured: &BTreeMap<String, String>,
+        extra: &[&str],
+    ) -> Result<(), String> {
         let shown = |name: String| (name, Value::from("x"));
         let user: BTreeMap<_, _> = field_names().map(shown).collect();
-        let mut values = all_variables(variables, Value::from(user));
-        values.extend(of.iter().map(|name| shown((*name).to_owned())));
-        self.render(values).map(drop)
+        let mut values = all_variables(configured, Value::from(user));
+        values.extend(extra.iter().map(|name| shown((*name).to_owned())));
+        self.render_values(values).map(drop)
     }
 
     /// The text with its values.
-    pub fn fill(
+    pub fn render(
         &self,
-        variables: &BTreeMap<String, String>,
+        configured: &BTreeMap<String, String>,
         user: &User,
-        of: &[(&str, &str)],
+        extra: &[(&str, &str)],
     ) -> Result<String, String> {
-        let mut values = all_variables(variables, Value::from(fields(user)));
-        values.extend(of.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
-        self.render(values)
+        let mut values = all_variables(configured, Value::from(fields(user)));
+        values.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
+        self.render_values(values)
     }
 
-    fn render(&self, values: BTreeMap<String, Value>) -> Result<String, String> {
+    fn render_values(&self, values: BTreeMap<String, Value>) -> Result<String, String> {
         let mut environment = Environment::empty();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -156,13 +160,13 @@ mod tests {
         let text = "{{ USER.firstName }} of {{DESK}}{{ USER.city }}, {{ RESET_URL }}";
         let user = jane("{{ DESK }}<b>");
         let filled =
-            Template::new(text).fill(&variables, &user, &[("RESET_URL", "https://a/?b=c&d")]);
+            Template::new(text).render(&variables, &user, &[("RESET_URL", "https://a/?b=c&d")]);
         assert_eq!(filled.unwrap(), "{{ DESK }}<b> of {{ SECRET }}, https://a/?b=c&d");
     }
 
     #[test]
     fn only_what_there_is_can_be_used() {
-        let check = |text: &str| Template::new(text).check(&BTreeMap::new(), RESET);
+        let check = |text: &str| Template::new(text).check(&BTreeMap::new(), RESET_VARIABLES);
         check("{{ USER.addressLine1 }} {{ TIMEOUT }} {{ USER.userName }}").unwrap();
         for wrong in [
             "{{ HOME }}",

@@ -14,12 +14,12 @@ use lettre::{
 };
 use parking_lot::Mutex;
 /// Connections to the mail server, and how long one is kept without use.
-const CONNECTIONS: u32 = 4;
-const IDLE: Duration = Duration::from_secs(30);
+const CONNECTIONS_MAX: u32 = 4;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A server that takes longer for one step is down.
-const STEP_WAIT: Duration = Duration::from_secs(5);
+const STEP_TIMEOUT: Duration = Duration::from_secs(5);
 /// And so is one that takes longer for all of them.
-const WAIT: Duration = Duration::from_secs(15);
+const SEND_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How letters leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,25 +29,25 @@ pub enum MailTransport {
     /// Each as a file in this folder.
     File(PathBuf),
     /// By a mail server.
-    Smtp(Smtp),
+    Smtp(SmtpServer),
 }
 
 /// A mail server.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Smtp {
+pub struct SmtpServer {
     /// Host name or address; with TLS, the name in its certificate.
     pub host: String,
     /// TCP port.
     pub port: u16,
     /// Whether what is said can be read on the way.
-    pub tls: Tls,
+    pub tls: SmtpTlsMode,
     /// User name and password, where it wants them.
     pub login: Option<(String, String)>,
     /// A file with the authorities to trust (PEM) instead of the system's.
     pub ca_file: Option<PathBuf>,
 }
 
-impl std::fmt::Debug for Smtp {
+impl std::fmt::Debug for SmtpServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Smtp({}:{})", self.host, self.port)
     }
@@ -55,7 +55,7 @@ impl std::fmt::Debug for Smtp {
 
 /// How a connection to a mail server is kept from being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tls {
+pub enum SmtpTlsMode {
     /// Not at all.
     None,
     /// After STARTTLS; a server that does not know it is not spoken to.
@@ -87,7 +87,7 @@ pub enum MailError {
     #[error("a mail address cannot be used: {0}")]
     Address(#[from] lettre::address::AddressError),
     #[error("the letter cannot be written: {0}")]
-    Letter(#[from] lettre::error::Error),
+    Message(#[from] lettre::error::Error),
     #[error("the mail server did not take it: {0}")]
     Server(#[from] transport::smtp::Error),
     #[error("the folder of mails cannot be written: {0}")]
@@ -99,27 +99,27 @@ pub enum MailError {
 /// Sends letters; connections to a mail server are kept and used again.
 #[derive(Default)]
 pub struct Mailer {
-    pool: Mutex<Option<(Smtp, Transport)>>,
+    pool: Mutex<Option<(SmtpServer, SmtpPool)>>,
 }
 
-type Transport = AsyncSmtpTransport<Tokio1Executor>;
+type SmtpPool = AsyncSmtpTransport<Tokio1Executor>;
 
 impl Mailer {
     /// Sends a letter; when this is done, the server has taken it.
     pub async fn send(
         &self,
-        post: &MailTransport,
-        letter: OutgoingMail<'_>,
+        transport: &MailTransport,
+        mail: OutgoingMail<'_>,
     ) -> Result<(), MailError> {
         let message = Message::builder()
-            .from(letter.from.parse()?)
-            .to(letter.to.parse()?)
-            .subject(letter.subject)
+            .from(mail.from.parse()?)
+            .to(mail.to.parse()?)
+            .subject(mail.subject)
             .header(ContentType::TEXT_PLAIN)
-            .message_id(Some(letter.id.to_owned()))
-            .body(letter.body)?;
+            .message_id(Some(mail.id.to_owned()))
+            .body(mail.body)?;
         let sent = async {
-            match post {
+            match transport {
                 MailTransport::Off => Err(MailError::Off),
                 MailTransport::File(folder) => write_to_folder(folder, message).await,
                 MailTransport::Smtp(smtp) => {
@@ -127,11 +127,11 @@ impl Mailer {
                 }
             }
         };
-        tokio::time::timeout(WAIT, sent).await.unwrap_or(Err(MailError::Timeout))
+        tokio::time::timeout(SEND_TIMEOUT, sent).await.unwrap_or(Err(MailError::Timeout))
     }
 
     /// The connections to this server; those to another one are given up.
-    fn transport(&self, smtp: &Smtp) -> Result<Transport, MailError> {
+    fn transport(&self, smtp: &SmtpServer) -> Result<SmtpPool, MailError> {
         let mut pool = self.pool.lock();
         if let Some((_, transport)) = pool.as_ref().filter(|(known, _)| known == smtp) {
             return Ok(transport.clone());
@@ -143,18 +143,18 @@ impl Mailer {
 }
 
 async fn write_to_folder(folder: &Path, message: Message) -> Result<(), MailError> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| MailError::File(error.to_string()))?;
-    let kept = AsyncFileTransport::<Tokio1Executor>::new(folder).send(message).await;
-    kept.map(drop).map_err(|error| MailError::File(error.to_string()))
+    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    created.map_err(|error| MailError::File(error.to_string()))?;
+    let written = AsyncFileTransport::<Tokio1Executor>::new(folder).send(message).await;
+    written.map(drop).map_err(|error| MailError::File(error.to_string()))
 }
 
-impl Smtp {
-    fn transport(&self) -> Result<Transport, MailError> {
+impl SmtpServer {
+    fn transport(&self) -> Result<SmtpPool, MailError> {
         // "Dangerous" is what it is without the next line.
         let builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.host);
-        let pool = PoolConfig::new().max_size(CONNECTIONS).idle_timeout(IDLE);
-        let builder = builder.port(self.port).tls(self.encryption()?).timeout(Some(STEP_WAIT));
+        let pool = PoolConfig::new().max_size(CONNECTIONS_MAX).idle_timeout(IDLE_TIMEOUT);
+        let builder = builder.port(self.port).tls(self.encryption()?).timeout(Some(STEP_TIMEOUT));
         let mut builder = builder.pool_config(pool);
         if let Some((user, password)) = &self.login {
             builder = builder.credentials(Credentials::new(user.clone(), password.clone()));
@@ -173,9 +173,9 @@ impl Smtp {
             Ok(builder.build_rustls()?)
         };
         Ok(match self.tls {
-            Tls::None => Encryption::None,
-            Tls::StartTls => Encryption::Required(parameters()?),
-            Tls::Always => Encryption::Wrapper(parameters()?),
+            SmtpTlsMode::None => Encryption::None,
+            SmtpTlsMode::StartTls => Encryption::Required(parameters()?),
+            SmtpTlsMode::Always => Encryption::Wrapper(parameters()?),
         })
     }
 }

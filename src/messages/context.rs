@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use protocol::{Nack, NackCode, UserName};
 
 use crate::auth::QueueFull;
-use crate::gateway::Node;
+use crate::gateway::Gateway;
 use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, SessionNo};
 use crate::replication::SubmitError;
 use crate::sessions::LiveSession;
@@ -55,9 +55,9 @@ pub enum AfterReply {
 /// One message being served.
 pub struct MessageContext {
     /// The gateway.
-    pub node: Arc<Node>,
+    pub gateway: Arc<Gateway>,
     /// Who sent it.
-    pub caller: ClientInfo,
+    pub client: ClientInfo,
     /// The session that it speaks for, if any.
     pub session: Option<Arc<LiveSession>>,
     /// MESSAGE_TYPE of its row.
@@ -66,14 +66,14 @@ pub struct MessageContext {
     pub now: Millis,
     /// What of the envelope's root messages may need.
     pub root: RootFields,
-    answered: Mutex<SideEffects>,
+    side_effects: Mutex<SideEffects>,
 }
 
 /// What an answer does beside being sent.
 #[derive(Default)]
 pub struct SideEffects {
     /// What it does to its connection.
-    pub effect: AfterReply,
+    pub after_reply: AfterReply,
     /// The session to which the connection belongs from now on.
     pub bind: Option<Arc<LiveSession>>,
     /// Whom it was about.
@@ -104,30 +104,30 @@ pub struct RootFields {
 impl MessageContext {
     /// A call whose answer has no effect yet.
     pub fn new(
-        node: Arc<Node>,
-        caller: ClientInfo,
+        gateway: Arc<Gateway>,
+        client: ClientInfo,
         session: Option<Arc<LiveSession>>,
         event: &'static str,
         now: Millis,
         root: RootFields,
     ) -> Self {
-        Self { node, caller, session, event, now, root, answered: Mutex::default() }
+        Self { gateway, client, session, event, now, root, side_effects: Mutex::default() }
     }
 
     /// Looks at the realm.
-    pub fn read<T>(&self, look: impl FnOnce(&Realm) -> T) -> T {
-        self.node.replica.read(|realm, _| look(realm))
+    pub fn read<T>(&self, query: impl FnOnce(&Realm) -> T) -> T {
+        self.gateway.replica.read(|realm, _| query(realm))
     }
 
     /// Appends a command and waits for its outcome.
     pub async fn submit(&self, command: Command) -> Result<Outcome, Nack> {
-        self.answered.lock().has_submitted = true;
+        self.side_effects.lock().has_submitted = true;
         let origin = Origin {
             event: self.event.into(),
-            host: self.caller.address.to_string().into(),
+            host: self.client.address.to_string().into(),
             reason: self.root.reason.as_deref().map(Into::into),
         };
-        let submitted = self.node.replica.submit_from(command, Some(origin)).await;
+        let submitted = self.gateway.replica.submit_from(command, Some(origin)).await;
         submitted.map_err(|error| match error {
             SubmitError::NotStored(why) => {
                 tracing::warn!(why, "a command was not stored");
@@ -156,7 +156,7 @@ impl MessageContext {
     /// The connection's outbox; data sources need one.
     pub fn outbox(&self) -> Result<&Arc<Outbox>, Nack> {
         let none = || Nack::new(NackCode::InvalidMessage, "this message needs a WebSocket");
-        self.caller.outbox.as_ref().ok_or_else(none)
+        self.client.outbox.as_ref().ok_or_else(none)
     }
 
     /// The presence of a session that was just opened or renewed, if it still lives.
@@ -164,28 +164,28 @@ impl MessageContext {
         self.read(|realm| {
             let session = realm.session(session).filter(|session| session.dormant.is_none())?;
             let user = realm.user(session.user)?;
-            Some(self.node.replica.presences.get_or_create(session, &user.name))
+            Some(self.gateway.replica.sessions.get_or_create(session, &user.name))
         })
     }
 
     /// The effect of the answer.
-    pub fn effect(&self, effect: AfterReply) {
-        self.answered.lock().effect = effect;
+    pub fn set_after_reply(&self, effect: AfterReply) {
+        self.side_effects.lock().after_reply = effect;
     }
 
     /// The connection belongs to this session from now on.
     pub fn bind(&self, session: Arc<LiveSession>) {
-        self.answered.lock().bind = Some(session);
+        self.side_effects.lock().bind = Some(session);
     }
 
     /// Whom the message is about, for the log: a login has no session yet.
     pub fn set_audited_user(&self, name: &UserName) {
-        self.answered.lock().audited_user = Some(name.clone());
+        self.side_effects.lock().audited_user = Some(name.clone());
     }
 
     /// What the answer does beside being sent.
-    pub fn into_answer(self) -> SideEffects {
-        self.answered.into_inner()
+    pub fn into_side_effects(self) -> SideEffects {
+        self.side_effects.into_inner()
     }
 
     /// The refusal when the hash queue is full.
@@ -195,15 +195,15 @@ impl MessageContext {
 
     /// Whether this address may fail another login.
     pub fn check_failure_limit(&self) -> Result<(), Nack> {
-        let limits = &self.node.settings().server.limits;
-        let admitted = self.node.throttle.check(limits, self.caller.address, self.now);
+        let limits = &self.gateway.settings().server.limits;
+        let admitted = self.gateway.failure_limiter.check(limits, self.client.address, self.now);
         admitted.map_err(|wait| Nack::too_many("too many failed logins from this address", wait))
     }
 
     /// A login from this address failed.
     pub fn record_failure(&self) {
-        let limits = &self.node.settings().server.limits;
-        self.node.throttle.record_failure(limits, self.caller.address, self.now);
+        let limits = &self.gateway.settings().server.limits;
+        self.gateway.failure_limiter.record_failure(limits, self.client.address, self.now);
     }
 }
 

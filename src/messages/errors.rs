@@ -3,12 +3,12 @@
 use protocol::{Nack, NackCode};
 use serde_json::{Value, json};
 
-use crate::gateway::Node;
+use crate::gateway::Gateway;
 use crate::realm::{MfaReason, Millis, Refusal, RequiredFactor};
 use crate::settings::LoginErrors;
 /// The NACK for a refusal.
-pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
-    let uniform = node.settings().security.login_errors == LoginErrors::Uniform;
+pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
+    let uniform = gateway.settings().security.login_errors == LoginErrors::Uniform;
     let refusal = match refusal {
         Refusal::UnknownAccount if uniform => Refusal::IncorrectCredentials,
         refusal => refusal,
@@ -16,8 +16,8 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
     let code = refusal.code();
     let (text, details) = match refusal {
         Refusal::SessionLimit(sessions) => {
-            let hide = node.settings().security.hide_hosts;
-            let shown = |it: &crate::realm::SessionShown| {
+            let hide = gateway.settings().security.hide_hosts;
+            let shown = |it: &crate::realm::SessionSummary| {
                 let host = if hide { None } else { Some(&it.host) };
                 json!({ "SESSION_ID": it.id.0, "HOST": host, "LAST_ACCESS_TIME": it.accessed })
             };
@@ -26,7 +26,7 @@ pub fn nack(node: &Node, now: Millis, refusal: Refusal) -> Nack {
             (text.to_owned(), Some(json!({ "SESSION": sessions })))
         }
         Refusal::NotAuthorised(right) => return Nack::not_authorised(&right),
-        Refusal::SecondFactor(reason, demand) => return second_factor(reason, demand),
+        Refusal::SecondFactor(reason, required) => return second_factor_nack(reason, required),
         refusal => text_and_details(now, refusal),
     };
     let nack = Nack::new(code, text);
@@ -101,7 +101,7 @@ fn fixed_text(refusal: &Refusal) -> Option<&'static str> {
         Refusal::ManagedByDirectory => "the directory keeps this user's password; change it there",
         Refusal::LocalUser => "the user name or the password is wrong",
         Refusal::ResetCooldown(_) => "the next reset has to wait",
-        Refusal::OutboxFull => "too many mails wait to be sent; try again later",
+        Refusal::MailQueueFull => "too many mails wait to be sent; try again later",
         Refusal::TooLong => "the record is too long; shorten its texts",
         _ => return None,
     })
@@ -117,8 +117,8 @@ fn locked(now: Millis, until: Option<Millis>) -> (String, Option<Value>) {
 }
 
 /// MFA_FAILED: what is missing, and which factor it is.
-pub fn second_factor(reason: MfaReason, demand: RequiredFactor) -> Nack {
-    let text = match (reason, demand) {
+pub fn second_factor_nack(reason: MfaReason, required: RequiredFactor) -> Nack {
+    let text = match (reason, required) {
         (MfaReason::Required, RequiredFactor::Link) => {
             "a link was mailed; open it, or send its code as MFA_CODE"
         }
@@ -132,7 +132,7 @@ pub fn second_factor(reason: MfaReason, demand: RequiredFactor) -> Nack {
         }
         (MfaReason::Expired, _) => "no secret waits to be confirmed; create another one",
     };
-    let kind = if demand == RequiredFactor::Link { "NOTIFY" } else { "QR_CODE" };
+    let kind = if required == RequiredFactor::Link { "NOTIFY" } else { "QR_CODE" };
     let details = json!({ "REASON": reason.word(), "MFA": kind });
     Nack::new(NackCode::MfaFailed, text).with(details)
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::context::{ClientInfo, MessageContext};
 use super::details;
-use crate::gateway::Node;
+use crate::gateway::Gateway;
 use crate::platform::Histogram;
 use crate::realm::Millis;
 use crate::sessions::LiveSession;
@@ -68,7 +68,10 @@ pub trait Message: DeserializeOwned + JsonSchema + Send + 'static {
     type Ack: Serialize + JsonSchema;
 
     /// Serves one.
-    fn serve(self, call: &MessageContext) -> impl Future<Output = Result<Self::Ack, Nack>> + Send;
+    fn serve(
+        self,
+        context: &MessageContext,
+    ) -> impl Future<Output = Result<Self::Ack, Nack>> + Send;
 }
 
 /// A message that is answered at once, without waiting and without a lock shared between sockets.
@@ -87,15 +90,15 @@ pub trait ImmediateMessage: JsonSchema + 'static {
     type Ack: Serialize + JsonSchema;
 
     /// Answers one.
-    fn answer(ask: &ImmediateContext<'_>) -> Result<Self::Ack, Nack>;
+    fn answer(context: &ImmediateContext<'_>) -> Result<Self::Ack, Nack>;
 }
 
 /// What a prompt message may look at.
 pub struct ImmediateContext<'a> {
     /// The gateway.
-    pub node: &'a Node,
+    pub gateway: &'a Gateway,
     /// Who asks.
-    pub caller: &'a ClientInfo,
+    pub client: &'a ClientInfo,
     /// For which session.
     pub session: Option<&'a Arc<LiveSession>>,
     /// In which words.
@@ -109,7 +112,7 @@ pub struct ImmediateContext<'a> {
 impl ImmediateContext<'_> {
     /// The handlers of the messages that this session may send now.
     pub(super) fn permitted_handlers(&self) -> impl Iterator<Item = &'static Handler> {
-        self.handlers.iter().filter(|row| match row.access {
+        self.handlers.iter().filter(|handler| match handler.access {
             Access::Right(right) => self.has_right(right),
             Access::Anyone | Access::PendingLogin | Access::Session | Access::RightOrSelf(_) => {
                 true
@@ -120,22 +123,22 @@ impl ImmediateContext<'_> {
     /// Whether the user of this session has a right now.
     pub(super) fn has_right(&self, right: &str) -> bool {
         self.session.is_some_and(|session| {
-            self.node.replica.read(|realm, _| realm.holds_code(session.user, right))
+            self.gateway.replica.read(|realm, _| realm.holds_code(session.user, right))
         })
     }
 }
 
-type Served<'a> = Pin<Box<dyn Future<Output = Result<String, Nack>> + Send + 'a>>;
+type ServeFuture<'a> = Pin<Box<dyn Future<Output = Result<String, Nack>> + Send + 'a>>;
 
 /// Writes the ack of a prompt message.
-type Prompted = fn(&ImmediateContext<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
+type AnswerFn = fn(&ImmediateContext<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
 
 /// How a row serves: typed in, erased out.
 pub enum Serve {
     /// In its turn; the answer is the root of the ack as JSON.
-    Queued(for<'a> fn(&'a MessageContext, Option<String>) -> Served<'a>),
+    Queued(for<'a> fn(&'a MessageContext, Option<String>) -> ServeFuture<'a>),
     /// At once: the ack, with this SOURCE_REF, is written to the end of what is to be sent.
-    Immediate(Prompted),
+    Immediate(AnswerFn),
 }
 
 /// One row of the table.
@@ -161,7 +164,7 @@ pub struct Handler {
 
 impl Handler {
     /// The row of a message that is served in its turn.
-    pub(super) const fn of<M: Message>() -> Self {
+    pub(super) const fn queued<M: Message>() -> Self {
         Self {
             name: M::TYPE,
             ack: M::ACK,
@@ -181,7 +184,7 @@ impl Handler {
     }
 
     /// The row of a message that is answered at once and keeps no session from idling out.
-    pub(super) const fn at_once<P: ImmediateMessage>() -> Self {
+    pub(super) const fn immediate<P: ImmediateMessage>() -> Self {
         Self {
             name: P::TYPE,
             ack: P::ACK,
@@ -201,20 +204,23 @@ impl Handler {
     }
 }
 
-fn serve<M: Message>(call: &MessageContext, details: Option<String>) -> Served<'_> {
+fn serve<M: Message>(context: &MessageContext, details: Option<String>) -> ServeFuture<'_> {
     Box::pin(async move {
         let message: M = details::decode(details.as_deref(), M::NULL_CLEARS)?;
-        let ack = message.serve(call).await?;
+        let ack = message.serve(context).await?;
         Ok(protocol::envelope::encode(M::ACK, None, &ack))
     })
 }
 
 fn answer<P: ImmediateMessage>(
-    ask: &ImmediateContext<'_>,
+    context: &ImmediateContext<'_>,
     source_ref: Option<&str>,
     out: &mut Vec<u8>,
 ) -> Result<(), Nack> {
-    details::reject_unknown_fields(ask.envelope.details.map(|details| details.get()), P::FIELDS)?;
-    protocol::envelope::encode_into(out, P::ACK, source_ref, &P::answer(ask)?);
+    details::reject_unknown_fields(
+        context.envelope.details.map(|details| details.get()),
+        P::FIELDS,
+    )?;
+    protocol::envelope::encode_into(out, P::ACK, source_ref, &P::answer(context)?);
     Ok(())
 }

@@ -17,9 +17,9 @@ use crate::router::Router;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 4096;
 /// What a connection beyond the limits gets: of its address, and of the gateway.
-const TOO_MANY: &[u8] =
+const TOO_MANY_RESPONSE: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-const FULL: &[u8] =
+const FULL_RESPONSE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 /// The longest pause after a failed accept.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub async fn run(
         match accepted {
             Ok((stream, peer)) => {
                 pause = Duration::from_millis(5);
-                welcome(stream, peer, tls.as_ref(), &router);
+                accept(stream, peer, tls.as_ref(), &router);
             }
             Err(error) => {
                 // Out of descriptors: those who are connected go on, the next one waits.
@@ -66,19 +66,23 @@ pub async fn run(
     }
 }
 
-fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, router: &Router) {
-    let node = router.node();
-    let settings = node.settings();
+fn accept(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, router: &Router) {
+    let gateway = router.gateway();
+    let settings = gateway.settings();
     let limits = &settings.server.limits;
     let here =
         if limits.is_exempt(peer.ip()) { usize::MAX } else { limits.connections_per_address_max };
-    let place = match node.connections.acquire(peer.ip(), limits.connections_max, here) {
-        Ok(place) => place,
+    let permit = match gateway.connections.acquire(peer.ip(), limits.connections_max, here) {
+        Ok(permit) => permit,
         Err(why) => {
             tracing::debug!(address = %peer.ip(), ?why, "too many connections");
             metrics::record_rejected();
             // A word for whoever listens; nobody waits for it to be heard.
-            let word = if why == ConnectionRefused::GatewayFull { FULL } else { TOO_MANY };
+            let word = if why == ConnectionRefused::GatewayFull {
+                FULL_RESPONSE
+            } else {
+                TOO_MANY_RESPONSE
+            };
             let _ = tls.is_none().then(|| stream.try_write(word));
             return;
         }
@@ -90,10 +94,10 @@ fn welcome(stream: TcpStream, peer: SocketAddr, tls: Option<&Arc<Identity>>, rou
     tokio::spawn(async move {
         let stream = match tls {
             None => Some(Stream::Plain(stream)),
-            Some(tls) => tls.greet(stream).await,
+            Some(tls) => tls.handshake(stream).await,
         };
         if let Some(stream) = stream {
-            server::serve(stream, peer, router, place).await;
+            server::serve(stream, peer, router, permit).await;
         }
     });
 }

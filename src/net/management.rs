@@ -14,57 +14,57 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-use super::http::{HEAD_BYTES, HEAD_WAIT, text_response};
-use crate::gateway::Node;
+use super::http::{HEADER_BYTES_MAX, HEADER_TIMEOUT, text_response};
+use crate::gateway::Gateway;
 use crate::messages::table;
 use crate::platform::metrics;
 /// Requests served at once.
-const AT_ONCE: usize = 16;
+const REQUESTS_AT_ONCE_MAX: usize = 16;
 /// A pause after a connection that could not be served.
-const PAUSE: Duration = Duration::from_millis(50);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A clock that is further off than this is not to be trusted with expiries.
 const SKEW_MAX_MS: u64 = 2_000;
 
 /// Serves until `stop` says so.
 pub async fn run(
     listener: TcpListener,
-    node: Arc<Node>,
+    gateway: Arc<Gateway>,
     metrics: PrometheusHandle,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let permits = Arc::new(Semaphore::new(REQUESTS_AT_ONCE_MAX));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let (Ok((stream, _)), Ok(place)) = (accepted, places.clone().try_acquire_owned()) else {
+        let (Ok((stream, _)), Ok(permit)) = (accepted, permits.clone().try_acquire_owned()) else {
             // Out of descriptors, or too many at once: this must not spin.
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (node, metrics) = (node.clone(), metrics.clone());
+        let (gateway, metrics) = (gateway.clone(), metrics.clone());
         tokio::spawn(async move {
             let serve = service_fn(|request| {
-                let answer = respond(&request, &node, &metrics);
+                let answer = respond(&request, &gateway, &metrics);
                 async move { Ok::<_, Infallible>(answer) }
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_WAIT)
-                .max_buf_size(HEAD_BYTES)
+                .header_read_timeout(HEADER_TIMEOUT)
+                .max_buf_size(HEADER_BYTES_MAX)
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), serve);
             // Whoever asks for metrics and goes away has lost nothing.
             let _ = connection.await;
-            drop(place);
+            drop(permit);
         });
     }
 }
 
 fn respond(
     request: &Request<Incoming>,
-    node: &Node,
+    gateway: &Gateway,
     recorded: &PrometheusHandle,
 ) -> Response<Full<Bytes>> {
     if request.method() != Method::GET {
@@ -72,14 +72,14 @@ fn respond(
     }
     match request.uri().path() {
         "/metrics" => {
-            ::metrics::gauge!("tollgate_sessions").set(node.replica.presences.len() as f64);
+            ::metrics::gauge!("tollgate_sessions").set(gateway.replica.sessions.len() as f64);
             let mut all = recorded.render();
             let histograms = table::HANDLERS.iter().map(|row| (row.name, &row.timings));
             metrics::write_histograms(&mut all, histograms);
             text_response(StatusCode::OK, all)
         }
         "/health/live" => text_response(StatusCode::OK, "live\n"),
-        "/health/ready" => match not_ready(node) {
+        "/health/ready" => match not_ready_reason(gateway) {
             None => text_response(StatusCode::OK, "ready\n"),
             Some(why) => {
                 text_response(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n"))
@@ -93,10 +93,10 @@ fn respond(
 }
 
 /// Why this node should get no new traffic.
-fn not_ready(node: &Node) -> Option<String> {
-    let skew = node.clock.skew_ms();
+fn not_ready_reason(gateway: &Gateway) -> Option<String> {
+    let skew = gateway.clock.skew_ms();
     if skew > SKEW_MAX_MS {
         return Some(format!("the clock is {skew} ms off"));
     }
-    node.replica.write_error()
+    gateway.replica.write_error()
 }

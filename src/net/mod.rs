@@ -10,7 +10,7 @@ pub mod tls;
 mod websocket;
 
 pub use client::{
-    Client, ClientError, Endpoint, ProxyEvent, Received, Requests, TlsTrust, run_proxy,
+    Client, ClientError, Endpoint, HttpClient, ProxyEvent, Received, TlsTrust, run_proxy,
 };
 pub use tls::{Identity, TlsError};
 pub use websocket::CloseReason;

@@ -19,9 +19,9 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 use super::stream::Stream;
 /// A handshake is done in this time.
-const HANDSHAKE_WAIT: Duration = Duration::from_secs(5);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The files are looked at, at this distance.
-const LOOK_DISTANCE: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why TLS cannot be spoken with these files.
 #[derive(Debug, thiserror::Error)]
@@ -53,29 +53,29 @@ struct Files {
 type Stamp = (u64, u64, u64, i64, i64);
 
 /// Files that were read and fit together.
-pub struct Checked {
+pub struct LoadedIdentity {
     config: ServerConfig,
-    good_until: Option<i64>,
+    expires_at_secs: Option<i64>,
     files: Files,
 }
 
 impl Identity {
     /// Reads the files.
     pub fn open(settings: &crate::settings::TlsSettings) -> Result<Self, TlsError> {
-        let Checked { config, files, .. } = check(settings)?;
+        let LoadedIdentity { config, files, .. } = load(settings)?;
         Ok(Self { current: ArcSwap::from_pointee(config), files: Mutex::new(files) })
     }
 
     /// Greets new connections with these from now on.
-    pub fn renew(&self, checked: Checked) {
+    pub fn replace(&self, checked: LoadedIdentity) {
         self.current.store(Arc::new(checked.config));
         *self.files.lock() = checked.files;
     }
 
     /// Shakes hands; none if the peer cannot or does not in time.
-    pub async fn greet(&self, stream: TcpStream) -> Option<Stream> {
+    pub async fn handshake(&self, stream: TcpStream) -> Option<Stream> {
         let acceptor = TlsAcceptor::from(self.current.load_full());
-        match tokio::time::timeout(HANDSHAKE_WAIT, acceptor.accept(stream)).await {
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream.into()))),
             Ok(Err(error)) => {
                 tracing::debug!(%error, "no TLS with this peer");
@@ -92,16 +92,16 @@ impl Identity {
     /// whose key is still to come, is not used.
     pub async fn watch(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(LOOK_DISTANCE).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
             let identity = self.clone();
             // A disk that hangs holds up no socket.
-            if tokio::task::spawn_blocking(move || identity.look()).await.is_err() {
+            if tokio::task::spawn_blocking(move || identity.reload_if_changed()).await.is_err() {
                 return;
             }
         }
     }
 
-    fn look(&self) {
+    fn reload_if_changed(&self) {
         let settings = {
             let mut files = self.files.lock();
             let stamp = stamp(&files.settings);
@@ -111,9 +111,9 @@ impl Identity {
             files.stamp = stamp;
             files.settings.clone()
         };
-        match check(&settings) {
+        match load(&settings) {
             Ok(checked) => {
-                self.renew(checked);
+                self.replace(checked);
                 tracing::info!(certificate = settings.certificate, "the certificate was renewed");
             }
             Err(error) => tracing::warn!(%error, "the certificate stays the one that was read"),
@@ -121,25 +121,25 @@ impl Identity {
     }
 }
 
-impl Checked {
+impl LoadedIdentity {
     /// The first end of a certificate in the chain, in seconds of the epoch; none: it is not told.
-    pub fn good_until(&self) -> Option<i64> {
-        self.good_until
+    pub fn expires_at_secs(&self) -> Option<i64> {
+        self.expires_at_secs
     }
 }
 
 /// The end of a certificate, in seconds of the epoch.
-fn end_of(certificate: &CertificateDer<'_>) -> Option<i64> {
+fn expiry_secs(certificate: &CertificateDer<'_>) -> Option<i64> {
     let (_, read) = x509_parser::parse_x509_certificate(certificate).ok()?;
     Some(read.validity().not_after.timestamp())
 }
 
 /// Reads certificate and key and checks that they can be used together. Blocking.
-pub fn check(settings: &crate::settings::TlsSettings) -> Result<Checked, TlsError> {
+pub fn load(settings: &crate::settings::TlsSettings) -> Result<LoadedIdentity, TlsError> {
     let stamp = stamp(settings);
     let (certificate, key) = (Path::new(&settings.certificate), Path::new(&settings.key));
     let metadata = std::fs::metadata(key).map_err(|source| unreadable(key, source))?;
-    if is_open(&metadata) {
+    if is_readable_by_others(&metadata) {
         return Err(TlsError::Open { path: key.to_owned(), mode: metadata.mode() & 0o777 });
     }
     let text = std::fs::read(certificate).map_err(|source| unreadable(certificate, source))?;
@@ -150,7 +150,7 @@ pub fn check(settings: &crate::settings::TlsSettings) -> Result<Checked, TlsErro
     });
     let pem = |path: &Path, what, source| TlsError::Pem { path: path.to_owned(), what, source };
     let chain = chain.map_err(|source| pem(certificate, "certificate", source))?;
-    let good_until = chain.iter().filter_map(end_of).min();
+    let expires_at_secs = chain.iter().filter_map(expiry_secs).min();
     let text = std::fs::read(key).map_err(|source| unreadable(key, source))?;
     let text = zeroize::Zeroizing::new(text);
     let secret = PrivateKeyDer::from_pem_slice(&text).map_err(|it| pem(key, "private key", it))?;
@@ -163,7 +163,11 @@ pub fn check(settings: &crate::settings::TlsSettings) -> Result<Checked, TlsErro
         source,
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Checked { config, good_until, files: Files { settings: settings.clone(), stamp } })
+    Ok(LoadedIdentity {
+        config,
+        expires_at_secs,
+        files: Files { settings: settings.clone(), stamp },
+    })
 }
 
 fn unreadable(path: &Path, source: std::io::Error) -> TlsError {
@@ -172,7 +176,7 @@ fn unreadable(path: &Path, source: std::io::Error) -> TlsError {
 
 /// Nobody but the owner reads a key; a group may where the key belongs to root, as distributions
 /// keep theirs.
-fn is_open(key: &Metadata) -> bool {
+fn is_readable_by_others(key: &Metadata) -> bool {
     let others = if key.uid() == 0 { 0o037 } else { 0o077 };
     key.mode() & others != 0
 }

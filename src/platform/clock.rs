@@ -16,7 +16,7 @@ pub struct Clock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     start_ms: u64,
-    pace: ClockMode,
+    mode: ClockMode,
     offset_ms: AtomicI64,
     skew_ms: AtomicI64,
     last_ms: AtomicU64,
@@ -49,10 +49,10 @@ impl Clock {
         Self::new(start_ms, ClockMode::Still)
     }
 
-    fn new(start_ms: u64, pace: ClockMode) -> Self {
+    fn new(start_ms: u64, mode: ClockMode) -> Self {
         Self(Arc::new(Inner {
             start_ms,
-            pace,
+            mode,
             offset_ms: AtomicI64::new(0),
             skew_ms: AtomicI64::new(0),
             last_ms: AtomicU64::new(start_ms),
@@ -61,11 +61,11 @@ impl Clock {
 
     /// Milliseconds since 1970, never less than it said before.
     pub fn now(&self) -> u64 {
-        self.seen(self.raw_ms(monotonic()))
+        self.never_back(self.raw_ms(monotonic()))
     }
 
     /// The time never goes back.
-    fn seen(&self, now: u64) -> u64 {
+    fn never_back(&self, now: u64) -> u64 {
         // Most calls find the last time equal or close: reading is cheaper than writing for all.
         match self.0.last_ms.load(Ordering::Acquire) {
             last if last >= now => last,
@@ -74,15 +74,15 @@ impl Clock {
     }
 
     /// The time, and a stopwatch that was started at it: one reading of the clock for both.
-    pub fn start(&self) -> (u64, Stopwatch) {
+    pub fn now_with_stopwatch(&self) -> (u64, Stopwatch) {
         let instant = monotonic();
-        (self.seen(self.raw_ms(instant)), Stopwatch(instant.into_std()))
+        (self.never_back(self.raw_ms(instant)), Stopwatch(instant.into_std()))
     }
 
     /// Reads the wall clock and moves the time by at most 5 ms towards it. To be called about once
     /// a second; does nothing to the clocks of tests.
     pub fn discipline(&self) {
-        if let ClockMode::Wall(_) = self.0.pace {
+        if let ClockMode::Wall(_) = self.0.mode {
             self.slew(wall_ms());
         }
     }
@@ -116,7 +116,7 @@ impl Clock {
     }
 
     fn raw_ms(&self, instant: Instant) -> u64 {
-        let since = match self.0.pace {
+        let since = match self.0.mode {
             ClockMode::Wall(start) | ClockMode::Detached(start) => instant.duration_since(start),
             ClockMode::Still => std::time::Duration::ZERO,
         };

@@ -1,7 +1,7 @@
 //! How the program ends, in numbers.
 
 /// What each exit code says, for `--help` and the README.
-pub const TABLE: &[(i32, &str)] = &[
+pub const EXIT_CODES: &[(i32, &str)] = &[
     (OK, "done, or drained after SIGTERM"),
     (FAILURE, "the command failed; stderr says why"),
     (USAGE, "the command line cannot be read"),
@@ -10,7 +10,7 @@ pub const TABLE: &[(i32, &str)] = &[
     (STORE, "the store cannot be read or written"),
     (SETTINGS, "the configuration is wrong"),
     (ADDRESS, "the address cannot be listened on"),
-    (VERDICT, "a replay differed from its scripts, or crossed a limit"),
+    (REPLAY_FAILED, "a replay differed from its scripts, or crossed a limit"),
 ];
 
 /// Done.
@@ -30,4 +30,4 @@ pub const SETTINGS: i32 = 6;
 /// The address cannot be listened on.
 pub const ADDRESS: i32 = 7;
 /// A replay differed from its scripts, or crossed a limit.
-pub const VERDICT: i32 = 8;
+pub const REPLAY_FAILED: i32 = 8;

@@ -16,6 +16,6 @@ pub fn raise_fd_limit() -> usize {
             limit = getrlimit(Resource::Nofile);
         }
     }
-    let room = limit.current.map_or(u64::MAX, |most| most.saturating_sub(RESERVE).max(1));
-    usize::try_from(room).unwrap_or(usize::MAX)
+    let free = limit.current.map_or(u64::MAX, |most| most.saturating_sub(RESERVE).max(1));
+    usize::try_from(free).unwrap_or(usize::MAX)
 }

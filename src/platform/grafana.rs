@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::metrics::{Kind, METRICS, Metric};
+use super::metrics::{METRICS, Metric, MetricKind};
 
 /// The width of Grafana's grid, and the size of a panel in it.
 const GRID: usize = 24;
@@ -45,9 +45,9 @@ fn source() -> Value {
 fn panel((at, metric): (usize, &Metric)) -> Value {
     let in_row = GRID / WIDTH;
     let unit = match metric.kind {
-        Kind::Counter => "cps",
-        Kind::Gauge => "short",
-        Kind::Seconds => "s",
+        MetricKind::Counter => "cps",
+        MetricKind::Gauge => "short",
+        MetricKind::Seconds => "s",
     };
     json!({
         "id": at + 1,
@@ -94,9 +94,11 @@ fn targets(metric: &Metric) -> Vec<Value> {
     };
     let rate = |series: &str| format!("rate({series}{{{chosen}}}[$__rate_interval])");
     match metric.kind {
-        Kind::Counter => vec![target((0, format!("sum by ({by}) ({})", rate(name)), legend))],
-        Kind::Gauge => vec![target((0, format!("sum by ({by}) ({name}{{{chosen}}})"), legend))],
-        Kind::Seconds => {
+        MetricKind::Counter => vec![target((0, format!("sum by ({by}) ({})", rate(name)), legend))],
+        MetricKind::Gauge => {
+            vec![target((0, format!("sum by ({by}) ({name}{{{chosen}}})"), legend))]
+        }
+        MetricKind::Seconds => {
             let quantile = |(at, (quantile, word)): (usize, &(&str, &str))| {
                 let buckets = rate(&format!("{name}_bucket"));
                 let expr = format!("histogram_quantile({quantile}, sum by (le, {by}) ({buckets}))");

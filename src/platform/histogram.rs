@@ -27,7 +27,7 @@ impl Histogram {
     }
 
     /// So many took so long together: each an equal part.
-    pub fn add(&self, count: u32, seconds: f64) {
+    pub fn record(&self, count: u32, seconds: f64) {
         if count == 0 {
             return;
         }
@@ -68,9 +68,9 @@ mod tests {
         let mut out = String::new();
         timings.write(&mut out, "s", "type", "A");
         assert_eq!(out, "");
-        timings.add(0, 1.0);
-        timings.add(4, 0.000_02);
-        timings.add(1, 99.0);
+        timings.record(0, 1.0);
+        timings.record(4, 0.000_02);
+        timings.record(1, 99.0);
         timings.write(&mut out, "s", "type", "A");
         let line = |line: &str| assert!(out.lines().any(|it| it == line), "{out}");
         line("s_bucket{type=\"A\",le=\"0.000005\"} 4");

@@ -6,7 +6,7 @@ use protocol::NackCode;
 use super::histogram::Histogram;
 /// How a metric is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// How often something happened since the start.
     Counter,
     /// How much of something there is.
@@ -21,7 +21,7 @@ pub struct Metric {
     /// Its name.
     pub name: &'static str,
     /// How it is read.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// What it tells apart.
     pub labels: &'static [&'static str],
     /// What it is.
@@ -30,7 +30,7 @@ pub struct Metric {
 
 const fn metric(
     name: &'static str,
-    kind: Kind,
+    kind: MetricKind,
     labels: &'static [&'static str],
     text: &'static str,
 ) -> Metric {
@@ -39,38 +39,53 @@ const fn metric(
 
 /// Every metric there is.
 pub static METRICS: [Metric; 15] = [
-    metric("tollgate_connections", Kind::Gauge, &[], "open sockets"),
-    metric("tollgate_sessions", Kind::Gauge, &[], "sessions that this node knows"),
-    metric(SERVED, Kind::Seconds, &["message_type"], "serving one message, by type"),
+    metric("tollgate_connections", MetricKind::Gauge, &[], "open sockets"),
+    metric("tollgate_sessions", MetricKind::Gauge, &[], "sessions that this node knows"),
+    metric(
+        MESSAGE_DURATION,
+        MetricKind::Seconds,
+        &["message_type"],
+        "serving one message, by type",
+    ),
     metric(
         "tollgate_refused_total",
-        Kind::Counter,
+        MetricKind::Counter,
         &["message_type", "code"],
         "refusals, by message type and code",
     ),
-    metric("tollgate_push_lag_seconds", Kind::Seconds, &[], "from a command to its push"),
-    metric("tollgate_commit_seconds", Kind::Seconds, &[], "from a command to its outcome"),
-    metric("tollgate_hash_queue_jobs", Kind::Gauge, &[], "passwords that wait to be hashed"),
-    metric("tollgate_hash_wait_seconds", Kind::Seconds, &[], "waiting for a hash thread"),
-    metric("tollgate_hash_seconds", Kind::Seconds, &[], "one password hash"),
+    metric("tollgate_push_lag_seconds", MetricKind::Seconds, &[], "from a command to its push"),
+    metric("tollgate_commit_seconds", MetricKind::Seconds, &[], "from a command to its outcome"),
+    metric("tollgate_hash_queue_jobs", MetricKind::Gauge, &[], "passwords that wait to be hashed"),
+    metric("tollgate_hash_wait_seconds", MetricKind::Seconds, &[], "waiting for a hash thread"),
+    metric("tollgate_hash_seconds", MetricKind::Seconds, &[], "one password hash"),
     metric(
         "tollgate_closed_total",
-        Kind::Counter,
+        MetricKind::Counter,
         &["reason"],
         "connections closed by the gateway, by reason",
     ),
-    metric("tollgate_turned_away_total", Kind::Counter, &[], "connections that found no place"),
-    metric("tollgate_mails_waiting", Kind::Gauge, &[], "mails that wait to be sent"),
-    metric("tollgate_mails_total", Kind::Counter, &["result"], "tries to send a mail, by result"),
+    metric(
+        "tollgate_turned_away_total",
+        MetricKind::Counter,
+        &[],
+        "connections that found no place",
+    ),
+    metric("tollgate_mails_waiting", MetricKind::Gauge, &[], "mails that wait to be sent"),
+    metric(
+        "tollgate_mails_total",
+        MetricKind::Counter,
+        &["result"],
+        "tries to send a mail, by result",
+    ),
     metric(
         "tollgate_directory_seconds",
-        Kind::Seconds,
+        MetricKind::Seconds,
         &["result"],
         "asking one server of a directory, by result",
     ),
     metric(
         "tollgate_reloads_total",
-        Kind::Counter,
+        MetricKind::Counter,
         &["result"],
         "readings of the configuration, by result",
     ),
@@ -80,9 +95,9 @@ pub static METRICS: [Metric; 15] = [
 pub fn describe() {
     for metric in &METRICS {
         match metric.kind {
-            Kind::Counter => describe_counter!(metric.name, metric.text),
-            Kind::Gauge => describe_gauge!(metric.name, metric.text),
-            Kind::Seconds => describe_histogram!(metric.name, Unit::Seconds, metric.text),
+            MetricKind::Counter => describe_counter!(metric.name, metric.text),
+            MetricKind::Gauge => describe_gauge!(metric.name, metric.text),
+            MetricKind::Seconds => describe_histogram!(metric.name, Unit::Seconds, metric.text),
         }
     }
 }
@@ -92,14 +107,19 @@ pub fn write_histograms<'a>(
     out: &mut String,
     histograms: impl Iterator<Item = (&'a str, &'a Histogram)>,
 ) {
-    let Some(metric) = METRICS.iter().find(|metric| metric.name == SERVED) else { return };
-    out.push_str(&format!("# HELP {SERVED} {}\n# TYPE {SERVED} histogram\n", metric.text));
+    let Some(metric) = METRICS.iter().find(|metric| metric.name == MESSAGE_DURATION) else {
+        return;
+    };
+    out.push_str(&format!(
+        "# HELP {MESSAGE_DURATION} {}\n# TYPE {MESSAGE_DURATION} histogram\n",
+        metric.text
+    ));
     for (message_type, histogram) in histograms {
-        histogram.write(out, SERVED, "message_type", message_type);
+        histogram.write(out, MESSAGE_DURATION, "message_type", message_type);
     }
 }
 
-const SERVED: &str = "tollgate_message_seconds";
+const MESSAGE_DURATION: &str = "tollgate_message_seconds";
 
 /// A message was refused; `None`: its type is unknown.
 pub fn record_refused(message_type: Option<&'static str>, code: NackCode) {

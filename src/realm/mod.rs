@@ -13,20 +13,21 @@ mod state;
 
 pub use audit::FieldChange;
 pub use command::{
-    Amendment, AttributeSpec, Bootstrap, ChangePassword, Command, ConfirmSecret, CreateSecret, End,
+    Amendment, AttributeSpec, Bootstrap, ChangePassword, Command, ConfirmSecret, CreateSecret,
     EnrolmentActor, FinishLogin, Login, MailSecret, MailSent, NewUser, Origin, PresentedFactor,
     ProfileSpec, RecordRef, Refresh, RefusalCount, RequestReset, ResetByToken, ResetPassword,
-    RightSpec, SecondFactorInput, SessionUse, SetCredential, SpendOneTime, SyncDirectoryUser,
-    TokenKind, UserSpec,
+    RightSpec, SecondFactorInput, SessionEnd, SessionUse, SetCredential, SpendOneTime,
+    SyncDirectoryUser, TokenKind, UserSpec,
 };
 pub use load::RealmLoader;
 pub use model::{
     ADMINISTRATION, AMEND_USER, ATTRIBUTES, ActiveCode, Actor, Attempts, AuditEvent, DAY_MS,
-    EffectiveLifetimes, EndReason, EntryId, FieldSnapshot, Fingerprint, Links, Location, LockScope,
-    LoginClient, Mail, MailKind, Mfa, MfaReason, Millis, Policy, Profile, ProfileNo, ProfileStatus,
-    RequiredFactor, Right, RightNo, SecondFactor, SelfResets, Session, SessionId, SessionNo,
-    TokenHash, TokenHashes, User, UserNo, UserStatus, Verdict, WhenFull, attempts_ref,
+    EffectiveLifetimes, EndReason, EntryId, FieldSnapshot, Fingerprint, Links, Location,
+    LockoutScope, LoginClient, MailKind, Mfa, MfaReason, Millis, Policy, Profile, ProfileNo,
+    ProfileStatus, QueuedMail, RequiredFactor, Right, RightNo, SecondFactor, SelfResets, Session,
+    SessionId, SessionNo, TokenHash, TokenHashes, User, UserNo, UserStatus, Verdict, WhenFull,
+    attempts_ref,
 };
-pub use outcome::{Applied, Ended, Outcome, ProfileDone, Refusal, SessionShown, UserDone};
+pub use outcome::{Applied, Ended, Outcome, ProfileDone, Refusal, SessionSummary, UserDone};
 pub use row::{Change, Key, Row, StoredRow};
 pub use state::{Realm, SEEN_MS};

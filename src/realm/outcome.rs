@@ -123,7 +123,7 @@ pub enum Refusal {
     /// The password is right and must be changed first.
     PasswordChangeRequired(UserStatus),
     /// The user's sessions are as many as allowed: these.
-    SessionLimit(Vec<SessionShown>),
+    SessionLimit(Vec<SessionSummary>),
     /// The credential changed while the password was checked: check again.
     StaleCredential,
     /// The session or token is gone.
@@ -165,7 +165,7 @@ pub enum Refusal {
     /// The next reset of this user has to wait until then.
     ResetCooldown(Millis),
     /// As many mails as allowed wait already.
-    OutboxFull,
+    MailQueueFull,
     /// A refresh token must outlive the access token.
     InvalidLifetimes,
     /// A record would be longer than the store can keep safely.
@@ -196,7 +196,7 @@ impl Refusal {
             Self::SecondFactor(..) => NackCode::MfaFailed,
             Self::ManagedByDirectory => NackCode::NotAuthorised,
             Self::LocalUser => NackCode::IncorrectCredentials,
-            Self::OutboxFull => NackCode::Unavailable,
+            Self::MailQueueFull => NackCode::Unavailable,
             Self::InvalidOneTimeToken => NackCode::InvalidToken,
             Self::InvalidLifetimes => NackCode::InvalidParameter,
             Self::LastAdministrator => NackCode::LastAdministrator,
@@ -206,7 +206,7 @@ impl Refusal {
 
 /// A session as MAX_ACTIVE_SESSIONS_REACHED shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionShown {
+pub struct SessionSummary {
     /// SESSION_ID.
     pub id: SessionId,
     /// From where.

@@ -46,14 +46,14 @@ impl Realm {
             Command::SetPolicy(policy) => {
                 Applied::done(Outcome::Done, vec![Change::Put(Row::Policy(policy.clone()))])
             }
-            Command::Bootstrap(found) => self.found(at, found),
+            Command::Bootstrap(found) => self.bootstrap(at, found),
             Command::AddUsers(users) => self.add_users(at, users),
             Command::SetCredential(set) => self.set_credential(at, set),
             Command::Login(login) => self.login(at, login),
             Command::Refresh(refresh) => self.refresh(at, refresh),
             Command::End(end) => self.end(end),
             Command::ChangePassword(change) => self.change_password(at, change),
-            Command::Touch(touched) => self.touch(at, touched),
+            Command::RecordSessionUse(touched) => self.record_session_use(at, touched),
             Command::Sweep => self.sweep(at),
             Command::InsertRight(by, wanted) => self.insert_right(at, by, wanted),
             Command::InsertProfile(by, wanted) => self.insert_profile(at, by, wanted),
@@ -67,24 +67,24 @@ impl Realm {
             Command::ExpirePassword(by, name) => self.expire_password(at, by, name),
             Command::SetAttempts(by, name, left) => self.set_attempts(at, by, name, *left),
             Command::Restore(rows) => self.restore(rows),
-            Command::EndOtherSession(by, session) => self.end_another(at, by, *session),
+            Command::EndOtherSession(by, session) => self.end_other_session(at, by, *session),
             Command::CreateOneTime(by, token) => self.create_one_time(at, by, *token),
             Command::SpendOneTime(spend) => self.spend_one_time(at, spend),
-            Command::AmendConnectors(by, wanted) => self.amend_connectors(at, by, wanted),
-            Command::SetSaltCheck(check) => {
-                Applied::done(Outcome::Done, vec![Change::Put(Row::SaltCheck(check.clone()))])
+            Command::AmendTokenLifetimes(by, wanted) => self.amend_token_lifetimes(at, by, wanted),
+            Command::SetPepperCheck(check) => {
+                Applied::done(Outcome::Done, vec![Change::Put(Row::PepperCheck(check.clone()))])
             }
             Command::FinishLogin(finish) => self.finish_login(at, finish),
             Command::CreateSecret(create) => self.create_secret(at, create),
             Command::ConfirmSecret(confirm) => self.confirm_secret(at, confirm),
             Command::SetSecondFactor(by, name, on) => self.set_second_factor(at, by, name, *on),
-            Command::Reseal(resealed) => self.reseal(resealed),
+            Command::ReencryptSecrets(resealed) => self.reencrypt(resealed),
             Command::RevokeCode(by, no) => self.revoke_code(at, by, *no),
-            Command::RequestReset(ask) => self.ask_reset(at, ask),
+            Command::RequestReset(ask) => self.request_reset(at, ask),
             Command::ResetByToken(reset) => self.reset_by_token(at, reset),
-            Command::IssueMailSecret(no, drawn) => self.draw(at, *no, drawn),
-            Command::MailSent(no, posted) => self.posted(at, *no, *posted),
-            Command::SyncDirectoryUser(from) => self.take_from_directory(at, from),
+            Command::IssueMailSecret(no, drawn) => self.issue_mail_secret(at, *no, drawn),
+            Command::MailSent(no, posted) => self.mail_sent(at, *no, *posted),
+            Command::SyncDirectoryUser(from) => self.sync_directory_user(at, from),
             Command::RecordRefusals(_) => Applied::done(Outcome::Done, Vec::new()),
         }
     }

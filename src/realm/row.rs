@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model::{
-    ActiveCode, Attempts, EntryId, Mail, Millis, OneTime, PendingLogin, Policy, Profile, ProfileNo,
-    Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash, TokenLifetimes, User,
-    UserNo,
+    ActiveCode, Attempts, EntryId, Millis, OneTime, PendingLogin, Policy, Profile, ProfileNo,
+    QueuedMail, Right, RightNo, SecondFactor, SelfReset, Session, SessionNo, TokenHash,
+    TokenLifetimes, User, UserNo,
 };
 
 /// One difference between the realm before and after a command.
@@ -42,7 +42,8 @@ pub struct Counters {
     /// Rights that people inserted so far.
     pub rights: u32,
     /// Records that first starts made so far, of every kind.
-    pub founded: u32,
+    #[serde(alias = "founded")]
+    pub bootstrapped: u32,
     /// Sessions opened so far.
     pub sessions: u64,
     /// Active codes issued so far.
@@ -74,7 +75,7 @@ pub enum Row {
     /// A session, live or dormant.
     Session(Session),
     /// A refresh token that was used: whoever brings it again after the grace is a thief.
-    Retired(TokenHash, RotatedToken),
+    RotatedToken(TokenHash, RotatedToken),
     /// Wrong passwords of a name.
     Attempts(UserName, Attempts),
     /// An entry that was applied, and when; repeats of it are dropped.
@@ -84,19 +85,19 @@ pub enum Row {
     /// A one-time token that nobody has spent yet.
     OneTime(TokenHash, OneTime),
     /// The life times of tokens that win over the policy.
-    Connectors(TokenLifetimes),
+    TokenLifetimes(TokenLifetimes),
     /// What the salt of the system made of a fixed text, by which another salt is noticed.
-    SaltCheck(Arc<str>),
+    PepperCheck(Arc<str>),
     /// The second factor of a user.
     SecondFactor(UserNo, SecondFactor),
     /// A login that waits for its second factor.
-    Half(TokenHash, PendingLogin),
+    PendingLogin(TokenHash, PendingLogin),
     /// A code that stands for a second factor.
     ActiveCode(ActiveCode),
     /// The newest reset that a user asked for.
     SelfReset(UserNo, SelfReset),
     /// A mail that waits.
-    Mail(Mail),
+    Mail(QueuedMail),
 }
 
 /// Where a used refresh token belonged.
@@ -121,14 +122,14 @@ pub enum Key {
     Grant(ProfileNo, RightNo),
     Direct(UserNo, RightNo),
     Session(SessionNo),
-    Retired(TokenHash),
+    RotatedToken(TokenHash),
     Attempts(UserName),
     History(UserNo),
     OneTime(TokenHash),
-    Connectors,
-    SaltCheck,
+    TokenLifetimes,
+    PepperCheck,
     SecondFactor(UserNo),
-    Half(TokenHash),
+    PendingLogin(TokenHash),
     ActiveCode(u64),
     SelfReset(UserNo),
     Mail(u64),
@@ -148,15 +149,15 @@ impl Row {
             Row::Grant(profile, right) => Key::Grant(*profile, *right),
             Row::Direct(user, right) => Key::Direct(*user, *right),
             Row::Session(session) => Key::Session(session.no),
-            Row::Retired(hash, _) => Key::Retired(*hash),
+            Row::RotatedToken(hash, _) => Key::RotatedToken(*hash),
             Row::Attempts(name, _) => Key::Attempts(name.clone()),
             Row::Seen(id, _) => Key::Seen(*id),
             Row::History(no, _) => Key::History(*no),
             Row::OneTime(hash, _) => Key::OneTime(*hash),
-            Row::Connectors(_) => Key::Connectors,
-            Row::SaltCheck(_) => Key::SaltCheck,
+            Row::TokenLifetimes(_) => Key::TokenLifetimes,
+            Row::PepperCheck(_) => Key::PepperCheck,
             Row::SecondFactor(no, _) => Key::SecondFactor(*no),
-            Row::Half(hash, _) => Key::Half(*hash),
+            Row::PendingLogin(hash, _) => Key::PendingLogin(*hash),
             Row::ActiveCode(code) => Key::ActiveCode(code.no),
             Row::SelfReset(no, _) => Key::SelfReset(*no),
             Row::Mail(mail) => Key::Mail(mail.no),
@@ -195,15 +196,15 @@ impl Row {
             Row::User(row) => serde_json::to_vec(row),
             Row::Member(..) | Row::Grant(..) | Row::Direct(..) => return Vec::new(),
             Row::Session(row) => serde_json::to_vec(row),
-            Row::Retired(_, row) => serde_json::to_vec(row),
+            Row::RotatedToken(_, row) => serde_json::to_vec(row),
             Row::Attempts(_, row) => serde_json::to_vec(row),
             Row::Seen(_, at) => return at.to_be_bytes().to_vec(),
             Row::History(_, row) => serde_json::to_vec(row),
             Row::OneTime(_, row) => serde_json::to_vec(row),
-            Row::Connectors(row) => serde_json::to_vec(row),
-            Row::SaltCheck(row) => serde_json::to_vec(row),
+            Row::TokenLifetimes(row) => serde_json::to_vec(row),
+            Row::PepperCheck(row) => serde_json::to_vec(row),
             Row::SecondFactor(_, row) => serde_json::to_vec(row),
-            Row::Half(_, row) => serde_json::to_vec(row),
+            Row::PendingLogin(_, row) => serde_json::to_vec(row),
             Row::ActiveCode(row) => serde_json::to_vec(row),
             Row::SelfReset(_, row) => serde_json::to_vec(row),
             Row::Mail(row) => serde_json::to_vec(row),
@@ -227,7 +228,7 @@ impl Row {
             Key::Grant(profile, right) => Row::Grant(profile, right),
             Key::Direct(user, right) => Row::Direct(user, right),
             Key::Session(_) => Row::Session(json(value)?),
-            Key::Retired(hash) => Row::Retired(hash, json(value)?),
+            Key::RotatedToken(hash) => Row::RotatedToken(hash, json(value)?),
             Key::Attempts(name) => Row::Attempts(name, json(value)?),
             Key::Seen(id) => {
                 let at = value.try_into().map_err(|_| "a row has a value of the wrong length")?;
@@ -235,10 +236,10 @@ impl Row {
             }
             Key::History(no) => Row::History(no, json(value)?),
             Key::OneTime(hash) => Row::OneTime(hash, json(value)?),
-            Key::Connectors => Row::Connectors(json(value)?),
-            Key::SaltCheck => Row::SaltCheck(json(value)?),
+            Key::TokenLifetimes => Row::TokenLifetimes(json(value)?),
+            Key::PepperCheck => Row::PepperCheck(json(value)?),
             Key::SecondFactor(no) => Row::SecondFactor(no, json(value)?),
-            Key::Half(hash) => Row::Half(hash, json(value)?),
+            Key::PendingLogin(hash) => Row::PendingLogin(hash, json(value)?),
             Key::ActiveCode(_) => Row::ActiveCode(json(value)?),
             Key::SelfReset(no) => Row::SelfReset(no, json(value)?),
             Key::Mail(_) => Row::Mail(json(value)?),
@@ -259,14 +260,14 @@ impl Key {
             Key::Grant(..) => 6,
             Key::Direct(..) => 7,
             Key::Session(_) => 8,
-            Key::Retired(_) => 9,
+            Key::RotatedToken(_) => 9,
             Key::Attempts(_) => 10,
             Key::History(_) => 11,
             Key::OneTime(_) => 12,
-            Key::Connectors => 13,
-            Key::SaltCheck => 14,
+            Key::TokenLifetimes => 13,
+            Key::PepperCheck => 14,
             Key::SecondFactor(_) => 15,
-            Key::Half(_) => 16,
+            Key::PendingLogin(_) => 16,
             Key::ActiveCode(_) => 17,
             Key::SelfReset(_) => 18,
             Key::Mail(_) => 19,
@@ -290,15 +291,15 @@ impl Key {
             Key::Grant(profile, right) => pair(b'g', profile.0, right.0),
             Key::Direct(user, right) => pair(b'd', user.0, right.0),
             Key::Session(no) => one(b's', &no.0.to_be_bytes()),
-            Key::Retired(hash) => one(b't', &hash.0),
+            Key::RotatedToken(hash) => one(b't', &hash.0),
             Key::Attempts(name) => one(b'a', name.as_str().to_ascii_lowercase().as_bytes()),
             Key::Seen(id) => one(b'z', &id.0.to_be_bytes()),
             Key::History(no) => one(b'h', &no.0.to_be_bytes()),
             Key::OneTime(hash) => one(b'o', &hash.0),
-            Key::Connectors => vec![b'L'],
-            Key::SaltCheck => vec![b'K'],
+            Key::TokenLifetimes => vec![b'L'],
+            Key::PepperCheck => vec![b'K'],
             Key::SecondFactor(no) => one(b'f', &no.0.to_be_bytes()),
-            Key::Half(hash) => one(b'l', &hash.0),
+            Key::PendingLogin(hash) => one(b'l', &hash.0),
             Key::ActiveCode(no) => one(b'c', &no.to_be_bytes()),
             Key::SelfReset(no) => one(b'e', &no.0.to_be_bytes()),
             Key::Mail(no) => one(b'x', &no.to_be_bytes()),
@@ -336,17 +337,17 @@ impl Key {
             b'g' => pair().map(|(a, b)| Key::Grant(ProfileNo(a), RightNo(b)))?,
             b'd' => pair().map(|(a, b)| Key::Direct(UserNo(a), RightNo(b)))?,
             b's' => Key::Session(SessionNo(long()?)),
-            b't' => Key::Retired(hash()?),
+            b't' => Key::RotatedToken(hash()?),
             b'a' => Key::Attempts(UserName::parse(std::str::from_utf8(rest).ok()?).ok()?),
             b'h' => Key::History(UserNo(number()?)),
             b'o' => Key::OneTime(hash()?),
             b'f' => Key::SecondFactor(UserNo(number()?)),
-            b'l' => Key::Half(hash()?),
+            b'l' => Key::PendingLogin(hash()?),
             b'c' => Key::ActiveCode(long()?),
             b'e' => Key::SelfReset(UserNo(number()?)),
             b'x' => Key::Mail(long()?),
-            b'L' => Key::Connectors,
-            b'K' => Key::SaltCheck,
+            b'L' => Key::TokenLifetimes,
+            b'K' => Key::PepperCheck,
             b'z' => Key::Seen(EntryId(u128::from_be_bytes(rest.try_into().ok()?))),
             _ => return None,
         })
@@ -365,7 +366,7 @@ pub struct StoredRow {
 
 impl StoredRow {
     /// The stored form of a row.
-    pub fn of(row: &Row) -> Self {
+    pub fn from_row(row: &Row) -> Self {
         Self::new(&row.key(), &row.value())
     }
 

@@ -51,8 +51,12 @@ impl Realm {
             part(after, 8, |key| if let Key::Session(no) = key { Some(*no) } else { None });
         let sessions = sessions.into_iter().flat_map(|it| self.sessions.range(it));
         let retired =
-            part(after, 9, |key| if let Key::Retired(hash) = key { Some(*hash) } else { None });
-        let retired = retired.into_iter().flat_map(|it| self.retired.range(it));
+            part(
+                after,
+                9,
+                |key| if let Key::RotatedToken(hash) = key { Some(*hash) } else { None },
+            );
+        let retired = retired.into_iter().flat_map(|it| self.rotated_tokens.range(it));
         let attempts = part(after, 10, |key| match key {
             Key::Attempts(name) => Some(name.clone()),
             _ => None,
@@ -60,39 +64,46 @@ impl Realm {
         let attempts = attempts.into_iter().flat_map(|it| self.attempts.range(it));
         sessions
             .map(|(_, it)| Row::Session((**it).clone()))
-            .chain(retired.map(|(hash, it)| Row::Retired(*hash, *it)))
+            .chain(retired.map(|(hash, it)| Row::RotatedToken(*hash, *it)))
             .chain(attempts.map(|(name, it)| Row::Attempts(name.clone(), it.clone())))
-            .chain(self.beside_after(after))
+            .chain(self.other_rows_after(after))
     }
 
     /// Rows beside the records.
-    fn beside_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
+    fn other_rows_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
         let old = part(after, 11, |key| if let Key::History(no) = key { Some(*no) } else { None });
         let old = old.into_iter().flat_map(|it| self.histories.range(it));
         let one_time =
             part(after, 12, |key| if let Key::OneTime(hash) = key { Some(*hash) } else { None });
         let one_time = one_time.into_iter().flat_map(|it| self.one_time.range(it));
         let is_to_come = |kind| after.is_none_or(|after| after.kind() < kind);
-        let connectors = self.connectors.filter(|_| is_to_come(13)).map(Row::Connectors);
-        let salt_check = self.salt_check.clone().filter(|_| is_to_come(14)).map(Row::SaltCheck);
+        let connectors = self.token_lifetimes.filter(|_| is_to_come(13)).map(Row::TokenLifetimes);
+        let salt_check = self.pepper_check.clone().filter(|_| is_to_come(14)).map(Row::PepperCheck);
         let seen = part(after, 20, |key| if let Key::Seen(id) = key { Some(*id) } else { None });
         let seen = seen.into_iter().flat_map(|it| self.seen.range(it));
         old.map(|(no, it)| Row::History(*no, it.clone()))
             .chain(one_time.map(|(hash, it)| Row::OneTime(*hash, *it)))
             .chain(connectors)
             .chain(salt_check)
-            .chain(self.second_after(after))
+            .chain(self.second_factor_rows_after(after))
             .chain(seen.map(|(id, at)| Row::Seen(*id, *at)))
     }
 
     /// Rows of second factors, resets and mails.
-    fn second_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
+    fn second_factor_rows_after<'a>(
+        &'a self,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = Row> + 'a {
         let factors =
             part(after, 15, |key| if let Key::SecondFactor(no) = key { Some(*no) } else { None });
         let factors = factors.into_iter().flat_map(|it| self.second_factors.range(it));
         let halves =
-            part(after, 16, |key| if let Key::Half(hash) = key { Some(*hash) } else { None });
-        let halves = halves.into_iter().flat_map(|it| self.halves.range(it));
+            part(
+                after,
+                16,
+                |key| if let Key::PendingLogin(hash) = key { Some(*hash) } else { None },
+            );
+        let halves = halves.into_iter().flat_map(|it| self.pending_logins.range(it));
         let codes =
             part(after, 17, |key| if let Key::ActiveCode(no) = key { Some(*no) } else { None });
         let codes = codes.into_iter().flat_map(|it| self.active_codes.range(it));
@@ -103,7 +114,7 @@ impl Realm {
         let mails = mails.into_iter().flat_map(|it| self.mails.range(it));
         factors
             .map(|(no, it)| Row::SecondFactor(*no, it.clone()))
-            .chain(halves.map(|(hash, it)| Row::Half(*hash, it.clone())))
+            .chain(halves.map(|(hash, it)| Row::PendingLogin(*hash, it.clone())))
             .chain(codes.map(|(_, it)| Row::ActiveCode(*it)))
             .chain(resets.map(|(no, it)| Row::SelfReset(*no, it.clone())))
             .chain(mails.map(|(_, it)| Row::Mail(it.clone())))
@@ -113,11 +124,12 @@ impl Realm {
     pub fn rows_count(&self) -> usize {
         let records = self.rights.len() + self.profiles.len() + self.users.len();
         let relations = self.members.len() + self.grants.len() + self.direct.len();
-        let passing = self.sessions.len() + self.retired.len() + self.attempts.len();
+        let passing = self.sessions.len() + self.rotated_tokens.len() + self.attempts.len();
         let single =
-            usize::from(self.connectors.is_some()) + usize::from(self.salt_check.is_some());
+            usize::from(self.token_lifetimes.is_some()) + usize::from(self.pepper_check.is_some());
         let beside = self.histories.len() + self.one_time.len() + single;
-        let second = self.second_factors.len() + self.halves.len() + self.active_codes.len();
+        let second =
+            self.second_factors.len() + self.pending_logins.len() + self.active_codes.len();
         let mails = self.self_resets.len() + self.mails.len();
         2 + records + relations + passing + self.seen.len() + beside + second + mails
     }
@@ -134,15 +146,17 @@ impl Realm {
             Key::Grant(a, b) => self.grants.get(&(*a, *b)).map(|(a, b)| Row::Grant(*a, *b))?,
             Key::Direct(a, b) => self.direct.get(&(*a, *b)).map(|(a, b)| Row::Direct(*a, *b))?,
             Key::Session(no) => Row::Session(self.session(*no)?.clone()),
-            Key::Retired(hash) => Row::Retired(*hash, *self.retired.get(hash)?),
+            Key::RotatedToken(hash) => Row::RotatedToken(*hash, *self.rotated_tokens.get(hash)?),
             Key::Attempts(name) => Row::Attempts(name.clone(), self.attempts.get(name)?.clone()),
             Key::Seen(id) => Row::Seen(*id, *self.seen.get(id)?),
             Key::History(no) => Row::History(*no, self.histories.get(no)?.clone()),
             Key::OneTime(hash) => Row::OneTime(*hash, *self.one_time.get(hash)?),
-            Key::Connectors => Row::Connectors(self.connectors?),
-            Key::SaltCheck => Row::SaltCheck(self.salt_check.clone()?),
+            Key::TokenLifetimes => Row::TokenLifetimes(self.token_lifetimes?),
+            Key::PepperCheck => Row::PepperCheck(self.pepper_check.clone()?),
             Key::SecondFactor(no) => Row::SecondFactor(*no, self.second_factors.get(no)?.clone()),
-            Key::Half(hash) => Row::Half(*hash, self.halves.get(hash)?.clone()),
+            Key::PendingLogin(hash) => {
+                Row::PendingLogin(*hash, self.pending_logins.get(hash)?.clone())
+            }
             Key::ActiveCode(no) => Row::ActiveCode(*self.active_codes.get(no)?),
             Key::SelfReset(no) => Row::SelfReset(*no, self.self_resets.get(no)?.clone()),
             Key::Mail(no) => Row::Mail(self.mails.get(no)?.clone()),
@@ -185,8 +199,8 @@ mod tests {
         let beside = [
             Row::History(no, Box::default()),
             Row::OneTime(TokenHash([3; 32]), OneTime { user: no, session: SessionNo(1), until: 5 }),
-            Row::Connectors(Default::default()),
-            Row::SaltCheck("check".into()),
+            Row::TokenLifetimes(Default::default()),
+            Row::PepperCheck("check".into()),
         ];
         let rows = attempts.into_iter().chain(members).chain(seen).chain(beside);
         realm.apply_changes(&rows.map(Change::Put).collect::<Vec<_>>());

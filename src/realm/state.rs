@@ -10,8 +10,8 @@ use std::sync::Arc;
 use protocol::{ProfileName, RightCode, UserName};
 
 use super::model::{
-    ActiveCode, Attempts, EntryId, ExpiringTokens, Mail, Millis, OneTime, PendingLogin, Policy,
-    Profile, ProfileNo, Right, RightNo, SecondFactor, SelfReset, Session, SessionId, SessionNo,
+    ActiveCode, Attempts, EntryId, ExpiringTokens, Millis, OneTime, PendingLogin, Policy, Profile,
+    ProfileNo, QueuedMail, Right, RightNo, SecondFactor, SelfReset, Session, SessionId, SessionNo,
     TokenHash, TokenLifetimes, User, UserNo, attempts_ref,
 };
 use super::row::{Change, Counters, Key, RotatedToken, Row};
@@ -41,20 +41,20 @@ pub struct Realm {
     pub(super) session_ids: BTreeMap<SessionId, SessionNo>,
     pub(super) tokens: BTreeMap<TokenHash, SessionNo>,
     pub(super) refreshes: BTreeMap<TokenHash, SessionNo>,
-    pub(super) retired: BTreeMap<TokenHash, RotatedToken>,
-    pub(super) retired_by_session: BTreeSet<(SessionNo, Millis, TokenHash)>,
+    pub(super) rotated_tokens: BTreeMap<TokenHash, RotatedToken>,
+    pub(super) rotated_by_session: BTreeSet<(SessionNo, Millis, TokenHash)>,
     pub(super) attempts: BTreeMap<UserName, Attempts>,
     pub(super) attempts_refs: BTreeMap<u64, UserName>,
     pub(super) histories: BTreeMap<UserNo, Box<[Arc<str>]>>,
     pub(super) one_time: ExpiringTokens<OneTime>,
-    pub(super) connectors: Option<TokenLifetimes>,
-    pub(super) salt_check: Option<Arc<str>>,
+    pub(super) token_lifetimes: Option<TokenLifetimes>,
+    pub(super) pepper_check: Option<Arc<str>>,
     pub(super) second_factors: BTreeMap<UserNo, SecondFactor>,
-    pub(super) halves: ExpiringTokens<PendingLogin>,
+    pub(super) pending_logins: ExpiringTokens<PendingLogin>,
     pub(super) active_codes: BTreeMap<u64, ActiveCode>,
     pub(super) active_by_user: BTreeSet<(UserNo, u64)>,
     pub(super) self_resets: BTreeMap<UserNo, SelfReset>,
-    pub(super) mails: BTreeMap<u64, Mail>,
+    pub(super) mails: BTreeMap<u64, QueuedMail>,
     pub(super) mails_by_due: BTreeSet<(Millis, u64)>,
     pub(super) seen: BTreeMap<EntryId, Millis>,
     pub(super) seen_at: BTreeSet<(Millis, EntryId)>,
@@ -67,8 +67,8 @@ impl Realm {
     }
 
     /// What the salt of the system made of a fixed text.
-    pub fn salt_check(&self) -> Option<&Arc<str>> {
-        self.salt_check.as_ref()
+    pub fn pepper_check(&self) -> Option<&Arc<str>> {
+        self.pepper_check.as_ref()
     }
 
     /// The time of the newest entry: no later entry is applied at an earlier time.
@@ -118,9 +118,9 @@ impl Realm {
                 self.holders.insert((right, user));
             }
             Row::Session(session) => self.put_session(session),
-            Row::Retired(hash, retired) => {
-                self.retired_by_session.insert((retired.session, retired.until, hash));
-                self.retired.insert(hash, retired);
+            Row::RotatedToken(hash, retired) => {
+                self.rotated_by_session.insert((retired.session, retired.until, hash));
+                self.rotated_tokens.insert(hash, retired);
             }
             Row::Attempts(name, attempts) => {
                 self.attempts_refs.insert(attempts_ref(&name), name.clone());
@@ -139,10 +139,10 @@ impl Realm {
             }
             Row::History(no, old) => drop(self.histories.insert(no, old)),
             Row::OneTime(hash, it) => self.one_time.put(hash, it),
-            Row::Connectors(connectors) => self.connectors = Some(connectors),
-            Row::SaltCheck(check) => self.salt_check = Some(check),
+            Row::TokenLifetimes(connectors) => self.token_lifetimes = Some(connectors),
+            Row::PepperCheck(check) => self.pepper_check = Some(check),
             Row::SecondFactor(no, it) => drop(self.second_factors.insert(no, it)),
-            Row::Half(hash, it) => self.halves.put(hash, it),
+            Row::PendingLogin(hash, it) => self.pending_logins.put(hash, it),
             Row::ActiveCode(it) => {
                 self.active_by_user.insert((it.user, it.no));
                 self.active_codes.insert(it.no, it);
@@ -162,7 +162,7 @@ impl Realm {
         self.session_ids.insert(session.id, session.no);
         self.tokens.insert(session.token, session.no);
         self.refreshes.insert(session.refresh, session.no);
-        for previous in &session.previous {
+        for previous in &session.grace_pairs {
             self.tokens.insert(previous.token, session.no);
         }
         self.sessions.insert(session.no, Box::new(session));
@@ -191,9 +191,9 @@ impl Realm {
                 self.holders.remove(&(*right, *user));
             }
             Key::Session(no) => self.delete_session(*no),
-            Key::Retired(hash) => {
-                if let Some(it) = self.retired.remove(hash) {
-                    self.retired_by_session.remove(&(it.session, it.until, *hash));
+            Key::RotatedToken(hash) => {
+                if let Some(it) = self.rotated_tokens.remove(hash) {
+                    self.rotated_by_session.remove(&(it.session, it.until, *hash));
                 }
             }
             Key::Attempts(name) => {
@@ -206,10 +206,10 @@ impl Realm {
             }
             Key::History(no) => drop(self.histories.remove(no)),
             Key::OneTime(hash) => self.one_time.remove(hash),
-            Key::Connectors => self.connectors = None,
-            Key::SaltCheck => self.salt_check = None,
+            Key::TokenLifetimes => self.token_lifetimes = None,
+            Key::PepperCheck => self.pepper_check = None,
             Key::SecondFactor(no) => drop(self.second_factors.remove(no)),
-            Key::Half(hash) => self.halves.remove(hash),
+            Key::PendingLogin(hash) => self.pending_logins.remove(hash),
             Key::ActiveCode(no) => {
                 self.active_codes.remove(no).map(|it| self.active_by_user.remove(&(it.user, *no)));
             }
@@ -226,7 +226,7 @@ impl Realm {
         self.session_ids.remove(&session.id);
         self.tokens.remove(&session.token);
         self.refreshes.remove(&session.refresh);
-        for previous in session.previous {
+        for previous in session.grace_pairs {
             self.tokens.remove(&previous.token);
         }
     }

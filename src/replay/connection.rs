@@ -17,10 +17,10 @@ const OPEN_MAX: usize = 10_000;
 
 /// One connection.
 pub(super) struct ClientConnection<L> {
-    pub talk: L,
+    pub io: L,
     pub inbox: VecDeque<InboxItem>,
     /// Questions without an answer, by SOURCE_REF as JSON.
-    open: HashMap<Box<str>, VecDeque<Asked>>,
+    open: HashMap<Box<str>, VecDeque<OpenQuestion>>,
     token: Option<String>,
     /// The last cause whose effect was seen here.
     cause: Duration,
@@ -29,7 +29,7 @@ pub(super) struct ClientConnection<L> {
 }
 
 /// A question.
-struct Asked {
+struct OpenQuestion {
     message_type: Box<str>,
     at: Duration,
     /// How late its round began.
@@ -37,9 +37,9 @@ struct Asked {
 }
 
 impl<L: ConnectionIo> ClientConnection<L> {
-    pub(super) fn new(talk: L) -> Self {
+    pub(super) fn new(io: L) -> Self {
         Self {
-            talk,
+            io,
             inbox: VecDeque::new(),
             open: HashMap::new(),
             token: None,
@@ -50,12 +50,12 @@ impl<L: ConnectionIo> ClientConnection<L> {
 
     /// Puts the session's token into an envelope that says nothing about it, and notes the question
     /// to be asked at `at`.
-    pub(super) fn ask(
+    pub(super) fn register(
         &mut self,
         envelope: &mut Value,
         carry: bool,
         (at, late): (Duration, Duration),
-        scribe: &Recorder,
+        recorder: &Recorder,
     ) {
         let message_type = envelope["MESSAGE_TYPE"].as_str().unwrap_or_default().to_owned();
         if let (Some(root), Some(token), true) = (envelope.as_object_mut(), &self.token, carry)
@@ -64,30 +64,30 @@ impl<L: ConnectionIo> ClientConnection<L> {
         {
             root.insert("SESSION_AUTH_TOKEN".to_owned(), token.as_str().into());
         }
-        scribe.sent(&message_type);
+        recorder.sent(&message_type);
         if let Some(source_ref) = envelope.get("SOURCE_REF")
             && self.open.len() < OPEN_MAX
         {
             let message_type = message_type.into_boxed_str();
-            let asked = Asked { message_type, at, late };
-            self.open.entry(source_ref.to_string().into()).or_default().push_back(asked);
+            let question = OpenQuestion { message_type, at, late };
+            self.open.entry(source_ref.to_string().into()).or_default().push_back(question);
         }
     }
 
     /// Takes in what has come. True if there was anything.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, scribe: &Recorder) -> bool {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>, recorder: &Recorder) -> bool {
         let mut came = false;
-        while let Poll::Ready(next) = self.talk.poll_receive(context) {
+        while let Poll::Ready(next) = self.io.poll_receive(context) {
             came = true;
-            let heard = match next {
-                Received::Text(text) => InboxItem::Frame(self.receive(text, scribe)),
+            let item = match next {
+                Received::Text(text) => InboxItem::Frame(self.receive(text, recorder)),
                 Received::Closed(code) => InboxItem::Closed(code),
             };
-            let end = matches!(heard, InboxItem::Closed(_));
+            let end = matches!(item, InboxItem::Closed(_));
             if self.inbox.len() == INBOX_MAX {
                 self.inbox.pop_front();
             }
-            self.inbox.push_back(heard);
+            self.inbox.push_back(item);
             if end {
                 break;
             }
@@ -100,19 +100,19 @@ impl<L: ConnectionIo> ClientConnection<L> {
         matches!(self.inbox.back(), Some(InboxItem::Closed(_)))
     }
 
-    fn receive(&mut self, text: String, scribe: &Recorder) -> Frame {
+    fn receive(&mut self, text: String, recorder: &Recorder) -> Frame {
         let head = Head::read(&text);
         let source_ref = head.source_ref.map(|it| Box::from(it.get()));
         let refused = head.refused().map(Box::from);
         match self.answers(&head) {
-            Some(asked) => {
-                let over = &*asked.message_type == "EVENT_LOGOUT" && refused.is_none();
+            Some(question) => {
+                let logged_out = &*question.message_type == "EVENT_LOGOUT" && refused.is_none();
                 let token = head.session_auth_token.as_deref().map(str::to_owned);
-                self.token = if over { None } else { token.or(self.token.take()) };
-                scribe.answered(&Answered {
-                    message_type: &asked.message_type,
-                    at: asked.at,
-                    late: asked.late,
+                self.token = if logged_out { None } else { token.or(self.token.take()) };
+                recorder.answered(&Answered {
+                    message_type: &question.message_type,
+                    at: question.at,
+                    late: question.late,
                     refused: refused.as_deref(),
                 });
             }
@@ -120,7 +120,7 @@ impl<L: ConnectionIo> ClientConnection<L> {
                 if head.message_type == "SESSION_ENDED" {
                     self.token = None;
                 }
-                self.cause = scribe.pushed(&head.message_type, self.cause);
+                self.cause = recorder.pushed(&head.message_type, self.cause);
             }
         }
         let message_type = head.message_type.as_ref().into();
@@ -129,15 +129,15 @@ impl<L: ConnectionIo> ClientConnection<L> {
 
     /// The question that a frame answers. Rows under the name of a subscription answer no
     /// DATA_LOGOFF: they were on their way.
-    fn answers(&mut self, head: &Head<'_>) -> Option<Asked> {
+    fn answers(&mut self, head: &Head<'_>) -> Option<OpenQuestion> {
         let source_ref = head.source_ref?.get();
-        let asked = self.open.get_mut(source_ref)?;
+        let question = self.open.get_mut(source_ref)?;
         let rows = head.message_type == "QUERY_UPDATE";
-        if rows && asked.front().is_some_and(|it| &*it.message_type == "DATA_LOGOFF") {
+        if rows && question.front().is_some_and(|it| &*it.message_type == "DATA_LOGOFF") {
             return None;
         }
-        let first = asked.pop_front();
-        if asked.is_empty() {
+        let first = question.pop_front();
+        if question.is_empty() {
             self.open.remove(source_ref);
         }
         first
@@ -146,6 +146,6 @@ impl<L: ConnectionIo> ClientConnection<L> {
     /// Forgets what is not answered any more, and says what it was.
     pub(super) fn take_unanswered(&mut self) -> Vec<Box<str>> {
         let open = std::mem::take(&mut self.open);
-        open.into_values().flatten().map(|asked| asked.message_type).collect()
+        open.into_values().flatten().map(|question| question.message_type).collect()
     }
 }

@@ -6,28 +6,32 @@ use std::time::Duration;
 
 use crate::auth::totp;
 /// Looks for a new mail at this distance.
-const DISTANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The world as one client sees it.
 #[derive(Default)]
 pub(super) struct ExternalValues {
     /// Mails that were read.
-    read: BTreeSet<PathBuf>,
+    read_mails: BTreeSet<PathBuf>,
 }
 
 impl ExternalValues {
     /// `totp SECRET [SECONDS]`: the code of a secret, so many seconds from now; `mail NAME`: the
     /// value of a parameter of the link in the next mail in this folder.
-    pub async fn ask(&mut self, outbox: Option<&Path>, words: &[String]) -> Result<String, String> {
-        let words: Vec<_> = words.iter().map(String::as_str).collect();
-        match (&words[..], outbox) {
+    pub async fn resolve(
+        &mut self,
+        mail_folder: Option<&Path>,
+        arguments: &[String],
+    ) -> Result<String, String> {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        match (&arguments[..], mail_folder) {
             (["totp", secret], _) => code(secret, 0),
             (["totp", secret, seconds], _) => {
                 let seconds = seconds.parse().map_err(|_| "seconds are a whole number")?;
                 code(secret, seconds)
             }
-            (["mail", name], Some(outbox)) => {
-                let mail = self.mail(outbox).await;
+            (["mail", name], Some(mail_folder)) => {
+                let mail = self.mail(mail_folder).await;
                 parameter(&mail, name).ok_or_else(|| format!("the mail has no link with {name}"))
             }
             (["mail", _], None) => Err("--outbox says into which folder mails come".to_owned()),
@@ -35,20 +39,20 @@ impl ExternalValues {
         }
     }
 
-    async fn mail(&mut self, outbox: &Path) -> String {
+    async fn mail(&mut self, mail_folder: &Path) -> String {
         loop {
-            let files = std::fs::read_dir(outbox).into_iter().flatten();
+            let files = std::fs::read_dir(mail_folder).into_iter().flatten();
             let files = files.filter_map(|file| Some(file.ok()?.path()));
             let mut new = files.filter(|it| it.extension().is_some_and(|it| it == "eml"));
-            if let Some(path) = new.find(|path| !self.read.contains(path)) {
-                let mail = plain(&std::fs::read_to_string(&path).unwrap_or_default());
+            if let Some(path) = new.find(|path| !self.read_mails.contains(path)) {
+                let mail = decode_mail(&std::fs::read_to_string(&path).unwrap_or_default());
                 // It is written in one go; a link ends with its user.
                 if mail.contains("USER_NAME") || mail.contains("user=") {
-                    self.read.insert(path);
+                    self.read_mails.insert(path);
                     return mail;
                 }
             }
-            tokio::time::sleep(DISTANCE).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -58,7 +62,7 @@ fn code(secret: &str, seconds: i64) -> Result<String, String> {
 }
 
 /// A mail without its transfer encoding.
-fn plain(mail: &str) -> String {
+fn decode_mail(mail: &str) -> String {
     mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
 }
 
@@ -75,7 +79,7 @@ mod tests {
 
     #[test]
     fn links_of_mails_are_read() {
-        let mail = plain("go to https://desk/login?token=3DAb=\r\nC1&USER_NAME=3Djane\r\n");
+        let mail = decode_mail("go to https://desk/login?token=3DAb=\r\nC1&USER_NAME=3Djane\r\n");
         assert_eq!(parameter(&mail, "token").as_deref(), Some("AbC1"));
         assert_eq!(parameter(&mail, "USER_NAME").as_deref(), Some("jane"));
         assert_eq!(parameter(&mail, "code"), None);

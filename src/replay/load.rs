@@ -31,7 +31,7 @@ pub struct LoadProfile {
 /// Some clients that play one script.
 pub struct ScenarioClients<T> {
     /// What they play.
-    pub stage: Arc<Scenario<T>>,
+    pub scenario: Arc<Scenario<T>>,
     /// How many they are.
     pub clients: usize,
     /// Whether their rounds count towards the rate; else they have a pace of their own.
@@ -40,25 +40,25 @@ pub struct ScenarioClients<T> {
 
 /// Plays all casts until they are through, or until `stop` says so.
 pub async fn run<T: Transport>(
-    casts: &[ScenarioClients<T>],
-    extent: &LoadProfile,
-    tally: &Arc<Measurements>,
+    groups: &[ScenarioClients<T>],
+    profile: &LoadProfile,
+    measurements: &Arc<Measurements>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut clients = JoinSet::new();
-    let all: usize = casts.iter().map(|cast| cast.clients).sum();
-    let paced: usize = casts.iter().filter(|cast| cast.paced).map(|cast| cast.clients).sum();
+    let all: usize = groups.iter().map(|group| group.clients).sum();
+    let paced: usize = groups.iter().filter(|group| group.paced).map(|cast| cast.clients).sum();
     let (mut number, mut in_step) = (0, 0);
-    for cast in casts {
-        for client in 0..cast.clients {
-            let scribe = Recorder { tally: tally.clone(), client };
-            let rate = extent.rate.filter(|_| cast.paced);
-            let LoadProfile { duration, rounds, .. } = *extent;
+    for group in groups {
+        for client in 0..group.clients {
+            let recorder = Recorder { measurements: measurements.clone(), client };
+            let rate = profile.rate.filter(|_| group.paced);
+            let LoadProfile { duration, rounds, .. } = *profile;
             let schedule = Schedule::new(rate, in_step, paced, duration, rounds);
-            let begin = extent.ramp.mul_f64(number as f64 / all.max(1) as f64);
-            clients.spawn(one(cast.stage.clone(), scribe, schedule, begin));
+            let begin = profile.ramp.mul_f64(number as f64 / all.max(1) as f64);
+            clients.spawn(run_client(group.scenario.clone(), recorder, schedule, begin));
             number += 1;
-            in_step += usize::from(cast.paced);
+            in_step += usize::from(group.paced);
         }
     }
     let through = async { while clients.join_next().await.is_some() {} };
@@ -69,7 +69,7 @@ pub async fn run<T: Transport>(
         }
     };
     let late = async {
-        match extent.duration {
+        match profile.duration {
             Some(duration) => {
                 tokio::time::sleep(duration + GRACE).await;
             }
@@ -80,40 +80,40 @@ pub async fn run<T: Transport>(
 }
 
 /// One client from its first step to its last.
-async fn one<T: Transport>(
-    stage: Arc<Scenario<T>>,
-    scribe: Recorder,
+async fn run_client<T: Transport>(
+    scenario: Arc<Scenario<T>>,
+    recorder: Recorder,
     mut schedule: Schedule,
     begin: Duration,
 ) {
     tokio::time::sleep(begin).await;
-    let mut player = Player::new(&stage, scribe.clone());
-    let parts = stage.script.parts();
+    let mut player = Player::new(&scenario, recorder.clone());
+    let parts = scenario.script.parts();
     let (mut ready, mut round) = (false, 0);
     loop {
         while !ready {
             ready = player.play(parts.before).await.is_ok();
             if !ready {
-                player.start_over();
-                if schedule.is_over(scribe.tally.now()) {
+                player.reset();
+                if schedule.has_ended(recorder.measurements.now()) {
                     return;
                 }
                 tokio::time::sleep(RETRY).await;
             }
         }
-        let Some(due) = schedule.next(scribe.tally.now()) else { break };
-        let early = due.at.saturating_sub(scribe.tally.now());
+        let Some(due) = schedule.next(recorder.measurements.now()) else { break };
+        let early = due.at.saturating_sub(recorder.measurements.now());
         if !early.is_zero() {
             player.rest(early).await;
         }
-        player.begin(round, schedule.late(due, scribe.tally.now()));
+        player.begin(round, schedule.lateness(due, recorder.measurements.now()));
         round += 1;
         let played = player.play(parts.round).await;
         ready = played.is_ok() && !parts.whole;
         if !ready {
-            player.start_over();
+            player.reset();
         }
-        if let Err(PlayError::Lost | PlayError::Silence) = played {
+        if let Err(PlayError::Lost | PlayError::Timeout) = played {
             tokio::time::sleep(RETRY).await;
         }
     }
@@ -121,5 +121,5 @@ async fn one<T: Transport>(
         // How the last words went is counted by who plays them.
         let _ = player.play(parts.after).await;
     }
-    scribe.count(|counts| counts.missed += schedule.missed());
+    recorder.count(|counts| counts.missed += schedule.missed());
 }

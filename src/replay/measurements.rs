@@ -45,7 +45,7 @@ pub struct Measurements {
 
 /// One kind of message.
 #[derive(Clone)]
-pub(super) struct Kind {
+pub(super) struct MessageStats {
     pub sent: u64,
     pub replies: u64,
     /// Refusals by their code.
@@ -60,7 +60,7 @@ pub(super) struct Kind {
 
 /// What is counted once a run.
 #[derive(Clone, Default)]
-pub(super) struct Counts {
+pub(super) struct RunCounts {
     pub opened: u64,
     pub unopened: u64,
     pub lost: u64,
@@ -84,24 +84,24 @@ pub(super) struct Interval {
 }
 
 struct Shard {
-    kinds: BTreeMap<Box<str>, Kind>,
+    kinds: BTreeMap<Box<str>, MessageStats>,
     pushes: BTreeMap<Box<str>, u64>,
     lag: Latencies,
     opening: Latencies,
-    counts: Counts,
-    lately: Interval,
+    counts: RunCounts,
+    interval: Interval,
 }
 
 /// The sum of all shards.
-pub(super) struct Sum {
-    pub kinds: BTreeMap<Box<str>, Kind>,
+pub(super) struct Totals {
+    pub kinds: BTreeMap<Box<str>, MessageStats>,
     pub pushes: BTreeMap<Box<str>, u64>,
     pub lag: Latencies,
     pub opening: Latencies,
-    pub counts: Counts,
+    pub counts: RunCounts,
 }
 
-impl Default for Kind {
+impl Default for MessageStats {
     fn default() -> Self {
         let (service, corrected) = (latencies(), latencies());
         Self { sent: 0, replies: 0, refused: BTreeMap::new(), unanswered: 0, service, corrected }
@@ -117,9 +117,9 @@ impl Default for Interval {
 
 impl Default for Shard {
     fn default() -> Self {
-        let (kinds, pushes, counts) = (BTreeMap::new(), BTreeMap::new(), Counts::default());
-        let lately = Interval::default();
-        Self { kinds, pushes, lag: latencies(), opening: latencies(), counts, lately }
+        let (kinds, pushes, counts) = (BTreeMap::new(), BTreeMap::new(), RunCounts::default());
+        let interval = Interval::default();
+        Self { kinds, pushes, lag: latencies(), opening: latencies(), counts, interval }
     }
 }
 
@@ -141,66 +141,66 @@ impl Measurements {
     }
 
     /// Takes what happened since this was asked last.
-    pub(super) fn lately(&self) -> Interval {
-        let mut sum = Interval::default();
+    pub(super) fn take_interval(&self) -> Interval {
+        let mut totals = Interval::default();
         for shard in &self.shards {
-            let lately = std::mem::take(&mut shard.lock().lately);
-            sum.sent += lately.sent;
-            sum.replies += lately.replies;
-            sum.errors += lately.errors;
-            sum.pushes += lately.pushes;
-            merge(&mut sum.latency, &lately.latency);
-            merge(&mut sum.lag, &lately.lag);
+            let interval = std::mem::take(&mut shard.lock().interval);
+            totals.sent += interval.sent;
+            totals.replies += interval.replies;
+            totals.errors += interval.errors;
+            totals.pushes += interval.pushes;
+            merge(&mut totals.latency, &interval.latency);
+            merge(&mut totals.lag, &interval.lag);
         }
-        sum
+        totals
     }
 
     /// Everything so far.
-    pub(super) fn sum(&self) -> Sum {
+    pub(super) fn totals(&self) -> Totals {
         let mut all = Shard::default();
         for shard in &self.shards {
             let shard = shard.lock();
             for (name, kind) in &shard.kinds {
-                let sum = all.kinds.entry(name.clone()).or_default();
-                sum.sent += kind.sent;
-                sum.replies += kind.replies;
-                sum.unanswered += kind.unanswered;
-                merge(&mut sum.service, &kind.service);
-                merge(&mut sum.corrected, &kind.corrected);
-                add(&mut sum.refused, &kind.refused);
+                let totals = all.kinds.entry(name.clone()).or_default();
+                totals.sent += kind.sent;
+                totals.replies += kind.replies;
+                totals.unanswered += kind.unanswered;
+                merge(&mut totals.service, &kind.service);
+                merge(&mut totals.corrected, &kind.corrected);
+                add(&mut totals.refused, &kind.refused);
             }
             add(&mut all.pushes, &shard.pushes);
             merge(&mut all.lag, &shard.lag);
             merge(&mut all.opening, &shard.opening);
-            let (sum, counts) = (&mut all.counts, &shard.counts);
-            sum.opened += counts.opened;
-            sum.unopened += counts.unopened;
-            sum.lost += counts.lost;
-            sum.rounds += counts.rounds;
-            sum.broken += counts.broken;
-            sum.missed += counts.missed;
-            sum.compared += counts.compared;
+            let (totals, counts) = (&mut all.counts, &shard.counts);
+            totals.opened += counts.opened;
+            totals.unopened += counts.unopened;
+            totals.lost += counts.lost;
+            totals.rounds += counts.rounds;
+            totals.broken += counts.broken;
+            totals.missed += counts.missed;
+            totals.compared += counts.compared;
         }
         let Shard { kinds, pushes, lag, opening, counts, .. } = all;
-        Sum { kinds, pushes, lag, opening, counts }
+        Totals { kinds, pushes, lag, opening, counts }
     }
 }
 
-fn merge(sum: &mut Latencies, part: &Latencies) {
+fn merge(totals: &mut Latencies, part: &Latencies) {
     // All have the same bounds, so that this cannot fail.
-    let _ = sum.add(part);
+    let _ = totals.add(part);
 }
 
-fn add(sum: &mut BTreeMap<Box<str>, u64>, part: &BTreeMap<Box<str>, u64>) {
+fn add(totals: &mut BTreeMap<Box<str>, u64>, part: &BTreeMap<Box<str>, u64>) {
     for (name, count) in part {
-        *sum.entry(name.clone()).or_default() += count;
+        *totals.entry(name.clone()).or_default() += count;
     }
 }
 
 /// Writes into the shard of one client.
 #[derive(Clone)]
 pub(super) struct Recorder {
-    pub tally: Arc<Measurements>,
+    pub measurements: Arc<Measurements>,
     pub client: usize,
 }
 
@@ -214,23 +214,23 @@ pub(super) struct Answered<'a> {
 
 impl Recorder {
     fn shard(&self) -> parking_lot::MutexGuard<'_, Shard> {
-        self.tally.shards[self.client % SHARDS].lock()
+        self.measurements.shards[self.client % SHARDS].lock()
     }
 
     /// A message is sent.
     pub fn sent(&self, message_type: &str) {
         let mut shard = self.shard();
-        shard.lately.sent += 1;
+        shard.interval.sent += 1;
         shard.kind(message_type).sent += 1;
     }
 
     /// Its answer came.
     pub fn answered(&self, answered: &Answered<'_>) {
-        let service = self.tally.now().saturating_sub(answered.at);
+        let service = self.measurements.now().saturating_sub(answered.at);
         let mut shard = self.shard();
-        shard.lately.replies += 1;
-        shard.lately.errors += u64::from(answered.refused.is_some());
-        record(&mut shard.lately.latency, service + answered.late);
+        shard.interval.replies += 1;
+        shard.interval.errors += u64::from(answered.refused.is_some());
+        record(&mut shard.interval.latency, service + answered.late);
         let kind = shard.kind(answered.message_type);
         kind.replies += 1;
         record(&mut kind.service, service);
@@ -244,27 +244,27 @@ impl Recorder {
     pub fn unanswered(&self, message_types: &[Box<str>]) {
         let mut shard = self.shard();
         for message_type in message_types {
-            shard.lately.errors += 1;
+            shard.interval.errors += 1;
             shard.kind(message_type).unanswered += 1;
         }
     }
 
     /// A message is sent that pushes follow.
     pub fn caused(&self) {
-        let now = u64::try_from(self.tally.now().as_nanos()).unwrap_or(u64::MAX);
-        self.tally.cause.store(now, Ordering::Release);
+        let now = u64::try_from(self.measurements.now().as_nanos()).unwrap_or(u64::MAX);
+        self.measurements.cause.store(now, Ordering::Release);
     }
 
     /// A frame came that nobody asked for. Its lag counts if it is the first after a cause on a
     /// connection that saw the effect of `seen` last; gives the cause seen now.
     pub fn pushed(&self, message_type: &str, seen: Duration) -> Duration {
-        let cause = Duration::from_nanos(self.tally.cause.load(Ordering::Acquire));
-        let lag = self.tally.now().saturating_sub(cause);
+        let cause = Duration::from_nanos(self.measurements.cause.load(Ordering::Acquire));
+        let lag = self.measurements.now().saturating_sub(cause);
         let mut shard = self.shard();
-        shard.lately.pushes += 1;
+        shard.interval.pushes += 1;
         if cause > seen {
             record(&mut shard.lag, lag);
-            record(&mut shard.lately.lag, lag);
+            record(&mut shard.interval.lag, lag);
         }
         let known = shard.pushes.len() < TYPES_MAX || shard.pushes.contains_key(message_type);
         let name = if known { message_type } else { OTHERS };
@@ -280,20 +280,20 @@ impl Recorder {
     }
 
     /// Changes what is counted once a run.
-    pub fn count(&self, what: impl FnOnce(&mut Counts)) {
+    pub fn count(&self, what: impl FnOnce(&mut RunCounts)) {
         what(&mut self.shard().counts);
     }
 
     /// A connection could not be opened, or ended before it should.
-    pub fn failed(&self, what: impl FnOnce(&mut Counts)) {
+    pub fn failed(&self, what: impl FnOnce(&mut RunCounts)) {
         let mut shard = self.shard();
-        shard.lately.errors += 1;
+        shard.interval.errors += 1;
         what(&mut shard.counts);
     }
 }
 
 impl Shard {
-    fn kind(&mut self, message_type: &str) -> &mut Kind {
+    fn kind(&mut self, message_type: &str) -> &mut MessageStats {
         let known = self.kinds.contains_key(message_type);
         let name = if known || self.kinds.len() < TYPES_MAX { message_type } else { OTHERS };
         self.kinds.entry(name.into()).or_default()

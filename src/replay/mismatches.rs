@@ -7,7 +7,7 @@ use protocol::script::Mismatch;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 /// Differences that are told apart; more are only counted.
-const TOLD_MAX: usize = 1_000;
+const LISTED_MAX: usize = 1_000;
 
 /// A place of a script where something else came, and how often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,14 +22,15 @@ pub struct Difference {
     /// What the script has there (of the first time).
     pub expected: String,
     /// What came.
-    pub came: String,
+    #[serde(rename = "came")]
+    pub received: String,
     /// How often.
     pub count: u64,
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { script, line, field, expected, came, count } = self;
+        let Self { script, line, field, expected, received: came, count } = self;
         let field = if field.is_empty() { "the frame" } else { field };
         write!(f, "{script}:{line}: {field}: expected {expected}, came {came}")?;
         if *count > 1 { write!(f, " ({count} times)") } else { Ok(()) }
@@ -39,7 +40,7 @@ impl fmt::Display for Difference {
 /// All of a run, by place.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
-    places: BTreeMap<(String, usize, String), Difference>,
+    entries: BTreeMap<(String, usize, String), Difference>,
     /// How many there were, told or not.
     pub total: u64,
 }
@@ -49,19 +50,19 @@ impl Differences {
     pub fn add(&mut self, script: &str, line: usize, what: Mismatch) {
         self.total += 1;
         let key = (script.to_owned(), line, what.path.clone());
-        let full = self.places.len() >= TOLD_MAX;
-        if let Some(known) = self.places.get_mut(&key) {
+        let full = self.entries.len() >= LISTED_MAX;
+        if let Some(known) = self.entries.get_mut(&key) {
             known.count += 1;
         } else if !full {
-            let Mismatch { path: field, expected, came } = what;
+            let Mismatch { path: field, expected, came: received } = what;
             let script = script.to_owned();
-            let one = Difference { script, line, field, expected, came, count: 1 };
-            self.places.insert(key, one);
+            let one = Difference { script, line, field, expected, received, count: 1 };
+            self.entries.insert(key, one);
         }
     }
 
     /// In the order of scripts and lines.
-    pub fn told(&self) -> Vec<Difference> {
-        self.places.values().cloned().collect()
+    pub fn list(&self) -> Vec<Difference> {
+        self.entries.values().cloned().collect()
     }
 }

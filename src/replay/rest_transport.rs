@@ -9,40 +9,41 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::{Sleep, sleep};
 
-use super::transport::{ConnectionIo, Sockets, Transport};
-use crate::net::{ClientError, Received, Requests};
+use super::transport::{ConnectionIo, Transport, WebSocketTransport};
+use crate::net::{ClientError, HttpClient, Received};
 use crate::subscriptions::DataSource;
 /// What only a socket is told: that rows follow (over REST they are the answer), and that a session
 /// ended (over REST the next request is refused).
-const PUSHED: [&str; 3] = ["LOGON_ACK", "MORE_ROWS_ACK", "SESSION_ENDED"];
+const SOCKET_ONLY: [&str; 3] = ["LOGON_ACK", "MORE_ROWS_ACK", "SESSION_ENDED"];
 /// A client that waits polls at this distance.
-const DISTANCE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A gateway that is spoken to over REST.
 #[derive(Clone)]
-pub struct Rest(pub Sockets);
+pub struct RestTransport(pub WebSocketTransport);
 
-impl Transport for Rest {
-    type Link = RestLink;
+impl Transport for RestTransport {
+    type Connection = RestConnection;
 
-    async fn open(&self, client: usize) -> Result<RestLink, ClientError> {
-        let requests = Requests::new(self.0.route.clone(), self.0.source(client));
-        let side = Side { requests, token: None, polled: BTreeMap::new(), frames: VecDeque::new() };
-        Ok(RestLink { side: Some(Box::new(side)), looking: None, pause: None })
+    async fn open(&self, client: usize) -> Result<RestConnection, ClientError> {
+        let requests = HttpClient::new(self.0.endpoint.clone(), self.0.source_address(client));
+        let session =
+            RestSession { requests, token: None, polled: BTreeMap::new(), frames: VecDeque::new() };
+        Ok(RestConnection { session: Some(Box::new(session)), polling: None, pause: None })
     }
 }
 
 /// One client. While it looks for rows, its side is with whoever looks.
-pub struct RestLink {
-    side: Option<Box<Side>>,
-    looking: Option<Pin<Box<dyn Future<Output = Box<Side>> + Send>>>,
+pub struct RestConnection {
+    session: Option<Box<RestSession>>,
+    polling: Option<Pin<Box<dyn Future<Output = Box<RestSession>> + Send>>>,
     /// Before it looks again. A message that is sent meanwhile does not wait for it.
     pause: Option<Pin<Box<Sleep>>>,
 }
 
 /// What one client knows: its token, and the subscriptions that it polls.
-struct Side {
-    requests: Requests,
+struct RestSession {
+    requests: HttpClient,
     token: Option<String>,
     /// By SOURCE_REF: the path, and how many answers without rows there were: those have numbers,
     /// too.
@@ -50,13 +51,13 @@ struct Side {
     frames: VecDeque<Received>,
 }
 
-impl ConnectionIo for RestLink {
+impl ConnectionIo for RestConnection {
     async fn send(&mut self, text: String) -> Result<(), ClientError> {
-        if let Some(looking) = self.looking.take() {
-            self.side = Some(looking.await);
+        if let Some(polling) = self.polling.take() {
+            self.session = Some(polling.await);
         }
-        match &mut self.side {
-            Some(side) => side.send(&text).await,
+        match &mut self.session {
+            Some(session) => session.send(&text).await,
             None => Err(ClientError::Closed),
         }
     }
@@ -67,34 +68,37 @@ impl ConnectionIo for RestLink {
 
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         loop {
-            if let Some(frame) = self.side.as_mut().and_then(|side| side.frames.pop_front()) {
+            if let Some(frame) =
+                self.session.as_mut().and_then(|session| session.frames.pop_front())
+            {
                 return Poll::Ready(frame);
             }
-            if self.side.as_ref().is_some_and(|side| !side.polled.is_empty()) {
-                let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(DISTANCE)));
+            if self.session.as_ref().is_some_and(|session| !session.polled.is_empty()) {
+                let pause = self.pause.get_or_insert_with(|| Box::pin(sleep(POLL_INTERVAL)));
                 ready!(pause.as_mut().poll(context));
                 self.pause = None;
-                self.looking = self.side.take().map(|side| Box::pin(side.look()) as _);
+                self.polling =
+                    self.session.take().map(|session| Box::pin(session.poll_subscriptions()) as _);
             }
-            let Some(looking) = &mut self.looking else { return Poll::Pending };
-            let Poll::Ready(side) = looking.as_mut().poll(context) else { return Poll::Pending };
-            (self.looking, self.side) = (None, Some(side));
+            let Some(polling) = &mut self.polling else { return Poll::Pending };
+            let Poll::Ready(session) = polling.as_mut().poll(context) else { return Poll::Pending };
+            (self.polling, self.session) = (None, Some(session));
         }
     }
 
     /// A data source is a path, and its subscription has a name.
-    fn takes(&self, message: &Value) -> bool {
-        let source = message["DETAILS"]["DATASOURCE_NAME"].as_str().and_then(DataSource::of);
+    fn can_send(&self, message: &Value) -> bool {
+        let source = message["DETAILS"]["DATASOURCE_NAME"].as_str().and_then(DataSource::from_name);
         let named = message.get("SOURCE_REF").is_some();
         message["MESSAGE_TYPE"] != "DATA_LOGON" || (source.is_some() && named)
     }
 
-    fn carries(&self, message_type: Option<&str>) -> bool {
-        message_type.is_some_and(|it| !PUSHED.contains(&it))
+    fn can_receive(&self, message_type: Option<&str>) -> bool {
+        message_type.is_some_and(|it| !SOCKET_ONLY.contains(&it))
     }
 }
 
-impl Side {
+impl RestSession {
     async fn send(&mut self, text: &str) -> Result<(), ClientError> {
         let body: Result<Map<String, Value>, _> = serde_json::from_str(text);
         let mut body = body.map_err(|_| ClientError::InvalidJson)?;
@@ -104,32 +108,37 @@ impl Side {
             body.insert("SESSION_AUTH_TOKEN".to_owned(), token.as_str().into());
         }
         let own = body.get("SESSION_AUTH_TOKEN").and_then(Value::as_str).map(str::to_owned);
-        let answer = match kind {
+        let reply = match kind {
             "DATA_LOGON" | "MORE_ROWS" | "DATA_LOGOFF" => self.rows(kind, body).await?,
             _ => self.post(&path(kind), Value::Object(body).to_string()).await?,
         };
-        match answer["MESSAGE_TYPE"].as_str() {
+        match reply["MESSAGE_TYPE"].as_str() {
             Some("EVENT_LOGIN_AUTH_ACK") => {
-                self.token = answer["SESSION_AUTH_TOKEN"].as_str().map(str::to_owned);
+                self.token = reply["SESSION_AUTH_TOKEN"].as_str().map(str::to_owned);
             }
             Some("LOGOUT_ACK") => self.token = None,
             // Whoever was let in with a token goes on with it.
             Some(kind) if kind.ends_with("_ACK") => self.token = self.token.take().or(own),
             _ => {}
         }
-        self.frames.push_back(Received::Text(answer.to_string()));
+        self.frames.push_back(Received::Text(reply.to_string()));
         Ok(())
     }
 
     async fn post(&mut self, path: &str, body: String) -> Result<Value, ClientError> {
-        self.requests.ask("POST", path, &[], body).await
+        self.requests.request("POST", path, &[], body).await
     }
 
     /// Asks about a subscription.
-    async fn about(&mut self, method: &str, path: &str, name: &str) -> Result<Value, ClientError> {
+    async fn request_subscription(
+        &mut self,
+        method: &str,
+        path: &str,
+        name: &str,
+    ) -> Result<Value, ClientError> {
         let token = self.token.clone().unwrap_or_default();
         let headers = [("SOURCE_REF", name), ("SESSION_AUTH_TOKEN", token.as_str())];
-        self.requests.ask(method, path, &headers, String::new()).await
+        self.requests.request(method, path, &headers, String::new()).await
     }
 
     /// A data source by POST, PUT and DELETE.
@@ -145,25 +154,25 @@ impl Side {
             let details = body.get_mut("DETAILS").and_then(Value::as_object_mut);
             let source = details.and_then(|details| details.remove("DATASOURCE_NAME"));
             let path = path(source.as_ref().and_then(Value::as_str).unwrap_or_default());
-            let answer = self.post(&path, Value::Object(body).to_string()).await?;
-            if answer["MESSAGE_TYPE"] == "QUERY_UPDATE" {
+            let reply = self.post(&path, Value::Object(body).to_string()).await?;
+            if reply["MESSAGE_TYPE"] == "QUERY_UPDATE" {
                 self.polled.insert(name, (path, 0));
             }
-            return Ok(answer);
+            return Ok(reply);
         }
         let known = self.polled.get(&name).cloned();
         let (path, empty) = known.unwrap_or_else(|| (path("USER_RIGHTS"), 0));
         if kind == "MORE_ROWS" {
-            return Ok(renumbered(self.about("PUT", &path, &name).await?, empty));
+            return Ok(renumbered(self.request_subscription("PUT", &path, &name).await?, empty));
         }
         self.polled.remove(&name);
-        self.about("DELETE", &path, &name).await
+        self.request_subscription("DELETE", &path, &name).await
     }
 
     /// Asks once for what is new.
-    async fn look(mut self: Box<Self>) -> Box<Self> {
+    async fn poll_subscriptions(mut self: Box<Self>) -> Box<Self> {
         for (name, (path, empty)) in self.polled.clone() {
-            let Ok(update) = self.about("GET", &path, &name).await else {
+            let Ok(update) = self.request_subscription("GET", &path, &name).await else {
                 self.frames.push_back(Received::Closed(None));
                 self.polled.clear();
                 break;

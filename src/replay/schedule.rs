@@ -19,7 +19,7 @@ pub(super) struct Schedule {
 
 /// A round that may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Due {
+pub(super) struct ScheduledRound {
     /// When it should begin, since the run began.
     pub at: Duration,
 }
@@ -33,15 +33,15 @@ impl Schedule {
         until: Option<Duration>,
         rounds: Option<u64>,
     ) -> Self {
-        let of = |share: f64| rate.map(|rate| Duration::from_secs_f64(share / rate));
-        let interval = of(clients as f64);
-        let phase = of(client as f64).unwrap_or_default();
+        let share_of = |share: f64| rate.map(|rate| Duration::from_secs_f64(share / rate));
+        let interval = share_of(clients as f64);
+        let phase = share_of(client as f64).unwrap_or_default();
         let left = rounds.unwrap_or(if until.is_some() { u64::MAX } else { 1 });
         Self { interval, next: None, phase, until, left }
     }
 
     /// The next round; none: there is no more.
-    pub fn next(&mut self, now: Duration) -> Option<Due> {
+    pub fn next(&mut self, now: Duration) -> Option<ScheduledRound> {
         let at = match (self.interval, self.next) {
             (None, _) => now,
             (Some(_), None) => now + self.phase,
@@ -52,19 +52,19 @@ impl Schedule {
         }
         self.left -= 1;
         self.next = self.interval.map(|interval| at + interval);
-        Some(Due { at })
+        Some(ScheduledRound { at })
     }
 
     /// How late a round begins now. In a closed loop nothing is late.
-    pub fn late(&self, due: Due, now: Duration) -> Duration {
+    pub fn lateness(&self, round: ScheduledRound, now: Duration) -> Duration {
         match self.interval {
-            Some(_) => now.saturating_sub(due.at),
+            Some(_) => now.saturating_sub(round.at),
             None => Duration::ZERO,
         }
     }
 
     /// Whether no round can begin any more: nobody need get ready for one.
-    pub fn is_over(&self, now: Duration) -> bool {
+    pub fn has_ended(&self, now: Duration) -> bool {
         self.left == 0 || self.until.is_none_or(|until| now >= until)
     }
 
@@ -91,9 +91,9 @@ mod tests {
     fn an_open_loop_keeps_its_times_however_late_a_round_is() {
         // The second of 10 clients with 100 rounds a second together: one each 100 ms.
         let mut schedule = Schedule::new(Some(100.0), 1, 10, Some(ms(500)), None);
-        assert_eq!(schedule.next(ms(5)), Some(Due { at: ms(15) }));
-        assert_eq!(schedule.next(ms(400)), Some(Due { at: ms(115) }));
-        assert_eq!(schedule.next(ms(400)), Some(Due { at: ms(215) }));
+        assert_eq!(schedule.next(ms(5)), Some(ScheduledRound { at: ms(15) }));
+        assert_eq!(schedule.next(ms(400)), Some(ScheduledRound { at: ms(115) }));
+        assert_eq!(schedule.next(ms(400)), Some(ScheduledRound { at: ms(215) }));
         assert_eq!(schedule.next(ms(501)), None);
         assert_eq!(schedule.missed(), 2);
     }
@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn a_closed_loop_goes_on_at_once_and_for_so_many_rounds() {
         let mut schedule = Schedule::new(None, 0, 10, None, Some(2));
-        assert_eq!(schedule.next(ms(3)), Some(Due { at: ms(3) }));
-        assert_eq!(schedule.next(ms(9)), Some(Due { at: ms(9) }));
+        assert_eq!(schedule.next(ms(3)), Some(ScheduledRound { at: ms(3) }));
+        assert_eq!(schedule.next(ms(9)), Some(ScheduledRound { at: ms(9) }));
         assert_eq!((schedule.next(ms(10)), schedule.missed()), (None, 0));
         let mut once = Schedule::new(None, 0, 1, None, None);
         assert!(once.next(ms(1)).is_some());

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::report::{LatencySummary, Message, Report, ThresholdResult};
+use super::report::{LatencySummary, MessageReport, Report, ThresholdResult};
 
 /// A limit: the run fails if it is crossed.
 #[derive(Debug, Clone)]
 pub struct Threshold {
     text: String,
-    of: Subject,
+    subject: Subject,
     figure: Figure,
     compare: Compare,
     limit: f64,
@@ -80,10 +80,10 @@ impl Threshold {
                 None => (Compare::Below, right.strip_prefix('<')?),
             },
         };
-        let (of, figure) = left.trim().split_once('.')?;
-        let figure = figure_of(figure)?;
-        let limit = number(limit.trim(), figure)?;
-        let of = match of {
+        let (subject, figure) = left.trim().split_once('.')?;
+        let figure = parse_figure(figure)?;
+        let limit = parse_limit(limit.trim(), figure)?;
+        let subject = match subject {
             "" => return None,
             "all" => Subject::All,
             "push" => Subject::Pushes,
@@ -93,11 +93,11 @@ impl Threshold {
                 None => Subject::Message(name.to_owned()),
             },
         };
-        Some(Self { text: text.to_owned(), of, figure, compare, limit })
+        Some(Self { text: text.to_owned(), subject, figure, compare, limit })
     }
 
     /// Compares it with a report. What was never measured is 0, and no time is.
-    pub fn judge(&self, report: &Report) -> ThresholdResult {
+    pub fn evaluate(&self, report: &Report) -> ThresholdResult {
         let measured = self.measure(report);
         let crossed = match self.compare {
             Compare::Above => measured > self.limit,
@@ -119,29 +119,35 @@ impl Threshold {
             let name = name.to_owned();
             report.messages.iter().filter(move |it| it.message_type == name).collect::<Vec<_>>()
         };
-        let (messages, service) = match &self.of {
+        let (messages, service) = match &self.subject {
             Subject::All => (report.messages.iter().collect(), false),
             Subject::Message(name) => (named(name), false),
             Subject::Service(name) => (named(name), true),
             Subject::Pushes => {
-                return self.of_stream(&report.pushes.lag, report.pushes.count, 0, report);
+                return self.measure_stream(&report.pushes.lag, report.pushes.count, 0, report);
             }
             Subject::Connections => {
                 let it = &report.connections;
-                return self.of_stream(&it.opening, it.opened, it.failed + it.lost, report);
+                return self.measure_stream(&it.opening, it.opened, it.failed + it.lost, report);
             }
         };
-        let times = |it: &Message| if service { it.service } else { it.latency };
-        let sum = |what: fn(&Message) -> u64| messages.iter().map(|it| what(it)).sum::<u64>();
-        let (replies, errors) = (sum(|it| it.replies), sum(Message::errors));
-        let errors = if self.of == Subject::All { report.errors() } else { errors };
+        let times = |it: &MessageReport| if service { it.service } else { it.latency };
+        let sum = |what: fn(&MessageReport) -> u64| messages.iter().map(|it| what(it)).sum::<u64>();
+        let (replies, errors) = (sum(|it| it.replies), sum(MessageReport::errors));
+        let errors = if self.subject == Subject::All { report.errors() } else { errors };
         match self.figure {
             Figure::Time(time) => messages.iter().map(|it| time(&times(it))).fold(0.0, f64::max),
-            _ => self.of_stream(&LatencySummary::default(), replies, errors, report),
+            _ => self.measure_stream(&LatencySummary::default(), replies, errors, report),
         }
     }
 
-    fn of_stream(&self, times: &LatencySummary, count: u64, errors: u64, report: &Report) -> f64 {
+    fn measure_stream(
+        &self,
+        times: &LatencySummary,
+        count: u64,
+        errors: u64,
+        report: &Report,
+    ) -> f64 {
         let (count, errors) = (count as f64, errors as f64);
         match self.figure {
             Figure::Time(time) => time(times),
@@ -153,7 +159,7 @@ impl Threshold {
     }
 }
 
-fn figure_of(name: &str) -> Option<Figure> {
+fn parse_figure(name: &str) -> Option<Figure> {
     Some(match name {
         "min" => Figure::Time(|it| it.min as f64),
         "mean" => Figure::Time(|it| it.mean),
@@ -171,7 +177,7 @@ fn figure_of(name: &str) -> Option<Figure> {
 }
 
 /// A limit in the unit of what is measured.
-fn number(text: &str, figure: Figure) -> Option<f64> {
+fn parse_limit(text: &str, figure: Figure) -> Option<f64> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let number: f64 = number.parse().ok()?;

@@ -11,10 +11,13 @@ use crate::net::{Client, ClientError, Endpoint};
 /// Opens connections to a gateway.
 pub trait Transport: Send + Sync + 'static {
     /// One connection.
-    type Link: ConnectionIo;
+    type Connection: ConnectionIo;
 
     /// Opens a connection of this client.
-    fn open(&self, client: usize) -> impl Future<Output = Result<Self::Link, ClientError>> + Send;
+    fn open(
+        &self,
+        client: usize,
+    ) -> impl Future<Output = Result<Self::Connection, ClientError>> + Send;
 }
 
 /// One connection.
@@ -32,36 +35,36 @@ pub trait ConnectionIo: Send {
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received>;
 
     /// Whether frames of this MESSAGE_TYPE (none: the end of the connection) can come this way.
-    fn carries(&self, _message_type: Option<&str>) -> bool {
+    fn can_receive(&self, _message_type: Option<&str>) -> bool {
         true
     }
 
     /// Whether this message can be said at all; if not, its answer is not waited for.
-    fn takes(&self, _message: &Value) -> bool {
+    fn can_send(&self, _message: &Value) -> bool {
         true
     }
 }
 
 /// Connections over WebSocket, spread over the addresses of this machine that are named.
 #[derive(Clone)]
-pub struct Sockets {
+pub struct WebSocketTransport {
     /// The way.
-    pub route: Endpoint,
+    pub endpoint: Endpoint,
     /// Addresses of this machine to connect from; none: whichever the system takes.
     pub from: Vec<IpAddr>,
 }
 
-impl Sockets {
-    pub(super) fn source(&self, client: usize) -> Option<IpAddr> {
+impl WebSocketTransport {
+    pub(super) fn source_address(&self, client: usize) -> Option<IpAddr> {
         self.from.get(client % self.from.len().max(1)).copied()
     }
 }
 
-impl Transport for Sockets {
-    type Link = Client;
+impl Transport for WebSocketTransport {
+    type Connection = Client;
 
     async fn open(&self, client: usize) -> Result<Client, ClientError> {
-        Client::connect_by(&self.route, self.source(client)).await
+        Client::connect_by(&self.endpoint, self.source_address(client)).await
     }
 }
 

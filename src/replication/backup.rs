@@ -16,7 +16,7 @@ const STEP_ROWS: usize = 250;
 /// Bytes of one step, about.
 const STEP_BYTES: usize = 96 * 1024;
 /// Rows that change between two steps; more end the backup.
-const TOUCHED_MAX: usize = 1_000_000;
+const CHANGED_KEYS_MAX: usize = 1_000_000;
 /// A backup that nobody goes on with ends.
 const IDLE_MS: Millis = 30_000;
 
@@ -29,27 +29,27 @@ struct BackupSession {
     id: u128,
     owner: SessionNo,
     /// The last row of the walk.
-    at: Option<Key>,
-    walked: bool,
-    touched: BTreeSet<Key>,
-    used: Millis,
-    sum: ExportChecksum,
+    position: Option<Key>,
+    walk_done: bool,
+    changed_keys: BTreeSet<Key>,
+    last_used: Millis,
+    checksum: ExportChecksum,
 }
 
 /// One step.
 #[derive(Debug, Default)]
-pub struct Step {
+pub struct BackupStep {
     /// Rows; later ones replace earlier ones with the same key.
     pub rows: Vec<StoredRow>,
     /// Keys of rows that are no longer there, in hexadecimal.
-    pub gone: Vec<String>,
+    pub removed: Vec<String>,
     /// With the last step.
-    pub end: Option<End>,
+    pub end: Option<BackupEnd>,
 }
 
 /// The end of a backup.
 #[derive(Debug, PartialEq, Eq)]
-pub struct End {
+pub struct BackupEnd {
     /// The last entry of the log that the rows reflect.
     pub seq: Seq,
     /// The sum over everything that was given.
@@ -58,12 +58,12 @@ pub struct End {
 
 /// Takes what a step gives into the sum over a backup: rows as JSON and keys that are gone, a line
 /// each.
-pub fn add_to_checksum(sum: &mut ExportChecksum, rows: &[StoredRow], gone: &[String]) {
+pub fn add_to_checksum(checksum: &mut ExportChecksum, rows: &[StoredRow], removed: &[String]) {
     // Plain structs with text keys cannot fail to serialise.
     let rows = rows.iter().map(|row| serde_json::to_vec(row).unwrap_or_default());
-    for line in rows.chain(gone.iter().map(|key| key.clone().into_bytes())) {
-        sum.add(&line);
-        sum.add(b"\n");
+    for line in rows.chain(removed.iter().map(|key| key.clone().into_bytes())) {
+        checksum.add(&line);
+        checksum.add(b"\n");
     }
 }
 
@@ -81,16 +81,16 @@ impl BackupSessions {
     pub fn begin(&self, id: u128, owner: SessionNo, now: Millis) -> Result<(), StepError> {
         let mut current = self.0.lock();
         if let Some(other) = current.as_ref().filter(|it| it.owner != owner && !it.is_idle(now)) {
-            return Err(StepError::Busy((other.used + IDLE_MS).saturating_sub(now)));
+            return Err(StepError::Busy((other.last_used + IDLE_MS).saturating_sub(now)));
         }
         *current = Some(BackupSession {
             id,
             owner,
-            at: None,
-            walked: false,
-            touched: BTreeSet::new(),
-            used: now,
-            sum: ExportChecksum::default(),
+            position: None,
+            walk_done: false,
+            changed_keys: BTreeSet::new(),
+            last_used: now,
+            checksum: ExportChecksum::default(),
         });
         Ok(())
     }
@@ -102,11 +102,11 @@ impl BackupSessions {
         owner: SessionNo,
         now: Millis,
         (realm, seq): (&Realm, Seq),
-    ) -> Result<Step, StepError> {
+    ) -> Result<BackupStep, StepError> {
         let mut current = self.0.lock();
         let backup = current.as_mut().filter(|it| (it.id, it.owner) == (id, owner));
         let backup = backup.ok_or(StepError::Unknown)?;
-        backup.used = now;
+        backup.last_used = now;
         let step = backup.step(realm, seq);
         if step.end.is_some() {
             *current = None;
@@ -122,15 +122,15 @@ impl BackupSessions {
             Change::Put(row) => row.key(),
             Change::Delete(key) => key.clone(),
         });
-        backup.touched.extend(keys.filter(|key| !matches!(key, Key::Seen(_))));
-        if backup.touched.len() > TOUCHED_MAX {
+        backup.changed_keys.extend(keys.filter(|key| !matches!(key, Key::Seen(_))));
+        if backup.changed_keys.len() > CHANGED_KEYS_MAX {
             tracing::warn!("a backup was given up: too much changed meanwhile");
             *current = None;
         }
     }
 
     /// Forgets a backup that nobody goes on with.
-    pub fn sweep(&self, now: Millis) {
+    pub fn expire(&self, now: Millis) {
         let mut current = self.0.lock();
         current.take_if(|backup| backup.is_idle(now));
     }
@@ -138,66 +138,66 @@ impl BackupSessions {
 
 impl BackupSession {
     fn is_idle(&self, now: Millis) -> bool {
-        now >= self.used.saturating_add(IDLE_MS)
+        now >= self.last_used.saturating_add(IDLE_MS)
     }
 
-    fn step(&mut self, realm: &Realm, seq: Seq) -> Step {
-        let (mut step, mut room) = (Step::default(), Room::default());
-        if !self.walked {
-            let mut rows = realm.rows_after(self.at.as_ref());
-            while room.is_left() {
+    fn step(&mut self, realm: &Realm, seq: Seq) -> BackupStep {
+        let (mut step, mut budget) = (BackupStep::default(), StepBudget::default());
+        if !self.walk_done {
+            let mut rows = realm.rows_after(self.position.as_ref());
+            while budget.has_room() {
                 // Which entries were applied a moment ago means nothing elsewhere.
                 let row = rows.next().filter(|row| !matches!(row, Row::Seen(..)));
                 let Some(row) = row else {
-                    self.walked = true;
+                    self.walk_done = true;
                     break;
                 };
                 let (key, value) = (row.key(), row.value());
-                room.take(value.len());
+                budget.consume(value.len());
                 step.rows.push(StoredRow::new(&key, &value));
-                self.at = Some(key);
+                self.position = Some(key);
             }
         }
-        while self.walked && room.is_left() {
-            let Some(key) = self.touched.pop_first() else { break };
+        while self.walk_done && budget.has_room() {
+            let Some(key) = self.changed_keys.pop_first() else { break };
             match realm.row(&key) {
                 Some(row) => {
                     let value = row.value();
-                    room.take(value.len());
+                    budget.consume(value.len());
                     step.rows.push(StoredRow::new(&key, &value));
                 }
                 None => {
-                    room.take(0);
-                    step.gone.push(key.hex());
+                    budget.consume(0);
+                    step.removed.push(key.hex());
                 }
             }
         }
-        add_to_checksum(&mut self.sum, &step.rows, &step.gone);
+        add_to_checksum(&mut self.checksum, &step.rows, &step.removed);
         // What was given before and did not change since is still so.
-        let is_last = self.walked && self.touched.is_empty();
-        step.end = is_last.then(|| End { seq, sha256: self.sum.so_far() });
+        let is_last = self.walk_done && self.changed_keys.is_empty();
+        step.end = is_last.then(|| BackupEnd { seq, sha256: self.checksum.to_hex() });
         step
     }
 }
 
 /// What one step may still hold.
-struct Room {
+struct StepBudget {
     rows: usize,
     bytes: usize,
 }
 
-impl Default for Room {
+impl Default for StepBudget {
     fn default() -> Self {
         Self { rows: STEP_ROWS, bytes: STEP_BYTES }
     }
 }
 
-impl Room {
-    fn is_left(&self) -> bool {
+impl StepBudget {
+    fn has_room(&self) -> bool {
         self.rows > 0 && self.bytes > 0
     }
 
-    fn take(&mut self, bytes: usize) {
+    fn consume(&mut self, bytes: usize) {
         self.rows -= 1;
         self.bytes = self.bytes.saturating_sub(bytes + KEY_BYTES);
     }
@@ -218,12 +218,12 @@ mod tests {
     }
 
     /// Puts the steps together, as a client does.
-    fn put_together(rows: &mut std::collections::BTreeMap<Key, Row>, step: &Step) {
+    fn put_together(rows: &mut std::collections::BTreeMap<Key, Row>, step: &BackupStep) {
         for row in &step.rows {
             let row = row.read().unwrap();
             rows.insert(row.key(), row);
         }
-        for key in &step.gone {
+        for key in &step.removed {
             rows.remove(&Key::from_hex(key).unwrap());
         }
     }
@@ -238,7 +238,7 @@ mod tests {
         let end = loop {
             let step = backups.step(7, OWNER, 0, (&realm, seq)).unwrap();
             put_together(&mut rows, &step);
-            add_to_checksum(&mut sum, &step.rows, &step.gone);
+            add_to_checksum(&mut sum, &step.rows, &step.removed);
             if let Some(end) = step.end {
                 break end;
             }
@@ -253,7 +253,7 @@ mod tests {
             }
             seq += 1;
         };
-        assert_eq!(end, End { seq, sha256: sum.so_far() });
+        assert_eq!(end, BackupEnd { seq, sha256: sum.to_hex() });
         assert!(seq >= 4, "several steps");
         assert!(rows.into_values().eq(realm.rows()));
         assert_eq!(backups.step(7, OWNER, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(backups.step(1, other, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);
         backups.begin(2, other, IDLE_MS).unwrap();
         assert_eq!(backups.step(1, OWNER, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);
-        backups.sweep(2 * IDLE_MS);
+        backups.expire(2 * IDLE_MS);
         assert_eq!(backups.step(2, other, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);
     }
 }

@@ -17,7 +17,7 @@ use crate::realm::{
 };
 use crate::sessions::SessionRegistry;
 use crate::storage::{AuditTrail, RowStore, Seq, StoreError};
-use crate::subscriptions::{Notice, RowsBefore, SubscriptionHub};
+use crate::subscriptions::{ConnectionNotice, RowsBefore, SubscriptionHub};
 /// The realm of this node and the last entry that it reflects.
 #[derive(Debug, Default)]
 struct State {
@@ -37,9 +37,9 @@ pub enum SubmitError {
 }
 
 /// A command whose outcome takes longer is answered with "may have been done".
-const OUTCOME_WAIT: Duration = Duration::from_secs(30);
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
 /// An append of unknown outcome is repeated at this distance.
-const AGAIN_AFTER: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Somebody waits for the outcome of an entry; whoever leaves takes the place along.
 struct WaitingCaller<'a> {
@@ -59,14 +59,14 @@ pub struct Replica {
     log: Arc<dyn CommandLog>,
     store: Option<RowStore>,
     /// What was done, by whom and from where.
-    pub trail: Arc<AuditTrail>,
-    unsaved: WriteBehind,
+    pub audit_trail: Arc<AuditTrail>,
+    write_behind: WriteBehind,
     waiting: DashMap<u128, oneshot::Sender<Outcome>>,
     clock: Clock,
     /// Open subscriptions.
-    pub feed: SubscriptionHub,
+    pub subscriptions: SubscriptionHub,
     /// Sessions with sockets.
-    pub presences: SessionRegistry,
+    pub sessions: SessionRegistry,
     /// The backup that goes on.
     pub backups: BackupSessions,
 }
@@ -84,23 +84,24 @@ impl Replica {
         Self {
             state: RwLock::new(State { realm, seq }),
             log,
-            trail: store
-                .as_ref()
-                .map_or_else(|| Arc::new(AuditTrail::in_memory()), |store| store.trail().clone()),
+            audit_trail: store.as_ref().map_or_else(
+                || Arc::new(AuditTrail::in_memory()),
+                |store| store.audit_trail().clone(),
+            ),
             store,
-            unsaved: WriteBehind::after(seq),
+            write_behind: WriteBehind::after(seq),
             waiting: DashMap::new(),
             clock,
-            feed: SubscriptionHub::new(seq),
-            presences: SessionRegistry::default(),
+            subscriptions: SubscriptionHub::new(seq),
+            sessions: SessionRegistry::default(),
             backups: BackupSessions::default(),
         }
     }
 
     /// Looks at the realm; the closure gives the guard back.
-    pub fn read<T>(&self, look: impl FnOnce(&Realm, Seq) -> T) -> T {
+    pub fn read<T>(&self, work: impl FnOnce(&Realm, Seq) -> T) -> T {
         let state = self.state.read();
-        look(&state.realm, state.seq)
+        work(&state.realm, state.seq)
     }
 
     /// The clock of this node.
@@ -135,11 +136,11 @@ impl Replica {
         let id = EntryId(random::entry_id());
         let (sender, mut outcome) = oneshot::channel();
         self.waiting.insert(id.0, sender);
-        let _waits = WaitingCaller { replica: self, id };
+        let _waiting = WaitingCaller { replica: self, id };
         let origin = origin.map(Box::new);
         let entry = Arc::new(Entry { id, at: self.clock.now(), command, origin });
         let watch = stopwatch();
-        let done = async {
+        let applied = async {
             let outcome = tokio::select! {
                 biased;
                 outcome = &mut outcome => outcome,
@@ -147,8 +148,9 @@ impl Replica {
             };
             outcome.map_err(|_| SubmitError::Unknown)
         };
-        let outcome =
-            tokio::time::timeout(OUTCOME_WAIT, done).await.unwrap_or(Err(SubmitError::Unknown));
+        let outcome = tokio::time::timeout(OUTCOME_TIMEOUT, applied)
+            .await
+            .unwrap_or(Err(SubmitError::Unknown));
         metrics::histogram!("tollgate_commit_seconds").record(watch.elapsed_secs());
         outcome
     }
@@ -162,7 +164,7 @@ impl Replica {
             Err(AppendError::Unknown(why)) => tracing::warn!(why, "a command is appended again"),
         }
         loop {
-            tokio::time::sleep(AGAIN_AFTER).await;
+            tokio::time::sleep(RETRY_DELAY).await;
             match self.log.append(entry.clone()).await {
                 Ok(_) => return Ok(()),
                 // This copy is not stored; of the first one nothing will be known any more.
@@ -177,13 +179,13 @@ impl Replica {
     pub async fn trim(&self, before: Millis) -> Result<Seq, String> {
         let Some(store) = &self.store else { return Ok(0) };
         let before = before.min(self.read(|realm, _| realm.time().saturating_sub(SEEN_MS)));
-        let mut gone = 0;
+        let mut trimmed = 0;
         loop {
             let now = self.log.trim(store.applied(), before).await?;
-            if now == gone {
-                return Ok(gone);
+            if now == trimmed {
+                return Ok(trimmed);
             }
-            gone = now;
+            trimmed = now;
         }
     }
 
@@ -201,7 +203,7 @@ impl Replica {
                 scope.spawn(move || guarded(&|| self.save(store)));
             }
             guarded(&|| self.follow());
-            self.unsaved.finish();
+            self.write_behind.finish();
         });
     }
 
@@ -237,7 +239,7 @@ impl Replica {
     /// Waits until the store has what the realm reflects, for whoever reads the store itself.
     pub fn flush_rows(&self) {
         if self.store.is_some() {
-            self.unsaved.wait_for(self.read(|_, seq| seq));
+            self.write_behind.wait_until_saved(self.read(|_, seq| seq));
         }
     }
 
@@ -246,10 +248,11 @@ impl Replica {
         for (seq, entry) in (first..).zip(entries) {
             let applied = self.apply_entry(seq, entry);
             if !applied.audit.is_empty() {
-                self.feed.publish_audit(self.trail.append(&applied.audit), &applied.audit);
+                self.subscriptions
+                    .publish_audit(self.audit_trail.append(&applied.audit), &applied.audit);
             }
             if self.store.is_some() {
-                self.unsaved.push(seq, applied.changes, self.trail.last());
+                self.write_behind.push(seq, applied.changes, self.audit_trail.last());
             }
             let outcome = applied.outcome;
             if let Some((_, waiting)) = self.waiting.remove(&entry.id.0) {
@@ -269,9 +272,9 @@ impl Replica {
         });
         let before = self.apply_changes(seq, &applied);
         let ended = self.end_sessions(&applied);
-        self.read(|realm, _| self.feed.publish(realm, seq, &applied.changes, &before));
+        self.read(|realm, _| self.subscriptions.publish(realm, seq, &applied.changes, &before));
         for (presence, ended) in ended {
-            presence.notify_all(&Notice::Ended(ended.session, ended.reason));
+            presence.notify_all(&ConnectionNotice::Ended(ended.session, ended.reason));
         }
         applied
     }
@@ -280,7 +283,7 @@ impl Replica {
     /// has either read the rows as they are now, or is known when the change is published.
     fn apply_changes(&self, seq: Seq, applied: &Applied) -> RowsBefore {
         let mut state = self.state.write();
-        let before = self.feed.rows_before(&state.realm, seq, &applied.changes);
+        let before = self.subscriptions.rows_before(&state.realm, seq, &applied.changes);
         state.realm.apply_changes(&applied.changes);
         self.backups.record_changes(&applied.changes);
         state.seq = seq;
@@ -291,7 +294,7 @@ impl Replica {
     /// gateway: the log has everything, and a restart makes the rows again. Until then nothing more
     /// is taken.
     fn save(&self, store: &RowStore) {
-        while let Some(SaveBatch { seq, rows, audited, .. }) = self.unsaved.next_batch() {
+        while let Some(SaveBatch { seq, rows, audited, .. }) = self.write_behind.next_batch() {
             // The database panics on some faults of the disk.
             let save = AssertUnwindSafe(|| store.save(seq, &rows, audited));
             let failed = |_| Err(StoreError::Io(std::io::Error::other("the store failed")));
@@ -301,7 +304,7 @@ impl Replica {
                     let why = format!("entries up to {seq} are in the log only: {error}");
                     tracing::error!(why, "changes are refused until a restart");
                     self.log.stop_accepting(&why);
-                    self.unsaved.abandon();
+                    self.write_behind.abandon();
                 }
                 Err(error) => {
                     self.abort_process(&format!("entries up to {seq} cannot be saved: {error}"))
@@ -315,10 +318,10 @@ impl Replica {
     fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::sessions::LiveSession>, Ended)> {
         for change in &applied.changes {
             if let Change::Put(Row::Session(session)) = change {
-                self.presences.update_tokens(session);
+                self.sessions.update_tokens(session);
             }
         }
-        let end = |ended: &Ended| Some((self.presences.end(ended.session, ended.reason)?, *ended));
+        let end = |ended: &Ended| Some((self.sessions.end(ended.session, ended.reason)?, *ended));
         applied.ended.iter().filter_map(end).collect()
     }
 

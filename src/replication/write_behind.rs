@@ -12,7 +12,7 @@ use crate::storage::{AuditNo, Seq};
 /// make the thread that applies commands wait.
 const CHANGES_MAX: usize = 4_096;
 /// Steps are at this distance, unless much waits.
-const EVERY: Duration = Duration::from_millis(20);
+const SAVE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// One step of saving.
 #[derive(Debug, Default)]
@@ -30,21 +30,21 @@ pub(super) struct SaveBatch {
 /// What is not saved yet.
 #[derive(Debug, Default)]
 pub(super) struct WriteBehind {
-    inside: Mutex<Inside>,
+    state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Inside {
+struct State {
     waiting: SaveBatch,
     /// The last entry of the step that is being saved.
-    taken: Seq,
+    in_progress: Seq,
     /// The last entry that is saved.
     saved: Seq,
     /// Nothing more comes.
-    is_over: bool,
+    is_finished: bool,
     /// Nothing more is saved.
-    is_given_up: bool,
+    is_abandoned: bool,
 }
 
 impl SaveBatch {
@@ -55,13 +55,13 @@ impl SaveBatch {
             if row.is_none() {
                 return;
             }
-            self.seen.replace(key.clone()).map(|former| self.rows.remove(&former));
+            self.seen.replace(key.clone()).map(|previous| self.rows.remove(&previous));
         }
         self.rows.insert(key, row);
     }
 }
 
-impl Inside {
+impl State {
     fn is_full(&self) -> bool {
         self.waiting.changes >= CHANGES_MAX
     }
@@ -70,23 +70,23 @@ impl Inside {
 impl WriteBehind {
     /// Nothing: the store reflects this entry.
     pub(super) fn after(saved: Seq) -> Self {
-        let inside = Inside { taken: saved, saved, ..Inside::default() };
-        Self { inside: Mutex::new(inside), ..Self::default() }
+        let state = State { in_progress: saved, saved, ..State::default() };
+        Self { state: Mutex::new(state), ..Self::default() }
     }
 
     /// An entry changed this. Waits while too much is not saved.
     pub(super) fn push(&self, seq: Seq, changes: Vec<Change>, audited: AuditNo) {
-        let mut inside = self.inside.lock();
-        self.changed.wait_while(&mut inside, |it| it.is_full() && !it.is_given_up);
-        if inside.is_given_up {
+        let mut state = self.state.lock();
+        self.changed.wait_while(&mut state, |it| it.is_full() && !it.is_abandoned);
+        if state.is_abandoned {
             return;
         }
-        let is_first = inside.waiting.seq == 0;
+        let is_first = state.waiting.seq == 0;
         for (key, row) in changes.into_iter().map(Change::into_row) {
-            inside.waiting.put(key, row);
+            state.waiting.put(key, row);
         }
-        (inside.waiting.seq, inside.waiting.audited) = (seq, audited);
-        if is_first || inside.is_full() {
+        (state.waiting.seq, state.waiting.audited) = (seq, audited);
+        if is_first || state.is_full() {
             self.changed.notify_all();
         }
     }
@@ -94,34 +94,38 @@ impl WriteBehind {
     /// Waits for the next step, when the last one is saved; none: everything is saved and nothing
     /// more comes.
     pub(super) fn next_batch(&self) -> Option<SaveBatch> {
-        let mut inside = self.inside.lock();
-        inside.saved = inside.taken;
+        let mut state = self.state.lock();
+        state.saved = state.in_progress;
         self.changed.notify_all();
-        self.changed.wait_while_for(&mut inside, |it| !it.is_full() && !it.is_over, EVERY);
-        self.changed.wait_while(&mut inside, |it| it.waiting.seq == 0 && !it.is_over);
-        let step = std::mem::take(&mut inside.waiting);
-        inside.taken = inside.taken.max(step.seq);
+        self.changed.wait_while_for(
+            &mut state,
+            |it| !it.is_full() && !it.is_finished,
+            SAVE_INTERVAL,
+        );
+        self.changed.wait_while(&mut state, |it| it.waiting.seq == 0 && !it.is_finished);
+        let batch = std::mem::take(&mut state.waiting);
+        state.in_progress = state.in_progress.max(batch.seq);
         self.changed.notify_all();
-        (step.seq > 0).then_some(step)
+        (batch.seq > 0).then_some(batch)
     }
 
     /// Waits until the entries up to `seq` are saved, if they ever will be.
-    pub(super) fn wait_for(&self, seq: Seq) {
-        let mut inside = self.inside.lock();
-        self.changed.wait_while(&mut inside, |it| it.saved < seq && !it.is_given_up);
+    pub(super) fn wait_until_saved(&self, seq: Seq) {
+        let mut state = self.state.lock();
+        self.changed.wait_while(&mut state, |it| it.saved < seq && !it.is_abandoned);
     }
 
     /// Nothing can be saved any more.
     pub(super) fn abandon(&self) {
-        let mut inside = self.inside.lock();
-        inside.is_given_up = true;
-        inside.waiting = SaveBatch::default();
+        let mut state = self.state.lock();
+        state.is_abandoned = true;
+        state.waiting = SaveBatch::default();
         self.changed.notify_all();
     }
 
     /// Nothing more comes.
     pub(super) fn finish(&self) {
-        self.inside.lock().is_over = true;
+        self.state.lock().is_finished = true;
         self.changed.notify_all();
     }
 }
@@ -167,9 +171,9 @@ mod tests {
         assert_eq!(unsaved.next_batch().unwrap().seq, 1);
         thread.join().unwrap();
         assert_eq!(unsaved.next_batch().unwrap().seq, 2);
-        unsaved.wait_for(1);
+        unsaved.wait_until_saved(1);
         let asked = unsaved.clone();
-        let thread = std::thread::spawn(move || asked.wait_for(2));
+        let thread = std::thread::spawn(move || asked.wait_until_saved(2));
         unsaved.abandon();
         thread.join().unwrap();
         // Nobody saves any more: nobody waits.

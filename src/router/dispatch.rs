@@ -9,13 +9,13 @@ use protocol::{Envelope, Nack, NackCode, UserName};
 
 use super::errors::{internal_error, unknown_message_type};
 use super::reply::{Accepted, Reply, TokenCache};
-use crate::gateway::Node;
+use crate::gateway::Gateway;
 use crate::messages::{
     Access, ClientInfo, Handler, HandlerIndex, ImmediateContext, MessageContext, RootFields, Serve,
     SideEffects, no_session, table,
 };
 use crate::platform::{metrics, stopwatch};
-use crate::realm::{Command, End, EndReason, Millis, Outcome, TokenHash};
+use crate::realm::{Command, EndReason, Millis, Outcome, SessionEnd, TokenHash};
 use crate::sessions::LiveSession;
 use crate::settings::{AckNaming, NackNaming};
 /// The longest REASON: an audit row has to hold it.
@@ -24,37 +24,37 @@ const REASON_MAX: usize = 512;
 /// Answers envelopes, whatever brought them.
 #[derive(Clone)]
 pub struct Router {
-    node: Arc<Node>,
+    gateway: Arc<Gateway>,
     handlers: &'static HandlerIndex,
 }
 
 impl Router {
     /// A router for this gateway.
-    pub fn new(node: Arc<Node>) -> Self {
-        Self::with(node, &table::INDEX)
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self::with(gateway, &table::INDEX)
     }
 
     /// The same with another table of messages.
-    pub fn with(node: Arc<Node>, handlers: &'static HandlerIndex) -> Self {
-        Self { node, handlers }
+    pub fn with(gateway: Arc<Gateway>, handlers: &'static HandlerIndex) -> Self {
+        Self { gateway, handlers }
     }
 
     /// The gateway.
-    pub fn node(&self) -> &Arc<Node> {
-        &self.node
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
     }
 
     /// Answers a frame at once if it is malformed or may overtake others. The answer of one that
     /// may is written to the end of `out`.
     pub fn accept(
         &self,
-        caller: &ClientInfo,
-        known: &mut TokenCache,
+        client: &ClientInfo,
+        token_cache: &mut TokenCache,
         frame: &str,
         now: Millis,
         out: &mut Vec<u8>,
     ) -> Accepted {
-        let settings = self.node.settings();
+        let settings = self.gateway.settings();
         let decoded = Envelope::decode(frame, settings.server.limits.json_depth);
         let envelope = match decoded.map_err(|malformed| malformed.nack()) {
             Ok(envelope) => envelope,
@@ -62,160 +62,173 @@ impl Router {
                 let source_ref = protocol::envelope::source_ref_of(frame);
                 return Accepted::Refused(
                     None,
-                    self.nack_reply(None, source_ref, &nack, caller, None),
+                    self.nack_reply(None, source_ref, &nack, client, None),
                 );
             }
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
-        let Some(row) = self.handlers.find(&envelope.message_type) else {
+        let Some(handler) = self.handlers.find(&envelope.message_type) else {
             let nack = unknown_message_type(&envelope.message_type);
-            return Accepted::Refused(None, self.nack_reply(None, source_ref, &nack, caller, None));
+            return Accepted::Refused(None, self.nack_reply(None, source_ref, &nack, client, None));
         };
-        let Serve::Immediate(serve) = row.serve else { return Accepted::Queued };
-        let speaker = self.authenticate(caller, Some(known), &envelope, now);
-        let session = speaker.as_ref().ok();
+        let Serve::Immediate(serve) = handler.serve else { return Accepted::Queued };
+        let authenticated = self.authenticate(client, Some(token_cache), &envelope, now);
+        let session = authenticated.as_ref().ok();
         let start = out.len();
-        let served = self.authorize(row, &envelope, &speaker).and_then(|()| {
-            let ask = ImmediateContext {
-                node: &self.node,
-                caller,
+        let served = self.authorize(handler, &envelope, &authenticated).and_then(|()| {
+            let context = ImmediateContext {
+                gateway: &self.gateway,
+                client,
                 session,
                 envelope: &envelope,
                 now,
                 handlers: self.handlers.handlers(),
             };
-            let served = catch_unwind(AssertUnwindSafe(|| serve(&ask, source_ref, out)));
-            served.unwrap_or_else(|_| Err(internal_error(row.name)))
+            let served = catch_unwind(AssertUnwindSafe(|| serve(&context, source_ref, out)));
+            served.unwrap_or_else(|_| Err(internal_error(handler.name)))
         });
-        let bind = session_to_bind(caller, session);
+        let bind = session_to_bind(client, session);
         match served {
-            Ok(()) => Accepted::Answered(row, bind),
+            Ok(()) => Accepted::Answered(handler, bind),
             Err(nack) => {
                 out.truncate(start);
                 let user = session.map(|session| &session.user_name);
-                self.record_refusal(row, caller, user, &nack);
-                let reply = self.nack_reply(Some(row), source_ref, &nack, caller, user);
-                Accepted::Refused(Some(row), Reply { bind, ..reply })
+                self.record_refusal(handler, client, user, &nack);
+                let reply = self.nack_reply(Some(handler), source_ref, &nack, client, user);
+                Accepted::Refused(Some(handler), Reply { bind, ..reply })
             }
         }
     }
 
     /// Serves a frame as [`Router::accept`] and [`Router::handle`] would, for whoever has one at a
     /// time.
-    pub async fn answer(&self, caller: ClientInfo, known: &mut TokenCache, frame: String) -> Reply {
+    pub async fn answer(
+        &self,
+        client: ClientInfo,
+        token_cache: &mut TokenCache,
+        frame: String,
+    ) -> Reply {
         let (watch, mut out) = (stopwatch(), Vec::new());
-        match self.accept(&caller, known, &frame, self.node.clock.now(), &mut out) {
-            Accepted::Answered(row, bind) => {
-                row.timings.add(1, watch.elapsed_secs());
+        match self.accept(&client, token_cache, &frame, self.gateway.clock.now(), &mut out) {
+            Accepted::Answered(handler, bind) => {
+                handler.timings.record(1, watch.elapsed_secs());
                 let frame = String::from_utf8(out).unwrap_or_default();
                 Reply { frame, bind, ..Reply::default() }
             }
-            Accepted::Refused(row, reply) => {
-                row.into_iter().for_each(|row| row.timings.add(1, watch.elapsed_secs()));
+            Accepted::Refused(handler, reply) => {
+                handler
+                    .into_iter()
+                    .for_each(|handler| handler.timings.record(1, watch.elapsed_secs()));
                 reply
             }
-            Accepted::Queued => self.handle(caller, frame).await,
+            Accepted::Queued => self.handle(client, frame).await,
         }
     }
 
     /// Serves a frame in its turn.
-    pub async fn handle(&self, caller: ClientInfo, frame: impl AsRef<str>) -> Reply {
-        let (watch, now) = (stopwatch(), self.node.clock.now());
-        let (row, root, details, session) = match self.resolve(&caller, frame.as_ref(), now) {
+    pub async fn handle(&self, client: ClientInfo, frame: impl AsRef<str>) -> Reply {
+        let (watch, now) = (stopwatch(), self.gateway.clock.now());
+        let (handler, root, details, session) = match self.resolve(&client, frame.as_ref(), now) {
             Ok(prepared) => prepared,
             Err(reply) => return reply,
         };
-        let Serve::Queued(serve) = row.serve else { return Reply::default() };
+        let Serve::Queued(serve) = handler.serve else { return Reply::default() };
         let source_ref = root.source_ref.clone();
-        let binds = session_to_bind(&caller, session.as_ref());
+        let binds = session_to_bind(&client, session.as_ref());
         let dry = root.validate;
-        let call = MessageContext::new(
-            self.node.clone(),
-            caller.clone(),
+        let context = MessageContext::new(
+            self.gateway.clone(),
+            client.clone(),
             session.clone(),
-            row.name,
+            handler.name,
             now,
             root,
         );
-        let served = AssertUnwindSafe(serve(&call, details)).catch_unwind().await;
-        let served = served.unwrap_or_else(|_| Err(internal_error(row.name)));
-        row.timings.add(1, watch.elapsed_secs());
-        let SideEffects { effect, bind, audited_user: about, has_submitted: commanded } =
-            call.into_answer();
+        let served = AssertUnwindSafe(serve(&context, details)).catch_unwind().await;
+        let served = served.unwrap_or_else(|_| Err(internal_error(handler.name)));
+        handler.timings.record(1, watch.elapsed_secs());
+        let SideEffects {
+            after_reply: effect,
+            bind,
+            audited_user: about,
+            has_submitted: commanded,
+        } = context.into_side_effects();
         let bind = bind.or(binds.filter(|session| !session.has_ended()));
         let user = about.as_ref().or(session.as_ref().map(|session| &session.user_name));
         match served {
             Ok(body) => {
                 if !dry {
-                    log_success(row, &caller, user);
+                    log_success(handler, &client, user);
                 }
-                let frame = self.ack_reply(row, source_ref.as_deref(), body);
-                Reply { frame, bind, effect, refused: None }
+                let frame = self.ack_reply(handler, source_ref.as_deref(), body);
+                Reply { frame, bind, after_reply: effect, refused: None }
             }
             Err(nack) => {
                 if !commanded {
-                    self.record_refusal(row, &caller, user, &nack);
+                    self.record_refusal(handler, &client, user, &nack);
                 }
-                let reply = self.nack_reply(Some(row), source_ref.as_deref(), &nack, &caller, user);
+                let reply =
+                    self.nack_reply(Some(handler), source_ref.as_deref(), &nack, &client, user);
                 Reply { bind, ..reply }
             }
         }
     }
 
     /// The answer to a message of a connection that sends too fast.
-    pub fn too_fast(&self, caller: &ClientInfo, frame: &str, wait_ms: Millis) -> Reply {
+    pub fn too_fast(&self, client: &ClientInfo, frame: &str, wait_ms: Millis) -> Reply {
         let nack = Nack::too_many("too many messages on this connection", wait_ms);
         let Ok(envelope) = self.decode(frame) else {
-            return self.nack_reply(None, None, &nack, caller, None);
+            return self.nack_reply(None, None, &nack, client, None);
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
-        self.nack_reply(self.handlers.find(&envelope.message_type), source_ref, &nack, caller, None)
+        self.nack_reply(self.handlers.find(&envelope.message_type), source_ref, &nack, client, None)
     }
 
     /// The session that a token speaks for, for whoever asks without a message.
     pub fn session(
         &self,
-        caller: &ClientInfo,
+        client: &ClientInfo,
         token: &str,
         now: Millis,
     ) -> Result<Arc<LiveSession>, Nack> {
-        let session = self.session_by_token(caller, None, token, now)?;
+        let session = self.session_by_token(client, None, token, now)?;
         self.check_not_expired(session, now)
     }
 
     fn decode<'a>(&self, frame: &'a str) -> Result<Envelope<'a>, Nack> {
-        let depth = self.node.settings().server.limits.json_depth;
+        let depth = self.gateway.settings().server.limits.json_depth;
         Envelope::decode(frame, depth).map_err(|malformed| malformed.nack())
     }
 
     #[expect(clippy::type_complexity, reason = "the parts of a call, used once")]
     fn resolve(
         &self,
-        caller: &ClientInfo,
+        client: &ClientInfo,
         frame: &str,
         now: Millis,
     ) -> Result<(&'static Handler, RootFields, Option<String>, Option<Arc<LiveSession>>), Reply>
     {
-        let refuse =
-            |row, source_ref, nack: &Nack| self.nack_reply(row, source_ref, nack, caller, None);
+        let refuse = |handler, source_ref, nack: &Nack| {
+            self.nack_reply(handler, source_ref, nack, client, None)
+        };
         let source_ref = || protocol::envelope::source_ref_of(frame);
         let envelope = self.decode(frame).map_err(|nack| refuse(None, source_ref(), &nack))?;
         let source_ref = envelope.source_ref.map(|it| it.json());
-        let row = self.handlers.find(&envelope.message_type).ok_or_else(|| {
+        let handler = self.handlers.find(&envelope.message_type).ok_or_else(|| {
             refuse(None, source_ref, &unknown_message_type(&envelope.message_type))
         })?;
-        let speaker = self.authenticate(caller, None, &envelope, now);
-        self.authorize(row, &envelope, &speaker).map_err(|nack| {
-            let session = speaker.as_ref().ok();
+        let authenticated = self.authenticate(client, None, &envelope, now);
+        self.authorize(handler, &envelope, &authenticated).map_err(|nack| {
+            let session = authenticated.as_ref().ok();
             let user = session.map(|session| &session.user_name);
-            self.record_refusal(row, caller, user, &nack);
-            let refused = self.nack_reply(Some(row), source_ref, &nack, caller, user);
-            Reply { bind: session_to_bind(caller, session), ..refused }
+            self.record_refusal(handler, client, user, &nack);
+            let refused = self.nack_reply(Some(handler), source_ref, &nack, client, user);
+            Reply { bind: session_to_bind(client, session), ..refused }
         })?;
-        let session = speaker.ok();
+        let session = authenticated.ok();
         if let Some(session) = &session {
             session.seen(now);
-            if row.counts_as_use {
+            if handler.counts_as_use {
                 session.used(now);
             }
         }
@@ -228,20 +241,20 @@ impl Router {
             validate: envelope.validate,
             details: envelope.details.is_some(),
         };
-        Ok((row, root, envelope.details.map(|details| details.get().to_owned()), session))
+        Ok((handler, root, envelope.details.map(|details| details.get().to_owned()), session))
     }
 
     /// Who speaks (PROTOCOL §2, "Identity").
     fn authenticate(
         &self,
-        caller: &ClientInfo,
-        known: Option<&mut TokenCache>,
+        client: &ClientInfo,
+        token_cache: Option<&mut TokenCache>,
         envelope: &Envelope<'_>,
         now: Millis,
     ) -> Result<Arc<LiveSession>, Nack> {
         let session = match &envelope.session_auth_token {
-            Some(token) => self.session_by_token(caller, known, token, now),
-            None => caller.session.clone().ok_or_else(no_session),
+            Some(token) => self.session_by_token(client, token_cache, token, now),
+            None => client.session.clone().ok_or_else(no_session),
         };
         session.and_then(|session| self.check_not_expired(session, now))
     }
@@ -249,11 +262,11 @@ impl Router {
     /// Whether the row lets him.
     fn authorize(
         &self,
-        row: &Handler,
+        handler: &Handler,
         envelope: &Envelope<'_>,
-        speaker: &Result<Arc<LiveSession>, Nack>,
+        authenticated: &Result<Arc<LiveSession>, Nack>,
     ) -> Result<(), Nack> {
-        if envelope.validate && !row.record_event {
+        if envelope.validate && !handler.record_event {
             let text = "VALIDATE is served by the events that change records";
             return Err(Nack::new(NackCode::InvalidParameter, text));
         }
@@ -262,20 +275,20 @@ impl Router {
             let text = format!("REASON has at most {REASON_MAX} bytes, written as JSON");
             return Err(Nack::new(NackCode::ValidationError, text));
         }
-        if row.access == Access::Anyone {
+        if handler.access == Access::Anyone {
             return Ok(());
         }
-        if row.access == Access::PendingLogin && speaker.is_err() {
+        if handler.access == Access::PendingLogin && authenticated.is_err() {
             // The message looks for its token.
             return Ok(());
         }
-        let session = speaker.as_ref().map_err(Nack::clone)?;
+        let session = authenticated.as_ref().map_err(Nack::clone)?;
         if envelope.user_name.as_ref().is_some_and(|name| !session.user_name.is(name)) {
             let text = "USER_NAME is not the user of this session";
             return Err(Nack::new(NackCode::NotAuthorised, text));
         }
-        if let Access::Right(right) = row.access
-            && !self.node.replica.read(|realm, _| realm.holds_code(session.user, right))
+        if let Access::Right(right) = handler.access
+            && !self.gateway.replica.read(|realm, _| realm.holds_code(session.user, right))
         {
             return Err(Nack::not_authorised(right));
         }
@@ -284,32 +297,32 @@ impl Router {
 
     fn session_by_token(
         &self,
-        caller: &ClientInfo,
-        known: Option<&mut TokenCache>,
+        client: &ClientInfo,
+        token_cache: Option<&mut TokenCache>,
         token: &str,
         now: Millis,
     ) -> Result<Arc<LiveSession>, Nack> {
-        if let (Some(bound), Some(known)) = (&caller.session, &known)
+        if let (Some(bound), Some(known)) = (&client.session, &token_cache)
             && known.matches(token, bound.token_epoch())
         {
             return Ok(bound.clone());
         }
         let hash = TokenHash(crate::auth::hash_token(token));
-        let found = self.node.replica.read(|realm, _| {
+        let found = self.gateway.replica.read(|realm, _| {
             let session = realm.session_by_token(now, &hash)?;
             let user = realm.user(session.user)?;
             let current = session.token == hash;
-            let presences = &self.node.replica.presences;
-            let presence = presences.get_or_create(session, &user.name);
-            Some((presence, current))
+            let presences = &self.gateway.replica.sessions;
+            let live_session = presences.get_or_create(session, &user.name);
+            Some((live_session, current))
         });
-        let (presence, current) = found.ok_or_else(no_session)?;
+        let (live_session, current) = found.ok_or_else(no_session)?;
         // The former token of a refreshed session dies with its grace: it is looked up every time.
-        let mine = caller.session.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &presence));
-        if let Some(known) = known.filter(|_| current && mine) {
-            known.store(token, presence.token_epoch());
+        let mine = client.session.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &live_session));
+        if let Some(known) = token_cache.filter(|_| current && mine) {
+            known.store(token, live_session.token_epoch());
         }
-        Ok(presence)
+        Ok(live_session)
     }
 
     /// Expiry is enforced at use, not only by the sweep.
@@ -322,7 +335,7 @@ impl Router {
         if session.has_ended() {
             return Err(over());
         }
-        let idle_ms = self.node.settings().security.session_timeout_ms();
+        let idle_ms = self.gateway.settings().security.session_timeout_ms();
         let touched = session.last_used();
         let (until, reason, unless_after) = match session.fixed_end() {
             Some(ends) => (ends, EndReason::Expired, None),
@@ -333,8 +346,8 @@ impl Router {
         }
         // One command is enough, however many messages find it so.
         if session.try_begin_end() {
-            let end = End { session: session.session, reason, unless_after };
-            let replica = self.node.replica.clone();
+            let end = SessionEnd { session: session.session, reason, unless_after };
+            let replica = self.gateway.replica.clone();
             tokio::spawn(async move {
                 let ended = replica.submit(Command::End(end)).await;
                 if !matches!(ended, Ok(Outcome::EndedSessions(1))) {
@@ -346,12 +359,12 @@ impl Router {
     }
 
     /// Puts MESSAGE_TYPE and SOURCE_REF in front of an ack's root.
-    fn ack_reply(&self, row: &Handler, source_ref: Option<&str>, body: String) -> String {
+    fn ack_reply(&self, handler: &Handler, source_ref: Option<&str>, body: String) -> String {
         let generic =
-            row.record_event && self.node.settings().server.ack_naming == AckNaming::Generic;
-        let name = if generic { "EVENT_ACK" } else { row.ack };
+            handler.record_event && self.gateway.settings().server.ack_naming == AckNaming::Generic;
+        let name = if generic { "EVENT_ACK" } else { handler.ack };
         // The body was encoded with the row's own name and without SOURCE_REF.
-        let rest = body.get(r#"{"MESSAGE_TYPE":"""#.len() + row.ack.len()..).unwrap_or("}");
+        let rest = body.get(r#"{"MESSAGE_TYPE":"""#.len() + handler.ack.len()..).unwrap_or("}");
         let mut frame = Vec::with_capacity(body.len() + 64);
         protocol::envelope::write_head(&mut frame, name, source_ref);
         frame.extend_from_slice(rest.as_bytes());
@@ -361,33 +374,34 @@ impl Router {
     /// Refusals that no command was made of go into the audit trail, too.
     fn record_refusal(
         &self,
-        row: &Handler,
-        caller: &ClientInfo,
+        handler: &Handler,
+        client: &ClientInfo,
         user: Option<&UserName>,
         nack: &Nack,
     ) {
-        let gets_in = row.access == Access::Anyone;
-        self.node.notes.record(row.name, gets_in, caller.address, user, nack.code());
+        let gets_in = handler.access == Access::Anyone;
+        self.gateway.refusal_log.record(handler.name, gets_in, client.address, user, nack.code());
     }
 
     fn nack_reply(
         &self,
-        row: Option<&Handler>,
+        handler: Option<&Handler>,
         source_ref: Option<&str>,
         nack: &Nack,
-        caller: &ClientInfo,
+        client: &ClientInfo,
         user: Option<&UserName>,
     ) -> Reply {
-        let legacy = self.node.settings().server.nack_naming == NackNaming::Legacy;
-        let name = row.map_or("MSG_NACK", |row| if legacy { row.legacy_nack } else { row.nack });
-        let bound = || caller.session.as_ref().map(|session| &session.user_name);
+        let legacy = self.gateway.settings().server.nack_naming == NackNaming::Legacy;
+        let name = handler
+            .map_or("MSG_NACK", |handler| if legacy { handler.legacy_nack } else { handler.nack });
+        let bound = || client.session.as_ref().map(|session| &session.user_name);
         let user = user.or_else(bound).map(UserName::as_str);
-        metrics::record_refused(row.map(|row| row.name), nack.code());
+        metrics::record_refused(handler.map(|handler| handler.name), nack.code());
         tracing::info!(
-            message_type = row.map_or("?", |row| row.name),
+            message_type = handler.map_or("?", |handler| handler.name),
             code = nack.code().code(),
             user,
-            address = %caller.address,
+            address = %client.address,
             "refused"
         );
         Reply {
@@ -400,16 +414,16 @@ impl Router {
 
 /// The session to which an unbound socket belongs from now on: it spoke for it.
 fn session_to_bind(
-    caller: &ClientInfo,
+    client: &ClientInfo,
     session: Option<&Arc<LiveSession>>,
 ) -> Option<Arc<LiveSession>> {
-    session.filter(|_| caller.session.is_none() && caller.outbox.is_some()).cloned()
+    session.filter(|_| client.session.is_none() && client.outbox.is_some()).cloned()
 }
 
 /// One line for each login and each administration.
-fn log_success(row: &Handler, caller: &ClientInfo, user: Option<&UserName>) {
-    if row.logged {
-        let (user, address) = (user.map(UserName::as_str), caller.address);
-        tracing::info!(message_type = row.name, code = "OK", user, %address, "done");
+fn log_success(handler: &Handler, client: &ClientInfo, user: Option<&UserName>) {
+    if handler.logged {
+        let (user, address) = (user.map(UserName::as_str), client.address);
+        tracing::info!(message_type = handler.name, code = "OK", user, %address, "done");
     }
 }

@@ -16,7 +16,7 @@ pub struct Reply {
     /// The session to which the connection belongs from now on, if that is new.
     pub bind: Option<Arc<LiveSession>>,
     /// What happens once it is written.
-    pub effect: AfterReply,
+    pub after_reply: AfterReply,
     /// The code of the refusal that the frame is.
     pub refused: Option<NackCode>,
 }
@@ -37,19 +37,20 @@ pub struct TokenCache {
     /// The token lies here, not elsewhere in memory: every heartbeat compares it.
     token: [u8; random::TOKEN_LENGTH],
     /// None is known before the first.
-    epoch: Option<u32>,
+    token_epoch: Option<u32>,
 }
 
 impl TokenCache {
     /// Whether this is the token, and still that of the session.
     pub(super) fn matches(&self, token: &str, epoch: u32) -> bool {
-        self.epoch == Some(epoch) && crate::auth::constant_time_eq(&self.token, token.as_bytes())
+        self.token_epoch == Some(epoch)
+            && crate::auth::constant_time_eq(&self.token, token.as_bytes())
     }
 
     /// Remembers a token; one of another length is looked up every time.
     pub(super) fn store(&mut self, token: &str, epoch: u32) {
         if let Ok(token) = token.as_bytes().try_into() {
-            *self = Self { token, epoch: Some(epoch) };
+            *self = Self { token, token_epoch: Some(epoch) };
         }
     }
 }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use protocol::UserName;
 
 use crate::realm::{EndReason, Millis, SessionNo, UserNo};
-use crate::subscriptions::{Notice, Outbox, SubscriptionQuota};
+use crate::subscriptions::{ConnectionNotice, Outbox, SubscriptionQuota};
 /// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
 /// comes first and lies together: among many sessions each line of the cache is fetched anew.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub struct LiveSession {
     /// Whether a command that ends it is on its way.
     pub(super) ending: AtomicBool,
     /// Whether a socket was ever bound to it; whether the log knows.
-    pub(super) watched: AtomicU8,
+    pub(super) monitored: AtomicU8,
     /// Whose.
     pub user: UserNo,
     /// Which session.
@@ -33,7 +33,7 @@ pub struct LiveSession {
     /// The places of its subscriptions, over all its connections.
     pub quota: SubscriptionQuota,
     /// The newest touch that the log knows.
-    pub(super) logged: AtomicU64,
+    pub(super) last_reported: AtomicU64,
     /// When it ends whatever its use; `Millis::MAX`: it idles out.
     pub(super) fixed_end: AtomicU64,
     pub(super) outboxes: Mutex<Vec<Arc<Outbox>>>,
@@ -76,15 +76,15 @@ impl LiveSession {
     }
 
     /// Whether missed heartbeats end it: it had a socket once.
-    pub fn is_watched(&self) -> bool {
-        self.watched.load(Ordering::Relaxed) != UNWATCHED
+    pub fn is_monitored(&self) -> bool {
+        self.monitored.load(Ordering::Relaxed) != UNMONITORED
     }
 
     /// A socket that is bound elsewhere wants to hear of its end.
     pub fn add_outbox(&self, outbox: &Arc<Outbox>) {
         self.outboxes.lock().push(outbox.clone());
         if let Some(reason) = self.ended.get() {
-            outbox.notify(Notice::Ended(self.session, *reason));
+            outbox.notify(ConnectionNotice::Ended(self.session, *reason));
         }
     }
 
@@ -99,15 +99,15 @@ impl LiveSession {
     }
 
     /// Tells all its sockets.
-    pub fn notify_all(&self, notice: &Notice) {
+    pub fn notify_all(&self, notice: &ConnectionNotice) {
         for outbox in self.outboxes.lock().iter() {
             outbox.notify(notice.clone());
         }
     }
 }
 
-pub(super) const UNWATCHED: u8 = 0;
+pub(super) const UNMONITORED: u8 = 0;
 
-pub(super) const WATCHED: u8 = 1;
+pub(super) const MONITORED: u8 = 1;
 
-pub(super) const WATCHED_LOGGED: u8 = 2;
+pub(super) const MONITORED_REPORTED: u8 = 2;

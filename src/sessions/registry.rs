@@ -8,7 +8,7 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use protocol::UserName;
 
-use super::live_session::{LiveSession, UNWATCHED, WATCHED, WATCHED_LOGGED};
+use super::live_session::{LiveSession, MONITORED, MONITORED_REPORTED, UNMONITORED};
 use crate::realm::{EndReason, Millis, Session, SessionNo, SessionUse};
 use crate::subscriptions::{Outbox, SubscriptionQuota};
 /// The presences of this node.
@@ -25,16 +25,16 @@ impl SessionRegistry {
             Arc::new(LiveSession {
                 session: session.no,
                 user: session.user,
-                fixed_end: AtomicU64::new(session.ends.unwrap_or(Millis::MAX)),
+                fixed_end: AtomicU64::new(session.fixed_end.unwrap_or(Millis::MAX)),
                 user_name: name.clone(),
                 ended: OnceLock::new(),
                 ending: AtomicBool::new(false),
                 quota: SubscriptionQuota::default(),
                 token_epoch: AtomicU32::new(0),
                 last_used: AtomicU64::new(since),
-                logged: AtomicU64::new(since),
+                last_reported: AtomicU64::new(since),
                 last_seen: AtomicU64::new(since),
-                watched: AtomicU8::new(UNWATCHED),
+                monitored: AtomicU8::new(UNMONITORED),
                 outboxes: Mutex::default(),
             })
         };
@@ -43,7 +43,7 @@ impl SessionRegistry {
 
     /// The presence of a session, if it has one here.
     pub fn get(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
-        self.all.get(&session).map(|presence| presence.clone())
+        self.all.get(&session).map(|live_session| live_session.clone())
     }
 
     /// How many sessions this node knows.
@@ -58,68 +58,70 @@ impl SessionRegistry {
 
     /// Binds a socket: from now on it hears of the session's end. A session that ended in between
     /// is told at once. True when the session was not watched before.
-    pub fn bind(&self, presence: &LiveSession, outbox: &Arc<Outbox>, now: Millis) -> bool {
-        presence.seen(now);
-        presence.add_outbox(outbox);
-        presence
-            .watched
-            .compare_exchange(UNWATCHED, WATCHED, Ordering::AcqRel, Ordering::Relaxed)
+    pub fn bind(&self, session: &LiveSession, outbox: &Arc<Outbox>, now: Millis) -> bool {
+        session.seen(now);
+        session.add_outbox(outbox);
+        session
+            .monitored
+            .compare_exchange(UNMONITORED, MONITORED, Ordering::AcqRel, Ordering::Relaxed)
             .is_ok()
     }
 
     /// Takes a socket away again.
-    pub fn unbind(&self, presence: &LiveSession, outbox: &Arc<Outbox>) {
-        presence.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
+    pub fn unbind(&self, session: &LiveSession, outbox: &Arc<Outbox>) {
+        session.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
     }
 
     /// A session that the log already knows as watched.
-    pub fn mark_monitored(&self, presence: &LiveSession) {
-        presence.watched.store(WATCHED_LOGGED, Ordering::Relaxed);
+    pub fn mark_monitored(&self, session: &LiveSession) {
+        session.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
     }
 
     /// The session is over: no message is served for it from here on.
     pub fn end(&self, session: SessionNo, reason: EndReason) -> Option<Arc<LiveSession>> {
-        let (_, presence) = self.all.remove(&session)?;
+        let (_, live_session) = self.all.remove(&session)?;
         // It ends once; a second reason would come too late for whoever was told the first.
-        let _ = presence.ended.set(reason);
+        let _ = live_session.ended.set(reason);
         // Rows that go round a socket's task must not come after the end of its session.
-        presence.outboxes.lock().iter().for_each(|outbox| outbox.withhold());
-        Some(presence)
+        live_session.outboxes.lock().iter().for_each(|outbox| outbox.disable_direct_write());
+        Some(live_session)
     }
 
     /// The session has new tokens.
     pub fn update_tokens(&self, session: &Session) {
-        if let Some(presence) = self.get(session.no) {
-            presence.used(session.accessed);
-            presence.fixed_end.store(session.ends.unwrap_or(Millis::MAX), Ordering::Release);
-            presence.token_epoch.fetch_add(1, Ordering::AcqRel);
+        if let Some(live_session) = self.get(session.no) {
+            live_session.used(session.accessed);
+            live_session
+                .fixed_end
+                .store(session.fixed_end.unwrap_or(Millis::MAX), Ordering::Release);
+            live_session.token_epoch.fetch_add(1, Ordering::AcqRel);
         }
     }
 
     /// Visits every presence of this node.
     pub fn each(&self, visit: impl Fn(&LiveSession)) {
-        self.all.iter().for_each(|presence| visit(&presence));
+        self.all.iter().for_each(|session| visit(&session));
     }
 
     /// Uses that the log does not know yet.
     pub fn unreported_use(&self) -> Vec<SessionUse> {
-        let newer = |presence: &LiveSession| {
-            let at = presence.last_used();
-            let first_watch = presence.watched.load(Ordering::Relaxed) == WATCHED;
+        let newer = |session: &LiveSession| {
+            let at = session.last_used();
+            let first_watch = session.monitored.load(Ordering::Relaxed) == MONITORED;
             let touched =
-                SessionUse { session: presence.session, at, watched: presence.is_watched() };
-            (at > presence.logged.load(Ordering::Relaxed) || first_watch).then_some(touched)
+                SessionUse { session: session.session, at, monitored: session.is_monitored() };
+            (at > session.last_reported.load(Ordering::Relaxed) || first_watch).then_some(touched)
         };
-        self.all.iter().filter_map(|presence| newer(&presence)).collect()
+        self.all.iter().filter_map(|session| newer(&session)).collect()
     }
 
     /// These uses are in the log now.
     pub fn mark_reported(&self, touched: &[SessionUse]) {
         for touch in touched {
-            if let Some(presence) = self.get(touch.session) {
-                presence.logged.fetch_max(touch.at, Ordering::Relaxed);
-                if touch.watched {
-                    presence.watched.store(WATCHED_LOGGED, Ordering::Relaxed);
+            if let Some(session) = self.get(touch.session) {
+                session.last_reported.fetch_max(touch.at, Ordering::Relaxed);
+                if touch.monitored {
+                    session.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
                 }
             }
         }
@@ -137,11 +139,15 @@ mod tests {
     struct Open;
 
     impl DirectWriter for Open {
-        fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool {
+        fn write_frame(
+            &self,
+            out: &mut Vec<u8>,
+            make: &mut dyn FnMut(&mut Vec<u8>) -> bool,
+        ) -> bool {
             make(out)
         }
 
-        fn send(&self, frames: &[u8]) -> usize {
+        fn try_send(&self, frames: &[u8]) -> usize {
             frames.len()
         }
     }
@@ -158,11 +164,14 @@ mod tests {
         let presence = presences.get_or_create(&session, &UserName::parse("jane").unwrap());
         let outbox = Outbox::new(1);
         presences.bind(&presence, &outbox, 0);
-        assert!(!outbox.lend(|| true), "there is no line");
-        outbox.connect(Some(Arc::new(Open)));
-        assert!(outbox.lend(|| !presence.has_ended()) && outbox.is_lent());
+        assert!(!outbox.enable_direct_write(|| true), "there is no line");
+        outbox.set_direct_writer(Some(Arc::new(Open)));
+        assert!(
+            outbox.enable_direct_write(|| !presence.has_ended())
+                && outbox.is_direct_write_enabled()
+        );
         presences.end(session.no, EndReason::Logout);
-        assert!(!outbox.is_lent(), "it is withheld with the end");
-        assert!(!outbox.lend(|| !presence.has_ended()), "and lent no more");
+        assert!(!outbox.is_direct_write_enabled(), "it is withheld with the end");
+        assert!(!outbox.enable_direct_write(|| !presence.has_ended()), "and lent no more");
     }
 }

@@ -67,13 +67,13 @@ impl TimeoutLimits {
 
 #[derive(Debug, Default)]
 struct Queue {
-    due: BinaryHeap<Reverse<(Millis, SessionNo)>>,
-    watched: BTreeMap<SessionNo, Entry>,
+    deadlines: BinaryHeap<Reverse<(Millis, SessionNo)>>,
+    entries: BTreeMap<SessionNo, Entry>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    presence: Arc<LiveSession>,
+    session: Arc<LiveSession>,
     /// For which end the warning went out.
     warned: Option<Millis>,
 }
@@ -88,11 +88,11 @@ pub struct SessionTimeouts {
 
 impl SessionTimeouts {
     /// Begins to watch a session.
-    pub fn add(&self, presence: &Arc<LiveSession>, now: Millis) {
+    pub fn add(&self, session: &Arc<LiveSession>, now: Millis) {
         let mut queue = self.queue.lock();
-        let watched = Entry { presence: presence.clone(), warned: None };
-        queue.watched.insert(presence.session, watched);
-        queue.due.push(Reverse((now, presence.session)));
+        let watched = Entry { session: session.clone(), warned: None };
+        queue.entries.insert(session.session, watched);
+        queue.deadlines.push(Reverse((now, session.session)));
         drop(queue);
         self.wakeup.notify_one();
     }
@@ -100,19 +100,19 @@ impl SessionTimeouts {
     /// Looks at every session again: the limits are others.
     pub fn recheck_all(&self, now: Millis) {
         let mut queue = self.queue.lock();
-        queue.due = queue.watched.keys().map(|session| Reverse((now, *session))).collect();
+        queue.deadlines = queue.entries.keys().map(|session| Reverse((now, *session))).collect();
         drop(queue);
         self.wakeup.notify_one();
     }
 
     /// When something may be due next.
     pub fn next(&self) -> Option<Millis> {
-        self.queue.lock().due.peek().map(|Reverse((at, _))| *at)
+        self.queue.lock().deadlines.peek().map(|Reverse((at, _))| *at)
     }
 
     /// How many sessions are watched.
     pub fn len(&self) -> usize {
-        self.queue.lock().watched.len()
+        self.queue.lock().entries.len()
     }
 
     /// Whether none is watched.
@@ -121,35 +121,39 @@ impl SessionTimeouts {
     }
 
     /// Everything that is due at `now`. A session to be ended is no longer watched.
-    pub fn due(&self, limits: &TimeoutLimits, now: Millis) -> Vec<(Arc<LiveSession>, Action)> {
+    pub fn due_actions(
+        &self,
+        limits: &TimeoutLimits,
+        now: Millis,
+    ) -> Vec<(Arc<LiveSession>, Action)> {
         let mut found = Vec::new();
         let mut queue = self.queue.lock();
         while let Some(Reverse((_, session))) =
-            queue.due.peek().copied().filter(|Reverse((at, _))| *at <= now)
+            queue.deadlines.peek().copied().filter(|Reverse((at, _))| *at <= now)
         {
-            queue.due.pop();
-            let Some(watched) = queue.watched.get_mut(&session) else { continue };
-            let presence = watched.presence.clone();
-            let (touched, ends) = (presence.last_used(), presence.fixed_end());
+            queue.deadlines.pop();
+            let Some(watched) = queue.entries.get_mut(&session) else { continue };
+            let live_session = watched.session.clone();
+            let (touched, ends) = (live_session.last_used(), live_session.fixed_end());
             let until = ends.unwrap_or_else(|| limits.deadline(touched));
             let warned = watched.warned == Some(until);
-            let look = limits.next_action(presence.last_seen(), touched, ends, warned, now);
-            let again = match look {
-                _ if presence.has_ended() => None,
+            let next = limits.next_action(live_session.last_seen(), touched, ends, warned, now);
+            let again = match next {
+                _ if live_session.has_ended() => None,
                 Ok(Action::Warn(left)) => {
                     watched.warned = Some(until);
-                    found.push((presence, Action::Warn(left)));
+                    found.push((live_session, Action::Warn(left)));
                     Some(now)
                 }
                 Ok(end) => {
-                    found.push((presence, end));
+                    found.push((live_session, end));
                     None
                 }
                 Err(later) => Some(later),
             };
             match again {
-                Some(at) => queue.due.push(Reverse((at, session))),
-                None => drop(queue.watched.remove(&session)),
+                Some(at) => queue.deadlines.push(Reverse((at, session))),
+                None => drop(queue.entries.remove(&session)),
             }
         }
         found

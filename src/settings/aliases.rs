@@ -65,10 +65,11 @@ fn rename(table: &mut Table, section: &str, name: &str, key: &str) -> bool {
         // The key lies elsewhere: from here both have a way of their own.
         _ => {}
     }
-    let Some(value) = take(table, section, name) else { return false };
-    let put_back =
-        |table: &mut Table, value| put(table, &crate::settings::schema::join(section, name), value);
-    match put(table, key, value) {
+    let Some(value) = remove(table, section, name) else { return false };
+    let put_back = |table: &mut Table, value| {
+        insert(table, &crate::settings::schema::join(section, name), value)
+    };
+    match insert(table, key, value) {
         Ok(()) => true,
         Err(value) => put_back(table, value).is_err(),
     }
@@ -93,12 +94,12 @@ fn section<'a>(table: &'a mut Table, path: &str) -> Option<&'a mut Table> {
     })
 }
 
-fn take(table: &mut Table, path: &str, name: &str) -> Option<Value> {
+fn remove(table: &mut Table, path: &str, name: &str) -> Option<Value> {
     section(table, path)?.remove(name)
 }
 
 /// Puts a value where nothing is; tables are joined if they share no key.
-fn put(table: &mut Table, path: &str, value: Value) -> Result<(), Value> {
+fn insert(table: &mut Table, path: &str, value: Value) -> Result<(), Value> {
     let (path, name) = path.rsplit_once('.').unwrap_or(("", path));
     let mut inner = table;
     for key in path.split('.').filter(|key| !key.is_empty()) {
@@ -130,10 +131,10 @@ mod tests {
             let (section, name) = alias.rsplit_once('.').unwrap();
             for name in [name.to_owned(), camel(name)] {
                 let mut table = Table::new();
-                put(&mut table, &format!("{section}.{name}"), Value::Integer(7)).unwrap();
+                insert(&mut table, &format!("{section}.{name}"), Value::Integer(7)).unwrap();
                 assert_eq!(resolve(&mut table), [(format!("{section}.{name}"), *key)]);
                 let (section, name) = key.rsplit_once('.').unwrap();
-                assert_eq!(take(&mut table, section, name), Some(Value::Integer(7)), "{key}");
+                assert_eq!(remove(&mut table, section, name), Some(Value::Integer(7)), "{key}");
             }
         }
     }

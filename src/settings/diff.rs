@@ -10,7 +10,7 @@ pub type SettingChange = (String, String, String);
 impl Settings {
     /// These settings with what is only read at the start as the running ones have it, and the keys
     /// for which that is not what was asked for.
-    pub fn keeping(mut self, running: &Settings) -> (Settings, Vec<&'static str>) {
+    pub fn keep_startup_settings(mut self, running: &Settings) -> (Settings, Vec<&'static str>) {
         let mut kept = Vec::new();
         keep("server.listen", &mut self.server.listen, &running.server.listen, &mut kept);
         let (new, old) = (&mut self.server.management_listen, &running.server.management_listen);
@@ -51,7 +51,7 @@ impl Settings {
     }
 
     /// What is different in the other ones, in the order of the keys.
-    pub fn differences(&self, other: &Settings) -> Vec<SettingChange> {
+    pub fn changes(&self, other: &Settings) -> Vec<SettingChange> {
         let [mut old, mut new] = [Vec::new(), Vec::new()];
         for (settings, found) in [(self, &mut old), (other, &mut new)] {
             // Structs with text keys cannot fail to serialise.
@@ -98,12 +98,12 @@ mod tests {
             [security.genesis_password.validation]\npassword_salt = 'pepper'\n\
             [[services]]\nname = 'A'\nhosts = [{ name = 'h', port = 1 }]\n";
         let new = Settings::parse(text, std::iter::empty()).unwrap();
-        let (new, kept) = new.keeping(&running);
+        let (new, kept) = new.keep_startup_settings(&running);
         assert_eq!(kept, ["server.listen", "security.genesis_password.validation.password_salt"]);
-        let differences = running.differences(&new);
+        let differences = running.changes(&new);
         let keys: Vec<_> = differences.iter().map(|(key, ..)| key.as_str()).collect();
         assert_eq!(keys, ["server.strict_http_status", "services"]);
         assert!(!format!("{differences:?}").contains("pepper"));
-        assert_eq!(running.differences(&running), []);
+        assert_eq!(running.changes(&running), []);
     }
 }

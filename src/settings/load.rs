@@ -51,7 +51,7 @@ impl Settings {
             set(&mut table, &schema, name, value)
                 .map_err(|reason| SettingsError::Environment { variable: name.clone(), reason })?;
         }
-        let table = crate::settings::mode::under(table);
+        let table = crate::settings::mode::apply_mode_defaults(table);
         serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             let (key, reason) = (error.path().to_string(), error.inner().message());
             let reason = format!("{key}: {reason}");
@@ -82,7 +82,7 @@ fn concerns(path: &str, key: &str) -> bool {
 /// Puts one variable into the table; says what is wrong with it.
 fn set(table: &mut Table, schema: &Json, variable: &str, text: &str) -> Result<(), String> {
     let path = dotted(variable);
-    let mut one = read(crate::settings::schema::schema_of(&path, schema), text);
+    let mut one = read(crate::settings::schema::schema_for(&path, schema), text);
     for key in path.rsplit('.') {
         one = Value::Table(Table::from_iter([(key.to_owned(), one)]));
     }

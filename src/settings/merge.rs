@@ -2,8 +2,8 @@
 
 use toml::{Table, Value};
 /// Puts one table over another, key by key.
-pub fn merge(table: &mut Table, over: Table) {
-    for (key, value) in over {
+pub fn merge(table: &mut Table, overrides: Table) {
+    for (key, value) in overrides {
         match (table.get_mut(&key), value) {
             (Some(Value::Table(inner)), Value::Table(over)) => merge(inner, over),
             (_, value) => drop(table.insert(key, value)),

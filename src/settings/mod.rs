@@ -20,9 +20,9 @@ pub use error::SettingsError;
 pub use reference::ReferenceRow;
 pub use root::{RESET_TOPIC, Settings};
 pub use sections::{
-    AckField, AckNaming, AddressRange, AuthType, Class, CustomAck, Engine, HashingAlgorithm, Host,
-    HostOrder, LdapConnection, LdapTls, LockScope, LoginAck, LoginErrors, MailTransportKind, Mode,
-    NackNaming, Notify, OneTimeTokenVerify, PasswordStrength, PushServices, QrCode, ResetMode,
-    ServerLimits, Service, ServiceList, ShutdownClose, SmtpTls, SystemDateFormat, TlsSettings,
-    Validation, WhenSessionsAreFull,
+    AckField, AckNaming, AddressRange, AuthType, Class, CustomAck, Engine, HashingAlgorithm,
+    HostOrder, HostSettings, LdapConnection, LdapTls, LockScopeSetting, LoginAckSettings,
+    LoginErrors, MailTransportKind, Mode, NackNaming, Notify, OneTimeTokenVerify, PasswordStrength,
+    PushServices, QrCode, ResetMode, ServerLimits, ServiceListSettings, ServiceSettings,
+    SessionLimitAction, ShutdownClose, SmtpTls, SystemDateFormat, TlsSettings, Validation,
 };

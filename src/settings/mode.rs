@@ -20,7 +20,7 @@ scope = "user_and_address"
 "#;
 
 /// Puts the defaults of the mode under what is written.
-pub(super) fn under(written: Table) -> Table {
+pub(super) fn apply_mode_defaults(written: Table) -> Table {
     if written.get("mode").and_then(Value::as_str) != Some("hardened") {
         return written;
     }
@@ -32,7 +32,7 @@ pub(super) fn under(written: Table) -> Table {
 
 impl crate::settings::root::Settings {
     /// What of hardened mode is written otherwise, and wins: key, hardened value, value.
-    pub fn softened(&self) -> Vec<crate::settings::diff::SettingChange> {
+    pub fn hardened_overrides(&self) -> Vec<crate::settings::diff::SettingChange> {
         let mut found = Vec::new();
         let hard: Table = HARDENED.parse().unwrap_or_default();
         if let (Mode::Hardened, Ok(own)) = (self.mode, Table::try_from(self)) {
@@ -78,16 +78,16 @@ mod tests {
         wanted.security.reset_mode = crate::settings::sections::ResetMode::OneTimePassword;
         (wanted.security.hide_versions, wanted.security.hide_hosts) = (true, true);
         wanted.security.genesis_password.retry.scope =
-            crate::settings::sections::LockScope::UserAndAddress;
+            crate::settings::sections::LockScopeSetting::UserAndAddress;
         assert_eq!(hard, wanted);
-        assert!(hard.softened().is_empty());
+        assert!(hard.hardened_overrides().is_empty());
 
         let softer = parse(
             "mode = 'hardened'\n[security]\nhide_hosts = false\n[server]\nallow_plain = true",
         );
         assert!(!softer.security.hide_hosts && softer.security.hide_versions);
-        let keys: Vec<_> = softer.softened().into_iter().map(|(key, ..)| key).collect();
+        let keys: Vec<_> = softer.hardened_overrides().into_iter().map(|(key, ..)| key).collect();
         assert_eq!(keys, ["security.hide_hosts", "server.allow_plain"]);
-        assert!(parse("[security]\nhide_hosts = true").softened().is_empty());
+        assert!(parse("[security]\nhide_hosts = true").hardened_overrides().is_empty());
     }
 }

@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 use toml::Table;
 
 use super::root::Settings;
-use super::schema::{follow, properties, schema, schema_of};
-use super::sections::{Host, Service};
+use super::schema::{follow, properties, schema, schema_for};
+use super::sections::{HostSettings, ServiceSettings};
 /// One key, in the order of the structs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceRow {
@@ -18,14 +18,14 @@ pub struct ReferenceRow {
     /// What it means, in one line.
     pub meaning: String,
     /// What S2 calls it.
-    pub s2: Option<String>,
+    pub genesis_key: Option<String>,
     /// Whether its section is off as long as it is not written.
     pub optional: bool,
 }
 
 impl Settings {
     /// Every key there is. A section comes before its keys, with an empty key.
-    pub fn entries() -> Vec<ReferenceRow> {
+    pub fn reference_rows() -> Vec<ReferenceRow> {
         let schema = schema();
         let mut all = Vec::new();
         let mut section = String::new();
@@ -34,9 +34,9 @@ impl Settings {
             if let Some(path) = line.strip_prefix('[') {
                 add_unset(&mut all, &section, &schema);
                 section = path.trim_end_matches(']').to_owned();
-                all.push(entry(&section, "", None, &schema));
+                all.push(reference_row(&section, "", None, &schema));
             } else if let Some((key, default)) = line.split_once(" = ") {
-                all.push(entry(&section, key, Some(default.to_owned()), &schema));
+                all.push(reference_row(&section, key, Some(default.to_owned()), &schema));
             }
         }
         add_unset(&mut all, &section, &schema);
@@ -49,7 +49,8 @@ impl Settings {
             "# tollgate: the defaults. A flag wins over TOLLGATE_SECTION__KEY in the environment,\n\
              # that over this file. Unknown keys stop the start.\n",
         );
-        for ReferenceRow { section, key, default, meaning, optional, .. } in Self::entries() {
+        for ReferenceRow { section, key, default, meaning, optional, .. } in Self::reference_rows()
+        {
             if section.contains('[') {
                 continue;
             }
@@ -81,12 +82,14 @@ impl Settings {
         );
         out.push_str(crate::settings::mode::HARDENED);
         out.push_str("```\n\n## Root\n\n");
-        out.push_str(HEAD);
+        out.push_str(TABLE_HEADER);
         let mut section = String::new();
-        for ReferenceRow { section: own, key, default, meaning, s2, .. } in Self::entries() {
+        for ReferenceRow { section: own, key, default, meaning, genesis_key: s2, .. } in
+            Self::reference_rows()
+        {
             if own != section {
                 let title = if key.is_empty() { meaning.as_str() } else { "Each of them:" };
-                out.push_str(&format!("\n## `{own}`\n\n{title}\n\n{HEAD}"));
+                out.push_str(&format!("\n## `{own}`\n\n{title}\n\n{TABLE_HEADER}"));
                 section = own;
             }
             if key.is_empty() {
@@ -113,11 +116,11 @@ impl Settings {
 }
 
 /// The head of a table.
-const HEAD: &str = "| key | S2 | default | meaning |\n|---|---|---|---|\n";
+const TABLE_HEADER: &str = "| key | S2 | default | meaning |\n|---|---|---|---|\n";
 
 /// Keys of a section that have no default, and those of the elements of its lists.
 fn add_unset(all: &mut Vec<ReferenceRow>, section: &str, root: &Json) {
-    let Some(schema) = (if section.is_empty() { Some(root) } else { schema_of(section, root) })
+    let Some(schema) = (if section.is_empty() { Some(root) } else { schema_for(section, root) })
     else {
         return;
     };
@@ -129,7 +132,7 @@ fn add_unset(all: &mut Vec<ReferenceRow>, section: &str, root: &Json) {
             describe(all, &inside, field(schema, &key), inner, root);
         } else if !is_known && !is_table {
             // A table is a section of its own.
-            all.push(entry(section, &key, None, root));
+            all.push(reference_row(section, &key, None, root));
         }
         if let Some(items) = inner.get("items").map(|items| follow(items, root)) {
             describe_fields(all, &format!("{inside}[]"), items, root);
@@ -145,7 +148,7 @@ fn describe(
     schema: &Json,
     root: &Json,
 ) {
-    all.push(ReferenceRow { optional: true, ..of_field(path, "", None, own) });
+    all.push(ReferenceRow { optional: true, ..field_row(path, "", None, own) });
     describe_fields(all, path, schema, root);
 }
 
@@ -162,7 +165,7 @@ fn describe_fields(all: &mut Vec<ReferenceRow>, path: &str, schema: &Json, root:
         let default = own.and_then(|own| own.get("default")).filter(|_| !in_list);
         let default = default.and_then(|it| toml::Value::try_from(it).ok());
         let default = default.map(|it| it.to_string());
-        all.push(ReferenceRow { optional: true, ..of_field(path, &key, default, own) });
+        all.push(ReferenceRow { optional: true, ..field_row(path, &key, default, own) });
         if let Some(items) = inner.get("items").map(|items| follow(items, root)) {
             describe_fields(&mut deeper, &format!("{inside}[]"), items, root);
         }
@@ -175,14 +178,14 @@ fn field<'a>(schema: &'a Json, key: &str) -> Option<&'a Json> {
     schema.get("properties")?.get(key)
 }
 
-fn entry(section: &str, key: &str, default: Option<String>, root: &Json) -> ReferenceRow {
+fn reference_row(section: &str, key: &str, default: Option<String>, root: &Json) -> ReferenceRow {
     let path = if key.is_empty() { section } else { &crate::settings::schema::join(section, key) };
     let (holder, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let holder = if holder.is_empty() { Some(root) } else { schema_of(holder, root) };
-    of_field(section, key, default, holder.and_then(|holder| field(holder, name)))
+    let holder = if holder.is_empty() { Some(root) } else { schema_for(holder, root) };
+    field_row(section, key, default, holder.and_then(|holder| field(holder, name)))
 }
 
-fn of_field(
+fn field_row(
     section: &str,
     key: &str,
     default: Option<String>,
@@ -193,13 +196,13 @@ fn of_field(
     let s2 = Some(text("x-s2")).filter(|it| !it.is_empty()).map(str::to_owned);
     let (section, key) = (section.to_owned(), key.to_owned());
     let meaning = one_line(text("description"));
-    ReferenceRow { section, key, default, meaning, s2, optional: false }
+    ReferenceRow { section, key, default, meaning, genesis_key: s2, optional: false }
 }
 
 /// Services have no default: an example, commented out.
 fn services_example() -> String {
-    let host = |name: &str| Host { name: name.to_owned(), port: 9001 };
-    let service = Service {
+    let host = |name: &str| HostSettings { name: name.to_owned(), port: 9001 };
+    let service = ServiceSettings {
         name: "SBL_EVENT_HANDLER".to_owned(),
         encrypted: false,
         hosts: vec![host("genesisserv1"), host("genesisserv2")],
@@ -217,7 +220,7 @@ mod tests {
     fn the_document_reads_back_as_the_defaults_and_explains_every_key() {
         let text = Settings::default_toml();
         assert_eq!(Settings::parse(&text, std::iter::empty()).unwrap(), Settings::default());
-        for ReferenceRow { section, key, meaning, .. } in Settings::entries() {
+        for ReferenceRow { section, key, meaning, .. } in Settings::reference_rows() {
             assert!(meaning.len() > 3, "{section}.{key} is not explained");
         }
         assert!(text.contains("# minimum_length is not set"), "{text}");

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sections::{
-    Engine, HeartbeatSettings, MailSettings, Mode, Security, ServerSettings, Service, ServiceList,
-    StoreSettings, Templates,
+    Engine, HeartbeatSettings, MailSettings, Mode, Security, ServerSettings, ServiceListSettings,
+    ServiceSettings, StoreSettings, Templates,
 };
 use crate::auth::{KeyError, Keyring};
 
@@ -28,9 +28,9 @@ pub struct Settings {
     /// How sessions show that they live.
     pub heartbeat: HeartbeatSettings,
     /// Services that a heartbeat's answer names; none by default.
-    pub services: Vec<Service>,
+    pub services: Vec<ServiceSettings>,
     /// How services are listed, checked and pushed.
-    pub service_list: ServiceList,
+    pub service_list: ServiceListSettings,
     /// Where commands and rows are kept.
     pub store: StoreSettings,
     /// Sessions and passwords.

@@ -26,7 +26,7 @@ pub(super) fn follow<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
 }
 
 /// The schema of a dotted key.
-pub(super) fn schema_of<'a>(path: &str, root: &'a Json) -> Option<&'a Json> {
+pub(super) fn schema_for<'a>(path: &str, root: &'a Json) -> Option<&'a Json> {
     path.split('.').try_fold(root, |schema, key| {
         properties(schema, root).into_iter().find(|(name, _)| name == key).map(|(_, it)| it)
     })

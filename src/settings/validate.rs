@@ -23,7 +23,7 @@ impl Settings {
 
     /// Whoever is to get a mail must be able to.
     fn check_mails(&self, wrong: &mut Vec<String>) {
-        let off = |topic: &str| self.mail.transport_of(topic) == MailTransportKind::Off;
+        let off = |topic: &str| self.mail.transport_kind(topic) == MailTransportKind::Off;
         if self.security.reset_mode == ResetMode::Email && off(RESET_TOPIC) {
             wrong
                 .push("security.reset_mode is email: mail.transport says how it leaves".to_owned());
@@ -54,11 +54,19 @@ pub(in crate::settings) fn check(settings: &Settings, wrong: &mut Vec<String>) {
     };
     if let Some(reset) = &settings.security.genesis_password.self_service_reset {
         let key = "security.genesis_password.self_service_reset.reset_message";
-        check(&format!("{key}.subject"), &reset.reset_message.subject, template::RESET);
-        check(&format!("{key}.body"), &reset.reset_message.body, template::RESET);
+        check(&format!("{key}.subject"), &reset.reset_message.subject, template::RESET_VARIABLES);
+        check(&format!("{key}.body"), &reset.reset_message.body, template::RESET_VARIABLES);
     }
     if let Some(notify) = &settings.security.mfa.notify {
-        check("security.mfa.notify.message_header", &notify.message_header, template::LINK);
-        check("security.mfa.notify.message_body", &notify.message_body, template::LINK);
+        check(
+            "security.mfa.notify.message_header",
+            &notify.message_header,
+            template::LOGIN_LINK_VARIABLES,
+        );
+        check(
+            "security.mfa.notify.message_body",
+            &notify.message_body,
+            template::LOGIN_LINK_VARIABLES,
+        );
     }
 }

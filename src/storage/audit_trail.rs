@@ -26,53 +26,53 @@ pub struct AuditTrail {
     /// None: a restart forgets them.
     ledger: Option<Ledger>,
     /// Where the ledger ends.
-    end: Mutex<ChainEnd>,
+    saved_end: Mutex<ChainEnd>,
     /// What comes after, in memory.
-    fresh: Mutex<BTreeMap<AuditNo, Arc<AuditEvent>>>,
+    unsaved: Mutex<BTreeMap<AuditNo, Arc<AuditEvent>>>,
 }
 
 impl AuditTrail {
     /// A trail that a restart forgets.
     pub fn in_memory() -> Self {
-        Self { ledger: None, end: Mutex::default(), fresh: Mutex::default() }
+        Self { ledger: None, saved_end: Mutex::default(), unsaved: Mutex::default() }
     }
 
     /// The trail in a tree, which is to end here.
     pub(super) fn on_disk(tree: sled::Tree, end: ChainEnd) -> Self {
         let ledger = Some(Ledger::new(tree, "audit row"));
-        Self { ledger, end: Mutex::new(end), fresh: Mutex::default() }
+        Self { ledger, saved_end: Mutex::new(end), unsaved: Mutex::default() }
     }
 
     /// The number of the newest row; 0: there is none.
     pub fn last(&self) -> AuditNo {
-        let newest = self.fresh.lock().last_key_value().map(|(no, _)| *no);
-        newest.unwrap_or_else(|| self.end.lock().no)
+        let newest = self.unsaved.lock().last_key_value().map(|(no, _)| *no);
+        newest.unwrap_or_else(|| self.saved_end.lock().no)
     }
 
     /// Takes new rows, from the one thread that makes them, and gives the number of the first.
     pub fn append(&self, audited: &[Arc<AuditEvent>]) -> AuditNo {
         let first = self.last() + 1;
-        let mut fresh = self.fresh.lock();
-        fresh.extend((first..).zip(audited.iter().cloned()));
-        while self.ledger.is_none() && fresh.len() > MEMORY_MAX {
-            fresh.pop_first();
+        let mut unsaved = self.unsaved.lock();
+        unsaved.extend((first..).zip(audited.iter().cloned()));
+        while self.ledger.is_none() && unsaved.len() > MEMORY_MAX {
+            unsaved.pop_first();
         }
         first
     }
 
     /// Stores rows up to `upto` and gives where the trail ends with them. They count once the store
     /// knows that end: before that a restart drops them, and the log makes them again.
-    pub(super) fn store(&self, upto: AuditNo) -> Result<ChainEnd, StoreError> {
-        let mut end = *self.end.lock();
+    pub(super) fn save(&self, upto: AuditNo) -> Result<ChainEnd, StoreError> {
+        let mut end = *self.saved_end.lock();
         let Some(ledger) = &self.ledger else { return Ok(end) };
         while end.no < upto {
             let mut block = Block::after(end.no);
             while block.last() < upto && block.size() < BLOCK_BYTES {
-                let row = self.fresh.lock().get(&(block.last() + 1)).cloned();
+                let row = self.unsaved.lock().get(&(block.last() + 1)).cloned();
                 // Plain structs with text keys cannot fail to serialise.
                 block.push(|to| drop(row.map(|row| serde_json::to_writer(to, &*row))));
             }
-            end = block.seal(end);
+            end = block.finish(end);
             ledger.append(&block).map_err(StoreError::sled)?;
         }
         Ok(end)
@@ -81,9 +81,9 @@ impl AuditTrail {
     /// The store knows that the trail ends here.
     pub(super) fn confirm_saved(&self, end: ChainEnd) {
         // Whoever asks for the last finds it in the one place or in the other.
-        *self.end.lock() = end;
-        let mut fresh = self.fresh.lock();
-        *fresh = fresh.split_off(&(end.no + 1));
+        *self.saved_end.lock() = end;
+        let mut unsaved = self.unsaved.lock();
+        *unsaved = unsaved.split_off(&(end.no + 1));
     }
 
     /// Rows before a number, or the newest ones: at most `most`, newest first. Blocking.
@@ -93,15 +93,15 @@ impl AuditTrail {
         most: usize,
     ) -> Result<Vec<(AuditNo, AuditEvent)>, StoreError> {
         let before = before.unwrap_or(AuditNo::MAX).max(1);
-        let fresh = self.fresh.lock();
-        let newest = fresh.range(1..before).rev().take(most);
+        let unsaved = self.unsaved.lock();
+        let newest = unsaved.range(1..before).rev().take(most);
         let mut found: Vec<_> = newest.map(|(no, row)| (*no, AuditEvent::clone(row))).collect();
-        drop(fresh);
+        drop(unsaved);
         let Some(ledger) = &self.ledger else { return Ok(found) };
         // What was in memory may be on the disk by now, too.
         let mut before = found.last().map_or(before, |(no, _)| *no);
         while found.len() < most
-            && let Some(block) = ledger.before(before)?
+            && let Some(block) = ledger.block_before(before)?
         {
             let rows: Vec<_> = block.records().take_while(|(no, _)| *no < before).collect();
             for (no, bytes) in rows.into_iter().rev().take(most - found.len()) {
@@ -115,15 +115,15 @@ impl AuditTrail {
     /// Checks that the newest row is the one that the store knows as the last; what a save left
     /// behind that did not end is dropped.
     pub(super) fn verify_end(&self) -> Result<(), StoreError> {
-        let (Some(ledger), end) = (&self.ledger, *self.end.lock()) else { return Ok(()) };
+        let (Some(ledger), end) = (&self.ledger, *self.saved_end.lock()) else { return Ok(()) };
         ledger.truncate_after(end.no)?;
-        let short = || StoreError::Damaged("audit rows are missing at the end".to_owned());
-        (ledger.last()? == end).then_some(()).ok_or_else(short)
+        let incomplete = || StoreError::Damaged("audit rows are missing at the end".to_owned());
+        (ledger.last()? == end).then_some(()).ok_or_else(incomplete)
     }
 
     /// Walks the whole chain and gives the first and the number of its rows; `step` is told each.
     pub fn verify(&self, mut step: impl FnMut(AuditNo)) -> Result<(AuditNo, u64), StoreError> {
-        let (Some(ledger), end) = (&self.ledger, *self.end.lock()) else { return Ok((1, 0)) };
+        let (Some(ledger), end) = (&self.ledger, *self.saved_end.lock()) else { return Ok((1, 0)) };
         // Rows that are saved meanwhile come after this end.
         let (anchor, found) = ledger.verify(end.no, |block, _| {
             block.records().try_for_each(|(no, bytes)| {
@@ -140,7 +140,7 @@ impl AuditTrail {
     /// Forgets rows from before this time, a bounded number of them; gives how many. Blocking.
     pub fn trim(&self, before: Millis) -> Result<u64, StoreError> {
         let Some(ledger) = &self.ledger else { return Ok(0) };
-        let (former, saved) = (ledger.anchor()?, self.end.lock().no);
+        let (former, saved) = (ledger.anchor()?, self.saved_end.lock().no);
         let last = ledger.trim(|no, bytes| Ok(no <= saved && decode(no, bytes)?.at < before))?;
         Ok(last.no - former.no)
     }

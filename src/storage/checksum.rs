@@ -5,60 +5,60 @@ use sha2::{Digest, Sha256};
 use super::hash_chain::{ChainEnd, ChainHash, Seq};
 
 /// The key of [`RowsChecksum`]; rows begin with a letter.
-pub(super) const IMAGE: &[u8] = &[0];
+pub(super) const CHECKSUM_KEY: &[u8] = &[0];
 
 /// What the rows add up to, and where the audit trail ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RowsChecksum {
     pub(super) applied: Seq,
     pub(super) rows: u64,
-    pub(super) digest: u128,
-    pub(super) trail: ChainEnd,
+    pub(super) sum: u128,
+    pub(super) audit_end: ChainEnd,
 }
 
 impl RowsChecksum {
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows = self.rows.wrapping_add(1);
-        self.digest = self.digest.wrapping_add(digest(key, value));
+        self.sum = self.sum.wrapping_add(hash_row(key, value));
     }
 
     pub(super) fn remove(&mut self, key: &[u8], value: &[u8]) {
         self.rows = self.rows.wrapping_sub(1);
-        self.digest = self.digest.wrapping_sub(digest(key, value));
+        self.sum = self.sum.wrapping_sub(hash_row(key, value));
     }
 
     /// Takes in what other rows add up to.
-    pub(super) fn join(&mut self, other: Self) {
+    pub(super) fn merge(&mut self, other: Self) {
         self.rows = self.rows.wrapping_add(other.rows);
-        self.digest = self.digest.wrapping_add(other.digest);
+        self.sum = self.sum.wrapping_add(other.sum);
     }
 
     pub(super) fn write(self) -> Vec<u8> {
         let (applied, rows) = (self.applied.to_be_bytes(), self.rows.to_be_bytes());
-        let (digest_of_rows, no) = (self.digest.to_be_bytes(), self.trail.no.to_be_bytes());
-        let body = [&applied[..], &rows, &digest_of_rows, &no, &self.trail.link.0].concat();
-        let check = digest(IMAGE, &body).to_be_bytes();
+        let (digest_of_rows, no) = (self.sum.to_be_bytes(), self.audit_end.no.to_be_bytes());
+        let body = [&applied[..], &rows, &digest_of_rows, &no, &self.audit_end.hash.0].concat();
+        let check = hash_row(CHECKSUM_KEY, &body).to_be_bytes();
         [&body[..], &check].concat()
     }
 
     /// What [`RowsChecksum::write`] made, if it is whole; stores without an audit trail end before it.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
-        if check != digest(IMAGE, body).to_be_bytes() {
+        if check != hash_row(CHECKSUM_KEY, body).to_be_bytes() {
             return None;
         }
         let number = |at: usize| body.get(at..at + 8)?.try_into().map(u64::from_be_bytes).ok();
-        let digest = body.get(16..32)?.try_into().map(u128::from_be_bytes).ok()?;
-        let trail = match body.get(40..) {
-            Some(link) => ChainEnd { no: number(32)?, link: ChainHash::from_bytes(link)? },
+        let sum = body.get(16..32)?.try_into().map(u128::from_be_bytes).ok()?;
+        let audit_end = match body.get(40..) {
+            Some(hash) => ChainEnd { no: number(32)?, hash: ChainHash::from_bytes(hash)? },
             None => ChainEnd::default(),
         };
-        Some(Self { applied: number(0)?, rows: number(8)?, digest, trail })
+        Some(Self { applied: number(0)?, rows: number(8)?, sum, audit_end })
     }
 }
 
 /// The weight of one row in the sum of all.
-fn digest(key: &[u8], value: &[u8]) -> u128 {
+fn hash_row(key: &[u8], value: &[u8]) -> u128 {
     let mut hash = Sha256::new();
     hash.update((key.len() as u64).to_be_bytes());
     hash.update(key);

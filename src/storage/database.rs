@@ -15,7 +15,7 @@ pub(super) fn generation(db: &sled::Db) -> u64 {
 }
 
 /// The name of a tree in a generation; the first has none.
-pub(super) fn named(tree: &str, generation: u64) -> String {
+pub(super) fn tree_name(tree: &str, generation: u64) -> String {
     if generation == 0 { tree.to_owned() } else { format!("{tree}-{generation}") }
 }
 
@@ -36,7 +36,8 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
     std::panic::set_hook(Box::new(|_| {}));
     std::thread::spawn(open);
     let bytes = std::fs::metadata(dir.join("sled").join("db")).map_or(0, |file| file.len());
-    let wait = OPEN_WAIT.saturating_mul(u32::try_from(1 + bytes / OPEN_BYTES).unwrap_or(u32::MAX));
+    let wait =
+        OPEN_TIMEOUT.saturating_mul(u32::try_from(1 + bytes / OPEN_BYTES).unwrap_or(u32::MAX));
     let opened = receiver.recv_timeout(wait);
     std::panic::set_hook(hook);
     match opened {
@@ -72,7 +73,7 @@ pub(super) fn quarantine_snapshots(dir: &Path) -> io::Result<bool> {
 
 /// A damaged store must be told from a slow one in this time, and in as much again for each of
 /// these many bytes.
-pub(super) const OPEN_WAIT: Duration = Duration::from_secs(4);
+pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 
 pub(super) const OPEN_BYTES: u64 = 64 << 20;
 

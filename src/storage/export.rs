@@ -36,7 +36,7 @@ struct ExportFooter {
 
 /// Why a file is not an export: the line, from 1, and what is wrong with it.
 #[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
+pub enum ExportError {
     /// A line is wrong.
     #[error("line {0}: {1}")]
     Line(u64, String),
@@ -56,13 +56,13 @@ impl ExportChecksum {
     }
 
     /// The sum so far, in hexadecimal.
-    pub fn so_far(&self) -> String {
+    pub fn to_hex(&self) -> String {
         self.0.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
 /// What an export holds.
-pub struct Snapshot {
+pub struct ExportedRealm {
     /// The rows, in order.
     pub rows: Vec<StoredRow>,
     /// The realm that they make.
@@ -87,21 +87,21 @@ pub fn write(
     credentials: bool,
     out: &mut impl Write,
 ) -> io::Result<u64> {
-    let mut sum = ExportChecksum::default();
+    let mut checksum = ExportChecksum::default();
     let mut line = |text: Vec<u8>, out: &mut dyn Write| {
-        sum.add(&text);
-        sum.add(b"\n");
+        checksum.add(&text);
+        checksum.add(b"\n");
         out.write_all(&text)?;
         out.write_all(b"\n")
     };
-    let head = ExportHeader { format: FORMAT.to_owned(), version: VERSION, at, credentials };
-    line(serde_json::to_vec(&head)?, out)?;
+    let header = ExportHeader { format: FORMAT.to_owned(), version: VERSION, at, credentials };
+    line(serde_json::to_vec(&header)?, out)?;
     let mut rows = 0;
     for row in realm.rows().filter_map(|row| exported(row, credentials)) {
-        line(serde_json::to_vec(&StoredRow::of(&row))?, out)?;
+        line(serde_json::to_vec(&StoredRow::from_row(&row))?, out)?;
         rows += 1;
     }
-    serde_json::to_writer(&mut *out, &ExportFooter { rows, sha256: sum.so_far() })?;
+    serde_json::to_writer(&mut *out, &ExportFooter { rows, sha256: checksum.to_hex() })?;
     out.write_all(b"\n")?;
     out.flush()?;
     Ok(rows)
@@ -112,20 +112,20 @@ fn exported(row: Row, credentials: bool) -> Option<Row> {
     match row {
         Row::Seen(..) => None,
         row if credentials => Some(row),
-        Row::Session(_) | Row::Retired(..) | Row::Attempts(..) | Row::OneTime(..) => None,
-        Row::History(..) | Row::SaltCheck(_) => None,
+        Row::Session(_) | Row::RotatedToken(..) | Row::Attempts(..) | Row::OneTime(..) => None,
+        Row::History(..) | Row::PepperCheck(_) => None,
         Row::User(user) => Some(Row::User(User { credential: None, ..user })),
         row => Some(row),
     }
 }
 
 /// Reads and checks a whole export before anything is done with it.
-pub fn read(input: &mut impl BufRead) -> Result<Snapshot, SnapshotError> {
-    let (mut sum, mut number) = (ExportChecksum::default(), 0);
+pub fn read(input: &mut impl BufRead) -> Result<ExportedRealm, ExportError> {
+    let (mut checksum, mut number) = (ExportChecksum::default(), 0);
     let (mut rows, mut realm) = (Vec::new(), Realm::default());
     loop {
         number += 1;
-        let wrong = |text: &str| SnapshotError::Line(number, text.to_owned());
+        let wrong = |text: &str| ExportError::Line(number, text.to_owned());
         let mut text = Vec::new();
         input.by_ref().take(LINE_MAX).read_until(b'\n', &mut text)?;
         if text.is_empty() {
@@ -137,27 +137,27 @@ pub fn read(input: &mut impl BufRead) -> Result<Snapshot, SnapshotError> {
         let json = |_| wrong("not a line of an export");
         let value: Value = serde_json::from_slice(&text).map_err(json)?;
         if number == 1 {
-            let head: ExportHeader = serde_json::from_value(value).map_err(json)?;
-            if head.format != FORMAT || head.version > VERSION {
+            let header: ExportHeader = serde_json::from_value(value).map_err(json)?;
+            if header.format != FORMAT || header.version > VERSION {
                 return Err(wrong("not an export that this version reads"));
             }
         } else if value.get("SHA256").is_some() {
-            let tail: ExportFooter = serde_json::from_value(value).map_err(json)?;
-            if (tail.rows, tail.sha256) != (rows.len() as u64, sum.so_far()) {
+            let footer: ExportFooter = serde_json::from_value(value).map_err(json)?;
+            if (footer.rows, footer.sha256) != (rows.len() as u64, checksum.to_hex()) {
                 return Err(wrong("the sum does not fit: the export was changed or damaged"));
             }
             return match input.read(&mut [0])? {
-                0 => Ok(Snapshot { rows, realm }),
-                _ => Err(SnapshotError::Line(number + 1, "something follows the sum".to_owned())),
+                0 => Ok(ExportedRealm { rows, realm }),
+                _ => Err(ExportError::Line(number + 1, "something follows the sum".to_owned())),
             };
         } else {
             let stored: StoredRow = serde_json::from_value(value).map_err(json)?;
-            let row = stored.read().map_err(|why| SnapshotError::Line(number, why))?;
-            check(&realm, &row).map_err(|why| SnapshotError::Line(number, why))?;
+            let row = stored.read().map_err(|why| ExportError::Line(number, why))?;
+            check(&realm, &row).map_err(|why| ExportError::Line(number, why))?;
             realm.apply_changes(&[Change::Put(row)]);
             rows.push(stored);
         }
-        sum.add(&text);
+        checksum.add(&text);
     }
 }
 

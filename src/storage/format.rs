@@ -11,7 +11,7 @@ pub(super) const FORMAT: &str = "tollgate store 5";
 /// one-time tokens, life times of tokens and the check of the salt. 3: without second factors, half
 /// logins, active codes, resets that users asked for, and mails. 4: with a value for each entry and
 /// each audit row.
-const OLDER: [&str; 4] =
+const OLDER_FORMATS: [&str; 4] =
     ["tollgate store 1", "tollgate store 2", "tollgate store 3", "tollgate store 4"];
 
 /// What a folder holds.
@@ -29,7 +29,7 @@ pub(super) enum StoreState {
 pub(super) fn check(dir: &Path) -> Result<StoreState, StoreError> {
     match std::fs::read_to_string(dir.join("format")) {
         Ok(text) if text.trim() == FORMAT => Ok(StoreState::Current),
-        Ok(text) if OLDER.contains(&text.trim()) => Ok(StoreState::Older),
+        Ok(text) if OLDER_FORMATS.contains(&text.trim()) => Ok(StoreState::Older),
         Ok(text) if is_format(text.trim()) => {
             Err(StoreError::Format { found: text.trim().to_owned(), supported: FORMAT })
         }

@@ -33,13 +33,13 @@ pub type Seq = u64;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ChainEnd {
     pub(crate) no: u64,
-    pub(crate) link: ChainHash,
+    pub(crate) hash: ChainHash,
 }
 
 impl ChainEnd {
     /// One record on.
-    pub(super) fn next(self, record: &[u8]) -> Self {
+    pub(super) fn extend(self, record: &[u8]) -> Self {
         let no = self.no + 1;
-        Self { no, link: self.link.extend(no, record) }
+        Self { no, hash: self.hash.extend(no, record) }
     }
 }

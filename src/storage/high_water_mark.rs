@@ -47,25 +47,25 @@ impl HighWaterMark {
     }
 
     /// Moves the mark to an entry that is on the disk.
-    pub fn write(&mut self, seq: Seq, link: ChainHash) -> io::Result<()> {
-        self.file.write_all_at(&encode(seq, link), self.slot * SLOT_SPACING)?;
+    pub fn write(&mut self, seq: Seq, hash: ChainHash) -> io::Result<()> {
+        self.file.write_all_at(&encode(seq, hash), self.slot * SLOT_SPACING)?;
         self.slot = 1 - self.slot;
         Ok(())
     }
 }
 
 /// An entry's number and link, with a check.
-pub(crate) fn encode(seq: Seq, link: ChainHash) -> Vec<u8> {
-    let body = [&seq.to_be_bytes()[..], &link.0].concat();
+pub(crate) fn encode(seq: Seq, hash: ChainHash) -> Vec<u8> {
+    let body = [&seq.to_be_bytes()[..], &hash.0].concat();
     [&body[..], &checksum(&body)].concat()
 }
 
 /// What [`encode`] made, if it is whole.
 pub(crate) fn decode(bytes: &[u8]) -> Option<(Seq, ChainHash)> {
     let (body, check) = bytes.split_at_checked(SLOT - 8)?;
-    let (seq, link) = body.split_at(8);
+    let (seq, hash) = body.split_at(8);
     let fits = checksum(body) == check;
-    fits.then_some((Seq::from_be_bytes(seq.try_into().ok()?), ChainHash::from_bytes(link)?))
+    fits.then_some((Seq::from_be_bytes(seq.try_into().ok()?), ChainHash::from_bytes(hash)?))
 }
 
 fn checksum(bytes: &[u8]) -> [u8; 8] {

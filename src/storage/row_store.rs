@@ -10,8 +10,8 @@ use std::sync::{Arc, mpsc};
 use parking_lot::Mutex;
 
 use super::audit_trail::{AuditNo, AuditTrail};
-use super::checksum::{IMAGE, RowsChecksum};
-use super::database::{forget_unfinished, generation, named, open_sled, quarantine_snapshots};
+use super::checksum::{CHECKSUM_KEY, RowsChecksum};
+use super::database::{forget_unfinished, generation, open_sled, quarantine_snapshots, tree_name};
 use super::disk_space::DiskSpace;
 use super::error::StoreError;
 use super::format::{self, StoreState};
@@ -27,12 +27,12 @@ pub struct RowStore {
     db: sled::Db,
     rows: sled::Tree,
     dir: std::path::PathBuf,
-    space: DiskSpace,
-    image: Mutex<RowsChecksum>,
+    disk_space: DiskSpace,
+    checksum: Mutex<RowsChecksum>,
     /// Whether the sum of the rows could be read.
-    has_sum: bool,
-    found: StoreState,
-    trail: Arc<AuditTrail>,
+    has_checksum: bool,
+    state_at_open: StoreState,
+    audit_trail: Arc<AuditTrail>,
     /// Rows of entries that were seen; the next save replaces them.
     seen: Mutex<Vec<Key>>,
 }
@@ -46,37 +46,47 @@ impl RowStore {
             .mode(0o700)
             .create(dir)
             .map_err(StoreError::Io)?;
-        let found = format::check(dir)?;
-        if found == StoreState::Missing {
+        let state_at_open = format::check(dir)?;
+        if state_at_open == StoreState::Missing {
             forget_unfinished(dir).map_err(StoreError::Io)?;
         }
-        let hangs = || StoreError::Damaged("the database does not open in time".to_owned());
-        let db = match open_sled(dir, cache_mb).ok_or_else(hangs)? {
+        let timed_out = || StoreError::Damaged("the database does not open in time".to_owned());
+        let db = match open_sled(dir, cache_mb).ok_or_else(timed_out)? {
             Err(StoreError::Damaged(why)) => {
                 // A damaged snapshot blocks sled, which can do without it.
                 if !quarantine_snapshots(dir).map_err(StoreError::Io)? {
                     return Err(StoreError::Damaged(why));
                 }
-                open_sled(dir, cache_mb).ok_or_else(hangs)??
+                open_sled(dir, cache_mb).ok_or_else(timed_out)??
             }
             opened => opened?,
         };
         let generation = generation(&db);
-        let rows = db.open_tree(named("rows", generation)).map_err(StoreError::sled)?;
+        let rows = db.open_tree(tree_name("rows", generation)).map_err(StoreError::sled)?;
         let log = db.open_tree("log").map_err(StoreError::sled)?;
-        if found == StoreState::Missing && !(rows.is_empty() && log.is_empty()) {
+        if state_at_open == StoreState::Missing && !(rows.is_empty() && log.is_empty()) {
             return Err(StoreError::Damaged("the format file is gone".to_owned()));
         }
         // Without a sum the rows are not to be trusted; the log can make them again.
-        let image = rows.get(IMAGE).map_err(StoreError::sled)?;
-        let sum =
-            image.map_or(rows.is_empty().then(RowsChecksum::default), |it| RowsChecksum::read(&it));
-        let image = sum.unwrap_or_default();
-        let trail = db.open_tree(named("audit", generation)).map_err(StoreError::sled)?;
-        let trail = Arc::new(AuditTrail::on_disk(trail, image.trail));
-        let (image, has_sum) = (Mutex::new(image), sum.is_some());
-        let (dir, space) = (dir.to_owned(), DiskSpace::new(dir, reserve_mb));
-        Ok(Self { db, rows, dir, space, image, has_sum, found, trail, seen: Mutex::default() })
+        let checksum = rows.get(CHECKSUM_KEY).map_err(StoreError::sled)?;
+        let sum = checksum
+            .map_or(rows.is_empty().then(RowsChecksum::default), |it| RowsChecksum::read(&it));
+        let checksum = sum.unwrap_or_default();
+        let audit_trail = db.open_tree(tree_name("audit", generation)).map_err(StoreError::sled)?;
+        let audit_trail = Arc::new(AuditTrail::on_disk(audit_trail, checksum.audit_end));
+        let (checksum, has_checksum) = (Mutex::new(checksum), sum.is_some());
+        let (dir, disk_space) = (dir.to_owned(), DiskSpace::new(dir, reserve_mb));
+        Ok(Self {
+            db,
+            rows,
+            dir,
+            disk_space,
+            checksum,
+            has_checksum,
+            state_at_open,
+            audit_trail,
+            seen: Mutex::default(),
+        })
     }
 
     /// Whether a folder holds what a store is made of, whole or not.
@@ -86,12 +96,12 @@ impl RowStore {
 
     /// Whether nothing was there before.
     pub fn is_new(&self) -> bool {
-        self.found == StoreState::Missing
+        self.state_at_open == StoreState::Missing
     }
 
     /// The audit trail in the same database.
-    pub fn trail(&self) -> &Arc<AuditTrail> {
-        &self.trail
+    pub fn audit_trail(&self) -> &Arc<AuditTrail> {
+        &self.audit_trail
     }
 
     /// The database that rows, audit trail and command log share.
@@ -106,13 +116,13 @@ impl RowStore {
 
     /// The space that is left on the disk of the data folder.
     pub fn space(&self) -> &DiskSpace {
-        &self.space
+        &self.disk_space
     }
 
     /// Writes the format file, as the last step of making or upgrading a store: a store without it
     /// was not made completely, and an upgraded one is read by this version only.
     pub fn mark_complete(&self) -> Result<(), StoreError> {
-        if self.found == StoreState::Current {
+        if self.state_at_open == StoreState::Current {
             return Ok(());
         }
         format::write(&self.dir).map_err(StoreError::Io)
@@ -120,12 +130,12 @@ impl RowStore {
 
     /// The entry that the rows reflect.
     pub fn applied(&self) -> Seq {
-        self.image.lock().applied
+        self.checksum.lock().applied
     }
 
     /// Visits all rows, in any order, and checks that none is missing or altered.
     pub fn load(&self, mut visit: impl FnMut(Row)) -> Result<(), StoreError> {
-        if !self.has_sum {
+        if !self.has_checksum {
             return Err(StoreError::Damaged("the rows have no sum".to_owned()));
         }
         let mut found = RowsChecksum { applied: self.applied(), ..RowsChecksum::default() };
@@ -136,7 +146,7 @@ impl RowStore {
         std::thread::scope(|scope| {
             let read = |_| {
                 let (kinds, sender) = (&kinds, sender.clone());
-                scope.spawn(move || self.read(|| kinds.lock().next(), sender))
+                scope.spawn(move || self.read_kinds(|| kinds.lock().next(), sender))
             };
             let threads: Vec<_> = (0..threads.min(READERS_MAX)).map(read).collect();
             drop(sender);
@@ -148,19 +158,19 @@ impl RowStore {
             });
             threads.into_iter().try_for_each(|thread| {
                 let unreadable = |_| StoreError::Damaged("the rows cannot be read".to_owned());
-                found.join(thread.join().map_err(unreadable)??);
+                found.merge(thread.join().map_err(unreadable)??);
                 Ok(())
             })
         })?;
-        found.trail = self.image.lock().trail;
-        match found == *self.image.lock() {
-            true => self.trail.verify_end(),
+        found.audit_end = self.checksum.lock().audit_end;
+        match found == *self.checksum.lock() {
+            true => self.audit_trail.verify_end(),
             false => Err(StoreError::Damaged("rows are missing or altered".to_owned())),
         }
     }
 
     /// Reads one kind of rows after the other and gives what they add up to.
-    fn read(
+    fn read_kinds(
         &self,
         next: impl Fn() -> Option<u8>,
         sender: mpsc::SyncSender<Vec<Row>>,
@@ -191,14 +201,14 @@ impl RowStore {
         rows: &BTreeMap<Key, Option<Row>>,
         audited: AuditNo,
     ) -> Result<(), StoreError> {
-        let (mut image, mut seen) = (self.image.lock(), self.seen.lock());
-        let end = self.trail.store(audited)?;
-        let mut next = RowsChecksum { applied: seq, trail: end, ..*image };
+        let (mut checksum, mut seen) = (self.checksum.lock(), self.seen.lock());
+        let end = self.audit_trail.save(audited)?;
+        let mut next = RowsChecksum { applied: seq, audit_end: end, ..*checksum };
         let mut batch = sled::Batch::default();
         let newest = rows.keys().rev().take_while(|key| matches!(key, Key::Seen(_)));
         let newest: Vec<_> = newest.cloned().collect();
-        let former = if newest.is_empty() { &[][..] } else { &seen[..] };
-        for (key, row) in rows.iter().chain(former.iter().map(|key| (key, &None))) {
+        let superseded = if newest.is_empty() { &[][..] } else { &seen[..] };
+        for (key, row) in rows.iter().chain(superseded.iter().map(|key| (key, &None))) {
             let key = key.bytes();
             if let Some(old) = self.rows.get(&key).map_err(StoreError::sled)? {
                 next.remove(&key, &old);
@@ -215,13 +225,13 @@ impl RowStore {
                 None => batch.remove(key),
             }
         }
-        batch.insert(IMAGE, next.write());
+        batch.insert(CHECKSUM_KEY, next.write());
         self.rows.apply_batch(batch).map_err(StoreError::sled)?;
-        self.trail.confirm_saved(end);
+        self.audit_trail.confirm_saved(end);
         if !newest.is_empty() {
             *seen = newest;
         }
-        *image = next;
+        *checksum = next;
         Ok(())
     }
 
@@ -229,11 +239,11 @@ impl RowStore {
     /// may hold rows that are found by their keys only, and that the next start would not find.
     pub fn reset_rows(&mut self) -> Result<(), StoreError> {
         let next = generation(&self.db) + 1;
-        self.rows = self.db.open_tree(named("rows", next)).map_err(StoreError::sled)?;
-        let trail = self.db.open_tree(named("audit", next)).map_err(StoreError::sled)?;
-        self.trail = Arc::new(AuditTrail::on_disk(trail, ChainEnd::default()));
-        *self.image.lock() = RowsChecksum::default();
-        self.has_sum = true;
+        self.rows = self.db.open_tree(tree_name("rows", next)).map_err(StoreError::sled)?;
+        let audit_trail = self.db.open_tree(tree_name("audit", next)).map_err(StoreError::sled)?;
+        self.audit_trail = Arc::new(AuditTrail::on_disk(audit_trail, ChainEnd::default()));
+        *self.checksum.lock() = RowsChecksum::default();
+        self.has_checksum = true;
         Ok(())
     }
 

@@ -29,17 +29,18 @@ impl AffectedRights {
         grants.retain(|profile, _| {
             realm.profile(*profile).is_some_and(|it| it.status == ProfileStatus::Enabled)
         });
-        let turned = |(profile, rights): (ProfileNo, BTreeSet<RightNo>)| {
-            let many = rights.len();
-            let turned = |right| RightChange::by(realm, profile, right, many);
-            (profile, Some(rights.into_iter().map(turned).collect()))
+        let right_change = |(profile, rights): (ProfileNo, BTreeSet<RightNo>)| {
+            let rights_count = rights.len();
+            let right_change =
+                |right| RightChange::for_profile(realm, profile, right, rights_count);
+            (profile, Some(rights.into_iter().map(right_change).collect()))
         };
-        let mut grants: BTreeMap<_, _> = grants.into_iter().map(turned).collect();
+        let mut grants: BTreeMap<_, _> = grants.into_iter().map(right_change).collect();
         grants.extend(before.toggled.iter().map(|profile| (*profile, None)));
         Self { users: before.users.clone(), grants, records: !before.rows.is_empty() }
     }
 
-    pub(super) fn is_nothing(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.users.is_empty() && self.grants.is_empty() && !self.records
     }
 
@@ -49,7 +50,7 @@ impl AffectedRights {
     }
 
     /// Whether rows of this right may differ.
-    pub(super) fn concerns(&self, right: RightNo) -> bool {
+    pub(super) fn includes(&self, right: RightNo) -> bool {
         let given = |rights: &Option<Vec<RightChange>>| {
             rights.as_ref().is_none_or(|rights| rights.iter().any(|it| it.right == right))
         };
@@ -58,28 +59,32 @@ impl AffectedRights {
 
     /// Visits the subscriptions of every user whose rights may differ, with the rights in question;
     /// of profiles, those whose rights matter. `subscribed`: all, in the order of their users.
-    pub(super) fn affected<'a, 't>(
+    pub(super) fn for_each_subscription<'a, 't>(
         &'t self,
         realm: &Realm,
-        matters: impl Fn(Option<&[RightChange]>) -> bool,
+        can_affect: impl Fn(Option<&[RightChange]>) -> bool,
         subscribed: impl Iterator<Item = (UserNo, &'a [SubscriptionRef])>,
-        of: impl Fn(UserNo) -> &'a [SubscriptionRef],
+        subscriptions_of: impl Fn(UserNo) -> &'a [SubscriptionRef],
         mut visit: impl FnMut(UserNo, &SubscriptionRef, Option<&'t [RightChange]>),
     ) {
         for user in &self.users {
-            of(*user).iter().for_each(|place| visit(*user, place, None));
+            subscriptions_of(*user)
+                .iter()
+                .for_each(|subscription| visit(*user, subscription, None));
         }
         let grants = self.grants.iter().map(|(profile, rights)| (*profile, rights.as_deref()));
-        let grants = grants.filter(|(_, rights)| matters(*rights));
+        let grants = grants.filter(|(_, rights)| can_affect(*rights));
         let mut grants: Vec<_> =
             grants.map(|(profile, rights)| (realm.membership(profile), rights)).collect();
         if grants.is_empty() {
             return;
         }
-        for (user, places) in subscribed.filter(|(user, _)| !self.users.contains(user)) {
+        for (user, subscriptions) in subscribed.filter(|(user, _)| !self.users.contains(user)) {
             for (members, rights) in &mut grants {
                 if members.has(user) {
-                    places.iter().for_each(|place| visit(user, place, *rights));
+                    subscriptions
+                        .iter()
+                        .for_each(|subscription| visit(user, subscription, *rights));
                 }
             }
         }

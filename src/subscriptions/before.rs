@@ -7,7 +7,7 @@ use super::data_source::DataSource;
 use crate::realm::{Change, Key, ProfileNo, Realm, Row, SessionNo, UserNo, attempts_ref};
 
 /// The sources whose rows are records, one row each.
-pub(super) const ENTITIES: [DataSource; 6] = [
+pub(super) const RECORD_SOURCES: [DataSource; 6] = [
     DataSource::AllUsers,
     DataSource::AllProfiles,
     DataSource::AllRights,
@@ -38,8 +38,8 @@ impl RowsBefore {
     pub(super) fn collect(realm: &Realm, changes: &[Change], sources: &[DataSource]) -> Self {
         let mut before = Self::default();
         for change in changes {
-            before.look_at_rights(realm, change);
-            let (source, row, user) = match record(change) {
+            before.add_users_and_profiles(realm, change);
+            let (source, row, user) = match record_row(change) {
                 Some((DataSource::ActiveSessions, row)) => {
                     let user = match change {
                         Change::Put(Row::Session(session)) => Some(session.user),
@@ -47,7 +47,7 @@ impl RowsBefore {
                     };
                     if let Some(user) = user {
                         // ONLINE is a field of the user's row.
-                        before.keep(
+                        before.add_row(
                             realm,
                             sources,
                             DataSource::AllUsers,
@@ -70,12 +70,12 @@ impl RowsBefore {
                 Some((source, row)) => (source, row, None),
                 None => continue,
             };
-            before.keep(realm, sources, source, row, user);
+            before.add_row(realm, sources, source, row, user);
         }
         before
     }
 
-    fn keep(
+    fn add_row(
         &mut self,
         realm: &Realm,
         sources: &[DataSource],
@@ -86,15 +86,15 @@ impl RowsBefore {
         if sources.contains(&source) {
             // The owner's view of the row: what others may not see is masked when they look.
             let viewer = user.unwrap_or(UserNo::MIN);
-            let old = || RowBefore { row: source.row(realm, viewer, row), user };
-            self.rows.entry((source, row)).or_insert_with(old);
+            let row_before = || RowBefore { row: source.row(realm, viewer, row), user };
+            self.rows.entry((source, row)).or_insert_with(row_before);
         }
     }
 
-    fn look_at_rights(&mut self, realm: &Realm, change: &Change) {
+    fn add_users_and_profiles(&mut self, realm: &Realm, change: &Change) {
         match change {
             Change::Put(Row::User(user))
-                if realm.user(user.no).map(|old| old.status) != Some(user.status) =>
+                if realm.user(user.no).map(|row_before| row_before.status) != Some(user.status) =>
             {
                 self.users.insert(user.no);
             }
@@ -103,7 +103,7 @@ impl RowsBefore {
                 self.users.insert(*user);
             }
             Change::Put(Row::Profile(profile)) => {
-                let gave = realm.profile(profile.no).map(|old| old.status);
+                let gave = realm.profile(profile.no).map(|row_before| row_before.status);
                 if gave.is_some_and(|gave| gave != profile.status) {
                     self.toggled.insert(profile.no);
                 }
@@ -114,7 +114,7 @@ impl RowsBefore {
 }
 
 /// The record that a change is about, as source and row.
-fn record(change: &Change) -> Option<(DataSource, RowRef)> {
+fn record_row(change: &Change) -> Option<(DataSource, RowRef)> {
     Some(match change {
         Change::Put(Row::User(user)) => (DataSource::AllUsers, user.no.0.into()),
         Change::Delete(Key::User(no)) => (DataSource::AllUsers, no.0.into()),

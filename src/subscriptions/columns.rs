@@ -83,18 +83,18 @@ pub(super) static ALL_USERS: [Column; 6 + ATTRIBUTES.len()] = {
     columns
 };
 
-pub(super) fn user_right(user: &User, right: &Right) -> DataRow {
-    right_of(user.name.as_str(), right)
+pub(super) fn user_right_row(user: &User, right: &Right) -> DataRow {
+    named_user_right_row(user.name.as_str(), right)
 }
 
 /// The members of a row of USER_RIGHTS after the user's name.
-pub(super) fn right_members(right: &Right) -> Vec<u8> {
+pub(super) fn write_right_members(right: &Right) -> Vec<u8> {
     let mut text = Vec::new();
-    right_of("", right).members(&mut text, &USER_RIGHTS, !1, false);
+    named_user_right_row("", right).write_members(&mut text, &USER_RIGHTS, !1, false);
     text
 }
 
-fn right_of(user_name: &str, right: &Right) -> DataRow {
+fn named_user_right_row(user_name: &str, right: &Right) -> DataRow {
     DataRow::new([
         FieldValue::text(user_name),
         FieldValue::text(right.code.as_str()),
@@ -104,7 +104,7 @@ fn right_of(user_name: &str, right: &Right) -> DataRow {
     ])
 }
 
-pub(super) fn all_users(realm: &Realm, user: &User) -> DataRow {
+pub(super) fn user_row(realm: &Realm, user: &User) -> DataRow {
     let online = realm.sessions_of(user.no).any(|session| session.dormant.is_none());
     let attributes = (0..ATTRIBUTES.len()).map(|number| match user.attribute(number as u8) {
         Some(text) => FieldValue::text(text),
@@ -121,7 +121,11 @@ pub(super) fn all_users(realm: &Realm, user: &User) -> DataRow {
     DataRow::new(known.into_iter().chain(attributes))
 }
 
-pub(super) fn active_session(realm: &Realm, session: &Session, with_id: bool) -> Option<DataRow> {
+pub(super) fn active_session_row(
+    realm: &Realm,
+    session: &Session,
+    with_id: bool,
+) -> Option<DataRow> {
     Some(DataRow::new([
         FieldValue::text(realm.user(session.user)?.name.as_str()),
         FieldValue::text(&*session.host),
@@ -132,7 +136,7 @@ pub(super) fn active_session(realm: &Realm, session: &Session, with_id: bool) ->
     ]))
 }
 
-pub(super) fn login_attempt(name: &UserName, attempts: &Attempts) -> DataRow {
+pub(super) fn login_attempts_row(name: &UserName, attempts: &Attempts) -> DataRow {
     let count = attempts.summary();
     DataRow::new([
         FieldValue::text(name.as_str()),
@@ -142,7 +146,7 @@ pub(super) fn login_attempt(name: &UserName, attempts: &Attempts) -> DataRow {
     ])
 }
 
-pub(super) fn active_code(realm: &Realm, code: &ActiveCode) -> Option<DataRow> {
+pub(super) fn active_code_row(realm: &Realm, code: &ActiveCode) -> Option<DataRow> {
     Some(DataRow::new([
         FieldValue::text(code.no.to_string()),
         FieldValue::text(realm.user(code.user)?.name.as_str()),
@@ -152,7 +156,7 @@ pub(super) fn active_code(realm: &Realm, code: &ActiveCode) -> Option<DataRow> {
     ]))
 }
 
-pub(super) fn profile(profile: &Profile) -> DataRow {
+pub(super) fn profile_row(profile: &Profile) -> DataRow {
     DataRow::new([
         FieldValue::text(profile.id()),
         FieldValue::text(profile.name.as_str()),
@@ -162,7 +166,7 @@ pub(super) fn profile(profile: &Profile) -> DataRow {
     ])
 }
 
-pub(super) fn right(right: &Right) -> DataRow {
+pub(super) fn right_row(right: &Right) -> DataRow {
     DataRow::new([
         FieldValue::text(right.no.id(right.location)),
         FieldValue::text(right.code.as_str()),
@@ -172,7 +176,7 @@ pub(super) fn right(right: &Right) -> DataRow {
 }
 
 /// A row of the audit trail; BEFORE and AFTER are JSON texts.
-pub(super) fn audit_event(no: AuditNo, row: &AuditEvent) -> DataRow {
+pub(super) fn audit_event_row(no: AuditNo, row: &AuditEvent) -> DataRow {
     let text = |text: &Option<Box<str>>| match text {
         Some(text) => FieldValue::text(&**text),
         None => FieldValue::Null,

@@ -40,7 +40,7 @@ impl DataRow {
     }
 
     /// All set fields as a JSON object.
-    pub fn object(&self, columns: &[Column]) -> serde_json::Map<String, serde_json::Value> {
+    pub fn to_object(&self, columns: &[Column]) -> serde_json::Map<String, serde_json::Value> {
         let fields = columns.iter().zip(self.fields.iter());
         let set = fields.filter(|(_, field)| **field != FieldValue::Null);
         set.map(|(column, field)| {
@@ -56,22 +56,22 @@ impl DataRow {
     }
 
     /// One bit for each field that differs from `before`.
-    pub fn difference(&self, before: &DataRow) -> u64 {
+    pub fn changed_columns(&self, before: &DataRow) -> u64 {
         let pairs = self.fields.iter().zip(before.fields.iter()).enumerate();
         pairs.filter(|(_, (now, then))| now != then).fold(0, |mask, (at, _)| mask | 1 << at)
     }
 
     /// Appends the members `,"NAME":value` of the fields in `mask`; a field that is not set is left
     /// out unless `nulls` asks for it (a MODIFY must say that a field was cleared).
-    pub fn members(&self, out: &mut Vec<u8>, columns: &[Column], mask: u64, nulls: bool) {
+    pub fn write_members(&self, out: &mut Vec<u8>, columns: &[Column], mask: u64, nulls: bool) {
         for (at, (column, field)) in columns.iter().zip(self.fields.iter()).enumerate() {
             match field {
                 _ if mask & (1 << at) == 0 => {}
                 FieldValue::Null if !nulls => {}
-                FieldValue::Null => member(out, column.name, ()),
-                FieldValue::Flag(flag) => member(out, column.name, flag),
-                FieldValue::Number(number) => member(out, column.name, number),
-                FieldValue::Text(text) => member(out, column.name, &**text),
+                FieldValue::Null => write_member(out, column.name, ()),
+                FieldValue::Flag(flag) => write_member(out, column.name, flag),
+                FieldValue::Number(number) => write_member(out, column.name, number),
+                FieldValue::Text(text) => write_member(out, column.name, &**text),
             }
         }
     }
@@ -99,14 +99,14 @@ impl RowChange {
     /// Appends the element of ROW: `{"DETAILS":{"OPERATION":…,"ROW_REF":…,fields}}`; `mask` has one
     /// bit for each of the source's columns that the client asked for.
     pub fn write(&self, out: &mut Vec<u8>, columns: &[Column], row: RowRef, mask: u64) {
-        let (word, fields) = match self {
+        let (name, fields) = match self {
             RowChange::Insert(data) => ("INSERT", Some((u64::MAX, data, false))),
             RowChange::Modify(mask, data) => ("MODIFY", Some((*mask, data, true))),
             RowChange::Delete => ("DELETE", None),
         };
-        head(out, word, row);
+        write_row_header(out, name, row);
         if let Some((changed, data, nulls)) = fields {
-            data.members(out, columns, changed & mask, nulls);
+            data.write_members(out, columns, changed & mask, nulls);
         }
         out.extend_from_slice(b"}}");
     }
@@ -120,16 +120,16 @@ impl RowChange {
         first: &str,
         others: &[u8],
     ) {
-        head(out, "INSERT", row);
+        write_row_header(out, "INSERT", row);
         let name = columns.first().map_or("", |column| column.name);
-        member(out, name, first);
+        write_member(out, name, first);
         out.extend_from_slice(others);
         out.extend_from_slice(b"}}");
     }
 }
 
 /// Appends what all elements of ROW begin with.
-fn head(out: &mut Vec<u8>, operation: &str, row: RowRef) {
+fn write_row_header(out: &mut Vec<u8>, operation: &str, row: RowRef) {
     out.extend_from_slice(b"{\"DETAILS\":{\"OPERATION\":\"");
     out.extend_from_slice(operation.as_bytes());
     out.extend_from_slice(b"\",\"ROW_REF\":\"");
@@ -139,7 +139,7 @@ fn head(out: &mut Vec<u8>, operation: &str, row: RowRef) {
 }
 
 /// Appends `,"NAME":value`.
-pub(super) fn member(out: &mut Vec<u8>, name: &str, value: impl serde::Serialize) {
+pub(super) fn write_member(out: &mut Vec<u8>, name: &str, value: impl serde::Serialize) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");

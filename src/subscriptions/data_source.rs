@@ -58,7 +58,7 @@ impl DataSource {
     ];
 
     /// The source of this name.
-    pub fn of(name: &str) -> Option<DataSource> {
+    pub fn from_name(name: &str) -> Option<DataSource> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
     }
 
@@ -98,7 +98,7 @@ impl DataSource {
     }
 
     /// The columns that are masked without that right, one bit each.
-    pub(super) fn maskable(self) -> u64 {
+    pub(super) fn maskable_columns(self) -> u64 {
         if self == DataSource::ActiveSessions { 1 << SESSION_ID } else { 0 }
     }
 
@@ -112,7 +112,7 @@ impl DataSource {
     }
 
     /// Sources whose rows belong to users.
-    pub(super) const OF_USERS: [DataSource; 4] = [
+    pub(super) const WITH_USER_ROWS: [DataSource; 4] = [
         DataSource::UserRights,
         DataSource::AllUsers,
         DataSource::ActiveSessions,
@@ -120,7 +120,7 @@ impl DataSource {
     ];
 
     /// The columns that hold the word by which rows are found: a right's code, a profile's name.
-    pub(super) fn word_columns(self) -> &'static [usize] {
+    pub(super) fn key_columns(self) -> &'static [usize] {
         match self {
             DataSource::UserRights => &[1, 2],
             DataSource::AllProfiles | DataSource::AllRights => &[1],
@@ -131,25 +131,25 @@ impl DataSource {
 
     /// The word of a record's row, if the record exists.
     pub(super) fn index_key(self, realm: &Realm, row: RowRef) -> Option<Box<str>> {
-        let word = match self {
-            DataSource::AllProfiles => realm.profile(ProfileNo(low(row)))?.name.as_str(),
-            DataSource::AllRights => realm.right(RightNo(low(row)))?.code.as_str(),
+        let key = match self {
+            DataSource::AllProfiles => realm.profile(ProfileNo(low_bits(row)))?.name.as_str(),
+            DataSource::AllRights => realm.right(RightNo(low_bits(row)))?.code.as_str(),
             DataSource::LoginAttempts => realm.attempts_at(row)?.0.as_str(),
             _ => return None,
         };
-        Some(self.as_word(word))
+        Some(self.normalize_key(key))
     }
 
     /// The word of a row as it was.
-    pub(super) fn word_of(self, row: &DataRow) -> Option<Box<str>> {
-        match row.field(*self.word_columns().first()?) {
-            FieldValue::Text(text) => Some(self.as_word(text)),
+    pub(super) fn index_key_in(self, row: &DataRow) -> Option<Box<str>> {
+        match row.field(*self.key_columns().first()?) {
+            FieldValue::Text(text) => Some(self.normalize_key(text)),
             _ => None,
         }
     }
 
     /// Names are found in whatever case.
-    fn as_word(self, text: &str) -> Box<str> {
+    fn normalize_key(self, text: &str) -> Box<str> {
         match self {
             DataSource::LoginAttempts => text.to_ascii_lowercase().into(),
             _ => text.into(),
@@ -160,10 +160,10 @@ impl DataSource {
     /// rights that he has.
     pub fn belongs_to(self, realm: &Realm, viewer: UserNo, row: RowRef) -> bool {
         match self {
-            DataSource::UserRights => right_row(row).0 == viewer,
-            DataSource::AllUsers => user_row(row) == viewer,
-            DataSource::AllProfiles => realm.is_member(ProfileNo(low(row)), viewer),
-            DataSource::AllRights => realm.holds(viewer, RightNo(low(row))),
+            DataSource::UserRights => split_right_ref(row).0 == viewer,
+            DataSource::AllUsers => user_no(row) == viewer,
+            DataSource::AllProfiles => realm.is_member(ProfileNo(low_bits(row)), viewer),
+            DataSource::AllRights => realm.holds(viewer, RightNo(low_bits(row))),
             DataSource::ActiveSessions => {
                 realm.session(SessionNo(row)).is_some_and(|session| session.user == viewer)
             }
@@ -179,31 +179,33 @@ impl DataSource {
     pub fn row(self, realm: &Realm, viewer: UserNo, row: RowRef) -> Option<DataRow> {
         match self {
             DataSource::UserRights => {
-                let (user, right) = right_row(row);
+                let (user, right) = split_right_ref(row);
                 let (user, right) = (realm.user(user)?, realm.right(right)?);
-                realm.is_held_by(user, right.no).then(|| columns::user_right(user, right))
+                realm.is_held_by(user, right.no).then(|| columns::user_right_row(user, right))
             }
             DataSource::AllUsers => {
-                realm.user(user_row(row)).map(|user| columns::all_users(realm, user))
+                realm.user(user_no(row)).map(|user| columns::user_row(realm, user))
             }
-            DataSource::AllProfiles => realm.profile(ProfileNo(low(row))).map(columns::profile),
-            DataSource::AllRights => realm.right(RightNo(low(row))).map(columns::right),
+            DataSource::AllProfiles => {
+                realm.profile(ProfileNo(low_bits(row))).map(columns::profile_row)
+            }
+            DataSource::AllRights => realm.right(RightNo(low_bits(row))).map(columns::right_row),
             DataSource::LoginAttempts => {
-                realm.attempts_at(row).map(|(name, it)| columns::login_attempt(name, it))
+                realm.attempts_at(row).map(|(name, it)| columns::login_attempts_row(name, it))
             }
             DataSource::ActiveSessions => {
                 let session = realm.session(SessionNo(row)).filter(|it| it.dormant.is_none())?;
                 let with_id = session.user == viewer || realm.holds_code(viewer, LOGOUT_OTHERS);
-                columns::active_session(realm, session, with_id)
+                columns::active_session_row(realm, session, with_id)
             }
-            DataSource::ActiveCodes => columns::active_code(realm, realm.active_code_at(row)?),
+            DataSource::ActiveCodes => columns::active_code_row(realm, realm.active_code_at(row)?),
             // These rows are not the realm's.
             DataSource::AuditEvents | DataSource::Services => None,
         }
     }
 
     /// Columns of a row that its viewer may not see, one bit each: they are never "modified".
-    pub(super) fn masked(self, data: &DataRow) -> u64 {
+    pub(super) fn masked_columns(self, data: &DataRow) -> u64 {
         let hidden =
             self == DataSource::ActiveSessions && *data.field(SESSION_ID) == FieldValue::Null;
         if hidden { 1 << SESSION_ID } else { 0 }
@@ -213,43 +215,43 @@ impl DataSource {
     /// given, in order.
     pub fn scan(self, realm: &Realm, after: Option<RowRef>, users: Option<&[UserNo]>) -> ScanPage {
         match (self, users) {
-            (DataSource::UserRights, Some(users)) => scan_rights_of(realm, after, users),
+            (DataSource::UserRights, Some(users)) => scan_rights_of_users(realm, after, users),
             (DataSource::UserRights, None) => scan_rights(realm, after),
             (DataSource::AllUsers, Some(users)) => {
-                let there = users.iter().filter(|user| realm.user(**user).is_some());
-                let rows = there.map(|user| RowRef::from(user.0));
-                step(rows.filter(|row| after.is_none_or(|at| *row > at)))
+                let existing = users.iter().filter(|user| realm.user(**user).is_some());
+                let rows = existing.map(|user| RowRef::from(user.0));
+                page(rows.filter(|row| after.is_none_or(|at| *row > at)))
             }
             (DataSource::AllUsers, None) => {
-                let users = realm.users_after(after.map(user_row));
-                step(users.map(|user| RowRef::from(user.no.0)))
+                let users = realm.users_after(after.map(user_no));
+                page(users.map(|user| RowRef::from(user.no.0)))
             }
             (DataSource::AllProfiles, _) => {
-                let profiles = realm.profiles_after(after.map(|row| ProfileNo(low(row))));
-                step(profiles.map(|profile| RowRef::from(profile.no.0)))
+                let profiles = realm.profiles_after(after.map(|row| ProfileNo(low_bits(row))));
+                page(profiles.map(|profile| RowRef::from(profile.no.0)))
             }
             (DataSource::AllRights, _) => {
-                let rights = realm.rights_after(after.map(|row| RightNo(low(row))));
-                step(rights.map(|right| RowRef::from(right.no.0)))
+                let rights = realm.rights_after(after.map(|row| RightNo(low_bits(row))));
+                page(rights.map(|right| RowRef::from(right.no.0)))
             }
             (DataSource::ActiveSessions, Some(users)) => {
                 let sessions = users.iter().flat_map(|user| realm.sessions_of(*user));
                 let rows = sessions.map(|session| session.no.0);
                 let rows: BTreeSet<_> =
                     rows.filter(|row| after.is_none_or(|at| *row > at)).collect();
-                step(rows.into_iter())
+                page(rows.into_iter())
             }
             (DataSource::ActiveSessions, None) => {
-                step(realm.sessions_after(after.map(SessionNo)).map(|session| session.no.0))
+                page(realm.sessions_after(after.map(SessionNo)).map(|session| session.no.0))
             }
             (DataSource::ActiveCodes, Some(users)) => {
                 let rows = users.iter().flat_map(|user| realm.active_codes_of(*user));
                 let rows: BTreeSet<_> =
                     rows.filter(|row| after.is_none_or(|at| *row > at)).collect();
-                step(rows.into_iter())
+                page(rows.into_iter())
             }
-            (DataSource::ActiveCodes, None) => step(realm.active_codes_after(after)),
-            (DataSource::LoginAttempts, _) => step(realm.attempts_after(after)),
+            (DataSource::ActiveCodes, None) => page(realm.active_codes_after(after)),
+            (DataSource::LoginAttempts, _) => page(realm.attempts_after(after)),
             (DataSource::AuditEvents | DataSource::Services, _) => {
                 ScanPage { rows: Vec::new(), next: None }
             }
@@ -257,14 +259,14 @@ impl DataSource {
     }
 }
 
-fn step(rows: impl Iterator<Item = RowRef>) -> ScanPage {
+fn page(rows: impl Iterator<Item = RowRef>) -> ScanPage {
     let rows: Vec<_> = rows.take(STEP_ROWS).collect();
     let full = rows.len() == STEP_ROWS;
     ScanPage { next: rows.last().copied().filter(|_| full), rows }
 }
 
 /// Rights of some users: whole users, until the step is full.
-fn scan_rights_of(realm: &Realm, after: Option<RowRef>, users: &[UserNo]) -> ScanPage {
+fn scan_rights_of_users(realm: &Realm, after: Option<RowRef>, users: &[UserNo]) -> ScanPage {
     let mut rows: Vec<RowRef> = Vec::new();
     for user in
         users.iter().filter(|user| after.is_none_or(|at| right_ref(**user, RightNo::MAX) > at))
@@ -281,9 +283,9 @@ fn scan_rights_of(realm: &Realm, after: Option<RowRef>, users: &[UserNo]) -> Sca
 /// Rights of all users: whole users, until the step is full of rows or of users without any.
 fn scan_rights(realm: &Realm, after: Option<RowRef>) -> ScanPage {
     let mut rows: Vec<RowRef> = Vec::new();
-    let before_current = after.and_then(|row| right_row(row).0.0.checked_sub(1).map(UserNo));
-    for (looked_at, user) in realm.users_after(before_current).enumerate() {
-        if rows.len() >= STEP_ROWS || looked_at >= STEP_ROWS {
+    let before_current = after.and_then(|row| split_right_ref(row).0.0.checked_sub(1).map(UserNo));
+    for (checked, user) in realm.users_after(before_current).enumerate() {
+        if rows.len() >= STEP_ROWS || checked >= STEP_ROWS {
             let before = UserNo(user.no.0.saturating_sub(1));
             return ScanPage { rows, next: Some(right_ref(before, RightNo::MAX)) };
         }
@@ -298,14 +300,14 @@ pub fn right_ref(user: UserNo, right: RightNo) -> RowRef {
     RowRef::from(user.0) << 32 | RowRef::from(right.0)
 }
 
-fn right_row(row: RowRef) -> (UserNo, RightNo) {
-    (UserNo((row >> 32) as u32), RightNo(low(row)))
+fn split_right_ref(row: RowRef) -> (UserNo, RightNo) {
+    (UserNo((row >> 32) as u32), RightNo(low_bits(row)))
 }
 
-fn user_row(row: RowRef) -> UserNo {
-    UserNo(low(row))
+fn user_no(row: RowRef) -> UserNo {
+    UserNo(low_bits(row))
 }
 
-fn low(row: RowRef) -> u32 {
+fn low_bits(row: RowRef) -> u32 {
     (row & RowRef::from(u32::MAX)) as u32
 }

@@ -11,7 +11,7 @@ use super::data_source::DataSource;
 use super::index::{Index, SubscriptionRef};
 use super::outbox::{self, Outbox};
 use super::quota::SubscriptionQuota;
-use super::request::{Services, SubscriptionRequest};
+use super::request::{ServiceRows, SubscriptionRequest};
 use super::rights_history::RightsHistory;
 use super::subscription::Subscription;
 use super::{delivery, publish};
@@ -21,7 +21,7 @@ use crate::storage::{AuditNo, Seq};
 /// is never held while the index is asked for.
 #[derive(Debug)]
 pub struct SubscriptionHub {
-    next: AtomicU64,
+    next_id: AtomicU64,
     index: Mutex<Index>,
     history: Mutex<RightsHistory>,
 }
@@ -39,7 +39,7 @@ impl SubscriptionHub {
     /// A feed whose history begins at `floor`, the last commit of the realm that was loaded.
     pub fn new(floor: Seq) -> Self {
         Self {
-            next: AtomicU64::new(1),
+            next_id: AtomicU64::new(1),
             index: Mutex::default(),
             history: Mutex::new(RightsHistory::new(floor)),
         }
@@ -52,25 +52,25 @@ impl SubscriptionHub {
         realm: &Realm,
         seq: Seq,
         outbox: &Arc<Outbox>,
-        wish: SubscriptionRequest,
+        request: SubscriptionRequest,
         quota: &SubscriptionQuota,
-        most: usize,
+        subscriptions_max: usize,
     ) -> Result<u64, SubscribeError> {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (source, owner) = (wish.source, wish.owner);
-        let keys = outbox.with(|subscriptions| {
-            if subscriptions.iter().any(|one| one.is_named(&wish.source_ref)) {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (source, owner) = (request.source, request.owner);
+        let keys = outbox.with_subscriptions(|subscriptions| {
+            if subscriptions.iter().any(|one| one.is_named(&request.source_ref)) {
                 return Err(SubscribeError::Exists);
             }
-            let taken = quota.take(most).ok_or(SubscribeError::TooMany)?;
-            let mut subscription = Subscription::new(id, wish, seq, taken);
+            let permit = quota.acquire(subscriptions_max).ok_or(SubscribeError::TooMany)?;
+            let mut subscription = Subscription::new(id, request, seq, permit);
             subscription.resolve_scope(realm);
             let keys = subscription.keys();
             subscriptions.push(subscription);
             Ok(keys)
         })?;
-        let place = SubscriptionRef { outbox: outbox.clone(), id, single_key: false };
-        self.index.lock().add(source, &keys, owner, &place);
+        let subscription_ref = SubscriptionRef { outbox: outbox.clone(), id, single_key: false };
+        self.index.lock().add(source, &keys, owner, &subscription_ref);
         Ok(id)
     }
 
@@ -91,7 +91,7 @@ impl SubscriptionHub {
             one.advance_version(seq);
             one.read_step(realm, wanted)
         };
-        outbox.with_one(id, read).unwrap_or(true)
+        outbox.with_subscription(id, read).unwrap_or(true)
     }
 
     /// Gives a subscription to one user's rights only what changed since `version`. False when that
@@ -114,19 +114,19 @@ impl SubscriptionHub {
                 return false;
             }
             let then = history.effective_at(realm, user, version);
-            let most = one.request.rows_max.min(one.request.view_max);
-            let Some(then) = then.filter(|then| then.len() <= most) else {
+            let subscriptions_max = one.request.rows_max.min(one.request.view_max);
+            let Some(then) = then.filter(|then| then.len() <= subscriptions_max) else {
                 return false;
             };
             one.resume(realm, seq, user, &then);
             true
         };
-        outbox.with_one(id, resume).unwrap_or(false)
+        outbox.with_subscription(id, resume).unwrap_or(false)
     }
 
     /// Lets a subscription's rows go, after its LOGON_ACK, and owes it a QUERY_UPDATE.
     pub fn release(&self, outbox: &Outbox, id: u64) {
-        outbox.with_one(id, |one| {
+        outbox.with_subscription(id, |one| {
             one.awaiting_ack = false;
             one.update_due = true;
         });
@@ -135,7 +135,7 @@ impl SubscriptionHub {
     /// The subscription of this name, for MORE_ROWS: its number, its source, and how many rows it
     /// wants.
     pub fn find(&self, outbox: &Outbox, source_ref: &str) -> Option<(u64, DataSource, usize)> {
-        outbox.with(|subscriptions| {
+        outbox.with_subscriptions(|subscriptions| {
             let one = subscriptions.iter().find(|one| one.is_named(source_ref))?;
             Some((one.id, one.request.source, one.request.rows_max))
         })
@@ -143,43 +143,49 @@ impl SubscriptionHub {
 
     /// Owes a subscription a QUERY_UPDATE, with or without rows.
     pub fn request_update(&self, outbox: &Outbox, id: u64) {
-        outbox.with_one(id, |one| one.update_due = true);
+        outbox.with_subscription(id, |one| one.update_due = true);
     }
 
     /// Ends the subscription of this name: nothing is sent under it any more.
     pub fn cancel(&self, outbox: &Outbox, source_ref: &str) -> bool {
-        !self.close_where(outbox, |one| one.is_named(source_ref)).is_empty()
+        !self.cancel_where(outbox, |one| one.is_named(source_ref)).is_empty()
     }
 
     /// Ends the subscription of this number.
     pub fn cancel_by_id(&self, outbox: &Outbox, id: u64) {
-        self.close_where(outbox, |one| one.id == id);
+        self.cancel_where(outbox, |one| one.id == id);
     }
 
     /// Ends all subscriptions of a connection that belong to a session (none: all of them) and
     /// gives their SOURCE_REFs.
     pub fn cancel_all(&self, outbox: &Outbox, session: Option<SessionNo>) -> Vec<Box<str>> {
-        self.close_where(outbox, |one| session.is_none_or(|session| one.request.session == session))
+        self.cancel_where(outbox, |one| {
+            session.is_none_or(|session| one.request.session == session)
+        })
     }
 
-    fn close_where(&self, outbox: &Outbox, which: impl Fn(&Subscription) -> bool) -> Vec<Box<str>> {
-        let closed = outbox.with(|subscriptions| {
-            let (closed, kept) = std::mem::take(subscriptions).into_iter().partition(&which);
+    fn cancel_where(
+        &self,
+        outbox: &Outbox,
+        which: impl Fn(&Subscription) -> bool,
+    ) -> Vec<Box<str>> {
+        let cancelled = outbox.with_subscriptions(|subscriptions| {
+            let (cancelled, kept) = std::mem::take(subscriptions).into_iter().partition(&which);
             *subscriptions = kept;
-            Vec::from_iter::<outbox::Subscriptions>(closed)
+            Vec::from_iter::<outbox::Subscriptions>(cancelled)
         });
         let mut index = self.index.lock();
-        for one in &closed {
+        for one in &cancelled {
             index.remove(one.request.source, &one.keys(), one.request.owner, one.id);
         }
-        closed.into_iter().map(|one| one.request.source_ref.as_str().into()).collect()
+        cancelled.into_iter().map(|one| one.request.source_ref.as_str().into()).collect()
     }
 
     /// What must be known of the realm before it absorbs `changes`. Called with the realm as it is.
     pub(crate) fn rows_before(&self, realm: &Realm, seq: Seq, changes: &[Change]) -> RowsBefore {
-        self.history.lock().note(seq, realm, changes);
+        self.history.lock().record(seq, realm, changes);
         let index = self.index.lock();
-        let sources = crate::subscriptions::before::ENTITIES
+        let sources = crate::subscriptions::before::RECORD_SOURCES
             .into_iter()
             .filter(|it| index.is_subscribed(*it));
         let sources: Vec<_> = sources.collect();
@@ -190,30 +196,32 @@ impl SubscriptionHub {
     /// Tells every matching subscription exactly what a commit made different for it. Called with
     /// the realm after the commit, in commit order, by the one thread that applies commits.
     pub(crate) fn publish(&self, realm: &Realm, seq: Seq, changes: &[Change], before: &RowsBefore) {
-        let touched = AffectedRights::collect(realm, changes, before);
-        if touched.is_nothing() {
+        let affected = AffectedRights::collect(realm, changes, before);
+        if affected.is_empty() {
             return;
         }
-        let due = publish::publish(&mut self.index.lock(), realm, seq, &touched, before);
-        delivery::deliver(&due, realm, seq);
+        let deliveries = publish::publish(&mut self.index.lock(), realm, seq, &affected, before);
+        delivery::deliver(&deliveries, realm, seq);
     }
 
     /// Tells new audit rows, the first with this number, after the commit that they are of.
     pub(crate) fn publish_audit(&self, first: AuditNo, rows: &[Arc<AuditEvent>]) {
         let index = self.index.lock();
-        for place in index.unkeyed(DataSource::AuditEvents) {
-            place.outbox.with_one(place.id, |one| one.see_audit(first, rows));
+        for subscription_ref in index.unkeyed(DataSource::AuditEvents) {
+            subscription_ref
+                .outbox
+                .with_subscription(subscription_ref.id, |one| one.add_audit_rows(first, rows));
         }
     }
 
     /// A new AUDIT_EVENTS subscription gets what comes after `last` by itself.
     pub fn start_audit_after(&self, outbox: &Outbox, id: u64, last: AuditNo) {
-        outbox.with_one(id, |one| one.begin_audit_after(last));
+        outbox.with_subscription(id, |one| one.start_audit_after(last));
     }
 
     /// Before which audit row the next step of reading begins, if there is anything to read.
-    pub fn audit_from(&self, outbox: &Outbox, id: u64) -> Option<AuditNo> {
-        outbox.with_one(id, |one| one.audit_from()).flatten()
+    pub fn audit_read_position(&self, outbox: &Outbox, id: u64) -> Option<AuditNo> {
+        outbox.with_subscription(id, |one| one.audit_read_position()).flatten()
     }
 
     /// Takes one step of audit rows that were read, up to `wanted` of them. True when done.
@@ -225,19 +233,21 @@ impl SubscriptionHub {
         rows: &[(AuditNo, AuditEvent)],
         wanted: &mut usize,
     ) -> bool {
-        outbox.with_one(id, |one| one.read_audit(realm, rows, wanted)).unwrap_or(true)
+        outbox.with_subscription(id, |one| one.read_audit(realm, rows, wanted)).unwrap_or(true)
     }
 
     /// Tells all connections that hold a SERVICES subscription how its rows changed.
-    pub fn publish_services(&self, now: &Services, before: &Services) {
+    pub fn publish_services(&self, now: &ServiceRows, before: &ServiceRows) {
         let index = self.index.lock();
-        for place in index.unkeyed(DataSource::Services) {
-            place.outbox.with_one(place.id, |one| one.see_services(now, before));
+        for subscription_ref in index.unkeyed(DataSource::Services) {
+            subscription_ref
+                .outbox
+                .with_subscription(subscription_ref.id, |one| one.diff_services(now, before));
         }
     }
 
     /// Fills a new SERVICES subscription.
-    pub fn read_services(&self, outbox: &Outbox, id: u64, now: &Services) {
-        outbox.with_one(id, |one| one.see_services(now, &Services::new()));
+    pub fn read_services(&self, outbox: &Outbox, id: u64, now: &ServiceRows) {
+        outbox.with_subscription(id, |one| one.diff_services(now, &ServiceRows::new()));
     }
 }

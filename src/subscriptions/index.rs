@@ -20,14 +20,14 @@ pub(super) struct SubscriptionRef {
 }
 
 /// A key finds one as a rule.
-type Places = SmallVec<[SubscriptionRef; 1]>;
+type SubscriptionRefs = SmallVec<[SubscriptionRef; 1]>;
 
 /// Subscriptions by source and key; those without a key form one list a source.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    keyed: BTreeMap<(DataSource, FilterKey), Places>,
-    broad: BTreeMap<DataSource, Places>,
-    owners: BTreeMap<UserNo, Places>,
+    keyed: BTreeMap<(DataSource, FilterKey), SubscriptionRefs>,
+    unkeyed: BTreeMap<DataSource, SubscriptionRefs>,
+    owners: BTreeMap<UserNo, SubscriptionRefs>,
 }
 
 impl Index {
@@ -37,16 +37,16 @@ impl Index {
         source: DataSource,
         keys: &[FilterKey],
         owner: UserNo,
-        place: &SubscriptionRef,
+        subscription: &SubscriptionRef,
     ) {
-        let place = SubscriptionRef { single_key: keys.len() == 1, ..place.clone() };
+        let subscription = SubscriptionRef { single_key: keys.len() == 1, ..subscription.clone() };
         for key in keys {
-            self.keyed.entry((source, key.clone())).or_default().push(place.clone());
+            self.keyed.entry((source, key.clone())).or_default().push(subscription.clone());
         }
         if keys.is_empty() {
-            self.broad.entry(source).or_default().push(place.clone());
+            self.unkeyed.entry(source).or_default().push(subscription.clone());
         }
-        self.owners.entry(owner).or_default().push(place.clone());
+        self.owners.entry(owner).or_default().push(subscription.clone());
     }
 
     /// Takes it out again.
@@ -58,24 +58,24 @@ impl Index {
         id: u64,
     ) {
         for key in keys {
-            forget(&mut self.keyed, &(source, key.clone()), id);
+            remove_ref(&mut self.keyed, &(source, key.clone()), id);
         }
         if keys.is_empty() {
-            forget(&mut self.broad, &source, id);
+            remove_ref(&mut self.unkeyed, &source, id);
         }
-        forget(&mut self.owners, &owner, id);
+        remove_ref(&mut self.owners, &owner, id);
     }
 
     /// Whether anybody subscribes to a source.
     pub(super) fn is_subscribed(&self, source: DataSource) -> bool {
         let first = (source, FilterKey::User(UserNo::MIN));
         let keyed = self.keyed.range(first..).next();
-        self.broad.contains_key(&source) || keyed.is_some_and(|((it, _), _)| *it == source)
+        self.unkeyed.contains_key(&source) || keyed.is_some_and(|((it, _), _)| *it == source)
     }
 
     /// Subscriptions that are looked at for every row of a source.
     pub(super) fn unkeyed(&self, source: DataSource) -> &[SubscriptionRef] {
-        self.broad.get(&source).map_or(&[], |it| it.as_slice())
+        self.unkeyed.get(&source).map_or(&[], |it| it.as_slice())
     }
 
     /// Subscriptions under a key.
@@ -89,8 +89,8 @@ impl Index {
         source: DataSource,
     ) -> impl Iterator<Item = (UserNo, &[SubscriptionRef])> {
         let all = (source, FilterKey::User(UserNo::MIN))..=(source, FilterKey::User(UserNo::MAX));
-        self.keyed.range(all).filter_map(|((_, key), places)| match key {
-            FilterKey::User(user) => Some((*user, places.as_slice())),
+        self.keyed.range(all).filter_map(|((_, key), subscriptions)| match key {
+            FilterKey::User(user) => Some((*user, subscriptions.as_slice())),
             FilterKey::Value(_) => None,
         })
     }
@@ -100,16 +100,16 @@ impl Index {
         &self,
         source: DataSource,
     ) -> impl Iterator<Item = (&str, &[SubscriptionRef])> {
-        let words = self.keyed.range((source, FilterKey::Value(Box::default()))..);
-        words.map_while(move |((it, key), places)| match key {
-            FilterKey::Value(word) if *it == source => Some((&**word, places.as_slice())),
+        let keys = self.keyed.range((source, FilterKey::Value(Box::default()))..);
+        keys.map_while(move |((it, key), subscriptions)| match key {
+            FilterKey::Value(word) if *it == source => Some((&**word, subscriptions.as_slice())),
             _ => None,
         })
     }
 
     /// Whoever has subscriptions, in order, with these.
     pub(super) fn owners(&self) -> impl Iterator<Item = (UserNo, &[SubscriptionRef])> {
-        self.owners.iter().map(|(owner, places)| (*owner, places.as_slice()))
+        self.owners.iter().map(|(owner, subscriptions)| (*owner, subscriptions.as_slice()))
     }
 
     /// The subscriptions of an owner.
@@ -118,10 +118,10 @@ impl Index {
     }
 }
 
-fn forget<K: Ord>(map: &mut BTreeMap<K, Places>, key: &K, id: u64) {
-    if let Some(places) = map.get_mut(key) {
-        places.retain(|place| place.id != id);
-        if places.is_empty() {
+fn remove_ref<K: Ord>(map: &mut BTreeMap<K, SubscriptionRefs>, key: &K, id: u64) {
+    if let Some(subscriptions) = map.get_mut(key) {
+        subscriptions.retain(|subscription| subscription.id != id);
+        if subscriptions.is_empty() {
             map.remove(key);
         }
     }

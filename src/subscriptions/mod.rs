@@ -21,8 +21,8 @@ mod subscription;
 pub use data_row::{DataRow, FieldValue, RowRef};
 pub use data_source::{DataSource, STEP_ROWS};
 pub use hub::{SubscribeError, SubscriptionHub};
-pub use outbox::{DirectWriter, Notice, Outbox};
+pub use outbox::{ConnectionNotice, DirectWriter, Outbox};
 pub use quota::SubscriptionQuota;
-pub use request::{Services, SubscriptionRequest};
+pub use request::{ServiceRows, SubscriptionRequest};
 
 pub(crate) use before::RowsBefore;

@@ -14,7 +14,7 @@ use super::subscription::Subscription;
 use crate::realm::{EndReason, SessionNo};
 /// What the socket of a connection is told beside the rows.
 #[derive(Debug, Clone)]
-pub enum Notice {
+pub enum ConnectionNotice {
     /// The services changed: a heartbeat's answer that nobody asked for.
     Services(SessionNo, Arc<str>),
     /// The session of this connection ends soon.
@@ -32,16 +32,16 @@ pub struct Drained {
     /// Finished frames, in order.
     pub frames: Vec<String>,
     /// What the link has to react to, after them.
-    pub notices: Vec<Notice>,
+    pub notices: Vec<ConnectionNotice>,
 }
 
 /// How rows are sent without the socket's task, while it has nothing to do.
 pub trait DirectWriter: Debug + Send + Sync {
     /// Appends the text that `make` appends as a frame; false and nothing if it has none.
-    fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool;
+    fn write_frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool;
 
     /// Sends frames, as far as the socket takes them now, and gives how many bytes these are.
-    fn send(&self, frames: &[u8]) -> usize;
+    fn try_send(&self, frames: &[u8]) -> usize;
 }
 
 /// The subscriptions of one connection: one as a rule.
@@ -50,21 +50,21 @@ pub(super) type Subscriptions = SmallVec<[Subscription; 1]>;
 /// Shared by the socket that empties it and by everybody who fills it.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    pub(super) inside: Mutex<Inside>,
+    pub(super) state: Mutex<OutboxState>,
     due: AtomicBool,
     waker: AtomicWaker,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Inside {
+pub(super) struct OutboxState {
     pub(super) subscriptions: Subscriptions,
-    notices: Vec<Notice>,
+    notices: Vec<ConnectionNotice>,
     bytes_max: usize,
-    pub(super) line: Option<Arc<dyn DirectWriter>>,
+    pub(super) direct_writer: Option<Arc<dyn DirectWriter>>,
     /// Whether the line may be used.
-    pub(super) is_lent: bool,
+    pub(super) direct_write_enabled: bool,
     /// What it did not take.
-    pub(super) rest: Vec<u8>,
+    pub(super) unsent: Vec<u8>,
 }
 
 /// Frames taken in one go; the rest stays and goes on conflating while they are written.
@@ -75,37 +75,37 @@ const BYTES_MAX: usize = 64 * 1024;
 impl Outbox {
     /// An outbox whose waiting rows may weigh `bytes_max`.
     pub fn new(bytes_max: usize) -> Arc<Self> {
-        let inside = Inside { bytes_max, ..Inside::default() };
-        Arc::new(Self { inside: Mutex::new(inside), ..Self::default() })
+        let state = OutboxState { bytes_max, ..OutboxState::default() };
+        Arc::new(Self { state: Mutex::new(state), ..Self::default() })
     }
 
     /// Adds a notice and wakes the socket. A newer list of services replaces one that waits.
-    pub fn notify(&self, notice: Notice) {
-        let mut inside = self.inside.lock();
-        if let Notice::Services(session, _) = &notice {
-            let same = |old: &Notice| matches!(old, Notice::Services(it, _) if it == session);
-            inside.notices.retain(|old| !same(old));
+    pub fn notify(&self, notice: ConnectionNotice) {
+        let mut state = self.state.lock();
+        if let ConnectionNotice::Services(session, _) = &notice {
+            let same = |queued: &ConnectionNotice| matches!(queued, ConnectionNotice::Services(it, _) if it == session);
+            state.notices.retain(|queued| !same(queued));
         }
-        inside.notices.push(notice);
-        drop(inside);
+        state.notices.push(notice);
+        drop(state);
         self.wake();
     }
 
     /// Works on the subscriptions; whoever made rows wait calls [`Outbox::wake`] afterwards.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Subscriptions) -> T) -> T {
-        work(&mut self.inside.lock().subscriptions)
+    pub(super) fn with_subscriptions<T>(&self, work: impl FnOnce(&mut Subscriptions) -> T) -> T {
+        work(&mut self.state.lock().subscriptions)
     }
 
     /// Works on one subscription, if it is still there, and wakes the socket if rows wait.
-    pub(super) fn with_one<T>(
+    pub(super) fn with_subscription<T>(
         &self,
         id: u64,
         work: impl FnOnce(&mut Subscription) -> T,
     ) -> Option<T> {
-        let mut inside = self.inside.lock();
-        let one = find(&mut inside.subscriptions, id)?;
-        let (done, is_due) = (work(one), one.is_due());
-        drop(inside);
+        let mut state = self.state.lock();
+        let subscription = find_subscription(&mut state.subscriptions, id)?;
+        let (done, is_due) = (work(subscription), subscription.is_due());
+        drop(state);
         if is_due {
             self.wake();
         }
@@ -114,49 +114,53 @@ impl Outbox {
 
     /// Works on one subscription, if it is still there, and says whether rows wait. Whoever made
     /// them wait delivers when he holds no other lock.
-    pub(super) fn prepare(&self, id: u64, work: impl FnOnce(&mut Subscription)) -> bool {
-        let mut inside = self.inside.lock();
-        find(&mut inside.subscriptions, id).is_some_and(|one| {
-            work(one);
-            one.is_due()
+    pub(super) fn with_subscription_no_wake(
+        &self,
+        id: u64,
+        work: impl FnOnce(&mut Subscription),
+    ) -> bool {
+        let mut state = self.state.lock();
+        find_subscription(&mut state.subscriptions, id).is_some_and(|subscription| {
+            work(subscription);
+            subscription.is_due()
         })
     }
 
     /// Rows may take this line whenever it is lent; none: the socket's task writes them.
-    pub fn connect(&self, line: Option<Arc<dyn DirectWriter>>) {
-        let mut inside = self.inside.lock();
-        (inside.line, inside.is_lent) = (line, false);
+    pub fn set_direct_writer(&self, writer: Option<Arc<dyn DirectWriter>>) {
+        let mut state = self.state.lock();
+        (state.direct_writer, state.direct_write_enabled) = (writer, false);
     }
 
     /// The socket's task has nothing to write. Says whether there is a line that others may use;
-    /// `may` is asked so that no [`Outbox::withhold`] is missed.
-    pub fn lend(&self, may: impl FnOnce() -> bool) -> bool {
-        let mut inside = self.inside.lock();
-        inside.is_lent = inside.line.is_some() && may();
-        inside.is_lent
+    /// `may` is asked so that no [`Outbox::disable_direct_write`] is missed.
+    pub fn enable_direct_write(&self, is_allowed: impl FnOnce() -> bool) -> bool {
+        let mut state = self.state.lock();
+        state.direct_write_enabled = state.direct_writer.is_some() && is_allowed();
+        state.direct_write_enabled
     }
 
     /// Nobody but the socket's task may send now: it has something to hear.
-    pub fn withhold(&self) {
-        self.inside.lock().is_lent = false;
+    pub fn disable_direct_write(&self) {
+        self.state.lock().direct_write_enabled = false;
     }
 
     /// The socket's task writes again, first of all the rest of what others wrote.
-    pub fn reclaim(&self) -> Vec<u8> {
-        let mut inside = self.inside.lock();
-        inside.is_lent = false;
-        std::mem::take(&mut inside.rest)
+    pub fn take_unsent(&self) -> Vec<u8> {
+        let mut state = self.state.lock();
+        state.direct_write_enabled = false;
+        std::mem::take(&mut state.unsent)
     }
 
     /// Whether others than the socket's task may send.
     #[cfg(test)]
-    pub fn is_lent(&self) -> bool {
-        self.inside.lock().is_lent
+    pub fn is_direct_write_enabled(&self) -> bool {
+        self.state.lock().direct_write_enabled
     }
 
     /// How many subscriptions the connection has.
     pub fn subscriptions(&self) -> usize {
-        self.inside.lock().subscriptions.len()
+        self.state.lock().subscriptions.len()
     }
 
     /// Makes the socket look.
@@ -184,49 +188,52 @@ impl Outbox {
     }
 
     /// Takes what is to be written now. Called by the socket alone, when its last write is through.
-    pub fn take(&self) -> Drained {
+    pub fn drain(&self) -> Drained {
         self.due.store(false, Ordering::Release);
-        let mut inside = self.inside.lock();
-        let (mut mail, mut bytes) = (Drained::default(), 0);
-        for subscription in &mut inside.subscriptions {
-            while subscription.is_due() && mail.frames.len() < FRAMES_MAX && bytes < BYTES_MAX {
-                let frame = text(subscription);
+        let mut state = self.state.lock();
+        let (mut drained, mut bytes) = (Drained::default(), 0);
+        for subscription in &mut state.subscriptions {
+            while subscription.is_due() && drained.frames.len() < FRAMES_MAX && bytes < BYTES_MAX {
+                let frame = encode_update(subscription);
                 bytes += frame.len();
-                mail.frames.push(frame);
+                drained.frames.push(frame);
             }
         }
-        if inside.subscriptions.iter().any(Subscription::is_due) {
+        if state.subscriptions.iter().any(Subscription::is_due) {
             self.due.store(true, Ordering::Release);
         }
-        mail.notices = std::mem::take(&mut inside.notices);
-        mail
+        drained.notices = std::mem::take(&mut state.notices);
+        drained
     }
 
     /// What waits for the first subscription, as one frame; for whoever asks instead of listening.
-    pub fn poll(&self) -> Option<String> {
-        self.inside.lock().subscriptions.first_mut().map(text)
+    pub fn next_update(&self) -> Option<String> {
+        self.state.lock().subscriptions.first_mut().map(encode_update)
     }
 
     /// Whether more waits than may wait. Asked while a write is stuck.
     pub fn overflows(&self) -> bool {
-        let inside = self.inside.lock();
-        inside.subscriptions.iter().map(Subscription::weight).sum::<usize>() > inside.bytes_max
+        let state = self.state.lock();
+        state.subscriptions.iter().map(Subscription::weight).sum::<usize>() > state.bytes_max
     }
 }
 
-impl Inside {
+impl OutboxState {
     pub(super) fn is_due(&self) -> bool {
         self.subscriptions.iter().any(Subscription::is_due)
     }
 }
 
 /// One subscription, if it is still there.
-pub(super) fn find(subscriptions: &mut Subscriptions, id: u64) -> Option<&mut Subscription> {
-    subscriptions.iter_mut().find(|one| one.id == id)
+pub(super) fn find_subscription(
+    subscriptions: &mut Subscriptions,
+    id: u64,
+) -> Option<&mut Subscription> {
+    subscriptions.iter_mut().find(|subscription| subscription.id == id)
 }
 
 /// The next QUERY_UPDATE as a text of its own.
-fn text(subscription: &mut Subscription) -> String {
+fn encode_update(subscription: &mut Subscription) -> String {
     let mut frame = Vec::new();
     subscription.write_update(&mut frame);
     // It is made of JSON.

@@ -18,7 +18,7 @@ pub(super) struct PendingRows {
 struct PendingRow {
     row: RowRef,
     order: u64,
-    operation: RowChange,
+    change: RowChange,
 }
 
 impl PendingRows {
@@ -44,12 +44,12 @@ impl PendingRows {
             Ok(at) => at,
             Err(at) => {
                 self.weight += weight(&new);
-                self.rows.insert(at, PendingRow { row, order: self.next, operation: new });
+                self.rows.insert(at, PendingRow { row, order: self.next, change: new });
                 self.next += 1;
                 return;
             }
         };
-        let old = std::mem::replace(&mut self.rows[at].operation, Delete);
+        let old = std::mem::replace(&mut self.rows[at].change, Delete);
         self.weight -= weight(&old);
         let merged = match (old, new) {
             (Insert(_), Insert(data) | Modify(_, data)) => Insert(data),
@@ -62,24 +62,24 @@ impl PendingRows {
             (Modify(..) | Delete, Insert(data) | Modify(_, data)) => Modify(u64::MAX, data),
         };
         self.weight += weight(&merged);
-        self.rows[at].operation = merged;
+        self.rows[at].change = merged;
     }
 
     /// Takes the oldest operations: at most `most`, and no more than a frame should hold.
-    pub(super) fn take(&mut self, most: usize) -> Vec<(RowRef, RowChange)> {
-        let mut taken = std::mem::take(&mut self.rows);
-        taken.sort_unstable_by_key(|it| it.order);
-        let mut taken_weight = 0;
+    pub(super) fn pop_batch(&mut self, rows_max: usize) -> Vec<(RowRef, RowChange)> {
+        let mut batch = std::mem::take(&mut self.rows);
+        batch.sort_unstable_by_key(|it| it.order);
+        let mut batch_weight = 0;
         let fits = |it: &&PendingRow| {
-            let fits = taken_weight < UPDATE_WEIGHT;
-            taken_weight += if fits { weight(&it.operation) } else { 0 };
+            let fits = batch_weight < UPDATE_WEIGHT;
+            batch_weight += if fits { weight(&it.change) } else { 0 };
             fits
         };
-        let count = taken.iter().take(most).take_while(fits).count();
-        self.rows = taken.split_off(count);
+        let count = batch.iter().take(rows_max).take_while(fits).count();
+        self.rows = batch.split_off(count);
         self.rows.sort_unstable_by_key(|it| it.row);
-        self.weight -= taken_weight;
-        taken.into_iter().map(|it| (it.row, it.operation)).collect()
+        self.weight -= batch_weight;
+        batch.into_iter().map(|it| (it.row, it.change)).collect()
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
     fn left(operations: &[RowChange]) -> String {
         let mut pending = PendingRows::default();
         operations.iter().for_each(|operation| pending.put(7, operation.clone()));
-        let taken = pending.take(9);
+        let taken = pending.pop_batch(9);
         assert_eq!((pending.len(), pending.weight()), (0, 0));
         let text = |row: &DataRow| format!("{:?}", row.field(0));
         let words = taken.iter().map(|(_, operation)| match operation {
@@ -145,12 +145,12 @@ mod tests {
         let rows = |taken: Vec<(RowRef, RowChange)>| -> Vec<_> {
             taken.into_iter().map(|(row, _)| row).collect()
         };
-        assert_eq!(rows(pending.take(1)), [5]);
-        assert_eq!(rows(pending.take(9)), [3, 9, 4]);
+        assert_eq!(rows(pending.pop_batch(1)), [5]);
+        assert_eq!(rows(pending.pop_batch(9)), [3, 9, 4]);
         for row in 0..5 {
             pending.put(row, RowChange::Insert(data(&wide)));
         }
-        assert_eq!(rows(pending.take(9)), [0, 1, 2]);
-        assert_eq!(rows(pending.take(9)), [3, 4]);
+        assert_eq!(rows(pending.pop_batch(9)), [0, 1, 2]);
+        assert_eq!(rows(pending.pop_batch(9)), [3, 4]);
     }
 }

@@ -7,7 +7,7 @@ use super::before::RowsBefore;
 use super::data_source::DataSource;
 use super::filter_key::FilterKey;
 use super::index::{Index, SubscriptionRef};
-use super::outbox::{Outbox, Subscriptions, find};
+use super::outbox::{Outbox, Subscriptions, find_subscription};
 use super::right_change::RightChange;
 use super::subscription::Subscription;
 use crate::realm::{Realm, RightNo, UserNo};
@@ -15,7 +15,7 @@ use crate::storage::Seq;
 
 /// A subscription that is found by other keys now than it was.
 struct Rekeyed {
-    place: SubscriptionRef,
+    subscription: SubscriptionRef,
     source: DataSource,
     owner: UserNo,
     from: Vec<FilterKey>,
@@ -25,7 +25,7 @@ struct Rekeyed {
 /// An outbox in which rows wait now, or of which a subscription has yet to look for them.
 pub(super) struct PendingDelivery<'t> {
     pub(super) outbox: Arc<Outbox>,
-    look: Option<RightsCheck<'t>>,
+    rights_check: Option<RightsCheck<'t>>,
 }
 
 /// These rights of a user (none: all of them) may differ for a subscription.
@@ -38,17 +38,17 @@ struct RightsCheck<'t> {
 impl PendingDelivery<'_> {
     /// Looks for rows where that is yet to be done; `realm` is the realm after the commit. An
     /// update that need not wait is appended to `out`, if there is one.
-    pub(super) fn look(
+    pub(super) fn check_rights(
         &self,
         all: &mut Subscriptions,
         realm: &Realm,
         seq: Seq,
         out: Option<&mut Vec<u8>>,
     ) {
-        if let Some(RightsCheck { id, user, rights }) = &self.look
-            && let Some(one) = find(all, *id)
+        if let Some(RightsCheck { id, user, rights }) = &self.rights_check
+            && let Some(one) = find_subscription(all, *id)
         {
-            one.look_rights(realm, seq, *user, *rights, out);
+            one.check_rights(realm, seq, *user, *rights, out);
         }
     }
 }
@@ -58,20 +58,33 @@ impl PendingDelivery<'_> {
 struct DeliveryList<'t>(Vec<PendingDelivery<'t>>);
 
 impl<'t> DeliveryList<'t> {
-    fn work(&mut self, place: &SubscriptionRef, work: impl FnOnce(&mut Subscription)) {
-        if place.outbox.prepare(place.id, work) {
-            self.0.push(PendingDelivery { outbox: place.outbox.clone(), look: None });
+    fn add_if_due(
+        &mut self,
+        subscription: &SubscriptionRef,
+        update: impl FnOnce(&mut Subscription),
+    ) {
+        if subscription.outbox.with_subscription_no_wake(subscription.id, update) {
+            self.0
+                .push(PendingDelivery { outbox: subscription.outbox.clone(), rights_check: None });
         }
     }
 
-    fn look(&mut self, place: &SubscriptionRef, user: UserNo, rights: Option<&'t [RightChange]>) {
-        let last = self.0.last_mut().and_then(|due| due.look.as_mut());
-        match last.filter(|last| (last.id, last.user) == (place.id, user)) {
+    fn add_rights_check(
+        &mut self,
+        subscription: &SubscriptionRef,
+        user: UserNo,
+        rights: Option<&'t [RightChange]>,
+    ) {
+        let last = self.0.last_mut().and_then(|deliveries| deliveries.rights_check.as_mut());
+        match last.filter(|last| (last.id, last.user) == (subscription.id, user)) {
             // Two of his profiles differ: one update tells of both.
             Some(last) => last.rights = None,
             None => {
-                let look = Some(RightsCheck { id: place.id, user, rights });
-                self.0.push(PendingDelivery { outbox: place.outbox.clone(), look });
+                let check = Some(RightsCheck { id: subscription.id, user, rights });
+                self.0.push(PendingDelivery {
+                    outbox: subscription.outbox.clone(),
+                    rights_check: check,
+                });
             }
         }
     }
@@ -83,12 +96,12 @@ pub(super) fn publish<'t>(
     index: &mut Index,
     realm: &Realm,
     seq: Seq,
-    touched: &'t AffectedRights,
+    affected: &'t AffectedRights,
     before: &RowsBefore,
 ) -> Vec<PendingDelivery<'t>> {
-    let mut due = DeliveryList::default();
-    for Rekeyed { place, source, owner, from, to } in
-        refresh_scopes(index, realm, seq, touched, &mut due)
+    let mut deliveries = DeliveryList::default();
+    for Rekeyed { subscription: place, source, owner, from, to } in
+        refresh_scopes(index, realm, seq, affected, &mut deliveries)
     {
         index.remove(source, &from, owner, place.id);
         index.add(source, &to, owner, &place);
@@ -96,21 +109,23 @@ pub(super) fn publish<'t>(
     for ((source, row), old) in &before.rows {
         let user = old.user.map(FilterKey::User);
         // A record is found by its word now and by the one it had.
-        let now = source.index_key(realm, *row);
-        let then = old
+        let key_now = source.index_key(realm, *row);
+        let key_before = old
             .row
             .as_ref()
-            .and_then(|row| source.word_of(row))
-            .filter(|it| Some(it) != now.as_ref());
-        let keys = user.into_iter().chain([now, then].into_iter().flatten().map(FilterKey::Value));
+            .and_then(|row| source.index_key_in(row))
+            .filter(|it| Some(it) != key_now.as_ref());
+        let keys = user
+            .into_iter()
+            .chain([key_now, key_before].into_iter().flatten().map(FilterKey::Value));
         let keyed = keys.flat_map(|key| index.keyed(*source, key));
-        for place in index.unkeyed(*source).iter().chain(keyed) {
-            let look = |one: &mut Subscription| one.check_row(realm, seq, *row, old.row.as_ref());
-            due.work(place, look);
+        for subscription in index.unkeyed(*source).iter().chain(keyed) {
+            let check = |one: &mut Subscription| one.check_row(realm, seq, *row, old.row.as_ref());
+            deliveries.add_if_due(subscription, check);
         }
     }
-    publish_rights(index, realm, seq, touched, &mut due);
-    due.0
+    publish_rights(index, realm, seq, affected, &mut deliveries);
+    deliveries.0
 }
 
 /// Owners whose rights changed may see more or less than before; filters that name users who did
@@ -119,11 +134,11 @@ fn refresh_scopes(
     index: &Index,
     realm: &Realm,
     seq: Seq,
-    touched: &AffectedRights,
-    due: &mut DeliveryList<'_>,
+    affected: &AffectedRights,
+    deliveries: &mut DeliveryList<'_>,
 ) -> Vec<Rekeyed> {
-    let mut moved = Vec::new();
-    let mut scope = |place: &SubscriptionRef, one: &mut Subscription| {
+    let mut rekeyed = Vec::new();
+    let mut scope = |subscription: &SubscriptionRef, one: &mut Subscription| {
         let (was_open, was_unmasked, from) = (one.sees_all, one.unmasked, one.keys());
         one.resolve_scope(realm);
         if was_open != one.sees_all || one.own_records_only() {
@@ -135,31 +150,31 @@ fn refresh_scopes(
         }
         let (source, owner, to) = (one.request.source, one.request.owner, one.keys());
         if from != to {
-            moved.push(Rekeyed { place: place.clone(), source, owner, from, to });
+            rekeyed.push(Rekeyed { subscription: subscription.clone(), source, owner, from, to });
         }
     };
-    touched.affected(
+    affected.for_each_subscription(
         realm,
         can_affect(index, realm),
         index.owners(),
         |owner| index.of_owner(owner),
-        |_, place, rights| {
-            due.work(place, |one| {
+        |_, subscription, rights| {
+            deliveries.add_if_due(subscription, |one| {
                 if one.depends_on(realm, rights) {
-                    scope(place, one);
+                    scope(subscription, one);
                 }
             });
         },
     );
-    for user in touched.users().filter_map(|user| realm.user(user)) {
+    for user in affected.users().filter_map(|user| realm.user(user)) {
         let name: Box<str> = user.name.as_str().to_ascii_lowercase().into();
-        for source in DataSource::OF_USERS {
-            for place in index.keyed(source, FilterKey::Value(name.clone())) {
-                due.work(place, |one| scope(place, one));
+        for source in DataSource::WITH_USER_ROWS {
+            for subscription in index.keyed(source, FilterKey::Value(name.clone())) {
+                deliveries.add_if_due(subscription, |one| scope(subscription, one));
             }
         }
     }
-    moved
+    rekeyed
 }
 
 /// Whether rights that changed may change what anybody sees: what [`Subscription::depends_on`] asks
@@ -182,30 +197,35 @@ fn publish_rights<'t>(
     index: &Index,
     realm: &Realm,
     seq: Seq,
-    touched: &'t AffectedRights,
-    due: &mut DeliveryList<'t>,
+    affected: &'t AffectedRights,
+    deliveries: &mut DeliveryList<'t>,
 ) {
     let source = DataSource::UserRights;
-    touched.affected(
+    affected.for_each_subscription(
         realm,
         |_| true,
         index.users(source),
         |user| index.keyed(source, FilterKey::User(user)),
-        |user, place, rights| match place.single_key {
-            true => due.look(place, user, rights),
+        |user, subscription, rights| match subscription.single_key {
+            true => deliveries.add_rights_check(subscription, user, rights),
             // One update tells of all users that it asks for.
-            false => due.work(place, |one| {
-                one.look_rights(realm, seq, user, rights, None);
+            false => deliveries.add_if_due(subscription, |one| {
+                one.check_rights(realm, seq, user, rights, None);
             }),
         },
     );
-    for (word, places) in index.keys(source) {
-        let right = realm.right_by_code(word).map(|right| right.no);
-        for place in places.iter().filter(|_| right.is_some_and(|it| touched.concerns(it))) {
-            due.work(place, |one| one.look_many(realm, seq, touched, right));
+    for (key, subscriptions) in index.keys(source) {
+        let right = realm.right_by_code(key).map(|right| right.no);
+        for subscription in
+            subscriptions.iter().filter(|_| right.is_some_and(|it| affected.includes(it)))
+        {
+            deliveries.add_if_due(subscription, |one| {
+                one.check_rights_of_users(realm, seq, affected, right)
+            });
         }
     }
-    for place in index.unkeyed(source) {
-        due.work(place, |one| one.look_many(realm, seq, touched, None));
+    for subscription in index.unkeyed(source) {
+        deliveries
+            .add_if_due(subscription, |one| one.check_rights_of_users(realm, seq, affected, None));
     }
 }

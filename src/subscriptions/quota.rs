@@ -12,8 +12,8 @@ pub(super) struct QuotaPermit(SubscriptionQuota);
 
 impl SubscriptionQuota {
     /// Takes a place, unless `most` are taken.
-    pub(super) fn take(&self, most: usize) -> Option<QuotaPermit> {
-        let more = |taken| (taken < most).then_some(taken + 1);
+    pub(super) fn acquire(&self, permits_max: usize) -> Option<QuotaPermit> {
+        let more = |taken| (taken < permits_max).then_some(taken + 1);
         self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
         Some(QuotaPermit(self.clone()))
     }

@@ -10,7 +10,7 @@ use super::data_source::DataSource;
 use crate::realm::{SessionNo, UserNo};
 
 /// The rows of SERVICES, which are not the realm's.
-pub type Services = BTreeMap<RowRef, DataRow>;
+pub type ServiceRows = BTreeMap<RowRef, DataRow>;
 
 /// What DATA_LOGON asks for, checked.
 #[derive(Debug, Clone)]

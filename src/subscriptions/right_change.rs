@@ -10,9 +10,9 @@ const PER_USER_THRESHOLD: usize = 8;
 #[derive(Debug)]
 pub(super) struct RightChange {
     pub(super) right: RightNo,
-    held: Held,
+    held_by: Held,
     /// What a row says of it beside the user's name, made once for all of them.
-    pub(super) text: Vec<u8>,
+    pub(super) row_members: Vec<u8>,
 }
 
 /// Who of the users in question holds a right after a commit, as far as their status lets rights
@@ -29,14 +29,14 @@ enum Held {
 
 impl RightChange {
     /// A right for which each user is to be asked.
-    pub(super) fn asked(realm: &Realm, right: RightNo) -> Self {
-        let text = realm.right(right).map(columns::right_members).unwrap_or_default();
-        Self { right, held: Held::PerUser, text }
+    pub(super) fn per_user(realm: &Realm, right: RightNo) -> Self {
+        let row_members = realm.right(right).map(columns::write_right_members).unwrap_or_default();
+        Self { right, held_by: Held::PerUser, row_members }
     }
 
     /// Whether this user, one of those in question, holds it now.
     pub(super) fn is_held_by(&self, realm: &Realm, user: &User) -> bool {
-        match self.held {
+        match self.held_by {
             Held::All => Realm::rights_count(user.status),
             Held::None => false,
             Held::PerUser => realm.is_held_by(user, self.right),
@@ -44,12 +44,17 @@ impl RightChange {
     }
 
     /// A right that this profile gives now, or no longer; one of so many of this commit.
-    pub(super) fn by(realm: &Realm, profile: ProfileNo, right: RightNo, many: usize) -> Self {
-        let held = match realm.is_granted(profile, right) {
+    pub(super) fn for_profile(
+        realm: &Realm,
+        profile: ProfileNo,
+        right: RightNo,
+        rights_count: usize,
+    ) -> Self {
+        let held_by = match realm.is_granted(profile, right) {
             true => Held::All,
-            false if many > PER_USER_THRESHOLD || realm.may_be_held(right) => Held::PerUser,
+            false if rights_count > PER_USER_THRESHOLD || realm.may_be_held(right) => Held::PerUser,
             false => Held::None,
         };
-        Self { held, ..Self::asked(realm, right) }
+        Self { held_by, ..Self::per_user(realm, right) }
     }
 }

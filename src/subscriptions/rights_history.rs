@@ -9,7 +9,7 @@ use crate::realm::{
 use crate::storage::Seq;
 
 /// Changes that are remembered (PROTOCOL §6).
-const REMEMBERED: usize = 100_000;
+const CHANGES_MAX: usize = 100_000;
 
 /// One change of what somebody may do, as it can be undone.
 #[derive(Debug, Clone, Copy)]
@@ -37,13 +37,13 @@ impl RightsHistory {
     }
 
     /// Remembers what a commit changes; `before` is the realm without it.
-    pub(super) fn note(&mut self, seq: Seq, before: &Realm, changes: &[Change]) {
+    pub(super) fn record(&mut self, seq: Seq, before: &Realm, changes: &[Change]) {
         for change in changes {
-            if let Some(undo) = undo(before, change) {
-                self.changes.push_back((seq, undo));
+            if let Some(inverse) = inverse_of(before, change) {
+                self.changes.push_back((seq, inverse));
             }
         }
-        while self.changes.len() > REMEMBERED {
+        while self.changes.len() > CHANGES_MAX {
             if let Some((seq, _)) = self.changes.pop_front() {
                 self.floor = self.floor.max(seq);
             }
@@ -60,14 +60,14 @@ impl RightsHistory {
         if version < self.floor {
             return None;
         }
-        let mut past = PastState::of(realm, user);
+        let mut past = PastState::current(realm, user);
         let newer = self.changes.iter().rev().take_while(|(seq, _)| *seq > version);
-        newer.for_each(|(_, undo)| past.undo(realm, user, *undo));
+        newer.for_each(|(_, inverse)| past.apply_inverse(realm, user, *inverse));
         Some(past.effective())
     }
 }
 
-fn undo(before: &Realm, change: &Change) -> Option<Inverse> {
+fn inverse_of(before: &Realm, change: &Change) -> Option<Inverse> {
     Some(match change {
         Change::Put(Row::Member(profile, user)) => Inverse::Member(*profile, *user, false),
         Change::Delete(Key::Member(profile, user)) => Inverse::Member(*profile, *user, true),
@@ -76,11 +76,11 @@ fn undo(before: &Realm, change: &Change) -> Option<Inverse> {
         Change::Put(Row::Direct(user, right)) => Inverse::Direct(*user, *right, false),
         Change::Delete(Key::Direct(user, right)) => Inverse::Direct(*user, *right, true),
         Change::Put(Row::Profile(profile)) => {
-            let gave = gives(before, profile.no);
+            let gave = is_profile_enabled(before, profile.no);
             let gives = profile.status == ProfileStatus::Enabled;
             (gave != gives).then_some(Inverse::Profile(profile.no, gave))?
         }
-        Change::Delete(Key::Profile(no)) => Inverse::Profile(*no, gives(before, *no)),
+        Change::Delete(Key::Profile(no)) => Inverse::Profile(*no, is_profile_enabled(before, *no)),
         Change::Put(Row::User(user)) => {
             let (counted, counts) = (counts(before, user.no), user_counts(user.status));
             (counted != counts).then_some(Inverse::User(user.no, counted))?
@@ -90,7 +90,7 @@ fn undo(before: &Realm, change: &Change) -> Option<Inverse> {
     })
 }
 
-fn gives(realm: &Realm, profile: ProfileNo) -> bool {
+fn is_profile_enabled(realm: &Realm, profile: ProfileNo) -> bool {
     realm.profile(profile).is_some_and(|profile| profile.status == ProfileStatus::Enabled)
 }
 
@@ -112,7 +112,7 @@ struct PastState {
 }
 
 impl PastState {
-    fn of(realm: &Realm, user: UserNo) -> Self {
+    fn current(realm: &Realm, user: UserNo) -> Self {
         let mut past = Self {
             counts: counts(realm, user),
             direct: realm.direct_of(user).collect(),
@@ -126,12 +126,12 @@ impl PastState {
     }
 
     fn profile(&mut self, realm: &Realm, no: ProfileNo) -> &mut (bool, BTreeSet<RightNo>) {
-        let now = || (gives(realm, no), realm.grants_of(no).collect());
+        let now = || (is_profile_enabled(realm, no), realm.grants_of(no).collect());
         self.profiles.entry(no).or_insert_with(now)
     }
 
-    fn undo(&mut self, realm: &Realm, me: UserNo, undo: Inverse) {
-        match undo {
+    fn apply_inverse(&mut self, realm: &Realm, me: UserNo, inverse: Inverse) {
+        match inverse {
             Inverse::Member(profile, user, was) if user == me => {
                 set(&mut self.member, profile, was);
             }
@@ -143,7 +143,7 @@ impl PastState {
             Inverse::User(user, counted) if user == me => self.counts = counted,
             _ => {}
         }
-        if let Inverse::Member(profile, user, true) = undo
+        if let Inverse::Member(profile, user, true) = inverse
             && user == me
         {
             // Its grants as of this moment in the past: nothing later about it was skipped, since

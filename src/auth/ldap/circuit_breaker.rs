@@ -4,9 +4,9 @@
 use parking_lot::Mutex;
 
 /// After the first failure; it doubles with each that follows,
-const FIRST_MS: u64 = 5_000;
+const WAIT_MIN_MS: u64 = 5_000;
 /// up to this.
-const LAST_MS: u64 = 60_000;
+const WAIT_MAX_MS: u64 = 60_000;
 
 /// Whether a server is worth asking.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Breaker {
 struct State {
     failures: u32,
     /// When it may be asked again; none: at once.
-    again: Option<u64>,
+    retry_at: Option<u64>,
 }
 
 impl Breaker {
@@ -26,11 +26,11 @@ impl Breaker {
     /// what comes of it.
     pub fn allow(&self, now: u64) -> bool {
         let mut state = self.state.lock();
-        match state.again {
+        match state.retry_at {
             None => true,
-            Some(again) if now < again => false,
+            Some(retry_at) if now < retry_at => false,
             Some(_) => {
-                state.again = Some(now + FIRST_MS);
+                state.retry_at = Some(now + WAIT_MIN_MS);
                 true
             }
         }
@@ -44,11 +44,11 @@ impl Breaker {
     /// It did not.
     pub fn failure(&self, now: u64) {
         let mut state = self.state.lock();
-        let wait = (FIRST_MS << state.failures.min(8)).min(LAST_MS);
+        let wait = (WAIT_MIN_MS << state.failures.min(8)).min(WAIT_MAX_MS);
         // Those who asked at once failed for one reason.
-        if state.again.is_none_or(|again| again <= now + FIRST_MS) {
+        if state.retry_at.is_none_or(|retry_at| retry_at <= now + WAIT_MIN_MS) {
             state.failures += 1;
-            state.again = Some(now + wait);
+            state.retry_at = Some(now + wait);
         }
     }
 }
@@ -63,13 +63,13 @@ mod tests {
         let failed_at = 1_000;
         assert!(breaker.allow(failed_at));
         breaker.failure(failed_at);
-        assert!(!breaker.allow(failed_at + FIRST_MS - 1));
-        let again_at = failed_at + FIRST_MS;
+        assert!(!breaker.allow(failed_at + WAIT_MIN_MS - 1));
+        let again_at = failed_at + WAIT_MIN_MS;
         assert!(breaker.allow(again_at));
         assert!(!breaker.allow(again_at), "one tries");
         breaker.failure(again_at);
-        assert!(!breaker.allow(again_at + FIRST_MS), "it waits longer the second time");
-        assert!(breaker.allow(again_at + 2 * FIRST_MS));
+        assert!(!breaker.allow(again_at + WAIT_MIN_MS), "it waits longer the second time");
+        assert!(breaker.allow(again_at + 2 * WAIT_MIN_MS));
         breaker.success();
         assert!(breaker.allow(again_at) && breaker.allow(again_at));
     }
@@ -80,6 +80,6 @@ mod tests {
         for _ in 0..50 {
             breaker.failure(1_000);
         }
-        assert!(breaker.allow(1_000 + 2 * FIRST_MS));
+        assert!(breaker.allow(1_000 + 2 * WAIT_MIN_MS));
     }
 }

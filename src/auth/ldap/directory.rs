@@ -14,7 +14,7 @@ use crate::platform::{Clock, stopwatch};
 pub struct Unreachable;
 
 /// Logins that one server is asked about at once.
-const AT_ONCE: usize = 16;
+const REQUESTS_AT_ONCE_MAX: usize = 16;
 
 /// All servers, in the order in which they are asked.
 #[derive(Default)]
@@ -25,21 +25,21 @@ pub struct DirectoryClient {
 struct ServerState {
     server: LdapServer,
     breaker: Breaker,
-    room: Semaphore,
+    permits: Semaphore,
 }
 
 impl DirectoryClient {
     /// A directory of these servers.
     pub fn new(servers: Vec<LdapServer>) -> Self {
-        let watched = |server| {
-            let (breaker, capacity) = (Breaker::default(), Semaphore::new(AT_ONCE));
-            ServerState { server, breaker, room: capacity }
+        let state = |server| {
+            let (breaker, capacity) = (Breaker::default(), Semaphore::new(REQUESTS_AT_ONCE_MAX));
+            ServerState { server, breaker, permits: capacity }
         };
-        Self { servers: servers.into_iter().map(watched).collect() }
+        Self { servers: servers.into_iter().map(state).collect() }
     }
 
     /// Whether it consists of these servers.
-    pub fn is_of(&self, servers: &[LdapServer]) -> bool {
+    pub fn has_servers(&self, servers: &[LdapServer]) -> bool {
         self.servers.iter().map(|it| &it.server).eq(servers)
     }
 
@@ -55,28 +55,27 @@ impl DirectoryClient {
         if password.is_empty() || password.contains('\0') {
             return Ok((LdapResult::Wrong, 0));
         }
-        let (mut said, mut silent) = (LdapResult::Unknown, false);
-        let admitted: Vec<_> =
-            self.servers.iter().map(|it| it.breaker.allow(clock.now())).collect();
-        let nobody = !admitted.contains(&true);
-        for (number, watched) in self.servers.iter().enumerate() {
-            let answer = match admitted[number] || nobody {
-                true => watched.authenticate(clock, name, password).await,
+        let (mut best, mut is_unreachable) = (LdapResult::Unknown, false);
+        let allowed: Vec<_> = self.servers.iter().map(|it| it.breaker.allow(clock.now())).collect();
+        let all_open = !allowed.contains(&true);
+        for (number, state) in self.servers.iter().enumerate() {
+            let answer = match allowed[number] || all_open {
+                true => state.authenticate(clock, name, password).await,
                 false => None,
             };
             match answer {
                 Some(LdapResult::Confirmed(found)) => {
                     return Ok((LdapResult::Confirmed(found), number));
                 }
-                Some(LdapResult::NotInGroup) => said = LdapResult::NotInGroup,
-                Some(LdapResult::Wrong) if said == LdapResult::Unknown => said = LdapResult::Wrong,
+                Some(LdapResult::NotInGroup) => best = LdapResult::NotInGroup,
+                Some(LdapResult::Wrong) if best == LdapResult::Unknown => best = LdapResult::Wrong,
                 Some(_) => {}
-                None => silent = true,
+                None => is_unreachable = true,
             }
         }
-        match silent && said == LdapResult::Unknown {
+        match is_unreachable && best == LdapResult::Unknown {
             true => Err(Unreachable),
-            false => Ok((said, 0)),
+            false => Ok((best, 0)),
         }
     }
 }
@@ -84,21 +83,21 @@ impl DirectoryClient {
 impl ServerState {
     /// None: it could not be asked.
     async fn authenticate(&self, clock: &Clock, name: &str, password: &str) -> Option<LdapResult> {
-        let asked = async {
+        let searched = async {
             // Whoever waits here behind a server that hangs waits no longer than anybody else.
-            let _place = self.room.acquire().await;
+            let _place = self.permits.acquire().await;
             search_bind::search_bind(&self.server, name, password).await
         };
         let watch = stopwatch();
-        let asked = tokio::time::timeout(self.server.timeout, asked).await;
-        let asked = asked.unwrap_or(Err(LdapError::Silence));
-        let result = match &asked {
+        let searched = tokio::time::timeout(self.server.timeout, searched).await;
+        let searched = searched.unwrap_or(Err(LdapError::Timeout));
+        let result = match &searched {
             Ok(LdapResult::Confirmed(_)) => "confirmed",
             Ok(_) => "refused",
             Err(_) => "failed",
         };
         histogram!("tollgate_directory_seconds", "result" => result).record(watch.elapsed_secs());
-        match asked {
+        match searched {
             Ok(answer) => {
                 self.breaker.success();
                 Some(answer)

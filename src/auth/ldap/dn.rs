@@ -2,7 +2,7 @@
 //! spellings of one sign.
 
 /// A DN in the one form in which two spellings of it are the same; none: it is no DN.
-pub fn plain(dn: &str) -> Option<String> {
+pub fn normalize(dn: &str) -> Option<String> {
     let mut parts = vec![String::new()];
     let mut bytes = dn.bytes().peekable();
     while let Some(byte) = bytes.next() {
@@ -49,8 +49,8 @@ pub fn first_value(plain: &str) -> Option<&str> {
 }
 
 /// A name as the value of a plain form has it.
-pub fn plain_value(name: &str) -> String {
-    plain(&format!("x={}", ldap3::dn_escape(name)))
+pub fn normalize_value(name: &str) -> String {
+    normalize(&format!("x={}", ldap3::dn_escape(name)))
         .and_then(|plain| plain.strip_prefix("x=").map(str::to_owned))
         .unwrap_or_default()
 }
@@ -64,14 +64,14 @@ mod tests {
 
     #[test]
     fn spellings_of_one_name_are_one() {
-        let one = plain("CN=O\\,Brien \\28x\\29, ou=People,dc=Example,DC=org");
-        assert_eq!(one, plain("cn=o\\2cbrien (x),ou=people,dc=example,dc=org"));
-        assert_ne!(one, plain("cn=o,ou=brien,dc=example,dc=org"));
+        let one = normalize("CN=O\\,Brien \\28x\\29, ou=People,dc=Example,DC=org");
+        assert_eq!(one, normalize("cn=o\\2cbrien (x),ou=people,dc=example,dc=org"));
+        assert_ne!(one, normalize("cn=o,ou=brien,dc=example,dc=org"));
         for wrong in ["", "people", "cn=a,,dc=b", "=a", "cn=a\\"] {
-            assert_eq!(plain(wrong), None, "{wrong}");
+            assert_eq!(normalize(wrong), None, "{wrong}");
         }
         let [entry, base, other] =
-            ["cn=a,ou=people,dc=org", "ou=people, dc=org", "ou=eople,dc=org"].map(plain);
+            ["cn=a,ou=people,dc=org", "ou=people, dc=org", "ou=eople,dc=org"].map(normalize);
         assert!(is_below(entry.as_ref().unwrap(), base.as_ref().unwrap()));
         assert!(!is_below(entry.as_ref().unwrap(), other.as_ref().unwrap()));
         assert_eq!(first_value(entry.as_ref().unwrap()), Some("a"));
@@ -84,9 +84,9 @@ mod tests {
         #[test]
         fn no_name_breaks_out_of_its_place(name in ".{1,40}") {
             let dn = format!("cn={},ou=people,dc=org", ldap3::dn_escape(name.as_str()));
-            let plain = plain(&dn).unwrap();
+            let plain = normalize(&dn).unwrap();
             prop_assert_eq!(plain.matches(',').count(), 2);
-            let value = plain_value(&name);
+            let value = normalize_value(&name);
             prop_assert_eq!(first_value(&plain), Some(value.as_str()));
             let filter = format!("(cn={})", ldap3::ldap_escape(name.as_str()));
             let inner = &filter[4..filter.len() - 1];

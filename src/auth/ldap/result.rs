@@ -30,7 +30,7 @@ pub enum LdapError {
     #[error("the directory cannot be reached: {0}")]
     Ldap(#[from] ldap3::LdapError),
     #[error("the directory takes too long")]
-    Silence,
+    Timeout,
     #[error("the directory does not serve the gateway: result code {0}")]
     Refused(u32),
     #[error("the authorities in ca_file cannot be used: {0}")]

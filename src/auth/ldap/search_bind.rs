@@ -26,7 +26,7 @@ const REFERRAL: u32 = 10;
 const NO_SUCH_OBJECT: u32 = 32;
 /// Codes of a bind that say no to this user, not to the gateway: inappropriate authentication,
 /// invalid credentials, insufficient rights, unwilling to perform; no such object.
-const SAYS_NO: [u32; 5] = [48, 49, 50, 53, NO_SUCH_OBJECT];
+const REFUSED_CODES: [u32; 5] = [48, 49, 50, 53, NO_SUCH_OBJECT];
 
 /// Asks one server.
 pub(super) async fn search_bind(
@@ -41,19 +41,21 @@ pub(super) async fn search_bind(
             return Err(LdapError::Refused(code));
         }
     }
-    let Some(user) = find(&mut ldap, server, name).await? else { return Ok(LdapResult::Unknown) };
-    let groups = groups(&mut ldap, server, &user, name).await?;
+    let Some(user) = find_user(&mut ldap, server, name).await? else {
+        return Ok(LdapResult::Unknown);
+    };
+    let groups = find_groups(&mut ldap, server, &user, name).await?;
     let code = ldap.simple_bind(&user.dn, password).await?.rc;
     // Whoever is told that this was the last word need not wait for the server's.
     let _ = ldap.unbind().await;
-    if SAYS_NO.contains(&code) {
+    if REFUSED_CODES.contains(&code) {
         return Ok(LdapResult::Wrong);
     }
     if code != SUCCESS {
         return Err(LdapError::Refused(code));
     }
-    let may = server.groups.is_empty() || server.groups.iter().any(|it| groups.contains(it));
-    if !may {
+    let is_allowed = server.groups.is_empty() || server.groups.iter().any(|it| groups.contains(it));
+    if !is_allowed {
         return Ok(LdapResult::NotInGroup);
     }
     Ok(LdapResult::Confirmed(DirectoryUser { attributes: attributes(server, &user.attrs), groups }))
@@ -123,7 +125,7 @@ async fn search(
 }
 
 /// The one entry of a user.
-async fn find(
+async fn find_user(
     ldap: &mut Ldap,
     server: &LdapServer,
     name: &str,
@@ -135,7 +137,7 @@ async fn find(
     for base in &server.bases {
         found.extend(search(ldap, base, Scope::Subtree, &filter, &wanted, USERS_MAX).await?);
     }
-    found.dedup_by(|a, b| dn::plain(&a.dn) == dn::plain(&b.dn));
+    found.dedup_by(|a, b| dn::normalize(&a.dn) == dn::normalize(&b.dn));
     if found.len() > 1 {
         tracing::warn!(host = server.host, "more than one entry has the name of a login");
         return Ok(None);
@@ -150,48 +152,48 @@ fn user_filter(server: &LdapServer, name: &str) -> String {
 }
 
 /// Which of the groups that are asked for hold the user, whether he says so (memberOf) or they do.
-async fn groups(
+async fn find_groups(
     ldap: &mut Ldap,
     server: &LdapServer,
     user: &SearchEntry,
     name: &str,
 ) -> Result<Vec<String>, LdapError> {
-    let asked: Vec<_> = server.groups.iter().chain(&server.other_groups).collect();
-    if asked.is_empty() {
+    let wanted: Vec<_> = server.groups.iter().chain(&server.other_groups).collect();
+    if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let bases: Vec<_> = server.bases.iter().chain(&server.group_bases).collect();
     let filter = member_filter(&user.dn, &format!("{}{name}", server.prefix));
     // Plain DN and names of each group that holds him.
-    let mut held: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut member_of: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for base in &bases {
         for group in search(ldap, base, Scope::Subtree, &filter, &["cn"], GROUPS_MAX).await? {
-            add(&mut held, &group);
+            add_group(&mut member_of, &group);
         }
     }
-    for asked in asked.iter().filter(|asked| dn::plain(asked).is_some()) {
-        for group in search(ldap, asked, Scope::Base, &filter, &["cn"], 1).await? {
-            add(&mut held, &group);
+    for wanted in wanted.iter().filter(|asked| dn::normalize(asked).is_some()) {
+        for group in search(ldap, wanted, Scope::Base, &filter, &["cn"], 1).await? {
+            add_group(&mut member_of, &group);
         }
     }
-    let bases: Vec<_> = bases.iter().filter_map(|base| dn::plain(base)).collect();
-    for group in values(&user.attrs, "memberOf").filter_map(|group| dn::plain(group)) {
+    let bases: Vec<_> = bases.iter().filter_map(|base| dn::normalize(base)).collect();
+    for group in values(&user.attrs, "memberOf").filter_map(|group| dn::normalize(group)) {
         // By name alone only a group counts that a search would have found.
         let near = bases.iter().any(|base| dn::is_below(&group, base));
         let name = dn::first_value(&group).filter(|_| near).map(str::to_owned);
-        held.entry(group).or_default().extend(name);
+        member_of.entry(group).or_default().extend(name);
     }
-    let holds = |asked: &&&String| match dn::plain(asked) {
-        Some(plain) => held.contains_key(&plain),
-        None => held.values().flatten().any(|name| *name == dn::plain_value(asked)),
+    let holds = |wanted: &&&String| match dn::normalize(wanted) {
+        Some(plain) => member_of.contains_key(&plain),
+        None => member_of.values().flatten().any(|name| *name == dn::normalize_value(wanted)),
     };
-    Ok(asked.iter().filter(holds).map(|asked| (*asked).clone()).collect())
+    Ok(wanted.iter().filter(holds).map(|wanted| (*wanted).clone()).collect())
 }
 
-fn add(held: &mut BTreeMap<String, Vec<String>>, group: &SearchEntry) {
-    let Some(plain) = dn::plain(&group.dn) else { return };
-    let names = values(&group.attrs, "cn").map(|name| dn::plain_value(name));
-    held.entry(plain).or_default().extend(names);
+fn add_group(member_of: &mut BTreeMap<String, Vec<String>>, group: &SearchEntry) {
+    let Some(plain) = dn::normalize(&group.dn) else { return };
+    let names = values(&group.attrs, "cn").map(|name| dn::normalize_value(name));
+    member_of.entry(plain).or_default().extend(names);
 }
 
 fn member_filter(dn: &str, name: &str) -> String {

@@ -6,7 +6,7 @@ use crate::platform::ClientNetwork;
 
 /// A job and its place.
 #[derive(Debug)]
-pub struct Waiting<J> {
+pub struct QueuedJob<J> {
     id: u64,
     /// When it came, in seconds of the owner's stopwatch.
     pub since_secs: f64,
@@ -16,66 +16,66 @@ pub struct Waiting<J> {
 
 /// Jobs of many sources; no I/O, no clock.
 #[derive(Debug)]
-pub struct Queue<J> {
+pub struct FairQueue<J> {
     /// No list is empty.
-    sources: HashMap<ClientNetwork, VecDeque<Waiting<J>>>,
+    clients: HashMap<ClientNetwork, VecDeque<QueuedJob<J>>>,
     /// Every source of the map once, the next one first.
     turns: VecDeque<ClientNetwork>,
     waiting: usize,
     next_id: u64,
 }
 
-impl<J> Default for Queue<J> {
+impl<J> Default for FairQueue<J> {
     fn default() -> Self {
-        Self { sources: HashMap::new(), turns: VecDeque::new(), waiting: 0, next_id: 0 }
+        Self { clients: HashMap::new(), turns: VecDeque::new(), waiting: 0, next_id: 0 }
     }
 }
 
-impl<J> Queue<J> {
+impl<J> FairQueue<J> {
     /// The number of jobs.
     pub fn len(&self) -> usize {
         self.waiting
     }
 
     /// How many jobs would be done before the next job of `source`.
-    pub fn ahead(&self, source: ClientNetwork) -> usize {
-        let rounds = 1 + self.sources.get(&source).map_or(0, VecDeque::len);
-        self.sources.values().map(|jobs| jobs.len().min(rounds)).sum()
+    pub fn jobs_ahead(&self, client: ClientNetwork) -> usize {
+        let rounds = 1 + self.clients.get(&client).map_or(0, VecDeque::len);
+        self.clients.values().map(|jobs| jobs.len().min(rounds)).sum()
     }
 
-    /// Adds a job; the answer names it for [`Queue::remove`].
-    pub fn push(&mut self, source: ClientNetwork, now_secs: f64, job: J) -> u64 {
+    /// Adds a job; the answer names it for [`FairQueue::remove`].
+    pub fn push(&mut self, client: ClientNetwork, now_secs: f64, job: J) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.waiting += 1;
-        let jobs = self.sources.entry(source).or_default();
+        let jobs = self.clients.entry(client).or_default();
         if jobs.is_empty() {
-            self.turns.push_back(source);
+            self.turns.push_back(client);
         }
-        jobs.push_back(Waiting { id, since_secs: now_secs, job });
+        jobs.push_back(QueuedJob { id, since_secs: now_secs, job });
         id
     }
 
     /// The oldest job of the source whose turn it is.
-    pub fn pop(&mut self) -> Option<Waiting<J>> {
-        let source = self.turns.pop_front()?;
-        let jobs = self.sources.get_mut(&source)?;
+    pub fn pop(&mut self) -> Option<QueuedJob<J>> {
+        let client = self.turns.pop_front()?;
+        let jobs = self.clients.get_mut(&client)?;
         let first = jobs.pop_front();
         match jobs.is_empty() {
-            true => drop(self.sources.remove(&source)),
-            false => self.turns.push_back(source),
+            true => drop(self.clients.remove(&client)),
+            false => self.turns.push_back(client),
         }
         self.waiting -= usize::from(first.is_some());
         first
     }
 
     /// Takes a job out wherever it is; none: it is not here any more.
-    pub fn remove(&mut self, source: ClientNetwork, id: u64) -> Option<J> {
-        let jobs = self.sources.get_mut(&source)?;
-        let place = jobs.binary_search_by_key(&id, |waiting| waiting.id).ok()?;
-        let removed = jobs.remove(place)?;
+    pub fn remove(&mut self, client: ClientNetwork, id: u64) -> Option<J> {
+        let jobs = self.clients.get_mut(&client)?;
+        let position = jobs.binary_search_by_key(&id, |waiting| waiting.id).ok()?;
+        let removed = jobs.remove(position)?;
         if jobs.is_empty() {
-            self.leave(source);
+            self.remove_if_empty(client);
         }
         self.waiting -= 1;
         Some(removed.job)
@@ -84,22 +84,22 @@ impl<J> Queue<J> {
     /// Takes out the jobs that came before `since_secs`.
     pub fn expire(&mut self, since_secs: f64) -> Vec<J> {
         let mut late = Vec::new();
-        for jobs in self.sources.values_mut() {
+        for jobs in self.clients.values_mut() {
             while let Some(first) = jobs.pop_front_if(|first| first.since_secs < since_secs) {
                 late.push(first.job);
             }
         }
         if !late.is_empty() {
             self.waiting -= late.len();
-            self.sources.retain(|_, jobs| !jobs.is_empty());
-            self.turns.retain(|source| self.sources.contains_key(source));
+            self.clients.retain(|_, jobs| !jobs.is_empty());
+            self.turns.retain(|client| self.clients.contains_key(client));
         }
         late
     }
 
-    fn leave(&mut self, source: ClientNetwork) {
-        self.sources.remove(&source);
-        self.turns.retain(|other| *other != source);
+    fn remove_if_empty(&mut self, client: ClientNetwork) {
+        self.clients.remove(&client);
+        self.turns.retain(|other| *other != client);
     }
 }
 
@@ -114,8 +114,8 @@ mod tests {
     }
 
     /// Jobs are named by their source and a number; `script` lists the sources as they come.
-    fn filled(script: &[u8]) -> (Queue<String>, Vec<u64>) {
-        let mut queue = Queue::default();
+    fn filled(script: &[u8]) -> (FairQueue<String>, Vec<u64>) {
+        let mut queue = FairQueue::default();
         let push = |(now, last): (usize, &u8)| {
             let before = script[..now].iter().filter(|other| *other == last).count();
             queue.push(source(*last), now as f64, format!("{last}.{before}"))
@@ -124,9 +124,9 @@ mod tests {
         (queue, ids)
     }
 
-    fn drained(mut queue: Queue<String>) -> Vec<String> {
+    fn drained(mut queue: FairQueue<String>) -> Vec<String> {
         let jobs = std::iter::from_fn(|| queue.pop().map(|waiting| waiting.job)).collect();
-        assert!(queue.len() == 0 && queue.turns.is_empty() && queue.sources.is_empty());
+        assert!(queue.len() == 0 && queue.turns.is_empty() && queue.clients.is_empty());
         jobs
     }
 
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn what_is_ahead_is_counted_by_rounds() {
         let (queue, _) = filled(&[1, 1, 1, 1, 2, 2]);
-        assert_eq!([1, 2, 3].map(|last| queue.ahead(source(last))), [6, 5, 2]);
+        assert_eq!([1, 2, 3].map(|last| queue.jobs_ahead(source(last))), [6, 5, 2]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum PasswordMatch {
     /// It is the one that was hashed.
     Matched {
         /// Its hash by the cost of today, if it was hashed otherwise.
-        renewed: Option<String>,
+        rehash: Option<String>,
     },
     /// It is not, or there is no such user.
     Wrong,
@@ -57,10 +57,10 @@ pub struct PasswordHasher {
 impl PasswordHasher {
     /// Starts `threads` threads (0: one less than there are cores, at least one). A hash that would
     /// wait more than `queue_wait_max_ms` is refused. `salt` is S2's passwordSalt.
-    pub fn start(cost: Cost, threads: usize, queue_wait_max_ms: u64, salt: &str) -> Self {
+    pub fn start(cost: Cost, threads: usize, queue_wait_max_ms: u64, pepper: &str) -> Self {
         Self {
-            pool: HashPool::start(threads, queue_wait_max_ms, cost.guess_secs()),
-            pepper: Pepper::new(salt),
+            pool: HashPool::start(threads, queue_wait_max_ms, cost.estimate_secs()),
+            pepper: Pepper::new(pepper),
             cost,
             dummy: phc::dummy(cost).into(),
         }
@@ -70,7 +70,7 @@ impl PasswordHasher {
     /// and is wrong. Dropping the future takes it out of the queue.
     pub async fn verify(
         &self,
-        source: IpAddr,
+        client: IpAddr,
         password: Password,
         stored: Option<StoredHash>,
     ) -> Result<PasswordMatch, QueueFull> {
@@ -80,73 +80,74 @@ impl PasswordHasher {
         let (dummy, cost) = (self.dummy.clone(), self.cost);
         let phc = stored.map_or_else(|| dummy.clone(), |stored| stored.phc);
         let hashes = std::slice::from_ref(&phc);
-        let inputs = HashInputs::of(&self.pepper, &password, name.as_deref(), hashes);
+        let inputs = HashInputs::new(&self.pepper, &password, name.as_deref(), hashes);
         drop(password);
         let check = move || match inputs.check(&phc) {
             Some(true) if is_outdated(&phc, cost) => {
-                PasswordMatch::Matched { renewed: Some(phc::make(cost, &*inputs.own)) }
+                PasswordMatch::Matched { rehash: Some(phc::hash(cost, &*inputs.native)) }
             }
-            Some(true) => PasswordMatch::Matched { renewed: None },
+            Some(true) => PasswordMatch::Matched { rehash: None },
             Some(false) => PasswordMatch::Wrong,
-            None => unusable(&dummy, &inputs),
+            None => reject_unusable(&dummy, &inputs),
         };
-        self.pool.submit(source.into(), 1, check).await
+        self.pool.submit(client.into(), 1, check).await
     }
 
     /// Hashes a new password: a PHC string with a random salt. The caller has checked its length;
     /// beyond [`PASSWORD_BYTES_MAX`] the hash matches nothing.
-    pub async fn hash(&self, source: IpAddr, password: Password) -> Result<String, QueueFull> {
-        let (cost, input) = (self.cost, self.pepper.with(&password));
+    pub async fn hash(&self, client: IpAddr, password: Password) -> Result<String, QueueFull> {
+        let (cost, input) = (self.cost, self.pepper.digest(&password));
         drop(password);
-        self.pool.submit(source.into(), 1, move || phc::make(cost, &*input)).await
+        self.pool.submit(client.into(), 1, move || phc::hash(cost, &*input)).await
     }
 
     /// The same unless it is one of the old ones, which are all compared in one job.
     pub async fn hash_unless_used(
         &self,
-        source: IpAddr,
+        client: IpAddr,
         password: Password,
         user_name: &str,
-        old: Vec<Arc<str>>,
+        previous: Vec<Arc<str>>,
     ) -> Result<NewHash, QueueFull> {
         let cost = self.cost;
-        let inputs = HashInputs::of(&self.pepper, &password, Some(user_name), &old);
+        let inputs = HashInputs::new(&self.pepper, &password, Some(user_name), &previous);
         drop(password);
-        let hashes = old.len() as u32 + 1;
-        let job = move || match old.iter().any(|old| inputs.check(old) == Some(true)) {
+        let hashes = previous.len() as u32 + 1;
+        let job = move || match previous.iter().any(|previous| inputs.check(previous) == Some(true))
+        {
             true => NewHash::UsedBefore,
-            false => NewHash::Hash(phc::make(cost, &*inputs.own)),
+            false => NewHash::Hash(phc::hash(cost, &*inputs.native)),
         };
-        self.pool.submit(source.into(), hashes, job).await
+        self.pool.submit(client.into(), hashes, job).await
     }
 
     /// Hashes on the calling thread: for the command line.
-    pub fn hash_now(cost: Cost, salt: &str, password: &Password) -> String {
-        phc::make(cost, &*Pepper::new(salt).with(password))
+    pub fn hash_now(cost: Cost, pepper: &str, password: &Password) -> String {
+        phc::hash(cost, &*Pepper::new(pepper).digest(password))
     }
 
     /// Stores a hash of a former system, SHA-512(USER_NAME + password) in hexadecimal: hashed once
     /// more, so that no fast hash lies in the store. The next login renews it.
-    pub fn wrap_sha512(cost: Cost, salt: &str, sha512: &str) -> String {
+    pub fn wrap_sha512(cost: Cost, pepper: &str, sha512: &str) -> String {
         let digest = Password::new(sha512.to_ascii_lowercase());
-        HashKind::Sha512.mark(&phc::make(cost, &*Pepper::new(salt).with(&digest)))
+        HashKind::Sha512.add_prefix(&phc::hash(cost, &*Pepper::new(pepper).digest(&digest)))
     }
 
     /// The stored form of a hash that another system made of the password alone; none: it is no PHC
     /// string of scrypt within the bounds.
     pub fn import_external(phc: &str) -> Option<String> {
-        let own = HashKind::of(phc) == HashKind::Native && phc::is_hash(phc);
-        own.then(|| HashKind::External.mark(phc))
+        let is_native = HashKind::from_phc(phc) == HashKind::Native && phc::is_hash(phc);
+        is_native.then(|| HashKind::External.add_prefix(phc))
     }
 
-    /// What this salt makes of a fixed text: see [`PasswordHasher::is_same_salt`].
-    pub fn salt_check_now(cost: Cost, salt: &str) -> String {
-        Self::hash_now(cost, salt, &Password::new(SALT_CHECK))
+    /// What this salt makes of a fixed text: see [`PasswordHasher::is_same_pepper`].
+    pub fn pepper_check_now(cost: Cost, pepper: &str) -> String {
+        Self::hash_now(cost, pepper, &Password::new(PEPPER_CHECK))
     }
 
     /// Whether the salt is the one that made the check value.
-    pub fn is_same_salt(salt: &str, check: &str) -> bool {
-        let input = Pepper::new(salt).with(&Password::new(SALT_CHECK));
+    pub fn is_same_pepper(pepper: &str, check: &str) -> bool {
+        let input = Pepper::new(pepper).digest(&Password::new(PEPPER_CHECK));
         phc::check(check, &*input) == Some(true)
     }
 
@@ -157,10 +158,10 @@ impl PasswordHasher {
 }
 
 /// What the check value of a salt is made of.
-const SALT_CHECK: &str = "tollgate: the salt of this system";
+const PEPPER_CHECK: &str = "tollgate: the salt of this system";
 
 /// The user can log in no more, and nobody may see that from outside.
-fn unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
+fn reject_unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
     tracing::warn!("a stored password hash is not one of scrypt within its bounds");
     // For its time alone.
     let _ = inputs.check(dummy);
@@ -169,40 +170,40 @@ fn unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
 
 /// Whether a hash has another cost than new ones get, or was made elsewhere.
 fn is_outdated(phc: &str, cost: Cost) -> bool {
-    HashKind::of(phc) != HashKind::Native || Cost::of(phc) != Some(cost)
+    HashKind::from_phc(phc) != HashKind::Native || Cost::from_phc(phc) != Some(cost)
 }
 
 /// What of a password each kind of hash is over.
 struct HashInputs {
-    own: Zeroizing<[u8; 32]>,
-    former: Zeroizing<[u8; 32]>,
+    native: Zeroizing<[u8; 32]>,
+    sha512: Zeroizing<[u8; 32]>,
     /// The password itself waits in the queue only where another system's hash needs it.
-    foreign: Option<Zeroizing<Box<[u8]>>>,
+    external: Option<Zeroizing<Box<[u8]>>>,
 }
 
 impl HashInputs {
-    fn of(
+    fn new(
         pepper: &Pepper,
         password: &Password,
         user_name: Option<&str>,
         hashes: &[Arc<str>],
     ) -> Self {
-        let needs_it = hashes.iter().any(|phc| HashKind::of(phc) == HashKind::External);
-        let foreign = needs_it.then(|| Zeroizing::new(password.expose().as_bytes().into()));
+        let needs_it = hashes.iter().any(|phc| HashKind::from_phc(phc) == HashKind::External);
+        let external = needs_it.then(|| Zeroizing::new(password.expose().as_bytes().into()));
         let mut digest = Sha512::new();
         digest.update(user_name.unwrap_or_default());
         digest.update(password.expose());
         let hex = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let former = pepper.with(&Password::new(hex));
-        Self { own: pepper.with(password), former, foreign }
+        let sha512 = pepper.digest(&Password::new(hex));
+        Self { native: pepper.digest(password), sha512, external }
     }
 
     /// None: this is no hash that can be checked.
     fn check(&self, phc: &str) -> Option<bool> {
-        match HashKind::of(phc) {
-            HashKind::Native => phc::check(phc, &*self.own),
-            HashKind::Sha512 => phc::check(phc, &*self.former),
-            HashKind::External => phc::check(phc, self.foreign.as_deref()?),
+        match HashKind::from_phc(phc) {
+            HashKind::Native => phc::check(phc, &*self.native),
+            HashKind::Sha512 => phc::check(phc, &*self.sha512),
+            HashKind::External => phc::check(phc, self.external.as_deref()?),
         }
     }
 }
@@ -211,15 +212,15 @@ impl HashInputs {
 struct Pepper(Hmac<Sha256>);
 
 impl Pepper {
-    fn new(salt: &str) -> Self {
-        let Ok(keyed) = Hmac::new_from_slice(salt.as_bytes()) else {
+    fn new(pepper: &str) -> Self {
+        let Ok(keyed) = Hmac::new_from_slice(pepper.as_bytes()) else {
             unreachable!("an HMAC takes a key of any length");
         };
         Self(keyed)
     }
 
     /// 32 bytes whatever the password's length: what waits in the queue is small, and not it.
-    fn with(&self, password: &Password) -> Zeroizing<[u8; 32]> {
+    fn digest(&self, password: &Password) -> Zeroizing<[u8; 32]> {
         let mut mac = self.0.clone();
         mac.update(password.expose().as_bytes());
         Zeroizing::new(mac.finalize().into_bytes().into())
@@ -243,7 +244,7 @@ mod tests {
         passwords.verify(HERE, Password::new(password), Some(stored)).await.unwrap()
     }
 
-    const MATCHED: PasswordMatch = PasswordMatch::Matched { renewed: None };
+    const MATCHED: PasswordMatch = PasswordMatch::Matched { rehash: None };
 
     #[tokio::test]
     async fn a_hash_matches_its_password_only() {
@@ -267,7 +268,7 @@ mod tests {
     /// RFC 4231, test case 2.
     #[test]
     fn the_pepper_is_an_hmac() {
-        let peppered = Pepper::new("Jefe").with(&Password::new("what do ya want for nothing?"));
+        let peppered = Pepper::new("Jefe").digest(&Password::new("what do ya want for nothing?"));
         assert_eq!(peppered[..4], [0x5b, 0xdc, 0xc1, 0x46]);
     }
 
@@ -275,7 +276,7 @@ mod tests {
     async fn an_older_cost_is_checked_and_renewed() {
         let phc = PasswordHasher::hash_now(CHEAP, "salt", &Password::new("secret"));
         let dearer = passwords(Cost { log_n: 5, ..CHEAP }, "salt");
-        let PasswordMatch::Matched { renewed: Some(renewed) } =
+        let PasswordMatch::Matched { rehash: Some(renewed) } =
             verify(&dearer, "secret", &phc).await
         else {
             panic!("a match, renewed")
@@ -294,7 +295,7 @@ mod tests {
         let phc = PasswordHasher::wrap_sha512(CHEAP, "salt", &FORMER.to_ascii_uppercase());
         assert!(phc.starts_with("$sha512-scrypt$") && !phc.contains(FORMER), "{phc}");
         let passwords = passwords(CHEAP, "salt");
-        let PasswordMatch::Matched { renewed: Some(renewed) } =
+        let PasswordMatch::Matched { rehash: Some(renewed) } =
             verify(&passwords, "FullMoon1", &phc).await
         else {
             panic!("a match, renewed")
@@ -319,7 +320,7 @@ mod tests {
         );
         assert!(verify(&passwords, "passwort", &phc).await == PasswordMatch::Wrong);
         let matched = verify(&passwords, "password", &phc).await;
-        assert!(matches!(matched, PasswordMatch::Matched { renewed: Some(_) }));
+        assert!(matches!(matched, PasswordMatch::Matched { rehash: Some(_) }));
         for no in ["", "secret", "$argon2id$v=19$m=65536,t=2,p=1$c29t$aGFz", &phc] {
             assert_eq!(PasswordHasher::import_external(no), None, "{no}");
         }
@@ -339,11 +340,11 @@ mod tests {
 
     #[test]
     fn another_salt_is_noticed() {
-        let check = PasswordHasher::salt_check_now(CHEAP, "salt");
-        assert!(PasswordHasher::is_same_salt("salt", &check));
+        let check = PasswordHasher::pepper_check_now(CHEAP, "salt");
+        assert!(PasswordHasher::is_same_pepper("salt", &check));
         assert!(
-            !PasswordHasher::is_same_salt("Salt", &check)
-                && !PasswordHasher::is_same_salt("", &check)
+            !PasswordHasher::is_same_pepper("Salt", &check)
+                && !PasswordHasher::is_same_pepper("", &check)
         );
     }
 

@@ -9,4 +9,4 @@ mod thread_pool;
 pub use error::QueueFull;
 pub use hasher::{NewHash, PASSWORD_BYTES_MAX, PasswordHasher, PasswordMatch, StoredHash};
 pub use phc::Cost;
-pub use thread_pool::count;
+pub use thread_pool::thread_count;

@@ -54,17 +54,17 @@ impl Cost {
     }
 
     /// A first guess at the seconds that a hash takes.
-    pub(super) fn guess_secs(self) -> f64 {
+    pub(super) fn estimate_secs(self) -> f64 {
         f64::from(self.r) * f64::from(self.p) * f64::from(self.log_n).exp2() * UNIT_SECS
     }
 
     /// The cost that a PHC string names; none: it is not one of scrypt within the bounds.
-    pub(super) fn of(phc: &str) -> Option<Self> {
-        Self::named_by(&PasswordHash::new(phc).ok()?)
+    pub(super) fn from_phc(phc: &str) -> Option<Self> {
+        Self::from_parsed(&PasswordHash::new(phc).ok()?)
     }
 
     // The crate multiplies what it reads without looking: the bounds come first.
-    fn named_by(hash: &PasswordHash) -> Option<Self> {
+    fn from_parsed(hash: &PasswordHash) -> Option<Self> {
         let named = |name: &str| hash.params.get_decimal(name);
         let log_n = u8::try_from(named("ln")?).ok()?;
         let cost = Self { log_n, r: named("r")?, p: named("p")? };
@@ -79,7 +79,7 @@ impl Cost {
 }
 
 /// Hashes `input` with a salt of its own.
-pub(super) fn make(cost: Cost, input: &[u8]) -> String {
+pub(super) fn hash(cost: Cost, input: &[u8]) -> String {
     let (salt, mut output) = (random::random_bytes::<16>(), [0; 32]);
     let done = scrypt::scrypt(input, &salt, &cost.params(), &mut output);
     // These lengths are right, so nothing fails; if it did, an empty string matches no password.
@@ -93,19 +93,19 @@ pub(super) fn dummy(cost: Cost) -> String {
 
 /// Compares in constant time; none: this is no PHC string of scrypt within the bounds.
 pub(super) fn check(phc: &str, input: &[u8]) -> Option<bool> {
-    let text = own(phc);
-    let hash = read(&text)?;
+    let text = native_form(phc);
+    let hash = parse(&text)?;
     Some(Scrypt::default().verify_password(input, &hash).is_ok())
 }
 
 /// Whether it is a hash that can be checked.
 pub(super) fn is_hash(phc: &str) -> bool {
-    read(&own(phc)).is_some()
+    parse(&native_form(phc)).is_some()
 }
 
-fn read(phc: &str) -> Option<PasswordHash> {
+fn parse(phc: &str) -> Option<PasswordHash> {
     let hash = PasswordHash::new(phc).ok()?;
-    Cost::named_by(&hash)?;
+    Cost::from_parsed(&hash)?;
     (hash.salt.is_some() && hash.hash.is_some()).then_some(hash)
 }
 
@@ -121,7 +121,7 @@ pub(super) enum HashKind {
 }
 
 /// How each kind begins in the store.
-const KINDS: [(HashKind, &str); 3] = [
+const HASH_KINDS: [(HashKind, &str); 3] = [
     (HashKind::Native, "$scrypt$"),
     (HashKind::Sha512, "$sha512-scrypt$"),
     (HashKind::External, "$foreign-scrypt$"),
@@ -129,24 +129,25 @@ const KINDS: [(HashKind, &str); 3] = [
 
 impl HashKind {
     /// The kind of a stored hash.
-    pub(super) fn of(phc: &str) -> Self {
-        KINDS
+    pub(super) fn from_phc(phc: &str) -> Self {
+        HASH_KINDS
             .iter()
             .find(|(_, start)| phc.starts_with(start))
             .map_or(Self::Native, |(kind, _)| *kind)
     }
 
     /// A PHC string of scrypt as one of this kind.
-    pub(super) fn mark(self, phc: &str) -> String {
-        let start = KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, start)| start);
-        phc.replacen(KINDS[0].1, start, 1)
+    pub(super) fn add_prefix(self, phc: &str) -> String {
+        let start =
+            HASH_KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, start)| start);
+        phc.replacen(HASH_KINDS[0].1, start, 1)
     }
 }
 
 /// The hash as the standard writes it.
-fn own(phc: &str) -> Cow<'_, str> {
-    match KINDS[1..].iter().find_map(|(_, start)| phc.strip_prefix(start)) {
-        Some(rest) => format!("{}{rest}", KINDS[0].1).into(),
+fn native_form(phc: &str) -> Cow<'_, str> {
+    match HASH_KINDS[1..].iter().find_map(|(_, start)| phc.strip_prefix(start)) {
+        Some(rest) => format!("{}{rest}", HASH_KINDS[0].1).into(),
         None => phc.into(),
     }
 }
@@ -170,10 +171,10 @@ mod tests {
 
     #[test]
     fn a_hash_has_its_cost_and_a_salt_of_its_own() {
-        let (one, two) = (make(CHEAP, b"secret"), make(CHEAP, b"secret"));
+        let (one, two) = (hash(CHEAP, b"secret"), hash(CHEAP, b"secret"));
         assert!(one.starts_with("$scrypt$ln=4,r=8,p=2$"), "{one}");
         assert_ne!(one, two);
-        assert_eq!(Cost::of(&one), Some(CHEAP));
+        assert_eq!(Cost::from_phc(&one), Some(CHEAP));
         assert_eq!(check(&one, b"secret"), Some(true));
         assert_eq!(check(&two, b"Secret"), Some(false));
         assert_eq!(check(&dummy(CHEAP), b"secret"), Some(false));

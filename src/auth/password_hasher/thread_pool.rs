@@ -8,18 +8,18 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use super::error::QueueFull;
-use super::fair_queue::{Queue, Waiting};
+use super::fair_queue::{FairQueue, QueuedJob};
 use crate::platform::{ClientNetwork, Stopwatch, random, stopwatch};
 /// The refused come back after a moment at the earliest, and after a minute at the latest.
 const RETRY_MIN_MS: u64 = 1_000;
 const RETRY_MAX_MS: u64 = 60_000;
 /// How much of the mean time of a job is the last job.
-const LAST_SHARE: f64 = 0.125;
+const NEWEST_SHARE: f64 = 0.125;
 /// Added to the nice value of a hash thread.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
-struct Work {
+struct HashJob {
     /// How many hashes it takes.
     hashes: u32,
     job: Box<dyn FnOnce() + Send>,
@@ -39,29 +39,29 @@ struct Shared {
 }
 
 struct State {
-    queue: Queue<Work>,
-    pace: Pace,
+    queue: FairQueue<HashJob>,
+    job_duration: JobDuration,
     open: bool,
 }
 
 /// The seconds that a job takes.
 #[derive(Debug, Clone, Copy)]
-enum Pace {
-    Guessed(f64),
+enum JobDuration {
+    Estimated(f64),
     Mean(f64),
 }
 
-impl Pace {
+impl JobDuration {
     fn secs(self) -> f64 {
         match self {
-            Self::Guessed(secs) | Self::Mean(secs) => secs,
+            Self::Estimated(secs) | Self::Mean(secs) => secs,
         }
     }
 
-    fn with(self, secs: f64) -> Self {
+    fn updated(self, secs: f64) -> Self {
         match self {
-            Self::Guessed(_) => Self::Mean(secs),
-            Self::Mean(mean) => Self::Mean(mean + (secs - mean) * LAST_SHARE),
+            Self::Estimated(_) => Self::Mean(secs),
+            Self::Mean(mean) => Self::Mean(mean + (secs - mean) * NEWEST_SHARE),
         }
     }
 }
@@ -69,20 +69,20 @@ impl Pace {
 /// The place of a caller who waits: whoever leaves takes the job along.
 struct QueueSlot<'a> {
     shared: &'a Shared,
-    source: ClientNetwork,
+    client: ClientNetwork,
     id: u64,
 }
 
 impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
-        state.queue.remove(self.source, self.id);
-        gauge(&state.queue);
+        state.queue.remove(self.client, self.id);
+        record_queue_length(&state.queue);
     }
 }
 
 /// How many threads are meant; 0: one less than there are cores, at least one.
-pub fn count(threads: usize) -> usize {
+pub fn thread_count(threads: usize) -> usize {
     let cores = || thread::available_parallelism().map_or(1, |cores| cores.get());
     if threads == 0 { (cores() - 1).max(1) } else { threads }
 }
@@ -90,27 +90,27 @@ pub fn count(threads: usize) -> usize {
 impl HashPool {
     /// Starts `threads` threads (0: one less than there are cores, at least one) for jobs that take
     /// about `guess_secs`. A job that would wait more than `wait_max_ms` is refused.
-    pub fn start(threads: usize, wait_max_ms: u64, guess_secs: f64) -> Self {
+    pub fn start(threads: usize, wait_max_ms: u64, estimate_secs: f64) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                queue: Queue::default(),
-                pace: Pace::Guessed(guess_secs),
+                queue: FairQueue::default(),
+                job_duration: JobDuration::Estimated(estimate_secs),
                 open: true,
             }),
             wake: Condvar::new(),
             wait_max_secs: wait_max_ms as f64 / 1_000.0,
             watch: stopwatch(),
         });
-        let wanted = count(threads);
+        let threads_wanted = thread_count(threads);
         let started = |number: &usize| {
             let shared = shared.clone();
             let hash = thread::Builder::new().name(format!("hash-{number}"));
-            let spawned = hash.spawn(move || shared.work());
+            let spawned = hash.spawn(move || shared.run_jobs());
             spawned
                 .inspect_err(|error| tracing::error!(%error, "a hash thread does not start"))
                 .is_ok()
         };
-        let threads = (0..wanted).filter(started).count();
+        let threads = (0..threads_wanted).filter(started).count();
         Self { shared, threads }
     }
 
@@ -124,7 +124,7 @@ impl HashPool {
     /// [`QueueFull`]: it would have to wait too long, or it did.
     pub async fn submit<T: Send + 'static>(
         &self,
-        source: ClientNetwork,
+        client: ClientNetwork,
         hashes: u32,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, QueueFull> {
@@ -133,23 +133,24 @@ impl HashPool {
             // Whoever asked left while it was done: nobody needs it.
             let _ = sender.send(job());
         });
-        let work = Work { hashes, job };
-        let _place = self.admit(source, work)?;
-        answer.await.map_err(|_| busy(0.0))
+        let work = HashJob { hashes, job };
+        let _slot = self.enqueue(client, work)?;
+        answer.await.map_err(|_| queue_full(0.0))
     }
 
-    fn admit(&self, source: ClientNetwork, work: Work) -> Result<QueueSlot<'_>, QueueFull> {
+    fn enqueue(&self, client: ClientNetwork, work: HashJob) -> Result<QueueSlot<'_>, QueueFull> {
         let mut state = self.shared.state.lock();
-        let wait_secs = state.queue.ahead(source) as f64 * state.pace.secs() / self.threads as f64;
+        let wait_secs =
+            state.queue.jobs_ahead(client) as f64 * state.job_duration.secs() / self.threads as f64;
         let over_secs = wait_secs - self.shared.wait_max_secs;
         if self.threads == 0 || over_secs > 0.0 {
-            return Err(busy(over_secs));
+            return Err(queue_full(over_secs));
         }
-        let id = state.queue.push(source, self.shared.watch.elapsed_secs(), work);
-        gauge(&state.queue);
+        let id = state.queue.push(client, self.shared.watch.elapsed_secs(), work);
+        record_queue_length(&state.queue);
         drop(state);
         self.shared.wake.notify_one();
-        Ok(QueueSlot { shared: &self.shared, source, id })
+        Ok(QueueSlot { shared: &self.shared, client, id })
     }
 }
 
@@ -161,32 +162,32 @@ impl Drop for HashPool {
 }
 
 impl Shared {
-    fn work(&self) {
+    fn run_jobs(&self) {
         lower_priority();
-        while let Some(waited) = self.next() {
+        while let Some(queued) = self.next() {
             let watch = stopwatch();
-            let wait_secs = self.watch.elapsed_secs() - waited.since_secs;
+            let wait_secs = self.watch.elapsed_secs() - queued.since_secs;
             metrics::histogram!("tollgate_hash_wait_seconds").record(wait_secs);
             // A fault in one job must not cost the thread; its caller sees that no answer comes.
-            let Work { hashes, job } = waited.job;
+            let HashJob { hashes, job } = queued.job;
             let _ = catch_unwind(AssertUnwindSafe(job));
             let hash_secs = watch.elapsed_secs() / f64::from(hashes.max(1));
             metrics::histogram!("tollgate_hash_seconds").record(hash_secs);
             let mut state = self.state.lock();
-            state.pace = state.pace.with(hash_secs);
+            state.job_duration = state.job_duration.updated(hash_secs);
         }
     }
 
     /// The next job; none: the pool was dropped.
-    fn next(&self) -> Option<Waiting<Work>> {
+    fn next(&self) -> Option<QueuedJob<HashJob>> {
         let mut state = self.state.lock();
         while state.open {
             // Estimates fail when others come in between. What runs already and one job's jitter
             // are forgiven; the rest is answered before its turn, so that nobody waits in vain.
-            let patience_secs = self.wait_max_secs + 2.0 * state.pace.secs();
-            let late = state.queue.expire(self.watch.elapsed_secs() - patience_secs);
+            let wait_limit_secs = self.wait_max_secs + 2.0 * state.job_duration.secs();
+            let late = state.queue.expire(self.watch.elapsed_secs() - wait_limit_secs);
             let next = state.queue.pop();
-            gauge(&state.queue);
+            record_queue_length(&state.queue);
             if next.is_some() {
                 return next;
             }
@@ -198,12 +199,12 @@ impl Shared {
     }
 }
 
-fn gauge(queue: &Queue<Work>) {
+fn record_queue_length(queue: &FairQueue<HashJob>) {
     metrics::gauge!("tollgate_hash_queue_jobs").set(queue.len() as f64);
 }
 
 /// Refused clients must not come back together.
-fn busy(over_secs: f64) -> QueueFull {
+fn queue_full(over_secs: f64) -> QueueFull {
     let least_ms = ((over_secs * 1_000.0) as u64).clamp(RETRY_MIN_MS, RETRY_MAX_MS);
     QueueFull { retry_after_ms: least_ms + random::jitter(least_ms) }
 }

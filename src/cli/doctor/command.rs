@@ -8,7 +8,7 @@ use clap::Args;
 use super::finding::{Finding, Severity};
 use super::store_checks::{self, StoreFacts};
 use super::{machine_checks, settings_checks};
-use crate::cli::config_args::Config;
+use crate::cli::config_args::ConfigArgs;
 use crate::gateway::{StartError, startup};
 use crate::net::tls;
 use crate::platform::{Clock, file_descriptors};
@@ -18,35 +18,35 @@ use crate::storage::{DiskSpace, RowStore, StoreError};
 
 /// What to look at.
 #[derive(Args)]
-pub(in crate::cli) struct Doctor {
+pub(in crate::cli) struct DoctorArgs {
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
     /// The data folder; a stopped one is opened and checked
     #[arg(long, value_name = "DIR", default_value = "tollgate-data")]
     data_dir: PathBuf,
 }
 
-impl Doctor {
+impl DoctorArgs {
     /// Fails if anything is a problem or weak.
     pub(in crate::cli) fn run(&self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
         let mut found = settings_checks::check(&settings);
         let certificate_days = certificate_days(&settings)?;
-        let seen = machine_checks::Seen {
-            room: file_descriptors::raise_fd_limit(),
+        let machine_facts = machine_checks::MachineFacts {
+            connections_max: file_descriptors::raise_fd_limit(),
             cores: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             memory_free: machine_checks::memory_free(),
             certificate_days,
         };
-        found.extend(machine_checks::check(&settings, &seen));
+        found.extend(machine_checks::check(&settings, &machine_facts));
         if settings.store.engine == Engine::Sled {
-            let held = look(&settings, &self.data_dir);
-            println!("store: {}", in_words(&held));
+            let facts = check_store(&settings, &self.data_dir);
+            println!("store: {}", describe(&facts));
             let short = DiskSpace::new(&self.data_dir, settings.store.disk_reserve_mb).shortage();
-            found.extend(store_checks::check(&self.data_dir, &held, short));
+            found.extend(store_checks::check(&self.data_dir, &facts, short));
         }
-        tell(found)
+        print_findings(found)
     }
 }
 
@@ -56,27 +56,27 @@ fn certificate_days(settings: &Settings) -> Result<Option<i64>> {
         return Ok(None);
     }
     let now = (Clock::system().now() / 1_000) as i64;
-    let until = tls::check(&settings.server.tls)?.good_until();
+    let until = tls::load(&settings.server.tls)?.expires_at_secs();
     Ok(until.map(|until| (until - now).div_euclid(86_400)))
 }
 
-fn in_words(held: &StoreFacts) -> &'static str {
-    match held {
-        StoreFacts::Nothing => "there is none yet",
+fn describe(facts: &StoreFacts) -> &'static str {
+    match facts {
+        StoreFacts::Missing => "there is none yet",
         StoreFacts::InUse => "a gateway has it open; ask it with `tollgate health`",
         StoreFacts::Unusable(_) => "it cannot be used",
-        StoreFacts::Whole { .. } => "whole",
+        StoreFacts::Intact { .. } => "whole",
     }
 }
 
 /// Opens the store as a start would: everything in it is read and checked.
-fn look(settings: &Settings, dir: &Path) -> StoreFacts {
+fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
     if !RowStore::exists_in(dir) {
-        return StoreFacts::Nothing;
+        return StoreFacts::Missing;
     }
     match startup::start(settings, dir, Clock::system()) {
         Ok(opened) => {
-            let has_its_salt = opened.pepper_matches(settings);
+            let pepper_matches = opened.pepper_matches(settings);
             let (has_administrator, open_resets) = opened.replica.read(|realm, _| {
                 let blank = |user: &&crate::realm::User| {
                     user.status == UserStatus::PasswordReset && user.credential.is_none()
@@ -84,7 +84,7 @@ fn look(settings: &Settings, dir: &Path) -> StoreFacts {
                 (realm.has_administrator(), realm.users_after(None).filter(blank).count())
             });
             opened.close();
-            StoreFacts::Whole { has_its_salt, has_administrator, open_resets }
+            StoreFacts::Intact { pepper_matches, has_administrator, open_resets }
         }
         Err(StartError::Store(StoreError::Locked)) => StoreFacts::InUse,
         Err(error) => StoreFacts::Unusable(error.to_string()),
@@ -92,12 +92,12 @@ fn look(settings: &Settings, dir: &Path) -> StoreFacts {
 }
 
 /// The heaviest first.
-fn tell(mut found: Vec<Finding>) -> Result<()> {
-    found.sort_by_key(|finding| finding.weight);
-    for Finding { weight, about, why, change } in &found {
-        println!("{}: {about}\n    {why}\n    -> {change}", weight.word());
+fn print_findings(mut found: Vec<Finding>) -> Result<()> {
+    found.sort_by_key(|finding| finding.severity);
+    for Finding { severity: weight, about, why, change } in &found {
+        println!("{}: {about}\n    {why}\n    -> {change}", weight.label());
     }
-    let heavy = found.iter().filter(|finding| finding.weight != Severity::Advice).count();
+    let heavy = found.iter().filter(|finding| finding.severity != Severity::Advice).count();
     if heavy > 0 {
         bail!("{heavy} things should be different");
     }

@@ -13,7 +13,7 @@ pub enum Severity {
 
 impl Severity {
     /// The word for people.
-    pub const fn word(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Problem => "problem",
             Self::Weak => "weak",
@@ -26,7 +26,7 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// How much it matters.
-    pub weight: Severity,
+    pub severity: Severity,
     /// What it is about: a key, or a part of the machine.
     pub about: String,
     /// What is so, and why that matters.
@@ -38,12 +38,12 @@ pub struct Finding {
 impl Finding {
     /// A finding of this weight.
     pub fn new(
-        weight: Severity,
+        severity: Severity,
         about: impl Into<String>,
         why: impl Into<String>,
         change: impl Into<String>,
     ) -> Self {
-        Self { weight, about: about.into(), why: why.into(), change: change.into() }
+        Self { severity, about: about.into(), why: why.into(), change: change.into() }
     }
 }
 

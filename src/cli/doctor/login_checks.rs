@@ -6,7 +6,7 @@ use crate::settings::{
     AuthType, HashingAlgorithm, LdapTls, MailTransportKind, QrCode, Settings, SmtpTls,
 };
 /// A key that people can guess opens every secret.
-const KEY_LEAST: usize = 16;
+const KEY_LENGTH_MIN: usize = 16;
 
 pub(super) fn check(settings: &Settings, found: &mut Vec<Finding>) {
     second_factors(settings, found);
@@ -40,7 +40,7 @@ fn second_factors(settings: &Settings, found: &mut Vec<Finding>) {
 fn app(codes: &QrCode, found: &mut Vec<Finding>) {
     let key = codes.secret_encrypt_key.expose();
     push_if(
-        !key.is_empty() && key.len() < KEY_LEAST,
+        !key.is_empty() && key.len() < KEY_LENGTH_MIN,
         found,
         Weak,
         "security.mfa.qr_code.secret_encrypt_key",

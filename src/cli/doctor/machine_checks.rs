@@ -8,9 +8,9 @@ const CERTIFICATE_DAYS: i64 = 14;
 
 /// What was seen of the machine.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen {
+pub struct MachineFacts {
     /// Connections that there are descriptors for (`ulimit -n`).
-    pub room: usize,
+    pub connections_max: usize,
     /// Processors.
     pub cores: usize,
     /// Bytes of memory that can be had now; none: it is not known.
@@ -20,13 +20,13 @@ pub struct Seen {
 }
 
 /// All that should be different.
-pub fn check(settings: &Settings, seen: &Seen) -> Vec<Finding> {
+pub fn check(settings: &Settings, seen: &MachineFacts) -> Vec<Finding> {
     let mut found = Vec::new();
     let (limits, scrypt) = (&settings.server.limits, &settings.security.scrypt);
-    if seen.room < limits.connections_max {
+    if seen.connections_max < limits.connections_max {
         let why = format!(
             "there are descriptors for {} connections, server.limits.connections_max is {}",
-            seen.room, limits.connections_max
+            seen.connections_max, limits.connections_max
         );
         let change = format!(
             "raise the hard limit to {} (LimitNOFILE of the unit), or lower connections_max",
@@ -34,7 +34,7 @@ pub fn check(settings: &Settings, seen: &Seen) -> Vec<Finding> {
         );
         found.push(Finding::new(Advice, "ulimit -n", why, change));
     }
-    let threads = crate::auth::count(scrypt.threads);
+    let threads = crate::auth::thread_count(scrypt.threads);
     if threads > seen.cores {
         let why =
             format!("{threads} threads hash on {} processors: they wait for another", seen.cores);

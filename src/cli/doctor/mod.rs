@@ -7,4 +7,4 @@ mod machine_checks;
 mod settings_checks;
 mod store_checks;
 
-pub(super) use command::Doctor;
+pub(super) use command::DoctorArgs;

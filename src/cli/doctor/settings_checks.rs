@@ -3,16 +3,16 @@
 use super::finding::Severity::{Advice, Problem, Weak};
 use super::finding::{Finding, push_if};
 use crate::settings::{
-    AddressRange, LockScope, LoginErrors, Mode, OneTimeTokenVerify, PasswordStrength, ResetMode,
-    Settings,
+    AddressRange, LockScopeSetting, LoginErrors, Mode, OneTimeTokenVerify, PasswordStrength,
+    ResetMode, Settings,
 };
 /// A password that is the only factor should have as many characters (ASVS 6.2.1).
-const LENGTH_LEAST: u32 = 8;
+const PASSWORD_LENGTH_MIN: u32 = 8;
 
 /// All that should be different in a valid configuration.
 pub fn check(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (key, hard, own) in settings.softened() {
+    for (key, hard, own) in settings.hardened_overrides() {
         let why = format!("mode is hardened, and this is written as {own}, which wins");
         found.push(Finding::new(Weak, key, why, format!("take it out, or write {hard}")));
     }
@@ -55,7 +55,7 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         "listen on 127.0.0.1, or let a firewall allow only the monitoring",
     );
     push_if(
-        server.limits.exempt_addresses.iter().any(AddressRange::is_everybody),
+        server.limits.exempt_addresses.iter().any(AddressRange::is_all_addresses),
         found,
         Weak,
         "server.limits.exempt_addresses",
@@ -144,7 +144,7 @@ fn logins(settings: &Settings, found: &mut Vec<Finding>) {
         "set it to \"one_time_password\" or \"email\"",
     );
     push_if(
-        settings.mode == Mode::Compatible && retry.scope == LockScope::User,
+        settings.mode == Mode::Compatible && retry.scope == LockScopeSetting::User,
         found,
         Advice,
         "security.genesis_password.retry.scope",
@@ -191,7 +191,7 @@ fn passwords(settings: &Settings, found: &mut Vec<Finding>) {
          TOLLGATE_SECURITY__GENESIS_PASSWORD__VALIDATION__PASSWORD_SALT",
     );
     push_if(
-        rules.minimum_length.unwrap_or(0) < LENGTH_LEAST,
+        rules.minimum_length.unwrap_or(0) < PASSWORD_LENGTH_MIN,
         found,
         Weak,
         "security.genesis_password.validation.password_strength.minimum_length",

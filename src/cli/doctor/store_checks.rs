@@ -9,15 +9,15 @@ use super::finding::Severity::{Advice, Problem, Weak};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreFacts {
     /// No store yet.
-    Nothing,
+    Missing,
     /// A gateway has it open: it looks after it.
     InUse,
     /// It cannot be opened, or is damaged.
     Unusable(String),
     /// It is whole.
-    Whole {
+    Intact {
         /// Whether the configured salt is the one of its hashes.
-        has_its_salt: bool,
+        pepper_matches: bool,
         /// Whether somebody can amend users.
         has_administrator: bool,
         /// Users in PASSWORD_RESET without a password: blank resets that are open.
@@ -26,7 +26,7 @@ pub enum StoreFacts {
 }
 
 /// All that should be different. `short`: why nothing more would be accepted, if so.
-pub fn check(dir: &Path, held: &StoreFacts, short: Option<String>) -> Vec<Finding> {
+pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Finding> {
     let mut found = Vec::new();
     let at = dir.display().to_string();
     if let Some(mode) = std::fs::metadata(dir).ok().map(|it| it.mode() & 0o777)
@@ -39,13 +39,13 @@ pub fn check(dir: &Path, held: &StoreFacts, short: Option<String>) -> Vec<Findin
         let change = "make room, or lower store.reserve_mb";
         found.push(Finding::new(Problem, at.clone(), why, change));
     }
-    match held {
-        StoreFacts::Nothing | StoreFacts::InUse => {}
+    match facts {
+        StoreFacts::Missing | StoreFacts::InUse => {}
         StoreFacts::Unusable(why) => {
             let change = "restore a backup, as the README says";
             found.push(Finding::new(Problem, at, why.clone(), change));
         }
-        StoreFacts::Whole { has_its_salt, has_administrator, open_resets } => {
+        StoreFacts::Intact { pepper_matches: has_its_salt, has_administrator, open_resets } => {
             if !has_its_salt {
                 let why = "the salt is not the one that its passwords were hashed with";
                 let change = "set the former password_salt again, or accept this one with \

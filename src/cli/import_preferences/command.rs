@@ -10,7 +10,7 @@ use crate::settings::Settings;
 
 /// The file.
 #[derive(Args)]
-pub(in crate::cli) struct ImportPreferences {
+pub(in crate::cli) struct ImportPreferencesArgs {
     /// The auth-preferences.kts, in the literal form of the original documentation's sample
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -22,7 +22,7 @@ pub(in crate::cli) struct ImportPreferences {
 /// A file of preferences is not longer.
 const BYTES_MAX: u64 = 1 << 20;
 
-impl ImportPreferences {
+impl ImportPreferencesArgs {
     pub(in crate::cli) fn run(&self) -> Result<()> {
         use std::io::Read;
         if let Some(out) = self.out.as_ref().filter(|out| out.exists()) {
@@ -44,7 +44,7 @@ impl ImportPreferences {
         }
         written.push_str(&toml::to_string(&table)?);
         match &self.out {
-            Some(out) => crate::cli::export::whole(out, |file| {
+            Some(out) => crate::cli::export::write_atomically(out, |file| {
                 use std::io::Write;
                 Ok(file.write_all(written.as_bytes())?)
             })?,

@@ -23,15 +23,15 @@ const BLOCKS: &[(&str, &str)] = &[
 
 /// Turns a file.
 pub fn convert(text: &str) -> Result<Converted, Unreadable> {
-    let mut turned = Converted::default();
+    let mut converted = Converted::default();
     for item in parser::read(text)? {
         match (item.name(), &item.block) {
             (Some("import" | "package"), None) => {}
-            (Some("security"), Some(block)) => turned.section("security", block),
-            _ => turned.skip(&item, ""),
+            (Some("security"), Some(block)) => converted.section("security", block),
+            _ => converted.skip(&item, ""),
         }
     }
-    Ok(turned)
+    Ok(converted)
 }
 
 impl Converted {
@@ -72,7 +72,7 @@ impl Converted {
 
     /// Sets a key, by its own or another name; false: there is no such key, or not with this value.
     pub(super) fn set(&mut self, path: &str, name: &str, value: Value) -> bool {
-        let mut one = Value::Table(Table::from_iter([(key_of(path, name), value)]));
+        let mut one = Value::Table(Table::from_iter([(key_for(path, name), value)]));
         for section in path.rsplit('.') {
             one = Value::Table(Table::from_iter([(section.to_owned(), one)]));
         }
@@ -100,10 +100,10 @@ impl Converted {
 }
 
 /// S2's name of a key where ours is not the same in snake case.
-pub(super) fn key_of(path: &str, name: &str) -> String {
-    let entries = Settings::entries();
+pub(super) fn key_for(path: &str, name: &str) -> String {
+    let entries = Settings::reference_rows();
     let known = |entry: &&crate::settings::ReferenceRow| {
-        entry.section == path && entry.s2.as_deref().map(snake).as_deref() == Some(name)
+        entry.section == path && entry.genesis_key.as_deref().map(snake).as_deref() == Some(name)
     };
     entries.iter().find(known).map_or_else(|| name.to_owned(), |entry| entry.key.clone())
 }

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::convert::{Converted, key_of, literal, snake};
+use super::convert::{Converted, key_for, literal, snake};
 use super::parser::{Item, Word};
 
 const PATH: &str = "security.authentication.ldap";
@@ -46,7 +46,7 @@ impl Converted {
     }
 
     fn server_key(&self, name: &str) -> String {
-        key_of(&format!("{INNER}[]"), name)
+        key_for(&format!("{INNER}[]"), name)
     }
 }
 

@@ -6,4 +6,4 @@ mod ldap;
 mod login_ack;
 mod parser;
 
-pub(super) use command::ImportPreferences;
+pub(super) use command::ImportPreferencesArgs;

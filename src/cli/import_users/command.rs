@@ -9,10 +9,10 @@ use clap::Args;
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
 
-use super::error::Wrong;
-use super::record::{self, Record, Secret};
+use super::error::LineError;
+use super::record::{self, ImportedPassword, UserRecord};
 use crate::auth::PasswordHasher;
-use crate::cli::config_args::Config;
+use crate::cli::config_args::ConfigArgs;
 use crate::cli::offline_store;
 use crate::gateway::Started;
 use crate::realm::{ATTRIBUTES, Command, NewUser, Realm};
@@ -36,7 +36,7 @@ Fields (the first line of CSV names them, an object a line in JSON):
 
 /// Where from, where to.
 #[derive(Args)]
-pub(in crate::cli) struct ImportUsers {
+pub(in crate::cli) struct ImportUsersArgs {
     /// The file; JSON lines if its name ends in .jsonl, .ndjson or .json, else CSV
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -50,7 +50,7 @@ pub(in crate::cli) struct ImportUsers {
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
 }
 
 /// Users of one command.
@@ -58,7 +58,7 @@ const BATCH: usize = 200;
 /// Errors that are told one by one.
 const ERRORS_MAX: usize = 50;
 
-impl ImportUsers {
+impl ImportUsersArgs {
     pub(in crate::cli) fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
@@ -72,7 +72,7 @@ impl ImportUsers {
         let work = async |opened: &Started| {
             let (good, more) = opened.replica.read(|realm, _| check(realm, &settings, records));
             wrong.extend(more);
-            tell(&self.file, &mut wrong);
+            print_errors(&self.file, &mut wrong);
             if !wrong.is_empty() && !self.skip_bad {
                 bail!("{} of {count} lines are wrong; nothing was imported", wrong.len());
             }
@@ -93,7 +93,7 @@ impl ImportUsers {
 }
 
 /// Tells what is wrong, by line; never a value.
-fn tell(file: &Path, wrong: &mut [Wrong]) {
+fn print_errors(file: &Path, wrong: &mut [LineError]) {
     wrong.sort();
     for (line, what) in wrong.iter().take(ERRORS_MAX) {
         eprintln!("{}:{line}: {what}", file.display());
@@ -104,7 +104,11 @@ fn tell(file: &Path, wrong: &mut [Wrong]) {
 }
 
 /// What the realm and the rules have to say of each record.
-fn check(realm: &Realm, settings: &Settings, records: Vec<Record>) -> (Vec<Record>, Vec<Wrong>) {
+fn check(
+    realm: &Realm,
+    settings: &Settings,
+    records: Vec<UserRecord>,
+) -> (Vec<UserRecord>, Vec<LineError>) {
     let (mut good, mut wrong, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
     for record in records {
         let user = &record.user;
@@ -118,7 +122,7 @@ fn check(realm: &Realm, settings: &Settings, records: Vec<Record>) -> (Vec<Recor
             Some(format!("there is no profile {name}"))
         } else if let Some(code) = user.rights.iter().find(right) {
             Some(format!("there is no right {code}"))
-        } else if let Secret::Plain(password) = &record.secret {
+        } else if let ImportedPassword::Plain(password) = &record.secret {
             offline_store::check_password(settings, &user.name, password)
                 .err()
                 .map(|error| error.to_string())
@@ -134,20 +138,24 @@ fn check(realm: &Realm, settings: &Settings, records: Vec<Record>) -> (Vec<Recor
 }
 
 /// Hashes on all cores, then inserts in the order of the file, batch by batch.
-async fn import(opened: &Started, settings: &Settings, records: Vec<Record>) -> Result<()> {
+async fn import(opened: &Started, settings: &Settings, records: Vec<UserRecord>) -> Result<()> {
     let bar = offline_store::progress_bar(records.len() as u64)?;
     let mut records = records.into_iter().peekable();
     while records.peek().is_some() {
         let batch: Vec<_> = records.by_ref().take(BATCH).collect();
         let users = hash_all(settings, batch, &bar)?;
-        offline_store::command(opened, Command::AddUsers(users)).await?;
+        offline_store::submit(opened, Command::AddUsers(users)).await?;
     }
     bar.finish();
     Ok(())
 }
 
 /// The users with the hashes of their passwords.
-fn hash_all(settings: &Settings, batch: Vec<Record>, bar: &ProgressBar) -> Result<Vec<NewUser>> {
+fn hash_all(
+    settings: &Settings,
+    batch: Vec<UserRecord>,
+    bar: &ProgressBar,
+) -> Result<Vec<NewUser>> {
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get());
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(batch.len())));
     std::thread::scope(|scope| {
@@ -173,13 +181,15 @@ fn hash_all(settings: &Settings, batch: Vec<Record>, bar: &ProgressBar) -> Resul
 }
 
 /// What is stored of a password.
-fn hash(settings: &Settings, secret: &Secret) -> Option<String> {
-    let salt = settings.security.genesis_password.validation.password_salt.expose();
+fn hash(settings: &Settings, secret: &ImportedPassword) -> Option<String> {
+    let pepper = settings.security.genesis_password.validation.password_salt.expose();
     let cost = settings.security.scrypt.cost();
     match secret {
-        Secret::None => None,
-        Secret::Plain(password) => Some(PasswordHasher::hash_now(cost, salt, password)),
-        Secret::Stored(hash) => Some(hash.clone()),
-        Secret::Former(digest) => Some(PasswordHasher::wrap_sha512(cost, salt, digest.expose())),
+        ImportedPassword::None => None,
+        ImportedPassword::Plain(password) => Some(PasswordHasher::hash_now(cost, pepper, password)),
+        ImportedPassword::Stored(hash) => Some(hash.clone()),
+        ImportedPassword::Sha512(digest) => {
+            Some(PasswordHasher::wrap_sha512(cost, pepper, digest.expose()))
+        }
     }
 }

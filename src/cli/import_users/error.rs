@@ -1,4 +1,4 @@
 //! Errors of imported records.
 
 /// What is wrong with a line.
-pub(super) type Wrong = (u64, String);
+pub(super) type LineError = (u64, String);

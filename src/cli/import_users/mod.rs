@@ -4,4 +4,4 @@ mod command;
 mod error;
 mod record;
 
-pub(super) use command::{ImportUsers, format};
+pub(super) use command::{ImportUsersArgs, format};

@@ -7,25 +7,25 @@ use anyhow::{Context, Result, bail};
 use protocol::{Password, ProfileName, RightCode, UserName};
 use serde_json::{Map, Value};
 
-use super::error::Wrong;
+use super::error::LineError;
 use crate::auth::PasswordHasher;
 use crate::messages::is_attribute;
 use crate::realm::{ATTRIBUTES, NewUser, UserStatus};
 /// A user and where it stands in the file.
-pub(super) struct Record {
+pub(super) struct UserRecord {
     pub(super) line: u64,
     pub(super) user: NewUser,
-    pub(super) secret: Secret,
+    pub(super) secret: ImportedPassword,
 }
 
 /// What the file has of the password.
-pub(super) enum Secret {
+pub(super) enum ImportedPassword {
     None,
     Plain(Password),
     /// A hash in its stored form.
     Stored(String),
     /// SHA-512(USER_NAME + password) in hexadecimal.
-    Former(Password),
+    Sha512(Password),
 }
 
 /// Columns beside the attributes.
@@ -35,7 +35,7 @@ const COLUMNS: [&str; 6] =
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Reads a whole file: users, and what is wrong with the others.
-pub(super) fn read(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
+pub(super) fn read(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
     let extension = file.extension().and_then(|it| it.to_str()).unwrap_or_default();
     match ["jsonl", "ndjson", "json"].contains(&extension.to_ascii_lowercase().as_str()) {
         true => read_json(file),
@@ -43,7 +43,7 @@ pub(super) fn read(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
     }
 }
 
-fn read_csv(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
+fn read_csv(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
         .from_reader(crate::cli::import_users::record::open(file)?);
@@ -82,7 +82,7 @@ fn read_csv(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
     Ok((good, wrong))
 }
 
-fn read_json(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
+fn read_json(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
     use std::io::Read;
     let mut reader = BufReader::new(crate::cli::import_users::record::open(file)?);
     let (mut good, mut wrong) = (Vec::new(), Vec::new());
@@ -108,7 +108,7 @@ fn read_json(file: &Path) -> Result<(Vec<Record>, Vec<Wrong>)> {
 }
 
 /// Reads the fields of a user; an error names the field and never its value.
-fn record(line: u64, mut fields: Map<String, Value>) -> Result<Record, String> {
+fn record(line: u64, mut fields: Map<String, Value>) -> Result<UserRecord, String> {
     fields.retain(|_, value| !value.is_null());
     let name = text(&mut fields, "USER_NAME")?.ok_or("USER_NAME is missing")?;
     let name = UserName::parse(&name).map_err(|error| error.to_string())?;
@@ -132,7 +132,7 @@ fn record(line: u64, mut fields: Map<String, Value>) -> Result<Record, String> {
     }
     let attributes = attributes.into();
     let user = NewUser { attributes, profiles, rights, status, ..NewUser::named(name) };
-    Ok(Record { line, user, secret })
+    Ok(UserRecord { line, user, secret })
 }
 
 /// Takes a field out; an empty text is none.
@@ -171,20 +171,20 @@ fn status(text: &str) -> Result<UserStatus, String> {
     found.ok_or_else(|| "STATUS is ENABLED, DISABLED or PASSWORD_EXPIRED".to_owned())
 }
 
-fn secret(fields: &mut Map<String, Value>) -> Result<Secret, String> {
+fn secret(fields: &mut Map<String, Value>) -> Result<ImportedPassword, String> {
     match (text(fields, "PASSWORD")?, text(fields, "PASSWORD_HASH")?) {
-        (None, None) => Ok(Secret::None),
-        (Some(password), None) => Ok(Secret::Plain(Password::new(password))),
+        (None, None) => Ok(ImportedPassword::None),
+        (Some(password), None) => Ok(ImportedPassword::Plain(Password::new(password))),
         (None, Some(hash)) => stored(&hash),
         (Some(_), Some(_)) => Err("PASSWORD and PASSWORD_HASH exclude another".to_owned()),
     }
 }
 
-fn stored(hash: &str) -> Result<Secret, String> {
+fn stored(hash: &str) -> Result<ImportedPassword, String> {
     if hash.len() == 128 && hash.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Ok(Secret::Former(Password::new(hash)));
+        return Ok(ImportedPassword::Sha512(Password::new(hash)));
     }
-    PasswordHasher::import_external(hash).map(Secret::Stored).ok_or_else(|| {
+    PasswordHasher::import_external(hash).map(ImportedPassword::Stored).ok_or_else(|| {
         "PASSWORD_HASH is neither a PHC string of scrypt nor SHA-512(USER_NAME + password) in \
          hexadecimal"
             .to_owned()

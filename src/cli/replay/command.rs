@@ -9,14 +9,14 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use tokio::sync::watch;
 
-use super::output::Output;
+use super::output::OutputArgs;
 use super::progress::Progress;
-use super::scripts::Read;
+use super::scripts::LoadedScript;
 use crate::cli::remote::UnverifiedRemoteArgs;
 use crate::platform::{Clock, file_descriptors};
 use crate::replay::{
-    LoadProfile, Measurements, PlayOptions, Played, Rest, Results, RunInfo, Scenario,
-    ScenarioClients, Sockets, Threshold, Transport, load,
+    LoadProfile, Measurements, PlayOptions, Played, RestTransport, Results, RunInfo, Scenario,
+    ScenarioClients, Threshold, Transport, WebSocketTransport, load,
 };
 /// Play message scripts against a gateway: once to compare, by thousands to measure.
 ///
@@ -24,12 +24,12 @@ use crate::replay::{
 /// is said once by each client, what is repeated is measured until the end of the time, what
 /// follows is said last; a script without it is repeated as a whole.
 #[derive(Args)]
-pub(in crate::cli) struct Replay {
+pub(in crate::cli) struct ReplayArgs {
     /// Scripts; SCRIPT:N is played by N clients at its own pace, the others share --clients
     #[arg(required = true, value_name = "SCRIPT[:N]")]
     scripts: Vec<String>,
     #[command(flatten)]
-    far: UnverifiedRemoteArgs,
+    remote: UnverifiedRemoteArgs,
     /// Only say what is wrong with the scripts, and which values they need
     #[arg(long)]
     check: bool,
@@ -57,7 +57,7 @@ pub(in crate::cli) struct Replay {
     rounds: Option<u64>,
     /// Pass time (@) so many times as fast as the scripts say; 0: not at all
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
-    pace: f64,
+    time_factor: f64,
     /// How long an answer may take
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     timeout: Duration,
@@ -77,7 +77,7 @@ pub(in crate::cli) struct Replay {
     #[arg(long, value_name = "LIMIT")]
     fail_if: Vec<Threshold>,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
 }
 
 /// The run went through, and did not come to what was asked for.
@@ -91,67 +91,72 @@ pub(in crate::cli) enum ReplayFailed {
     Broken,
 }
 
-impl Replay {
+impl ReplayArgs {
     pub(in crate::cli) fn run(self) -> Result<()> {
-        let read = Read::all(&self.scripts, &self.data, &self.set)?;
+        let read = LoadedScript::load_all(&self.scripts, &self.data, &self.set)?;
         if self.check {
-            read.iter().for_each(Read::tell);
+            read.iter().for_each(LoadedScript::print_summary);
             return Ok(());
         }
-        read.iter().try_for_each(Read::complete)?;
+        read.iter().try_for_each(LoadedScript::require_values)?;
         let room = file_descriptors::raise_fd_limit();
         if self.clients > room {
             bail!("{} clients need more descriptors than ulimit -n allows ({room})", self.clients);
         }
-        let sockets = Sockets { route: self.far.route()?, from: self.from.clone() };
+        let sockets =
+            WebSocketTransport { endpoint: self.remote.endpoint()?, from: self.from.clone() };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let results = runtime.block_on(async {
-            match sockets.route.is_rest() {
-                true => self.play(read, Rest(sockets)).await,
+            match sockets.endpoint.is_rest() {
+                true => self.play(read, RestTransport(sockets)).await,
                 false => self.play(read, sockets).await,
             }
         });
         runtime.shutdown_background();
-        self.conclude(results?)
+        self.finish(results?)
     }
 
-    async fn play<T: Transport>(&self, read: Vec<Read>, transport: T) -> Result<Results> {
+    async fn play<T: Transport>(&self, read: Vec<LoadedScript>, transport: T) -> Result<Results> {
         let started_ms = Clock::system().now();
-        let casts = self.casts(read, Arc::new(transport));
-        let scripts: Vec<_> = casts
+        let groups = self.scenario_clients(read, Arc::new(transport));
+        let scripts: Vec<_> = groups
             .iter()
-            .map(|cast| {
-                let script = cast.stage.name.clone();
-                Played { script, clients: cast.clients }
+            .map(|group| {
+                let script = group.scenario.name.clone();
+                Played { script, clients: group.clients }
             })
             .collect();
-        let extent = LoadProfile {
+        let profile = LoadProfile {
             rate: self.rate,
             ramp: self.ramp,
             duration: self.duration,
             rounds: self.rounds,
         };
-        let tally = Arc::new(Measurements::default());
+        let measurements = Arc::new(Measurements::default());
         let (stop, stopped) = watch::channel(false);
-        let progress = Progress::new(tally.clone(), self.duration, self.rate.is_some());
-        let running = load::run(&casts, &extent, &tally, stopped);
+        let progress = Progress::new(measurements.clone(), self.duration, self.rate.is_some());
+        let running = load::run(&groups, &profile, &measurements, stopped);
         let (series, interrupted) = progress.watch(running, stop).await;
-        let occasion = RunInfo {
+        let run_info = RunInfo {
             started_ms,
-            to: self.far.to().to_owned(),
+            to: self.remote.to().to_owned(),
             scripts,
             rate: self.rate,
             verify: self.verify,
             interrupted,
         };
-        Ok(Results::of(&tally, occasion, series))
+        Ok(Results::new(&measurements, run_info, series))
     }
 
     /// Scripts with a number of their own get it, the others share all clients.
-    fn casts<T>(&self, read: Vec<Read>, transport: Arc<T>) -> Vec<ScenarioClients<T>> {
+    fn scenario_clients<T>(
+        &self,
+        read: Vec<LoadedScript>,
+        transport: Arc<T>,
+    ) -> Vec<ScenarioClients<T>> {
         let sharing = read.iter().filter(|it| it.clients.is_none()).count().max(1);
         let mut shared = 0;
-        let cast = |it: Read| {
+        let group = |it: LoadedScript| {
             let clients = it.clients.unwrap_or_else(|| {
                 shared += 1;
                 self.clients / sharing + usize::from(shared <= self.clients % sharing)
@@ -159,23 +164,24 @@ impl Replay {
             let paced = it.clients.is_none();
             let mut script = it.script;
             script.volatile.extend(self.volatile.iter().cloned());
-            let manner = PlayOptions {
+            let options = PlayOptions {
                 verify: self.verify,
-                time_factor: self.pace.max(0.0),
+                time_factor: self.time_factor.max(0.0),
                 answer_timeout: self.timeout,
-                outbox: self.outbox.clone(),
+                mail_folder: self.outbox.clone(),
             };
             let (transport, script) = (transport.clone(), Arc::new(script));
-            let stage = Scenario { name: it.name, script, values: it.values, transport, manner };
-            ScenarioClients { stage: Arc::new(stage), clients, paced }
+            let scenario =
+                Scenario { name: it.name, script, values: it.values, transport, options };
+            ScenarioClients { scenario: Arc::new(scenario), clients, paced }
         };
-        read.into_iter().map(cast).collect()
+        read.into_iter().map(group).collect()
     }
 
     /// Writes what was asked for, and says whether the run came to what was expected.
-    fn conclude(&self, mut results: Results) -> Result<()> {
-        let judged = self.fail_if.iter().map(|limit| limit.judge(&results.report)).collect();
-        results.report.thresholds = judged;
+    fn finish(&self, mut results: Results) -> Result<()> {
+        let thresholds = self.fail_if.iter().map(|limit| limit.evaluate(&results.report)).collect();
+        results.report.thresholds = thresholds;
         self.output.write(&results)?;
         let report = &results.report;
         if let Some(it) = report.verification.as_ref().filter(|it| it.different > 0) {

@@ -5,4 +5,4 @@ mod output;
 mod progress;
 mod scripts;
 
-pub(super) use command::{Replay, ReplayFailed};
+pub(super) use command::{ReplayArgs, ReplayFailed};

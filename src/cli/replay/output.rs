@@ -10,7 +10,7 @@ use crate::replay::report::{html, table, text};
 
 /// Files to write beside the table.
 #[derive(Args)]
-pub(super) struct Output {
+pub(super) struct OutputArgs {
     /// Write the whole report as JSON (`tollgate schema report` describes it); - for the output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -25,14 +25,14 @@ pub(super) struct Output {
     html: Option<PathBuf>,
 }
 
-impl Output {
+impl OutputArgs {
     pub(super) fn write(&self, results: &Results) -> Result<()> {
         let report = &results.report;
         let alone = self.json.as_deref() == Some(Path::new("-"));
         if alone {
             println!("{}", serde_json::to_string_pretty(report)?);
         } else {
-            println!("{}", table::whole(report));
+            println!("{}", table::full_report(report));
         }
         if let Some(path) = self.json.as_deref().filter(|_| !alone) {
             save(path, &serde_json::to_string_pretty(report)?)?;

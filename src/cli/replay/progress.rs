@@ -20,13 +20,17 @@ const LINE_DISTANCE: Duration = Duration::from_secs(10);
 
 /// Watches one run.
 pub(super) struct Progress {
-    tally: Arc<Measurements>,
+    measurements: Arc<Measurements>,
     bar: Option<ProgressBar>,
     open: bool,
 }
 
 impl Progress {
-    pub(super) fn new(tally: Arc<Measurements>, duration: Option<Duration>, open: bool) -> Self {
+    pub(super) fn new(
+        measurements: Arc<Measurements>,
+        duration: Option<Duration>,
+        open: bool,
+    ) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = match duration {
                 Some(duration) => ProgressBar::new(duration.as_secs()),
@@ -40,7 +44,7 @@ impl Progress {
             let style = ProgressStyle::with_template(template);
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { tally, bar, open }
+        Self { measurements, bar, open }
     }
 
     /// Waits for the end of the run; Ctrl-C brings it about. Gives the series, and whether it was
@@ -57,35 +61,35 @@ impl Progress {
         let (mut series, mut last, mut told) = (Vec::new(), Duration::ZERO, Duration::ZERO);
         // One for the whole run: what comes between two looks is heard, too.
         let mut signal = pin!(tokio::signal::ctrl_c());
-        let (mut is_heard, mut interrupted) = (false, false);
+        let (mut is_interrupted, mut interrupted) = (false, false);
         loop {
             tokio::select! {
                 () = &mut running => break,
                 _ = tick.tick() => {}
-                heard = &mut signal, if !is_heard => {
-                    (is_heard, interrupted) = (true, heard.is_ok());
+                heard = &mut signal, if !is_interrupted => {
+                    (is_interrupted, interrupted) = (true, heard.is_ok());
                     stop.send_replace(interrupted);
                     continue;
                 }
             }
-            let point = Point::next(&self.tally, last);
-            last = self.tally.now();
+            let point = Point::measure(&self.measurements, last);
+            last = self.measurements.now();
             if self.bar.is_some() || last >= told + LINE_DISTANCE {
                 told = last;
-                self.tell(&point);
+                self.show(&point);
             }
             if series.len() < SERIES_MAX {
                 series.push(point);
             }
         }
-        series.push(Point::next(&self.tally, last));
+        series.push(Point::measure(&self.measurements, last));
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         (series, interrupted)
     }
 
-    fn tell(&self, point: &Point) {
+    fn show(&self, point: &Point) {
         let rate = |count: u64| count as f64 / point.seconds.max(1e-9);
         let Some(bar) = &self.bar else {
             eprintln!(
@@ -99,7 +103,7 @@ impl Progress {
             );
             return;
         };
-        let occasion = RunInfo {
+        let run_info = RunInfo {
             started_ms: 0,
             to: String::new(),
             scripts: Vec::new(),
@@ -107,7 +111,7 @@ impl Progress {
             verify: false,
             interrupted: false,
         };
-        let report = Results::of(&self.tally, occasion, Vec::new()).report;
+        let report = Results::new(&self.measurements, run_info, Vec::new()).report;
         let now = format!(
             "this second: {:.0} answers, p99 {}, {} errors, {} pushes",
             rate(point.replies),

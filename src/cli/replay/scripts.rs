@@ -5,28 +5,28 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail};
 use protocol::script::Script;
 
-use crate::replay::Values;
+use crate::replay::Variables;
 
 /// One script.
-pub(super) struct Read {
+pub(super) struct LoadedScript {
     /// As it was named.
     pub name: String,
     pub script: Script,
-    pub values: Values,
+    pub values: Variables,
     /// How many clients play it, if that was said.
     pub clients: Option<usize>,
 }
 
-impl Read {
+impl LoadedScript {
     /// Reads all scripts; says everything that is wrong with any of them.
-    pub(super) fn all(
+    pub(super) fn load_all(
         names: &[String],
         data: &[PathBuf],
         set: &[(String, String)],
     ) -> Result<Vec<Self>> {
         let (mut read, mut wrong) = (Vec::new(), Vec::new());
         for name in names {
-            match Self::one(name, data, set) {
+            match Self::load(name, data, set) {
                 Ok(one) => read.push(one),
                 Err(error) => wrong.push(format!("{error:#}")),
             }
@@ -37,7 +37,7 @@ impl Read {
         }
     }
 
-    fn one(name: &str, data: &[PathBuf], set: &[(String, String)]) -> Result<Self> {
+    fn load(name: &str, data: &[PathBuf], set: &[(String, String)]) -> Result<Self> {
         let (name, clients) = match name.rsplit_once(':') {
             Some((path, count)) if count.bytes().all(|b| b.is_ascii_digit()) => {
                 let clients =
@@ -50,20 +50,20 @@ impl Read {
         let text = std::fs::read_to_string(path).with_context(|| name.to_owned())?;
         let script = Script::parse(&text)
             .map_err(|error| anyhow!("{name}:{}: {}", error.line, error.what))?;
-        let values = Values::of(&script, path, data, set)?;
+        let values = Variables::load(&script, path, data, set)?;
         Ok(Self { name: name.to_owned(), script, values, clients })
     }
 
     /// Names without a value, with their lines.
-    fn lacking(&self) -> Vec<(String, usize)> {
+    fn missing_values(&self) -> Vec<(String, usize)> {
         let mut needs = self.script.unresolved();
-        needs.retain(|(name, _)| !self.values.has(name));
+        needs.retain(|(name, _)| !self.values.contains(name));
         needs
     }
 
     /// Refuses a script that lacks a value.
-    pub(super) fn complete(&self) -> Result<()> {
-        match self.lacking().first() {
+    pub(super) fn require_values(&self) -> Result<()> {
+        match self.missing_values().first() {
             None => Ok(()),
             Some((name, line)) => bail!(
                 "{}:{line}: ${name} has no value: --set {name}=TEXT gives it one, or a column of \
@@ -74,7 +74,7 @@ impl Read {
     }
 
     /// Prints what the script is.
-    pub(super) fn tell(&self) {
+    pub(super) fn print_summary(&self) {
         let parts = self.script.parts();
         let shape = match parts.whole {
             true => "repeated as a whole".to_owned(),
@@ -86,7 +86,7 @@ impl Read {
             ),
         };
         println!("{}: {} steps, {shape}", self.name, self.script.steps.len());
-        for (name, line) in self.lacking() {
+        for (name, line) in self.missing_values() {
             println!("{}:{line}: ${name} needs a value", self.name);
         }
     }

@@ -15,18 +15,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{first_start, reload_signal};
-use crate::cli::config_args::Config;
+use crate::cli::config_args::ConfigArgs;
 use crate::gateway::tasks::spawn;
-use crate::gateway::{Node, Started, startup};
+use crate::gateway::{Gateway, Started, startup};
 use crate::net::{Identity, listener, management};
 use crate::platform::{Clock, metrics};
 use crate::router::Router;
 use crate::settings::{Settings, SettingsError};
 /// How to start.
 #[derive(Args)]
-pub(in crate::cli) struct Serve {
+pub(in crate::cli) struct ServeArgs {
     #[command(flatten)]
-    config: Config,
+    config: ConfigArgs,
     /// Where the data is kept
     #[arg(long, value_name = "DIR", default_value = "tollgate-data")]
     data_dir: PathBuf,
@@ -36,7 +36,7 @@ pub(in crate::cli) struct Serve {
 }
 
 /// What a start has made before the first socket opens.
-struct Parts<'a> {
+struct StartContext<'a> {
     settings: Settings,
     opened: &'a Started,
     clock: Clock,
@@ -52,7 +52,7 @@ pub(in crate::cli) struct CannotListen {
     source: std::io::Error,
 }
 
-impl Serve {
+impl ServeArgs {
     pub(in crate::cli) fn run(self) -> Result<()> {
         // First: the configuration may have something to say.
         log_to_stderr();
@@ -66,8 +66,8 @@ impl Serve {
         let clock = Clock::system();
         let opened = startup::start(&settings, &self.data_dir, clock.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let parts = Parts { settings, opened: &opened, clock, metrics, tls };
-        let served = runtime.block_on(self.serve(parts));
+        let context = StartContext { settings, opened: &opened, clock, metrics, tls };
+        let served = runtime.block_on(self.serve(context));
         // Sockets are closed; what is left of tasks must not keep the store open.
         runtime.shutdown_timeout(Duration::from_secs(1));
         opened.close();
@@ -84,8 +84,8 @@ impl Serve {
         Ok(settings)
     }
 
-    async fn serve(&self, parts: Parts<'_>) -> Result<()> {
-        let Parts { settings, opened, clock, metrics, tls } = parts;
+    async fn serve(&self, context: StartContext<'_>) -> Result<()> {
+        let StartContext { settings, opened, clock, metrics, tls } = context;
         // From here on a signal is an orderly end.
         let mut signals = Signals::new()?;
         // Whatever may fail comes before the first administrator is made, whose password is told
@@ -95,48 +95,48 @@ impl Serve {
         let management = &settings.server.management_listen;
         let management = (!management.is_empty()).then(|| bind(management)).transpose()?;
         let keys = settings.keyring(&self.data_dir)?;
-        let first = first_start::administrator(&settings, opened)?;
+        let first = first_start::first_admin(&settings, opened)?;
         let told = first.as_ref().map(|first| first.announce(&self.data_dir)).transpose()?;
         opened.prepare(&settings, first.map(|first| first.user)).await?;
-        let node = Node::new(settings, opened.replica.clone(), clock, keys);
-        crate::gateway::look(&node);
+        let gateway = Gateway::new(settings, opened.replica.clone(), clock, keys);
+        crate::gateway::check_keys(&gateway);
         let (stop, stopped) = watch::channel(false);
-        let mut duties = spawn::spawn_all(&node);
+        let mut tasks = spawn::spawn_all(&gateway);
         if let Some(tls) = &tls {
-            duties.spawn(tls.clone().watch());
+            tasks.spawn(tls.clone().watch());
         }
         let mut servers = tokio::task::JoinSet::new();
         if let Some(management) = management {
             tracing::info!(address = %management.local_addr()?, "management");
             servers.spawn(management::run(
                 management,
-                node.clone(),
+                gateway.clone(),
                 metrics.clone(),
                 stopped.clone(),
             ));
         }
-        servers.spawn(listener::run(gate, tls.clone(), Router::new(node.clone()), stopped));
-        servers.spawn(keep_metrics(metrics));
+        servers.spawn(listener::run(gate, tls.clone(), Router::new(gateway.clone()), stopped));
+        servers.spawn(run_metrics_upkeep(metrics));
         let is_tls = tls.is_some();
         tracing::info!(%address, tls = is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
         first_start::announce(address, is_tls, &self.data_dir, told)?;
         reload_signal::notify_systemd(&[NotifyState::Ready]);
-        while !signals.end().await {
-            reload_signal::run(|| self.settings(), &node, tls.as_deref()).await;
+        while !signals.next_ends_gateway().await {
+            reload_signal::run(|| self.settings(), &gateway, tls.as_deref()).await;
         }
         reload_signal::notify_systemd(&[NotifyState::Stopping]);
         let _ = stop.send(true);
-        drain(&node).await;
-        crate::gateway::flush_touches(&node).await;
-        crate::gateway::flush_notes(&node).await;
-        drop(duties);
+        drain(&gateway).await;
+        crate::gateway::write_session_use(&gateway).await;
+        crate::gateway::write_refusal_log(&gateway).await;
+        drop(tasks);
         tracing::info!("drained");
         Ok(())
     }
 }
 
 /// What nobody scrapes is not kept for ever.
-async fn keep_metrics(metrics: PrometheusHandle) {
+async fn run_metrics_upkeep(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
         metrics.run_upkeep();
@@ -151,18 +151,18 @@ fn bind(address: &str) -> Result<TcpListener> {
 }
 
 /// No new connections, everybody is told, everybody gets time to take the last words.
-async fn drain(node: &Arc<Node>) {
-    tracing::info!(connections = node.connections.len(), "draining");
-    node.connections.begin_shutdown();
-    let grace = Duration::from_secs(node.settings().server.shutdown_grace_secs);
+async fn drain(gateway: &Arc<Gateway>) {
+    tracing::info!(connections = gateway.connections.len(), "draining");
+    gateway.connections.begin_shutdown();
+    let grace = Duration::from_secs(gateway.settings().server.shutdown_grace_secs);
     let empty = async {
-        while !node.connections.is_empty() {
+        while !gateway.connections.is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
     if tokio::time::timeout(grace, empty).await.is_err() {
         tracing::warn!(
-            connections = node.connections.len(),
+            connections = gateway.connections.len(),
             "some connections did not end in time"
         );
     }
@@ -185,7 +185,7 @@ impl Signals {
     }
 
     /// Waits for the next signal: whether it ends the gateway, or has it read its configuration.
-    async fn end(&mut self) -> bool {
+    async fn next_ends_gateway(&mut self) -> bool {
         let signal = tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

@@ -20,10 +20,10 @@ const PASSWORD_FILE: &str = "admin-password";
 /// The administrator that a first start makes, with the password if nobody chose it.
 pub(super) struct FirstAdmin {
     pub(super) user: NewUser,
-    drawn: Option<Password>,
+    generated: Option<Password>,
 }
 
-pub(super) fn administrator(settings: &Settings, opened: &Started) -> Result<Option<FirstAdmin>> {
+pub(super) fn first_admin(settings: &Settings, opened: &Started) -> Result<Option<FirstAdmin>> {
     let name = UserName::parse(ADMIN)?;
     let needed = opened
         .replica
@@ -39,27 +39,27 @@ pub(super) fn administrator(settings: &Settings, opened: &Started) -> Result<Opt
         // The operator chose it for a gateway that is not there yet: he is told, not locked out.
         tracing::warn!(%broken, "TOLLGATE_ADMIN_PASSWORD");
     }
-    let drawn = given.is_none().then(|| Password::new(crate::auth::session_token().expose()));
+    let generated = given.is_none().then(|| Password::new(crate::auth::session_token().expose()));
     let given = given.map(Password::new);
-    let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
-    let credential = Some(offline_store::hash(settings, chosen)?.into());
+    let chosen = given.as_ref().or(generated.as_ref()).context("no password")?;
+    let credential = Some(offline_store::hash_password(settings, chosen)?.into());
     let user = NewUser { credential, ..NewUser::named(name) };
-    Ok(Some(FirstAdmin { user, drawn }))
+    Ok(Some(FirstAdmin { user, generated }))
 }
 
 impl FirstAdmin {
     /// Tells the password to whoever started the gateway, and gives the command that says it again.
     pub(super) fn announce(&self, data_dir: &Path) -> Result<String> {
-        let Some(drawn) = &self.drawn else {
+        let Some(generated) = &self.generated else {
             return Ok("echo \"$TOLLGATE_ADMIN_PASSWORD\"".to_owned());
         };
         if std::io::stdout().is_terminal() {
-            println!("the user {ADMIN} of {ADMIN_PROFILE} has the password {}", drawn.expose());
+            println!("the user {ADMIN} of {ADMIN_PROFILE} has the password {}", generated.expose());
             println!("it is shown this once; EVENT_CHANGE_USER_PASSWORD changes it");
-            return Ok(format!("echo {}", drawn.expose()));
+            return Ok(format!("echo {}", generated.expose()));
         }
         let file = data_dir.join(PASSWORD_FILE);
-        write_private(&file, drawn.expose())?;
+        write_private(&file, generated.expose())?;
         println!("the password of the user {ADMIN} is in {}", file.display());
         Ok(format!("cat {}", quoted(&file)))
     }

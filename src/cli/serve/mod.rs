@@ -4,4 +4,4 @@ mod command;
 mod first_start;
 mod reload_signal;
 
-pub(super) use command::{CannotListen, Serve};
+pub(super) use command::{CannotListen, ServeArgs};

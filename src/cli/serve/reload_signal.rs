@@ -3,19 +3,19 @@
 use anyhow::{Context, Result};
 use sd_notify::NotifyState;
 
-use crate::gateway::Node;
+use crate::gateway::Gateway;
 use crate::net::{Identity, tls};
 use crate::platform::metrics;
 use crate::settings::{Settings, SettingsError};
 /// Reads everything again; the gateway goes on with what it has if anything is wrong.
 pub(super) async fn run(
     read: impl Fn() -> Result<Settings, SettingsError>,
-    node: &Node,
+    gateway: &Gateway,
     identity: Option<&Identity>,
 ) {
     let began = NotifyState::monotonic_usec_now().ok();
     notify_systemd(&[NotifyState::Reloading].into_iter().chain(began).collect::<Vec<_>>());
-    match attempt(read, node, identity).await {
+    match attempt(read, gateway, identity).await {
         Ok(()) => metrics::record_reloaded("done"),
         Err(error) => {
             let error = format!("{error:#}");
@@ -28,19 +28,19 @@ pub(super) async fn run(
 
 async fn attempt(
     read: impl Fn() -> Result<Settings, SettingsError>,
-    node: &Node,
+    gateway: &Gateway,
     identity: Option<&Identity>,
 ) -> Result<()> {
     let settings = read()?;
-    let renewed = match identity {
+    let replacement = match identity {
         // Turned off: that needs a restart, and is said so.
         Some(_) if !settings.server.tls.is_on() => None,
-        Some(identity) => Some((identity, tls::check(&settings.server.tls)?)),
+        Some(identity) => Some((identity, tls::load(&settings.server.tls)?)),
         None => None,
     };
-    crate::gateway::apply(node, settings).await.context("the policy cannot be stored")?;
-    if let Some((identity, checked)) = renewed {
-        identity.renew(checked);
+    crate::gateway::apply(gateway, settings).await.context("the policy cannot be stored")?;
+    if let Some((identity, checked)) = replacement {
+        identity.replace(checked);
     }
     Ok(())
 }

@@ -8,16 +8,17 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::gateway::service_list::{HostPort, ServiceChange};
-use crate::gateway::state::Node;
+use crate::gateway::state::Gateway;
 use crate::settings::PushServices;
-use crate::subscriptions::Notice;
+use crate::subscriptions::ConnectionNotice;
 /// Looks at every host again and again, as often as the configuration says at the time.
-pub(super) async fn check(node: Arc<Node>) {
+pub(super) async fn check_health(gateway: Arc<Gateway>) {
     loop {
-        let reloaded = node.reloaded.notified();
-        let list = node.settings().service_list.clone();
+        let reloaded = gateway.reloaded.notified();
+        let list = gateway.settings().service_list.clone();
         let timeout = Duration::from_millis(list.health_check_timeout_ms);
-        let hosts = if list.health_check_secs > 0 { node.services.hosts() } else { <_>::default() };
+        let hosts =
+            if list.health_check_secs > 0 { gateway.services.hosts() } else { <_>::default() };
         let mut checks = JoinSet::new();
         for (name, port) in hosts {
             checks.spawn(async move {
@@ -28,9 +29,9 @@ pub(super) async fn check(node: Arc<Node>) {
         }
         let healthy: BTreeMap<HostPort, bool> = checks.join_all().await.into_iter().collect();
         let (hosts, well) = (healthy.len(), healthy.values().filter(|it| **it).count());
-        if let Some(changed) = node.services.set_health(healthy) {
+        if let Some(changed) = gateway.services.set_health(healthy) {
             tracing::info!(healthy = well, hosts, "services changed");
-            tell(&node, &changed);
+            publish_change(&gateway, &changed);
         }
         if list.health_check_secs > 0 {
             let distance = Duration::from_secs(list.health_check_secs);
@@ -43,20 +44,20 @@ pub(super) async fn check(node: Arc<Node>) {
 
 /// Tells of a change whoever the configuration wants told: subscribers of SERVICES, or all sockets
 /// by a heartbeat's answer that nobody asked for (PROTOCOL §6).
-pub fn tell(node: &Node, changed: &ServiceChange) {
-    let push = node.settings().service_list.push;
+pub fn publish_change(gateway: &Gateway, changed: &ServiceChange) {
+    let push = gateway.settings().service_list.push;
     if push != PushServices::Off {
-        node.replica.feed.publish_services(&changed.now, &changed.before);
+        gateway.replica.subscriptions.publish_services(&changed.now, &changed.before);
     }
     if push != PushServices::All {
         return;
     }
-    node.replica.presences.each(|presence| {
-        let details = node.services.details(presence.session);
+    gateway.replica.sessions.each(|session| {
+        let details = gateway.services.details(session.session);
         let members = details.json().strip_suffix('}').unwrap_or("{");
         let frame = format!(
             r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT_ACK","DETAILS":{members},"PUSHED":true}}}}"#
         );
-        presence.notify_all(&Notice::Services(presence.session, frame.into()));
+        session.notify_all(&ConnectionNotice::Services(session.session, frame.into()));
     });
 }

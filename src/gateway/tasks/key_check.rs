@@ -1,12 +1,12 @@
 //! Secrets of second factors that this gateway cannot open: told at the start, before anybody needs
 //! his code.
 
-use crate::gateway::state::Node;
+use crate::gateway::state::Gateway;
 
 /// Says how many there are.
-pub fn look(node: &Node) {
-    let Some(keys) = &node.keys else { return };
-    let closed = node.replica.read(|realm, _| {
+pub fn check_keys(gateway: &Gateway) {
+    let Some(keys) = &gateway.keys else { return };
+    let closed = gateway.replica.read(|realm, _| {
         let is_closed = |(no, own): &(crate::realm::UserNo, &_)| {
             let own: &crate::realm::SecondFactor = own;
             let user = realm.user(*no);

@@ -10,58 +10,59 @@ use metrics::{counter, gauge};
 use protocol::Password;
 use tokio::task::JoinSet;
 
-use crate::gateway::state::Node;
+use crate::gateway::state::Gateway;
 use crate::mail::{
     MailError, OutgoingMail, Template, domain, format_duration, link_with_query, one_line,
 };
-use crate::realm::{Command, Mail, MailKind, MailSecret, MailSent, Outcome, TokenHash, User};
+use crate::realm::{Command, MailKind, MailSecret, MailSent, Outcome, QueuedMail, TokenHash, User};
 use crate::settings::RESET_TOPIC;
 /// Mails that are sent at once.
-const AT_ONCE: usize = 4;
+const CONCURRENT_MAX: usize = 4;
 /// The outbox is looked at this often at least.
-const LOOK_MAX: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// What the store could not take is tried again after this time.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Sends what waits, for ever.
-pub async fn deliver(node: Arc<Node>) {
+pub async fn deliver(gateway: Arc<Gateway>) {
     loop {
-        let now = node.clock.now();
-        let (due, next, waiting) = node.replica.read(|realm, _| {
-            let due: Vec<_> = realm.mails_due(now).take(AT_ONCE).cloned().collect();
+        let now = gateway.clock.now();
+        let (due, next, waiting) = gateway.replica.read(|realm, _| {
+            let due: Vec<_> = realm.mails_due(now).take(CONCURRENT_MAX).cloned().collect();
             (due, realm.next_mail(), realm.mails_waiting())
         });
         gauge!("tollgate_mails_waiting").set(waiting as f64);
         if due.is_empty() {
-            let wait = next.map_or(LOOK_MAX, |at| Duration::from_millis(at.saturating_sub(now)));
-            let wait = wait.clamp(Duration::from_millis(1), LOOK_MAX);
+            let wait =
+                next.map_or(CHECK_INTERVAL_MAX, |at| Duration::from_millis(at.saturating_sub(now)));
+            let wait = wait.clamp(Duration::from_millis(1), CHECK_INTERVAL_MAX);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = node.mail_wakeup.notified() => {}
+                () = gateway.mail_wakeup.notified() => {}
             }
             continue;
         }
         let mut sending = JoinSet::new();
         for mail in due {
-            sending.spawn(send_one(node.clone(), mail));
+            sending.spawn(send_one(gateway.clone(), mail));
         }
         let stored = sending.join_all().await;
         if stored.contains(&false) {
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(RETRY_DELAY).await;
         }
     }
 }
 
 /// Sends one mail and writes down what became of it; whether that could be written.
-async fn send_one(node: Arc<Node>, mail: Mail) -> bool {
-    let posted = match send(&node, &mail).await {
+async fn send_one(gateway: Arc<Gateway>, mail: QueuedMail) -> bool {
+    let posted = match send(&gateway, &mail).await {
         Ok(()) => MailSent::Sent,
         Err(SendError::Obsolete(why)) => {
             tracing::warn!(mail = mail.no, why, "a mail is not sent any more");
             MailSent::Dropped
         }
         Err(SendError::Failed(error)) => {
-            tracing::warn!(mail = mail.no, tries = mail.tries + 1, %error, "a mail did not leave");
+            tracing::warn!(mail = mail.no, tries = mail.send_attempts + 1, %error, "a mail did not leave");
             MailSent::Failed
         }
         Err(SendError::NotStored) => return false,
@@ -72,7 +73,7 @@ async fn send_one(node: Arc<Node>, mail: Mail) -> bool {
         MailSent::Dropped => "dropped",
     };
     counter!("tollgate_mails_total", "result" => result).increment(1);
-    node.replica.submit(Command::MailSent(mail.no, posted)).await.is_ok()
+    gateway.replica.submit(Command::MailSent(mail.no, posted)).await.is_ok()
 }
 
 /// Why a mail was not sent.
@@ -98,27 +99,31 @@ struct MailText {
     body: String,
 }
 
-async fn send(node: &Node, mail: &Mail) -> Result<(), SendError> {
-    let user = node.replica.read(|realm, _| realm.user(mail.user).cloned());
+async fn send(gateway: &Gateway, mail: &QueuedMail) -> Result<(), SendError> {
+    let user = gateway.replica.read(|realm, _| realm.user(mail.user).cloned());
     let user = user.ok_or(SendError::Obsolete("the user is gone"))?;
     let to = user.mail_address().ok_or(SendError::Obsolete("the user has no EMAIL_ADDRESS"))?;
     let MailText { topic, subject, body } = match &mail.kind {
-        MailKind::Link(_) => login_link(node, mail, &user).await?,
-        MailKind::Reset(url) => reset_link(node, mail, &user, url.as_deref()).await?,
-        MailKind::OneTimePassword => one_time_password(node, mail).await?,
+        MailKind::Link(_) => login_link(gateway, mail, &user).await?,
+        MailKind::Reset(url) => reset_link(gateway, mail, &user, url.as_deref()).await?,
+        MailKind::OneTimePassword => one_time_password(gateway, mail).await?,
     };
     let (post, from) = {
-        let settings = node.settings();
-        (settings.mail.post(&topic), settings.mail.from.clone())
+        let settings = gateway.settings();
+        (settings.mail.transport_for(&topic), settings.mail.from.clone())
     };
     let id = format!("<{:x}.{:x}@{}>", mail.made, mail.no, domain(&from));
     let letter = OutgoingMail { id: &id, from: &from, to, subject: &one_line(&subject), body };
-    Ok(node.mailer.send(&post, letter).await?)
+    Ok(gateway.mailer.send(&post, letter).await?)
 }
 
 /// What was drawn holds before it leaves: a mail never says what is not so.
-async fn issue_secret(node: &Node, mail: &Mail, drawn: MailSecret) -> Result<(), SendError> {
-    match node.replica.submit(Command::IssueMailSecret(mail.no, drawn)).await {
+async fn issue_secret(
+    gateway: &Gateway,
+    mail: &QueuedMail,
+    drawn: MailSecret,
+) -> Result<(), SendError> {
+    match gateway.replica.submit(Command::IssueMailSecret(mail.no, drawn)).await {
         Ok(Outcome::Done) => Ok(()),
         Ok(_) => Err(SendError::Obsolete("what it is about is over")),
         Err(_) => Err(SendError::NotStored),
@@ -126,25 +131,29 @@ async fn issue_secret(node: &Node, mail: &Mail, drawn: MailSecret) -> Result<(),
 }
 
 /// A token, and what the log may know of it.
-fn token() -> (String, MailSecret) {
+fn generate_token() -> (String, MailSecret) {
     let token = crate::auth::refresh_token().expose().to_owned();
     let hash = TokenHash(crate::auth::hash_token(&token));
     (token, MailSecret::Token(hash))
 }
 
-async fn login_link(node: &Node, mail: &Mail, user: &User) -> Result<MailText, SendError> {
+async fn login_link(
+    gateway: &Gateway,
+    mail: &QueuedMail,
+    user: &User,
+) -> Result<MailText, SendError> {
     let (notify, variables) = {
-        let settings = node.settings();
+        let settings = gateway.settings();
         (settings.security.mfa.notify.clone(), settings.templates.variables.clone())
     };
     let notify = notify.ok_or(SendError::Obsolete("links are no longer in use"))?;
-    let (code, drawn) = token();
-    issue_secret(node, mail, drawn).await?;
+    let (code, drawn) = generate_token();
+    issue_secret(gateway, mail, drawn).await?;
     let url =
         link_with_query(&notify.login_url, ("MFA_CODE", &code), ("USER_NAME", user.name.as_str()));
     let timeout = format_duration(notify.temp_code_expiry_duration.millis());
     let values = [("LOGIN_URL", &*url), ("MFA_CODE", &*code), ("TIMEOUT", &*timeout)];
-    let fill = |text: &str| Template::new(text).fill(&variables, user, &values);
+    let fill = |text: &str| Template::new(text).render(&variables, user, &values);
     Ok(MailText {
         subject: fill(&notify.message_header).map_err(SendError::Failed)?,
         body: fill(&notify.message_body).map_err(SendError::Failed)?,
@@ -153,24 +162,24 @@ async fn login_link(node: &Node, mail: &Mail, user: &User) -> Result<MailText, S
 }
 
 async fn reset_link(
-    node: &Node,
-    mail: &Mail,
+    gateway: &Gateway,
+    mail: &QueuedMail,
     user: &User,
     url: Option<&str>,
 ) -> Result<MailText, SendError> {
     let (reset, variables) = {
-        let settings = node.settings();
+        let settings = gateway.settings();
         let reset = settings.security.genesis_password.self_service_reset.clone();
         (reset, settings.templates.variables.clone())
     };
     let reset = reset.ok_or(SendError::Obsolete("resets are no longer in use"))?;
-    let (token, drawn) = token();
-    issue_secret(node, mail, drawn).await?;
+    let (token, drawn) = generate_token();
+    issue_secret(gateway, mail, drawn).await?;
     let page = url.filter(|_| reset.accept_client_url).unwrap_or(&reset.redirect_url);
     let url = link_with_query(page, ("token", &token), ("user", user.name.as_str()));
     let timeout = format_duration(reset.timeout_ms());
     let values = [("RESET_URL", &*url), ("TIMEOUT", &*timeout)];
-    let fill = |text: &str| Template::new(text).fill(&variables, user, &values);
+    let fill = |text: &str| Template::new(text).render(&variables, user, &values);
     Ok(MailText {
         subject: fill(&reset.reset_message.subject).map_err(SendError::Failed)?,
         body: fill(&reset.reset_message.body).map_err(SendError::Failed)?,
@@ -179,14 +188,14 @@ async fn reset_link(
 }
 
 /// The password that an administrator's reset leaves.
-async fn one_time_password(node: &Node, mail: &Mail) -> Result<MailText, SendError> {
+async fn one_time_password(gateway: &Gateway, mail: &QueuedMail) -> Result<MailText, SendError> {
     let drawn = crate::auth::one_time_password();
     let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let hash = node.passwords.hash(own, Password::new(drawn.as_str())).await;
+    let hash = gateway.passwords.hash(own, Password::new(drawn.as_str())).await;
     let hash = hash.map_err(|_| SendError::Failed("too many logins at once".to_owned()))?;
-    issue_secret(node, mail, MailSecret::Password(hash.into())).await?;
-    let product = node.settings().server.product_name.clone();
-    let minutes = node.replica.read(|realm, _| realm.policy().reset_ms.div_ceil(60_000));
+    issue_secret(gateway, mail, MailSecret::Password(hash.into())).await?;
+    let product = gateway.settings().server.product_name.clone();
+    let minutes = gateway.replica.read(|realm, _| realm.policy().reset_ms.div_ceil(60_000));
     Ok(MailText {
         topic: RESET_TOPIC.to_owned(),
         subject: format!("Your password for {product} was reset"),

@@ -8,8 +8,8 @@ mod retention;
 mod session_timeouts;
 pub mod spawn;
 
-pub use health_checks::tell;
-pub use key_check::look;
-pub use refusal_log::flush_notes;
-pub use session_timeouts::flush_touches;
+pub use health_checks::publish_change;
+pub use key_check::check_keys;
+pub use refusal_log::write_refusal_log;
+pub use session_timeouts::write_session_use;
 pub use spawn::spawn_all;

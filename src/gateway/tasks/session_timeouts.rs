@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::gateway::state::Node;
-use crate::realm::{Command, End, Millis, Outcome};
+use crate::gateway::state::Gateway;
+use crate::realm::{Command, Millis, Outcome, SessionEnd};
 use crate::sessions::{Action, LiveSession};
-use crate::subscriptions::Notice;
+use crate::subscriptions::ConnectionNotice;
 /// Sessions that had a socket, and that this node knows nothing of, are watched from now on: their
 /// GUIs come back after a restart, or never got the answer to their login. `alive`: their last sign
 /// of life at least.
-pub(super) fn watch_restored_sessions(node: &Arc<Node>, alive: Millis) {
-    let presences = &node.replica.presences;
+pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, alive: Millis) {
+    let presences = &gateway.replica.sessions;
     let mut last = None;
     loop {
         // In steps: the guard is given back between them.
-        let (unknown, reached) = node.replica.read(|realm, _| {
+        let (unknown, reached) = gateway.replica.read(|realm, _| {
             let step: Vec<_> = realm.sessions_after(last).take(STEP_SESSIONS).collect();
-            let watched = step.iter().filter(|it| it.watched && it.dormant.is_none());
+            let watched = step.iter().filter(|it| it.monitored && it.dormant.is_none());
             let unknown = watched.filter(|session| presences.get(session.no).is_none());
             let unknown = unknown.filter_map(|session| {
                 let name = &realm.user(session.user)?.name;
@@ -25,10 +25,10 @@ pub(super) fn watch_restored_sessions(node: &Arc<Node>, alive: Millis) {
             });
             (unknown.collect::<Vec<_>>(), step.last().map(|session| session.no))
         });
-        for presence in unknown {
-            presence.seen(alive);
-            presences.mark_monitored(&presence);
-            node.watch.add(&presence, node.clock.now());
+        for live_session in unknown {
+            live_session.seen(alive);
+            presences.mark_monitored(&live_session);
+            gateway.session_timeouts.add(&live_session, gateway.clock.now());
         }
         if reached.is_none() {
             return;
@@ -37,80 +37,85 @@ pub(super) fn watch_restored_sessions(node: &Arc<Node>, alive: Millis) {
     }
 }
 
-pub(super) async fn adopt_again(node: Arc<Node>) {
+pub(super) async fn watch_restored_sessions_periodically(gateway: Arc<Gateway>) {
     loop {
-        tokio::time::sleep(ADOPT_DISTANCE).await;
-        watch_restored_sessions(&node, 0);
+        tokio::time::sleep(RESTORED_SESSIONS_INTERVAL).await;
+        watch_restored_sessions(&gateway, 0);
     }
 }
 
-pub(super) async fn watch(node: Arc<Node>) {
+pub(super) async fn enforce_session_timeouts(gateway: Arc<Gateway>) {
     loop {
-        let now = node.clock.now();
-        for (presence, due) in node.watch.due(&node.session_limits(), now) {
+        let now = gateway.clock.now();
+        for (live_session, due) in
+            gateway.session_timeouts.due_actions(&gateway.session_limits(), now)
+        {
             match due {
                 Action::Warn(left) => {
-                    let session = presence.session;
-                    presence
-                        .notify_all(&Notice::Expiring { session, in_secs: left.div_ceil(1_000) });
+                    let session = live_session.session;
+                    live_session.notify_all(&ConnectionNotice::Expiring {
+                        session,
+                        in_secs: left.div_ceil(1_000),
+                    });
                 }
                 Action::End(reason, unless_after) => {
                     let unless_after = Some(unless_after);
-                    let end = End { session: presence.session, reason, unless_after };
+                    let end = SessionEnd { session: live_session.session, reason, unless_after };
                     // Many may end at once: their commands share commits.
-                    tokio::spawn(end_session(node.clone(), presence, end));
+                    tokio::spawn(end_session(gateway.clone(), live_session, end));
                 }
             }
         }
-        let wait = node.watch.next().map_or(LOOK_MAX, |at| {
-            Duration::from_millis(at.saturating_sub(node.clock.now()))
-                .clamp(Duration::from_millis(1), LOOK_MAX)
+        let wait = gateway.session_timeouts.next().map_or(CHECK_INTERVAL_MAX, |at| {
+            Duration::from_millis(at.saturating_sub(gateway.clock.now()))
+                .clamp(Duration::from_millis(1), CHECK_INTERVAL_MAX)
         });
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = node.watch.wakeup.notified() => {}
+            () = gateway.session_timeouts.wakeup.notified() => {}
         }
     }
 }
 
 /// A session that could not be ended, or was used meanwhile, stays under watch.
-async fn end_session(node: Arc<Node>, presence: Arc<LiveSession>, end: End) {
-    match node.replica.submit(Command::End(end)).await {
+async fn end_session(gateway: Arc<Gateway>, session: Arc<LiveSession>, end: SessionEnd) {
+    match gateway.replica.submit(Command::End(end)).await {
         Ok(Outcome::EndedSessions(1)) => return,
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "a session that is due could not be ended"),
     }
-    if !presence.has_ended() {
-        tokio::time::sleep(END_AGAIN).await;
-        node.watch.add(&presence, node.clock.now());
+    if !session.has_ended() {
+        tokio::time::sleep(END_RETRY_DELAY).await;
+        gateway.session_timeouts.add(&session, gateway.clock.now());
     }
 }
 
-pub(super) async fn flush_session_use(node: Arc<Node>) {
+pub(super) async fn flush_session_use(gateway: Arc<Gateway>) {
     loop {
-        let distance = node.replica.read(|realm, _| realm.policy().touch_ms).max(100);
+        let distance = gateway.replica.read(|realm, _| realm.policy().use_report_ms).max(100);
         tokio::time::sleep(Duration::from_millis(distance)).await;
-        flush_touches(&node).await;
+        write_session_use(&gateway).await;
     }
 }
 
 /// Tells the log of every use that it does not know yet.
-pub async fn flush_touches(node: &Node) {
+pub async fn write_session_use(gateway: &Gateway) {
     // One look: whoever is used meanwhile is told with the next one.
-    for touched in node.replica.presences.unreported_use().chunks(TOUCHES_MAX) {
-        if node.replica.submit(Command::Touch(touched.to_vec())).await.is_err() {
+    for touched in gateway.replica.sessions.unreported_use().chunks(SESSION_USES_MAX) {
+        if gateway.replica.submit(Command::RecordSessionUse(touched.to_vec())).await.is_err() {
             return;
         }
-        node.replica.presences.mark_reported(touched);
+        gateway.replica.sessions.mark_reported(touched);
     }
 }
 
-pub(super) async fn sweep(node: Arc<Node>) {
+pub(super) async fn sweep(gateway: Arc<Gateway>) {
     loop {
-        let distance = Duration::from_millis(node.settings().security.expiry_check_ms().max(100));
+        let distance =
+            Duration::from_millis(gateway.settings().security.expiry_check_ms().max(100));
         tokio::time::sleep(distance).await;
         // A full sweep is followed by the next one at once.
-        while let Ok(Outcome::EndedSessions(count)) = node.replica.submit(Command::Sweep).await {
+        while let Ok(Outcome::EndedSessions(count)) = gateway.replica.submit(Command::Sweep).await {
             if count < 100 {
                 break;
             }
@@ -119,16 +124,16 @@ pub(super) async fn sweep(node: Arc<Node>) {
 }
 
 /// Uses that one command tells at most.
-pub(super) const TOUCHES_MAX: usize = 64;
+pub(super) const SESSION_USES_MAX: usize = 64;
 
 /// The watch looks at least this often.
-pub(super) const LOOK_MAX: Duration = Duration::from_secs(5);
+pub(super) const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 
 /// Sessions that are looked at in one step.
 pub(super) const STEP_SESSIONS: usize = 512;
 
 /// Sessions without a presence are looked for at this distance.
-pub(super) const ADOPT_DISTANCE: Duration = Duration::from_secs(30);
+pub(super) const RESTORED_SESSIONS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What could not be ended is looked at again after this time.
-pub(super) const END_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const END_RETRY_DELAY: Duration = Duration::from_secs(1);

@@ -82,14 +82,14 @@ fn minutes<S: serde::Serializer>(minutes: &f64, serializer: S) -> Result<S::Ok, 
 
 impl LoginAck {
     /// Adds the secrets of the new pair.
-    pub fn with(mut self, session: &SessionToken, refresh: &RefreshToken) -> Self {
+    pub fn with_tokens(mut self, session: &SessionToken, refresh: &RefreshToken) -> Self {
         self.session_auth_token = Some(session.expose().to_owned());
         self.refresh_auth_token = Some(refresh.expose().to_owned());
         self
     }
 
     /// Adds the active code, and for how long it is good.
-    pub fn remembering(mut self, code: &MfaCode, millis: Millis) -> Self {
+    pub fn with_active_code(mut self, code: &MfaCode, millis: Millis) -> Self {
         self.details.mfa_code = Some(code.expose().to_owned());
         self.details.mfa_code_expiry_mins = Some(millis / 60_000);
         self
@@ -97,27 +97,31 @@ impl LoginAck {
 }
 
 /// The ack for a session as it is now, without secrets; none if it has just ended.
-pub fn ack(call: &MessageContext, session: SessionNo) -> Option<LoginAck> {
-    let settings = call.node.settings();
+pub fn ack(context: &MessageContext, session: SessionNo) -> Option<LoginAck> {
+    let settings = context.gateway.settings();
     let version = (!settings.security.hide_versions).then_some(env!("CARGO_PKG_VERSION"));
     let product = vec![Product { name: settings.server.product_name.clone(), version }];
-    call.read(|realm| {
+    context.read(|realm| {
         let session = realm.session(session).filter(|session| session.dormant.is_none())?;
         let user = realm.user(session.user)?;
-        let life = session.ends.map_or(realm.policy().idle_ms, |_| realm.lives().access_ms);
-        let left = days_left(call.now, user, realm.policy().password_age_ms);
+        let life = session
+            .fixed_end
+            .map_or(realm.policy().idle_ms, |_| realm.effective_lifetimes().access_ms);
+        let left = days_left(context.now, user, realm.policy().password_age_ms);
         let strength = &settings.security.genesis_password.validation.password_strength;
         let notice = strength.password_expiry_notification_days.unwrap_or(0);
         let details = Details {
             system: System {
-                date: date(call.now, settings.server.system_date_format),
+                date: date(context.now, settings.server.system_date_format),
                 product: product.clone(),
             },
             product,
-            time_ms: call.now,
+            time_ms: context.now,
             heartbeat_interval_secs: settings.heartbeat.interval_secs,
             session_timeout_mins: in_minutes(life),
-            refresh_token_expiration_mins: in_minutes(realm.refresh_ms(session.ends.is_some())),
+            refresh_token_expiration_mins: in_minutes(
+                realm.refresh_ms(session.fixed_end.is_some()),
+            ),
             failed_login_attempts: session.before.failed,
             rejected_login_attempts: session.before.rejected,
             last_login_datetime: session.before.last_login,
@@ -128,7 +132,7 @@ pub fn ack(call: &MessageContext, session: SessionNo) -> Option<LoginAck> {
         };
         let code = |right| Some(realm.right(right)?.code.to_string());
         let name = |profile| Some(realm.profile(profile)?.name.to_string());
-        let mut told = AckLists::of(&settings.security.login_ack, user);
+        let mut told = AckLists::from_user(&settings.security.login_ack, user);
         told.permission = realm.effective(user.no).into_iter().filter_map(code).collect();
         told.profile = realm.profiles_of(user.no).filter_map(name).collect();
         let AckLists { permission, profile, user: fields } =

@@ -11,23 +11,23 @@ use crate::settings::AuthType;
 
 /// Checks the password of a login by whoever checks passwords of this user.
 pub async fn authenticate(
-    call: &MessageContext,
+    context: &MessageContext,
     name: &UserName,
     password: &Password,
 ) -> Result<CheckedPassword, Nack> {
     let kind = {
-        let settings = call.node.settings();
+        let settings = context.gateway.settings();
         let authentication = &settings.security.authentication;
         let internal = authentication.internal_users.iter().any(|it| name.is(it));
         if internal { AuthType::Internal } else { authentication.kind }
     };
     match kind {
-        AuthType::Internal => check_local_password(call, name, password).await,
-        AuthType::Ldap => directory_check::check(call, name, password).await,
+        AuthType::Internal => check_local_password(context, name, password).await,
+        AuthType::Ldap => directory_check::check_directory_password(context, name, password).await,
         AuthType::Hybrid => {
-            let mut checked = check_local_password(call, name, password).await?;
+            let mut checked = check_local_password(context, name, password).await?;
             if checked.verdict == Verdict::Matched {
-                checked.verdict = directory_check::confirm(call, name, password).await?;
+                checked.verdict = directory_check::confirm(context, name, password).await?;
             }
             Ok(checked)
         }

@@ -12,9 +12,9 @@ pub struct CheckedPassword {
     /// The credential it was checked against; none: there is none, and the work was done for show.
     pub checked: Option<Fingerprint>,
     /// Its hash by the cost of today, if it matched one by another.
-    pub renewed: Option<Arc<str>>,
+    pub rehash: Option<Arc<str>>,
     /// From where, as locks count it.
-    pub peer: LoginClient,
+    pub client: LoginClient,
     /// Whether a directory checked it, and nothing else did.
     pub directory: bool,
     /// Whether that directory alone decides about locks and the age of passwords.
@@ -28,5 +28,5 @@ pub fn client_of(realm: &Realm, user: Option<&User>, address: IpAddr) -> LoginCl
         |host: &str| host.parse().is_ok_and(|host: IpAddr| ClientNetwork::from(host) == source);
     let familiar =
         user.is_some_and(|user| realm.sessions_of(user.no).any(|session| here(&session.host)));
-    LoginClient { source: source.to_string().into(), familiar }
+    LoginClient { network: source.to_string().into(), familiar }
 }

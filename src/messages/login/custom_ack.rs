@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::realm::{ATTRIBUTES, User};
-use crate::settings::{CustomAck, LoginAck};
+use crate::settings::{CustomAck, LoginAckSettings};
 
 /// The lists of a login ack.
 pub(super) struct AckLists {
@@ -15,7 +15,7 @@ pub(super) struct AckLists {
 
 impl AckLists {
     /// The fields of the user's record that are asked for; what is not set is null.
-    pub(super) fn of(settings: &LoginAck, user: &User) -> Self {
+    pub(super) fn from_user(settings: &LoginAckSettings, user: &User) -> Self {
         let field = |asked: &crate::settings::AckField| {
             let name = match asked.prefix.as_str() {
                 "" => asked.field.clone(),
@@ -30,9 +30,9 @@ impl AckLists {
 
     /// After the rules that are for this user, in their order. Whose it is, is asked of the
     /// profiles that the user is in, not of those that a rule added.
-    pub(super) fn apply_rules(mut self, settings: &LoginAck, user: &User) -> Self {
+    pub(super) fn apply_rules(mut self, settings: &LoginAckSettings, user: &User) -> Self {
         let own = self.profile.clone();
-        for rule in settings.custom.iter().filter(|rule| concerns(rule, user, &own)) {
+        for rule in settings.custom.iter().filter(|rule| applies_to(rule, user, &own)) {
             amend(&mut self.permission, &rule.add_permissions, &rule.remove_permissions);
             amend(&mut self.profile, &rule.add_profiles, &rule.remove_profiles);
             for (name, value) in &rule.set_preferences {
@@ -46,7 +46,7 @@ impl AckLists {
     }
 }
 
-fn concerns(rule: &CustomAck, user: &User, profiles: &[String]) -> bool {
+fn applies_to(rule: &CustomAck, user: &User, profiles: &[String]) -> bool {
     let everybody = rule.users.is_empty() && rule.profiles.is_empty();
     everybody
         || rule.users.iter().any(|name| user.name.is(name))

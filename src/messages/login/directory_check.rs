@@ -13,26 +13,30 @@ use crate::settings::LdapConnection;
 const ATTRIBUTE_MAX: usize = 256;
 
 /// Checks a password by the directory alone: its user, or nobody.
-pub(super) async fn check(
-    call: &MessageContext,
+pub(super) async fn check_directory_password(
+    context: &MessageContext,
     name: &UserName,
     password: &Password,
 ) -> Result<CheckedPassword, Nack> {
-    let connections = connections(call);
+    let connections = connections(context);
     let any_bypass = connections.iter().any(|it| it.bypass_login_internal_auth);
-    let (locked, known, peer) = call.read(|realm| {
+    let (locked, known, client) = context.read(|realm| {
         let user = realm.user_by_name(name);
-        let peer = client_of(realm, user, call.caller.address);
-        (realm.locked_until(call.now, name, &peer), user.is_some(), peer)
+        let client = client_of(realm, user, context.client.address);
+        (realm.locked_until(context.now, name, &client), user.is_some(), client)
     });
     if let Some(until) = locked.filter(|_| !any_bypass) {
-        return Err(errors::nack(&call.node, call.now, Refusal::Locked { until: Some(until) }));
+        return Err(errors::nack(
+            &context.gateway,
+            context.now,
+            Refusal::Locked { until: Some(until) },
+        ));
     }
     let checked = |verdict, bypass| CheckedPassword {
         verdict,
         checked: None,
-        renewed: None,
-        peer: peer.clone(),
+        rehash: None,
+        client: client.clone(),
         directory: true,
         bypass,
     };
@@ -40,12 +44,12 @@ pub(super) async fn check(
     if password.expose().is_empty() {
         return Ok(checked(Verdict::Blank, all_bypass));
     }
-    match query(call, name, password).await? {
+    match query(context, name, password).await? {
         (LdapResult::Confirmed(found), connection) => {
-            sync_record(call, name, found, &connection, false).await?;
+            sync_record(context, name, found, &connection, false).await?;
             Ok(checked(Verdict::Matched, connection.bypass_login_internal_auth))
         }
-        (LdapResult::NotInGroup, _) => Err(not_in_group(call)),
+        (LdapResult::NotInGroup, _) => Err(not_in_group(context)),
         // The directory does not know a name that the gateway knows: it may never do so.
         (LdapResult::Unknown, _) if !known && !any_bypass => Ok(checked(Verdict::Wrong, false)),
         (LdapResult::Unknown | LdapResult::Wrong, _) => Ok(checked(Verdict::Wrong, all_bypass)),
@@ -54,43 +58,44 @@ pub(super) async fn check(
 
 /// Whether the directory confirms a password that was right here (HYBRID).
 pub(super) async fn confirm(
-    call: &MessageContext,
+    context: &MessageContext,
     name: &UserName,
     password: &Password,
 ) -> Result<Verdict, Nack> {
-    match query(call, name, password).await? {
+    match query(context, name, password).await? {
         (LdapResult::Confirmed(found), connection) => {
-            sync_record(call, name, found, &connection, true).await?;
+            sync_record(context, name, found, &connection, true).await?;
             Ok(Verdict::Matched)
         }
-        (LdapResult::NotInGroup, _) => Err(not_in_group(call)),
+        (LdapResult::NotInGroup, _) => Err(not_in_group(context)),
         (LdapResult::Unknown | LdapResult::Wrong, _) => Ok(Verdict::Wrong),
     }
 }
 
-fn connections(call: &MessageContext) -> Vec<LdapConnection> {
-    call.node.settings().security.authentication.ldap.connection.clone()
+fn connections(context: &MessageContext) -> Vec<LdapConnection> {
+    context.gateway.settings().security.authentication.ldap.connection.clone()
 }
 
 async fn query(
-    call: &MessageContext,
+    context: &MessageContext,
     name: &UserName,
     password: &Password,
 ) -> Result<(LdapResult, LdapConnection), Nack> {
-    let directory = call.node.directory.load_full();
-    let asked = directory.authenticate(&call.node.clock, name.as_str(), password.expose()).await;
+    let directory = context.gateway.directory.load_full();
+    let asked =
+        directory.authenticate(&context.gateway.clock, name.as_str(), password.expose()).await;
     let unreachable = || {
         let text = "the directory cannot be asked now; nothing was counted, try again";
         Nack::new(NackCode::LoginFail, text)
     };
     let (answer, number) = asked.map_err(|_| unreachable())?;
-    let connection = connections(call).into_iter().nth(number).ok_or_else(unreachable)?;
+    let connection = connections(context).into_iter().nth(number).ok_or_else(unreachable)?;
     Ok((answer, connection))
 }
 
-fn not_in_group(call: &MessageContext) -> Nack {
-    match call.read(|realm| realm.policy().uniform) {
-        true => errors::nack(&call.node, call.now, Refusal::IncorrectCredentials),
+fn not_in_group(context: &MessageContext) -> Nack {
+    match context.read(|realm| realm.policy().uniform) {
+        true => errors::nack(&context.gateway, context.now, Refusal::IncorrectCredentials),
         false => {
             let text = "the user is in no group of the directory that may log in";
             Nack::new(NackCode::NotAuthorised, text)
@@ -100,7 +105,7 @@ fn not_in_group(call: &MessageContext) -> Nack {
 
 /// The user's record follows what the directory says.
 async fn sync_record(
-    call: &MessageContext,
+    context: &MessageContext,
     name: &UserName,
     found: DirectoryUser,
     connection: &LdapConnection,
@@ -108,19 +113,19 @@ async fn sync_record(
 ) -> Result<(), Nack> {
     let from = record_from_directory(name, found, connection, local);
     // Most logins change nothing.
-    let is_news = call.read(|realm| {
-        let planned = realm.plan(call.now, &Command::SyncDirectoryUser(from.clone()));
+    let is_news = context.read(|realm| {
+        let planned = realm.plan(context.now, &Command::SyncDirectoryUser(from.clone()));
         !planned.changes.is_empty() || matches!(planned.outcome, Outcome::Refused(_))
     });
     if !is_news {
         return Ok(());
     }
-    match call.submit(Command::SyncDirectoryUser(from)).await? {
+    match context.submit(Command::SyncDirectoryUser(from)).await? {
         Outcome::Refused(refused) => {
             if refused == Refusal::LocalUser {
                 tracing::warn!(user = %name, "the directory has a user of a local user's name");
             }
-            Err(errors::nack(&call.node, call.now, refused))
+            Err(errors::nack(&context.gateway, context.now, refused))
         }
         _ => Ok(()),
     }

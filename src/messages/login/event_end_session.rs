@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
-use crate::messages::record::Nothing;
+use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::{Command, SessionId};
 /// Which.
@@ -22,15 +22,14 @@ impl Message for EndSession {
     const NACK: &'static str = "EVENT_END_SESSION_NACK";
     const ACCESS: Access = Access::Right("LOGOUT_OTHERS");
     const RECORD_EVENT: bool = true;
-    type Ack = Ack<Nothing>;
+    type Ack = Ack<NoDetails>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<Nothing>, Nack> {
-        let found =
-            self.session_id.parse().ok().map(SessionId).and_then(|id| {
-                call.read(|realm| realm.session_by_id(&id).map(|session| session.no))
-            });
+    async fn serve(self, context: &MessageContext) -> Result<Ack<NoDetails>, Nack> {
+        let found = self.session_id.parse().ok().map(SessionId).and_then(|id| {
+            context.read(|realm| realm.session_by_id(&id).map(|session| session.no))
+        });
         let none = || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
-        let command = Command::EndOtherSession(call.actor()?, found.ok_or_else(none)?);
-        event::submit_record_event(call, command, event::no_details).await
+        let command = Command::EndOtherSession(context.actor()?, found.ok_or_else(none)?);
+        event::submit_record_event(context, command, event::no_details).await
     }
 }

@@ -24,24 +24,24 @@ pub struct Ack {
 #[schemars(rename_all = "UPPERCASE")]
 #[expect(dead_code, reason = "the shape of the text")]
 pub struct Details {
-    service: Vec<Service>,
+    service: Vec<ServiceEntry>,
 }
 
 /// A service and where it runs.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "UPPERCASE")]
 #[expect(dead_code, reason = "the shape of the text")]
-pub struct Service {
+pub struct ServiceEntry {
     name: String,
     encrypted: bool,
-    host: Vec<Host>,
+    host: Vec<HostEntry>,
 }
 
 /// One place of a service.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "UPPERCASE")]
 #[expect(dead_code, reason = "the shape of the text")]
-pub struct Host {
+pub struct HostEntry {
     name: String,
     port: u16,
 }
@@ -53,9 +53,9 @@ impl ImmediateMessage for Heartbeat {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    fn answer(ask: &ImmediateContext<'_>) -> Result<Ack, Nack> {
-        let session = ask.session.ok_or_else(no_session)?;
-        session.seen(ask.now);
-        Ok(Ack { details: ask.node.services.details(session.session) })
+    fn answer(context: &ImmediateContext<'_>) -> Result<Ack, Nack> {
+        let session = context.session.ok_or_else(no_session)?;
+        session.seen(context.now);
+        Ok(Ack { details: context.gateway.services.details(session.session) })
     }
 }

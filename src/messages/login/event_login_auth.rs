@@ -38,30 +38,30 @@ impl Message for LoginAuth {
     const LOGGED: bool = true;
     type Ack = LoginAck;
 
-    async fn serve(self, call: &MessageContext) -> Result<LoginAck, Nack> {
-        call.check_failure_limit()?;
+    async fn serve(self, context: &MessageContext) -> Result<LoginAck, Nack> {
+        context.check_failure_limit()?;
         let done = match &self.refresh_auth_token {
-            Some(presented) => self.by_token(call, presented).await,
-            None => self.by_password(call).await,
+            Some(presented) => self.with_token(context, presented).await,
+            None => self.with_password(context).await,
         };
-        done.map_err(|nack| failed(call, nack))
+        done.map_err(|nack| failed(context, nack))
     }
 }
 
 impl LoginAuth {
-    async fn by_password(&self, call: &MessageContext) -> Result<LoginAck, Nack> {
+    async fn with_password(&self, context: &MessageContext) -> Result<LoginAck, Nack> {
         let missing =
             |field| Nack::new(NackCode::MissingField, format!("{field} is missing in DETAILS"));
         let name = self.user_name.as_ref().ok_or_else(|| missing("USER_NAME"))?;
         let password = self.password.as_ref().ok_or_else(|| missing("PASSWORD"))?;
-        call.set_audited_user(name);
+        context.set_audited_user(name);
         for _ in 0..TRIES {
             let tokens = TokenPair::generate();
-            let checked = authenticate::authenticate(call, name, password).await?;
-            let second = FactorTokens::generate();
-            let given = second_factor::check_code(
-                call,
-                second_factor::user_number(call, name),
+            let checked = authenticate::authenticate(context, name, password).await?;
+            let factor_tokens = FactorTokens::generate();
+            let presented = second_factor::check_code(
+                context,
+                second_factor::user_number(context, name),
                 self.mfa_code.as_ref(),
             );
             // An unknown name costs an entry of the log, too: its time must not tell what it is.
@@ -69,118 +69,123 @@ impl LoginAuth {
                 user_name: name.clone(),
                 verdict: checked.verdict,
                 checked: checked.checked,
-                pair: tokens.pair(),
-                host: call.caller.address.to_string(),
-                watched: call.caller.outbox.is_some(),
-                peer: checked.peer,
-                renewed: checked.renewed,
-                connector: call.caller.token_api,
-                second: second.hashed(given, call.caller.token_api),
+                token_hashes: tokens.hashes(),
+                host: context.client.address.to_string(),
+                monitored: context.client.outbox.is_some(),
+                client: checked.client,
+                rehash: checked.rehash,
+                token_api: context.client.token_api,
+                second_factor: factor_tokens.hashed(presented, context.client.token_api),
                 directory: checked.directory,
                 bypass: checked.bypass,
             };
-            if let Some(done) = answer(call, Command::Login(login), tokens, second).await {
+            if let Some(done) = answer(context, Command::Login(login), tokens, factor_tokens).await
+            {
                 return done;
             }
         }
-        Err(errors::nack(&call.node, call.now, Refusal::StaleCredential))
+        Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential))
     }
 
     /// A token renews a session, wakes one that sleeps, or finishes a login that is half done.
-    async fn by_token(
+    async fn with_token(
         &self,
-        call: &MessageContext,
+        context: &MessageContext,
         presented: &RefreshToken,
     ) -> Result<LoginAck, Nack> {
         let hash = TokenHash(crate::auth::hash_token(presented.expose()));
         for _ in 0..TRIES {
-            let half = call.read(|realm| realm.user_by_half(&hash).map(|user| user.no));
-            let done = match half {
-                Some(user) => self.finish(call, hash, user).await,
-                None => self.refresh(call, hash, presented).await,
+            let pending =
+                context.read(|realm| realm.user_by_pending_login(&hash).map(|user| user.no));
+            let done = match pending {
+                Some(user) => self.finish(context, hash, user).await,
+                None => self.refresh(context, hash, presented).await,
             };
             if let Some(done) = done {
                 return done;
             }
         }
-        Err(errors::nack(&call.node, call.now, Refusal::StaleCredential))
+        Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential))
     }
 
     async fn finish(
         &self,
-        call: &MessageContext,
+        context: &MessageContext,
         token: TokenHash,
         user: UserNo,
     ) -> Option<Result<LoginAck, Nack>> {
-        let (tokens, second) = (TokenPair::generate(), FactorTokens::generate());
-        let (name, peer) = call.read(|realm| {
+        let (tokens, factor_tokens) = (TokenPair::generate(), FactorTokens::generate());
+        let (name, client) = context.read(|realm| {
             let user = realm.user(user)?;
             Some((
                 user.name.clone(),
-                checked_password::client_of(realm, Some(user), call.caller.address),
+                checked_password::client_of(realm, Some(user), context.client.address),
             ))
         })?;
-        call.set_audited_user(&name);
-        let given = second_factor::check_code(call, Some(user), self.mfa_code.as_ref());
+        context.set_audited_user(&name);
+        let presented = second_factor::check_code(context, Some(user), self.mfa_code.as_ref());
         let finish = FinishLogin {
             token,
             user_name: self.user_name.clone(),
-            pair: tokens.pair(),
-            host: call.caller.address.to_string(),
-            peer,
-            watched: call.caller.outbox.is_some(),
-            second: second.hashed(given, call.caller.token_api),
+            token_hashes: tokens.hashes(),
+            host: context.client.address.to_string(),
+            client,
+            monitored: context.client.outbox.is_some(),
+            second_factor: factor_tokens.hashed(presented, context.client.token_api),
         };
         // The token of the half login stays what it is.
-        let again = FactorTokens::of(self.refresh_auth_token.as_ref(), second);
-        answer(call, Command::FinishLogin(finish), tokens, again).await
+        let again =
+            FactorTokens::for_pending_login(self.refresh_auth_token.as_ref(), factor_tokens);
+        answer(context, Command::FinishLogin(finish), tokens, again).await
     }
 
     async fn refresh(
         &self,
-        call: &MessageContext,
+        context: &MessageContext,
         hash: TokenHash,
         presented: &RefreshToken,
     ) -> Option<Result<LoginAck, Nack>> {
-        let (mut tokens, second) = (TokenPair::generate(), FactorTokens::generate());
-        if !call.node.settings().security.refresh_rotation {
+        let (mut tokens, factor_tokens) = (TokenPair::generate(), FactorTokens::generate());
+        if !context.gateway.settings().security.refresh_rotation {
             tokens.refresh = presented.clone();
         }
-        let known = call.read(|realm| {
+        let known = context.read(|realm| {
             let user = realm.user_by_refresh(&hash)?;
-            let peer = checked_password::client_of(realm, Some(user), call.caller.address);
-            Some((user.no, user.name.clone(), peer))
+            let client = checked_password::client_of(realm, Some(user), context.client.address);
+            Some((user.no, user.name.clone(), client))
         });
-        let Some((number, user, peer)) = known else { return Some(Err(unknown_token(call))) };
-        call.set_audited_user(&user);
-        let given = second_factor::check_code(call, Some(number), self.mfa_code.as_ref());
+        let Some((number, user, client)) = known else { return Some(Err(unknown_token(context))) };
+        context.set_audited_user(&user);
+        let given = second_factor::check_code(context, Some(number), self.mfa_code.as_ref());
         let refresh = Refresh {
             presented: hash,
             user_name: self.user_name.clone(),
-            pair: tokens.pair(),
-            sealed: tokens.encrypt_for(presented, &user),
-            host: call.caller.address.to_string(),
-            peer,
-            watched: call.caller.outbox.is_some(),
-            second: second.hashed(given, call.caller.token_api),
+            token_hashes: tokens.hashes(),
+            encrypted: tokens.encrypt_for(presented, &user),
+            host: context.client.address.to_string(),
+            client,
+            monitored: context.client.outbox.is_some(),
+            second_factor: factor_tokens.hashed(given, context.client.token_api),
         };
-        let outcome = match call.submit(Command::Refresh(refresh)).await {
+        let outcome = match context.submit(Command::Refresh(refresh)).await {
             Ok(outcome) => outcome,
             Err(nack) => return Some(Err(nack)),
         };
-        let expired = || errors::nack(&call.node, call.now, Refusal::RefreshExpired);
+        let expired = || errors::nack(&context.gateway, context.now, Refusal::RefreshExpired);
         Some(match outcome {
-            Outcome::Refreshed(session) => opened(call, session, &tokens),
+            Outcome::Refreshed(session) => logged_in_ack(context, session, &tokens),
             Outcome::RotatedEarlier(session, sealed) => {
-                let id = call.read(|realm| realm.session(session).map(|it| it.id));
+                let id = context.read(|realm| realm.session(session).map(|it| it.id));
                 let tokens = id.and_then(|id| TokenPair::decrypt(&sealed, presented, &user, id));
-                tokens.ok_or_else(expired).and_then(|tokens| opened(call, session, &tokens))
+                tokens
+                    .ok_or_else(expired)
+                    .and_then(|tokens| logged_in_ack(context, session, &tokens))
             }
-            Outcome::SecondFactorRequired(reason, demand) => {
-                Err(second.pending_nack(reason, demand))
+            Outcome::SecondFactorRequired(reason, required) => {
+                Err(factor_tokens.pending_nack(reason, required))
             }
             Outcome::Refused(Refusal::StaleCredential) => return None,
-            Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
+            Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
             _ => Err(expired()),
         })
     }
@@ -188,58 +193,62 @@ impl LoginAuth {
 
 /// Submits a login and answers it; none: what was checked is not what counts any more.
 async fn answer(
-    call: &MessageContext,
+    context: &MessageContext,
     command: Command,
     tokens: TokenPair,
-    second: FactorTokens,
+    factor_tokens: FactorTokens,
 ) -> Option<Result<LoginAck, Nack>> {
-    let outcome = match call.submit(command).await {
+    let outcome = match context.submit(command).await {
         Ok(outcome) => outcome,
         Err(nack) => return Some(Err(nack)),
     };
     Some(match outcome {
-        Outcome::LoggedIn(session) => opened(call, session, &tokens),
+        Outcome::LoggedIn(session) => logged_in_ack(context, session, &tokens),
         Outcome::LoggedInWithActiveCode(session) => {
-            let links = call.read(|realm| realm.policy().mfa.link.clone());
+            let links = context.read(|realm| realm.policy().mfa.link.clone());
             let millis = links.map_or(0, |links| links.active_ms);
-            let ack = opened(call, session, &tokens);
-            ack.map(|ack| ack.remembering(&second.into_active(), millis))
+            let ack = logged_in_ack(context, session, &tokens);
+            ack.map(|ack| ack.with_active_code(&factor_tokens.into_active_code(), millis))
         }
-        Outcome::SecondFactorRequired(reason, demand) => {
+        Outcome::SecondFactorRequired(reason, required) => {
             // A link may have to leave.
-            call.node.mail_wakeup.notify_one();
-            Err(second.pending_nack(reason, demand))
+            context.gateway.mail_wakeup.notify_one();
+            Err(factor_tokens.pending_nack(reason, required))
         }
         Outcome::Refused(Refusal::StaleCredential) => return None,
-        Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
-        _ => Err(errors::nack(&call.node, call.now, Refusal::StaleCredential)),
+        Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
+        _ => Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential)),
     })
 }
 
 /// Failures of a factor count against the address; being too fast, too many or too late does not,
 /// and neither does a login that goes on.
-fn failed(call: &MessageContext, nack: Nack) -> Nack {
+fn failed(context: &MessageContext, nack: Nack) -> Nack {
     use NackCode::{IncorrectCredentials, LockedAccount, MfaFailed, UnknownAccount};
     let reason = nack.errors.first().and_then(|fault| fault.details.as_ref()?["REASON"].as_str());
     match nack.code() {
-        IncorrectCredentials | LockedAccount | UnknownAccount => call.record_failure(),
-        MfaFailed if reason == Some("INVALID") => call.record_failure(),
+        IncorrectCredentials | LockedAccount | UnknownAccount => context.record_failure(),
+        MfaFailed if reason == Some("INVALID") => context.record_failure(),
         _ => {}
     }
     nack
 }
 
 /// A token that never was may be a guess.
-fn unknown_token(call: &MessageContext) -> Nack {
-    call.record_failure();
-    errors::nack(&call.node, call.now, Refusal::RefreshExpired)
+fn unknown_token(context: &MessageContext) -> Nack {
+    context.record_failure();
+    errors::nack(&context.gateway, context.now, Refusal::RefreshExpired)
 }
 
 /// The session is there: its socket is bound, its owner gets the secrets.
-fn opened(call: &MessageContext, session: SessionNo, tokens: &TokenPair) -> Result<LoginAck, Nack> {
-    let over = || errors::nack(&call.node, call.now, Refusal::NoSession);
-    let presence = call.live_session(session).ok_or_else(over)?;
-    call.bind(presence);
-    let ack = ack::ack(call, session).ok_or_else(over)?;
-    Ok(ack.with(&tokens.session, &tokens.refresh))
+fn logged_in_ack(
+    context: &MessageContext,
+    session: SessionNo,
+    tokens: &TokenPair,
+) -> Result<LoginAck, Nack> {
+    let over = || errors::nack(&context.gateway, context.now, Refusal::NoSession);
+    let live_session = context.live_session(session).ok_or_else(over)?;
+    context.bind(live_session);
+    let ack = ack::ack(context, session).ok_or_else(over)?;
+    Ok(ack.with_tokens(&tokens.session, &tokens.refresh))
 }

@@ -20,8 +20,8 @@ impl Message for LoginDetails {
     const READ: bool = true;
     type Ack = LoginAck;
 
-    async fn serve(self, call: &MessageContext) -> Result<LoginAck, Nack> {
-        let session = call.session()?;
-        ack::ack(call, session.session).ok_or_else(no_session)
+    async fn serve(self, context: &MessageContext) -> Result<LoginAck, Nack> {
+        let session = context.session()?;
+        ack::ack(context, session.session).ok_or_else(no_session)
     }
 }

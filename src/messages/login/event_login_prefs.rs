@@ -36,8 +36,8 @@ impl Message for LoginPrefs {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
-        let settings = call.node.settings();
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+        let settings = context.gateway.settings();
         let security = &settings.security;
         let by_mail = security.genesis_password.self_service_reset.is_some();
         let codes = security.mfa.qr_code.as_ref().map(|_| "QR_CODE");
@@ -45,7 +45,7 @@ impl Message for LoginPrefs {
         let details = Details {
             password_reset_type: if by_mail { "EMAIL" } else { "ADMIN" },
             mfa: codes.into_iter().chain(links).collect(),
-            authentication: security.authentication.kind.word(),
+            authentication: security.authentication.kind.wire_name(),
         };
         Ok(Ack { details })
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
-use crate::realm::{Command, End, EndReason, Outcome, SessionId, SessionNo};
+use crate::realm::{Command, EndReason, Outcome, SessionEnd, SessionId, SessionNo};
 /// Either nothing (the session of the token or the socket), or both fields, here or at the root.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -27,14 +27,14 @@ impl Message for Logout {
     const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let not_found =
             || Nack::new(NackCode::SessionNotFound, "no such session; nothing was ended");
-        let Some(session) = self.meant(call)? else {
+        let Some(session) = self.meant(context)? else {
             return Err(not_found());
         };
-        let end = End { session, reason: EndReason::Logout, unless_after: None };
-        match call.submit(Command::End(end)).await? {
+        let end = SessionEnd { session, reason: EndReason::Logout, unless_after: None };
+        match context.submit(Command::End(end)).await? {
             Outcome::EndedSessions(_) => Ok(Ack {}),
             _ => Err(not_found()),
         }
@@ -42,18 +42,18 @@ impl Message for Logout {
 }
 
 impl Logout {
-    fn meant(&self, call: &MessageContext) -> Result<Option<SessionNo>, Nack> {
-        let Some(id) = self.session_id.as_ref().or(call.root.session_id.as_ref()) else {
-            return self.own(call);
+    fn meant(&self, context: &MessageContext) -> Result<Option<SessionNo>, Nack> {
+        let Some(id) = self.session_id.as_ref().or(context.root.session_id.as_ref()) else {
+            return self.own(context);
         };
-        call.check_failure_limit()?;
-        let root = call.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
-        let own = || call.session.as_ref().map(|session| session.user_name.clone());
+        context.check_failure_limit()?;
+        let root = context.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
+        let own = || context.session.as_ref().map(|session| session.user_name.clone());
         let Some(name) = self.user_name.clone().or(root).or_else(own) else {
             return Err(Nack::new(NackCode::NoUserName, "SESSION_ID needs its USER_NAME"));
         };
         let found = id.parse().ok().map(SessionId).and_then(|id| {
-            call.read(|realm| {
+            context.read(|realm| {
                 let session = realm.session_by_id(&id)?;
                 let user = realm.user(session.user)?;
                 (user.name == name).then_some(session.no)
@@ -61,16 +61,16 @@ impl Logout {
         });
         if found.is_none() {
             // SESSION_ID is a capability: guessing it is as slow as guessing passwords.
-            call.record_failure();
+            context.record_failure();
         }
         Ok(found)
     }
 
     /// The session of the token or the socket; a name beside it must be its user's.
-    fn own(&self, call: &MessageContext) -> Result<Option<SessionNo>, Nack> {
-        let Some(session) = &call.session else { return Ok(None) };
+    fn own(&self, context: &MessageContext) -> Result<Option<SessionNo>, Nack> {
+        let Some(session) = &context.session else { return Ok(None) };
         let named = self.user_name.as_ref().map(UserName::as_str).into_iter();
-        let mut named = named.chain(call.root.user_name.as_deref());
+        let mut named = named.chain(context.root.user_name.as_deref());
         match named.all(|name| session.user_name.is(name)) {
             true => Ok(Some(session.session)),
             false => Err(Nack::new(

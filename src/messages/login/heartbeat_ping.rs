@@ -43,19 +43,19 @@ impl ImmediateMessage for HeartbeatPing {
     const FIELDS: &'static [&'static str] = &["VERBOSE"];
     type Ack = Pong;
 
-    fn answer(ask: &ImmediateContext<'_>) -> Result<Pong, Nack> {
-        if let Some(session) = ask.session {
-            session.seen(ask.now);
+    fn answer(context: &ImmediateContext<'_>) -> Result<Pong, Nack> {
+        if let Some(session) = context.session {
+            session.seen(context.now);
         }
-        let verbose = ask.session.is_some() && is_verbose(ask.envelope);
+        let verbose = context.session.is_some() && is_verbose(context.envelope);
         Ok(Pong {
-            user_name: ask.session.map(|session| session.user_name.to_string()),
-            is_authenticated: ask.session.is_some(),
+            user_name: context.session.map(|session| session.user_name.to_string()),
+            is_authenticated: context.session.is_some(),
             more: verbose.then(|| More {
-                created_at: ask.caller.connected_at,
-                last_received: ask.now,
-                last_sent: ask.now,
-                resources: ask.permitted_handlers().map(|row| row.name).collect(),
+                created_at: context.client.connected_at,
+                last_received: context.now,
+                last_sent: context.now,
+                resources: context.permitted_handlers().map(|handler| handler.name).collect(),
             }),
         })
     }

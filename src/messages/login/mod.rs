@@ -18,4 +18,4 @@ mod second_factor;
 mod token_pair;
 
 pub use password_check::check_local_password;
-pub use second_factor::{SecretState, checked, enrolment_actor};
+pub use second_factor::{SecretState, check_totp, enrolment_actor};

@@ -12,43 +12,46 @@ use crate::realm::{
 
 /// What a login may leave behind, in clear.
 pub struct FactorTokens {
-    half: RefreshToken,
-    active: MfaCode,
+    pending_login: RefreshToken,
+    active_code: MfaCode,
 }
 
 impl FactorTokens {
     /// New ones.
     pub fn generate() -> Self {
         Self {
-            half: crate::auth::refresh_token(),
-            active: MfaCode::new(crate::auth::refresh_token().expose()),
+            pending_login: crate::auth::refresh_token(),
+            active_code: MfaCode::new(crate::auth::refresh_token().expose()),
         }
     }
 
     /// The same for a login that is half done already, by the token that it has.
-    pub fn of(token: Option<&RefreshToken>, drawn: Self) -> Self {
-        Self { half: token.cloned().unwrap_or(drawn.half), active: drawn.active }
+    pub fn for_pending_login(token: Option<&RefreshToken>, drawn: Self) -> Self {
+        Self {
+            pending_login: token.cloned().unwrap_or(drawn.pending_login),
+            active_code: drawn.active_code,
+        }
     }
 
     /// The second factor as the log may know it. A connector gets no half login: it repeats the
     /// whole one.
-    pub fn hashed(&self, given: Option<PresentedFactor>, connector: bool) -> SecondFactorInput {
+    pub fn hashed(&self, presented: Option<PresentedFactor>, connector: bool) -> SecondFactorInput {
         let hash = |text: &str| TokenHash(crate::auth::hash_token(text));
         SecondFactorInput {
-            given,
-            half: (!connector).then(|| hash(self.half.expose())),
-            active: (!connector).then(|| hash(self.active.expose())),
+            presented,
+            pending_login: (!connector).then(|| hash(self.pending_login.expose())),
+            active_code: (!connector).then(|| hash(self.active_code.expose())),
         }
     }
 
     /// The refusal of a login whose first factor was right.
-    pub fn pending_nack(&self, reason: MfaReason, demand: RequiredFactor) -> Nack {
-        errors::second_factor(reason, demand).with_pending_login(&self.half)
+    pub fn pending_nack(&self, reason: MfaReason, required: RequiredFactor) -> Nack {
+        errors::second_factor_nack(reason, required).with_pending_login(&self.pending_login)
     }
 
     /// The active code, once it is good.
-    pub fn into_active(self) -> MfaCode {
-        self.active
+    pub fn into_active_code(self) -> MfaCode {
+        self.active_code
     }
 }
 
@@ -63,72 +66,73 @@ pub enum SecretState {
 
 /// What was given as a second factor, as far as it can be checked here.
 pub fn check_code(
-    call: &MessageContext,
+    context: &MessageContext,
     user: Option<UserNo>,
     code: Option<&MfaCode>,
 ) -> Option<PresentedFactor> {
     let text = code?.expose().trim();
-    let settings = call.node.settings();
-    let is_code = settings.security.mfa.qr_code.as_ref().is_some_and(|it| it.codes().is_code(text));
+    let settings = context.gateway.settings();
+    let is_code =
+        settings.security.mfa.qr_code.as_ref().is_some_and(|it| it.totp_config().is_code(text));
     if !is_code {
-        let plain = crate::auth::plain_recovery_code(text);
+        let plain = crate::auth::normalize_recovery_code(text);
         let hash = crate::auth::hash_token(plain.as_deref().unwrap_or(text));
         return Some(PresentedFactor::Code(TokenHash(hash)));
     }
-    let checked = user.and_then(|user| checked(call, user, text, SecretState::Confirmed));
+    let checked = user.and_then(|user| check_totp(context, user, text, SecretState::Confirmed));
     let (checked, at_secs, resealed) = checked.map_or((None, None, None), |it| it.into_parts());
-    Some(PresentedFactor::Totp { checked, at_secs, resealed })
+    Some(PresentedFactor::Totp { checked, at_secs, reencrypted: resealed })
 }
 
 /// A code that was checked against a secret.
 pub struct CheckedCode {
-    sealed: Fingerprint,
+    encrypted: Fingerprint,
     at_secs: Option<u64>,
-    resealed: Option<std::sync::Arc<str>>,
+    reencrypted: Option<std::sync::Arc<str>>,
 }
 
 impl CheckedCode {
     /// The secret, the start of the code's period if it fits, and the secret sealed anew.
     pub fn into_parts(self) -> (Option<Fingerprint>, Option<u64>, Option<std::sync::Arc<str>>) {
-        (Some(self.sealed), self.at_secs, self.resealed)
+        (Some(self.encrypted), self.at_secs, self.reencrypted)
     }
 }
 
 /// Checks a code against a secret of a user; none: he has none.
-pub fn checked(
-    call: &MessageContext,
+pub fn check_totp(
+    context: &MessageContext,
     user: UserNo,
     text: &str,
     of: SecretState,
 ) -> Option<CheckedCode> {
-    let (name, sealed) = call.read(|realm| {
+    let (name, sealed) = context.read(|realm| {
         let own = realm.second_factor(user)?;
         let sealed = match of {
             SecretState::Confirmed => own.confirmed.clone(),
-            SecretState::Pending => own.pending.as_ref().map(|it| it.sealed.clone()),
+            SecretState::Pending => own.pending.as_ref().map(|it| it.encrypted.clone()),
         };
         Some((realm.user(user)?.name.clone(), sealed?))
     })?;
-    let settings = call.node.settings();
-    let codes = settings.security.mfa.qr_code.as_ref()?.codes();
-    let keys = call.node.keys.as_ref()?;
+    let settings = context.gateway.settings();
+    let codes = settings.security.mfa.qr_code.as_ref()?.totp_config();
+    let keys = context.gateway.keys.as_ref()?;
     let Some(opened) = keys.decrypt(name.as_str(), user.0, &sealed) else {
         tracing::error!(user = %name, "a secret was sealed with a key that is not configured");
         return Some(CheckedCode {
-            sealed: Fingerprint::of(&sealed),
+            encrypted: Fingerprint::new(&sealed),
             at_secs: None,
-            resealed: None,
+            reencrypted: None,
         });
     };
-    let at_secs = codes.check(&opened.secret, text, call.now / 1_000);
-    let anew = opened.by_earlier && at_secs.is_some();
+    let at_secs = codes.check(&opened.secret, text, context.now / 1_000);
+    let anew = opened.is_old_key && at_secs.is_some();
     let resealed = anew.then(|| keys.encrypt(name.as_str(), user.0, &opened.secret));
-    Some(CheckedCode { sealed: Fingerprint::of(&sealed), at_secs, resealed })
+    Some(CheckedCode { encrypted: Fingerprint::new(&sealed), at_secs, reencrypted: resealed })
 }
 
 /// Whom a name means, for the check of his code.
-pub fn user_number(call: &MessageContext, name: &UserName) -> Option<UserNo> {
-    call.read(|realm| realm.user_by_name(name).map(|user: &User| user.no))
+pub fn user_number(context: &MessageContext, name: &UserName) -> Option<UserNo> {
+    context.read(|realm| realm.user_by_name(name).map(|user: &User| user.no))
 }
 
 /// Whose second factor is meant.
@@ -143,36 +147,36 @@ pub struct TargetUser {
 /// user, else by the session for whom it names, else for its own. `right`: what it needs for
 /// others.
 pub fn enrolment_actor(
-    call: &MessageContext,
+    context: &MessageContext,
     token: Option<&RefreshToken>,
     name: Option<&UserName>,
     right: &'static str,
 ) -> Result<(EnrolmentActor, TargetUser), Nack> {
-    let whom = |user: &User| TargetUser { name: user.name.clone(), no: user.no };
+    let target = |user: &User| TargetUser { name: user.name.clone(), no: user.no };
     if let Some(token) = token {
-        call.check_failure_limit()?;
+        context.check_failure_limit()?;
         let hash = TokenHash(crate::auth::hash_token(token.expose()));
-        let user = call.read(|realm| realm.user_by_half(&hash).map(whom));
+        let user = context.read(|realm| realm.user_by_pending_login(&hash).map(target));
         let user = user.filter(|user| name.is_none_or(|name| *name == user.name));
         let Some(user) = user else {
-            call.record_failure();
-            return Err(errors::nack(&call.node, call.now, Refusal::RefreshExpired));
+            context.record_failure();
+            return Err(errors::nack(&context.gateway, context.now, Refusal::RefreshExpired));
         };
-        call.set_audited_user(&user.name);
+        context.set_audited_user(&user.name);
         return Ok((EnrolmentActor::PendingLogin(hash), user));
     }
-    let session = call.session()?;
-    let found = call.read(|realm| match name {
-        Some(name) => realm.user_by_name(name).map(whom),
-        None => realm.user(session.user).map(whom),
+    let session = context.session()?;
+    let found = context.read(|realm| match name {
+        Some(name) => realm.user_by_name(name).map(target),
+        None => realm.user(session.user).map(target),
     });
     let none = || {
-        let may = call.read(|realm| realm.holds_code(session.user, right));
+        let may = context.read(|realm| realm.holds_code(session.user, right));
         let name = name.map(ToString::to_string).unwrap_or_default();
         match may {
-            true => errors::nack(&call.node, call.now, Refusal::NotFound("USER", name)),
+            true => errors::nack(&context.gateway, context.now, Refusal::NotFound("USER", name)),
             false => Nack::not_authorised(right),
         }
     };
-    Ok((EnrolmentActor::Actor(call.actor()?), found.ok_or_else(none)?))
+    Ok((EnrolmentActor::Actor(context.actor()?), found.ok_or_else(none)?))
 }

@@ -27,7 +27,7 @@ impl TokenPair {
     }
 
     /// The same as the log may know it.
-    pub fn pair(&self) -> TokenHashes {
+    pub fn hashes(&self) -> TokenHashes {
         TokenHashes {
             id: self.id,
             token: TokenHash(crate::auth::hash_token(self.session.expose())),
@@ -52,10 +52,10 @@ impl TokenPair {
         user: &UserName,
         id: SessionId,
     ) -> Option<Self> {
-        Self::read(&token_seal::decrypt(under, user.as_str(), sealed)?, id)
+        Self::parse(&token_seal::decrypt(under, user.as_str(), sealed)?, id)
     }
 
-    fn read(text: &[u8], id: SessionId) -> Option<Self> {
+    fn parse(text: &[u8], id: SessionId) -> Option<Self> {
         let (session, refresh) = std::str::from_utf8(text).ok()?.split_once(' ')?;
         Some(Self { id, session: SessionToken::new(session), refresh: RefreshToken::new(refresh) })
     }

@@ -24,8 +24,8 @@ pub enum ResourceType {
 
 impl ResourceType {
     /// What a message is; some belong to the protocol and are no resource.
-    pub fn of(row: &Handler) -> Option<Self> {
-        match row.name {
+    pub fn from_handler(handler: &Handler) -> Option<Self> {
+        match handler.name {
             name if name.starts_with("EVENT_") => Some(Self::EventHandler),
             name if name.starts_with("REQ_") => Some(Self::RequestServer),
             _ => None,
@@ -61,7 +61,7 @@ pub struct Field {
 
 impl Field {
     /// The fields of a data source's rows.
-    pub fn of_source(source: DataSource) -> Vec<Self> {
+    pub fn from_source(source: DataSource) -> Vec<Self> {
         let field = |column: &protocol::filter::Column| Self {
             name: column.name.to_owned(),
             r#type: match column.kind {
@@ -78,7 +78,7 @@ impl Field {
     }
 
     /// The fields of an object's JSON Schema.
-    pub fn of_schema(schema: &Value) -> Vec<Self> {
+    pub fn from_schema(schema: &Value) -> Vec<Self> {
         let mut fields = Vec::new();
         collect(schema, resolve(schema, schema), "", &mut fields);
         fields
@@ -171,7 +171,7 @@ mod tests {
 
     fn fields(message: &str) -> Vec<Field> {
         let row = table::find(message).unwrap();
-        Field::of_schema((row.schemas)().0.as_value())
+        Field::from_schema((row.schemas)().0.as_value())
     }
 
     fn named<'a>(fields: &'a [Field], name: &str) -> &'a Field {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn columns_of_a_source_have_their_kinds() {
-        let sessions = Field::of_source(DataSource::ActiveSessions);
+        let sessions = Field::from_source(DataSource::ActiveSessions);
         assert_eq!(named(&sessions, "LOGIN_TIME").r#type, FieldType::Datetime);
         assert_eq!(named(&sessions, "RECORD_VERSION").r#type, FieldType::Long);
     }

@@ -39,12 +39,13 @@ impl ImmediateMessage for JsonSchemaRequest {
     const FIELDS: &'static [&'static str] = &["FEATURE"];
     type Ack = Ack;
 
-    fn answer(ask: &ImmediateContext<'_>) -> Result<Ack, Nack> {
-        let feature = meta_request::feature(ask)?;
+    fn answer(context: &ImmediateContext<'_>) -> Result<Ack, Nack> {
+        let feature = meta_request::feature(context)?;
         let unknown =
             || Nack::new(NackCode::JsonSchemaNotFound, "no message of yours is called so");
-        let row = ask.permitted_handlers().find(|row| row.name == feature).ok_or_else(unknown)?;
-        let (request, reply) = (row.schemas)();
+        let handler =
+            context.permitted_handlers().find(|row| row.name == feature).ok_or_else(unknown)?;
+        let (request, reply) = (handler.schemas)();
         Ok(Ack { details: Details { request: request.to_value(), reply: reply.to_value() } })
     }
 }

@@ -37,8 +37,8 @@ pub struct Details {
 }
 
 /// FEATURE of DETAILS.
-pub(super) fn feature(ask: &ImmediateContext<'_>) -> Result<String, Nack> {
-    let read: MetaRequest = details::decode(ask.envelope.details.map(|it| it.get()), false)?;
+pub(super) fn feature(context: &ImmediateContext<'_>) -> Result<String, Nack> {
+    let read: MetaRequest = details::decode(context.envelope.details.map(|it| it.get()), false)?;
     let none = || Nack::new(NackCode::FeatureNotProvided, "FEATURE names the resource");
     read.feature.filter(|it| !it.is_empty()).ok_or_else(none)
 }
@@ -51,11 +51,11 @@ impl ImmediateMessage for MetaRequest {
     const FIELDS: &'static [&'static str] = &["FEATURE"];
     type Ack = Ack;
 
-    fn answer(ask: &ImmediateContext<'_>) -> Result<Ack, Nack> {
-        let feature = feature(ask)?;
+    fn answer(context: &ImmediateContext<'_>) -> Result<Ack, Nack> {
+        let feature = feature(context)?;
         let source = DataSource::NAMES.iter().find(|(name, _)| *name == feature);
         if let Some((name, source)) = source {
-            let field = Some(Field::of_source(*source));
+            let field = Some(Field::from_source(*source));
             let r#type = ResourceType::DataServer;
             let (request_field, reply_field) = (None, None);
             return Ok(Ack {
@@ -63,21 +63,22 @@ impl ImmediateMessage for MetaRequest {
             });
         }
         let unknown = || Nack::new(NackCode::FeatureNotFound, "no resource of yours is called so");
-        let row = ask.permitted_handlers().find(|row| row.name == feature).ok_or_else(unknown)?;
-        let r#type = ResourceType::of(row).ok_or_else(unknown)?;
-        let (details, ack) = (row.schemas)();
-        let fields = Field::of_schema(details.as_value());
+        let handler =
+            context.permitted_handlers().find(|row| row.name == feature).ok_or_else(unknown)?;
+        let r#type = ResourceType::from_handler(handler).ok_or_else(unknown)?;
+        let (details, ack) = (handler.schemas)();
+        let fields = Field::from_schema(details.as_value());
         let details = match r#type {
             ResourceType::RequestServer => Details {
                 r#type,
-                name: row.name,
+                name: handler.name,
                 field: None,
                 request_field: Some(fields),
-                reply_field: Some(Field::of_schema(ack.as_value())),
+                reply_field: Some(Field::from_schema(ack.as_value())),
             },
             _ => Details {
                 r#type,
-                name: row.name,
+                name: handler.name,
                 field: Some(fields),
                 request_field: None,
                 reply_field: None,

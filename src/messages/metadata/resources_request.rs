@@ -33,14 +33,14 @@ impl ImmediateMessage for ResourcesRequest {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    fn answer(ask: &ImmediateContext<'_>) -> Result<Ack, Nack> {
-        let messages = ask.permitted_handlers().filter_map(|row| {
-            let resource_type = ResourceType::of(row)?;
-            Some(Resource { resource_name: row.name, resource_type })
+    fn answer(context: &ImmediateContext<'_>) -> Result<Ack, Nack> {
+        let messages = context.permitted_handlers().filter_map(|handler| {
+            let resource_type = ResourceType::from_handler(handler)?;
+            Some(Resource { resource_name: handler.name, resource_type })
         });
         let is_open = |source: DataSource| {
             let right = source.view_right().filter(|_| source.requires_right());
-            right.is_none_or(|right| ask.has_right(right))
+            right.is_none_or(|right| context.has_right(right))
         };
         let sources = DataSource::NAMES.iter().filter(|(_, source)| is_open(*source));
         let sources = sources.map(|(resource_name, _)| Resource {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
-use crate::messages::record::Nothing;
+use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
 /// Whose.
@@ -22,11 +22,11 @@ impl Message for EnableMfaForUser {
     const NACK: &'static str = "EVENT_ENABLE_MFA_FOR_USER_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_ENABLE");
     const RECORD_EVENT: bool = true;
-    type Ack = Ack<Nothing>;
+    type Ack = Ack<NoDetails>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<Nothing>, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack<NoDetails>, Nack> {
         let on = true;
-        let command = Command::SetSecondFactor(call.actor()?, self.user_name, on);
-        event::submit_record_event(call, command, event::no_details).await
+        let command = Command::SetSecondFactor(context.actor()?, self.user_name, on);
+        event::submit_record_event(context, command, event::no_details).await
     }
 }

@@ -45,10 +45,10 @@ impl Message for MfaConfirmSecret {
     const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
-        call.check_failure_limit()?;
-        let (by, whom) = login::enrolment_actor(
-            call,
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+        context.check_failure_limit()?;
+        let (actor, target) = login::enrolment_actor(
+            context,
             self.refresh_auth_token.as_ref(),
             self.user_name.as_ref(),
             "MFA_CONFIRM",
@@ -56,32 +56,36 @@ impl Message for MfaConfirmSecret {
         let recovery: Vec<_> =
             (0..RECOVERY_CODES).map(|_| crate::auth::recovery_code::recovery_code()).collect();
         let hash = |code: &String| {
-            let plain = crate::auth::plain_recovery_code(code).unwrap_or_default();
+            let plain = crate::auth::normalize_recovery_code(code).unwrap_or_default();
             TokenHash(crate::auth::hash_token(&plain))
         };
         for _ in 0..TRIES {
-            let checked =
-                login::checked(call, whom.no, self.mfa_code.expose().trim(), SecretState::Pending);
+            let checked = login::check_totp(
+                context,
+                target.no,
+                self.mfa_code.expose().trim(),
+                SecretState::Pending,
+            );
             let (checked, at_secs, _) = checked.map_or((None, None, None), |it| it.into_parts());
             let confirm = ConfirmSecret {
-                by: by.clone(),
-                user_name: Some(whom.name.clone()),
+                actor: actor.clone(),
+                user_name: Some(target.name.clone()),
                 checked,
                 at_secs,
                 recovery: recovery.iter().map(hash).collect(),
             };
-            match call.submit(Command::ConfirmSecret(confirm)).await? {
+            match context.submit(Command::ConfirmSecret(confirm)).await? {
                 Outcome::Done => {
                     return Ok(Ack { details: Details { recovery_code: recovery } });
                 }
                 Outcome::Refused(Refusal::StaleCredential) => {}
                 Outcome::Refused(refused) => {
-                    call.record_failure();
-                    return Err(errors::nack(&call.node, call.now, refused));
+                    context.record_failure();
+                    return Err(errors::nack(&context.gateway, context.now, refused));
                 }
                 _ => break,
             }
         }
-        Err(errors::nack(&call.node, call.now, Refusal::StaleCredential))
+        Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential))
     }
 }

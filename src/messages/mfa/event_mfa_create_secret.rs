@@ -43,36 +43,36 @@ impl Message for MfaCreateSecret {
     const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
-        let (by, whom) = login::enrolment_actor(
-            call,
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+        let (actor, target) = login::enrolment_actor(
+            context,
             self.refresh_auth_token.as_ref(),
             self.user_name.as_ref(),
             "MFA_CREATE",
         )?;
-        let options = call.node.settings().security.mfa.qr_code.clone();
-        let (Some(options), Some(keys)) = (options, &call.node.keys) else {
+        let options = context.gateway.settings().security.mfa.qr_code.clone();
+        let (Some(options), Some(keys)) = (options, &context.gateway.keys) else {
             let text = "codes are not in use here ([security.mfa.qr_code])";
             return Err(Nack::new(NackCode::InvalidMessage, text));
         };
-        let codes = options.codes();
-        let secret = codes.draw();
-        let shown = codes.provisioning(&secret, whom.name.as_str()).map_err(|error| {
+        let codes = options.totp_config();
+        let secret = codes.generate_secret();
+        let shown = codes.provisioning(&secret, target.name.as_str()).map_err(|error| {
             tracing::error!(%error, "a secret could not be shown");
             errors::unexpected_outcome()
         })?;
-        let sealed = keys.encrypt(whom.name.as_str(), whom.no.0, &secret);
-        let create = CreateSecret { by, user_name: Some(whom.name), sealed };
-        match call.submit(Command::CreateSecret(create)).await? {
+        let sealed = keys.encrypt(target.name.as_str(), target.no.0, &secret);
+        let create = CreateSecret { actor, user_name: Some(target.name), encrypted: sealed };
+        match context.submit(Command::CreateSecret(create)).await? {
             Outcome::Done => Ok(Ack {
                 details: Details {
                     secret: shown.secret,
                     uri: shown.uri,
-                    qr_code: shown.picture,
+                    qr_code: shown.qr_code,
                     confirm_wait_period_secs: options.confirm_wait_period_secs,
                 },
             }),
-            Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
+            Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
             _ => Err(errors::unexpected_outcome()),
         }
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
-use crate::messages::record::Nothing;
+use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
 /// Which.
@@ -22,12 +22,12 @@ impl Message for MfaRevokeCode {
     const NACK: &'static str = "EVENT_MFA_REVOKE_CODE_NACK";
     const ACCESS: Access = Access::RightOrSelf("MFA_DISABLE");
     const RECORD_EVENT: bool = true;
-    type Ack = Ack<Nothing>;
+    type Ack = Ack<NoDetails>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<Nothing>, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack<NoDetails>, Nack> {
         let none = || Nack::new(NackCode::InvalidParameter, "ID is a number of MFA_ACTIVE_CODES");
         let no = self.id.parse().map_err(|_| none())?;
-        let command = Command::RevokeCode(call.actor()?, no);
-        event::submit_record_event(call, command, event::no_details).await
+        let command = Command::RevokeCode(context.actor()?, no);
+        event::submit_record_event(context, command, event::no_details).await
     }
 }

@@ -50,40 +50,40 @@ impl Message for Backup {
     const ACCESS: Access = Access::Right("BACKUP");
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
-        let (replica, owner) = (&call.node.replica, call.session()?.session);
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+        let (replica, owner) = (&context.gateway.replica, context.session()?.session);
         let id = match self.backup_id {
             Some(text) => u128::from_str_radix(&text, 16).map_err(|_| unknown())?,
             None => {
                 let id = random::entry_id();
-                replica.backups.begin(id, owner, call.now).map_err(refusal)?;
-                audit(call).await?;
+                replica.backups.begin(id, owner, context.now).map_err(refusal)?;
+                audit(context).await?;
                 id
             }
         };
-        let look = |realm: &_, seq| {
-            let step = replica.backups.step(id, owner, call.now, (realm, seq));
+        let read_step = |realm: &_, seq| {
+            let step = replica.backups.step(id, owner, context.now, (realm, seq));
             step.map(|step| (step, realm.rows_count()))
         };
-        let (step, rows_count) = replica.read(look).map_err(refusal)?;
+        let (step, rows_count) = replica.read(read_step).map_err(refusal)?;
         let (sha256, log_sequence) = step.end.map(|end| (end.sha256, end.seq)).unzip();
         let backup_id = format!("{id:032x}");
-        let (row, gone) = (step.rows, step.gone);
+        let (row, gone) = (step.rows, step.removed);
         Ok(Ack { details: Details { backup_id, rows_count, row, gone, sha256, log_sequence } })
     }
 }
 
 /// Who takes everything away is in the audit trail before the first row leaves.
-async fn audit(call: &MessageContext) -> Result<(), Nack> {
-    let user_name = Some(call.session()?.user_name.clone());
+async fn audit(context: &MessageContext) -> Result<(), Nack> {
+    let user_name = Some(context.session()?.user_name.clone());
     let noted = RefusalCount {
-        event: call.event.into(),
+        event: context.event.into(),
         user_name,
-        host: call.caller.address.to_string().into(),
+        host: context.client.address.to_string().into(),
         code: "OK".into(),
         count: 1,
     };
-    call.submit(Command::RecordRefusals(vec![noted])).await.map(drop)
+    context.submit(Command::RecordRefusals(vec![noted])).await.map(drop)
 }
 
 fn refusal(why: StepError) -> Nack {

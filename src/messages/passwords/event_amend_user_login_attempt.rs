@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
-use crate::messages::record::Nothing;
+use crate::messages::record::NoDetails;
 use crate::messages::record::event::{self, Ack};
 use crate::realm::Command;
 /// Whose.
@@ -25,11 +25,11 @@ impl Message for AmendUserLoginAttempt {
     const NACK: &'static str = "EVENT_AMEND_USER_LOGIN_ATTEMPT_NACK";
     const ACCESS: Access = Access::Right("RESET_ATTEMPTS");
     const RECORD_EVENT: bool = true;
-    type Ack = Ack<Nothing>;
+    type Ack = Ack<NoDetails>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<Nothing>, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack<NoDetails>, Nack> {
         let attempts = self.attempts.unwrap_or_default();
-        let command = Command::SetAttempts(call.actor()?, self.user_name, attempts);
-        event::submit_record_event(call, command, event::no_details).await
+        let command = Command::SetAttempts(context.actor()?, self.user_name, attempts);
+        event::submit_record_event(context, command, event::no_details).await
     }
 }

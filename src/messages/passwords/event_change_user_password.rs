@@ -41,25 +41,25 @@ impl Message for ChangeUserPassword {
     const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
-        call.check_failure_limit()?;
-        let name = self.target(call)?;
-        call.set_audited_user(&name);
-        let of_another = call.session.as_ref().filter(|session| session.user_name != name);
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+        context.check_failure_limit()?;
+        let name = self.target(context)?;
+        context.set_audited_user(&name);
+        let of_another = context.session.as_ref().filter(|session| session.user_name != name);
         if let Some(session) = of_another
-            && !call.read(|realm| realm.holds_code(session.user, "CHANGE_PWD"))
+            && !context.read(|realm| realm.holds_code(session.user, "CHANGE_PWD"))
         {
             return Err(Nack::not_authorised("CHANGE_PWD"));
         }
-        let by = of_another.map(|_| call.actor()).transpose()?;
-        let own = call.session.as_ref().filter(|session| session.user_name == name);
+        let actor = of_another.map(|_| context.actor()).transpose()?;
+        let own = context.session.as_ref().filter(|session| session.user_name == name);
         check::check_length(&self.new_password)?;
         for _ in 0..TRIES {
-            let checked = login::check_local_password(call, &name, &self.old_password).await?;
+            let checked = login::check_local_password(context, &name, &self.old_password).await?;
             let credential = match checked.verdict {
-                Verdict::Matched => Some(self.new_hash(call, &name).await?),
-                Verdict::Blank if call.read(|realm| opens(realm, call.now, &name)) => {
-                    Some(self.new_hash(call, &name).await?)
+                Verdict::Matched => Some(self.new_hash(context, &name).await?),
+                Verdict::Blank if context.read(|realm| opens(realm, context.now, &name)) => {
+                    Some(self.new_hash(context, &name).await?)
                 }
                 Verdict::Blank | Verdict::Wrong => None,
             };
@@ -68,21 +68,21 @@ impl Message for ChangeUserPassword {
                 verdict: checked.verdict,
                 checked: checked.checked,
                 credential,
-                by: by.clone(),
+                actor: actor.clone(),
                 keep: own.map(|session| session.session),
-                peer: checked.peer,
+                client: checked.client,
             };
-            match call.submit(Command::ChangePassword(change)).await? {
+            match context.submit(Command::ChangePassword(change)).await? {
                 Outcome::Done => return Ok(Ack { generated: [] }),
                 Outcome::Refused(Refusal::StaleCredential) => {}
                 Outcome::Refused(refused) => {
-                    call.record_failure();
-                    return Err(errors::nack(&call.node, call.now, refused));
+                    context.record_failure();
+                    return Err(errors::nack(&context.gateway, context.now, refused));
                 }
                 _ => break,
             }
         }
-        Err(errors::nack(&call.node, call.now, Refusal::StaleCredential))
+        Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential))
     }
 }
 
@@ -94,25 +94,26 @@ fn opens(realm: &Realm, now: Millis, name: &UserName) -> bool {
 impl ChangeUserPassword {
     /// The new password is only judged and hashed for whoever knew the old one; those before it are
     /// compared last, since each costs a hash.
-    async fn new_hash(&self, call: &MessageContext, name: &UserName) -> Result<Arc<str>, Nack> {
-        let rules = call.node.settings().security.genesis_password.validation.clone();
+    async fn new_hash(&self, context: &MessageContext, name: &UserName) -> Result<Arc<str>, Nack> {
+        let rules = context.gateway.settings().security.genesis_password.validation.clone();
         check::check(&rules, name, &self.new_password)?;
-        let known = call.read(|realm| {
+        let known = context.read(|realm| {
             let user = realm.user_by_name(name)?;
-            Some((user.name.clone(), realm.remembered(user)))
+            Some((user.name.clone(), realm.remembered_hashes(user)))
         });
         let (own_name, old) = known.unwrap_or_else(|| (name.clone(), Vec::new()));
-        let (address, password) = (call.caller.address, self.new_password.clone());
-        let hash = call.node.passwords.hash_unless_used(address, password, own_name.as_str(), old);
-        match hash.await.map_err(|busy| call.hash_queue_full(busy))? {
+        let (address, password) = (context.client.address, self.new_password.clone());
+        let hash =
+            context.gateway.passwords.hash_unless_used(address, password, own_name.as_str(), old);
+        match hash.await.map_err(|busy| context.hash_queue_full(busy))? {
             NewHash::Hash(hash) => Ok(hash.into()),
             NewHash::UsedBefore => Err(check::used_before(&rules)),
         }
     }
 
-    fn target(&self, call: &MessageContext) -> Result<UserName, Nack> {
-        let root = call.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
-        let own = || call.session.as_ref().map(|session| session.user_name.clone());
+    fn target(&self, context: &MessageContext) -> Result<UserName, Nack> {
+        let root = context.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
+        let own = || context.session.as_ref().map(|session| session.user_name.clone());
         let none = || Nack::new(NackCode::NoUserName, "USER_NAME says whose password to change");
         self.user_name.clone().or(root).or_else(own).ok_or_else(none)
     }

@@ -25,9 +25,9 @@ impl Message for ExpireUserPassword {
     const RECORD_EVENT: bool = true;
     type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
-        let own = call.session()?.user_name.clone();
+    async fn serve(self, context: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+        let own = context.session()?.user_name.clone();
         let name = self.user_name.unwrap_or(own);
-        body::run(call, Command::ExpirePassword(call.actor()?, name)).await
+        body::submit(context, Command::ExpirePassword(context.actor()?, name)).await
     }
 }

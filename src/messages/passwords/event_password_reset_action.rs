@@ -40,51 +40,52 @@ impl Message for PasswordResetAction {
     const LOGGED: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
-        call.check_failure_limit()?;
-        call.set_audited_user(&self.user_name);
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+        context.check_failure_limit()?;
+        context.set_audited_user(&self.user_name);
         check::check_length(&self.new_password)?;
         let token = TokenHash(crate::auth::hash_token(self.reset_token.expose()));
-        let known = call.read(|realm| {
-            let user = realm.user_by_reset(call.now, &self.user_name, &token)?;
-            Some((user.name.clone(), realm.remembered(user)))
+        let known = context.read(|realm| {
+            let user = realm.user_by_reset(context.now, &self.user_name, &token)?;
+            Some((user.name.clone(), realm.remembered_hashes(user)))
         });
         let Some((name, old)) = known else {
-            return Err(refused(call, Refusal::InvalidOneTimeToken));
+            return Err(refused(context, Refusal::InvalidOneTimeToken));
         };
-        let credential = self.new_hash(call, &name, old).await?;
+        let credential = self.new_hash(context, &name, old).await?;
         let reset = ResetByToken {
             user_name: self.user_name.clone(),
             token,
             credential,
             keep_sessions: self.invalidate_active_sessions == Some(false),
         };
-        match call.submit(Command::ResetByToken(reset)).await? {
+        match context.submit(Command::ResetByToken(reset)).await? {
             Outcome::Done => Ok(Ack { generated: [] }),
-            Outcome::Refused(refusal) => Err(refused(call, refusal)),
+            Outcome::Refused(refusal) => Err(refused(context, refusal)),
             _ => Err(errors::unexpected_outcome()),
         }
     }
 }
 
-fn refused(call: &MessageContext, refusal: Refusal) -> Nack {
-    call.record_failure();
-    errors::nack(&call.node, call.now, refusal)
+fn refused(context: &MessageContext, refusal: Refusal) -> Nack {
+    context.record_failure();
+    errors::nack(&context.gateway, context.now, refusal)
 }
 
 impl PasswordResetAction {
     /// A password that breaks the rules does not spend the token.
     async fn new_hash(
         &self,
-        call: &MessageContext,
+        context: &MessageContext,
         name: &UserName,
         old: Vec<Arc<str>>,
     ) -> Result<Arc<str>, Nack> {
-        let rules = call.node.settings().security.genesis_password.validation.clone();
+        let rules = context.gateway.settings().security.genesis_password.validation.clone();
         check::check(&rules, &self.user_name, &self.new_password)?;
-        let (address, password) = (call.caller.address, self.new_password.clone());
-        let hash = call.node.passwords.hash_unless_used(address, password, name.as_str(), old);
-        match hash.await.map_err(|busy| call.hash_queue_full(busy))? {
+        let (address, password) = (context.client.address, self.new_password.clone());
+        let hash =
+            context.gateway.passwords.hash_unless_used(address, password, name.as_str(), old);
+        match hash.await.map_err(|busy| context.hash_queue_full(busy))? {
             NewHash::Hash(hash) => Ok(hash.into()),
             NewHash::UsedBefore => Err(check::used_before(&rules)),
         }

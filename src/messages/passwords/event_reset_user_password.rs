@@ -30,21 +30,21 @@ impl Message for ResetUserPassword {
     const RECORD_EVENT: bool = true;
     type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
-        let policy = call.read(|realm| realm.policy().clone());
+    async fn serve(self, context: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+        let policy = context.read(|realm| realm.policy().clone());
         let reset = |credential: Option<Arc<str>>, mailed| -> Result<Command, Nack> {
             let reset = ResetPassword { user_name: self.user_name.clone(), credential, mailed };
-            Ok(Command::ResetPassword(call.actor()?, reset))
+            Ok(Command::ResetPassword(context.actor()?, reset))
         };
-        if call.node.settings().security.reset_mode == ResetMode::Email {
-            reachable(call, &self.user_name)?;
+        if context.gateway.settings().security.reset_mode == ResetMode::Email {
+            reachable(context, &self.user_name)?;
             // The password is drawn when its mail leaves; until then none logs in.
-            let done = body::run(call, reset(None, true)?).await?;
-            call.node.mail_wakeup.notify_one();
+            let done = body::submit(context, reset(None, true)?).await?;
+            context.gateway.mail_wakeup.notify_one();
             return Ok(done);
         }
-        if call.root.validate {
-            return body::run(call, reset(None, false)?).await;
+        if context.root.validate {
+            return body::submit(context, reset(None, false)?).await;
         }
         if policy.blank_reset {
             let minutes = policy.reset_ms.div_ceil(60_000);
@@ -52,21 +52,21 @@ impl Message for ResetUserPassword {
                 "for {minutes} min whoever sends a blank OLD_PASSWORD first sets the password"
             );
             let command = reset(None, false)?;
-            let done = body::submit_with(call, command, None, Some(warning)).await?;
+            let done = body::submit_with(context, command, None, Some(warning)).await?;
             tracing::warn!(user = %self.user_name, minutes, "a blank password reset is open");
             return Ok(done);
         }
         let drawn = crate::auth::one_time_password();
         let password = Password::new(drawn.as_str());
-        let hash = call.node.passwords.hash(call.caller.address, password).await;
-        let hash = hash.map_err(|busy| call.hash_queue_full(busy))?;
-        body::submit_with(call, reset(Some(hash.into()), false)?, Some(drawn), None).await
+        let hash = context.gateway.passwords.hash(context.client.address, password).await;
+        let hash = hash.map_err(|busy| context.hash_queue_full(busy))?;
+        body::submit_with(context, reset(Some(hash.into()), false)?, Some(drawn), None).await
     }
 }
 
 /// Whether a mail can reach a user. Of one who is not there the command has its own refusal.
-fn reachable(call: &MessageContext, name: &UserName) -> Result<(), Nack> {
-    let unreachable = call.read(|realm| {
+fn reachable(context: &MessageContext, name: &UserName) -> Result<(), Nack> {
+    let unreachable = context.read(|realm| {
         let user = realm.user_by_name(name);
         user.is_some_and(|user| !user.directory && user.mail_address().is_none())
     });

@@ -33,13 +33,14 @@ impl Message for SelfServicePasswordReset {
     const ACCESS: Access = Access::Anyone;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
-        match call.node.reset_permits.clone().try_acquire_owned() {
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+        match context.gateway.reset_permits.clone().try_acquire_owned() {
             Ok(place) => {
-                let (node, address, now) = (call.node.clone(), call.caller.address, call.now);
-                let event = call.event;
+                let (node, address, now) =
+                    (context.gateway.clone(), context.client.address, context.now);
+                let event = context.event;
                 tokio::spawn(async move {
-                    if let Err(why) = self.ask(&node, event, address, now).await {
+                    if let Err(why) = self.request_reset(&node, event, address, now).await {
                         tracing::warn!(why, %address, "a reset was asked for, and is not mailed");
                     }
                     drop(place);
@@ -52,37 +53,38 @@ impl Message for SelfServicePasswordReset {
 }
 
 impl SelfServicePasswordReset {
-    async fn ask(
+    async fn request_reset(
         self,
-        node: &crate::gateway::Node,
+        gateway: &crate::gateway::Gateway,
         event: &str,
         address: std::net::IpAddr,
         now: crate::realm::Millis,
     ) -> Result<(), &'static str> {
         let (options, limits) = {
-            let settings = node.settings();
+            let settings = gateway.settings();
             let options = settings.security.genesis_password.self_service_reset.clone();
             (options.ok_or("it is not configured")?, settings.server.limits.clone())
         };
-        let often = node.reset_limiter.check(&limits, address, now);
+        let often = gateway.reset_limiter.check(&limits, address, now);
         often.map_err(|_| "too many from this address")?;
-        node.reset_limiter.record_failure(&limits, address, now);
+        gateway.reset_limiter.record_failure(&limits, address, now);
         let user_name = UserName::parse(&self.user_name).map_err(|_| "this is no user name")?;
         let url = self.return_url.filter(|_| options.accept_client_url);
         if url.as_deref().is_some_and(|url| !template::is_url(url)) {
             return Err("RETURN_URL is no address of a page");
         }
-        let ask = RequestReset { user_name, url: url.map(Into::into) };
+        let request = RequestReset { user_name, url: url.map(Into::into) };
         // What leads to no mail writes nothing into the log of commands, whoever is meant.
-        let planned = node.replica.read(|realm, _| {
-            realm.plan(node.clock.now(), &Command::RequestReset(ask.clone())).outcome
+        let planned = gateway.replica.read(|realm, _| {
+            realm.plan(gateway.clock.now(), &Command::RequestReset(request.clone())).outcome
         });
         refused(planned)?;
         let host = address.to_string().into();
         let origin = Origin { event: event.into(), host, reason: None };
-        let outcome = node.replica.submit_from(Command::RequestReset(ask), Some(origin)).await;
+        let outcome =
+            gateway.replica.submit_from(Command::RequestReset(request), Some(origin)).await;
         refused(outcome.map_err(|_| "it could not be stored")?)?;
-        node.mail_wakeup.notify_one();
+        gateway.mail_wakeup.notify_one();
         Ok(())
     }
 }
@@ -96,7 +98,7 @@ fn refused(outcome: Outcome) -> Result<(), &'static str> {
         Refusal::NotFound(..) => "the user has no EMAIL_ADDRESS",
         Refusal::ManagedByDirectory => "the directory has the password",
         Refusal::Disabled(_) => "the user is disabled",
-        Refusal::OutboxFull => "too many mails wait",
+        Refusal::MailQueueFull => "too many mails wait",
         _ => "it is not configured",
     })
 }

@@ -79,9 +79,9 @@ impl ProfileBody {
 }
 
 /// Commands, or with VALIDATE only plans, and answers.
-pub async fn submit(call: &MessageContext, command: Command) -> Result<Ack<ProfileAck>, Nack> {
+pub async fn submit(context: &MessageContext, command: Command) -> Result<Ack<ProfileAck>, Nack> {
     let done = |outcome| if let Outcome::Profile(it) = outcome { Some(it.into()) } else { None };
-    event::submit_record_event(call, command, done).await
+    event::submit_record_event(context, command, done).await
 }
 
 impl From<ProfileDone> for ProfileAck {

@@ -22,8 +22,8 @@ impl Message for DeleteProfile {
     const RECORD_EVENT: bool = true;
     type Ack = Ack<ProfileAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<ProfileAck>, Nack> {
-        let wanted = self.0.into_spec()?;
-        body::submit(call, Command::DeleteProfile(call.actor()?, wanted)).await
+    async fn serve(self, context: &MessageContext) -> Result<Ack<ProfileAck>, Nack> {
+        let spec = self.0.into_spec()?;
+        body::submit(context, Command::DeleteProfile(context.actor()?, spec)).await
     }
 }

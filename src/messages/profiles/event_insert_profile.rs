@@ -22,15 +22,15 @@ impl Message for InsertProfile {
     const RECORD_EVENT: bool = true;
     type Ack = Ack<ProfileAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<ProfileAck>, Nack> {
-        let wanted = self.0.into_spec()?;
-        if wanted.name.is_none() {
+    async fn serve(self, context: &MessageContext) -> Result<Ack<ProfileAck>, Nack> {
+        let spec = self.0.into_spec()?;
+        if spec.name.is_none() {
             return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
         }
-        if wanted.record_version.is_some() {
+        if spec.record_version.is_some() {
             let text = "RECORD_VERSION belongs to an amend: a new profile has none yet";
             return Err(Nack::new(NackCode::InvalidParameter, text));
         }
-        body::submit(call, Command::InsertProfile(call.actor()?, wanted)).await
+        body::submit(context, Command::InsertProfile(context.actor()?, spec)).await
     }
 }

@@ -25,7 +25,7 @@ impl Message for ReqProfile {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let by_name = self.name.as_ref().map(|name| {
             |realm: &Realm| realm.profile_by_name(name).map(|it| (u64::from(it.no.0), it.id()))
         });
@@ -33,6 +33,6 @@ impl Message for ReqProfile {
             let (no, _) = ProfileNo::parse(id)?;
             realm.profile(no).map(|it| (u64::from(no.0), it.id()))
         };
-        query::find_record(call, DataSource::AllProfiles, self.id.as_deref(), by_name, by_id)
+        query::find_record(context, DataSource::AllProfiles, self.id.as_deref(), by_name, by_id)
     }
 }

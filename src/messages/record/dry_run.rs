@@ -15,14 +15,15 @@ pub struct WouldChange {
 }
 
 /// Checks everything that the command would be checked for, and says what it would do.
-pub fn preview(call: &MessageContext, command: &Command) -> Result<WouldChange, Nack> {
-    let planned = call.read(|realm| {
-        let applied = realm.plan(call.now, command);
+pub fn preview(context: &MessageContext, command: &Command) -> Result<WouldChange, Nack> {
+    let planned = context.read(|realm| {
+        let applied = realm.plan(context.now, command);
         match applied.outcome {
             Outcome::Refused(refused) => Err(refused),
             _ => Ok(realm.compare(&applied.changes).collect()),
         }
     });
-    let would_change = planned.map_err(|refused| errors::nack(&call.node, call.now, refused))?;
+    let would_change =
+        planned.map_err(|refused| errors::nack(&context.gateway, context.now, refused))?;
     Ok(WouldChange { would_change })
 }

@@ -20,33 +20,33 @@ pub struct Ack<D> {
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Details<D> {
-    Done(D),
-    Would(WouldChange),
+    Changed(D),
+    Preview(WouldChange),
 }
 
 /// Nothing to tell of what was done.
 #[derive(Serialize, JsonSchema)]
-pub struct Nothing {}
+pub struct NoDetails {}
 
 /// Commands, or with VALIDATE only plans, and answers; `done` reads the outcome.
 pub async fn submit_record_event<D>(
-    call: &MessageContext,
+    context: &MessageContext,
     command: Command,
     read_outcome: impl FnOnce(Outcome) -> Option<D>,
 ) -> Result<Ack<D>, Nack> {
     let answer = |details| Ack { generated: [], details };
-    if call.root.validate {
-        return Ok(answer(Details::Would(dry_run::preview(call, &command)?)));
+    if context.root.validate {
+        return Ok(answer(Details::Preview(dry_run::preview(context, &command)?)));
     }
-    match call.submit(command).await? {
-        Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
+    match context.submit(command).await? {
+        Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
         outcome => read_outcome(outcome)
-            .map(|done| answer(Details::Done(done)))
+            .map(|done| answer(Details::Changed(done)))
             .ok_or_else(errors::unexpected_outcome),
     }
 }
 
 /// The reading of an outcome that has nothing to tell.
-pub fn no_details(outcome: Outcome) -> Option<Nothing> {
-    matches!(outcome, Outcome::Done | Outcome::EndedSessions(_)).then_some(Nothing {})
+pub fn no_details(outcome: Outcome) -> Option<NoDetails> {
+    matches!(outcome, Outcome::Done | Outcome::EndedSessions(_)).then_some(NoDetails {})
 }

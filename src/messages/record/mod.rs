@@ -5,5 +5,5 @@ pub mod event;
 pub mod query;
 pub mod reference;
 
-pub use event::Nothing;
+pub use event::NoDetails;
 pub use reference::{ProfileRef, RightRef, UserRef};

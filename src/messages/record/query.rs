@@ -20,7 +20,7 @@ pub type FoundRecord = Option<(u64, String)>;
 
 /// Answers with the record that `by_name` and `id` mean; both must then agree.
 pub fn find_record(
-    call: &MessageContext,
+    context: &MessageContext,
     source: DataSource,
     id: Option<&str>,
     by_name: Option<impl FnOnce(&Realm) -> FoundRecord>,
@@ -29,8 +29,8 @@ pub fn find_record(
     if id.is_none() && by_name.is_none() {
         return Err(Nack::new(NackCode::MissingField, "the key is missing in DETAILS"));
     }
-    let viewer = call.session()?.user;
-    let row = call.read(|realm| {
+    let viewer = context.session()?.user;
+    let row = context.read(|realm| {
         let named = by_name.map(|find| find(realm));
         let with_id = id.map(|id| by_id(realm, id).filter(|(_, known)| known == id));
         let (row, _) = match (named, with_id) {
@@ -42,7 +42,7 @@ pub fn find_record(
         let sees_all = right.is_none_or(|right| realm.holds_code(viewer, right));
         let sees = sees_all || source.belongs_to(realm, viewer, row);
         let shown = source.row(realm, viewer, row).filter(|_| sees)?;
-        let mut map = shown.object(source.columns());
+        let mut map = shown.to_object(source.columns());
         map.insert("ROW_REF".to_owned(), row.to_string().into());
         Some(map)
     });

@@ -4,7 +4,7 @@ use protocol::{Nack, RightCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::event_insert_right::Done;
+use super::event_insert_right::RightAck;
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::{self, Ack};
@@ -22,10 +22,14 @@ impl Message for DeleteRight {
     const NACK: &'static str = "EVENT_DELETE_RIGHT_NACK";
     const ACCESS: Access = Access::Right("DELETE_RIGHT");
     const RECORD_EVENT: bool = true;
-    type Ack = Ack<Done>;
+    type Ack = Ack<RightAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<Done>, Nack> {
-        event::submit_record_event(call, Command::DeleteRight(call.actor()?, self.code), Done::of)
-            .await
+    async fn serve(self, context: &MessageContext) -> Result<Ack<RightAck>, Nack> {
+        event::submit_record_event(
+            context,
+            Command::DeleteRight(context.actor()?, self.code),
+            RightAck::from_outcome,
+        )
+        .await
     }
 }

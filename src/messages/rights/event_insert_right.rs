@@ -21,7 +21,7 @@ pub struct InsertRight {
 /// The id of the right.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
-pub struct Done {
+pub struct RightAck {
     id: String,
 }
 
@@ -31,18 +31,18 @@ impl Message for InsertRight {
     const NACK: &'static str = "EVENT_INSERT_RIGHT_NACK";
     const ACCESS: Access = Access::Right("INSERT_RIGHT");
     const RECORD_EVENT: bool = true;
-    type Ack = Ack<Done>;
+    type Ack = Ack<RightAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<Done>, Nack> {
-        let wanted = RightSpec { id: self.id, code: self.code, description: self.description };
-        let command = Command::InsertRight(call.actor()?, wanted);
-        event::submit_record_event(call, command, Done::of).await
+    async fn serve(self, context: &MessageContext) -> Result<Ack<RightAck>, Nack> {
+        let spec = RightSpec { id: self.id, code: self.code, description: self.description };
+        let command = Command::InsertRight(context.actor()?, spec);
+        event::submit_record_event(context, command, RightAck::from_outcome).await
     }
 }
 
-impl Done {
+impl RightAck {
     /// What became of a right.
-    pub fn of(outcome: Outcome) -> Option<Self> {
+    pub fn from_outcome(outcome: Outcome) -> Option<Self> {
         if let Outcome::Right { id } = outcome { Some(Self { id }) } else { None }
     }
 }

@@ -25,7 +25,7 @@ impl Message for ReqRight {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let by_name = self.code.as_ref().map(|name| {
             |realm: &Realm| {
                 realm
@@ -37,6 +37,6 @@ impl Message for ReqRight {
             let (no, _) = RightNo::parse(id)?;
             realm.right(no).map(|it| (u64::from(no.0), it.no.id(it.location)))
         };
-        query::find_record(call, DataSource::AllRights, self.id.as_deref(), by_name, by_id)
+        query::find_record(context, DataSource::AllRights, self.id.as_deref(), by_name, by_id)
     }
 }

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::components::{Schemas, reference, who};
+use super::components::{Schemas, describe_access, schema_ref};
 use crate::messages::handler::Handler;
 use crate::messages::table::HANDLERS;
 
 /// What the gateway says without being asked.
-const PUSHED: [(&str, &str); 4] = [
+const PUSH_MESSAGES: [(&str, &str); 4] = [
     ("QUERY_UPDATE", "Rows of a subscription, as they change."),
     ("SESSION_EXPIRING", "The session ends soon for want of use."),
     ("SESSION_ENDED", "Why the session ended; the close follows."),
@@ -24,17 +24,20 @@ pub fn document() -> Value {
         schemas.add(name, json!({ "type": "object", "properties": properties }));
     }
     let (mut messages, mut operations) = (Map::new(), Map::new());
-    for row in &HANDLERS {
-        schemas.add_message(row);
-        messages.insert(row.name.to_owned(), message(row.name, row.name, &who(row.access)));
-        messages.insert(row.ack.to_owned(), message(row.ack, row.ack, "The answer."));
-        messages.insert(row.nack.to_owned(), message(row.nack, "NACK", "The refusal."));
-        operations.insert(row.name.to_owned(), asked(row));
+    for handler in &HANDLERS {
+        schemas.add_message(handler);
+        messages.insert(
+            handler.name.to_owned(),
+            message(handler.name, handler.name, &describe_access(handler.access)),
+        );
+        messages.insert(handler.ack.to_owned(), message(handler.ack, handler.ack, "The answer."));
+        messages.insert(handler.nack.to_owned(), message(handler.nack, "NACK", "The refusal."));
+        operations.insert(handler.name.to_owned(), client_message(handler));
     }
-    for (name, says) in PUSHED {
+    for (name, says) in PUSH_MESSAGES {
         let schema = if name == "MSG_NACK" { "NACK" } else { name };
         messages.insert(name.to_owned(), message(name, schema, says));
-        operations.insert(format!("push_{name}"), pushed(name, says));
+        operations.insert(format!("push_{name}"), push_message(name, says));
     }
     let all: Map<String, Value> = messages
         .keys()
@@ -57,20 +60,20 @@ pub fn document() -> Value {
 }
 
 /// A message and its two answers, as the gateway sees them.
-fn asked(row: &Handler) -> Value {
+fn client_message(handler: &Handler) -> Value {
     json!({
         "action": "receive",
         "channel": { "$ref": "#/channels/gateway" },
-        "summary": who(row.access),
-        "messages": [on_channel(row.name)],
+        "summary": describe_access(handler.access),
+        "messages": [on_channel(handler.name)],
         "reply": {
             "channel": { "$ref": "#/channels/gateway" },
-            "messages": [on_channel(row.ack), on_channel(row.nack)],
+            "messages": [on_channel(handler.ack), on_channel(handler.nack)],
         },
     })
 }
 
-fn pushed(name: &str, says: &str) -> Value {
+fn push_message(name: &str, says: &str) -> Value {
     json!({
         "action": "send",
         "channel": { "$ref": "#/channels/gateway" },
@@ -84,5 +87,5 @@ fn on_channel(name: &str) -> Value {
 }
 
 fn message(name: &str, schema: &str, says: &str) -> Value {
-    json!({ "name": name, "summary": says, "payload": reference(schema) })
+    json!({ "name": name, "summary": says, "payload": schema_ref(schema) })
 }

@@ -17,38 +17,38 @@ impl Schemas {
             map.remove("title");
             if let Some(Value::Object(definitions)) = map.remove("$defs") {
                 for (key, mut definition) in definitions {
-                    refer(&mut definition, name);
+                    qualify_refs(&mut definition, name);
                     self.0.insert(format!("{name}.{key}"), definition);
                 }
             }
         }
-        refer(&mut schema, name);
+        qualify_refs(&mut schema, name);
         self.0.insert(name.to_owned(), schema);
     }
 
     /// The schemas of a message: its envelope, its ack; the NACK is one for all.
-    pub(super) fn add_message(&mut self, row: &Handler) {
-        let (details, ack) = (row.schemas)();
-        self.add(&format!("{}.DETAILS", row.name), details.to_value());
+    pub(super) fn add_message(&mut self, handler: &Handler) {
+        let (details, ack) = (handler.schemas)();
+        self.add(&format!("{}.DETAILS", handler.name), details.to_value());
         let mut ack = ack.to_value();
         if let Some(properties) = ack.get_mut("properties").and_then(Value::as_object_mut) {
-            properties.insert("MESSAGE_TYPE".to_owned(), json!({ "const": row.ack }));
-            properties.insert("SOURCE_REF".to_owned(), reference("SOURCE_REF"));
+            properties.insert("MESSAGE_TYPE".to_owned(), json!({ "const": handler.ack }));
+            properties.insert("SOURCE_REF".to_owned(), schema_ref("SOURCE_REF"));
         }
-        self.add(row.ack, ack);
+        self.add(handler.ack, ack);
         let envelope = json!({
             "type": "object",
             "properties": {
-                "MESSAGE_TYPE": { "const": row.name },
-                "SOURCE_REF": reference("SOURCE_REF"),
+                "MESSAGE_TYPE": { "const": handler.name },
+                "SOURCE_REF": schema_ref("SOURCE_REF"),
                 "SESSION_AUTH_TOKEN": { "type": "string" },
                 "USER_NAME": { "type": "string", "description": "never trusted, only compared" },
                 "VALIDATE": { "type": "boolean", "description": "a dry run of entity events" },
                 "REASON": { "type": "string", "description": "words for the audit" },
-                "DETAILS": reference(&format!("{}.DETAILS", row.name)),
+                "DETAILS": schema_ref(&format!("{}.DETAILS", handler.name)),
             },
         });
-        self.add(row.name, envelope);
+        self.add(handler.name, envelope);
     }
 
     /// What all messages share.
@@ -80,7 +80,7 @@ impl Schemas {
                 "type": "object",
                 "properties": {
                     "MESSAGE_TYPE": { "type": "string" },
-                    "SOURCE_REF": reference("SOURCE_REF"),
+                    "SOURCE_REF": schema_ref("SOURCE_REF"),
                     "CODE": { "type": "string" }, "TEXT": { "type": "string" },
                     "ERROR": { "type": "array", "items": fault },
                 },
@@ -106,7 +106,7 @@ impl Schemas {
                 "type": "object",
                 "properties": {
                     "MESSAGE_TYPE": { "const": "QUERY_UPDATE" },
-                    "SOURCE_REF": reference("SOURCE_REF"),
+                    "SOURCE_REF": schema_ref("SOURCE_REF"),
                     "SEQUENCE_ID": { "type": "integer" }, "ROWS_COUNT": { "type": "integer" },
                     "MORE_ROWS": { "type": "boolean" }, "RIGHTS_VERSION": { "type": "integer" },
                     "ROW": { "type": "array", "items": {
@@ -119,12 +119,12 @@ impl Schemas {
     }
 }
 
-pub(super) fn reference(name: &str) -> Value {
+pub(super) fn schema_ref(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 /// Points references at the names that definitions have now.
-fn refer(schema: &mut Value, name: &str) {
+fn qualify_refs(schema: &mut Value, name: &str) {
     match schema {
         Value::Object(map) => {
             for (key, value) in map {
@@ -133,17 +133,17 @@ fn refer(schema: &mut Value, name: &str) {
                     Some(definition) => {
                         *value = format!("#/components/schemas/{name}.{definition}").into();
                     }
-                    None => refer(value, name),
+                    None => qualify_refs(value, name),
                 }
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(|it| refer(it, name)),
+        Value::Array(list) => list.iter_mut().for_each(|it| qualify_refs(it, name)),
         _ => {}
     }
 }
 
 /// Who may send a message, in words.
-pub(super) fn who(access: Access) -> String {
+pub(super) fn describe_access(access: Access) -> String {
     match access {
         Access::Anyone => "Everybody, also before the login.".to_owned(),
         Access::PendingLogin => {

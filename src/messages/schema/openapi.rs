@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::components::{Schemas, reference, who};
+use super::components::{Schemas, describe_access, schema_ref};
 use crate::messages::handler::{Access, Handler};
 use crate::messages::table::HANDLERS;
 use crate::messages::token_api::{ROUTES, RequiredToken, Route};
@@ -13,23 +13,24 @@ pub fn document() -> Value {
     let mut schemas = Schemas::default();
     schemas.add_shared();
     let mut paths = Map::new();
-    for row in &HANDLERS {
-        schemas.add_message(row);
-        let mut item = Map::from_iter([("post".to_owned(), operation(row, "post"))]);
-        if row.read {
-            item.insert("get".to_owned(), operation(row, "get"));
+    for handler in &HANDLERS {
+        schemas.add_message(handler);
+        let mut item = Map::from_iter([("post".to_owned(), operation(handler, "post"))]);
+        if handler.read {
+            item.insert("get".to_owned(), operation(handler, "get"));
         }
-        paths.insert(protocol::rest_paths::path(row.name), Value::Object(item));
+        paths.insert(protocol::rest_paths::path(handler.name), Value::Object(item));
     }
     for route in &ROUTES {
-        let (asked, told) = (route.schemas)();
+        let (request, response) = (route.schemas)();
         let name = |what: &str| slug(&format!("{} {} {what}", route.methods, route.path));
         let (asked_name, told_name) = (name("asked"), name("told"));
-        schemas.add(&asked_name, asked.to_value());
-        schemas.add(&told_name, told.to_value());
+        schemas.add(&asked_name, request.to_value());
+        schemas.add(&told_name, response.to_value());
         let item = paths.entry(route.path).or_insert_with(|| json!({}));
         for method in route.methods.split(", ") {
-            item[method.to_lowercase()] = connect(route, method, &asked_name, &told_name);
+            item[method.to_lowercase()] =
+                token_api_operation(route, method, &asked_name, &told_name);
         }
     }
     for (name, _) in DataSource::NAMES {
@@ -57,17 +58,17 @@ pub fn document() -> Value {
     })
 }
 
-fn operation(row: &Handler, method: &str) -> Value {
+fn operation(handler: &Handler, method: &str) -> Value {
     let mut parameters = vec![header("SOURCE_REF", true), header("USER_NAME", false)];
     let mut operation = json!({
-        "operationId": format!("{method}_{}", row.name),
-        "summary": row.name,
-        "description": who(row.access),
-        "responses": responses(&[row.ack]),
-        "security": security(row.access),
+        "operationId": format!("{method}_{}", handler.name),
+        "summary": handler.name,
+        "description": describe_access(handler.access),
+        "responses": responses(&[handler.ack]),
+        "security": security(handler.access),
     });
     if method == "get" {
-        let (details, _) = (row.schemas)();
+        let (details, _) = (handler.schemas)();
         let fields = details.as_value()["properties"].as_object().cloned().unwrap_or_default();
         parameters.extend(fields.keys().map(|field| {
             let schema = json!({ "type": "string" });
@@ -75,28 +76,28 @@ fn operation(row: &Handler, method: &str) -> Value {
         }));
     } else {
         parameters.push(header("SESSION_ID", false));
-        operation["requestBody"] = body(reference(row.name));
+        operation["requestBody"] = body(schema_ref(handler.name));
     }
     operation["parameters"] = parameters.into();
     operation
 }
 
 /// A route of S1.
-fn connect(route: &Route, method: &str, asked: &str, told: &str) -> Value {
-    let access =
-        crate::messages::table::find(route.message).map_or(Access::Session, |row| row.access);
+fn token_api_operation(route: &Route, method: &str, request: &str, response: &str) -> Value {
+    let access = crate::messages::table::find(route.message)
+        .map_or(Access::Session, |handler| handler.access);
     let says = format!("As {}, without SOURCE_REF and with real statuses.", route.message);
-    let content = |name| json!({ "application/json": { "schema": reference(name) } });
+    let content = |name| json!({ "application/json": { "schema": schema_ref(name) } });
     let refused = json!({ "description": "The refusal.", "content": content("CONNECTOR_ERROR") });
     let mut responses = Map::from_iter([(
         "200".to_owned(),
-        json!({ "description": "The answer.", "content": content(told) }),
+        json!({ "description": "The answer.", "content": content(response) }),
     )]);
     responses.extend(REFUSALS.iter().map(|(status, _)| ((*status).to_owned(), refused.clone())));
     let mut operation = json!({
         "operationId": slug(&format!("{} {}", method.to_lowercase(), route.path)),
         "summary": says,
-        "description": who(access),
+        "description": describe_access(access),
         "responses": responses,
         "security": security(access),
     });
@@ -104,7 +105,7 @@ fn connect(route: &Route, method: &str, asked: &str, told: &str) -> Value {
         operation["parameters"] = json!([header("token", false)]);
     }
     if method != "GET" {
-        operation["requestBody"] = body(reference(asked));
+        operation["requestBody"] = body(schema_ref(request));
         if route.token != RequiredToken::Refresh {
             operation["requestBody"]["required"] = true.into();
         }
@@ -130,7 +131,7 @@ fn rows(name: &str) -> Value {
         })
     };
     let mut post = operation("post", "Logs on; the first rows come back.", &["QUERY_UPDATE"]);
-    post["requestBody"] = body(reference("DATA_LOGON"));
+    post["requestBody"] = body(schema_ref("DATA_LOGON"));
     json!({
         "post": post,
         "get": operation("get", "What changed since the last answer.", &["QUERY_UPDATE"]),
@@ -157,7 +158,7 @@ fn security(access: Access) -> Value {
 }
 
 fn responses(answers: &[&str]) -> Value {
-    let any: Vec<_> = answers.iter().copied().chain(["NACK"]).map(reference).collect();
+    let any: Vec<_> = answers.iter().copied().chain(["NACK"]).map(schema_ref).collect();
     let content = json!({ "application/json": { "schema": { "anyOf": any } } });
     let answer = json!({ "description": "The answer, or its refusal.", "content": content });
     let mut responses = Map::from_iter([("200".to_owned(), answer)]);
@@ -182,7 +183,7 @@ const REFUSALS: [(&str, &str); 9] = [
 ];
 
 fn refusals() -> Map<String, Value> {
-    let content = json!({ "application/json": { "schema": reference("NACK") } });
+    let content = json!({ "application/json": { "schema": schema_ref("NACK") } });
     let refusal = |(status, description): &(&str, &str)| {
         ((*status).to_owned(), json!({ "description": description, "content": content }))
     };

@@ -22,10 +22,10 @@ impl Message for DataLogoff {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
-        let source_ref = call.root.source_ref.as_deref().ok_or_else(none)?;
-        match call.node.replica.feed.cancel(call.outbox()?, source_ref) {
+        let source_ref = context.root.source_ref.as_deref().ok_or_else(none)?;
+        match context.gateway.replica.subscriptions.cancel(context.outbox()?, source_ref) {
             true => Ok(Ack {}),
             false => Err(none()),
         }

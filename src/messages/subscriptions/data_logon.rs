@@ -61,33 +61,37 @@ impl Message for DataLogon {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let rights_version = self.rights_version;
-        let wish = self.wish(call)?;
+        let wish = self.into_request(context)?;
         let (source, wanted) = (wish.source, wish.rows_max);
         if let Some(right) = source.view_right().filter(|_| source.requires_right())
-            && !call.read(|realm| realm.holds_code(wish.owner, right))
+            && !context.read(|realm| realm.holds_code(wish.owner, right))
         {
             return Err(Nack::not_authorised(right));
         }
-        let outbox = call.outbox()?;
-        let (replica, feed) = (&call.node.replica, &call.node.replica.feed);
-        let quota = &call.session()?.quota;
-        let most = call.node.settings().server.limits.subscriptions_per_session;
+        let outbox = context.outbox()?;
+        let (replica, feed) = (&context.gateway.replica, &context.gateway.replica.subscriptions);
+        let quota = &context.session()?.quota;
+        let most = context.gateway.settings().server.limits.subscriptions_per_session;
         let opened = replica.read(|realm, seq| {
             let id = feed.subscribe(realm, seq, outbox, wish, quota, most)?;
             let resumed =
                 rights_version.is_some_and(|from| feed.resume(realm, seq, outbox, id, from));
             Ok((id, resumed, seq))
         });
-        let (id, resumed, mut version) = opened.map_err(not_opened)?;
+        let (id, resumed, mut version) = opened.map_err(subscribe_nack)?;
         match source {
-            DataSource::Services => feed.read_services(outbox, id, &call.node.services.rows()),
-            DataSource::AuditEvents => feed.start_audit_after(outbox, id, replica.trail.last()),
+            DataSource::Services => {
+                feed.read_services(outbox, id, &context.gateway.services.rows())
+            }
+            DataSource::AuditEvents => {
+                feed.start_audit_after(outbox, id, replica.audit_trail.last())
+            }
             _ => {}
         }
         if !resumed {
-            match read_rows::read_rows(call, outbox, (id, source), wanted).await {
+            match read_rows::read_rows(context, outbox, (id, source), wanted).await {
                 Ok(reflected) => version = reflected,
                 Err(nack) => {
                     feed.cancel_by_id(outbox, id);
@@ -95,21 +99,21 @@ impl Message for DataLogon {
                 }
             }
         }
-        call.effect(AfterReply::ReleaseSubscription(id, call.session()?.clone()));
+        context.set_after_reply(AfterReply::ReleaseSubscription(id, context.session()?.clone()));
         let details = Details { resumed, rights_version: version };
         Ok(Ack { details: (source == DataSource::UserRights).then_some(details) })
     }
 }
 
 impl DataLogon {
-    fn wish(self, call: &MessageContext) -> Result<SubscriptionRequest, Nack> {
+    fn into_request(self, context: &MessageContext) -> Result<SubscriptionRequest, Nack> {
         let no_name = || Nack::new(NackCode::NoDsName, "DATASOURCE_NAME is missing in DETAILS");
         let name = self.datasource_name.as_deref().ok_or_else(no_name)?;
         let unknown = || Nack::new(NackCode::InvalidDsName, "no data source has this name");
-        let source = DataSource::of(name).ok_or_else(unknown)?;
+        let source = DataSource::from_name(name).ok_or_else(unknown)?;
         let no_ref =
             || Nack::new(NackCode::NoSourceRef, "a subscription is named by its SOURCE_REF");
-        let source_ref = call.root.source_ref.as_deref().ok_or_else(no_ref)?;
+        let source_ref = context.root.source_ref.as_deref().ok_or_else(no_ref)?;
         self.only_defaults()?;
         if !(1..=ROWS_MAX).contains(&self.max_rows) || !(1..=VIEW_MAX).contains(&self.max_view) {
             let text = format!("MAX_ROWS is 1 to {ROWS_MAX}, MAX_VIEW is 1 to {VIEW_MAX}");
@@ -119,7 +123,7 @@ impl DataLogon {
             self.criteria_match.as_deref().map(|text| Filter::parse(text, source.columns()));
         let wrong =
             |error| Nack::new(NackCode::InvalidCriteria, format!("CRITERIA_MATCH: {error}"));
-        let session = call.session()?;
+        let session = context.session()?;
         Ok(SubscriptionRequest {
             source,
             source_ref: source_ref.into(),
@@ -164,7 +168,7 @@ fn columns(source: DataSource, fields: Option<&[String]>) -> Result<u64, Nack> {
     Ok(mask)
 }
 
-fn not_opened(why: SubscribeError) -> Nack {
+fn subscribe_nack(why: SubscribeError) -> Nack {
     match why {
         SubscribeError::Exists => Nack::new(
             NackCode::InvalidDatasource,

@@ -27,18 +27,18 @@ impl Message for MoreRows {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let named = self.source_ref.map(|value| value.to_string());
         let quiet = named.is_none();
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
-        let source_ref = named.or_else(|| call.root.source_ref.clone()).ok_or_else(none)?;
-        let outbox = call.outbox()?;
-        let feed = &call.node.replica.feed;
+        let source_ref = named.or_else(|| context.root.source_ref.clone()).ok_or_else(none)?;
+        let outbox = context.outbox()?;
+        let feed = &context.gateway.replica.subscriptions;
         let (id, source, wanted) = feed.find(outbox, &source_ref).ok_or_else(none)?;
-        read_rows::read_rows(call, outbox, (id, source), wanted).await?;
+        read_rows::read_rows(context, outbox, (id, source), wanted).await?;
         feed.request_update(outbox, id);
         if quiet {
-            call.effect(AfterReply::NoReply);
+            context.set_after_reply(AfterReply::NoReply);
         }
         Ok(Ack {})
     }

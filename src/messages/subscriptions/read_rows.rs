@@ -11,14 +11,14 @@ const AUDIT_STEPS: usize = 200;
 
 /// Reads up to `wanted` rows into a subscription and gives the commit that they reflect.
 pub async fn read_rows(
-    call: &MessageContext,
+    context: &MessageContext,
     outbox: &Outbox,
     (id, source): (u64, DataSource),
     mut wanted: usize,
 ) -> Result<Seq, Nack> {
-    let (replica, feed) = (&call.node.replica, &call.node.replica.feed);
+    let (replica, feed) = (&context.gateway.replica, &context.gateway.replica.subscriptions);
     if source == DataSource::AuditEvents {
-        return read_audit_rows(call, outbox, id, wanted).await;
+        return read_audit_rows(context, outbox, id, wanted).await;
     }
     let mut version = 0;
     // In steps: a table of a million rows must not keep commits waiting.
@@ -32,15 +32,15 @@ pub async fn read_rows(
 }
 
 async fn read_audit_rows(
-    call: &MessageContext,
+    context: &MessageContext,
     outbox: &Outbox,
     id: u64,
     mut wanted: usize,
 ) -> Result<Seq, Nack> {
-    let (replica, feed) = (&call.node.replica, &call.node.replica.feed);
+    let (replica, feed) = (&context.gateway.replica, &context.gateway.replica.subscriptions);
     for _ in 0..AUDIT_STEPS {
-        let Some(from) = feed.audit_from(outbox, id) else { break };
-        let trail = replica.trail.clone();
+        let Some(from) = feed.audit_read_position(outbox, id) else { break };
+        let trail = replica.audit_trail.clone();
         let read =
             tokio::task::spawn_blocking(move || trail.read_before(Some(from), STEP_ROWS)).await;
         let rows = match read {

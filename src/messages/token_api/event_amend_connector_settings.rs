@@ -24,7 +24,7 @@ pub struct AmendConnectorSettings {
 }
 
 /// The longest life of each kind, in seconds: a day, ten years, an hour.
-const LIVES_MAX_SECS: [u64; 3] = [86_400, 315_360_000, 3_600];
+const LIFETIMES_MAX_SECS: [u64; 3] = [86_400, 315_360_000, 3_600];
 
 impl Message for AmendConnectorSettings {
     const TYPE: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS";
@@ -35,14 +35,14 @@ impl Message for AmendConnectorSettings {
     const NULL_CLEARS: bool = true;
     type Ack = Ack<LifeTimes>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<LifeTimes>, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack<LifeTimes>, Nack> {
         let said = [
             (TokenKind::Access, "ACCESS_TOKEN_LIFE_TIME", self.access_token_life_time),
             (TokenKind::Refresh, "REFRESH_TOKEN_LIFE_TIME", self.refresh_token_life_time),
             (TokenKind::OneTime, "ONE_TIME_TOKEN_LIFE_TIME", self.one_time_token_life_time),
         ];
         let mut wanted = Vec::new();
-        for ((kind, field, secs), most) in said.into_iter().zip(LIVES_MAX_SECS) {
+        for ((kind, field, secs), most) in said.into_iter().zip(LIFETIMES_MAX_SECS) {
             let Some(secs) = secs else { continue };
             if secs.is_some_and(|secs| !(1..=most).contains(&secs)) {
                 let text = format!("{field} is 1 to {most} seconds");
@@ -50,9 +50,13 @@ impl Message for AmendConnectorSettings {
             }
             wanted.push((kind, secs.map(|secs| secs * 1_000)));
         }
-        let lives = || call.read(|realm| realm.lives().into());
+        let lives = || context.read(|realm| realm.effective_lifetimes().into());
         let done = |outcome| matches!(outcome, Outcome::Done).then(lives);
-        event::submit_record_event(call, Command::AmendConnectors(call.actor()?, wanted), done)
-            .await
+        event::submit_record_event(
+            context,
+            Command::AmendTokenLifetimes(context.actor()?, wanted),
+            done,
+        )
+        .await
     }
 }

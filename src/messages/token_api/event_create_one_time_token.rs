@@ -37,16 +37,16 @@ impl Message for CreateOneTimeToken {
     const ACCESS: Access = Access::Session;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let token: SessionToken = crate::auth::session_token();
         let hash = TokenHash(crate::auth::hash_token(token.expose()));
-        let life_time_secs = call.read(|realm| realm.lives().one_time_ms) / 1_000;
-        match call.submit(Command::CreateOneTime(call.actor()?, hash)).await? {
+        let life_time_secs = context.read(|realm| realm.effective_lifetimes().one_time_ms) / 1_000;
+        match context.submit(Command::CreateOneTime(context.actor()?, hash)).await? {
             Outcome::Done => {
                 let token = token.expose().to_owned();
                 Ok(Ack { generated: [], details: Details { token, life_time_secs } })
             }
-            Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
+            Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
             _ => Err(errors::unexpected_outcome()),
         }
     }

@@ -42,46 +42,46 @@ impl Message for VerifyOneTimeToken {
     const ACCESS: Access = Access::Anyone;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
-        let by = verifier(call)?;
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+        let actor = verifier(context)?;
         // Where everybody may ask, guessing tokens is as slow as guessing passwords.
-        let by_anybody = by.is_none();
+        let by_anybody = actor.is_none();
         if by_anybody {
-            call.check_failure_limit()?;
+            context.check_failure_limit()?;
         }
         let over = || {
             if by_anybody {
-                call.record_failure();
+                context.record_failure();
             }
-            Ok(Ack::of(None))
+            Ok(Ack::from_user(None))
         };
         let token = TokenHash(crate::auth::hash_token(self.token.expose()));
-        if !call.read(|realm| realm.one_time_is_good(call.now, &token)) {
+        if !context.read(|realm| realm.one_time_token_is_valid(context.now, &token)) {
             return over();
         }
-        match call.submit(Command::SpendOneTime(SpendOneTime { token, by })).await? {
-            Outcome::OneTimeTokenUsed(user) => Ok(Ack::of(Some(&user))),
+        match context.submit(Command::SpendOneTime(SpendOneTime { token, actor })).await? {
+            Outcome::OneTimeTokenUsed(user) => Ok(Ack::from_user(Some(&user))),
             Outcome::Refused(Refusal::InvalidOneTimeToken) => over(),
-            Outcome::Refused(refused) => Err(errors::nack(&call.node, call.now, refused)),
+            Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
             _ => Err(errors::unexpected_outcome()),
         }
     }
 }
 
 /// Who verifies; none: everybody may.
-fn verifier(call: &MessageContext) -> Result<Option<Actor>, Nack> {
-    if call.node.settings().security.one_time_token_verify_by == OneTimeTokenVerify::Open {
+fn verifier(context: &MessageContext) -> Result<Option<Actor>, Nack> {
+    if context.gateway.settings().security.one_time_token_verify_by == OneTimeTokenVerify::Open {
         return Ok(None);
     }
-    let session = call.session.as_ref().ok_or_else(no_session)?;
-    match call.read(|realm| realm.holds_code(session.user, "VERIFY_OTT")) {
-        true => Ok(Some(call.actor()?)),
+    let session = context.session.as_ref().ok_or_else(no_session)?;
+    match context.read(|realm| realm.holds_code(session.user, "VERIFY_OTT")) {
+        true => Ok(Some(context.actor()?)),
         false => Err(Nack::not_authorised("VERIFY_OTT")),
     }
 }
 
 impl Ack {
-    fn of(user: Option<&UserName>) -> Self {
+    fn from_user(user: Option<&UserName>) -> Self {
         let user_name = user.map(ToString::to_string);
         Self { details: Details { valid: user.is_some(), is_expired: user.is_none(), user_name } }
     }

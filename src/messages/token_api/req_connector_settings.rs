@@ -27,7 +27,7 @@ impl Message for ReqConnectorSettings {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
-        Ok(Ack { reply: [call.read(|realm| realm.lives().into())] })
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+        Ok(Ack { reply: [context.read(|realm| realm.effective_lifetimes().into())] })
     }
 }

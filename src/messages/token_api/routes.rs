@@ -65,10 +65,10 @@ pub static ROUTES: [Route; 6] = [
         message: "EVENT_LOGIN_AUTH",
         token: RequiredToken::None,
         request: |body| {
-            let Credentials { login, password, mfa_code } = read(body)?;
+            let Credentials { login, password, mfa_code } = parse_body(body)?;
             Ok(details([("USER_NAME", login), ("PASSWORD", password)], mfa_code))
         },
-        response: pair,
+        response: token_pair_body,
         schemas: || (schemars::schema_for!(Credentials), schemars::schema_for!(Pair)),
     },
     Route {
@@ -77,11 +77,11 @@ pub static ROUTES: [Route; 6] = [
         message: "EVENT_LOGIN_AUTH",
         token: RequiredToken::Refresh,
         request: |body| {
-            let RefreshToken { token } = read(body)?;
+            let RefreshToken { token } = parse_body(body)?;
             let token = token.map(|token| ("REFRESH_AUTH_TOKEN".to_owned(), token.into()));
             Ok(token.into_iter().collect())
         },
-        response: pair,
+        response: token_pair_body,
         schemas: || (schemars::schema_for!(RefreshToken), schemars::schema_for!(Pair)),
     },
     Route {
@@ -89,7 +89,7 @@ pub static ROUTES: [Route; 6] = [
         methods: "POST",
         message: "EVENT_CREATE_ONE_TIME_TOKEN",
         token: RequiredToken::Access,
-        request: |body| read::<Empty>(body).map(|_| Map::new()),
+        request: |body| parse_body::<Empty>(body).map(|_| Map::new()),
         response: |ack| {
             json!({
                 "token": ack["DETAILS"]["TOKEN"], "lifeTime": ack["DETAILS"]["LIFE_TIME_SECS"],
@@ -103,7 +103,7 @@ pub static ROUTES: [Route; 6] = [
         message: "EVENT_VERIFY_ONE_TIME_TOKEN",
         token: RequiredToken::Access,
         request: |body| {
-            let Verify { token } = read(body)?;
+            let Verify { token } = parse_body(body)?;
             Ok(Map::from_iter([("TOKEN".to_owned(), token.into())]))
         },
         response: |ack| {
@@ -121,7 +121,7 @@ pub static ROUTES: [Route; 6] = [
         methods: "GET",
         message: "REQ_CONNECTOR_SETTINGS",
         token: RequiredToken::Access,
-        request: |body| read::<Empty>(body).map(|_| Map::new()),
+        request: |body| parse_body::<Empty>(body).map(|_| Map::new()),
         response: |ack| life_times(&ack["REPLY"][0]),
         schemas: || (schemars::schema_for!(Empty), schemars::schema_for!(Settings)),
     },
@@ -131,7 +131,7 @@ pub static ROUTES: [Route; 6] = [
         message: "EVENT_AMEND_CONNECTOR_SETTINGS",
         token: RequiredToken::Access,
         request: |body| {
-            let said: Map<String, Value> = read(body)?;
+            let said: Map<String, Value> = parse_body(body)?;
             let known = |(name, value): (String, Value)| {
                 let field = TOKEN_LIFETIMES.iter().find(|(camel, _)| *camel == name);
                 let field = field.map_or(name, |(_, field)| (*field).to_owned());
@@ -153,7 +153,7 @@ const TOKEN_LIFETIMES: [(&str, &str); 3] = [
 
 impl Route {
     /// The routes of a path.
-    pub fn at(path: &str) -> impl Iterator<Item = &'static Self> {
+    pub fn by_path(path: &str) -> impl Iterator<Item = &'static Self> {
         ROUTES.iter().filter(move |route| route.path == path)
     }
 
@@ -185,7 +185,7 @@ impl Route {
     }
 
     /// The body of a refusal; a wrong name looks like a wrong password.
-    pub fn refusal(code: &str, text: &str) -> Value {
+    pub fn error_body(code: &str, text: &str) -> Value {
         match code {
             "UNKNOWN_ACCOUNT" | "INCORRECT_CREDENTIALS" => json!({
                 "errorCode": "INCORRECT_CREDENTIALS",
@@ -196,7 +196,7 @@ impl Route {
     }
 }
 
-fn read<T: DeserializeOwned>(body: &str) -> Result<T, Nack> {
+fn parse_body<T: DeserializeOwned>(body: &str) -> Result<T, Nack> {
     details::decode(Some(body).filter(|body| !body.trim().is_empty()), true)
 }
 
@@ -208,7 +208,7 @@ fn details<const N: usize>(
     fields.chain(mfa_code.map(|code| ("MFA_CODE".to_owned(), code.into()))).collect()
 }
 
-fn pair(ack: &Value) -> Value {
+fn token_pair_body(ack: &Value) -> Value {
     let secs = |minutes: &Value| (minutes.as_f64().unwrap_or_default() * 60.0).round() as u64;
     json!({
         "accessToken": ack["SESSION_AUTH_TOKEN"],

@@ -119,7 +119,7 @@ pub enum InitialPassword {
     /// One that must be changed at the first login.
     OneTime(Password),
     /// As [`InitialPassword::OneTime`], drawn here.
-    Drawn,
+    Generated,
 }
 
 /// The user, and the names that the lists gained and lost.
@@ -149,7 +149,7 @@ impl UserBody {
             (None, None, false) => return Ok(InitialPassword::None),
             (Some(password), None, false) => InitialPassword::Lasting(password),
             (None, Some(password), false) => InitialPassword::OneTime(password),
-            (None, None, true) => InitialPassword::Drawn,
+            (None, None, true) => InitialPassword::Generated,
             _ => return wrong("PASSWORD, ONE_TIME_PASSWORD and GENERATE_PASSWORD exclude another"),
         };
         if !matches!(first, InitialPassword::Lasting(_)) {
@@ -165,7 +165,7 @@ impl UserBody {
     }
 
     /// Checks what a struct cannot say and makes the wanted state of it.
-    pub fn wanted(mut self) -> Result<UserSpec, Nack> {
+    pub fn into_spec(mut self) -> Result<UserSpec, Nack> {
         let wrong = |text: &'static str| Err(Nack::new(NackCode::InvalidParameter, text));
         if self.right.is_some() && self.right_codes.is_some() {
             return wrong("RIGHT and RIGHT_CODES are one list");
@@ -221,13 +221,13 @@ fn by_index(attributes: Vec<Option<Option<Attribute>>>) -> Result<Vec<AttributeS
 }
 
 /// Commands, or with VALIDATE only plans, and answers.
-pub async fn run(call: &MessageContext, command: Command) -> Result<Ack<UserAck>, Nack> {
-    submit_with(call, command, None, None).await
+pub async fn submit(context: &MessageContext, command: Command) -> Result<Ack<UserAck>, Nack> {
+    submit_with(context, command, None, None).await
 }
 
-/// As [`run`]; the ack also tells a password that was drawn, or warns.
+/// As [`submit`]; the ack also tells a password that was drawn, or warns.
 pub async fn submit_with(
-    call: &MessageContext,
+    context: &MessageContext,
     command: Command,
     one_time_password: Option<String>,
     warning: Option<String>,
@@ -236,7 +236,7 @@ pub async fn submit_with(
         let Outcome::User(done) = outcome else { return None };
         Some(UserAck { one_time_password, warning, ..UserAck::from(done) })
     };
-    event::submit_record_event(call, command, done).await
+    event::submit_record_event(context, command, done).await
 }
 
 impl From<UserDone> for UserAck {

@@ -24,8 +24,8 @@ impl Message for AmendUser {
     const NULL_CLEARS: bool = true;
     type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
-        let wanted = self.0.wanted()?;
-        body::run(call, Command::AmendUser(call.actor()?, Amendment::Record, wanted)).await
+    async fn serve(self, context: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+        let spec = self.0.into_spec()?;
+        body::submit(context, Command::AmendUser(context.actor()?, Amendment::Record, spec)).await
     }
 }

@@ -23,8 +23,8 @@ impl Message for DeleteUser {
     const RECORD_EVENT: bool = true;
     type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
-        let wanted = self.0.wanted()?;
-        body::run(call, Command::DeleteUser(call.actor()?, wanted)).await
+    async fn serve(self, context: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+        let spec = self.0.into_spec()?;
+        body::submit(context, Command::DeleteUser(context.actor()?, spec)).await
     }
 }

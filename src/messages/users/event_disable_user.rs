@@ -24,8 +24,8 @@ impl Message for DisableUser {
     const RECORD_EVENT: bool = true;
     type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
-        let wanted = UserSpec { name: Some(self.user_name), ..UserSpec::default() };
-        body::run(call, Command::AmendUser(call.actor()?, Amendment::Disable, wanted)).await
+    async fn serve(self, context: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+        let spec = UserSpec { name: Some(self.user_name), ..UserSpec::default() };
+        body::submit(context, Command::AmendUser(context.actor()?, Amendment::Disable, spec)).await
     }
 }

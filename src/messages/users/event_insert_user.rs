@@ -25,13 +25,13 @@ impl Message for InsertUser {
     const NULL_CLEARS: bool = true;
     type Ack = Ack<UserAck>;
 
-    async fn serve(mut self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+    async fn serve(mut self, context: &MessageContext) -> Result<Ack<UserAck>, Nack> {
         let first = self.0.initial_password()?;
-        let mut wanted = self.0.wanted()?;
+        let mut spec = self.0.into_spec()?;
         if let (InitialPassword::Lasting(chosen) | InitialPassword::OneTime(chosen), Some(name)) =
-            (&first, &wanted.name)
+            (&first, &spec.name)
         {
-            let settings = call.node.settings();
+            let settings = context.gateway.settings();
             check::check(&settings.security.genesis_password.validation, name, chosen)?;
         }
         let (password, told) = match first {
@@ -39,15 +39,15 @@ impl Message for InsertUser {
             InitialPassword::Lasting(password) | InitialPassword::OneTime(password) => {
                 (Some(password), None)
             }
-            InitialPassword::Drawn => {
+            InitialPassword::Generated => {
                 let drawn = crate::auth::one_time_password();
                 (Some(Password::new(drawn.as_str())), Some(drawn))
             }
         };
-        if let Some(password) = password.filter(|_| !call.root.validate) {
-            let hash = call.node.passwords.hash(call.caller.address, password).await;
-            wanted.credential = Some(hash.map_err(|busy| call.hash_queue_full(busy))?.into());
+        if let Some(password) = password.filter(|_| !context.root.validate) {
+            let hash = context.gateway.passwords.hash(context.client.address, password).await;
+            spec.credential = Some(hash.map_err(|busy| context.hash_queue_full(busy))?.into());
         }
-        body::submit_with(call, Command::InsertUser(call.actor()?, wanted), told, None).await
+        body::submit_with(context, Command::InsertUser(context.actor()?, spec), told, None).await
     }
 }

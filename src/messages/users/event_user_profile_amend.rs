@@ -26,12 +26,12 @@ impl Message for UserProfileAmend {
     const RECORD_EVENT: bool = true;
     type Ack = Ack<UserAck>;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack<UserAck>, Nack> {
-        let wanted = UserSpec {
+    async fn serve(self, context: &MessageContext) -> Result<Ack<UserAck>, Nack> {
+        let spec = UserSpec {
             name: Some(self.user_name),
             profiles: reference::into_refs(Some(self.user_profiles)),
             ..UserSpec::default()
         };
-        body::run(call, Command::AmendUser(call.actor()?, Amendment::Profiles, wanted)).await
+        body::submit(context, Command::AmendUser(context.actor()?, Amendment::Profiles, spec)).await
     }
 }

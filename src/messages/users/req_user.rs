@@ -25,7 +25,7 @@ impl Message for ReqUser {
     const READ: bool = true;
     type Ack = Ack;
 
-    async fn serve(self, call: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let by_name = self.user_name.as_ref().map(|name| {
             |realm: &Realm| realm.user_by_name(name).map(|it| (u64::from(it.no.0), it.id()))
         });
@@ -33,6 +33,6 @@ impl Message for ReqUser {
             let (no, _) = UserNo::parse(id)?;
             realm.user(no).map(|it| (u64::from(no.0), it.id()))
         };
-        query::find_record(call, DataSource::AllUsers, self.id.as_deref(), by_name, by_id)
+        query::find_record(context, DataSource::AllUsers, self.id.as_deref(), by_name, by_id)
     }
 }

@@ -52,8 +52,8 @@ impl Endpoint {
     }
 
     /// `host:port`.
-    pub fn at(&self) -> &str {
-        &self.target.at
+    pub fn host_port(&self) -> &str {
+        &self.target.host_port
     }
 
     /// The path, `/` at least.
@@ -62,7 +62,7 @@ impl Endpoint {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("ws://{}{}", self.target.at, self.target.path)
+        format!("ws://{}{}", self.target.host_port, self.target.path)
     }
 
     /// Opens a connection, from this address of the machine if one is named.
@@ -70,7 +70,7 @@ impl Endpoint {
         &self,
         from: Option<IpAddr>,
     ) -> Result<Stream, ClientError> {
-        let Target { at, host, .. } = &self.target;
+        let Target { host_port: at, host, .. } = &self.target;
         let reach = |source| ClientError::Connect { at: at.clone(), source };
         let stream = match from {
             None => TcpStream::connect(at).await,
@@ -84,8 +84,8 @@ impl Endpoint {
             let stream = connector.connect(name, stream).await.map_err(reach)?;
             return Ok(Stream::Tls(Box::new(stream.into())));
         }
-        let near = stream.peer_addr().map_err(reach)?.ip().to_canonical().is_loopback();
-        match near || self.insecure {
+        let is_loopback = stream.peer_addr().map_err(reach)?.ip().to_canonical().is_loopback();
+        match is_loopback || self.insecure {
             true => Ok(Stream::Plain(stream)),
             false => Err(ClientError::InClear(at.clone())),
         }
@@ -108,7 +108,7 @@ async fn connect_from(from: IpAddr, at: &str) -> std::io::Result<TcpStream> {
 struct Target {
     tls: bool,
     rest: bool,
-    at: String,
+    host_port: String,
     host: String,
     path: String,
 }
@@ -128,7 +128,13 @@ impl Target {
         port.parse::<u16>().ok()?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let (at, path) = (at.to_owned(), format!("/{path}"));
-        (!host.is_empty()).then(|| Self { tls, rest: is_rest, at, host: host.to_owned(), path })
+        (!host.is_empty()).then(|| Self {
+            tls,
+            rest: is_rest,
+            host_port: at,
+            host: host.to_owned(),
+            path,
+        })
     }
 }
 
@@ -137,7 +143,7 @@ fn config(trust: &TlsTrust) -> Result<ClientConfig, ClientError> {
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()?;
     if trust.insecure {
-        let anyone = Arc::new(Anyone(provider));
+        let anyone = Arc::new(AcceptAnyCertificate(provider));
         let builder = builder.dangerous().with_custom_certificate_verifier(anyone);
         return Ok(builder.with_no_client_auth());
     }
@@ -160,9 +166,9 @@ fn config(trust: &TlsTrust) -> Result<ClientConfig, ClientError> {
 
 /// Believes any certificate: for load on machines whose certificates nobody signed.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct AcceptAnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -205,7 +211,8 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_apart() {
-        let parse = |to| Target::parse(to).map(|it| (it.tls, it.rest, it.at, it.host, it.path));
+        let parse =
+            |to| Target::parse(to).map(|it| (it.tls, it.rest, it.host_port, it.host, it.path));
         let target = |tls, rest, at: &str, host: &str, path: &str| {
             Some((tls, rest, at.to_owned(), host.to_owned(), path.to_owned()))
         };

@@ -16,31 +16,31 @@ use super::error::ClientError;
 const BODY_MAX: usize = 64 << 20;
 
 /// A client that speaks REST.
-pub struct Requests {
-    route: Endpoint,
+pub struct HttpClient {
+    endpoint: Endpoint,
     from: Option<IpAddr>,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
-impl Requests {
+impl HttpClient {
     /// A client of the gateway at the end of this route; it connects when it asks first.
-    pub fn new(route: Endpoint, from: Option<IpAddr>) -> Self {
-        Self { route, from, sender: None }
+    pub fn new(endpoint: Endpoint, from: Option<IpAddr>) -> Self {
+        Self { endpoint, from, sender: None }
     }
 
     /// Sends a request with a JSON body (none: empty) and gives the JSON of its response.
-    pub async fn ask(
+    pub async fn request(
         &mut self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: String,
     ) -> Result<Value, ClientError> {
-        let path = format!("{}{path}", self.route.path().trim_end_matches('/'));
+        let path = format!("{}{path}", self.endpoint.path().trim_end_matches('/'));
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::HOST, self.route.at())
+            .header(header::HOST, self.endpoint.host_port())
             .header(header::CONTENT_TYPE, "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -65,7 +65,7 @@ impl Requests {
             None => false,
         };
         if !usable {
-            let stream = TokioIo::new(self.route.connect(self.from).await?);
+            let stream = TokioIo::new(self.endpoint.connect(self.from).await?);
             let (sender, connection) = http1::handshake(stream).await?;
             tokio::spawn(connection);
             self.sender = Some(sender);

@@ -8,6 +8,6 @@ mod websocket;
 
 pub use endpoint::{Endpoint, TlsTrust};
 pub use error::ClientError;
-pub use http::Requests;
+pub use http::HttpClient;
 pub use proxy::{ProxyEvent, run_proxy};
 pub use websocket::{Client, Received};

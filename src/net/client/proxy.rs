@@ -19,54 +19,54 @@ use super::error::ClientError;
 use crate::net::stream::Stream;
 
 /// Connections that are passed on at the same time.
-const LINKS_MAX: usize = 1_000;
+const CONNECTIONS_MAX: usize = 1_000;
 
 /// What passed on a connection, which are counted from 0.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "named by the words")]
 pub enum ProxyEvent {
     Sent {
-        link: usize,
+        connection: usize,
         text: String,
     },
     Received {
-        link: usize,
+        connection: usize,
         text: String,
     },
     /// The client closed it.
-    Left {
-        link: usize,
+    ClientClosed {
+        connection: usize,
     },
     /// The gateway closed it.
-    Closed {
-        link: usize,
+    GatewayClosed {
+        connection: usize,
         code: Option<u16>,
     },
     /// The gateway was not reached, or what came made no sense.
     Failed {
-        link: usize,
+        connection: usize,
         why: String,
     },
 }
 
 /// Told of all that passes.
-pub type Listener = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
+pub type ProxyObserver = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
 
 /// Passes connections on until it is dropped.
 pub async fn run_proxy(
     listener: TcpListener,
-    route: Endpoint,
-    tell: Listener,
+    endpoint: Endpoint,
+    observe: ProxyObserver,
 ) -> std::io::Result<()> {
-    let room = Arc::new(tokio::sync::Semaphore::new(LINKS_MAX));
-    for link in 0.. {
+    let permits = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    for connection in 0.. {
         // A closed semaphore does not happen: nobody closes it.
-        let Ok(permit) = room.clone().acquire_owned().await else { break };
+        let Ok(permit) = permits.clone().acquire_owned().await else { break };
         let (stream, _) = listener.accept().await?;
-        let (route, tell) = (route.clone(), tell.clone());
+        let (endpoint, observe) = (endpoint.clone(), observe.clone());
         tokio::spawn(async move {
-            if let Err(error) = pass(stream, &route, link, &tell).await {
-                tell(ProxyEvent::Failed { link, why: error.to_string() });
+            if let Err(error) = proxy_connection(stream, &endpoint, connection, &observe).await {
+                observe(ProxyEvent::Failed { connection, why: error.to_string() });
             }
             drop(permit);
         });
@@ -76,98 +76,105 @@ pub async fn run_proxy(
 
 /// What the client asked for.
 #[derive(Default)]
-struct Wanted {
+struct UpgradeRequest {
     path: String,
     protocol: Option<HeaderValue>,
 }
 
-type Socket<S> = WebSocketStream<S>;
+type WsStream<S> = WebSocketStream<S>;
 
-async fn pass(
+async fn proxy_connection(
     stream: TcpStream,
-    route: &Endpoint,
-    link: usize,
-    tell: &Listener,
+    endpoint: &Endpoint,
+    connection: usize,
+    observe: &ProxyObserver,
 ) -> Result<(), ClientError> {
-    let mut wanted = Wanted::default();
+    let mut upgrade = UpgradeRequest::default();
     #[expect(clippy::result_large_err, reason = "the form that the handshake asks for")]
-    let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
-        Ok(greet(&mut wanted, request, response))
+    let callback = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        Ok(accept_upgrade(&mut upgrade, request, response))
     };
-    let mut near = tokio_tungstenite::accept_hdr_async(stream, look).await?;
-    match reach(route, wanted).await {
-        Ok(far) => forward(near, far, link, tell).await,
+    let mut client = tokio_tungstenite::accept_hdr_async(stream, callback).await?;
+    match connect_gateway(endpoint, upgrade).await {
+        Ok(gateway) => forward(client, gateway, connection, observe).await,
         Err(error) => {
             let code = CloseCode::from(BAD_GATEWAY);
             let frame = CloseFrame { code, reason: "the gateway was not reached".into() };
-            near.close(Some(frame)).await?;
+            client.close(Some(frame)).await?;
             Err(error)
         }
     }
 }
 
 /// A browser that names protocols wants one of them.
-fn greet(wanted: &mut Wanted, request: &Request, mut response: Response) -> Response {
-    wanted.path = request.uri().path_and_query().map_or("/".to_owned(), |it| it.to_string());
+fn accept_upgrade(
+    upgrade: &mut UpgradeRequest,
+    request: &Request,
+    mut response: Response,
+) -> Response {
+    upgrade.path = request.uri().path_and_query().map_or("/".to_owned(), |it| it.to_string());
     let named = request.headers().get(SEC_WEBSOCKET_PROTOCOL);
     let first = named.and_then(|it| it.to_str().ok()).and_then(|it| it.split(',').next());
-    wanted.protocol = first.and_then(|first| HeaderValue::from_str(first.trim()).ok());
-    if let Some(protocol) = &wanted.protocol {
+    upgrade.protocol = first.and_then(|first| HeaderValue::from_str(first.trim()).ok());
+    if let Some(protocol) = &upgrade.protocol {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
     }
     response
 }
 
-async fn reach(route: &Endpoint, wanted: Wanted) -> Result<Socket<Stream>, ClientError> {
-    let path = if route.path() == "/" { wanted.path } else { route.path().to_owned() };
-    let mut request = format!("ws://{}{path}", route.at()).into_client_request()?;
-    if let Some(protocol) = wanted.protocol {
+async fn connect_gateway(
+    endpoint: &Endpoint,
+    upgrade: UpgradeRequest,
+) -> Result<WsStream<Stream>, ClientError> {
+    let path = if endpoint.path() == "/" { upgrade.path } else { endpoint.path().to_owned() };
+    let mut request = format!("ws://{}{path}", endpoint.host_port()).into_client_request()?;
+    if let Some(protocol) = upgrade.protocol {
         request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
     }
-    let stream = route.connect(None).await?;
+    let stream = endpoint.connect(None).await?;
     Ok(tokio_tungstenite::client_async(request, stream).await?.0)
 }
 
 /// Passes frames both ways until one side ends it, and tells the other.
 async fn forward(
-    mut near: Socket<TcpStream>,
-    mut far: Socket<Stream>,
-    link: usize,
-    tell: &Listener,
+    mut client: WsStream<TcpStream>,
+    mut gateway: WsStream<Stream>,
+    connection: usize,
+    observe: &ProxyObserver,
 ) -> Result<(), ClientError> {
     loop {
         tokio::select! {
-            message = near.next() => match message {
+            message = client.next() => match message {
                 Some(Ok(Message::Close(frame))) => {
-                    tell(ProxyEvent::Left { link });
-                    return Ok(ended(far.close(frame).await)?);
+                    observe(ProxyEvent::ClientClosed { connection: connection });
+                    return Ok(ignore_closed(gateway.close(frame).await)?);
                 }
                 Some(Ok(message)) => {
                     if let Message::Text(text) = &message {
-                        tell(ProxyEvent::Sent { link, text: text.to_string() });
+                        observe(ProxyEvent::Sent { connection: connection, text: text.to_string() });
                     }
-                    hand_on(&mut far, message).await?;
+                    forward_message(&mut gateway, message).await?;
                 }
                 Some(Err(_)) | None => {
-                    tell(ProxyEvent::Left { link });
-                    return Ok(ended(far.close(None).await)?);
+                    observe(ProxyEvent::ClientClosed { connection: connection });
+                    return Ok(ignore_closed(gateway.close(None).await)?);
                 }
             },
-            message = far.next() => match message {
+            message = gateway.next() => match message {
                 Some(Ok(Message::Close(frame))) => {
                     let code = frame.as_ref().map(|it| it.code.into());
-                    tell(ProxyEvent::Closed { link, code });
-                    return Ok(ended(near.close(frame).await)?);
+                    observe(ProxyEvent::GatewayClosed { connection: connection, code });
+                    return Ok(ignore_closed(client.close(frame).await)?);
                 }
                 Some(Ok(message)) => {
                     if let Message::Text(text) = &message {
-                        tell(ProxyEvent::Received { link, text: text.to_string() });
+                        observe(ProxyEvent::Received { connection: connection, text: text.to_string() });
                     }
-                    hand_on(&mut near, message).await?;
+                    forward_message(&mut client, message).await?;
                 }
                 Some(Err(_)) | None => {
-                    tell(ProxyEvent::Closed { link, code: None });
-                    return Ok(ended(near.close(None).await)?);
+                    observe(ProxyEvent::GatewayClosed { connection: connection, code: None });
+                    return Ok(ignore_closed(client.close(None).await)?);
                 }
             },
         }
@@ -175,8 +182,8 @@ async fn forward(
 }
 
 /// Pings are answered by each side for itself.
-async fn hand_on<S: AsyncRead + AsyncWrite + Unpin>(
-    to: &mut Socket<S>,
+async fn forward_message<S: AsyncRead + AsyncWrite + Unpin>(
+    to: &mut WsStream<S>,
     message: Message,
 ) -> Result<(), tungstenite::Error> {
     match message {
@@ -189,7 +196,7 @@ async fn hand_on<S: AsyncRead + AsyncWrite + Unpin>(
 const BAD_GATEWAY: u16 = 1014;
 
 /// The other side may have gone before it was told.
-fn ended(closed: Result<(), tungstenite::Error>) -> Result<(), tungstenite::Error> {
+fn ignore_closed(closed: Result<(), tungstenite::Error>) -> Result<(), tungstenite::Error> {
     match closed {
         Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::Io(_)) => Ok(()),
         other => other,

@@ -18,9 +18,9 @@ use super::endpoint::{Endpoint, TlsTrust};
 use super::error::ClientError;
 use crate::net::stream::Stream;
 /// An answer that takes longer is not coming.
-const ANSWER_WAIT: Duration = Duration::from_secs(30);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Thousands of connections read into buffers of this size each.
-const READ_BUFFER: usize = 4 * 1024;
+const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// What a connection receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Received {
 
 /// A connection to a gateway.
 pub struct Client {
-    socket: WebSocketStream<Stream>,
+    stream: WebSocketStream<Stream>,
 }
 
 impl Client {
@@ -44,17 +44,20 @@ impl Client {
     }
 
     /// Connects by a route, from this address of the machine if one is named.
-    pub async fn connect_by(route: &Endpoint, from: Option<IpAddr>) -> Result<Self, ClientError> {
-        let stream = route.connect(from).await?;
-        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
-        let url = route.url();
+    pub async fn connect_by(
+        endpoint: &Endpoint,
+        from: Option<IpAddr>,
+    ) -> Result<Self, ClientError> {
+        let stream = endpoint.connect(from).await?;
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
+        let url = endpoint.url();
         let (socket, _) =
             tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await?;
-        Ok(Self { socket })
+        Ok(Self { stream: socket })
     }
 
     /// The message that logs in.
-    pub fn login(user: &str, password: &Password) -> String {
+    pub fn login_message(user: &str, password: &Password) -> String {
         let details = json!({ "USER_NAME": user, "PASSWORD": password.expose() });
         let message: Value = json!({
             "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": "login", "DETAILS": details,
@@ -64,18 +67,18 @@ impl Client {
 
     /// Sends a frame.
     pub async fn send(&mut self, message: String) -> Result<(), ClientError> {
-        Ok(self.socket.send(Message::text(message)).await?)
+        Ok(self.stream.send(Message::text(message)).await?)
     }
 
     /// Sends a binary frame.
     pub async fn send_binary(&mut self, bytes: Vec<u8>) -> Result<(), ClientError> {
-        Ok(self.socket.send(Message::binary(bytes)).await?)
+        Ok(self.stream.send(Message::binary(bytes)).await?)
     }
 
     /// What comes next, without waiting.
     pub fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         loop {
-            match Pin::new(&mut self.socket).poll_next(context) {
+            match Pin::new(&mut self.stream).poll_next(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(Message::Text(text)))) => {
                     return Poll::Ready(Received::Text(text.as_str().to_owned()));
@@ -92,7 +95,7 @@ impl Client {
     /// The next text frame.
     pub async fn receive(&mut self) -> Result<String, ClientError> {
         loop {
-            match self.socket.next().await {
+            match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
                 Some(Ok(Message::Close(_))) | None => return Err(ClientError::Closed),
                 Some(Ok(_)) => {}
@@ -102,8 +105,8 @@ impl Client {
     }
 
     /// The next text frame, if it comes in time.
-    pub async fn answer(&mut self) -> Result<String, ClientError> {
-        let answer = tokio::time::timeout(ANSWER_WAIT, self.receive()).await;
-        answer.unwrap_or(Err(ClientError::Timeout))
+    pub async fn receive_reply(&mut self) -> Result<String, ClientError> {
+        let reply = tokio::time::timeout(REPLY_TIMEOUT, self.receive()).await;
+        reply.unwrap_or(Err(ClientError::Timeout))
     }
 }

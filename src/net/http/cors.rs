@@ -5,9 +5,9 @@ use hyper::{Response, StatusCode};
 
 use super::response::{HttpResponse, text_response};
 /// Response headers that scripts may read.
-const EXPOSED: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";
+const EXPOSED_HEADERS: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";
 /// Request headers that scripts may send: the fields, in both spellings, and the usual ones.
-const ASKED: &str = "Content-Type, Authorization, token, \
+const ALLOWED_HEADERS: &str = "Content-Type, Authorization, token, \
                      SOURCE_REF, SESSION_AUTH_TOKEN, USER_NAME, SESSION_ID, \
                      REFRESH_AUTH_TOKEN, SUBSCRIPTION_REF, SOURCE-REF, SESSION-AUTH-TOKEN, \
                      USER-NAME, SESSION-ID, REFRESH-AUTH-TOKEN, SUBSCRIPTION-REF";
@@ -26,22 +26,22 @@ pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
 
 /// The answer to the question that browsers ask before a request.
 pub fn preflight() -> HttpResponse {
-    let mut answer = text_response(StatusCode::NO_CONTENT, "");
-    let headers = answer.headers_mut();
+    let mut response = text_response(StatusCode::NO_CONTENT, "");
+    let headers = response.headers_mut();
     let mut put = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
     put(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE, OPTIONS");
-    put(header::ACCESS_CONTROL_ALLOW_HEADERS, ASKED);
+    put(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
     put(header::ACCESS_CONTROL_MAX_AGE, "600");
-    answer
+    response
 }
 
 /// Lets the scripts of an allowed origin read the answer.
-pub fn add_headers<B>(answer: &mut Response<B>, origin: Option<HeaderValue>) {
-    let headers = answer.headers_mut();
+pub fn add_headers<B>(response: &mut Response<B>, origin: Option<HeaderValue>) {
+    let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = origin else { return };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    let exposed = HeaderValue::from_static(EXPOSED);
+    let exposed = HeaderValue::from_static(EXPOSED_HEADERS);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
 }
 

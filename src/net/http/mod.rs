@@ -6,6 +6,6 @@ pub mod server;
 mod upgrade;
 
 pub use response::{HttpResponse, text_response};
-pub use server::{HEAD_BYTES, HEAD_WAIT};
+pub use server::{HEADER_BYTES_MAX, HEADER_TIMEOUT};
 
-pub(super) use response::{json, status_of};
+pub(super) use response::{http_status, json};

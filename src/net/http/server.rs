@@ -21,27 +21,27 @@ use crate::net::stream::Stream;
 use crate::router::Router;
 use crate::settings::AddressRange;
 /// Request line and headers must be there in this time.
-pub const HEAD_WAIT: Duration = Duration::from_secs(5);
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// And fit into this many bytes.
-pub const HEAD_BYTES: usize = 8 * 1024;
+pub const HEADER_BYTES_MAX: usize = 8 * 1024;
 
 /// The documents of the wire, made once: whoever asks for them costs little.
 static OPENAPI: LazyLock<Bytes> = LazyLock::new(|| openapi::document().to_string().into());
 static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi::document().to_string().into());
 
 /// Serves one connection; `place` is held until its last byte.
-pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, place: ConnectionPermit) {
-    let place = Arc::new(place);
-    let limits = &router.node().settings().server.limits;
-    let pace = Arc::new(crate::net::rest::RequestRate::new(limits.messages_per_sec_per_connection));
+pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, permit: ConnectionPermit) {
+    let permit = Arc::new(permit);
+    let limits = &router.gateway().settings().server.limits;
+    let rate = Arc::new(crate::net::rest::RequestRate::new(limits.messages_per_sec_per_connection));
     let serve = service_fn(|request| {
-        let (router, place, pace) = (router.clone(), place.clone(), pace.clone());
-        async move { Ok::<_, Infallible>(respond(request, peer, router, place, &pace).await) }
+        let (router, permit, rate) = (router.clone(), permit.clone(), rate.clone());
+        async move { Ok::<_, Infallible>(respond(request, peer, router, permit, &rate).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WAIT)
-        .max_buf_size(HEAD_BYTES)
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(64)
         .keep_alive(true)
         .serve_connection(TokioIo::new(stream), serve)
@@ -55,23 +55,23 @@ pub(super) async fn respond(
     request: Request<Incoming>,
     peer: SocketAddr,
     router: Router,
-    place: Arc<ConnectionPermit>,
-    pace: &crate::net::rest::RequestRate,
+    permit: Arc<ConnectionPermit>,
+    rate: &crate::net::rest::RequestRate,
 ) -> HttpResponse {
-    let server = &router.node().settings().server;
+    let server = &router.gateway().settings().server;
     let address = client_address(peer.ip(), request.headers(), &server.trusted_proxies);
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     if upgrade::PATHS.contains(&request.uri().path())
         && (is_upgrade || request.method() != Method::OPTIONS)
     {
-        return upgrade::respond(request, address, router, place);
+        return upgrade::respond(request, address, router, permit);
     }
     if !cors::is_allowed(request.headers(), &server.allowed_origins) {
         return text_response(StatusCode::FORBIDDEN, "this origin is not allowed\n");
     }
     let origin = request.headers().get(header::ORIGIN).cloned();
     let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let mut answer = match *request.method() {
+    let mut response = match *request.method() {
         Method::OPTIONS => cors::preflight(),
         Method::GET if request.uri().path() == "/openapi.json" => {
             crate::net::http::response::json(StatusCode::OK, OPENAPI.clone())
@@ -79,14 +79,14 @@ pub(super) async fn respond(
         Method::GET if request.uri().path() == "/asyncapi.json" => {
             crate::net::http::response::json(StatusCode::OK, ASYNCAPI.clone())
         }
-        _ => serve::respond(request, address, &router, pace).await,
+        _ => serve::respond(request, address, &router, rate).await,
     };
-    cors::add_headers(&mut answer, origin);
+    cors::add_headers(&mut response, origin);
     if is_chunked {
         // A proxy may have read another length: what follows is not to be taken for a request.
-        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    answer
+    response
 }
 
 /// Who is at the other end: X-Forwarded-For counts as far as trusted proxies wrote it.

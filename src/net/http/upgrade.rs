@@ -24,20 +24,20 @@ pub fn respond(
     request: Request<Incoming>,
     address: IpAddr,
     router: Router,
-    place: std::sync::Arc<ConnectionPermit>,
+    permit: std::sync::Arc<ConnectionPermit>,
 ) -> HttpResponse {
     if request.method() != Method::GET {
         return text_response(StatusCode::METHOD_NOT_ALLOWED, "WebSocket begins with GET\n");
     }
     let headers = request.headers();
-    if !asks_for_websocket(headers) {
+    if !is_websocket_request(headers) {
         let mut answer =
             text_response(StatusCode::UPGRADE_REQUIRED, "tollgate speaks WebSocket here\n");
         answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         return answer;
     }
-    if !cors::is_allowed(headers, &router.node().settings().server.allowed_origins) {
+    if !cors::is_allowed(headers, &router.gateway().settings().server.allowed_origins) {
         return text_response(StatusCode::FORBIDDEN, "this origin is not allowed\n");
     }
     let version = headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes);
@@ -52,7 +52,7 @@ pub fn respond(
     let Ok(accept) = HeaderValue::from_str(&accept) else {
         return text_response(StatusCode::BAD_REQUEST, "the key cannot be read\n");
     };
-    tokio::spawn(upgrade(request, address, router, place));
+    tokio::spawn(upgrade(request, address, router, permit));
     let mut answer = Response::new(Full::default());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -66,18 +66,18 @@ async fn upgrade(
     request: Request<Incoming>,
     address: IpAddr,
     router: Router,
-    place: std::sync::Arc<ConnectionPermit>,
+    permit: std::sync::Arc<ConnectionPermit>,
 ) {
     let Ok(upgraded) = hyper::upgrade::on(request).await else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<Stream>>() else { return };
     let (stream, early) = (parts.io.into_inner(), parts.read_buf);
-    let socket = FrameStream::new(stream, &early, &router.node().settings().server.limits);
+    let socket = FrameStream::new(stream, &early, &router.gateway().settings().server.limits);
     drop(early);
     // A task of its own: this one still holds the memory of the handshake.
-    tokio::spawn(connection::serve(socket, router, address, place));
+    tokio::spawn(connection::serve(socket, router, address, permit));
 }
 
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
+fn is_websocket_request(headers: &HeaderMap) -> bool {
     let has = |name, word: &str| {
         let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).any(|it| it.trim().eq_ignore_ascii_case(word))

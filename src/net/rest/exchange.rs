@@ -3,6 +3,6 @@
 use crate::messages::ClientInfo;
 use crate::router::{Reply, Router, TokenCache};
 /// Serves a frame as a socket would.
-pub(super) async fn serve(router: &Router, caller: ClientInfo, frame: String) -> Reply {
-    router.answer(caller, &mut TokenCache::default(), frame).await
+pub(super) async fn serve(router: &Router, client: ClientInfo, frame: String) -> Reply {
+    router.answer(client, &mut TokenCache::default(), frame).await
 }

@@ -9,12 +9,12 @@ pub(super) struct RequestError(pub StatusCode, pub Nack);
 
 impl RequestError {
     /// A malformed request.
-    pub fn bad(nack: Nack) -> Self {
+    pub fn bad_request(nack: Nack) -> Self {
         Self(StatusCode::BAD_REQUEST, nack)
     }
 }
 
-pub(super) fn refusal(
+pub(super) fn error_response(
     RequestError(status, nack): RequestError,
     source_ref: Option<&str>,
 ) -> HttpResponse {

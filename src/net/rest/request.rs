@@ -31,12 +31,12 @@ pub struct RestRequest {
 
 impl RestRequest {
     /// Reads a request. A field that header and body spell differently is refused.
-    pub fn read(head: &Parts, body: &[u8], depth_max: usize) -> Result<Self, Nack> {
+    pub fn parse(head: &Parts, body: &[u8], depth_max: usize) -> Result<Self, Nack> {
         let wrong = |text| Nack::new(NackCode::InvalidMessage, text);
         let body = std::str::from_utf8(body).map_err(|_| wrong("the body is not UTF-8"))?;
         let body = if body.trim().is_empty() { "{}" } else { body };
         let envelope = Envelope::decode(body, depth_max).map_err(|malformed| malformed.nack())?;
-        let header = |name: &'static str| of_header(&head.headers, name);
+        let header = |name: &'static str| header_field(&head.headers, name);
         let bearer = bearer(&head.headers)?;
         let owned = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
         let token = merge_field("SESSION_AUTH_TOKEN", header("SESSION_AUTH_TOKEN")?, bearer)?;
@@ -104,7 +104,7 @@ impl RestRequest {
             let text = "SOURCE_REF is missing: a header, or a field at the root of the body";
             Nack::new(NackCode::NoSourceRef, text)
         })?;
-        if !self.message_type.is_empty() && !names(&self.message_type, message_type) {
+        if !self.message_type.is_empty() && !is_message_name(&self.message_type, message_type) {
             return Err(conflicting_field("MESSAGE_TYPE"));
         }
         Ok(protocol::envelope::encode(message_type, Some(source_ref), self))
@@ -122,9 +122,9 @@ impl RestRequest {
 }
 
 /// Whether a MESSAGE_TYPE in the body is that of the path, or an alias of it.
-fn names(sent: &str, message_type: &str) -> bool {
-    let row = crate::messages::find(sent);
-    sent == message_type || row.is_some_and(|row| row.name == message_type)
+fn is_message_name(sent: &str, message_type: &str) -> bool {
+    let handler = crate::messages::find(sent);
+    sent == message_type || handler.is_some_and(|handler| handler.name == message_type)
 }
 
 fn conflicting_field(field: &str) -> Nack {
@@ -141,7 +141,7 @@ fn merge_field(field: &str, a: Option<String>, b: Option<String>) -> Result<Opti
 }
 
 /// The value of a header that spells a field; two of them must agree.
-fn of_header(headers: &HeaderMap, field: &'static str) -> Result<Option<String>, Nack> {
+fn header_field(headers: &HeaderMap, field: &'static str) -> Result<Option<String>, Nack> {
     let mut found = None;
     for (name, value) in headers {
         if protocol::rest_paths::field_of_header(name.as_str()) == Some(field) {

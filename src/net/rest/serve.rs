@@ -13,66 +13,66 @@ use serde::Deserialize;
 
 use super::exchange::serve;
 use super::rate_limit::RequestRate;
-use super::refusal::{RequestError, refusal};
+use super::refusal::{RequestError, error_response};
 use super::request::RestRequest;
 use super::{subscriptions, token_api};
 use crate::messages::{ClientInfo, Handler, table};
-use crate::net::http::{HttpResponse, json, status_of};
+use crate::net::http::{HttpResponse, http_status, json};
 use crate::router::{Reply, Router};
 use crate::subscriptions::DataSource;
 /// A body must be there in this time.
-const BODY_WAIT: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Answers one request.
 pub async fn respond(
     request: Request<Incoming>,
     address: IpAddr,
     router: &Router,
-    pace: &RequestRate,
+    rate: &RequestRate,
 ) -> HttpResponse {
-    let now = router.node().clock.now();
-    let caller = ClientInfo::rest(address, now);
-    if let Err(wait) = pace.count(now) {
+    let now = router.gateway().clock.now();
+    let client = ClientInfo::rest(address, now);
+    if let Err(wait) = rate.count(now) {
         let nack = Nack::too_many("too many requests on this connection", wait);
-        return refusal(RequestError(StatusCode::TOO_MANY_REQUESTS, nack), None);
+        return error_response(RequestError(StatusCode::TOO_MANY_REQUESTS, nack), None);
     }
     if let Some(found) = token_api::find(request.uri().path(), request.method()) {
         return match found {
-            Ok(route) => serve_token_api(request, route, caller, router).await,
-            Err(allowed) => not_allowed(&allowed, token_api::refusal),
+            Ok(route) => serve_token_api(request, route, client, router).await,
+            Err(allowed) => method_not_allowed(&allowed, token_api::error_response),
         };
     }
-    let Some(route) = Route::of(request.uri().path()) else {
+    let Some(route) = RestTarget::from_path(request.uri().path()) else {
         let text = "no such route; POST /<message-type> in lower case, - for _";
         let nack = Nack::new(NackCode::UnknownMessageType, text);
-        return refusal(RequestError(StatusCode::NOT_FOUND, nack), None);
+        return error_response(RequestError(StatusCode::NOT_FOUND, nack), None);
     };
     let (method, allowed) = (request.method().clone(), route.methods());
     if !allowed.split(", ").any(|it| it == method.as_str()) {
-        return not_allowed(allowed, |refused| refusal(refused, None));
+        return method_not_allowed(allowed, |refused| error_response(refused, None));
     }
     let (head, body) = request.into_parts();
-    let limits = &router.node().settings().server.limits;
-    let body = match read(&head.headers, body, limits.body_bytes).await {
+    let limits = &router.gateway().settings().server.limits;
+    let body = match read_body(&head.headers, body, limits.body_bytes).await {
         Ok(body) => body,
-        Err(refused) => return refusal(refused, None),
+        Err(refused) => return error_response(refused, None),
     };
-    let asked = match RestRequest::read(&head, &body, limits.json_depth) {
-        Ok(asked) => asked,
-        Err(nack) => return refusal(RequestError::bad(nack), None),
+    let rest_request = match RestRequest::parse(&head, &body, limits.json_depth) {
+        Ok(rest_request) => rest_request,
+        Err(nack) => return error_response(RequestError::bad_request(nack), None),
     };
     let reply = match route {
-        Route::Message(row) => match asked.to_frame(row.name) {
-            Ok(frame) => Ok(serve(router, caller, frame).await),
+        RestTarget::Message(handler) => match rest_request.to_frame(handler.name) {
+            Ok(frame) => Ok(serve(router, client, frame).await),
             Err(nack) => Err(nack),
         },
-        Route::Rows(source) => {
-            subscriptions::respond(&method, &source, &asked, caller, router).await
+        RestTarget::Rows(source) => {
+            subscriptions::respond(&method, &source, &rest_request, client, router).await
         }
     };
     match reply {
-        Ok(reply) => response(reply, router),
-        Err(nack) => refusal(RequestError::bad(nack), asked.source_ref()),
+        Ok(reply) => reply_response(reply, router),
+        Err(nack) => error_response(RequestError::bad_request(nack), rest_request.source_ref()),
     }
 }
 
@@ -80,52 +80,59 @@ pub async fn respond(
 async fn serve_token_api(
     request: Request<Incoming>,
     route: &'static crate::messages::Route,
-    caller: ClientInfo,
+    client: ClientInfo,
     router: &Router,
 ) -> HttpResponse {
     let (head, body) = request.into_parts();
-    let most = router.node().settings().server.limits.body_bytes;
-    match read(&head.headers, body, most).await {
-        Ok(body) => token_api::respond(route, &head.headers, &body, caller, router).await,
-        Err(refused) => token_api::refusal(refused),
+    let bytes_max = router.gateway().settings().server.limits.body_bytes;
+    match read_body(&head.headers, body, bytes_max).await {
+        Ok(body) => token_api::respond(route, &head.headers, &body, client, router).await,
+        Err(refused) => token_api::error_response(refused),
     }
 }
 
-fn not_allowed(allowed: &str, refusal: impl FnOnce(RequestError) -> HttpResponse) -> HttpResponse {
+fn method_not_allowed(
+    allowed: &str,
+    refusal: impl FnOnce(RequestError) -> HttpResponse,
+) -> HttpResponse {
     let nack = Nack::new(NackCode::InvalidMessage, format!("this route takes {allowed}"));
-    let mut answer = refusal(RequestError(StatusCode::METHOD_NOT_ALLOWED, nack));
+    let mut response = refusal(RequestError(StatusCode::METHOD_NOT_ALLOWED, nack));
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
-        answer.headers_mut().insert(header::ALLOW, allowed);
+        response.headers_mut().insert(header::ALLOW, allowed);
     }
-    answer
+    response
 }
 
 /// What a path leads to.
-enum Route {
+enum RestTarget {
     /// A message.
     Message(&'static Handler),
     /// A data source, by its name.
     Rows(String),
 }
 
-impl Route {
-    fn of(path: &str) -> Option<Self> {
+impl RestTarget {
+    fn from_path(path: &str) -> Option<Self> {
         let name = protocol::rest_paths::message_type(path)?;
-        let row = table::find(&name).map(Self::Message);
-        row.or_else(|| DataSource::of(&name).map(|_| Self::Rows(name)))
+        let handler = table::find(&name).map(Self::Message);
+        handler.or_else(|| DataSource::from_name(&name).map(|_| Self::Rows(name)))
     }
 
     /// The methods that it takes, for the header Allow.
     fn methods(&self) -> &'static str {
         match self {
-            Self::Message(row) if row.read => "GET, POST, OPTIONS",
+            Self::Message(handler) if handler.read => "GET, POST, OPTIONS",
             Self::Message(_) => "POST, OPTIONS",
             Self::Rows(_) => "GET, POST, PUT, DELETE, OPTIONS",
         }
     }
 }
 
-async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes, RequestError> {
+async fn read_body(
+    headers: &HeaderMap,
+    body: Incoming,
+    most: usize,
+) -> Result<Bytes, RequestError> {
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     let too_large = || {
@@ -134,12 +141,12 @@ async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes,
     };
     if declared.is_some() && headers.contains_key(header::TRANSFER_ENCODING) {
         let text = "Content-Length and Transfer-Encoding exclude another";
-        return Err(RequestError::bad(Nack::new(NackCode::InvalidMessage, text)));
+        return Err(RequestError::bad_request(Nack::new(NackCode::InvalidMessage, text)));
     }
     if declared.is_some_and(|bytes: u64| bytes > most as u64) {
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(BODY_WAIT, Limited::new(body, most).collect()).await;
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect()).await;
     let late = |_| {
         let nack = Nack::new(NackCode::InvalidMessage, "the body did not come in time");
         RequestError(StatusCode::REQUEST_TIMEOUT, nack)
@@ -159,16 +166,16 @@ async fn read(headers: &HeaderMap, body: Incoming, most: usize) -> Result<Bytes,
 }
 
 /// The response to a message: 200, also for a NACK, unless statuses are strict.
-fn response(reply: Reply, router: &Router) -> HttpResponse {
-    let strict = router.node().settings().server.strict_http_status;
+fn reply_response(reply: Reply, router: &Router) -> HttpResponse {
+    let strict = router.gateway().settings().server.strict_http_status;
     let status = match reply.refused {
-        Some(code) if strict => status_of(code),
+        Some(code) if strict => http_status(code),
         _ => StatusCode::OK,
     };
-    let tokens = Tokens::of(&reply.frame);
+    let tokens = TokenHeaders::from_reply(&reply.frame);
     let mut answer = json(status, reply.frame);
     if let Some(tokens) = tokens {
-        tokens.repeat(answer.headers_mut());
+        tokens.add_to(answer.headers_mut());
     }
     answer
 }
@@ -176,18 +183,18 @@ fn response(reply: Reply, router: &Router) -> HttpResponse {
 /// What a login's answer repeats as headers (S0, "EVENT_LOGIN_REFRESH").
 #[derive(Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Tokens {
+struct TokenHeaders {
     session_auth_token: String,
     refresh_auth_token: String,
     session_id: String,
 }
 
-impl Tokens {
-    fn of(frame: &str) -> Option<Self> {
+impl TokenHeaders {
+    fn from_reply(frame: &str) -> Option<Self> {
         frame.contains("SESSION_AUTH_TOKEN").then(|| serde_json::from_str(frame).ok())?
     }
 
-    fn repeat(&self, headers: &mut HeaderMap) {
+    fn add_to(&self, headers: &mut HeaderMap) {
         let fields = [
             ("session_auth_token", &self.session_auth_token),
             ("refresh_auth_token", &self.refresh_auth_token),

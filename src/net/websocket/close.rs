@@ -8,37 +8,37 @@ use super::connection::Connection;
 use crate::platform::{metrics, random};
 use crate::settings::ShutdownClose;
 /// A peer gets this long to take the last words.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// GUIs come back spread over this time.
-const SPREAD_MS: u64 = 10_000;
+const RETRY_JITTER_MAX_MS: u64 = 10_000;
 
 impl Connection {
     /// The last words (PROTOCOL §5, "How a session ends"), then the end of all that belonged here.
     pub(super) async fn close(&mut self, reason: CloseReason) {
-        let node = self.router.node().clone();
+        let gateway = self.router.gateway().clone();
         let (word, code, _) = reason.wire();
         metrics::record_closed(word);
         let silent = reason == CloseReason::PeerGone
             || (reason == CloseReason::Shutdown
-                && node.settings().server.shutdown_close == ShutdownClose::Drop);
+                && gateway.settings().server.shutdown_close == ShutdownClose::Drop);
         if silent {
             // What was answered still leaves, and the answer to a close after it.
             std::future::poll_fn(|context| {
-                let _ = self.socket.poll_flush(context);
+                let _ = self.stream.poll_flush(context);
                 Poll::Ready(())
             })
             .await;
         }
         let _ = self.end_subscriptions(None);
         if !silent {
-            let body = reason.details(random::jitter(SPREAD_MS));
-            let _ = self.socket.text(&protocol::envelope::encode("SESSION_ENDED", None, &body));
-            let _ = tokio::time::timeout(LAST_WORDS, self.socket.close(code, word)).await;
+            let body = reason.details(random::jitter(RETRY_JITTER_MAX_MS));
+            let _ = self.stream.text(&protocol::envelope::encode("SESSION_ENDED", None, &body));
+            let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.stream.close(code, word)).await;
         }
-        self.outbox.connect(None);
-        node.connections.remove(&self.outbox);
-        for session in self.caller.session.iter().chain(&self.other_sessions) {
-            node.replica.presences.unbind(session, &self.outbox);
+        self.outbox.set_direct_writer(None);
+        gateway.connections.remove(&self.outbox);
+        for session in self.client.session.iter().chain(&self.other_sessions) {
+            gateway.replica.sessions.unbind(session, &self.outbox);
         }
     }
 }

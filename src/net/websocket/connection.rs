@@ -22,105 +22,105 @@ use crate::messages::{AfterReply, ClientInfo};
 use crate::realm::{Millis, SessionNo};
 use crate::router::{Accepted, Reply, Router, TokenCache};
 use crate::sessions::LiveSession;
-use crate::subscriptions::{Notice, Outbox};
-type Busy = Pin<Box<dyn Future<Output = Reply> + Send>>;
+use crate::subscriptions::{ConnectionNotice, Outbox};
+type PendingReply = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// One socket and all that belongs to it.
 pub(super) struct Connection {
-    pub(super) socket: FrameStream,
+    pub(super) stream: FrameStream,
     pub(super) router: Router,
-    pub(super) link: ConnectionState,
-    pub(super) caller: ClientInfo,
+    pub(super) state: ConnectionState,
+    pub(super) client: ClientInfo,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) known: TokenCache,
+    pub(super) token_cache: TokenCache,
     /// Messages that wait for their turn beside the one being served, and their bytes.
-    pub(super) waiting: VecDeque<Box<str>>,
-    waiting_bytes: usize,
-    pub(super) busy: Option<Busy>,
-    pub(super) notices: VecDeque<Notice>,
+    pub(super) queue: VecDeque<Box<str>>,
+    queue_bytes: usize,
+    pub(super) serving: Option<PendingReply>,
+    pub(super) notices: VecDeque<ConnectionNotice>,
     /// Sessions other than the bound one that have subscriptions here.
     pub(super) other_sessions: Vec<Arc<LiveSession>>,
-    pub(super) alarm: Timer,
+    pub(super) timer: Timer,
     /// The outbox wakes this task by itself.
-    listening: bool,
+    waker_registered: bool,
     /// Rows were asked for here.
     pub(super) subscribed: bool,
     /// Whoever has rows may write them.
     pub(super) direct_write: bool,
-    stuck: bool,
+    write_blocked: bool,
     /// The time when this turn began.
-    pub(super) at: Millis,
-    batch: TimingBatch,
-    limits: Limits,
+    pub(super) polled_at: Millis,
+    timing_batch: TimingBatch,
+    queue_limits: QueueLimits,
 }
 
 /// How much may wait for its turn.
 #[derive(Clone, Copy)]
-struct Limits {
-    waiting: usize,
-    waiting_bytes: usize,
+struct QueueLimits {
+    messages: usize,
+    bytes: usize,
 }
 
 /// Room for the answer of a heartbeat.
-const ANSWER_ROOM: usize = 384;
+const REPLY_CAPACITY: usize = 384;
 
 /// Serves one socket until it ends, and holds its place.
 pub fn serve(
-    socket: FrameStream,
+    stream: FrameStream,
     router: Router,
     address: IpAddr,
-    place: Arc<ConnectionPermit>,
+    permit: Arc<ConnectionPermit>,
 ) -> impl Future<Output = ()> + Send {
     // Made here and captured: what an async function takes lies in its future twice.
-    let mut pump = Connection::new(socket, router, address);
+    let mut connection = Connection::new(stream, router, address);
     async move {
         metrics::gauge!("tollgate_connections").increment(1);
-        let reason = pump.run().await;
+        let reason = connection.run().await;
         // Elsewhere: an open socket has no room for its end.
-        Box::pin(pump.close(reason)).await;
+        Box::pin(connection.close(reason)).await;
         metrics::gauge!("tollgate_connections").decrement(1);
-        drop(place);
+        drop(permit);
     }
 }
 
 impl Connection {
     /// A deadline has changed: the timer looks again.
     pub(super) fn wake_timer(&mut self) {
-        self.alarm.set(self.at, 0);
+        self.timer.set(self.polled_at, 0);
     }
 
-    fn new(socket: FrameStream, router: Router, address: IpAddr) -> Self {
-        let node = router.node().clone();
-        let (limits, now) = (&node.settings().server.limits, node.clock.now());
+    fn new(stream: FrameStream, router: Router, address: IpAddr) -> Self {
+        let gateway = router.gateway().clone();
+        let (limits, now) = (&gateway.settings().server.limits, gateway.clock.now());
         let outbox = Outbox::new(limits.outbox_bytes);
-        node.connections.add(&outbox);
-        let link_limits = ConnectionLimits {
-            login_wait_ms: limits.login_timeout_secs * 1_000,
-            per_second: limits.messages_per_sec_per_connection,
-            ping_ms: node.settings().heartbeat.interval_secs * 1_000,
-            stuck_ms: limits.write_timeout_secs * 1_000,
+        gateway.connections.add(&outbox);
+        let connection_limits = ConnectionLimits {
+            login_timeout_ms: limits.login_timeout_secs * 1_000,
+            messages_per_sec: limits.messages_per_sec_per_connection,
+            ping_interval_ms: gateway.settings().heartbeat.interval_secs * 1_000,
+            write_timeout_ms: limits.write_timeout_secs * 1_000,
         };
         Self {
-            socket,
-            link: ConnectionState::new(link_limits, now),
-            caller: ClientInfo::websocket(address, outbox.clone(), now),
+            stream,
+            state: ConnectionState::new(connection_limits, now),
+            client: ClientInfo::websocket(address, outbox.clone(), now),
             outbox,
-            known: TokenCache::default(),
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
-            busy: None,
+            token_cache: TokenCache::default(),
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            serving: None,
             notices: VecDeque::new(),
             other_sessions: Vec::new(),
-            alarm: Timer::due(),
-            listening: false,
+            timer: Timer::due(),
+            waker_registered: false,
             subscribed: false,
             direct_write: false,
-            stuck: false,
-            at: now,
-            batch: TimingBatch::new(),
-            limits: Limits {
-                waiting: limits.queued_messages_per_connection,
-                waiting_bytes: limits.message_bytes,
+            write_blocked: false,
+            polled_at: now,
+            timing_batch: TimingBatch::new(),
+            queue_limits: QueueLimits {
+                messages: limits.queued_messages_per_connection,
+                bytes: limits.message_bytes,
             },
             router,
         }
@@ -135,25 +135,28 @@ impl Connection {
     }
 
     fn now(&self) -> Millis {
-        self.router.node().clock.now()
+        self.router.gateway().clock.now()
     }
 
     /// Does everything that can be done now; replies of one read leave in one flush.
     fn poll_once(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
-        let (now, watch) = self.router.node().clock.start();
-        self.at = now;
-        self.batch.begin(watch);
+        let (now, watch) = self.router.gateway().clock.now_with_stopwatch();
+        self.polled_at = now;
+        self.timing_batch.begin(watch);
         self.withdraw_direct_write();
-        if self.stuck && !self.flush(context)? {
-            return self.keep_time(context);
+        if self.write_blocked && !self.flush(context)? {
+            return self.poll_timer(context);
         }
         let mut reads = 0;
         loop {
             // What was made is sent before more is made.
-            if self.socket.buffered() > FLUSH_BYTES && !self.flush(context)? {
+            if self.stream.buffered() > FLUSH_BYTES && !self.flush(context)? {
                 break;
             }
-            if self.finish_request(context)? || self.handle_notice()? || self.push(context)? {
+            if self.finish_request(context)?
+                || self.handle_notice()?
+                || self.poll_outbox(context)?
+            {
                 continue;
             }
             if reads == READS_MAX {
@@ -166,21 +169,21 @@ impl Connection {
             }
             reads += 1;
         }
-        self.batch.count();
+        self.timing_batch.flush();
         self.flush(context)?;
-        self.keep_time(context)?;
+        self.poll_timer(context)?;
         self.offer_direct_write();
         Ok(())
     }
 
     /// Takes the reply of the message being served, if it is there, and starts the next one.
     fn finish_request(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        let Some(busy) = &mut self.busy else { return Ok(self.start_request()) };
-        let Poll::Ready(reply) = busy.as_mut().poll(context) else { return Ok(false) };
-        self.busy = None;
+        let Some(serving) = &mut self.serving else { return Ok(self.start_request()) };
+        let Poll::Ready(reply) = serving.as_mut().poll(context) else { return Ok(false) };
+        self.serving = None;
         let now = self.now();
-        self.link.set_serving(false, now);
-        if self.caller.session.is_none() {
+        self.state.set_serving(false, now);
+        if self.client.session.is_none() {
             // The login wait goes on.
             self.wake_timer();
         }
@@ -196,12 +199,12 @@ impl Connection {
         if !self.notices.is_empty() {
             return false;
         }
-        let Some(frame) = self.waiting.pop_front() else { return false };
-        self.waiting_bytes -= frame.len();
+        let Some(frame) = self.queue.pop_front() else { return false };
+        self.queue_bytes -= frame.len();
         let now = self.now();
-        self.link.set_serving(true, now);
-        let (router, caller) = (self.router.clone(), self.caller.clone());
-        self.busy = Some(Box::pin(async move { router.handle(caller, frame).await }));
+        self.state.set_serving(true, now);
+        let (router, client) = (self.router.clone(), self.client.clone());
+        self.serving = Some(Box::pin(async move { router.handle(client, frame).await }));
         true
     }
 
@@ -209,15 +212,15 @@ impl Connection {
         if let Some(session) = reply.bind {
             self.bind(session)?;
         }
-        if !matches!(reply.effect, AfterReply::NoReply) {
-            self.socket.text(&reply.frame)?;
+        if !matches!(reply.after_reply, AfterReply::NoReply) {
+            self.stream.text(&reply.frame)?;
         }
-        if let AfterReply::ReleaseSubscription(subscription, session) = reply.effect {
-            self.listen_to(&session);
+        if let AfterReply::ReleaseSubscription(subscription, session) = reply.after_reply {
+            self.watch_session(&session);
             self.subscribed = true;
             // A session that ended meanwhile gets no rows; its notice ends the subscription.
             if !session.has_ended() {
-                self.router.node().replica.feed.release(&self.outbox, subscription);
+                self.router.gateway().replica.subscriptions.release(&self.outbox, subscription);
             }
         }
         Ok(())
@@ -225,35 +228,35 @@ impl Connection {
 
     /// Reacts to one notice. The end of the session waits until its last message is answered.
     fn handle_notice(&mut self) -> Result<bool, CloseReason> {
-        if self.busy.is_some() {
+        if self.serving.is_some() {
             return Ok(false);
         }
         let Some(notice) = self.notices.pop_front() else { return Ok(false) };
         match notice {
-            Notice::Services(session, frame) if self.is_bound_to(session) => {
-                self.socket.text(&frame)?;
+            ConnectionNotice::Services(session, frame) if self.is_bound_to(session) => {
+                self.stream.text(&frame)?;
             }
-            Notice::Expiring { session, in_secs } if self.is_bound_to(session) => {
+            ConnectionNotice::Expiring { session, in_secs } if self.is_bound_to(session) => {
                 let body = serde_json::json!({ "DETAILS": { "IN_SECS": in_secs } });
-                self.socket.text(&protocol::envelope::encode("SESSION_EXPIRING", None, &body))?;
+                self.stream.text(&protocol::envelope::encode("SESSION_EXPIRING", None, &body))?;
             }
-            Notice::Services(..) | Notice::Expiring { .. } => {}
-            Notice::Ended(session, reason) => {
+            ConnectionNotice::Services(..) | ConnectionNotice::Expiring { .. } => {}
+            ConnectionNotice::Ended(session, reason) => {
                 if self.is_bound_to(session) {
                     return Err(CloseReason::Session(reason));
                 }
-                self.other_sessions.retain(|heard| heard.session != session);
+                self.other_sessions.retain(|session_here| session_here.session != session);
             }
-            Notice::Shutdown => return Err(CloseReason::Shutdown),
+            ConnectionNotice::Shutdown => return Err(CloseReason::Shutdown),
         }
         Ok(true)
     }
 
-    fn push(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        if self.listening && !self.outbox.is_due() {
+    fn poll_outbox(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
+        if self.waker_registered && !self.outbox.is_due() {
             return Ok(false);
         }
-        self.listening = true;
+        self.waker_registered = true;
         match self.outbox.poll_due(context) {
             Poll::Ready(()) => self.drain_outbox(),
             Poll::Pending => Ok(false),
@@ -263,16 +266,16 @@ impl Connection {
     /// Writes rows and keeps notices. Subscriptions of a session that is over end at once, also
     /// while a message is served; only the close itself waits for its reply.
     fn drain_outbox(&mut self) -> Result<bool, CloseReason> {
-        let over =
-            self.caller.session.iter().chain(&self.other_sessions).filter(|it| it.has_ended());
-        let over: Vec<SessionNo> = over.map(|it| it.session).collect();
-        for session in over {
+        let ended =
+            self.client.session.iter().chain(&self.other_sessions).filter(|it| it.has_ended());
+        let ended: Vec<SessionNo> = ended.map(|it| it.session).collect();
+        for session in ended {
             self.end_subscriptions(Some(session))?;
         }
-        self.listening = false;
-        let mail = self.outbox.take();
-        self.notices.extend(mail.notices);
-        mail.frames.into_iter().try_for_each(|frame| self.socket.text(&frame))?;
+        self.waker_registered = false;
+        let drained = self.outbox.drain();
+        self.notices.extend(drained.notices);
+        drained.frames.into_iter().try_for_each(|frame| self.stream.text(&frame))?;
         Ok(true)
     }
 
@@ -282,27 +285,27 @@ impl Connection {
     }
 
     fn has_room(&self) -> bool {
-        let Limits { waiting, waiting_bytes } = self.limits;
-        self.waiting.len() < waiting && self.waiting_bytes < waiting_bytes
+        let QueueLimits { messages: waiting, bytes: waiting_bytes } = self.queue_limits;
+        self.queue.len() < waiting && self.queue_bytes < waiting_bytes
     }
 
     fn on_pong(&mut self) {
-        self.link.on_pong();
-        let counts = self.router.node().settings().heartbeat.pong_counts;
-        if let Some(bound) = self.caller.session.as_ref().filter(|_| counts) {
-            bound.seen(self.at);
+        self.state.on_pong();
+        let counts = self.router.gateway().settings().heartbeat.pong_counts;
+        if let Some(bound) = self.client.session.as_ref().filter(|_| counts) {
+            bound.seen(self.polled_at);
         }
     }
 
     fn on_text(&mut self, frame: &str) -> Result<(), CloseReason> {
-        let now = self.at;
-        if let Some(bound) = &self.caller.session {
+        let now = self.polled_at;
+        if let Some(bound) = &self.client.session {
             bound.seen(now);
         }
-        match self.link.on_text(now) {
+        match self.state.on_text(now) {
             TextDecision::Close(reason) => Err(reason),
-            TextDecision::TooFast(wait_ms) => {
-                let reply = self.router.too_fast(&self.caller, frame, wait_ms);
+            TextDecision::RateLimited(wait_ms) => {
+                let reply = self.router.too_fast(&self.client, frame, wait_ms);
                 self.reply(reply)
             }
             TextDecision::Serve => self.accept(frame),
@@ -312,22 +315,22 @@ impl Connection {
     /// Answers a message that may overtake others in the place where its answer is sent from; all
     /// others wait for their turn.
     fn accept(&mut self, frame: &str) -> Result<(), CloseReason> {
-        let Self { router, caller, known, at, .. } = self;
-        let looked = self
-            .socket
-            .text_with(ANSWER_ROOM, |out| router.accept(caller, known, frame, *at, out))?;
-        match looked {
+        let Self { router, client: caller, token_cache: known, polled_at: at, .. } = self;
+        let accepted = self
+            .stream
+            .text_with(REPLY_CAPACITY, |out| router.accept(caller, known, frame, *at, out))?;
+        match accepted {
             Accepted::Answered(row, bind) => {
-                self.batch.add(row);
+                self.timing_batch.add(row);
                 bind.map_or(Ok(()), |session| self.bind(session))
             }
             Accepted::Refused(row, reply) => {
-                row.into_iter().for_each(|row| self.batch.add(row));
+                row.into_iter().for_each(|row| self.timing_batch.add(row));
                 self.reply(reply)
             }
             Accepted::Queued => {
-                self.waiting_bytes += frame.len();
-                self.waiting.push_back(frame.into());
+                self.queue_bytes += frame.len();
+                self.queue.push_back(frame.into());
                 Ok(())
             }
         }
@@ -335,37 +338,37 @@ impl Connection {
 
     /// Whether everything is written.
     fn flush(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        if self.socket.is_flushed() {
+        if self.stream.is_flushed() {
             return Ok(true);
         }
-        let was_stuck = self.stuck;
-        self.stuck = match self.socket.poll_flush(context) {
+        let was_stuck = self.write_blocked;
+        self.write_blocked = match self.stream.poll_flush(context) {
             Poll::Pending => true,
             Poll::Ready(flushed) => flushed.map(|()| false)?,
         };
-        if self.stuck != was_stuck {
+        if self.write_blocked != was_stuck {
             let now = self.now();
-            self.link.set_write_state(self.stuck, false, now);
+            self.state.set_write_state(self.write_blocked, false, now);
             self.wake_timer();
             // What came while nothing was read is read now.
             context.waker().wake_by_ref();
         }
-        Ok(!self.stuck)
+        Ok(!self.write_blocked)
     }
 
-    fn keep_time(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
-        while self.alarm.is_due(self.at, context) {
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Result<(), CloseReason> {
+        while self.timer.is_due(self.polled_at, context) {
             let now = self.now();
-            if self.stuck {
-                self.link.set_write_state(true, self.outbox.overflows(), now);
+            if self.write_blocked {
+                self.state.set_write_state(true, self.outbox.overflows(), now);
             }
-            match self.link.on_time(now) {
+            match self.state.on_timer(now) {
                 TimerDecision::Close(reason) => return Err(reason),
-                TimerDecision::Wait(at) => {
-                    self.alarm.set(now, at.saturating_sub(now).max(1));
+                TimerDecision::Wait(polled_at) => {
+                    self.timer.set(now, polled_at.saturating_sub(now).max(1));
                 }
                 TimerDecision::Ping => {
-                    self.socket.ping();
+                    self.stream.ping();
                     self.flush(context)?;
                 }
             }
@@ -375,22 +378,22 @@ impl Connection {
 }
 
 impl FrameHandler for Connection {
-    fn frames(&mut self) -> &mut FrameStream {
-        &mut self.socket
+    fn stream(&mut self) -> &mut FrameStream {
+        &mut self.stream
     }
 
     fn on_frame(&mut self, event: FrameEvent<'_>) -> Result<bool, CloseReason> {
         match event {
             FrameEvent::Text(text) => self.on_text(&text)?,
-            FrameEvent::Ping(payload) => self.socket.pong(payload),
+            FrameEvent::Ping(payload) => self.stream.pong(payload),
             FrameEvent::Pong => self.on_pong(),
             FrameEvent::Close(payload) => {
-                self.socket.answer_close(payload);
+                self.stream.answer_close(payload);
                 return Err(CloseReason::PeerGone);
             }
             FrameEvent::Part => {}
         }
-        Ok(self.has_room() && self.socket.buffered() <= FLUSH_BYTES)
+        Ok(self.has_room() && self.stream.buffered() <= FLUSH_BYTES)
     }
 }
 

@@ -13,11 +13,11 @@ use crate::subscriptions::DirectWriter;
 
 /// A socket in clear.
 impl DirectWriter for OwnedWriteHalf {
-    fn frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool {
-        frame_stream::text_with(out, make)
+    fn write_frame(&self, out: &mut Vec<u8>, write: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool {
+        frame_stream::text_with(out, write)
     }
 
-    fn send(&self, frames: &[u8]) -> usize {
+    fn try_send(&self, frames: &[u8]) -> usize {
         let stream: &TcpStream = self.as_ref();
         // Of a socket that is full or gone its task will hear.
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
@@ -27,27 +27,27 @@ impl DirectWriter for OwnedWriteHalf {
 
 impl Connection {
     /// Rows of the session that the socket is bound to may take the line.
-    pub(super) fn connect(&mut self) {
-        let line = self.socket.line().filter(|_| self.caller.session.is_some());
-        self.outbox.connect(line.map(|write| write as Arc<dyn DirectWriter>));
+    pub(super) fn attach_direct_writer(&mut self) {
+        let writer = self.stream.direct_writer().filter(|_| self.client.session.is_some());
+        self.outbox.set_direct_writer(writer.map(|write| write as Arc<dyn DirectWriter>));
     }
 
     /// At the end of a turn: if nothing is left to do, others may write.
     pub(super) fn offer_direct_write(&mut self) {
-        let is_idle = self.busy.is_none()
-            && self.waiting.is_empty()
+        let is_idle = self.serving.is_none()
+            && self.queue.is_empty()
             && self.notices.is_empty()
             && self.other_sessions.is_empty()
-            && self.socket.is_flushed();
-        let session = self.caller.session.as_ref();
+            && self.stream.is_flushed();
+        let session = self.client.session.as_ref();
         let is_live = || session.is_some_and(|session| !session.has_ended());
-        self.direct_write = self.subscribed && is_idle && self.outbox.lend(is_live);
+        self.direct_write = self.subscribed && is_idle && self.outbox.enable_direct_write(is_live);
     }
 
     /// At the beginning of a turn: from now on only this task writes.
     pub(super) fn withdraw_direct_write(&mut self) {
         if std::mem::take(&mut self.direct_write) {
-            self.socket.resume(self.outbox.reclaim());
+            self.stream.restore_unsent(self.outbox.take_unsent());
         }
     }
 }

@@ -29,10 +29,10 @@ pub enum FrameEvent<'a> {
 #[derive(Debug)]
 pub struct FrameReader {
     /// The beginning of a frame whose end has not come, or frames that nobody has taken yet.
-    rest: Vec<u8>,
+    partial: Vec<u8>,
     /// So many bytes of the frame that `rest` begins with have to be there before it is looked at;
     /// 0: nobody has looked yet.
-    needed: usize,
+    bytes_needed: usize,
     /// The parts of a message whose end has not come.
     message: Vec<u8>,
     fragments: u8,
@@ -42,7 +42,7 @@ pub struct FrameReader {
     message_max: usize,
 }
 
-struct Head {
+struct FrameHeader {
     last: bool,
     opcode: u8,
     /// Where the payload begins.
@@ -54,51 +54,51 @@ struct Head {
 impl FrameReader {
     /// A reader of frames and messages of these sizes at most, to which `early` came already.
     pub fn new(early: &[u8], frame_max: usize, message_max: usize) -> Self {
-        let (rest, message) = (early.to_vec(), Vec::new());
-        Self { rest, needed: 0, message, fragments: 0, checked: 0, frame_max, message_max }
+        let (partial, message) = (early.to_vec(), Vec::new());
+        Self { partial, bytes_needed: 0, message, fragments: 0, checked: 0, frame_max, message_max }
     }
 
     /// Whether a frame may be there that was not taken.
-    pub fn is_waiting(&self) -> bool {
-        !self.rest.is_empty() && self.rest.len() >= self.needed
+    pub fn may_have_frame(&self) -> bool {
+        !self.partial.is_empty() && self.partial.len() >= self.bytes_needed
     }
 
     /// Adds what was read to what is kept, and gives it all; none: it is not whole yet.
-    pub fn join(&mut self, read: &[u8]) -> Option<Vec<u8>> {
-        self.rest.extend_from_slice(read);
-        self.is_waiting().then(|| std::mem::take(&mut self.rest))
+    pub fn append(&mut self, read: &[u8]) -> Option<Vec<u8>> {
+        self.partial.extend_from_slice(read);
+        self.may_have_frame().then(|| std::mem::take(&mut self.partial))
     }
 
     /// Whether nothing is kept: what was read can be taken where it lies.
     pub fn is_empty(&self) -> bool {
-        self.rest.is_empty()
+        self.partial.is_empty()
     }
 
     /// Keeps what was not taken.
-    pub fn keep(&mut self, rest: &[u8]) {
-        self.rest = rest.to_vec();
+    pub fn keep_unread(&mut self, rest: &[u8]) {
+        self.partial = rest.to_vec();
     }
 
     /// The first frame of `bytes` and its length; none: it is not whole. Its payload is unmasked
     /// where it lies.
-    pub fn next<'a>(
+    pub fn next_frame<'a>(
         &mut self,
         bytes: &'a mut [u8],
     ) -> Result<Option<(usize, FrameEvent<'a>)>, CloseReason> {
-        self.needed = bytes.len() + 1;
-        let Some(head) = self.head(bytes)? else { return Ok(None) };
-        let end = head.start + head.length;
+        self.bytes_needed = bytes.len() + 1;
+        let Some(header) = self.parse_header(bytes)? else { return Ok(None) };
+        let end = header.start + header.length;
         if bytes.len() < end {
-            self.needed = end;
+            self.bytes_needed = end;
             return Ok(None);
         }
-        self.needed = 0;
-        let payload = &mut bytes[head.start..end];
-        unmask(payload, head.key);
-        Ok(Some((end, self.event(&head, payload)?)))
+        self.bytes_needed = 0;
+        let payload = &mut bytes[header.start..end];
+        unmask(payload, header.key);
+        Ok(Some((end, self.event(&header, payload)?)))
     }
 
-    fn head(&self, bytes: &[u8]) -> Result<Option<Head>, CloseReason> {
+    fn parse_header(&self, bytes: &[u8]) -> Result<Option<FrameHeader>, CloseReason> {
         let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
         let (last, opcode) = (first & 0x80 != 0, first & 0x0f);
         // Extensions were not agreed on, and what a client sends is masked.
@@ -127,12 +127,16 @@ impl FrameReader {
             return Err(CloseReason::TooLarge);
         }
         let Some(&[a, b, c, d]) = bytes.get(after..after + 4) else { return Ok(None) };
-        Ok(Some(Head { last, opcode, start: after + 4, length, key: [a, b, c, d] }))
+        Ok(Some(FrameHeader { last, opcode, start: after + 4, length, key: [a, b, c, d] }))
     }
 
-    fn event<'a>(&mut self, head: &Head, payload: &'a [u8]) -> Result<FrameEvent<'a>, CloseReason> {
+    fn event<'a>(
+        &mut self,
+        header: &FrameHeader,
+        payload: &'a [u8],
+    ) -> Result<FrameEvent<'a>, CloseReason> {
         let begun = self.fragments > 0;
-        match (head.opcode, head.last) {
+        match (header.opcode, header.last) {
             (8, _) if payload.len() == 1 => Err(CloseReason::PeerGone),
             (8, _) => {
                 let words = payload.get(2..).unwrap_or_default();
@@ -218,14 +222,14 @@ mod tests {
         for piece in pieces {
             let mut bytes = match reader.is_empty() {
                 true => piece.to_vec(),
-                false => match reader.join(piece) {
+                false => match reader.append(piece) {
                     Some(bytes) => bytes,
                     None => continue,
                 },
             };
             let mut at = 0;
             loop {
-                match reader.next(&mut bytes[at..]) {
+                match reader.next_frame(&mut bytes[at..]) {
                     Ok(None) => break,
                     Ok(Some((used, event))) => {
                         at += used;
@@ -246,7 +250,7 @@ mod tests {
                     Err(_) => return [told, vec!["error".into()]].concat(),
                 }
             }
-            reader.keep(&bytes[at..]);
+            reader.keep_unread(&bytes[at..]);
         }
         told
     }
@@ -374,11 +378,11 @@ mod tests {
     fn what_is_announced_takes_no_memory() {
         let mut reader = FrameReader::new(&[], 1 << 20, 1 << 20);
         let mut huge = vec![0x81, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 1, 2, 3, 4, b'x'];
-        assert_eq!(reader.next(&mut huge), Ok(None));
-        reader.keep(&huge);
-        assert!(reader.rest.capacity() < 64 && !reader.is_waiting());
+        assert_eq!(reader.next_frame(&mut huge), Ok(None));
+        reader.keep_unread(&huge);
+        assert!(reader.partial.capacity() < 64 && !reader.may_have_frame());
         let mut larger = vec![0x81, 0xff, 0, 0, 0, 0, 1, 0, 0, 0];
-        assert_eq!(reader.next(&mut larger), Err(CloseReason::TooLarge));
+        assert_eq!(reader.next_frame(&mut larger), Err(CloseReason::TooLarge));
     }
 
     #[test]

@@ -15,28 +15,28 @@ use crate::net::stream::Stream;
 use crate::settings::ServerLimits;
 /// What one read takes at most. The buffer belongs to the thread: a socket uses it while it has its
 /// turn.
-const READ_BYTES: usize = 16 * 1024;
+const READ_BUFFER_BYTES: usize = 16 * 1024;
 /// A larger buffer of what left is not kept.
-const SPARE_BYTES: usize = 64 * 1024;
+const WRITE_BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// The first byte of a final frame, unmasked as servers send.
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
 const PING: [u8; 2] = [0x89, 0];
 const PONG: u8 = 0x8a;
 /// The longest head of a frame.
-const HEAD_MAX: usize = 10;
+const HEADER_BYTES_MAX: usize = 10;
 /// The longest words beside a close code.
-const REASON_MAX: usize = 123;
+const REASON_BYTES_MAX: usize = 123;
 
 thread_local! {
-    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BYTES]);
+    static READ_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_BUFFER_BYTES]);
     /// In which the next frames that leave are made.
     static WRITE_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One open socket.
 pub struct FrameStream {
-    wire: ByteStream,
+    stream: ByteStream,
     reader: FrameReader,
     /// Whole frames that wait to be written; nothing is kept once they are through.
     out: Vec<u8>,
@@ -48,7 +48,7 @@ pub struct FrameStream {
 /// Takes the frames that came, one by one: how many bytes were used is told to whoever asked.
 pub trait FrameHandler {
     /// The socket.
-    fn frames(&mut self) -> &mut FrameStream;
+    fn stream(&mut self) -> &mut FrameStream;
     /// Takes a frame; false: the next ones have to wait.
     fn on_frame(&mut self, event: FrameEvent<'_>) -> Result<bool, CloseReason>;
 }
@@ -58,7 +58,7 @@ impl FrameStream {
     pub fn new(stream: Stream, early: &[u8], limits: &ServerLimits) -> Self {
         let out_max = limits.outbox_bytes.saturating_mul(2).saturating_add(limits.message_bytes);
         let reader = FrameReader::new(early, limits.frame_bytes, limits.message_bytes);
-        Self { wire: stream.into(), reader, out: Vec::new(), written: 0, out_max }
+        Self { stream: stream.into(), reader, out: Vec::new(), written: 0, out_max }
     }
 
     /// Adds a text frame to what is written with the next flush.
@@ -71,7 +71,7 @@ impl FrameStream {
     pub fn text_with<R>(
         &mut self,
         length: usize,
-        make: impl FnOnce(&mut Vec<u8>) -> R,
+        write: impl FnOnce(&mut Vec<u8>) -> R,
     ) -> Result<R, CloseReason> {
         // One frame is always taken, however large: its work is done.
         if self.out.len() > self.out_max {
@@ -80,8 +80,8 @@ impl FrameStream {
         if self.out.capacity() == 0 {
             self.out = WRITE_BUFFER.take();
         }
-        self.out.reserve(length + HEAD_MAX);
-        let made = text_with(&mut self.out, make);
+        self.out.reserve(length + HEADER_BYTES_MAX);
+        let made = text_with(&mut self.out, write);
         if self.out.is_empty() {
             self.release_buffer();
         }
@@ -92,23 +92,23 @@ impl FrameStream {
     fn release_buffer(&mut self) {
         let mut out = std::mem::take(&mut self.out);
         self.written = 0;
-        if (1..=SPARE_BYTES).contains(&out.capacity()) {
+        if (1..=WRITE_BUFFER_BYTES_MAX).contains(&out.capacity()) {
             out.clear();
             WRITE_BUFFER.set(out);
         }
     }
 
     /// The direction in which somebody else may write while nothing waits here; none through TLS.
-    pub fn line(&self) -> Option<Arc<OwnedWriteHalf>> {
-        match &self.wire {
+    pub fn direct_writer(&self) -> Option<Arc<OwnedWriteHalf>> {
+        match &self.stream {
             ByteStream::Plain(_, write) => Some(write.clone()),
             ByteStream::Tls(_) => None,
         }
     }
 
     /// Goes on with frames that somebody else began to write.
-    pub fn resume(&mut self, rest: Vec<u8>) {
-        self.out = rest;
+    pub fn restore_unsent(&mut self, unsent: Vec<u8>) {
+        self.out = unsent;
     }
 
     /// Adds a ping.
@@ -149,13 +149,13 @@ impl FrameStream {
     /// Writes all that waits; ready when it is through.
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
         while self.written < self.out.len() {
-            match ready!(self.wire.poll_write(context, &self.out[self.written..])) {
+            match ready!(self.stream.poll_write(context, &self.out[self.written..])) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(CloseReason::PeerGone)),
                 Ok(written) => self.written += written,
             }
         }
         if self.written > 0 {
-            ready!(self.wire.poll_flush(context)).map_err(|_| CloseReason::PeerGone)?;
+            ready!(self.stream.poll_flush(context)).map_err(|_| CloseReason::PeerGone)?;
         }
         self.release_buffer();
         Poll::Ready(Ok(()))
@@ -164,32 +164,32 @@ impl FrameStream {
     /// Writes what waits, says why the socket is closed and waits for the peer's close, so that
     /// the last words are not lost to a reset.
     pub async fn close(&mut self, code: u16, reason: &str) {
-        let reason = &reason.as_bytes()[..reason.len().min(REASON_MAX)];
+        let reason = &reason.as_bytes()[..reason.len().min(REASON_BYTES_MAX)];
         self.control(CLOSE, &[&code.to_be_bytes(), reason].concat());
         let flushed = std::future::poll_fn(|context| self.poll_flush(context)).await;
         if flushed.is_ok() {
             // Whatever still comes: the peer ends it when it has read the close.
-            while matches!(self.read_over().await, Ok(1..)) {}
+            while matches!(self.discard_read().await, Ok(1..)) {}
         }
-        let _ = self.wire.shutdown().await;
+        let _ = self.stream.shutdown().await;
     }
 
     /// Reads something that nobody wants.
-    async fn read_over(&mut self) -> io::Result<usize> {
+    async fn discard_read(&mut self) -> io::Result<usize> {
         std::future::poll_fn(|context| {
-            READ_BUFFER.with_borrow_mut(|scratch| self.wire.poll_read(context, scratch))
+            READ_BUFFER.with_borrow_mut(|buffer| self.stream.poll_read(context, buffer))
         })
         .await
     }
 }
 
 /// Appends a text frame that is made in its place; none if nothing is made.
-pub fn text_with<R>(out: &mut Vec<u8>, make: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+pub fn text_with<R>(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let start = out.len();
     // The head of most frames has this size; others are moved to theirs.
     out.extend_from_slice(&[TEXT, 126, 0, 0]);
     let body = out.len();
-    let made = make(out);
+    let made = write(out);
     let length = out.len() - body;
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(0), _) => out.truncate(start),
@@ -211,40 +211,42 @@ const PROTOCOL_ERROR: u16 = 1002;
 
 /// Reads once and hands on what came, or what was kept before. False when there is nothing.
 pub fn poll_read(
-    taker: &mut impl FrameHandler,
+    handler: &mut impl FrameHandler,
     context: &mut Context<'_>,
 ) -> Result<bool, CloseReason> {
-    if taker.frames().reader.is_waiting() {
-        let mut kept = taker.frames().reader.join(&[]).unwrap_or_default();
-        return dispatch_frames(taker, &mut kept).map(|()| true);
+    if handler.stream().reader.may_have_frame() {
+        let mut kept = handler.stream().reader.append(&[]).unwrap_or_default();
+        return dispatch_frames(handler, &mut kept).map(|()| true);
     }
-    READ_BUFFER.with_borrow_mut(|scratch| {
-        let frames = taker.frames();
-        let read = match frames.wire.poll_read(context, scratch) {
+    READ_BUFFER.with_borrow_mut(|buffer| {
+        let frames = handler.stream();
+        let read = match frames.stream.poll_read(context, buffer) {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0) | Err(_)) => return Err(CloseReason::PeerGone),
             Poll::Ready(Ok(read)) => read,
         };
         if frames.reader.is_empty() {
-            dispatch_frames(taker, &mut scratch[..read])?;
-        } else if let Some(mut joined) = frames.reader.join(&scratch[..read]) {
-            dispatch_frames(taker, &mut joined)?;
+            dispatch_frames(handler, &mut buffer[..read])?;
+        } else if let Some(mut joined) = frames.reader.append(&buffer[..read]) {
+            dispatch_frames(handler, &mut joined)?;
         }
         Ok(true)
     })
 }
 
-fn dispatch_frames(taker: &mut impl FrameHandler, bytes: &mut [u8]) -> Result<(), CloseReason> {
+fn dispatch_frames(handler: &mut impl FrameHandler, bytes: &mut [u8]) -> Result<(), CloseReason> {
     let mut at = 0;
     while at < bytes.len() {
-        let Some((used, event)) = taker.frames().reader.next(&mut bytes[at..])? else { break };
+        let Some((used, event)) = handler.stream().reader.next_frame(&mut bytes[at..])? else {
+            break;
+        };
         at += used;
-        if !taker.on_frame(event)? {
+        if !handler.on_frame(event)? {
             break;
         }
     }
     if at < bytes.len() {
-        taker.frames().reader.keep(&bytes[at..]);
+        handler.stream().reader.keep_unread(&bytes[at..]);
     }
     Ok(())
 }
@@ -281,7 +283,7 @@ mod tests {
         assert!(kept == 0 && of_thread > 0, "{kept}, {of_thread}");
         assert!(frames.is_flushed() && frames.buffered() == 0);
 
-        frames.text(&"x".repeat(SPARE_BYTES + 1)).unwrap();
+        frames.text(&"x".repeat(WRITE_BUFFER_BYTES_MAX + 1)).unwrap();
         frames.release_buffer();
         assert_eq!((frames.out.capacity(), spare()), (0, 0), "a large one is nobody's");
     }

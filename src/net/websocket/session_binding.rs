@@ -12,47 +12,48 @@ impl Connection {
     /// The socket belongs to this session from now on. Its former subscriptions end; the former
     /// session lives on.
     pub(super) fn bind(&mut self, session: Arc<LiveSession>) -> Result<(), CloseReason> {
-        if self.caller.session.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &session)) {
+        if self.client.session.as_ref().is_some_and(|bound| Arc::ptr_eq(bound, &session)) {
             return Ok(());
         }
-        let node = self.router.node().clone();
-        if let Some(former) = self.caller.session.take() {
+        let gateway = self.router.gateway().clone();
+        if let Some(previous) = self.client.session.take() {
             self.end_subscriptions(None)?;
-            node.replica.presences.unbind(&former, &self.outbox);
-            self.other_sessions.retain(|heard| !Arc::ptr_eq(heard, &former));
-            self.known = TokenCache::default();
+            gateway.replica.sessions.unbind(&previous, &self.outbox);
+            self.other_sessions.retain(|other| !Arc::ptr_eq(other, &previous));
+            self.token_cache = TokenCache::default();
         }
-        let now = node.clock.now();
-        self.link.bind();
-        if node.replica.presences.bind(&session, &self.outbox, now) {
-            node.watch.add(&session, now);
+        let now = gateway.clock.now();
+        self.state.bind();
+        if gateway.replica.sessions.bind(&session, &self.outbox, now) {
+            gateway.session_timeouts.add(&session, now);
         }
-        self.caller.session = Some(session);
-        self.connect();
+        self.client.session = Some(session);
+        self.attach_direct_writer();
         Ok(())
     }
 
     /// A subscription of another session than the bound one must hear of that session's end.
-    pub(super) fn listen_to(&mut self, session: &Arc<LiveSession>) {
+    pub(super) fn watch_session(&mut self, session: &Arc<LiveSession>) {
         let knows = |known: &Arc<LiveSession>| Arc::ptr_eq(known, session);
-        if !self.caller.session.iter().chain(&self.other_sessions).any(knows) {
+        if !self.client.session.iter().chain(&self.other_sessions).any(knows) {
             session.add_outbox(&self.outbox);
             self.other_sessions.push(session.clone());
         }
     }
 
     pub(super) fn is_bound_to(&self, session: SessionNo) -> bool {
-        self.caller.session.as_ref().is_some_and(|bound| bound.session == session)
+        self.client.session.as_ref().is_some_and(|bound| bound.session == session)
     }
 
     pub(super) fn end_subscriptions(
         &mut self,
         session: Option<SessionNo>,
     ) -> Result<(), CloseReason> {
-        let ended = self.router.node().replica.feed.cancel_all(&self.outbox, session);
+        let cancelled =
+            self.router.gateway().replica.subscriptions.cancel_all(&self.outbox, session);
         let body = serde_json::json!({ "LOGGED_OUT": true });
-        ended.into_iter().try_for_each(|source_ref| {
-            self.socket.text(&protocol::envelope::encode("LOGOFF_ACK", Some(&source_ref), &body))
+        cancelled.into_iter().try_for_each(|source_ref| {
+            self.stream.text(&protocol::envelope::encode("LOGOFF_ACK", Some(&source_ref), &body))
         })
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Sleep, sleep};
 use crate::realm::Millis;
 /// A timer of one task. It is polled once a setting: from then on it wakes the task by itself.
 pub(super) struct Timer {
-    timer: Pin<Box<Sleep>>,
+    sleep: Pin<Box<Sleep>>,
     polled: bool,
     /// Before this time the timer, which lies elsewhere in memory, is not looked at.
     not_before: Millis,
@@ -22,22 +22,22 @@ const SLACK_MS: Millis = 500;
 impl Timer {
     /// One that is due.
     pub(super) fn due() -> Self {
-        Self { timer: Box::pin(sleep(Duration::ZERO)), polled: false, not_before: 0 }
+        Self { sleep: Box::pin(sleep(Duration::ZERO)), polled: false, not_before: 0 }
     }
 
     /// It is due so many milliseconds after `now`.
     pub(super) fn set(&mut self, now: Millis, after: Millis) {
-        self.timer.set(sleep(Duration::from_millis(after)));
+        self.sleep.set(sleep(Duration::from_millis(after)));
         self.polled = false;
         self.not_before = now + after.saturating_sub(after / 8 + SLACK_MS);
     }
 
     /// Whether it is due; else the task is woken when it is.
     pub(super) fn is_due(&mut self, now: Millis, context: &mut Context<'_>) -> bool {
-        if self.polled && (now < self.not_before || !self.timer.is_elapsed()) {
+        if self.polled && (now < self.not_before || !self.sleep.is_elapsed()) {
             return false;
         }
         self.polled = true;
-        self.timer.as_mut().poll(context).is_ready()
+        self.sleep.as_mut().poll(context).is_ready()
     }
 }

@@ -4,7 +4,7 @@ use crate::messages::{HANDLERS, Handler};
 use crate::platform::{Stopwatch, stopwatch};
 /// Messages that are not counted yet.
 pub(super) struct TimingBatch {
-    row: &'static Handler,
+    handler: &'static Handler,
     count: u32,
     watch: Stopwatch,
 }
@@ -12,7 +12,7 @@ pub(super) struct TimingBatch {
 impl TimingBatch {
     /// None.
     pub(super) fn new() -> Self {
-        Self { row: &HANDLERS[0], count: 0, watch: stopwatch() }
+        Self { handler: &HANDLERS[0], count: 0, watch: stopwatch() }
     }
 
     /// A turn begins.
@@ -21,18 +21,18 @@ impl TimingBatch {
     }
 
     /// A message of this kind was answered.
-    pub(super) fn add(&mut self, row: &'static Handler) {
-        if !std::ptr::eq(row, self.row) {
-            self.count();
-            *self = Self { row, ..Self::new() };
+    pub(super) fn add(&mut self, handler: &'static Handler) {
+        if !std::ptr::eq(handler, self.handler) {
+            self.flush();
+            *self = Self { handler, ..Self::new() };
         }
         self.count += 1;
     }
 
     /// Counts them.
-    pub(super) fn count(&mut self) {
+    pub(super) fn flush(&mut self) {
         if self.count > 0 {
-            self.row.timings.add(self.count, self.watch.elapsed_secs());
+            self.handler.timings.record(self.count, self.watch.elapsed_secs());
             self.count = 0;
         }
     }

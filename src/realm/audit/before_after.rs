@@ -9,7 +9,7 @@ use crate::realm::model::{AuditEvent, FieldSnapshot};
 
 /// Bytes of BEFORE and AFTER in one row, about: the whole has to fit into one stored value. What is
 /// more goes into further rows of the same event.
-const SIDES_BYTES: usize = 2_200;
+const BEFORE_AFTER_BYTES_MAX: usize = 2_200;
 /// A longer text is cut.
 const TEXT_MAX: usize = 800;
 /// Field changes of one command that are told one by one; the log has all of them.
@@ -26,7 +26,7 @@ pub(super) struct BeforeAfter {
 
 impl BeforeAfter {
     /// The rows that tell these changes.
-    pub(super) fn of(
+    pub(super) fn split_events(
         mut changes: impl Iterator<Item = FieldChange>,
         row: AuditEvent,
     ) -> Vec<AuditEvent> {
@@ -42,7 +42,7 @@ impl BeforeAfter {
     }
 
     /// The members of two objects that differ.
-    pub(super) fn of_objects(
+    pub(super) fn from_objects(
         old: Option<Value>,
         new: Option<Value>,
         row: AuditEvent,
@@ -53,13 +53,17 @@ impl BeforeAfter {
         let was = old.clone();
         old.retain(|name, value| new.get(name).is_some_and(|it| it != value));
         new.retain(|name, value| was.get(name) != Some(value));
-        AuditEvent { before: FieldSnapshot::of(&old), after: FieldSnapshot::of(&new), ..row }
+        AuditEvent {
+            before: FieldSnapshot::from_members(&old),
+            after: FieldSnapshot::from_members(&new),
+            ..row
+        }
     }
 
     /// What was told so far is a row.
     fn finish(&mut self) {
         let sides = [&mut self.before, &mut self.after];
-        let [before, after] = sides.map(|side| FieldSnapshot::of(&std::mem::take(side)));
+        let [before, after] = sides.map(|side| FieldSnapshot::from_members(&std::mem::take(side)));
         self.full.push(AuditEvent { before, after, ..self.row.clone() });
         self.bytes = 0;
     }
@@ -68,7 +72,7 @@ impl BeforeAfter {
         let (old, new) = (short(old), short(new));
         let record = format!("{table} {key}");
         let bytes = 2 * record.len() + 2 * field.len() + length(&old) + length(&new) + 24;
-        if self.bytes > 0 && self.bytes + bytes > SIDES_BYTES {
+        if self.bytes > 0 && self.bytes + bytes > BEFORE_AFTER_BYTES_MAX {
             self.finish();
         }
         self.bytes += bytes;
@@ -159,7 +163,7 @@ mod tests {
                 new: text.as_str().into(),
             };
             let fields = ["ADDRESS_LINE_1", "ADDRESS_LINE_2", "ADDRESS_LINE_3"].repeat(50);
-            for row in BeforeAfter::of(fields.into_iter().map(change), row) {
+            for row in BeforeAfter::split_events(fields.into_iter().map(change), row) {
                 let length = 32 + serde_json::to_vec(&row).unwrap().len();
                 assert!(length <= Row::VALUE_MAX, "{length} bytes: {row:?}");
             }

@@ -23,16 +23,16 @@ impl Realm {
     ) -> Vec<AuditEvent> {
         match (command, &applied.outcome) {
             (Command::RecordRefusals(noted), _) => {
-                return noted.iter().map(|it| of_note(at, it, origin)).collect();
+                return noted.iter().map(|it| refusal_event(at, it, origin)).collect();
             }
             // The first one replaces nothing.
-            (Command::SetSaltCheck(_), _) if self.salt_check.is_none() => return Vec::new(),
-            (Command::Touch(_) | Command::MailSent(..), _)
+            (Command::SetPepperCheck(_), _) if self.pepper_check.is_none() => return Vec::new(),
+            (Command::RecordSessionUse(_) | Command::MailSent(..), _)
             | (_, Outcome::Repeated | Outcome::EndedSessions(0))
             | (_, Outcome::Refused(Refusal::StaleCredential)) => return Vec::new(),
-            (Command::Sweep, _) => return self.of_ended(at, applied),
+            (Command::Sweep, _) => return self.session_ended_events(at, applied),
             (Command::End(end), Outcome::EndedSessions(_)) if end.reason != EndReason::Logout => {
-                return self.of_ended(at, applied);
+                return self.session_ended_events(at, applied);
             }
             _ => {}
         }
@@ -44,7 +44,8 @@ impl Realm {
         };
         let row = AuditEvent {
             at,
-            event: origin.map_or_else(|| by_itself(command).into(), |it| it.event.clone()),
+            event: origin
+                .map_or_else(|| event_without_message(command).into(), |it| it.event.clone()),
             user_name: user_name.map(Into::into),
             target: target.map(Into::into),
             host: origin.map(|it| it.host.clone()),
@@ -58,14 +59,14 @@ impl Realm {
             Command::Restore(rows) => vec![counted(row, "ROWS", rows.len())],
             Command::SetPolicy(policy) => {
                 let [old, new] = [&self.policy, policy].map(serde_json::to_value);
-                vec![BeforeAfter::of_objects(old.ok(), new.ok(), row)]
+                vec![BeforeAfter::from_objects(old.ok(), new.ok(), row)]
             }
-            _ => BeforeAfter::of(self.compare(&applied.changes), row),
+            _ => BeforeAfter::split_events(self.compare(&applied.changes), row),
         }
     }
 
     /// Sessions that the gateway ended.
-    fn of_ended(&self, at: Millis, applied: &Applied) -> Vec<AuditEvent> {
+    fn session_ended_events(&self, at: Millis, applied: &Applied) -> Vec<AuditEvent> {
         let row = |ended: &Ended| AuditEvent {
             at,
             event: "SESSION_ENDED".into(),
@@ -80,30 +81,30 @@ impl Realm {
         applied.ended.iter().map(row).collect()
     }
 
-    fn whose(&self, session: SessionNo) -> Option<String> {
+    fn session_user_name(&self, session: SessionNo) -> Option<String> {
         let user = self.user(self.session(session)?.user)?;
         Some(user.name.to_string())
     }
 
     /// Whose one-time token is spent.
-    fn spender(&self, spend: &SpendOneTime) -> Option<String> {
-        self.one_time_user(&spend.token).map(|user| user.name.to_string())
+    fn one_time_token_user_name(&self, spend: &SpendOneTime) -> Option<String> {
+        self.one_time_token_user(&spend.token).map(|user| user.name.to_string())
     }
 
-    fn profile_meant(&self, wanted: &ProfileSpec) -> Option<String> {
-        let known = self.find_profile(wanted).ok().map(|it| it.name.to_string());
-        known.or_else(|| named(&wanted.name, &wanted.id))
+    fn profile_meant(&self, spec: &ProfileSpec) -> Option<String> {
+        let known = self.find_profile(spec).ok().map(|it| it.name.to_string());
+        known.or_else(|| named(&spec.name, &spec.id))
     }
 
-    fn user_meant(&self, wanted: &UserSpec) -> Option<String> {
-        let known = self.find_user(wanted).ok().map(|it| it.name.to_string());
-        known.or_else(|| named(&wanted.name, &wanted.id))
+    fn user_meant(&self, spec: &UserSpec) -> Option<String> {
+        let known = self.find_user(spec).ok().map(|it| it.name.to_string());
+        known.or_else(|| named(&spec.name, &spec.id))
     }
 
     /// Who commands, and about whom or what.
     fn subject(&self, command: &Command) -> (Option<String>, Option<String>) {
-        let whose = |no| self.whose(no);
-        let by = |by: &Actor| match by {
+        let whose = |no| self.session_user_name(no);
+        let actor = |by: &Actor| match by {
             Actor::Session(no) => whose(*no),
             Actor::Operator => None,
         };
@@ -115,25 +116,27 @@ impl Realm {
                 (user.and_then(|user| name(&user.name)), user.and_then(|user| name(&user.name)))
             }
             Command::End(it) => (whose(it.session), whose(it.session)),
-            Command::EndOtherSession(who, session) => (by(who), whose(*session)),
+            Command::EndOtherSession(who, session) => (actor(who), whose(*session)),
             Command::ChangePassword(it) => {
-                let who = it.by.as_ref().map_or_else(|| name(&it.user_name), by);
+                let who = it.actor.as_ref().map_or_else(|| name(&it.user_name), actor);
                 (who, name(&it.user_name))
             }
-            Command::InsertRight(who, it) => (by(who), name(&it.code)),
-            Command::DeleteRight(who, code) => (by(who), name(code)),
+            Command::InsertRight(who, it) => (actor(who), name(&it.code)),
+            Command::DeleteRight(who, code) => (actor(who), name(code)),
             Command::InsertProfile(who, it)
             | Command::AmendProfile(who, it)
-            | Command::DeleteProfile(who, it) => (by(who), self.profile_meant(it)),
+            | Command::DeleteProfile(who, it) => (actor(who), self.profile_meant(it)),
             Command::InsertUser(who, it)
             | Command::AmendUser(who, _, it)
-            | Command::DeleteUser(who, it) => (by(who), self.user_meant(it)),
-            Command::ResetPassword(who, it) => (by(who), name(&it.user_name)),
-            Command::CreateOneTime(who, _) => (by(who), by(who)),
-            Command::SpendOneTime(it) => (it.by.as_ref().and_then(by), self.spender(it)),
-            Command::AmendConnectors(who, _) => (by(who), None),
+            | Command::DeleteUser(who, it) => (actor(who), self.user_meant(it)),
+            Command::ResetPassword(who, it) => (actor(who), name(&it.user_name)),
+            Command::CreateOneTime(who, _) => (actor(who), actor(who)),
+            Command::SpendOneTime(it) => {
+                (it.actor.as_ref().and_then(actor), self.one_time_token_user_name(it))
+            }
+            Command::AmendTokenLifetimes(who, _) => (actor(who), None),
             Command::ExpirePassword(who, it) | Command::SetAttempts(who, it, _) => {
-                (by(who), name(it))
+                (actor(who), name(it))
             }
             Command::SetCredential(it) => (None, name(&it.user_name)),
             Command::AddUsers(users) => match &users[..] {
@@ -143,38 +146,38 @@ impl Realm {
             Command::Bootstrap(it) => {
                 (None, it.administrator.as_ref().and_then(|it| name(&it.name)))
             }
-            command => self.subject_of_second(command),
+            command => self.second_factor_subject(command),
         }
     }
 
     /// The same of commands about second factors, mails and directories; all others are about
     /// nobody.
-    fn subject_of_second(&self, command: &Command) -> (Option<String>, Option<String>) {
-        let by = |by: &Actor| match by {
-            Actor::Session(no) => self.whose(*no),
+    fn second_factor_subject(&self, command: &Command) -> (Option<String>, Option<String>) {
+        let actor = |by: &Actor| match by {
+            Actor::Session(no) => self.session_user_name(*no),
             Actor::Operator => None,
         };
         let name = |name: &dyn std::fmt::Display| Some(name.to_string());
         match command {
             Command::FinishLogin(it) => {
-                let user = self.user_by_half(&it.token).and_then(|user| name(&user.name));
+                let user = self.user_by_pending_login(&it.token).and_then(|user| name(&user.name));
                 (user.clone(), user)
             }
-            Command::CreateSecret(CreateSecret { by: who, user_name, .. })
-            | Command::ConfirmSecret(ConfirmSecret { by: who, user_name, .. }) => {
+            Command::CreateSecret(CreateSecret { actor: who, user_name, .. })
+            | Command::ConfirmSecret(ConfirmSecret { actor: who, user_name, .. }) => {
                 let who = match who {
-                    EnrolmentActor::Actor(who) => by(who),
-                    EnrolmentActor::PendingLogin(half) => {
-                        self.user_by_half(half).and_then(|user| name(&user.name))
+                    EnrolmentActor::Actor(who) => actor(who),
+                    EnrolmentActor::PendingLogin(pending) => {
+                        self.user_by_pending_login(pending).and_then(|user| name(&user.name))
                     }
                 };
                 (who.clone(), user_name.as_ref().map(ToString::to_string).or(who))
             }
-            Command::SetSecondFactor(who, it, _) => (by(who), name(it)),
+            Command::SetSecondFactor(who, it, _) => (actor(who), name(it)),
             Command::RevokeCode(who, no) => {
                 let code = self.active_code_at(*no);
                 let user = code.and_then(|code| self.user(code.user));
-                (by(who), user.and_then(|user| name(&user.name)))
+                (actor(who), user.and_then(|user| name(&user.name)))
             }
             Command::RequestReset(it) => (None, name(&it.user_name)),
             Command::ResetByToken(it) => (name(&it.user_name), name(&it.user_name)),
@@ -194,10 +197,10 @@ fn named(name: &Option<impl ToString>, id: &Option<String>) -> Option<String> {
 }
 
 /// What the gateway or the command line does without a message.
-fn by_itself(command: &Command) -> &'static str {
+fn event_without_message(command: &Command) -> &'static str {
     match command {
         Command::SetPolicy(_) => "SET_POLICY",
-        Command::SetSaltCheck(_) => "SET_PASSWORD_SALT",
+        Command::SetPepperCheck(_) => "SET_PASSWORD_SALT",
         Command::Bootstrap(_) => "FIRST_START",
         Command::AddUsers(_) => "USER_ADD",
         Command::SetCredential(_) => "USER_PASSWD",
@@ -205,12 +208,12 @@ fn by_itself(command: &Command) -> &'static str {
         Command::End(_) | Command::Sweep => "SESSION_ENDED",
         Command::RequestReset(_) => "EVENT_SELF_SERVICE_PASSWORD_RESET",
         Command::IssueMailSecret(..) => "MAIL",
-        Command::Reseal(_) => "REKEY",
+        Command::ReencryptSecrets(_) => "REKEY",
         _ => "OPERATOR",
     }
 }
 
-fn of_note(at: Millis, noted: &RefusalCount, origin: Option<&Origin>) -> AuditEvent {
+fn refusal_event(at: Millis, noted: &RefusalCount, origin: Option<&Origin>) -> AuditEvent {
     let row = AuditEvent {
         at,
         event: noted.event.clone(),
@@ -226,6 +229,6 @@ fn of_note(at: Millis, noted: &RefusalCount, origin: Option<&Origin>) -> AuditEv
 }
 
 fn counted(mut row: AuditEvent, what: &str, count: usize) -> AuditEvent {
-    row.after = FieldSnapshot::of(&Map::from_iter([(what.to_owned(), count.into())]));
+    row.after = FieldSnapshot::from_members(&Map::from_iter([(what.to_owned(), count.into())]));
     row
 }

@@ -104,10 +104,10 @@ impl Viewpoint<'_> {
             Key::User(no) => (self.realm.user(*no), None),
             key => (None, self.now(key)),
         };
-        let old = user.map(shown_user).or_else(|| Some(self.shown(row.as_ref()?)));
+        let old = user.map(display_user).or_else(|| Some(self.displayed(row.as_ref()?)));
         let old = old.unwrap_or_default();
         let new = match change {
-            Change::Put(row) => self.shown(row),
+            Change::Put(row) => self.displayed(row),
             Change::Delete(_) => Fields::new(),
         };
         let gone = old.iter().filter(|(field, _)| value(&new, field).is_none());
@@ -136,17 +136,17 @@ impl Viewpoint<'_> {
             }
             Key::Attempts(name) => ("USER_LOGIN_ATTEMPT", name.to_string()),
             Key::Right(no) => ("RIGHT", self.right(*no)?),
-            Key::Connectors => ("CONNECTOR_SETTINGS", String::new()),
+            Key::TokenLifetimes => ("CONNECTOR_SETTINGS", String::new()),
             Key::SecondFactor(no) => ("SECOND_FACTOR", self.user(*no)?),
             Key::ActiveCode(no) => ("MFA_ACTIVE_CODE", no.to_string()),
             Key::Policy
             | Key::Counters
-            | Key::Retired(_)
+            | Key::RotatedToken(_)
             | Key::Seen(_)
             | Key::History(_)
             | Key::OneTime(_)
-            | Key::SaltCheck
-            | Key::Half(_)
+            | Key::PepperCheck
+            | Key::PendingLogin(_)
             | Key::SelfReset(_)
             | Key::Mail(_) => return None,
         })
@@ -211,13 +211,13 @@ impl Viewpoint<'_> {
                 .grants_of(*profile)
                 .any(|it| it == *right)
                 .then_some(Row::Grant(*profile, *right)),
-            Key::Connectors | Key::SecondFactor(_) | Key::ActiveCode(_) => realm.row(key),
+            Key::TokenLifetimes | Key::SecondFactor(_) | Key::ActiveCode(_) => realm.row(key),
             _ => None,
         }
     }
 
     /// The fields of a row.
-    fn shown(self, row: &Row) -> Fields<'_> {
+    fn displayed(self, row: &Row) -> Fields<'_> {
         match row {
             Row::Profile(it) => vec![
                 ("ID", it.id().into()),
@@ -231,7 +231,7 @@ impl Viewpoint<'_> {
                 ("CODE", it.code.as_str().into()),
                 ("DESCRIPTION", it.description.as_str().into()),
             ],
-            Row::User(user) => shown_user(user),
+            Row::User(user) => display_user(user),
             Row::Session(it) => {
                 vec![("USER_NAME", self.user(it.user).into()), ("HOST", (&*it.host).into())]
             }
@@ -239,7 +239,7 @@ impl Viewpoint<'_> {
                 let count = it.summary();
                 vec![("ATTEMPTS", count.wrong.into()), ("LOCKED_UNTIL", count.locked_until.into())]
             }
-            Row::Connectors(it) => {
+            Row::TokenLifetimes(it) => {
                 let secs = |life: Option<crate::realm::model::Millis>| {
                     life.map(|life| life / 1_000).into()
                 };
@@ -273,7 +273,7 @@ fn on_or_off(enabled: bool) -> &'static str {
 }
 
 /// All that may be told of a user: of the password only that there is one.
-fn shown_user(user: &User) -> Fields<'_> {
+fn display_user(user: &User) -> Fields<'_> {
     let password = user.credential.as_ref().map(|_| "(set)");
     let mut fields = vec![
         ("ID", DisplayValue::UserId(user.no, user.location)),

@@ -27,9 +27,10 @@ pub enum Command {
     SetCredential(SetCredential),
     Login(Login),
     Refresh(Refresh),
-    End(End),
+    End(SessionEnd),
     ChangePassword(ChangePassword),
-    Touch(Vec<SessionUse>),
+    #[serde(alias = "Touch")]
+    RecordSessionUse(Vec<SessionUse>),
     Sweep,
     InsertRight(Actor, RightSpec),
     InsertProfile(Actor, ProfileSpec),
@@ -47,13 +48,16 @@ pub enum Command {
     Restore(Vec<StoredRow>),
     CreateOneTime(Actor, TokenHash),
     SpendOneTime(SpendOneTime),
-    AmendConnectors(Actor, Vec<(TokenKind, Option<Millis>)>),
-    SetSaltCheck(Arc<str>),
+    #[serde(alias = "AmendConnectors")]
+    AmendTokenLifetimes(Actor, Vec<(TokenKind, Option<Millis>)>),
+    #[serde(alias = "SetSaltCheck")]
+    SetPepperCheck(Arc<str>),
     FinishLogin(FinishLogin),
     CreateSecret(CreateSecret),
     ConfirmSecret(ConfirmSecret),
     SetSecondFactor(Actor, UserName, bool),
-    Reseal(Vec<(UserNo, Fingerprint, Arc<str>)>),
+    #[serde(alias = "Reseal")]
+    ReencryptSecrets(Vec<(UserNo, Fingerprint, Arc<str>)>),
     RevokeCode(Actor, u64),
     #[serde(alias = "AskReset")]
     RequestReset(RequestReset),
@@ -146,23 +150,29 @@ pub struct Login {
     /// Against which credential; none: there was none.
     pub checked: Option<Fingerprint>,
     /// The session to open.
-    pub pair: TokenHashes,
+    #[serde(alias = "pair")]
+    pub token_hashes: TokenHashes,
     /// From where.
     pub host: String,
     /// Whether a socket is bound to it, so that its heartbeats are watched.
-    pub watched: bool,
+    #[serde(alias = "watched")]
+    pub monitored: bool,
     /// The same from where, as locks count it.
     #[serde(default)]
-    pub peer: LoginClient,
+    #[serde(alias = "peer")]
+    pub client: LoginClient,
     /// The password's hash by the cost of today, if its old one was by another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub renewed: Option<Arc<str>>,
+    #[serde(alias = "renewed")]
+    pub rehash: Option<Arc<str>>,
     /// Whether it ends at a fixed time, however much it is used (S1).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub connector: bool,
+    #[serde(alias = "connector")]
+    pub token_api: bool,
     /// The second factor.
     #[serde(default)]
-    pub second: SecondFactorInput,
+    #[serde(alias = "second")]
+    pub second_factor: SecondFactorInput,
     /// Whether a directory checked the password, and nothing else did.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub directory: bool,
@@ -179,24 +189,29 @@ pub struct Refresh {
     /// The user who was named, if any.
     pub user_name: Option<UserName>,
     /// The new pair.
-    pub pair: TokenHashes,
+    #[serde(alias = "pair")]
+    pub token_hashes: TokenHashes,
     /// The new pair in clear, sealed under the presented token, for whoever presents it again.
-    pub sealed: Vec<u8>,
+    #[serde(alias = "sealed")]
+    pub encrypted: Vec<u8>,
     /// From where.
     pub host: String,
     /// The same, as locks count it.
     #[serde(default)]
-    pub peer: LoginClient,
+    #[serde(alias = "peer")]
+    pub client: LoginClient,
     /// Whether a socket is bound to it.
-    pub watched: bool,
+    #[serde(alias = "watched")]
+    pub monitored: bool,
     /// The second factor, where the session has none yet.
     #[serde(default)]
-    pub second: SecondFactorInput,
+    #[serde(alias = "second")]
+    pub second_factor: SecondFactorInput,
 }
 
 /// A session is to end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct End {
+pub struct SessionEnd {
     /// Which.
     pub session: SessionNo,
     /// Why.
@@ -217,12 +232,14 @@ pub struct ChangePassword {
     /// The hash of the new password.
     pub credential: Option<Arc<str>>,
     /// Another user does it, by right.
-    pub by: Option<Actor>,
+    #[serde(alias = "by")]
+    pub actor: Option<Actor>,
     /// The session that lives on.
     pub keep: Option<SessionNo>,
     /// From where.
     #[serde(default)]
-    pub peer: LoginClient,
+    #[serde(alias = "peer")]
+    pub client: LoginClient,
 }
 
 /// A one-time token was presented.
@@ -231,7 +248,8 @@ pub struct SpendOneTime {
     /// Its hash.
     pub token: TokenHash,
     /// Who verifies it, where that needs a right.
-    pub by: Option<Actor>,
+    #[serde(alias = "by")]
+    pub actor: Option<Actor>,
 }
 
 /// A kind of token of S1.
@@ -251,5 +269,6 @@ pub struct SessionUse {
     /// When last.
     pub at: Millis,
     /// Whether a socket was ever bound to it.
-    pub watched: bool,
+    #[serde(alias = "watched")]
+    pub monitored: bool,
 }

@@ -14,13 +14,16 @@ use crate::realm::model::{Actor, Fingerprint, LoginClient, TokenHash, TokenHashe
 pub struct SecondFactorInput {
     /// What was given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub given: Option<PresentedFactor>,
+    #[serde(alias = "given")]
+    pub presented: Option<PresentedFactor>,
     /// The hash of the token of a half login; none: there will be none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub half: Option<TokenHash>,
+    #[serde(alias = "half")]
+    pub pending_login: Option<TokenHash>,
     /// The hash of an active code, good once a link was proved.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub active: Option<TokenHash>,
+    #[serde(alias = "active")]
+    pub active_code: Option<TokenHash>,
 }
 
 /// MFA_CODE, as far as it could be checked outside.
@@ -34,7 +37,8 @@ pub enum PresentedFactor {
         at_secs: Option<u64>,
         /// The secret, sealed by the key of today, if its key was another.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        resealed: Option<Arc<str>>,
+        #[serde(alias = "resealed")]
+        reencrypted: Option<Arc<str>>,
     },
     /// A recovery code, the code of a link or an active code, hashed: none can be guessed.
     Code(TokenHash),
@@ -48,15 +52,19 @@ pub struct FinishLogin {
     /// The user who was named, if any.
     pub user_name: Option<UserName>,
     /// The session to open.
-    pub pair: TokenHashes,
+    #[serde(alias = "pair")]
+    pub token_hashes: TokenHashes,
     /// From where.
     pub host: String,
     /// The same, as locks count it.
-    pub peer: LoginClient,
+    #[serde(alias = "peer")]
+    pub client: LoginClient,
     /// Whether a socket is bound to it.
-    pub watched: bool,
+    #[serde(alias = "watched")]
+    pub monitored: bool,
     /// The second factor.
-    pub second: SecondFactorInput,
+    #[serde(alias = "second")]
+    pub second_factor: SecondFactorInput,
 }
 
 /// Who creates and confirms secrets.
@@ -74,18 +82,21 @@ pub enum EnrolmentActor {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CreateSecret {
     /// Who creates it.
-    pub by: EnrolmentActor,
+    #[serde(alias = "by")]
+    pub actor: EnrolmentActor,
     /// For whom; none: for himself.
     pub user_name: Option<UserName>,
     /// The secret, sealed for that user.
-    pub sealed: Arc<str>,
+    #[serde(alias = "sealed")]
+    pub encrypted: Arc<str>,
 }
 
 /// A code of a secret that waits to be confirmed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConfirmSecret {
     /// Who confirms it.
-    pub by: EnrolmentActor,
+    #[serde(alias = "by")]
+    pub actor: EnrolmentActor,
     /// For whom; none: for himself.
     pub user_name: Option<UserName>,
     /// The sealed secret that the code was checked against.

@@ -5,7 +5,7 @@ mod login_payloads;
 mod record_payloads;
 
 pub use commands::{
-    Bootstrap, ChangePassword, Command, End, Login, NewUser, Origin, Refresh, RefusalCount,
+    Bootstrap, ChangePassword, Command, Login, NewUser, Origin, Refresh, RefusalCount, SessionEnd,
     SessionUse, SetCredential, SpendOneTime, TokenKind,
 };
 pub use login_payloads::{

@@ -13,7 +13,7 @@ pub struct FieldSnapshot(Option<Box<RawValue>>);
 
 impl FieldSnapshot {
     /// The side with these members.
-    pub(in crate::realm) fn of(members: &Map<String, Value>) -> Self {
+    pub(in crate::realm) fn from_members(members: &Map<String, Value>) -> Self {
         // A map with text keys cannot fail to serialise.
         Self((!members.is_empty()).then(|| to_raw_value(members).ok()).flatten())
     }
@@ -37,7 +37,7 @@ impl PartialEq for FieldSnapshot {
 
 impl<'de> Deserialize<'de> for FieldSnapshot {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Map::deserialize(deserializer).map(|members| Self::of(&members))
+        Map::deserialize(deserializer).map(|members| Self::from_members(&members))
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
     /// The fingerprint of a PHC string (FNV-1a; it tells versions apart and protects nothing).
-    pub fn of(credential: &str) -> Self {
+    pub fn new(credential: &str) -> Self {
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         Self(credential.bytes().fold(0xcbf2_9ce4_8422_2325, step))
     }
@@ -29,7 +29,8 @@ impl Fingerprint {
 #[serde(default)]
 pub struct LoginClient {
     /// An address, or a network whose addresses are one.
-    pub source: Box<str>,
+    #[serde(alias = "source")]
+    pub network: Box<str>,
     /// Whether the user has a session from there, so that strangers elsewhere cannot lock it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub familiar: bool,

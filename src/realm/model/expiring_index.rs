@@ -56,7 +56,10 @@ impl<T: Expiring> ExpiringTokens<T> {
     }
 
     /// Those of a user, the one that ends first in front.
-    pub(in crate::realm) fn of(&self, user: UserNo) -> impl Iterator<Item = (TokenHash, &T)> + '_ {
+    pub(in crate::realm) fn for_user(
+        &self,
+        user: UserNo,
+    ) -> impl Iterator<Item = (TokenHash, &T)> + '_ {
         let range =
             (user, Millis::MIN, TokenHash([0; 32]))..=(user, Millis::MAX, TokenHash([255; 32]));
         let own = self.by_owner.range(range);

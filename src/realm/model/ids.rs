@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 /// Milliseconds of a day.
 pub const DAY_MS: Millis = 86_400_000;
 /// What the first start makes counts from here, what people insert from 1 (PROTOCOL §7, "Ids").
-const FOUNDED: u64 = 90_000_000_000_000;
+const BOOTSTRAP_BASE: u64 = 90_000_000_000_000;
 /// The bit of a number that says "made by the first start".
-const FOUNDED_BIT: u32 = 1 << 31;
+const BOOTSTRAP_BIT: u32 = 1 << 31;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
@@ -103,12 +103,12 @@ impl<'de> Deserialize<'de> for Location {
 }
 
 /// The first number that the first start gives out; people's records start at 1.
-pub const FIRST_FOUNDED: u32 = FOUNDED_BIT + 1;
+pub const FIRST_BOOTSTRAP_NO: u32 = BOOTSTRAP_BIT + 1;
 
 fn display(number: u32, kind: &str, location: Location) -> String {
-    let shown = match number & FOUNDED_BIT {
+    let shown = match number & BOOTSTRAP_BIT {
         0 => u64::from(number),
-        _ => FOUNDED + u64::from(number & !FOUNDED_BIT),
+        _ => BOOTSTRAP_BASE + u64::from(number & !BOOTSTRAP_BIT),
     };
     format!("{shown:014}{kind}{location}")
 }
@@ -120,11 +120,11 @@ fn parse(id: &str, kind: &str) -> Option<(u32, Location)> {
     }
     let location = Location::parse(rest.strip_prefix(kind)?)?;
     let shown: u64 = digits.parse().ok()?;
-    let (bit, number) = match shown.checked_sub(FOUNDED) {
-        Some(number) => (FOUNDED_BIT, number),
+    let (bit, number) = match shown.checked_sub(BOOTSTRAP_BASE) {
+        Some(number) => (BOOTSTRAP_BIT, number),
         None => (0, shown),
     };
-    let number = u32::try_from(number).ok().filter(|n| n & FOUNDED_BIT == 0 && *n > 0)?;
+    let number = u32::try_from(number).ok().filter(|n| n & BOOTSTRAP_BIT == 0 && *n > 0)?;
     Some((number | bit, location))
 }
 
@@ -156,8 +156,8 @@ mod tests {
     fn ids_read_back() {
         let location = Location::parse("SP0").unwrap();
         assert_eq!(UserNo(1).id(location), "00000000000001USSP0");
-        assert_eq!(RightNo(FIRST_FOUNDED).id(location), "90000000000001RISP0");
-        for number in [1, 17, FIRST_FOUNDED, FIRST_FOUNDED + 5] {
+        assert_eq!(RightNo(FIRST_BOOTSTRAP_NO).id(location), "90000000000001RISP0");
+        for number in [1, 17, FIRST_BOOTSTRAP_NO, FIRST_BOOTSTRAP_NO + 5] {
             assert_eq!(
                 UserNo::parse(&UserNo(number).id(location)),
                 Some((UserNo(number), location))

@@ -8,7 +8,7 @@ use super::daily_counter::DailyCounter;
 use super::ids::Millis;
 use super::policy::Policy;
 /// Places that are remembered for one name: a row has to hold them.
-pub(in crate::realm) const SOURCES_MAX: usize = 24;
+pub(in crate::realm) const NETWORKS_MAX: usize = 24;
 
 /// What happened under a name since its last successful login.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,10 +16,11 @@ pub(in crate::realm) const SOURCES_MAX: usize = 24;
 pub struct Attempts {
     /// Wrong passwords that count for the lock of the user.
     #[serde(flatten)]
-    pub all: Count,
+    pub all: AttemptCount,
     /// The same by where they came from, where that is what is locked; the oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub by_source: Vec<(Box<str>, Count)>,
+    #[serde(alias = "by_source")]
+    pub by_network: Vec<(Box<str>, AttemptCount)>,
     /// Wrong passwords of one day of the log, from wherever: a cap for guesses from many places.
     #[serde(skip_serializing_if = "DailyCounter::is_empty")]
     pub day: DailyCounter,
@@ -34,14 +35,14 @@ pub struct Attempts {
 /// Wrong passwords, and what they led to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Count {
+pub struct AttemptCount {
     /// How many count for the lock.
     pub wrong: u32,
     /// The lock, once `wrong` reached the limit.
     pub locked_until: Option<Millis>,
 }
 
-impl Count {
+impl AttemptCount {
     pub(in crate::realm) fn is_locked(self, at: Millis) -> bool {
         self.locked_until.is_some_and(|until| until > at)
     }
@@ -59,8 +60,8 @@ impl Count {
 
 impl Attempts {
     /// What people see of it: the largest count, the latest lock.
-    pub fn summary(&self) -> Count {
-        self.by_source.iter().fold(self.all, |shown, (_, one)| Count {
+    pub fn summary(&self) -> AttemptCount {
+        self.by_network.iter().fold(self.all, |shown, (_, one)| AttemptCount {
             wrong: shown.wrong.max(one.wrong),
             locked_until: shown.locked_until.max(one.locked_until),
         })
@@ -73,21 +74,21 @@ impl Attempts {
         locked_until: Option<Millis>,
         at: Millis,
     ) -> Self {
-        let count = Count { wrong, locked_until };
-        let by_source = self.by_source.iter().map(|(source, _)| (source.clone(), count)).collect();
-        Self { all: count, by_source, day: DailyCounter::default(), at, ..self.clone() }
+        let count = AttemptCount { wrong, locked_until };
+        let by_source = self.by_network.iter().map(|(source, _)| (source.clone(), count)).collect();
+        Self { all: count, by_network: by_source, day: DailyCounter::default(), at, ..self.clone() }
     }
 
-    pub(in crate::realm) fn of(&self, source: &str) -> Count {
-        let found = self.by_source.iter().find(|(it, _)| **it == *source);
+    pub(in crate::realm) fn for_network(&self, source: &str) -> AttemptCount {
+        let found = self.by_network.iter().find(|(it, _)| **it == *source);
         found.map(|(_, count)| *count).unwrap_or_default()
     }
 
-    pub(in crate::realm) fn put(&mut self, source: &str, count: Count) {
-        self.by_source.retain(|(it, _)| **it != *source);
-        self.by_source.push((source.into(), count));
-        let over = self.by_source.len().saturating_sub(SOURCES_MAX);
-        self.by_source.drain(..over);
+    pub(in crate::realm) fn put(&mut self, source: &str, count: AttemptCount) {
+        self.by_network.retain(|(it, _)| **it != *source);
+        self.by_network.push((source.into(), count));
+        let over = self.by_network.len().saturating_sub(NETWORKS_MAX);
+        self.by_network.drain(..over);
     }
 }
 

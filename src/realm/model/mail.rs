@@ -7,7 +7,7 @@ use super::session::TokenHash;
 
 /// A mail that has not been sent yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mail {
+pub struct QueuedMail {
     /// Its number; Message-ID is made of it and of `made`.
     pub no: u64,
     /// To whom.
@@ -20,10 +20,12 @@ pub struct Mail {
     pub due: Millis,
     /// How often it was tried in vain.
     #[serde(default)]
-    pub tries: u32,
+    #[serde(alias = "tries")]
+    pub send_attempts: u32,
     /// What it says was drawn: it is about to leave, and takes in nothing more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub drawn: bool,
+    #[serde(alias = "drawn")]
+    pub secret_issued: bool,
 }
 
 /// What a mail is about.

@@ -29,16 +29,16 @@ pub use audit_event::{AuditEvent, FieldSnapshot};
 pub use credential_check::{Fingerprint, LoginClient, Verdict};
 pub use end_reason::{EndReason, MfaReason};
 pub use ids::{
-    DAY_MS, EntryId, FIRST_FOUNDED, Location, Millis, ProfileNo, RightNo, SessionNo, UserNo,
+    DAY_MS, EntryId, FIRST_BOOTSTRAP_NO, Location, Millis, ProfileNo, RightNo, SessionNo, UserNo,
 };
 pub use login_attempts::{Attempts, attempts_ref};
-pub use mail::{Mail, MailKind};
+pub use mail::{MailKind, QueuedMail};
 pub use one_time_token::OneTime;
 pub use pending_login::PendingLogin;
-pub use policy::{Links, LockScope, Mfa, Policy, SelfResets, WhenFull};
+pub use policy::{Links, LockoutScope, Mfa, Policy, SelfResets, WhenFull};
 pub use profile::{Profile, ProfileStatus};
 pub use right::{ADMINISTRATION, AMEND_USER, Right};
-pub use second_factor::{Pending, RequiredFactor, SecondFactor};
+pub use second_factor::{PendingSecret, RequiredFactor, SecondFactor};
 pub use self_service_reset::SelfReset;
 pub use session::{Before, GracePair, Session, SessionId, TokenHash};
 pub use token_lifetimes::{EffectiveLifetimes, TokenLifetimes};

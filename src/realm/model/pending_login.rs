@@ -24,7 +24,8 @@ pub struct PendingLogin {
     pub wrong: u32,
     /// The second factor was proved meanwhile, by enrolling.
     #[serde(default)]
-    pub proved: bool,
+    #[serde(alias = "proved")]
+    pub factor_verified: bool,
     /// The codes of the link that was mailed for it, hashed; more than one if it was mailed again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub codes: Vec<TokenHash>,

@@ -14,7 +14,8 @@ pub struct Policy {
     /// A refresh token is good for this time.
     pub refresh_ms: Millis,
     /// Touches reach the log at this distance; the sweep waits two of them longer.
-    pub touch_ms: Millis,
+    #[serde(rename = "touch_ms")]
+    pub use_report_ms: Millis,
     /// The most live sessions of one user; none: any number.
     pub sessions_max: Option<u32>,
     /// What happens at that limit.
@@ -28,7 +29,7 @@ pub struct Policy {
     /// For how long they lock it.
     pub lock_ms: Millis,
     /// What they lock.
-    pub lock_scope: LockScope,
+    pub lock_scope: LockoutScope,
     /// Whether unknown names are counted and locked like known ones.
     pub uniform: bool,
     /// Whether an absent list of an amend means an empty one (S2 to the letter).
@@ -115,11 +116,12 @@ pub enum WhenFull {
 
 /// What wrong passwords lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LockScope {
+pub enum LockoutScope {
     /// The user, wherever he comes from.
     User,
     /// The user where the wrong passwords came from.
-    UserAndSource,
+    #[serde(rename = "UserAndSource")]
+    UserAndNetwork,
 }
 
 impl Default for Policy {
@@ -127,14 +129,14 @@ impl Default for Policy {
         Self {
             idle_ms: 30 * 60_000,
             refresh_ms: 7_200 * 60_000,
-            touch_ms: 60_000,
+            use_report_ms: 60_000,
             sessions_max: None,
             when_full: WhenFull::Refuse,
             rotation: true,
             grace_ms: 10_000,
             attempts_max: 3,
             lock_ms: 5 * 60_000,
-            lock_scope: LockScope::User,
+            lock_scope: LockoutScope::User,
             uniform: false,
             strict_amend: false,
             reset_ms: 15 * 60_000,

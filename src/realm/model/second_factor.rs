@@ -19,7 +19,7 @@ pub struct SecondFactor {
     pub enabled: bool,
     /// A secret that waits to be confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pending: Option<Pending>,
+    pub pending: Option<PendingSecret>,
     /// The start of the newest period whose code was accepted, in seconds of the epoch: it and
     /// those before it are used up.
     pub used_secs: u64,
@@ -31,9 +31,10 @@ pub struct SecondFactor {
 
 /// A secret that waits to be confirmed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
+pub struct PendingSecret {
     /// The secret, sealed.
-    pub sealed: Arc<str>,
+    #[serde(alias = "sealed")]
+    pub encrypted: Arc<str>,
     /// Until when it can be confirmed.
     pub until: Millis,
     /// Wrong codes so far.

@@ -10,7 +10,8 @@ use super::session::TokenHash;
 #[serde(default)]
 pub struct SelfReset {
     /// When it was asked for: the next one has to wait.
-    pub asked: Millis,
+    #[serde(alias = "asked")]
+    pub requested: Millis,
     /// The tokens of its mail, hashed; more than one if it was mailed again. None: it was used, or
     /// has not left yet.
     pub tokens: Vec<TokenHash>,

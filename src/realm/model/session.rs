@@ -72,19 +72,23 @@ pub struct Session {
     pub before: Before,
     /// Whether a socket was ever bound to it: then its heartbeats are watched.
     #[serde(default)]
-    pub watched: bool,
+    #[serde(alias = "watched")]
+    pub monitored: bool,
     /// When it ends, however much it is used (S1); none: it idles out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends: Option<Millis>,
+    #[serde(alias = "ends")]
+    pub fixed_end: Option<Millis>,
     /// Whether a second factor was proved for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub second: bool,
+    #[serde(alias = "second")]
+    pub factor_verified: bool,
     /// Ended, but its refresh token can wake it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dormant: Option<EndReason>,
     /// The pairs before the last refreshes, answered for a moment; the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub previous: Vec<GracePair>,
+    #[serde(alias = "previous")]
+    pub grace_pairs: Vec<GracePair>,
 }
 
 /// What the login ack tells of the time before it.
@@ -112,7 +116,8 @@ pub struct GracePair {
     /// Whoever brings the old refresh token until then gets `sealed`.
     pub refresh: TokenHash,
     /// The new pair, sealed under the old refresh token.
-    pub sealed: Vec<u8>,
+    #[serde(alias = "sealed")]
+    pub encrypted: Vec<u8>,
     /// The end of the grace.
     pub until: Millis,
 }
@@ -120,22 +125,22 @@ pub struct GracePair {
 impl Session {
     /// Whether messages may be served for it, as far as the log knows.
     pub fn is_live(&self, at: Millis, policy: &Policy) -> bool {
-        self.dormant.is_none() && at < self.due(policy)
+        self.dormant.is_none() && at < self.timeout_at(policy)
     }
 
     /// When the sweep may end it: at its fixed time, else idle plus two batches of touches that may
     /// be on their way.
-    pub(in crate::realm) fn due(&self, policy: &Policy) -> Millis {
+    pub(in crate::realm) fn timeout_at(&self, policy: &Policy) -> Millis {
         let idle = || {
             self.accessed
                 .saturating_add(policy.idle_ms)
-                .saturating_add(policy.touch_ms.saturating_mul(2))
+                .saturating_add(policy.use_report_ms.saturating_mul(2))
         };
-        self.ends.unwrap_or_else(idle)
+        self.fixed_end.unwrap_or_else(idle)
     }
 
     /// Why it ends once it is due.
-    pub fn due_reason(&self) -> EndReason {
-        if self.ends.is_some() { EndReason::Expired } else { EndReason::Idle }
+    pub fn timeout_reason(&self) -> EndReason {
+        if self.fixed_end.is_some() { EndReason::Expired } else { EndReason::Idle }
     }
 }

@@ -42,36 +42,38 @@ impl Realm {
         &self,
         at: Millis,
         user: UserNo,
-        second: &SecondFactorInput,
-        steps: &mut ChangeSet,
+        factor: &SecondFactorInput,
+        change_set: &mut ChangeSet,
     ) -> bool {
-        let (Some(hash), Some(link)) = (second.active, &self.policy.mfa.link) else { return false };
-        let counters = steps.counters(self);
+        let (Some(hash), Some(link)) = (factor.active_code, &self.policy.mfa.link) else {
+            return false;
+        };
+        let counters = change_set.counters(self);
         counters.active_codes += 1;
         let no = counters.active_codes;
         let over = (self.active_codes_of(user).count() + 1).saturating_sub(CODES_MAX);
         let oldest = self.active_codes_of(user).take(over);
-        steps.changes.extend(oldest.map(|no| Change::Delete(Key::ActiveCode(no))));
+        change_set.changes.extend(oldest.map(|no| Change::Delete(Key::ActiveCode(no))));
         let until = at.saturating_add(link.active_ms);
-        steps.put(Row::ActiveCode(ActiveCode { no, user, hash, issued: at, until }));
+        change_set.put(Row::ActiveCode(ActiveCode { no, user, hash, issued: at, until }));
         true
     }
 
     /// The code is good no more.
-    pub(in crate::realm) fn revoke_code(&self, at: Millis, by: &Actor, no: u64) -> Applied {
+    pub(in crate::realm) fn revoke_code(&self, at: Millis, actor: &Actor, no: u64) -> Applied {
         let plan = || {
             let none = || Refusal::NotFound("MFA_ACTIVE_CODES", no.to_string());
             let Some(code) = self.active_codes.get(&no) else {
-                return self.permit(at, by, "MFA_DISABLE").and(Err(none()));
+                return self.permit(at, actor, "MFA_DISABLE").and(Err(none()));
             };
-            self.permit_or_self(at, by, "MFA_DISABLE", code.user)?;
+            self.permit_or_self(at, actor, "MFA_DISABLE", code.user)?;
             Ok(Applied::done(Outcome::Done, vec![Change::Delete(Key::ActiveCode(no))]))
         };
         plan().unwrap_or_else(Applied::refused)
     }
 
     /// Active codes that are over and can be forgotten.
-    pub(super) fn active_codes_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
+    pub(super) fn expired_active_codes(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         let over = self.active_codes.values().filter(move |it| it.until <= at);
         over.map(|it| Change::Delete(Key::ActiveCode(it.no)))
     }

@@ -23,7 +23,7 @@ impl Realm {
     }
 
     /// Whether a one-time password came too late: it is nobody's any more.
-    pub(super) fn is_stale(&self, at: Millis, user: &User) -> bool {
+    pub(super) fn is_reset_expired(&self, at: Millis, user: &User) -> bool {
         user.status == UserStatus::PasswordReset && !self.reset_is_open(at, user)
     }
 
@@ -31,13 +31,13 @@ impl Realm {
     pub(in crate::realm) fn reset_password(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         reset: &ResetPassword,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, "RESET_PWD")?;
+            self.permit(at, actor, "RESET_PWD")?;
             let old = self.named(&reset.user_name)?;
-            self.may_amend(by, old.no)?;
+            self.may_amend(actor, old.no)?;
             if old.directory {
                 return Err(Refusal::ManagedByDirectory);
             }
@@ -45,17 +45,17 @@ impl Realm {
                 return Err(Refusal::Disabled(old.name.to_string()));
             }
             let mut user = User { status: UserStatus::PasswordReset, ..old.clone() };
-            let mut steps = ChangeSet::default();
-            self.end_all(user.no, EndReason::PasswordChanged, None, &mut steps);
+            let mut change_set = ChangeSet::default();
+            self.end_all(user.no, EndReason::PasswordChanged, None, &mut change_set);
             user.credential = reset.credential.clone();
             user.credential_at = at;
-            self.history_after(old).into_iter().for_each(|row| steps.put(row));
+            self.history_after(old).into_iter().for_each(|row| change_set.put(row));
             if reset.mailed
-                && !self.queue_mail(at, at, user.no, MailKind::OneTimePassword, &mut steps)
+                && !self.queue_mail(at, at, user.no, MailKind::OneTimePassword, &mut change_set)
             {
-                return Err(Refusal::OutboxFull);
+                return Err(Refusal::MailQueueFull);
             }
-            self.administered(user, steps)
+            self.administered(user, change_set)
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -64,17 +64,17 @@ impl Realm {
     pub(in crate::realm) fn expire_password(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         name: &UserName,
     ) -> Applied {
         let plan = || {
             let found = self.user_by_name(name);
             match found {
-                Some(user) => self.permit_or_self(at, by, "EXPIRE_PWD", user.no)?,
-                None => self.permit(at, by, "EXPIRE_PWD")?,
+                Some(user) => self.permit_or_self(at, actor, "EXPIRE_PWD", user.no)?,
+                None => self.permit(at, actor, "EXPIRE_PWD")?,
             }
             let old = self.named(name)?;
-            self.may_amend(by, old.no)?;
+            self.may_amend(actor, old.no)?;
             if old.directory {
                 return Err(Refusal::ManagedByDirectory);
             }
@@ -92,12 +92,12 @@ impl Realm {
     pub(in crate::realm) fn set_attempts(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         name: &UserName,
         wrong: u32,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, "RESET_ATTEMPTS")?;
+            self.permit(at, actor, "RESET_ATTEMPTS")?;
             let none = || Refusal::NotFound("USER_LOGIN_ATTEMPT", name.to_string());
             let old = self.attempts.get(name).ok_or_else(none)?;
             let key = Key::Attempts(name.clone());
@@ -114,18 +114,18 @@ impl Realm {
     }
 
     /// Ends a session of anybody, dormant or not, with all its tokens.
-    pub(in crate::realm) fn end_another(
+    pub(in crate::realm) fn end_other_session(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         session: SessionNo,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, "LOGOUT_OTHERS")?;
+            self.permit(at, actor, "LOGOUT_OTHERS")?;
             let session = self.sessions.get(&session).ok_or(Refusal::NoSession)?;
-            let mut steps = ChangeSet::default();
-            self.end_session(session, EndReason::Revoked, &mut steps);
-            Ok(steps.applied(Outcome::EndedSessions(1)))
+            let mut change_set = ChangeSet::default();
+            self.end_session(session, EndReason::Revoked, &mut change_set);
+            Ok(change_set.applied(Outcome::EndedSessions(1)))
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -135,12 +135,12 @@ impl Realm {
     }
 
     /// One more version of the record, if an administrator is left after it.
-    fn administered(&self, mut user: User, mut steps: ChangeSet) -> Result<Applied, Refusal> {
+    fn administered(&self, mut user: User, mut change_set: ChangeSet) -> Result<Applied, Refusal> {
         user.version += 1;
         let done = UserDone { id: user.id(), version: user.version, ..UserDone::default() };
-        steps.put(Row::User(user));
-        match self.administrator_remains(&steps.changes) {
-            true => Ok(steps.applied(Outcome::User(done))),
+        change_set.put(Row::User(user));
+        match self.administrator_remains(&change_set.changes) {
+            true => Ok(change_set.applied(Outcome::User(done))),
             false => Err(Refusal::LastAdministrator),
         }
     }

@@ -5,7 +5,7 @@ use protocol::{Description, ProfileName};
 
 use crate::realm::command::Bootstrap;
 use crate::realm::model::{
-    FIRST_FOUNDED, Location, Millis, Profile, ProfileNo, ProfileStatus, Right, RightNo, UserNo,
+    FIRST_BOOTSTRAP_NO, Location, Millis, Profile, ProfileNo, ProfileStatus, Right, RightNo, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Row, StoredRow};
@@ -13,27 +13,27 @@ use crate::realm::state::Realm;
 
 impl Realm {
     /// Makes what is missing and leaves the rest; its records count from 90000000000001.
-    pub(in crate::realm) fn found(&self, at: Millis, found: &Bootstrap) -> Applied {
+    pub(in crate::realm) fn bootstrap(&self, at: Millis, found: &Bootstrap) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::new();
         let mut next = || {
             // Ids that people chose themselves are stepped over: what holds such a right must not
             // come to hold an administration right.
-            while self.rights.contains_key(&RightNo(FIRST_FOUNDED + counters.founded)) {
-                counters.founded += 1;
+            while self.rights.contains_key(&RightNo(FIRST_BOOTSTRAP_NO + counters.bootstrapped)) {
+                counters.bootstrapped += 1;
             }
-            counters.founded += 1;
-            FIRST_FOUNDED + counters.founded - 1
+            counters.bootstrapped += 1;
+            FIRST_BOOTSTRAP_NO + counters.bootstrapped - 1
         };
         let location = self.policy.location;
         // Only a profile that a first start made gets powers: one that somebody inserted under its
         // name, after it was renamed or deleted, does not.
         let mut is_new = false;
-        let profile = match self.profiles.keys().find(|no| no.0 >= FIRST_FOUNDED) {
+        let profile = match self.profiles.keys().find(|no| no.0 >= FIRST_BOOTSTRAP_NO) {
             Some(no) => Some(*no),
             None if self.profile_names.contains_key(&found.profile) => None,
             None => {
-                let profile = founding_profile(ProfileNo(next()), location, &found.profile);
+                let profile = bootstrap_profile(ProfileNo(next()), location, &found.profile);
                 changes.push(Change::Put(Row::Profile(profile.clone())));
                 is_new = true;
                 Some(profile.no)
@@ -75,7 +75,7 @@ impl Realm {
     }
 }
 
-fn founding_profile(no: ProfileNo, location: Location, name: &ProfileName) -> Profile {
+fn bootstrap_profile(no: ProfileNo, location: Location, name: &ProfileName) -> Profile {
     Profile {
         no,
         location,

@@ -15,9 +15,9 @@ pub(super) struct ChangeSet {
     counters: Option<Counters>,
     pub(super) ended: Vec<Ended>,
     /// Put to sleep by this step.
-    pub(super) asleep: BTreeSet<SessionNo>,
+    pub(super) now_dormant: BTreeSet<SessionNo>,
     /// No longer asleep after this step: gone or woken.
-    pub(super) left: BTreeSet<SessionNo>,
+    pub(super) no_longer_dormant: BTreeSet<SessionNo>,
 }
 
 impl ChangeSet {

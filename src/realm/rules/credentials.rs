@@ -14,41 +14,41 @@ impl Realm {
     /// password counts as an attempt.
     pub(in crate::realm) fn change_password(&self, at: Millis, change: &ChangePassword) -> Applied {
         let name = &change.user_name;
-        if let Some(by) = &change.by
+        if let Some(by) = &change.actor
             && let Err(refusal) = self.permit(at, by, "CHANGE_PWD")
         {
             return Applied::refused(refusal);
         }
-        if let Some(until) = self.locked_until(at, name, &change.peer) {
+        if let Some(until) = self.locked_until(at, name, &change.client) {
             return Applied::refused(Refusal::Locked { until: Some(until) });
         }
         let Some(user) = self.user_by_name(name) else {
             if !self.policy.uniform {
                 return Applied::refused(Refusal::UnknownAccount);
             }
-            let (refusal, changes) = self.count_wrong(at, name, &change.peer);
+            let (refusal, changes) = self.count_wrong(at, name, &change.client);
             return Applied::done(Outcome::Refused(refusal), changes);
         };
         if user.directory && !self.policy.uniform {
             return Applied::refused(Refusal::ManagedByDirectory);
         }
-        if user.credential.as_deref().map(Fingerprint::of) != change.checked {
+        if user.credential.as_deref().map(Fingerprint::new) != change.checked {
             return Applied::refused(Refusal::StaleCredential);
         }
         let known = match change.verdict {
-            Verdict::Matched => !self.is_stale(at, user),
+            Verdict::Matched => !self.is_reset_expired(at, user),
             Verdict::Blank => self.is_blank(at, user),
             Verdict::Wrong => false,
         };
         let (true, Some(credential)) = (known, &change.credential) else {
-            let (refusal, changes) = self.count_wrong(at, name, &change.peer);
+            let (refusal, changes) = self.count_wrong(at, name, &change.client);
             return Applied::done(Outcome::Refused(refusal), changes);
         };
         if user.status == UserStatus::Disabled {
             return Applied::refused(Refusal::Locked { until: None });
         }
-        let forgiven = self.forgive(name, &change.peer);
-        self.renew(at, user, credential.clone(), change.keep, true, forgiven)
+        let forgiven = self.forgive(name, &change.client);
+        self.replace_password(at, user, credential.clone(), change.keep, true, forgiven)
     }
 
     /// The operator sets a password on a stopped store.
@@ -58,7 +58,7 @@ impl Realm {
         };
         let known = self.attempts.contains_key(&user.name);
         let forgiven = known.then(|| Change::Delete(Key::Attempts(user.name.clone())));
-        self.renew(at, user, set.credential.clone(), None, true, forgiven)
+        self.replace_password(at, user, set.credential.clone(), None, true, forgiven)
     }
 
     /// Whether the password must be changed because of its age. One that was never set has none.
@@ -70,7 +70,7 @@ impl Realm {
 
     /// The hashes that a new password of this user must not match: the current one and those before
     /// it, the newest first.
-    pub fn remembered(&self, user: &User) -> Vec<Arc<str>> {
+    pub fn remembered_hashes(&self, user: &User) -> Vec<Arc<str>> {
         let old = self.histories.get(&user.no).into_iter().flatten();
         let all = user.credential.iter().chain(old).cloned();
         all.take(self.policy.history.into()).collect()
@@ -88,7 +88,7 @@ impl Realm {
     }
 
     /// The new password holds. `ends`: the user's other sessions do not live on.
-    pub(super) fn renew(
+    pub(super) fn replace_password(
         &self,
         at: Millis,
         old: &User,
@@ -104,13 +104,13 @@ impl Realm {
         }
         user.version += 1;
         let no: UserNo = user.no;
-        let mut steps = ChangeSet::default();
-        steps.put(Row::User(user));
-        self.history_after(old).into_iter().for_each(|row| steps.put(row));
-        steps.changes.extend(also);
+        let mut change_set = ChangeSet::default();
+        change_set.put(Row::User(user));
+        self.history_after(old).into_iter().for_each(|row| change_set.put(row));
+        change_set.changes.extend(also);
         if ends {
-            self.end_all(no, EndReason::PasswordChanged, keep, &mut steps);
+            self.end_all(no, EndReason::PasswordChanged, keep, &mut change_set);
         }
-        steps.applied(Outcome::Done)
+        change_set.applied(Outcome::Done)
     }
 }

@@ -14,8 +14,8 @@ use crate::realm::state::Realm;
 impl Realm {
     /// Whether `by` still is a live session whose user holds `right`: checked again at commit, so
     /// that a right that was taken away meanwhile is refused.
-    pub(super) fn permit(&self, at: Millis, by: &Actor, right: &str) -> Result<(), Refusal> {
-        let Actor::Session(no) = by else { return Ok(()) };
+    pub(super) fn permit(&self, at: Millis, actor: &Actor, right: &str) -> Result<(), Refusal> {
+        let Actor::Session(no) = actor else { return Ok(()) };
         let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
         let session = session.ok_or(Refusal::NoSession)?;
         if self.holds_code(session.user, right) {
@@ -29,21 +29,25 @@ impl Realm {
     pub(super) fn permit_or_self(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         right: &str,
         user: UserNo,
     ) -> Result<(), Refusal> {
-        let Actor::Session(no) = by else { return Ok(()) };
+        let Actor::Session(no) = actor else { return Ok(()) };
         let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
         match session {
             Some(session) if session.user == user => Ok(()),
-            _ => self.permit(at, by, right),
+            _ => self.permit(at, actor, right),
         }
     }
 
     /// Whether `by` may give all of these rights to others.
-    pub(super) fn may_grant(&self, by: &Actor, rights: &BTreeSet<RightNo>) -> Result<(), Refusal> {
-        match self.beyond(by, rights)? {
+    pub(super) fn may_grant(
+        &self,
+        actor: &Actor,
+        rights: &BTreeSet<RightNo>,
+    ) -> Result<(), Refusal> {
+        match self.missing_right(actor, rights)? {
             Some(code) => Err(Refusal::CannotGrantRight(code)),
             None => Ok(()),
         }
@@ -51,20 +55,24 @@ impl Realm {
 
     /// Whether `by` may amend, disable, reset or delete this user: one who holds a right that `by`
     /// lacks, or would hold it once enabled, is out of reach.
-    pub(super) fn may_amend(&self, by: &Actor, user: UserNo) -> Result<(), Refusal> {
-        if matches!(by, Actor::Session(no) if self.sessions.get(no).is_some_and(|it| it.user == user))
+    pub(super) fn may_amend(&self, actor: &Actor, user: UserNo) -> Result<(), Refusal> {
+        if matches!(actor, Actor::Session(no) if self.sessions.get(no).is_some_and(|it| it.user == user))
         {
             return Ok(());
         }
-        match self.beyond(by, &self.potential(user))? {
+        match self.missing_right(actor, &self.potential(user))? {
             Some(code) => Err(Refusal::TargetHasHigherRights(code)),
             None => Ok(()),
         }
     }
 
     /// The first of these rights that is beyond `by`; nothing is beyond who holds all powers.
-    fn beyond(&self, by: &Actor, rights: &BTreeSet<RightNo>) -> Result<Option<String>, Refusal> {
-        let Actor::Session(no) = by else { return Ok(None) };
+    fn missing_right(
+        &self,
+        actor: &Actor,
+        rights: &BTreeSet<RightNo>,
+    ) -> Result<Option<String>, Refusal> {
+        let Actor::Session(no) = actor else { return Ok(None) };
         let user = self.sessions.get(no).map(|session| session.user).ok_or(Refusal::NoSession)?;
         let held = self.effective(user);
         let Some(beyond) = rights.iter().find(|right| !held.contains(right)) else {
@@ -133,11 +141,11 @@ impl<'a> After<'a> {
             direct: BTreeMap::new(),
             members: BTreeMap::new(),
         };
-        changes.iter().for_each(|change| after.note(change));
+        changes.iter().for_each(|change| after.apply(change));
         after
     }
 
-    fn note(&mut self, change: &Change) {
+    fn apply(&mut self, change: &Change) {
         let put = matches!(change, Change::Put(_));
         match change {
             Change::Put(Row::User(it)) => drop(self.users.insert(it.no, Some(it.status))),

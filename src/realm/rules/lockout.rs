@@ -2,7 +2,7 @@
 
 use protocol::UserName;
 
-use crate::realm::model::{Attempts, LockScope, LoginClient, Millis};
+use crate::realm::model::{Attempts, LockoutScope, LoginClient, Millis};
 use crate::realm::outcome::Refusal;
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -24,13 +24,18 @@ impl Realm {
     }
 
     /// Until when logins under this name from there are refused because of wrong passwords.
-    pub fn locked_until(&self, at: Millis, name: &UserName, peer: &LoginClient) -> Option<Millis> {
+    pub fn locked_until(
+        &self,
+        at: Millis,
+        name: &UserName,
+        client: &LoginClient,
+    ) -> Option<Millis> {
         let attempts = self.attempts.get(name)?;
-        if self.policy.lock_scope == LockScope::User {
+        if self.policy.lock_scope == LockoutScope::User {
             return attempts.all.locked_until.filter(|_| attempts.all.is_locked(at));
         }
-        let here = attempts.of(&peer.source);
-        let day_ends = attempts.day.locked_until(at).filter(|_| !peer.familiar);
+        let here = attempts.for_network(&client.network);
+        let day_ends = attempts.day.locked_until(at).filter(|_| !client.familiar);
         let until = here.locked_until.filter(|_| here.is_locked(at));
         until.max(day_ends)
     }
@@ -50,20 +55,20 @@ impl Realm {
         &self,
         at: Millis,
         name: &UserName,
-        peer: &LoginClient,
+        client: &LoginClient,
     ) -> (Refusal, Vec<Change>) {
         let mut attempts = self.attempts.get(name).cloned().unwrap_or_default();
         attempts.failed += 1;
         attempts.at = at;
         let count = match self.policy.lock_scope {
-            LockScope::User => {
+            LockoutScope::User => {
                 attempts.all.add(at, &self.policy);
                 attempts.all
             }
-            LockScope::UserAndSource => {
-                let mut here = attempts.of(&peer.source);
+            LockoutScope::UserAndNetwork => {
+                let mut here = attempts.for_network(&client.network);
                 here.add(at, &self.policy);
-                attempts.put(&peer.source, here);
+                attempts.put(&client.network, here);
                 attempts.day = attempts.day.incremented(at);
                 here
             }
@@ -72,19 +77,19 @@ impl Realm {
             Some(until) => Refusal::Locked { until: Some(until) },
             None => Refusal::IncorrectCredentials,
         };
-        (refusal, self.remember(name, attempts))
+        (refusal, self.put_attempts(name, attempts))
     }
 
     /// What a right password from there leaves of the attempts: nothing, but for locks of other
     /// places where those are what is locked. Else its owner would open the way to whoever guesses.
-    pub(super) fn forgive(&self, name: &UserName, peer: &LoginClient) -> Option<Change> {
+    pub(super) fn forgive(&self, name: &UserName, client: &LoginClient) -> Option<Change> {
         let mut attempts = self.attempts.get(name)?.clone();
-        attempts.by_source.retain(|(source, _)| **source != *peer.source);
-        if self.policy.lock_scope == LockScope::User || attempts.by_source.is_empty() {
+        attempts.by_network.retain(|(source, _)| **source != *client.network);
+        if self.policy.lock_scope == LockoutScope::User || attempts.by_network.is_empty() {
             return Some(Change::Delete(Key::Attempts(name.clone())));
         }
         let kept = Attempts {
-            by_source: attempts.by_source,
+            by_network: attempts.by_network,
             day: attempts.day,
             at: attempts.at,
             ..Attempts::default()
@@ -97,10 +102,10 @@ impl Realm {
         let mut attempts = self.attempts.get(name).cloned().unwrap_or_default();
         attempts.rejected += 1;
         attempts.at = at;
-        self.remember(name, attempts)
+        self.put_attempts(name, attempts)
     }
 
-    fn remember(&self, name: &UserName, attempts: Attempts) -> Vec<Change> {
+    fn put_attempts(&self, name: &UserName, attempts: Attempts) -> Vec<Change> {
         let mut changes = Vec::new();
         let unknown = !self.user_names.contains_key(name) && !self.attempts.contains_key(name);
         // The exact count is only taken when the table is large enough to matter.

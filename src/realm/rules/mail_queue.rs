@@ -3,7 +3,7 @@
 
 use super::change_set::ChangeSet;
 use crate::realm::command::{MailSecret, MailSent};
-use crate::realm::model::{Mail, MailKind, Millis, User, UserNo, UserStatus};
+use crate::realm::model::{MailKind, Millis, QueuedMail, User, UserNo, UserStatus};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -18,7 +18,7 @@ const GIVEN_UP_MS: Millis = 24 * 3_600_000;
 
 impl Realm {
     /// Mails that are due, the one that waits longest first.
-    pub fn mails_due(&self, at: Millis) -> impl Iterator<Item = &Mail> {
+    pub fn mails_due(&self, at: Millis) -> impl Iterator<Item = &QueuedMail> {
         let due = self.mails_by_due.range(..=(at, u64::MAX));
         due.filter_map(|(_, no)| self.mails.get(no))
     }
@@ -33,7 +33,7 @@ impl Realm {
         self.mails.len()
     }
 
-    pub(super) fn mails_of(&self, user: UserNo) -> impl Iterator<Item = &Mail> {
+    pub(super) fn mails_of(&self, user: UserNo) -> impl Iterator<Item = &QueuedMail> {
         self.mails.values().filter(move |mail| mail.user == user)
     }
 
@@ -45,39 +45,52 @@ impl Realm {
         due: Millis,
         user: UserNo,
         kind: MailKind,
-        steps: &mut ChangeSet,
+        change_set: &mut ChangeSet,
     ) -> bool {
-        let alike = |mail: &&Mail| {
-            mail.tries == 0
-                && !mail.drawn
+        let alike = |mail: &&QueuedMail| {
+            mail.send_attempts == 0
+                && !mail.secret_issued
                 && std::mem::discriminant(&mail.kind) == std::mem::discriminant(&kind)
         };
         if let Some(waiting) = self.mails_of(user).find(alike) {
-            steps.put(Row::Mail(Mail { kind, ..waiting.clone() }));
+            change_set.put(Row::Mail(QueuedMail { kind, ..waiting.clone() }));
             return true;
         }
         if self.mails.len() >= MAILS_MAX {
             return false;
         }
-        let counters = steps.counters(self);
+        let counters = change_set.counters(self);
         counters.mails += 1;
         let no = counters.mails;
-        steps.put(Row::Mail(Mail { no, user, kind, made: at, due, tries: 0, drawn: false }));
+        change_set.put(Row::Mail(QueuedMail {
+            no,
+            user,
+            kind,
+            made: at,
+            due,
+            send_attempts: 0,
+            secret_issued: false,
+        }));
         true
     }
 
     /// What stands in a mail was drawn: from now on it is good. A mail that would say nothing any
     /// more is refused.
-    pub(in crate::realm) fn draw(&self, at: Millis, no: u64, drawn: &MailSecret) -> Applied {
+    pub(in crate::realm) fn issue_mail_secret(
+        &self,
+        at: Millis,
+        no: u64,
+        drawn: &MailSecret,
+    ) -> Applied {
         let plan = || {
             let mail = self.mails.get(&no).ok_or(Refusal::InvalidOneTimeToken)?;
             let user = self.user(mail.user).ok_or(Refusal::InvalidOneTimeToken)?;
             let mut changes = match (&mail.kind, drawn) {
-                (MailKind::Link(half), MailSecret::Token(hash)) => {
-                    self.draw_link(at, *half, *hash)?
+                (MailKind::Link(pending), MailSecret::Token(hash)) => {
+                    self.issue_link_code(at, *pending, *hash)?
                 }
                 (MailKind::Reset(_), MailSecret::Token(hash)) => {
-                    self.draw_reset(at, user, no, *hash)?
+                    self.issue_reset_token(at, user, no, *hash)?
                 }
                 (MailKind::OneTimePassword, MailSecret::Password(credential)) => {
                     if user.status != UserStatus::PasswordReset {
@@ -89,24 +102,27 @@ impl Realm {
                 }
                 _ => return Err(Refusal::InvalidOneTimeToken),
             };
-            changes.push(Change::Put(Row::Mail(Mail { drawn: true, ..mail.clone() })));
+            changes
+                .push(Change::Put(Row::Mail(QueuedMail { secret_issued: true, ..mail.clone() })));
             Ok(Applied::done(Outcome::Done, changes))
         };
         plan().unwrap_or_else(Applied::refused)
     }
 
     /// A mail left, or did not.
-    pub(in crate::realm) fn posted(&self, at: Millis, no: u64, posted: MailSent) -> Applied {
+    pub(in crate::realm) fn mail_sent(&self, at: Millis, no: u64, posted: MailSent) -> Applied {
         let Some(mail) = self.mails.get(&no) else {
             return Applied::done(Outcome::Done, Vec::new());
         };
-        let wait = FIRST_WAIT_MS << mail.tries.min(16);
+        let wait = FIRST_WAIT_MS << mail.send_attempts.min(16);
         let due = at.saturating_add(wait.min(LAST_WAIT_MS));
         let over = due >= mail.made.saturating_add(GIVEN_UP_MS);
         let change = match posted {
-            MailSent::Failed if !over => {
-                Change::Put(Row::Mail(Mail { due, tries: mail.tries + 1, ..mail.clone() }))
-            }
+            MailSent::Failed if !over => Change::Put(Row::Mail(QueuedMail {
+                due,
+                send_attempts: mail.send_attempts + 1,
+                ..mail.clone()
+            })),
             MailSent::Sent | MailSent::Failed | MailSent::Dropped => Change::Delete(Key::Mail(no)),
         };
         Applied::done(Outcome::Done, vec![change])

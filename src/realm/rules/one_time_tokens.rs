@@ -10,19 +10,23 @@ const TOKENS_MAX: usize = 10;
 
 impl Realm {
     /// Whether a token is good now; who holds it is told to nobody before it is spent.
-    pub fn one_time_is_good(&self, at: Millis, token: &TokenHash) -> bool {
-        self.good(at, token).is_some()
+    pub fn one_time_token_is_valid(&self, at: Millis, token: &TokenHash) -> bool {
+        self.valid_one_time_token_user(at, token).is_some()
     }
 
     /// Whose a token is, good or not.
-    pub(in crate::realm) fn one_time_user(
+    pub(in crate::realm) fn one_time_token_user(
         &self,
         token: &TokenHash,
     ) -> Option<&crate::realm::model::User> {
         self.user(self.one_time.get(token)?.user)
     }
 
-    fn good(&self, at: Millis, token: &TokenHash) -> Option<&crate::realm::model::User> {
+    fn valid_one_time_token_user(
+        &self,
+        at: Millis,
+        token: &TokenHash,
+    ) -> Option<&crate::realm::model::User> {
         let it = self.one_time.get(token).filter(|it| at < it.until)?;
         // A session that was put to sleep can be woken; one that was ended takes its tokens along.
         self.sessions.get(&it.session)?;
@@ -30,40 +34,40 @@ impl Realm {
     }
 
     /// Tokens that are over and can be forgotten.
-    pub(super) fn one_time_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
+    pub(super) fn expired_one_time_tokens(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         self.one_time.expired(at).map(|hash| Change::Delete(Key::OneTime(hash)))
     }
 
     pub(in crate::realm) fn create_one_time(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         token: TokenHash,
     ) -> Applied {
-        let Actor::Session(no) = by else { return Applied::refused(Refusal::NoSession) };
+        let Actor::Session(no) = actor else { return Applied::refused(Refusal::NoSession) };
         let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
         let Some(session) = session else { return Applied::refused(Refusal::NoSession) };
         let user = session.user;
         let (over, live): (Vec<_>, Vec<_>) =
-            self.one_time.of(user).partition(|(_, it)| it.until <= at);
+            self.one_time.for_user(user).partition(|(_, it)| it.until <= at);
         if let (Some((_, first)), true) = (live.first(), live.len() >= TOKENS_MAX) {
             return Applied::refused(Refusal::OneTimeTokenLimit(first.until));
         }
         let mut changes: Vec<_> =
             over.into_iter().map(|(hash, _)| Change::Delete(Key::OneTime(hash))).collect();
-        let until = at.saturating_add(self.lives().one_time_ms);
+        let until = at.saturating_add(self.effective_lifetimes().one_time_ms);
         changes.push(Change::Put(Row::OneTime(token, OneTime { user, session: *no, until })));
         Applied::done(Outcome::Done, changes)
     }
 
     /// Takes a token: of all who present it at once, one gets its user.
     pub(in crate::realm) fn spend_one_time(&self, at: Millis, spend: &SpendOneTime) -> Applied {
-        if let Some(by) = &spend.by
+        if let Some(by) = &spend.actor
             && let Err(refusal) = self.permit(at, by, "VERIFY_OTT")
         {
             return Applied::refused(refusal);
         }
-        match self.good(at, &spend.token) {
+        match self.valid_one_time_token_user(at, &spend.token) {
             Some(user) => {
                 let changes = vec![Change::Delete(Key::OneTime(spend.token))];
                 Applied::done(Outcome::OneTimeTokenUsed(user.name.clone()), changes)

@@ -7,7 +7,7 @@ use std::iter::Peekable;
 use super::list_diff::ListDiff;
 use crate::realm::command::ProfileSpec;
 use crate::realm::model::{
-    Actor, FIRST_FOUNDED, Location, Millis, Profile, ProfileNo, ProfileStatus, RightNo, UserNo,
+    Actor, FIRST_BOOTSTRAP_NO, Location, Millis, Profile, ProfileNo, ProfileStatus, RightNo, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, ProfileDone, Refusal};
 use crate::realm::row::{Change, Counters, Key, Row};
@@ -71,26 +71,26 @@ impl Realm {
     pub(in crate::realm) fn insert_profile(
         &self,
         at: Millis,
-        by: &Actor,
-        wanted: &ProfileSpec,
+        actor: &Actor,
+        spec: &ProfileSpec,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, "INSERT_PROFILE")?;
-            let name = wanted.name.clone().ok_or(Refusal::NotFound("NAME", String::new()))?;
+            self.permit(at, actor, "INSERT_PROFILE")?;
+            let name = spec.name.clone().ok_or(Refusal::NotFound("NAME", String::new()))?;
             if self.profile_names.contains_key(&name) {
                 return Err(Refusal::Duplicate("NAME", name.to_string()));
             }
-            let (counters, no, location) = self.profile_no(wanted.id.as_deref())?;
+            let (counters, no, location) = self.profile_no(spec.id.as_deref())?;
             let profile = Profile {
                 no,
                 location,
                 name,
-                description: wanted.description.clone().unwrap_or_default(),
-                status: wanted.status.unwrap_or(ProfileStatus::Enabled),
+                description: spec.description.clone().unwrap_or_default(),
+                status: spec.status.unwrap_or(ProfileStatus::Enabled),
                 version: 1,
             };
             let changes = vec![Change::Put(Row::Counters(counters))];
-            self.shape(by, None, profile, wanted, changes)
+            self.shape(actor, None, profile, spec, changes)
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -107,7 +107,7 @@ impl Realm {
             let no = ProfileNo(counters.profiles);
             return Ok((counters, no, self.policy.location));
         };
-        let chosen = ProfileNo::parse(id).filter(|(no, _)| no.0 < FIRST_FOUNDED);
+        let chosen = ProfileNo::parse(id).filter(|(no, _)| no.0 < FIRST_BOOTSTRAP_NO);
         let (no, location) = chosen.ok_or(Refusal::InvalidId("ID"))?;
         match self.profiles.contains_key(&no) {
             true => Err(Refusal::Duplicate("ID", no.id(location))),
@@ -118,25 +118,25 @@ impl Realm {
     pub(in crate::realm) fn amend_profile(
         &self,
         at: Millis,
-        by: &Actor,
-        wanted: &ProfileSpec,
+        actor: &Actor,
+        spec: &ProfileSpec,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, "AMEND_PROFILE")?;
-            let old = self.find_profile(wanted)?;
+            self.permit(at, actor, "AMEND_PROFILE")?;
+            let old = self.find_profile(spec)?;
             let mut profile = old.clone();
-            if let Some(name) = wanted.name.clone() {
+            if let Some(name) = spec.name.clone() {
                 let other = self.profile_names.get(&name).is_some_and(|no| *no != old.no);
                 if other {
                     return Err(Refusal::Duplicate("NAME", name.to_string()));
                 }
                 profile.name = name;
             }
-            if let Some(description) = wanted.description.clone() {
+            if let Some(description) = spec.description.clone() {
                 profile.description = description;
             }
-            profile.status = wanted.status.unwrap_or(profile.status);
-            self.shape(by, Some(old), profile, wanted, Vec::new())
+            profile.status = spec.status.unwrap_or(profile.status);
+            self.shape(actor, Some(old), profile, spec, Vec::new())
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -144,14 +144,13 @@ impl Realm {
     pub(in crate::realm) fn delete_profile(
         &self,
         at: Millis,
-        by: &Actor,
-        wanted: &ProfileSpec,
+        actor: &Actor,
+        spec: &ProfileSpec,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, "DELETE_PROFILE")?;
-            let profile = self.find_profile(wanted)?;
-            if wanted.id.is_some() && wanted.name.as_ref().is_some_and(|name| *name != profile.name)
-            {
+            self.permit(at, actor, "DELETE_PROFILE")?;
+            let profile = self.find_profile(spec)?;
+            if spec.id.is_some() && spec.name.as_ref().is_some_and(|name| *name != profile.name) {
                 return Err(Refusal::IdNameMismatch("NAME"));
             }
             let members = self.members_of(profile.no).map(|user| Key::Member(profile.no, user));
@@ -169,8 +168,8 @@ impl Realm {
     }
 
     /// The profile that an amend or a delete means: by its id if sent, else by its name.
-    pub(in crate::realm) fn find_profile(&self, wanted: &ProfileSpec) -> Result<&Profile, Refusal> {
-        let profile = match (&wanted.id, &wanted.name) {
+    pub(in crate::realm) fn find_profile(&self, spec: &ProfileSpec) -> Result<&Profile, Refusal> {
+        let profile = match (&spec.id, &spec.name) {
             (Some(id), _) => {
                 let (no, location) = ProfileNo::parse(id).ok_or(Refusal::InvalidId("ID"))?;
                 let found = self.profiles.get(&no).filter(|it| it.location == location);
@@ -181,7 +180,7 @@ impl Realm {
                 .ok_or_else(|| Refusal::NotFound("PROFILE", name.to_string()))?,
             (None, None) => return Err(Refusal::NotFound("PROFILE", String::new())),
         };
-        match wanted.record_version {
+        match spec.record_version {
             Some(version) if version != profile.version => {
                 Err(Refusal::VersionConflict(profile.version))
             }
@@ -192,16 +191,16 @@ impl Realm {
     /// Brings a profile and its lists into the wanted state.
     fn shape(
         &self,
-        by: &Actor,
+        actor: &Actor,
         old: Option<&Profile>,
         mut profile: Profile,
-        wanted: &ProfileSpec,
+        spec: &ProfileSpec,
         mut changes: Vec<Change>,
     ) -> Result<Applied, Refusal> {
         let strict = self.policy.strict_amend;
-        let rights = wanted.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
+        let rights = spec.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
         let rights = rights.or_else(|| strict.then(BTreeSet::new));
-        let users = wanted.users.as_ref().map(|list| self.find_users(list)).transpose()?;
+        let users = spec.users.as_ref().map(|list| self.find_users(list)).transpose()?;
         let users = users.or_else(|| strict.then(BTreeSet::new));
         let rights = ListDiff::between(self.grants_of(profile.no), rights);
         let users = ListDiff::between(self.members_of(profile.no), users);
@@ -213,7 +212,7 @@ impl Realm {
             let stays = |right: &RightNo| !rights.removed.contains(right);
             granted.extend(self.grants_of(profile.no).filter(stays));
         }
-        self.may_grant(by, &granted)?;
+        self.may_grant(actor, &granted)?;
 
         let no = profile.no;
         let put = |row: Row| Change::Put(row);

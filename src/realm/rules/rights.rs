@@ -13,7 +13,7 @@ use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
 /// Profiles that are asked for one answer.
-const ASKED_MAX: usize = 1_024;
+const PROFILES_SCANNED_MAX: usize = 1_024;
 
 impl Realm {
     /// The right of this number.
@@ -57,7 +57,7 @@ impl Realm {
             profile.status == ProfileStatus::Enabled && self.is_granted(profile.no, right)
         };
         self.holders.range((right, UserNo::MIN)..=(right, UserNo::MAX)).next().is_some()
-            || self.profiles.len() > ASKED_MAX
+            || self.profiles.len() > PROFILES_SCANNED_MAX
             || self.profiles.values().any(gives)
     }
 
@@ -108,17 +108,17 @@ impl Realm {
     pub(in crate::realm) fn insert_right(
         &self,
         at: Millis,
-        by: &Actor,
-        wanted: &RightSpec,
+        actor: &Actor,
+        spec: &RightSpec,
     ) -> Applied {
-        if let Err(refusal) = self.permit(at, by, "INSERT_RIGHT") {
+        if let Err(refusal) = self.permit(at, actor, "INSERT_RIGHT") {
             return Applied::refused(refusal);
         }
-        if self.right_codes.contains_key(wanted.code.as_str()) {
-            return Applied::refused(Refusal::Duplicate("CODE", wanted.code.to_string()));
+        if self.right_codes.contains_key(spec.code.as_str()) {
+            return Applied::refused(Refusal::Duplicate("CODE", spec.code.to_string()));
         }
         let mut counters = self.counters.clone();
-        let (no, location) = match wanted.id.as_deref().map(RightNo::parse) {
+        let (no, location) = match spec.id.as_deref().map(RightNo::parse) {
             None => {
                 // Ids that people chose themselves are stepped over.
                 while self.rights.contains_key(&RightNo(counters.rights + 1)) {
@@ -133,12 +133,8 @@ impl Realm {
                 return Applied::refused(Refusal::Duplicate("ID", no.id(location)));
             }
         };
-        let right = Right {
-            no,
-            location,
-            code: wanted.code.clone(),
-            description: wanted.description.clone(),
-        };
+        let right =
+            Right { no, location, code: spec.code.clone(), description: spec.description.clone() };
         let made = Outcome::Right { id: no.id(location) };
         Applied::done(
             made,
@@ -150,11 +146,11 @@ impl Realm {
     pub(in crate::realm) fn delete_right(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         code: &RightCode,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, "DELETE_RIGHT")?;
+            self.permit(at, actor, "DELETE_RIGHT")?;
             let right = self.right_by_code(code.as_str());
             let right = right.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))?;
             let range = (right.no, UserNo::MIN)..=(right.no, UserNo::MAX);

@@ -9,8 +9,8 @@ use protocol::UserName;
 use super::change_set::ChangeSet;
 use crate::realm::command::{ConfirmSecret, CreateSecret, EnrolmentActor, PresentedFactor};
 use crate::realm::model::{
-    Actor, Fingerprint, LoginClient, MfaReason, Millis, Pending, PendingLogin, RequiredFactor,
-    SecondFactor, TokenHash, User, UserNo,
+    Actor, Fingerprint, LoginClient, MfaReason, Millis, PendingLogin, PendingSecret,
+    RequiredFactor, SecondFactor, TokenHash, User, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
@@ -18,11 +18,11 @@ use crate::realm::state::Realm;
 
 /// By what a second factor was proved.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Proof {
+pub(super) enum FactorProof {
     /// Nothing was asked for.
-    NotAsked,
+    NotRequired,
     /// Something lasting, or what stood in a code: these changes use it up.
-    Proved(Vec<Change>),
+    Verified(Vec<Change>),
     /// The code of a mailed link: an active code may follow.
     Link(TokenHash),
 }
@@ -39,7 +39,7 @@ impl Realm {
     }
 
     /// What a login of this user is asked for beside the first factor.
-    pub fn demanded(&self, user: &User) -> Option<RequiredFactor> {
+    pub fn required_factor(&self, user: &User) -> Option<RequiredFactor> {
         let mfa = &self.policy.mfa;
         let active = self.second_factors.get(&user.no);
         if mfa.totp && active.is_some_and(|it| it.enabled && it.confirmed.is_some()) {
@@ -65,66 +65,74 @@ impl Realm {
         &self,
         at: Millis,
         user: &User,
-        given: Option<&PresentedFactor>,
-        half: Option<(TokenHash, &PendingLogin)>,
-        peer: &LoginClient,
-    ) -> Result<Proof, Refusal> {
-        let Some(demand) = self.demanded(user) else { return Ok(Proof::NotAsked) };
-        if let Some((hash, PendingLogin { proved: true, .. })) = half {
-            return Ok(Proof::Proved(vec![Change::Delete(Key::Half(hash))]));
+        presented: Option<&PresentedFactor>,
+        pending: Option<(TokenHash, &PendingLogin)>,
+        client: &LoginClient,
+    ) -> Result<FactorProof, Refusal> {
+        let Some(required) = self.required_factor(user) else {
+            return Ok(FactorProof::NotRequired);
+        };
+        if let Some((hash, PendingLogin { factor_verified: true, .. })) = pending {
+            return Ok(FactorProof::Verified(vec![Change::Delete(Key::PendingLogin(hash))]));
         }
-        let refused = |reason| Err(Refusal::SecondFactor(reason, demand));
-        let Some(given) = given.filter(|_| demand != RequiredFactor::Enrol) else {
-            return refused(if demand == RequiredFactor::Enrol {
+        let refused = |reason| Err(Refusal::SecondFactor(reason, required));
+        let Some(presented) = presented.filter(|_| required != RequiredFactor::Enrol) else {
+            return refused(if required == RequiredFactor::Enrol {
                 MfaReason::Enrol
             } else {
                 MfaReason::Required
             });
         };
-        if let Some(until) = self.codes_locked_until(at, user.no, peer) {
+        if let Some(until) = self.codes_locked_until(at, user.no, client) {
             return Err(Refusal::Locked { until: Some(until) });
         }
-        let proof = match (demand, given) {
+        let proof = match (required, presented) {
             (RequiredFactor::Totp, PresentedFactor::Totp { .. }) => {
-                self.prove_totp(user.no, given)?
+                self.verify_totp(user.no, presented)?
             }
             (RequiredFactor::Totp, PresentedFactor::Code(code)) => {
-                self.prove_recovery(user.no, code)
+                self.verify_recovery_code(user.no, code)
             }
             (_, PresentedFactor::Code(code)) => {
-                self.prove_link(at, user.no, code, half.map(|it| it.0))
+                self.verify_link_code(at, user.no, code, pending.map(|it| it.0))
             }
             _ => None,
         };
         proof.map_or_else(|| refused(MfaReason::Invalid), Ok)
     }
 
-    fn prove_totp(&self, user: UserNo, given: &PresentedFactor) -> Result<Option<Proof>, Refusal> {
-        let PresentedFactor::Totp { checked, at_secs, resealed } = given else { return Ok(None) };
+    fn verify_totp(
+        &self,
+        user: UserNo,
+        presented: &PresentedFactor,
+    ) -> Result<Option<FactorProof>, Refusal> {
+        let PresentedFactor::Totp { checked, at_secs, reencrypted: resealed } = presented else {
+            return Ok(None);
+        };
         let Some(own) = self.second_factors.get(&user) else { return Ok(None) };
-        if own.confirmed.as_deref().map(Fingerprint::of) != *checked {
+        if own.confirmed.as_deref().map(Fingerprint::new) != *checked {
             return Err(Refusal::StaleCredential);
         }
         let fresh = at_secs.filter(|at| *at > own.used_secs);
         Ok(fresh.map(|used_secs| {
             let confirmed = resealed.clone().or_else(|| own.confirmed.clone());
             let used = SecondFactor { used_secs, confirmed, ..own.clone() };
-            Proof::Proved(vec![Change::Put(Row::SecondFactor(user, used))])
+            FactorProof::Verified(vec![Change::Put(Row::SecondFactor(user, used))])
         }))
     }
 
-    fn prove_recovery(&self, user: UserNo, code: &TokenHash) -> Option<Proof> {
+    fn verify_recovery_code(&self, user: UserNo, code: &TokenHash) -> Option<FactorProof> {
         let own = self.second_factors.get(&user)?;
         let left: Vec<_> = own.recovery.iter().filter(|it| *it != code).copied().collect();
         (left.len() < own.recovery.len()).then(|| {
             let used = SecondFactor { recovery: left, ..own.clone() };
-            Proof::Proved(vec![Change::Put(Row::SecondFactor(user, used))])
+            FactorProof::Verified(vec![Change::Put(Row::SecondFactor(user, used))])
         })
     }
 
-    fn codes_locked_until(&self, at: Millis, user: UserNo, peer: &LoginClient) -> Option<Millis> {
+    fn codes_locked_until(&self, at: Millis, user: UserNo, client: &LoginClient) -> Option<Millis> {
         let day = self.second_factors.get(&user)?.day;
-        day.locked_until(at).filter(|_| !peer.familiar)
+        day.locked_until(at).filter(|_| !client.familiar)
     }
 
     /// Counts one wrong code of a user.
@@ -135,21 +143,21 @@ impl Realm {
     }
 
     /// Whom an enroller means, and whether he may.
-    fn enrolled(
+    fn enrolment_target(
         &self,
         at: Millis,
-        by: &EnrolmentActor,
+        actor: &EnrolmentActor,
         name: Option<&UserName>,
         right: &str,
     ) -> Result<&User, Refusal> {
         let none = || Refusal::NotFound("USER", name.map(ToString::to_string).unwrap_or_default());
         let found = name.map(|name| self.user_by_name(name).ok_or_else(none)).transpose();
-        match by {
+        match actor {
             EnrolmentActor::PendingLogin(hash) => {
-                let half = self.half(at, hash).ok_or(Refusal::RefreshExpired)?;
-                let user = self.user(half.user).ok_or(Refusal::RefreshExpired)?;
+                let pending = self.pending_login(at, hash).ok_or(Refusal::RefreshExpired)?;
+                let user = self.user(pending.user).ok_or(Refusal::RefreshExpired)?;
                 // Only who has no second factor yet: half a login must not replace one.
-                let may = self.demanded(user) == Some(RequiredFactor::Enrol);
+                let may = self.required_factor(user) == Some(RequiredFactor::Enrol);
                 match name.is_none_or(|name| user.name == *name) && may {
                     true => Ok(user),
                     false => Err(Refusal::RefreshExpired),
@@ -168,7 +176,7 @@ impl Realm {
                 };
                 self.permit_or_self(at, by, right, user.no)?;
                 self.may_amend(by, user.no)?;
-                self.proved_enough(by, user)?;
+                self.check_own_factor(by, user)?;
                 Ok(user)
             }
         }
@@ -176,11 +184,12 @@ impl Realm {
 
     /// A session that was opened without the second factor that its user has now must not take that
     /// away or replace it.
-    fn proved_enough(&self, by: &Actor, user: &User) -> Result<(), Refusal> {
-        let Actor::Session(no) = by else { return Ok(()) };
+    fn check_own_factor(&self, actor: &Actor, user: &User) -> Result<(), Refusal> {
+        let Actor::Session(no) = actor else { return Ok(()) };
         let own = self.sessions.get(no).filter(|session| session.user == user.no);
-        match own.is_some_and(|it| !it.second && self.demanded(user) == Some(RequiredFactor::Totp))
-        {
+        match own.is_some_and(|it| {
+            !it.factor_verified && self.required_factor(user) == Some(RequiredFactor::Totp)
+        }) {
             true => Err(Refusal::SecondFactor(MfaReason::Required, RequiredFactor::Totp)),
             false => Ok(()),
         }
@@ -189,9 +198,11 @@ impl Realm {
     /// A new secret waits to be confirmed; until then an older one stays in force.
     pub(in crate::realm) fn create_secret(&self, at: Millis, create: &CreateSecret) -> Applied {
         let plan = || {
-            let user = self.enrolled(at, &create.by, create.user_name.as_ref(), "MFA_CREATE")?;
+            let user =
+                self.enrolment_target(at, &create.actor, create.user_name.as_ref(), "MFA_CREATE")?;
             let until = at.saturating_add(self.policy.mfa.confirm_ms);
-            let pending = Some(Pending { sealed: create.sealed.clone(), until, wrong: 0 });
+            let pending =
+                Some(PendingSecret { encrypted: create.encrypted.clone(), until, wrong: 0 });
             let own = self.second_factors.get(&user.no).cloned().unwrap_or_default();
             let row = Row::SecondFactor(user.no, SecondFactor { pending, ..own });
             Ok(Applied::done(Outcome::Done, vec![Change::Put(row)]))
@@ -202,24 +213,29 @@ impl Realm {
     /// The secret is in force once one of its codes was given in time.
     pub(in crate::realm) fn confirm_secret(&self, at: Millis, confirm: &ConfirmSecret) -> Applied {
         let plan = || {
-            let user = self.enrolled(at, &confirm.by, confirm.user_name.as_ref(), "MFA_CONFIRM")?;
+            let user = self.enrolment_target(
+                at,
+                &confirm.actor,
+                confirm.user_name.as_ref(),
+                "MFA_CONFIRM",
+            )?;
             let late = Refusal::SecondFactor(MfaReason::Expired, RequiredFactor::Enrol);
             let own = self.second_factors.get(&user.no).cloned().unwrap_or_default();
             let Some(pending) = own.pending.clone() else { return Err(late) };
             if at >= pending.until {
                 return Err(late);
             }
-            if Some(Fingerprint::of(&pending.sealed)) != confirm.checked {
+            if Some(Fingerprint::new(&pending.encrypted)) != confirm.checked {
                 return Err(Refusal::StaleCredential);
             }
             let Some(used_secs) = confirm.at_secs else {
-                return Ok(self.wrong_at_confirm(user.no, own, pending));
+                return Ok(self.count_wrong_confirmation(user.no, own, pending));
             };
-            let mut steps = ChangeSet::default();
-            steps.put(Row::SecondFactor(
+            let mut change_set = ChangeSet::default();
+            change_set.put(Row::SecondFactor(
                 user.no,
                 SecondFactor {
-                    confirmed: Some(pending.sealed),
+                    confirmed: Some(pending.encrypted),
                     enabled: true,
                     pending: None,
                     used_secs: used_secs.max(own.used_secs),
@@ -227,35 +243,48 @@ impl Realm {
                     day: own.day,
                 },
             ));
-            self.proved_by(at, &confirm.by, user.no, &mut steps);
-            Ok(steps.applied(Outcome::Done))
+            self.mark_factor_verified(at, &confirm.actor, user.no, &mut change_set);
+            Ok(change_set.applied(Outcome::Done))
         };
         plan().unwrap_or_else(Applied::refused)
     }
 
     /// Whoever confirmed his own secret has proved it: the login that is half done, or the
     /// session.
-    fn proved_by(&self, at: Millis, by: &EnrolmentActor, user: UserNo, steps: &mut ChangeSet) {
-        match by {
+    fn mark_factor_verified(
+        &self,
+        at: Millis,
+        actor: &EnrolmentActor,
+        user: UserNo,
+        change_set: &mut ChangeSet,
+    ) {
+        match actor {
             EnrolmentActor::PendingLogin(hash) => {
-                let half = self.half(at, hash).cloned();
-                half.into_iter().for_each(|it| {
-                    steps.put(Row::Half(*hash, PendingLogin { proved: true, ..it }))
+                let pending = self.pending_login(at, hash).cloned();
+                pending.into_iter().for_each(|it| {
+                    change_set
+                        .put(Row::PendingLogin(*hash, PendingLogin { factor_verified: true, ..it }))
                 });
             }
             EnrolmentActor::Actor(Actor::Session(no)) => {
                 let own = self.session(*no).filter(|it| it.user == user).cloned();
-                let proved = own.map(|it| crate::realm::model::Session { second: true, ..it });
-                proved.into_iter().for_each(|it| steps.put(Row::Session(it)));
+                let proved =
+                    own.map(|it| crate::realm::model::Session { factor_verified: true, ..it });
+                proved.into_iter().for_each(|it| change_set.put(Row::Session(it)));
             }
             EnrolmentActor::Actor(Actor::Operator) => {}
         }
     }
 
-    fn wrong_at_confirm(&self, user: UserNo, own: SecondFactor, pending: Pending) -> Applied {
+    fn count_wrong_confirmation(
+        &self,
+        user: UserNo,
+        own: SecondFactor,
+        pending: PendingSecret,
+    ) -> Applied {
         let wrong = pending.wrong + 1;
         let left = wrong < self.policy.mfa.codes_max;
-        let pending = left.then_some(Pending { wrong, ..pending });
+        let pending = left.then_some(PendingSecret { wrong, ..pending });
         let row = Row::SecondFactor(user, SecondFactor { pending, ..own });
         let refusal = Refusal::SecondFactor(MfaReason::Invalid, RequiredFactor::Enrol);
         Applied::done(Outcome::Refused(refusal), vec![Change::Put(row)])
@@ -265,18 +294,23 @@ impl Realm {
     pub(in crate::realm) fn set_second_factor(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         name: &UserName,
         enabled: bool,
     ) -> Applied {
         let plan = || {
             let right = if enabled { "MFA_ENABLE" } else { "MFA_DISABLE" };
-            let user = self.enrolled(at, &EnrolmentActor::Actor(by.clone()), Some(name), right)?;
+            let user = self.enrolment_target(
+                at,
+                &EnrolmentActor::Actor(actor.clone()),
+                Some(name),
+                right,
+            )?;
             let own = self.second_factors.get(&user.no).filter(|it| it.confirmed.is_some());
             let none = || Refusal::NotFound("SECOND_FACTOR", name.to_string());
             let own = own.ok_or_else(none)?;
             if !enabled
-                && self.permit(at, by, right).is_err()
+                && self.permit(at, actor, right).is_err()
                 && self.is_among(user.no, &self.policy.mfa.totp_for)
             {
                 // Whoever must have one does not take his own away.
@@ -289,10 +323,13 @@ impl Realm {
     }
 
     /// Secrets that were sealed anew by the key of today.
-    pub(in crate::realm) fn reseal(&self, resealed: &[(UserNo, Fingerprint, Arc<str>)]) -> Applied {
+    pub(in crate::realm) fn reencrypt(
+        &self,
+        resealed: &[(UserNo, Fingerprint, Arc<str>)],
+    ) -> Applied {
         let anew = |(user, checked, sealed): &(UserNo, Fingerprint, Arc<str>)| {
             let own = self.second_factors.get(user)?;
-            let same = own.confirmed.as_deref().map(Fingerprint::of) == Some(*checked);
+            let same = own.confirmed.as_deref().map(Fingerprint::new) == Some(*checked);
             let confirmed = Some(sealed.clone());
             let row = Row::SecondFactor(*user, SecondFactor { confirmed, ..own.clone() });
             same.then_some(Change::Put(row))
@@ -301,7 +338,7 @@ impl Realm {
     }
 
     /// Secrets that nobody confirmed in time; wrong codes of days that are over.
-    pub(super) fn pending_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
+    pub(super) fn expired_pending_secrets(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         self.second_factors.iter().filter_map(move |(user, it)| {
             let late = it.pending.as_ref().is_some_and(|it| it.until <= at);
             late.then(|| {

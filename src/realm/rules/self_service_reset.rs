@@ -15,10 +15,10 @@ const TOKENS_MAX: usize = 8;
 
 impl Realm {
     /// Queues the mail of a reset, if this user may have one now.
-    pub(in crate::realm) fn ask_reset(&self, at: Millis, ask: &RequestReset) -> Applied {
+    pub(in crate::realm) fn request_reset(&self, at: Millis, request: &RequestReset) -> Applied {
         let plan = || {
             let policy = self.policy.self_reset.as_ref().ok_or(Refusal::InvalidOneTimeToken)?;
-            let user = self.user_by_name(&ask.user_name).ok_or(Refusal::UnknownAccount)?;
+            let user = self.user_by_name(&request.user_name).ok_or(Refusal::UnknownAccount)?;
             if user.directory {
                 return Err(Refusal::ManagedByDirectory);
             }
@@ -29,22 +29,28 @@ impl Realm {
                 return Err(Refusal::NotFound("EMAIL_ADDRESS", user.name.to_string()));
             }
             let own = self.self_resets.get(&user.no).cloned().unwrap_or_default();
-            let again = own.asked.saturating_add(policy.cool_ms);
-            if own.asked > 0 && at < again {
+            let again = own.requested.saturating_add(policy.cool_ms);
+            if own.requested > 0 && at < again {
                 return Err(Refusal::ResetCooldown(again));
             }
-            let mut steps = ChangeSet::default();
-            if !self.queue_mail(at, at, user.no, MailKind::Reset(ask.url.clone()), &mut steps) {
-                return Err(Refusal::OutboxFull);
+            let mut change_set = ChangeSet::default();
+            if !self.queue_mail(
+                at,
+                at,
+                user.no,
+                MailKind::Reset(request.url.clone()),
+                &mut change_set,
+            ) {
+                return Err(Refusal::MailQueueFull);
             }
-            steps.put(Row::SelfReset(user.no, SelfReset { asked: at, ..own }));
-            Ok(steps.applied(Outcome::Done))
+            change_set.put(Row::SelfReset(user.no, SelfReset { requested: at, ..own }));
+            Ok(change_set.applied(Outcome::Done))
         };
         plan().unwrap_or_else(Applied::refused)
     }
 
     /// The token of a reset is about to be mailed; those of an earlier mail end.
-    pub(super) fn draw_reset(
+    pub(super) fn issue_reset_token(
         &self,
         at: Millis,
         user: &User,
@@ -86,14 +92,14 @@ impl Realm {
         let forgiven = known.then(|| Change::Delete(Key::Attempts(user.name.clone())));
         let used = Change::Put(Row::SelfReset(user.no, used));
         let also = forgiven.into_iter().chain([used]);
-        self.renew(at, user, reset.credential.clone(), None, !reset.keep_sessions, also)
+        self.replace_password(at, user, reset.credential.clone(), None, !reset.keep_sessions, also)
     }
 
     /// Resets that nobody can use any more, and that keep nobody waiting.
-    pub(super) fn resets_over(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
+    pub(super) fn expired_self_resets(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         let cool_ms = self.policy.self_reset.as_ref().map_or(0, |it| it.cool_ms);
         let over = move |it: &SelfReset| {
-            it.until <= at && it.asked.saturating_add(cool_ms.max(3_600_000)) <= at
+            it.until <= at && it.requested.saturating_add(cool_ms.max(3_600_000)) <= at
         };
         let over = self.self_resets.iter().filter(move |(_, it)| over(it));
         over.map(|(user, _): (&UserNo, _)| Change::Delete(Key::SelfReset(*user)))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::change_set::ChangeSet;
-use crate::realm::command::{End, SessionUse};
+use crate::realm::command::{SessionEnd, SessionUse};
 use crate::realm::model::{
     EndReason, Millis, Session, SessionId, SessionNo, TokenHash, User, UserNo,
 };
@@ -26,13 +26,13 @@ impl Realm {
     pub fn session_by_token(&self, at: Millis, token: &TokenHash) -> Option<&Session> {
         let session = self.sessions.get(self.tokens.get(token)?)?;
         let current = session.token == *token;
-        let in_grace = || session.previous.iter().any(|it| it.token == *token && at < it.until);
+        let in_grace = || session.grace_pairs.iter().any(|it| it.token == *token && at < it.until);
         (session.dormant.is_none() && (current || in_grace())).then_some(session)
     }
 
     /// The user of the session to which a refresh token belongs, or belonged before it was used.
     pub fn user_by_refresh(&self, refresh: &TokenHash) -> Option<&User> {
-        let retired = || self.retired.get(refresh).map(|retired| &retired.session);
+        let retired = || self.rotated_tokens.get(refresh).map(|retired| &retired.session);
         let session = self.sessions.get(self.refreshes.get(refresh).or_else(retired)?)?;
         self.user(session.user)
     }
@@ -55,31 +55,38 @@ impl Realm {
     }
 
     /// Ends a session in the way its reason says: asleep, or gone with all its tokens.
-    pub(super) fn end_session(&self, session: &Session, reason: EndReason, steps: &mut ChangeSet) {
+    pub(super) fn end_session(
+        &self,
+        session: &Session,
+        reason: EndReason,
+        change_set: &mut ChangeSet,
+    ) {
         if session.dormant.is_none() {
-            steps.ended.push(Ended { session: session.no, user: session.user, reason });
+            change_set.ended.push(Ended { session: session.no, user: session.user, reason });
         }
         if !reason.keeps_refresh() {
-            return self.forget_session(session, steps);
+            return self.forget_session(session, change_set);
         }
         let asleep = Session { dormant: Some(reason), ..session.clone() };
-        steps.put(Row::Session(asleep));
-        steps.asleep.insert(session.no);
+        change_set.put(Row::Session(asleep));
+        change_set.now_dormant.insert(session.no);
         // One step can put many to sleep: what it did so far counts.
         let sleeping = |it: &&Session| {
-            (it.dormant.is_some() || steps.asleep.contains(&it.no)) && !steps.left.contains(&it.no)
+            (it.dormant.is_some() || change_set.now_dormant.contains(&it.no))
+                && !change_set.no_longer_dormant.contains(&it.no)
         };
         let sleeping: Vec<_> = self.sessions_of(session.user).filter(sleeping).collect();
         let over = sleeping.len().saturating_sub(DORMANT_MAX);
-        sleeping.into_iter().take(over).for_each(|oldest| self.forget_session(oldest, steps));
+        sleeping.into_iter().take(over).for_each(|oldest| self.forget_session(oldest, change_set));
     }
 
     /// Nothing of the session is kept: no token of its family is good any more.
-    fn forget_session(&self, session: &Session, steps: &mut ChangeSet) {
-        steps.left.insert(session.no);
-        steps.changes.push(Change::Delete(Key::Session(session.no)));
-        let retired = self.retired_of(session.no).map(|hash| Change::Delete(Key::Retired(hash)));
-        steps.changes.extend(retired);
+    fn forget_session(&self, session: &Session, change_set: &mut ChangeSet) {
+        change_set.no_longer_dormant.insert(session.no);
+        change_set.changes.push(Change::Delete(Key::Session(session.no)));
+        let retired =
+            self.rotated_tokens_of(session.no).map(|hash| Change::Delete(Key::RotatedToken(hash)));
+        change_set.changes.extend(retired);
     }
 
     /// Ends all sessions of a user, dormant ones too, but for `keep`.
@@ -88,20 +95,20 @@ impl Realm {
         user: UserNo,
         reason: EndReason,
         keep: Option<SessionNo>,
-        steps: &mut ChangeSet,
+        change_set: &mut ChangeSet,
     ) {
         for session in self.sessions_of(user).filter(|session| Some(session.no) != keep) {
-            self.end_session(session, reason, steps);
+            self.end_session(session, reason, change_set);
         }
     }
 
-    pub(super) fn retired_of(&self, session: SessionNo) -> impl Iterator<Item = TokenHash> {
+    pub(super) fn rotated_tokens_of(&self, session: SessionNo) -> impl Iterator<Item = TokenHash> {
         let range = (session, Millis::MIN, TokenHash([0; 32]))
             ..=(session, Millis::MAX, TokenHash([255; 32]));
-        self.retired_by_session.range(range).map(|(_, _, hash)| *hash)
+        self.rotated_by_session.range(range).map(|(_, _, hash)| *hash)
     }
 
-    pub(in crate::realm) fn end(&self, end: &End) -> Applied {
+    pub(in crate::realm) fn end(&self, end: &SessionEnd) -> Applied {
         let Some(session) = self.sessions.get(&end.session) else {
             return Applied::refused(Refusal::NoSession);
         };
@@ -110,36 +117,44 @@ impl Realm {
         if newer || (session.dormant.is_some() && kept) {
             return Applied::done(Outcome::EndedSessions(0), Vec::new());
         }
-        let mut steps = ChangeSet::default();
-        self.end_session(session, end.reason, &mut steps);
-        steps.applied(Outcome::EndedSessions(1))
+        let mut change_set = ChangeSet::default();
+        self.end_session(session, end.reason, &mut change_set);
+        change_set.applied(Outcome::EndedSessions(1))
     }
 
-    pub(in crate::realm) fn touch(&self, now: Millis, touched: &[SessionUse]) -> Applied {
-        let mut steps = ChangeSet::default();
+    pub(in crate::realm) fn record_session_use(
+        &self,
+        now: Millis,
+        touched: &[SessionUse],
+    ) -> Applied {
+        let mut change_set = ChangeSet::default();
         // A batch may name a session twice: its newest access counts.
         let mut newest = BTreeMap::new();
         for touch in touched {
-            let (at, watched) = newest.entry(touch.session).or_insert((touch.at, touch.watched));
-            (*at, *watched) = (touch.at.max(*at), touch.watched || *watched);
+            let (at, watched) = newest.entry(touch.session).or_insert((touch.at, touch.monitored));
+            (*at, *watched) = (touch.at.max(*at), touch.monitored || *watched);
         }
         for (no, (at, watched)) in newest {
             let Some(session) = self.session(no) else { continue };
             let accessed = session.accessed.max(at.min(now));
-            let watched = session.watched || watched;
+            let watched = session.monitored || watched;
             if session.dormant.is_none()
-                && (accessed, watched) != (session.accessed, session.watched)
+                && (accessed, watched) != (session.accessed, session.monitored)
             {
-                steps.put(Row::Session(Session { accessed, watched, ..session.clone() }));
+                change_set.put(Row::Session(Session {
+                    accessed,
+                    monitored: watched,
+                    ..session.clone()
+                }));
             }
         }
-        steps.applied(Outcome::Done)
+        change_set.applied(Outcome::Done)
     }
 
     /// Ends what is due: idle sessions, refresh tokens past their time, what a thief could bring.
     /// Harmless when repeated; bounded, so that the next one goes on where this one stopped.
     pub(in crate::realm) fn sweep(&self, at: Millis) -> Applied {
-        let mut steps = ChangeSet::default();
+        let mut change_set = ChangeSet::default();
         let due = |session: &&Session| match session.dormant {
             None => !session.is_live(at, &self.policy),
             Some(_) => session.refresh_until <= at,
@@ -148,21 +163,22 @@ impl Realm {
         for session in self.sessions_after(None).filter(due).take(SWEEP_MAX) {
             ended += 1;
             match session.dormant {
-                None => self.end_session(session, session.due_reason(), &mut steps),
-                Some(_) => self.forget_session(session, &mut steps),
+                None => self.end_session(session, session.timeout_reason(), &mut change_set),
+                Some(_) => self.forget_session(session, &mut change_set),
             }
         }
-        let retired = self.retired.iter().filter(|(_, retired)| retired.until <= at);
-        let retired = retired.map(|(hash, _)| Change::Delete(Key::Retired(*hash)));
+        let retired = self.rotated_tokens.iter().filter(|(_, retired)| retired.until <= at);
+        let retired = retired.map(|(hash, _)| Change::Delete(Key::RotatedToken(*hash)));
         let retired: Vec<_> = retired.take(SWEEP_MAX).collect();
-        let passing = self.one_time_over(at).chain(self.halves_over(at));
-        let passing = passing.chain(self.active_codes_over(at)).chain(self.pending_over(at));
-        let passing: Vec<_> = passing.chain(self.resets_over(at)).take(SWEEP_MAX).collect();
+        let passing = self.expired_one_time_tokens(at).chain(self.expired_pending_logins(at));
+        let passing =
+            passing.chain(self.expired_active_codes(at)).chain(self.expired_pending_secrets(at));
+        let passing: Vec<_> = passing.chain(self.expired_self_resets(at)).take(SWEEP_MAX).collect();
         // What is left for the next one counts, whatever it is.
         ended += retired.len() + passing.len();
-        steps.changes.extend(retired);
-        steps.changes.extend(passing);
-        steps.changes.dedup();
-        steps.applied(Outcome::EndedSessions(ended))
+        change_set.changes.extend(retired);
+        change_set.changes.extend(passing);
+        change_set.changes.dedup();
+        change_set.applied(Outcome::EndedSessions(ended))
     }
 }

@@ -8,11 +8,11 @@ use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 impl Realm {
     /// The life times of new tokens.
-    pub fn lives(&self) -> EffectiveLifetimes {
-        self.lives_with(self.connectors.unwrap_or_default())
+    pub fn effective_lifetimes(&self) -> EffectiveLifetimes {
+        self.lifetimes_with(self.token_lifetimes.unwrap_or_default())
     }
 
-    fn lives_with(&self, set: TokenLifetimes) -> EffectiveLifetimes {
+    fn lifetimes_with(&self, set: TokenLifetimes) -> EffectiveLifetimes {
         EffectiveLifetimes {
             access_ms: set.access_ms.unwrap_or(self.policy.access_ms),
             refresh_ms: set.refresh_ms.unwrap_or(self.policy.refresh_ms),
@@ -22,19 +22,19 @@ impl Realm {
 
     /// For how long a refresh token is good.
     pub fn refresh_ms(&self, connector: bool) -> Millis {
-        if connector { self.lives().refresh_ms } else { self.policy.refresh_ms }
+        if connector { self.effective_lifetimes().refresh_ms } else { self.policy.refresh_ms }
     }
 
-    pub(in crate::realm) fn amend_connectors(
+    pub(in crate::realm) fn amend_token_lifetimes(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         wanted: &[(TokenKind, Option<Millis>)],
     ) -> Applied {
-        if let Err(refusal) = self.permit(at, by, "CONNECTOR_SETTINGS") {
+        if let Err(refusal) = self.permit(at, actor, "CONNECTOR_SETTINGS") {
             return Applied::refused(refusal);
         }
-        let mut set = self.connectors.unwrap_or_default();
+        let mut set = self.token_lifetimes.unwrap_or_default();
         for (kind, life) in wanted {
             match kind {
                 TokenKind::Access => set.access_ms = *life,
@@ -42,13 +42,13 @@ impl Realm {
                 TokenKind::OneTime => set.one_time_ms = *life,
             }
         }
-        let lives = self.lives_with(set);
+        let lives = self.lifetimes_with(set);
         if lives.refresh_ms <= lives.access_ms {
             return Applied::refused(Refusal::InvalidLifetimes);
         }
         let change = match set == TokenLifetimes::default() {
-            true => Change::Delete(Key::Connectors),
-            false => Change::Put(Row::Connectors(set)),
+            true => Change::Delete(Key::TokenLifetimes),
+            false => Change::Put(Row::TokenLifetimes(set)),
         };
         Applied::done(Outcome::Done, vec![change])
     }

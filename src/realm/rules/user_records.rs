@@ -16,35 +16,35 @@ impl Realm {
     pub(in crate::realm) fn insert_user(
         &self,
         at: Millis,
-        by: &Actor,
-        wanted: &UserSpec,
+        actor: &Actor,
+        spec: &UserSpec,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, "INSERT_USER")?;
-            let name = wanted.name.clone().ok_or(Refusal::NotFound("USER", String::new()))?;
+            self.permit(at, actor, "INSERT_USER")?;
+            let name = spec.name.clone().ok_or(Refusal::NotFound("USER", String::new()))?;
             if self.user_names.contains_key(&name) {
                 return Err(Refusal::Duplicate("USER_NAME", name.to_string()));
             }
-            let mut steps = ChangeSet::default();
-            let counters = steps.counters(self);
+            let mut change_set = ChangeSet::default();
+            let counters = change_set.counters(self);
             counters.users += 1;
             let user = User {
                 no: UserNo(counters.users),
                 location: self.policy.location,
                 name: name.clone(),
-                status: wanted.status.unwrap_or(UserStatus::Enabled),
-                credential: wanted.credential.clone(),
+                status: spec.status.unwrap_or(UserStatus::Enabled),
+                credential: spec.credential.clone(),
                 credential_at: at,
-                attributes: amended(&Attributes::default(), &wanted.attributes),
+                attributes: amended(&Attributes::default(), &spec.attributes),
                 last_login: None,
                 version: 0,
-                directory: self.policy.directory && wanted.credential.is_none(),
+                directory: self.policy.directory && spec.credential.is_none(),
             };
             // What somebody tried under the name before it was a user's is nothing of this user.
             if self.attempts.contains_key(&name) {
-                steps.changes.push(Change::Delete(Key::Attempts(name)));
+                change_set.changes.push(Change::Delete(Key::Attempts(name)));
             }
-            self.shape_user(by, None, user, wanted, steps)
+            self.shape_user(actor, None, user, spec, change_set)
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -52,35 +52,35 @@ impl Realm {
     pub(in crate::realm) fn amend_user(
         &self,
         at: Millis,
-        by: &Actor,
+        actor: &Actor,
         event: Amendment,
-        wanted: &UserSpec,
+        spec: &UserSpec,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, event.right())?;
-            let old = self.find_user(wanted)?;
-            self.may_amend(by, old.no)?;
+            self.permit(at, actor, event.right())?;
+            let old = self.find_user(spec)?;
+            self.may_amend(actor, old.no)?;
             let mut user = old.clone();
-            user.attributes = amended(&old.attributes, &wanted.attributes);
+            user.attributes = amended(&old.attributes, &spec.attributes);
             user.status = match (event, old.status) {
                 // What must change its password still must.
                 (Amendment::Enable, UserStatus::Disabled) => UserStatus::Enabled,
                 (Amendment::Enable, status) => status,
                 (Amendment::Disable, _) => UserStatus::Disabled,
-                (_, status) => wanted.status.unwrap_or(status),
+                (_, status) => spec.status.unwrap_or(status),
             };
-            let mut wanted = wanted.clone();
+            let mut wanted = spec.clone();
             if self.policy.strict_amend && event == Amendment::Record {
                 wanted.rights.get_or_insert_default();
                 wanted.profiles.get_or_insert_default();
             }
-            let mut steps = ChangeSet::default();
+            let mut change_set = ChangeSet::default();
             let is_new = user.status != old.status;
             if old.directory && is_new && user.status.asks_for_password() {
                 return Err(Refusal::ManagedByDirectory);
             }
-            self.enter_status(at, old, &mut user, &mut steps);
-            self.shape_user(by, Some(old), user, &wanted, steps)
+            self.enter_status(at, old, &mut user, &mut change_set);
+            self.shape_user(actor, Some(old), user, &wanted, change_set)
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -88,29 +88,29 @@ impl Realm {
     pub(in crate::realm) fn delete_user(
         &self,
         at: Millis,
-        by: &Actor,
-        wanted: &UserSpec,
+        actor: &Actor,
+        spec: &UserSpec,
     ) -> Applied {
         let plan = || {
-            self.permit(at, by, "DELETE_USER")?;
-            let user = self.find_user(wanted)?;
-            self.may_amend(by, user.no)?;
-            let mut steps = ChangeSet::default();
-            self.end_all(user.no, EndReason::Deleted, None, &mut steps);
+            self.permit(at, actor, "DELETE_USER")?;
+            let user = self.find_user(spec)?;
+            self.may_amend(actor, user.no)?;
+            let mut change_set = ChangeSet::default();
+            self.end_all(user.no, EndReason::Deleted, None, &mut change_set);
             let member = |profile| Change::Delete(Key::Member(profile, user.no));
-            steps.changes.extend(self.profiles_of(user.no).map(member));
+            change_set.changes.extend(self.profiles_of(user.no).map(member));
             let direct = |right| Change::Delete(Key::Direct(user.no, right));
-            steps.changes.extend(self.direct_of(user.no).map(direct));
+            change_set.changes.extend(self.direct_of(user.no).map(direct));
             if self.attempts.contains_key(&user.name) {
-                steps.changes.push(Change::Delete(Key::Attempts(user.name.clone())));
+                change_set.changes.push(Change::Delete(Key::Attempts(user.name.clone())));
             }
-            steps.changes.extend(self.belongings(user.no));
-            steps.changes.push(Change::Delete(Key::User(user.no)));
-            if !self.administrator_remains(&steps.changes) {
+            change_set.changes.extend(self.belongings(user.no));
+            change_set.changes.push(Change::Delete(Key::User(user.no)));
+            if !self.administrator_remains(&change_set.changes) {
                 return Err(Refusal::LastAdministrator);
             }
             let done = UserDone { id: user.id(), version: user.version, ..UserDone::default() };
-            Ok(steps.applied(Outcome::User(done)))
+            Ok(change_set.applied(Outcome::User(done)))
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -122,8 +122,8 @@ impl Realm {
             self.second_factors.contains_key(&user).then_some(Key::SecondFactor(user)),
             self.self_resets.contains_key(&user).then_some(Key::SelfReset(user)),
         ];
-        let one_time = self.one_time.of(user).map(|(hash, _)| Key::OneTime(hash));
-        let halves = self.halves.of(user).map(|(hash, _)| Key::Half(hash));
+        let one_time = self.one_time.for_user(user).map(|(hash, _)| Key::OneTime(hash));
+        let halves = self.pending_logins.for_user(user).map(|(hash, _)| Key::PendingLogin(hash));
         let codes = self.active_codes_of(user).map(Key::ActiveCode);
         let mails = self.mails_of(user).map(|mail| Key::Mail(mail.no));
         let all = of_user.into_iter().flatten().chain(one_time).chain(halves);
@@ -131,11 +131,11 @@ impl Realm {
     }
 
     /// The user whom an event means: by id, by name, or by both, which must then agree.
-    pub(in crate::realm) fn find_user(&self, wanted: &UserSpec) -> Result<&User, Refusal> {
-        let by_name = wanted.name.as_ref().map(|name| {
+    pub(in crate::realm) fn find_user(&self, spec: &UserSpec) -> Result<&User, Refusal> {
+        let by_name = spec.name.as_ref().map(|name| {
             self.user_by_name(name).ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
         });
-        let by_id = wanted.id.as_ref().map(|id| {
+        let by_id = spec.id.as_ref().map(|id| {
             let (no, location) = UserNo::parse(id).ok_or(Refusal::InvalidId("ID"))?;
             let found = self.user(no).filter(|user| user.location == location);
             found.ok_or_else(|| Refusal::NotFound("USER", id.clone()))
@@ -145,7 +145,7 @@ impl Realm {
             (Some(user), _) | (None, Some(user)) => user,
             (None, None) => return Err(Refusal::NotFound("USER", String::new())),
         };
-        match wanted.record_version {
+        match spec.record_version {
             Some(version) if version != user.version => Err(Refusal::VersionConflict(user.version)),
             _ => Ok(user),
         }
@@ -158,18 +158,18 @@ impl Realm {
         at: Millis,
         old: &User,
         user: &mut User,
-        steps: &mut ChangeSet,
+        change_set: &mut ChangeSet,
     ) {
         if user.status == old.status {
             return;
         }
         match user.status {
-            UserStatus::Disabled => self.end_all(user.no, EndReason::Disabled, None, steps),
+            UserStatus::Disabled => self.end_all(user.no, EndReason::Disabled, None, change_set),
             UserStatus::PasswordReset => {
-                self.history_after(old).into_iter().for_each(|row| steps.put(row));
+                self.history_after(old).into_iter().for_each(|row| change_set.put(row));
                 user.credential = None;
                 user.credential_at = at;
-                self.end_all(user.no, EndReason::PasswordChanged, None, steps);
+                self.end_all(user.no, EndReason::PasswordChanged, None, change_set);
             }
             UserStatus::Enabled | UserStatus::PasswordExpired => {}
         }
@@ -178,32 +178,32 @@ impl Realm {
     /// Brings a user's record and lists into the wanted state.
     fn shape_user(
         &self,
-        by: &Actor,
+        actor: &Actor,
         old: Option<&User>,
         mut user: User,
-        wanted: &UserSpec,
-        mut steps: ChangeSet,
+        spec: &UserSpec,
+        mut change_set: ChangeSet,
     ) -> Result<Applied, Refusal> {
-        let rights = wanted.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
-        let profiles = wanted.profiles.as_ref().map(|list| self.find_profiles(list)).transpose()?;
+        let rights = spec.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
+        let profiles = spec.profiles.as_ref().map(|list| self.find_profiles(list)).transpose()?;
         let rights = ListDiff::between(self.direct_of(user.no), rights);
         let profiles = ListDiff::between(self.profiles_of(user.no), profiles);
         let mut granted: BTreeSet<RightNo> = rights.added.iter().copied().collect();
         granted.extend(profiles.added.iter().flat_map(|profile| self.grants_of(*profile)));
-        self.may_grant(by, &granted)?;
+        self.may_grant(actor, &granted)?;
 
         let no = user.no;
         let lists_change = !rights.is_same() || !profiles.is_same();
         if old.is_none_or(|old| lists_change || *old != user) {
             user.version = old.map_or(1, |old| old.version + 1);
-            steps.put(Row::User(user.clone()));
+            change_set.put(Row::User(user.clone()));
         }
         let delete = Change::Delete;
-        steps.changes.extend(rights.removed.iter().map(|it| delete(Key::Direct(no, *it))));
-        steps.changes.extend(profiles.removed.iter().map(|it| delete(Key::Member(*it, no))));
-        rights.added.iter().for_each(|right| steps.put(Row::Direct(no, *right)));
-        profiles.added.iter().for_each(|profile| steps.put(Row::Member(*profile, no)));
-        if !self.administrator_remains(&steps.changes) {
+        change_set.changes.extend(rights.removed.iter().map(|it| delete(Key::Direct(no, *it))));
+        change_set.changes.extend(profiles.removed.iter().map(|it| delete(Key::Member(*it, no))));
+        rights.added.iter().for_each(|right| change_set.put(Row::Direct(no, *right)));
+        profiles.added.iter().for_each(|profile| change_set.put(Row::Member(*profile, no)));
+        if !self.administrator_remains(&change_set.changes) {
             return Err(Refusal::LastAdministrator);
         }
         let done = UserDone {
@@ -214,7 +214,7 @@ impl Realm {
             profiles_added: self.titles(&profiles.added),
             profiles_removed: self.titles(&profiles.removed),
         };
-        Ok(steps.applied(Outcome::User(done)))
+        Ok(change_set.applied(Outcome::User(done)))
     }
 }
 

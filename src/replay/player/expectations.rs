@@ -26,8 +26,8 @@ impl<T: Transport> Player<'_, T> {
         poll_fn(|context| {
             loop {
                 let mut came = false;
-                for line in self.lines.values_mut().filter(|line| !line.is_closed()) {
-                    came |= line.poll(context, &self.scribe);
+                for connection in self.connections.values_mut().filter(|line| !line.is_closed()) {
+                    came |= connection.poll(context, &self.recorder);
                 }
                 if came && let Some(it) = found(self) {
                     return Poll::Ready(Some(it));
@@ -43,12 +43,12 @@ impl<T: Transport> Player<'_, T> {
     /// The first thing on a connection's inbox that is meant.
     pub(super) async fn next(
         &mut self,
-        link: &str,
-        meant: impl Fn(&InboxItem) -> bool,
+        name: &str,
+        is_meant: impl Fn(&InboxItem) -> bool,
     ) -> Option<InboxItem> {
-        self.wait(self.stage.manner.answer_timeout, |player| {
-            let inbox = &mut player.lines.get_mut(link)?.inbox;
-            let at = inbox.iter().position(&meant)?;
+        self.wait(self.scenario.options.answer_timeout, |player| {
+            let inbox = &mut player.connections.get_mut(name)?.inbox;
+            let at = inbox.iter().position(&is_meant)?;
             inbox.remove(at)
         })
         .await
@@ -57,33 +57,33 @@ impl<T: Transport> Player<'_, T> {
     /// Waits for what a step expects and compares it.
     pub(super) async fn compare(&mut self, step: &Step, pattern: &Value) -> Result<(), PlayError> {
         let reply = matches!(step.action, Action::Reply(_));
-        let known = reply.then(|| self.memory.known_in(pattern));
+        let known = reply.then(|| self.state.known_in(pattern));
         let source_ref = known.map(|it| it.get("SOURCE_REF").map(Value::to_string));
         let differs = |came: &str| {
             let (path, came) = (String::new(), came.to_owned());
             PlayError::Differs(step.line, Mismatch { path, expected: pattern.to_string(), came })
         };
         loop {
-            let meant = |heard: &InboxItem| match (heard, &source_ref) {
+            let is_meant = |item: &InboxItem| match (item, &source_ref) {
                 (InboxItem::Frame(frame), Some(wanted)) => {
                     frame.source_ref.as_deref() == wanted.as_deref()
                 }
                 _ => true,
             };
-            let frame = match self.next(&step.link, meant).await {
+            let frame = match self.next(&step.link, is_meant).await {
                 None => return Err(differs("nothing in time")),
                 Some(InboxItem::Closed(_)) => return Err(differs("the end of the connection")),
                 Some(InboxItem::Frame(frame)) => frame,
             };
-            self.scribe.count(|counts| counts.compared += 1);
+            self.recorder.count(|counts| counts.compared += 1);
             let value = serde_json::from_str(&frame.text).unwrap_or(Value::String(frame.text));
-            match (self.memory.check(pattern, &value), &step.action) {
+            match (self.state.check(pattern, &value), &step.action) {
                 (Ok(()), _) => return Ok(()),
                 (Err(_), Action::Seek(_)) => {}
                 (Err(what), Action::Reply(_)) => {
                     // A recording is compared to its end.
                     self.differs(step.line, what);
-                    self.memory.learn(pattern, &value);
+                    self.state.learn(pattern, &value);
                     return Ok(());
                 }
                 (Err(what), _) => return Err(PlayError::Differs(step.line, what)),
@@ -95,18 +95,18 @@ impl<T: Transport> Player<'_, T> {
     /// to know.
     pub(super) async fn follow(&mut self, step: &Step, pattern: &Value) -> Result<(), PlayError> {
         let expected = pattern["MESSAGE_TYPE"].as_str();
-        let meant = |heard: &InboxItem| match heard {
+        let is_meant = |item: &InboxItem| match item {
             InboxItem::Closed(_) => true,
             InboxItem::Frame(frame) => {
                 expected.is_none_or(|it| *it == *frame.message_type) || frame.refused.is_some()
             }
         };
-        let frame = match self.next(&step.link, meant).await {
+        let frame = match self.next(&step.link, is_meant).await {
             None => {
                 let given_up =
-                    self.lines.get_mut(&step.link).map(ClientConnection::take_unanswered);
-                self.scribe.unanswered(&given_up.unwrap_or_default());
-                return Err(PlayError::Silence);
+                    self.connections.get_mut(&step.link).map(ClientConnection::take_unanswered);
+                self.recorder.unanswered(&given_up.unwrap_or_default());
+                return Err(PlayError::Timeout);
             }
             Some(InboxItem::Closed(_)) => return Err(PlayError::Lost),
             Some(InboxItem::Frame(frame)) => frame,
@@ -115,15 +115,15 @@ impl<T: Transport> Player<'_, T> {
             return Err(PlayError::Refused);
         }
         if let Ok(value) = serde_json::from_str(&frame.text) {
-            self.memory.learn(pattern, &value);
+            self.state.learn(pattern, &value);
         }
         Ok(())
     }
 
     pub(super) async fn quiet(&mut self, step: &Step, time: Duration) -> Result<(), PlayError> {
-        let verify = self.stage.manner.verify;
+        let verify = self.scenario.options.verify;
         let came = self.wait(time, |player| {
-            let inbox = &player.lines.get(&step.link)?.inbox;
+            let inbox = &player.connections.get(&step.link)?.inbox;
             inbox.front().filter(|_| verify).map(|heard| format!("{heard:?}"))
         });
         match came.await {
@@ -136,9 +136,9 @@ impl<T: Transport> Player<'_, T> {
     }
 
     pub(super) async fn closed(&mut self, step: &Step, code: Option<u16>) -> Result<(), PlayError> {
-        let verify = self.stage.manner.verify;
-        let meant = |heard: &InboxItem| verify || matches!(heard, InboxItem::Closed(_));
-        let came = match self.next(&step.link, meant).await {
+        let verify = self.scenario.options.verify;
+        let is_meant = |item: &InboxItem| verify || matches!(item, InboxItem::Closed(_));
+        let came = match self.next(&step.link, is_meant).await {
             Some(InboxItem::Closed(came)) if code.is_none() || code == came => return Ok(()),
             Some(InboxItem::Closed(came)) => came.map_or("no code".to_owned(), |it| it.to_string()),
             Some(InboxItem::Frame(frame)) => frame.text,

@@ -14,7 +14,7 @@ use crate::replay::connection::ClientConnection;
 use crate::replay::external_values::ExternalValues;
 use crate::replay::measurements::Recorder;
 use crate::replay::transport::{ConnectionIo, Transport};
-use crate::replay::variables::Values;
+use crate::replay::variables::Variables;
 /// How a script is played.
 #[derive(Debug, Clone)]
 pub struct PlayOptions {
@@ -25,7 +25,7 @@ pub struct PlayOptions {
     /// How long an answer may take.
     pub answer_timeout: Duration,
     /// Where mails come.
-    pub outbox: Option<PathBuf>,
+    pub mail_folder: Option<PathBuf>,
 }
 
 /// A script, and all that every client needs to play it.
@@ -35,11 +35,11 @@ pub struct Scenario<T> {
     /// The script.
     pub script: Arc<Script>,
     /// The values of its clients.
-    pub values: Values,
+    pub values: Variables,
     /// The way to the gateway.
     pub transport: Arc<T>,
     /// How it is played.
-    pub manner: PlayOptions,
+    pub options: PlayOptions,
 }
 
 /// Why a client did not come to the end of its steps.
@@ -52,43 +52,44 @@ pub(in crate::replay) enum PlayError {
     /// The connection was lost, or could not be opened.
     Lost,
     /// No answer came in time.
-    Silence,
+    Timeout,
 }
 
 /// One client.
 pub(in crate::replay) struct Player<'a, T: Transport> {
-    pub(super) stage: &'a Scenario<T>,
-    pub(super) scribe: Recorder,
-    pub(super) lines: BTreeMap<String, ClientConnection<T::Link>>,
-    pub(super) memory: ScriptState,
-    world: ExternalValues,
+    pub(super) scenario: &'a Scenario<T>,
+    pub(super) recorder: Recorder,
+    pub(super) connections: BTreeMap<String, ClientConnection<T::Connection>>,
+    pub(super) state: ScriptState,
+    external: ExternalValues,
     /// How late this round began.
     late: Duration,
 }
 
-type Played<'b> = Pin<Box<dyn Future<Output = Result<(), PlayError>> + Send + 'b>>;
+type StepsFuture<'b> = Pin<Box<dyn Future<Output = Result<(), PlayError>> + Send + 'b>>;
 
 impl<'a, T: Transport> Player<'a, T> {
-    pub(in crate::replay) fn new(stage: &'a Scenario<T>, scribe: Recorder) -> Self {
-        let mut memory = ScriptState::new(stage.script.volatile.clone().into());
-        stage.values.give(&mut memory, scribe.client);
-        let (lines, world, late) = (BTreeMap::new(), ExternalValues::default(), Duration::ZERO);
-        Self { stage, scribe, lines, memory, world, late }
+    pub(in crate::replay) fn new(scenario: &'a Scenario<T>, recorder: Recorder) -> Self {
+        let mut state = ScriptState::new(scenario.script.volatile.clone().into());
+        scenario.values.assign(&mut state, recorder.client);
+        let (connections, external, late) =
+            (BTreeMap::new(), ExternalValues::default(), Duration::ZERO);
+        Self { scenario, recorder, connections, state, external, late }
     }
 
     /// Begins a round, so late.
     pub(in crate::replay) fn begin(&mut self, round: u64, late: Duration) {
-        self.memory.set("round", round);
+        self.state.set("round", round);
         self.late = late;
-        self.scribe.count(|counts| counts.rounds += 1);
+        self.recorder.count(|counts| counts.rounds += 1);
     }
 
     /// Closes everything and forgets what was captured.
-    pub(in crate::replay) fn start_over(&mut self) {
-        for line in self.lines.values_mut() {
-            self.scribe.unanswered(&line.take_unanswered());
+    pub(in crate::replay) fn reset(&mut self) {
+        for connection in self.connections.values_mut() {
+            self.recorder.unanswered(&connection.take_unanswered());
         }
-        *self = Self::new(self.stage, self.scribe.clone());
+        *self = Self::new(self.scenario, self.recorder.clone());
     }
 
     /// Plays steps, and counts why it stopped if it did.
@@ -97,20 +98,20 @@ impl<'a, T: Transport> Player<'a, T> {
         match &played {
             Ok(()) => {}
             Err(stop) => {
-                self.scribe.count(|counts| counts.broken += 1);
-                if let PlayError::Differs(line, what) = stop {
-                    self.differs(*line, what.clone());
+                self.recorder.count(|counts| counts.broken += 1);
+                if let PlayError::Differs(connection, what) = stop {
+                    self.differs(*connection, what.clone());
                 }
                 if let PlayError::Lost = stop {
-                    self.scribe.failed(|counts| counts.lost += 1);
+                    self.recorder.failed(|counts| counts.lost += 1);
                 }
             }
         }
         played
     }
 
-    pub(super) fn differs(&self, line: usize, what: Mismatch) {
-        self.scribe.tally.differences.lock().add(&self.stage.name, line, what);
+    pub(super) fn differs(&self, connection: usize, what: Mismatch) {
+        self.recorder.measurements.differences.lock().add(&self.scenario.name, connection, what);
     }
 
     /// Waits, and takes in what comes meanwhile.
@@ -118,7 +119,7 @@ impl<'a, T: Transport> Player<'a, T> {
         self.wait(time, |_| None::<()>).await;
     }
 
-    fn steps<'b>(&'b mut self, steps: &'b [Step]) -> Played<'b> {
+    fn steps<'b>(&'b mut self, steps: &'b [Step]) -> StepsFuture<'b> {
         Box::pin(async move {
             for step in steps {
                 self.step(step).await?;
@@ -133,7 +134,7 @@ impl<'a, T: Transport> Player<'a, T> {
             Action::Ask(name, words) => self.resolve_value(step.line, name, words).await?,
             Action::Repeat(times, steps) => self.repeat(*times, steps).await?,
             Action::Choose(choices) => self.choose(choices).await?,
-            Action::Close => drop(self.lines.remove(&step.link)),
+            Action::Close => drop(self.connections.remove(&step.link)),
             _ => {
                 self.open(&step.link).await?;
                 self.run_step(step).await?;
@@ -143,49 +144,50 @@ impl<'a, T: Transport> Player<'a, T> {
     }
 
     async fn pause(&mut self, least: Duration, most: Duration) {
-        let pace = self.stage.manner.time_factor;
-        if pace > 0.0 {
+        let time_factor = self.scenario.options.time_factor;
+        if time_factor > 0.0 {
             let spread = u64::try_from((most - least).as_millis()).unwrap_or(u64::MAX);
             let time = least + Duration::from_millis(random::jitter(spread));
-            self.rest(time.div_f64(pace)).await;
+            self.rest(time.div_f64(time_factor)).await;
         }
     }
 
     async fn resolve_value(
         &mut self,
-        line: usize,
+        connection: usize,
         name: &str,
         words: &[String],
     ) -> Result<(), PlayError> {
         let unknown = |path: String, came: String| {
             let expected = "a value".to_owned();
-            PlayError::Differs(line, Mismatch { path, expected, came })
+            PlayError::Differs(connection, Mismatch { path, expected, came })
         };
-        let mut asked = Vec::new();
+        let mut arguments = Vec::new();
         for word in words {
-            let value = word.strip_prefix('$').map(|name| self.memory.get(name));
-            asked.push(match value {
+            let value = word.strip_prefix('$').map(|name| self.state.get(name));
+            arguments.push(match value {
                 None => word.clone(),
                 Some(Some(Value::String(text))) => text.clone(),
                 Some(_) => return Err(unknown(word.clone(), "nothing".to_owned())),
             });
         }
-        let PlayOptions { outbox, answer_timeout: patience, .. } = &self.stage.manner;
-        let asking = self.world.ask(outbox.as_deref(), &asked);
-        let value = tokio::time::timeout(*patience, asking).await;
+        let PlayOptions { mail_folder: outbox, answer_timeout: patience, .. } =
+            &self.scenario.options;
+        let resolving = self.external.resolve(outbox.as_deref(), &arguments);
+        let value = tokio::time::timeout(*patience, resolving).await;
         let value = value.unwrap_or_else(|_| Err("nothing in time".to_owned()));
         let value = value.map_err(|error| unknown(format!("${name}"), error))?;
-        self.memory.set(name, value);
+        self.state.set(name, value);
         Ok(())
     }
 
     async fn repeat(&mut self, times: Times, steps: &[Step]) -> Result<(), PlayError> {
-        let began = self.scribe.tally.now();
+        let began = self.recorder.measurements.now();
         let mut round = 0;
         loop {
             let more = match times {
                 Times::Count(count) => round < count,
-                Times::For(time) => self.scribe.tally.now() < began + time,
+                Times::For(time) => self.recorder.measurements.now() < began + time,
                 // Whoever plays the script repeats this part; as a part of another it is said once.
                 Times::Endless => round < 1,
             };
@@ -199,10 +201,10 @@ impl<'a, T: Transport> Player<'a, T> {
 
     async fn choose(&mut self, choices: &[(u32, Vec<Step>)]) -> Result<(), PlayError> {
         let all: u64 = choices.iter().map(|(weight, _)| u64::from(*weight)).sum();
-        let mut drawn = random::jitter(all.saturating_sub(1));
+        let mut random = random::jitter(all.saturating_sub(1));
         for (weight, steps) in choices {
-            match drawn.checked_sub(u64::from(*weight)) {
-                Some(rest) => drawn = rest,
+            match random.checked_sub(u64::from(*weight)) {
+                Some(rest) => random = rest,
                 None => return self.steps(steps).await,
             }
         }
@@ -210,44 +212,48 @@ impl<'a, T: Transport> Player<'a, T> {
     }
 
     async fn open(&mut self, name: &str) -> Result<(), PlayError> {
-        if self.lines.contains_key(name) {
+        if self.connections.contains_key(name) {
             return Ok(());
         }
-        let began = self.scribe.tally.now();
-        let opening = self.stage.transport.open(self.scribe.client);
-        let opened = tokio::time::timeout(self.stage.manner.answer_timeout, opening).await;
-        let Ok(Ok(talk)) = opened else {
-            self.scribe.failed(|counts| counts.unopened += 1);
-            if let (Ok(Err(error)), true) = (opened, self.stage.manner.verify) {
+        let began = self.recorder.measurements.now();
+        let opening = self.scenario.transport.open(self.recorder.client);
+        let opened = tokio::time::timeout(self.scenario.options.answer_timeout, opening).await;
+        let Ok(Ok(io)) = opened else {
+            self.recorder.failed(|counts| counts.unopened += 1);
+            if let (Ok(Err(error)), true) = (opened, self.scenario.options.verify) {
                 let (path, came) = (String::new(), error.to_string());
                 let expected = "a connection".to_owned();
                 self.differs(0, Mismatch { path, expected, came });
             }
             return Err(PlayError::Lost);
         };
-        self.scribe.opened(self.scribe.tally.now().saturating_sub(began));
-        self.lines.insert(name.to_owned(), ClientConnection::new(talk));
+        self.recorder.opened(self.recorder.measurements.now().saturating_sub(began));
+        self.connections.insert(name.to_owned(), ClientConnection::new(io));
         Ok(())
     }
 
     /// A step of an open connection.
     async fn run_step(&mut self, step: &Step) -> Result<(), PlayError> {
-        let Some(line) = self.lines.get_mut(&step.link) else { return Err(PlayError::Lost) };
+        let Some(connection) = self.connections.get_mut(&step.link) else {
+            return Err(PlayError::Lost);
+        };
         if let Action::Send(body) | Action::Cause(body) = &step.action {
             return self.send_message(step, body).await;
         }
-        if line.unsupported || !hears(&line.talk, &step.action) {
+        if connection.unsupported || !can_receive(&connection.io, &step.action) {
             return Ok(());
         }
         match &step.action {
-            Action::Text(text) => line.talk.send(text.clone()).await.map_err(|_| PlayError::Lost),
+            Action::Text(text) => {
+                connection.io.send(text.clone()).await.map_err(|_| PlayError::Lost)
+            }
             Action::Binary(bytes) => {
-                line.talk.send_binary(bytes.clone()).await.map_err(|_| PlayError::Lost)
+                connection.io.send_binary(bytes.clone()).await.map_err(|_| PlayError::Lost)
             }
             Action::Quiet(time) => self.quiet(step, *time).await,
             Action::Closed(code) => self.closed(step, *code).await,
             Action::Expect(pattern) | Action::Reply(pattern) | Action::Seek(pattern) => {
-                match self.stage.manner.verify {
+                match self.scenario.options.verify {
                     true => self.compare(step, pattern).await,
                     false => self.follow(step, pattern).await,
                 }
@@ -257,31 +263,38 @@ impl<'a, T: Transport> Player<'a, T> {
     }
 
     async fn send_message(&mut self, step: &Step, body: &Value) -> Result<(), PlayError> {
-        let Some(line) = self.lines.get_mut(&step.link) else { return Err(PlayError::Lost) };
-        let made = self.memory.envelope(body);
+        let Some(connection) = self.connections.get_mut(&step.link) else {
+            return Err(PlayError::Lost);
+        };
+        let made = self.state.envelope(body);
         let mut envelope = made.map_err(|what| PlayError::Differs(step.line, what))?;
-        line.unsupported = !line.talk.takes(&envelope);
-        if line.unsupported {
+        connection.unsupported = !connection.io.can_send(&envelope);
+        if connection.unsupported {
             return Ok(());
         }
         let carry = body.get("SESSION_AUTH_TOKEN").is_none();
-        line.ask(&mut envelope, carry, (self.scribe.tally.now(), self.late), &self.scribe);
+        connection.register(
+            &mut envelope,
+            carry,
+            (self.recorder.measurements.now(), self.late),
+            &self.recorder,
+        );
         if let Action::Cause(_) = step.action {
-            self.scribe.caused();
+            self.recorder.caused();
         }
-        line.talk.send(envelope.to_string()).await.map_err(|_| PlayError::Lost)
+        connection.io.send(envelope.to_string()).await.map_err(|_| PlayError::Lost)
     }
 }
 
 /// Whether this kind of connection carries what a step expects.
-fn hears(talk: &impl ConnectionIo, action: &Action) -> bool {
+fn can_receive(io: &impl ConnectionIo, action: &Action) -> bool {
     match action {
-        Action::Closed(_) => talk.carries(None),
+        Action::Closed(_) => io.can_receive(None),
         Action::Expect(pattern) | Action::Reply(pattern) | Action::Seek(pattern) => {
             // The end of a session ends its subscriptions.
             let ended = pattern.get("LOGGED_OUT").is_some();
             let kind = pattern.get("MESSAGE_TYPE").and_then(Value::as_str).unwrap_or_default();
-            talk.carries(Some(if ended { "SESSION_ENDED" } else { kind }))
+            io.can_receive(Some(if ended { "SESSION_ENDED" } else { kind }))
         }
         _ => true,
     }

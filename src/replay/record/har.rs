@@ -20,23 +20,23 @@ pub enum HarError {
 }
 
 #[derive(Deserialize)]
-struct Har {
-    log: Log,
+struct HarFile {
+    log: HarLog,
 }
 
 #[derive(Deserialize)]
-struct Log {
-    entries: Vec<Entry>,
+struct HarLog {
+    entries: Vec<HarEntry>,
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct HarEntry {
     #[serde(rename = "_webSocketMessages", default)]
-    messages: Vec<Message>,
+    messages: Vec<HarMessage>,
 }
 
 #[derive(Deserialize)]
-struct Message {
+struct HarMessage {
     r#type: String,
     /// Seconds since 1970.
     time: f64,
@@ -49,11 +49,11 @@ const TEXT: u8 = 1;
 
 /// The script of a recording; `from` is what it is called.
 pub fn script(text: &str, from: &str) -> Result<String, HarError> {
-    let har: Har = serde_json::from_str(text)?;
+    let har: HarFile = serde_json::from_str(text)?;
     let sockets = har.log.entries.into_iter().map(|it| it.messages).filter(|it| !it.is_empty());
-    let mut frames: Vec<(String, Message)> = Vec::new();
+    let mut frames: Vec<(String, HarMessage)> = Vec::new();
     for (number, messages) in sockets.enumerate() {
-        let link = link(number);
+        let link = connection_name(number);
         let texts = messages.into_iter().filter(|it| it.opcode == TEXT);
         frames.extend(texts.map(|message| (link.clone(), message)));
     }
@@ -72,7 +72,7 @@ pub fn script(text: &str, from: &str) -> Result<String, HarError> {
 }
 
 /// What the connections of a recording are called: nothing, then `c2`, `c3`.
-pub fn link(number: usize) -> String {
+pub fn connection_name(number: usize) -> String {
     if number == 0 { String::new() } else { format!("c{}", number + 1) }
 }
 

@@ -1,7 +1,7 @@
 //! PURE: what of a frame must not reach a disk, by the names of its fields.
 
 /// Parts of names whose values are secrets.
-const SECRET: [&str; 13] = [
+const SECRET_PARTS: [&str; 13] = [
     "PASSWORD",
     "PASSWD",
     "PASSPHRASE",
@@ -19,18 +19,18 @@ const SECRET: [&str; 13] = [
 /// Names of secrets as a whole: a link to enrol a second factor; a session's capability.
 const SECRET_NAMES: [&str; 2] = ["URI", "SESSION_ID"];
 /// Parts of names that are about secrets and hold none.
-const ABOUT: [&str; 8] =
+const NOT_SECRET_PARTS: [&str; 8] =
     ["LIFE_TIME", "LIFETIME", "EXPIR", "DAYS_TO", "_TYPE", "_MINS", "_SECS", "GENERATE_"];
 
 /// Whether the value of a field is a secret.
 pub(super) fn is_secret(name: &str) -> bool {
-    let name = plain(name);
+    let name = to_upper_snake(name);
     let of = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
-    SECRET_NAMES.contains(&name.as_str()) || (of(&SECRET) && !of(&ABOUT))
+    SECRET_NAMES.contains(&name.as_str()) || (of(&SECRET_PARTS) && !of(&NOT_SECRET_PARTS))
 }
 
 /// `accessToken` and `access-token` are ACCESS_TOKEN.
-fn plain(name: &str) -> String {
+fn to_upper_snake(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     let mut lower = false;
     for c in name.chars() {
@@ -44,7 +44,7 @@ fn plain(name: &str) -> String {
 }
 
 /// What the store makes up: it differs from one store to the next, and comes back in questions.
-pub(super) fn is_made_up(text: &str) -> bool {
+pub(super) fn is_generated(text: &str) -> bool {
     let letters = |text: &str| text.bytes().take_while(u8::is_ascii_uppercase).count();
     let id = text.get(..14).is_some_and(|head| head.bytes().all(|b| b.is_ascii_digit()))
         && (2..=4).contains(&letters(&text[14..]))
@@ -61,7 +61,7 @@ pub(super) fn is_time(number: u64) -> bool {
 }
 
 /// Whether a text tells the time of day, which differs every time.
-pub(super) fn tells_time(text: &str) -> bool {
+pub(super) fn contains_time(text: &str) -> bool {
     let form = |it: &[u8]| {
         it.iter().enumerate().all(|(at, byte)| match at {
             2 | 5 => *byte == b':',
@@ -109,17 +109,21 @@ mod tests {
 
     #[test]
     fn times_are_known_by_their_form() {
-        assert!(tells_time("Sat Nov 28 07:37:23 UTC 2026") && tells_time("2026-11-28T07:37:23Z"));
-        assert!(!tells_time("07:37") && !tells_time("ratio 1:2:3") && is_time(1_790_000_000_000));
+        assert!(
+            contains_time("Sat Nov 28 07:37:23 UTC 2026") && contains_time("2026-11-28T07:37:23Z")
+        );
+        assert!(
+            !contains_time("07:37") && !contains_time("ratio 1:2:3") && is_time(1_790_000_000_000)
+        );
     }
 
     #[test]
     fn ids_that_a_store_makes_up_are_known_by_their_form() {
         for text in ["00000000000001RISP0", "8e2b0a1c-5f7d-4a39-9c1e-000000000001"] {
-            assert!(is_made_up(text), "{text}");
+            assert!(is_generated(text), "{text}");
         }
         for text in ["ORDEN", "00000000000001", "0000000000000a", "a-b", "00000000000001éSP0"] {
-            assert!(!is_made_up(text), "{text}");
+            assert!(!is_generated(text), "{text}");
         }
     }
 }

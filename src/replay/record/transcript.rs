@@ -32,7 +32,7 @@ pub enum Direction {
 pub struct Transcript {
     /// Names by what they stand for.
     names: BTreeMap<String, String>,
-    taken: BTreeSet<String>,
+    used_names: BTreeSet<String>,
     volatile: BTreeSet<String>,
     last: Option<Duration>,
 }
@@ -56,17 +56,17 @@ impl Transcript {
             let _ = writeln!(out, "\n# {link} {way} {} bytes that are no JSON object", text.len());
             return out;
         };
-        let mut hiding = Hiding { transcript: self, direction, notes: Vec::new() };
-        let hidden = Value::Object(hiding.fields(root));
-        let notes = hiding.notes;
+        let mut redaction = Redaction { transcript: self, direction, notes: Vec::new() };
+        let redacted = Value::Object(redaction.fields(root));
+        let notes = redaction.notes;
         out.push('\n');
         for note in notes {
             let _ = writeln!(out, "{note}");
         }
         let sign = if direction == Direction::Sent { ">" } else { "<=" };
-        let line = hidden.to_string();
+        let line = redacted.to_string();
         let body = match line.len() > LINE_MAX {
-            true => serde_json::to_string_pretty(&hidden).unwrap_or(line),
+            true => serde_json::to_string_pretty(&redacted).unwrap_or(line),
             false => line,
         };
         let _ = writeln!(out, "{link}{sign} {body}");
@@ -98,7 +98,7 @@ impl Transcript {
         let base = if base.is_empty() { "value".to_owned() } else { base };
         let mut name = base.clone();
         for number in 2.. {
-            if self.taken.insert(name.clone()) {
+            if self.used_names.insert(name.clone()) {
                 break;
             }
             name = format!("{base}_{number}");
@@ -109,21 +109,21 @@ impl Transcript {
 }
 
 /// Takes the secrets out of one frame.
-struct Hiding<'a> {
+struct Redaction<'a> {
     transcript: &'a mut Transcript,
     direction: Direction,
     /// Lines to write before it.
     notes: Vec<String>,
 }
 
-impl Hiding<'_> {
+impl Redaction<'_> {
     fn fields(&mut self, fields: Map<String, Value>) -> Map<String, Value> {
         let user = fields.get("USER_NAME").and_then(Value::as_str).map(str::to_owned);
-        let hide = |(name, value): (String, Value)| {
+        let redact = |(name, value): (String, Value)| {
             let value = self.value(&name, value, user.as_deref());
             (name, value)
         };
-        fields.into_iter().map(hide).collect()
+        fields.into_iter().map(redact).collect()
     }
 
     fn value(&mut self, field: &str, value: Value, user: Option<&str>) -> Value {
@@ -158,19 +158,19 @@ impl Hiding<'_> {
 
     fn text(&mut self, field: &str, text: String, user: Option<&str>) -> String {
         if text.is_empty() || field == "SOURCE_REF" || field == "MESSAGE_TYPE" {
-            return self.inside(text);
+            return self.redact_inside(text);
         }
         if let Some(name) = self.transcript.names.get(&text) {
             return format!("${name}");
         }
-        if self.direction == Direction::Received && redact::tells_time(&text) {
+        if self.direction == Direction::Received && redact::contains_time(&text) {
             self.declare(field);
         }
-        let made_up = self.direction == Direction::Received && redact::is_made_up(&text);
+        let generated = self.direction == Direction::Received && redact::is_generated(&text);
         // What looks like a name of the script cannot be written as it is.
         let confusing = text.starts_with('$') || text == "..";
-        if !(redact::is_secret(field) || made_up || confusing) {
-            return self.inside(text);
+        if !(redact::is_secret(field) || generated || confusing) {
+            return self.redact_inside(text);
         }
         let name = self.transcript.name(&text, field);
         if self.direction == Direction::Sent {
@@ -183,7 +183,7 @@ impl Hiding<'_> {
     }
 
     /// A text in which secrets may stand.
-    fn inside(&self, text: String) -> String {
+    fn redact_inside(&self, text: String) -> String {
         let secrets = self.transcript.names.iter().filter(|(it, _)| it.len() >= INSIDE_MIN);
         secrets.fold(text, |text, (value, name)| match text.contains(value.as_str()) {
             true => text.replace(value.as_str(), &format!("${{{name}}}")),

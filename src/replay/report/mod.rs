@@ -7,6 +7,6 @@ pub mod table;
 pub mod text;
 
 pub use model::{
-    LatencySummary, Message, Played, Point, Report, Results, RunInfo, ThresholdResult,
+    LatencySummary, MessageReport, Played, Point, Report, Results, RunInfo, ThresholdResult,
 };
 pub use text::time;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::replay::measurements::{Interval, Kind, Latencies, Measurements, Sum};
+use crate::replay::measurements::{Interval, Latencies, Measurements, MessageStats, Totals};
 use crate::replay::mismatches::Difference;
 /// A run. Times are whole microseconds unless they say otherwise.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -26,11 +26,11 @@ pub struct Report {
     /// Whether it was ended before its time.
     pub interrupted: bool,
     /// By MESSAGE_TYPE of what was sent.
-    pub messages: Vec<Message>,
+    pub messages: Vec<MessageReport>,
     /// Frames that nobody asked for.
     pub pushes: Pushes,
     /// Connections.
-    pub connections: Connections,
+    pub connections: ConnectionReport,
     /// Rounds: how often the scripts were played.
     pub rounds: Rounds,
     /// What differed from the scripts; none: it was not looked for.
@@ -52,7 +52,7 @@ pub struct Played {
 
 /// One MESSAGE_TYPE.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Message {
+pub struct MessageReport {
     /// The MESSAGE_TYPE that was sent.
     pub message_type: String,
     /// How many were sent.
@@ -60,7 +60,7 @@ pub struct Message {
     /// How many were answered, refusals among them.
     pub replies: u64,
     /// Refusals by their code.
-    pub refused: Vec<Count>,
+    pub refused: Vec<NamedCount>,
     /// No answer came in time, or none before the end of the connection.
     pub unanswered: u64,
     /// From when it should have been sent to its answer: what users feel. In a closed loop nothing
@@ -72,7 +72,7 @@ pub struct Message {
 
 /// How many of what.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Count {
+pub struct NamedCount {
     /// What.
     pub name: String,
     /// How many.
@@ -85,14 +85,14 @@ pub struct Pushes {
     /// All of them.
     pub count: u64,
     /// By their MESSAGE_TYPE.
-    pub kinds: Vec<Count>,
+    pub kinds: Vec<NamedCount>,
     /// From the last message that is marked as a cause (`>!`) to the first push on each connection.
     pub lag: LatencySummary,
 }
 
 /// Connections.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-pub struct Connections {
+pub struct ConnectionReport {
     /// Opened.
     pub opened: u64,
     /// Could not be opened.
@@ -196,32 +196,32 @@ pub struct Results {
 
 impl Results {
     /// Takes what was counted.
-    pub fn of(tally: &Measurements, occasion: RunInfo, series: Vec<Point>) -> Self {
-        let Sum { kinds, pushes, lag, opening, counts } = tally.sum();
-        let verification = occasion.verify.then(|| {
-            let differences = tally.differences.lock();
-            let (different, told) = (differences.total, differences.told());
-            Verification { compared: counts.compared, different, differences: told }
+    pub fn new(measurements: &Measurements, run_info: RunInfo, series: Vec<Point>) -> Self {
+        let Totals { kinds, pushes, lag, opening, counts } = measurements.totals();
+        let verification = run_info.verify.then(|| {
+            let differences = measurements.differences.lock();
+            let (different, listed) = (differences.total, differences.list());
+            Verification { compared: counts.compared, different, differences: listed }
         });
         let report = Report {
             program: format!("tollgate {}", env!("CARGO_PKG_VERSION")),
-            started_ms: occasion.started_ms,
-            seconds: tally.now().as_secs_f64(),
-            to: occasion.to,
-            scripts: occasion.scripts,
-            rate: occasion.rate,
-            interrupted: occasion.interrupted,
-            messages: kinds.iter().map(|(name, kind)| Message::of(name, kind)).collect(),
+            started_ms: run_info.started_ms,
+            seconds: measurements.now().as_secs_f64(),
+            to: run_info.to,
+            scripts: run_info.scripts,
+            rate: run_info.rate,
+            interrupted: run_info.interrupted,
+            messages: kinds.iter().map(|(name, kind)| MessageReport::new(name, kind)).collect(),
             pushes: Pushes {
                 count: pushes.values().sum(),
-                kinds: Count::all(&pushes),
-                lag: LatencySummary::of(&lag),
+                kinds: NamedCount::list(&pushes),
+                lag: LatencySummary::from_histogram(&lag),
             },
-            connections: Connections {
+            connections: ConnectionReport {
                 opened: counts.opened,
                 failed: counts.unopened,
                 lost: counts.lost,
-                opening: LatencySummary::of(&opening),
+                opening: LatencySummary::from_histogram(&opening),
             },
             rounds: Rounds { begun: counts.rounds, broken: counts.broken, missed: counts.missed },
             verification,
@@ -242,29 +242,29 @@ impl Report {
 
     /// Refusals, missing answers, and connections that failed or were lost.
     pub fn errors(&self) -> u64 {
-        let messages = self.messages.iter().map(Message::errors).sum::<u64>();
+        let messages = self.messages.iter().map(MessageReport::errors).sum::<u64>();
         messages + self.connections.failed + self.connections.lost
     }
 }
 
-impl Count {
-    fn all(counts: &BTreeMap<Box<str>, u64>) -> Vec<Self> {
+impl NamedCount {
+    fn list(counts: &BTreeMap<Box<str>, u64>) -> Vec<Self> {
         let one =
             |(name, count): (_, &u64)| Self { name: String::from(Box::clone(name)), count: *count };
         counts.iter().map(one).collect()
     }
 }
 
-impl Message {
-    fn of(name: &str, kind: &Kind) -> Self {
+impl MessageReport {
+    fn new(name: &str, kind: &MessageStats) -> Self {
         Self {
             message_type: name.to_owned(),
             sent: kind.sent,
             replies: kind.replies,
-            refused: Count::all(&kind.refused),
+            refused: NamedCount::list(&kind.refused),
             unanswered: kind.unanswered,
-            latency: LatencySummary::of(&kind.corrected),
-            service: LatencySummary::of(&kind.service),
+            latency: LatencySummary::from_histogram(&kind.corrected),
+            service: LatencySummary::from_histogram(&kind.service),
         }
     }
 
@@ -276,7 +276,7 @@ impl Message {
 
 impl LatencySummary {
     /// Of a histogram.
-    pub fn of(histogram: &Latencies) -> Self {
+    pub fn from_histogram(histogram: &Latencies) -> Self {
         if histogram.is_empty() {
             return Self::default();
         }
@@ -301,11 +301,12 @@ impl Point {
     }
 
     /// The next second: takes what happened since the last.
-    pub fn next(tally: &Measurements, last: Duration) -> Self {
-        let now = tally.now();
-        let Interval { sent, replies, errors, pushes, latency, lag } = tally.lately();
+    pub fn measure(measurements: &Measurements, last: Duration) -> Self {
+        let now = measurements.now();
+        let Interval { sent, replies, errors, pushes, latency, lag } = measurements.take_interval();
         let (at, seconds) = (now.as_secs_f64(), now.saturating_sub(last).as_secs_f64());
-        let (latency, lag) = (LatencySummary::of(&latency), LatencySummary::of(&lag));
+        let (latency, lag) =
+            (LatencySummary::from_histogram(&latency), LatencySummary::from_histogram(&lag));
         Self { at, seconds, sent, replies, errors, pushes, latency, lag }
     }
 }

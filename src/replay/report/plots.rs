@@ -18,7 +18,7 @@ const BLUE: RGBColor = RGBColor(54, 120, 190);
 const GREY: RGBColor = RGBColor(128, 134, 142);
 
 /// A line of a plot.
-struct Line {
+struct PlotLine {
     name: &'static str,
     colour: RGBColor,
     points: Vec<(f64, f64)>,
@@ -45,8 +45,8 @@ pub(super) fn plots(results: &Results) -> Vec<Plot> {
         series = whole;
     }
     let of = |name, colour, value: fn(&Point) -> f64| {
-        let points = over(series, value);
-        Line { name, colour, points }
+        let points = over_time(series, value);
+        PlotLine { name, colour, points }
     };
     let latency = [
         of("max", RED, |it| it.latency.max as f64),
@@ -80,8 +80,8 @@ const ERRORS: &str = "refusals, missing answers, lost connections a second";
 fn plot(
     title: &'static str,
     caption: &'static str,
-    lines: &[Line],
-    draw: impl FnOnce(&[Line]) -> Option<String>,
+    lines: &[PlotLine],
+    draw: impl FnOnce(&[PlotLine]) -> Option<String>,
 ) -> Option<Plot> {
     let colour = |RGBColor(red, green, blue): RGBColor| format!("rgb({red},{green},{blue})");
     let legend = lines.iter().map(|line| (line.name, colour(line.colour))).collect();
@@ -89,7 +89,7 @@ fn plot(
 }
 
 /// A value over time. Where many seconds become one point, the largest stands for them.
-fn over(series: &[Point], value: impl Fn(&Point) -> f64) -> Vec<(f64, f64)> {
+fn over_time(series: &[Point], value: impl Fn(&Point) -> f64) -> Vec<(f64, f64)> {
     let step = series.len().div_ceil(POINTS_MAX).max(1);
     let point = |some: &[Point]| {
         let at = some.last().map_or(0.0, |it| it.at);
@@ -98,7 +98,7 @@ fn over(series: &[Point], value: impl Fn(&Point) -> f64) -> Vec<(f64, f64)> {
     series.chunks(step).map(point).collect()
 }
 
-fn timeline(lines: &[Line], times: bool) -> Option<String> {
+fn timeline(lines: &[PlotLine], times: bool) -> Option<String> {
     let points = || lines.iter().flat_map(|line| &line.points);
     let until = points().map(|point| point.0).fold(0.0, f64::max);
     let most = points().map(|point| point.1).fold(0.0, f64::max);
@@ -111,10 +111,10 @@ fn timeline(lines: &[Line], times: bool) -> Option<String> {
         return draw(lines, 0.0..until, 0.0..top, &seconds, &|y| format!("{y}"));
     }
     let least = points().map(|it| it.1).filter(|it| *it > 0.0).fold(f64::INFINITY, f64::min);
-    let shown = |line: &Line| {
+    let shown = |line: &PlotLine| {
         // A second without any has no place on this axis.
         let points = line.points.iter().copied().filter(|it| it.1 > 0.0).collect();
-        Line { points, ..*line }
+        PlotLine { points, ..*line }
     };
     let lines: Vec<_> = lines.iter().map(shown).collect();
     let range = (least * 0.7).max(1.0)..most * 1.6;
@@ -122,7 +122,7 @@ fn timeline(lines: &[Line], times: bool) -> Option<String> {
 }
 
 /// The percentile as the number of nines: 0 is none, 2 is 99 %, 3 is 99.9 %.
-fn percentile_lines(results: &Results) -> Vec<Line> {
+fn percentile_lines(results: &Results) -> Vec<PlotLine> {
     let mut latency = crate::replay::measurements::latencies();
     let mut service = crate::replay::measurements::latencies();
     for (_, corrected, plain) in &results.histograms {
@@ -130,13 +130,17 @@ fn percentile_lines(results: &Results) -> Vec<Line> {
         let _ = (latency.add(corrected), service.add(plain));
     }
     let open = results.report.rate.is_some();
-    let mut lines = vec![Line {
+    let mut lines = vec![PlotLine {
         name: if open { "from when it was due" } else { "from send to answer" },
         colour: RED,
         points: nines(&latency),
     }];
     if open {
-        lines.push(Line { name: "from when it was sent", colour: BLUE, points: nines(&service) });
+        lines.push(PlotLine {
+            name: "from when it was sent",
+            colour: BLUE,
+            points: nines(&service),
+        });
     }
     lines
 }
@@ -151,7 +155,7 @@ fn nines(histogram: &Latencies) -> Vec<(f64, f64)> {
     if histogram.is_empty() { Vec::new() } else { (0..=steps).map(point).collect() }
 }
 
-fn distribution(lines: &[Line]) -> Option<String> {
+fn distribution(lines: &[PlotLine]) -> Option<String> {
     let points = || lines.iter().flat_map(|line| &line.points);
     let until = points().map(|point| point.0).fold(0.0, f64::max);
     let most = points().map(|point| point.1).fold(0.0, f64::max);
@@ -169,7 +173,7 @@ fn distribution(lines: &[Line]) -> Option<String> {
 }
 
 fn draw<Y>(
-    lines: &[Line],
+    lines: &[PlotLine],
     xs: std::ops::Range<f64>,
     ys: Y,
     x_label: &dyn Fn(&f64) -> String,

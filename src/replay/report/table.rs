@@ -9,7 +9,7 @@ use super::text::time;
 const DIFFERENCES_MAX: usize = 20;
 
 /// The whole report.
-pub fn whole(report: &Report) -> String {
+pub fn full_report(report: &Report) -> String {
     let mut parts = vec![heading(report), messages(report)];
     if report.pushes.count > 0 {
         let kinds: Vec<_> =
@@ -26,7 +26,7 @@ pub fn whole(report: &Report) -> String {
         };
         parts.push(format!("pushes: {}; {lag}", kinds.join(", ")));
     }
-    parts.extend(trouble(report));
+    parts.extend(problems(report));
     parts.join("\n")
 }
 
@@ -74,7 +74,7 @@ pub fn messages(report: &Report) -> String {
 }
 
 /// What went wrong, a line each.
-fn trouble(report: &Report) -> Vec<String> {
+fn problems(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
     for it in &report.messages {
         for code in &it.refused {
@@ -98,17 +98,17 @@ fn trouble(report: &Report) -> Vec<String> {
             0 => format!("verified: {} frames as in the scripts", it.compared),
             different => format!("verified: {} frames, {different} DIFFER", it.compared),
         });
-        let told = it.differences.iter().take(DIFFERENCES_MAX);
-        lines.extend(told.map(|difference| format!("  {difference}")));
+        let listed = it.differences.iter().take(DIFFERENCES_MAX);
+        lines.extend(listed.map(|difference| format!("  {difference}")));
     }
     for it in &report.thresholds {
         let word = if it.crossed { "FAILED" } else { "held" };
-        lines.push(format!("{word}: fail if {} (measured {})", it.fail_if, shown(it)));
+        lines.push(format!("{word}: fail if {} (measured {})", it.fail_if, format_measured(it)));
     }
     lines
 }
 
-fn shown(it: &ThresholdResult) -> String {
+fn format_measured(it: &ThresholdResult) -> String {
     match it.unit.as_str() {
         "us" => time(it.measured),
         "" => format!("{}", it.measured),

@@ -39,7 +39,7 @@ pub enum AppendError {
 pub enum LogError {
     /// It has its follower already.
     #[error("the log is followed already")]
-    Followed,
+    AlreadyFollowed,
 }
 
 /// What a follower gets.

@@ -12,23 +12,23 @@ use crate::realm::Millis;
 use crate::storage::Seq;
 /// A log that is "durable" at once.
 pub struct MemoryLog {
-    inside: Mutex<Inside>,
+    state: Mutex<State>,
     follower: Mutex<Option<Receiver<LogEvent>>>,
 }
 
-struct Inside {
+struct State {
     last: Seq,
     sender: Option<SyncSender<LogEvent>>,
 }
 
 /// Entries that wait for the follower.
-const WAITING_MAX: usize = 4096;
+const QUEUE_MAX: usize = 4096;
 
 impl Default for MemoryLog {
     fn default() -> Self {
-        let (sender, receiver) = sync_channel(WAITING_MAX);
+        let (sender, receiver) = sync_channel(QUEUE_MAX);
         Self {
-            inside: Mutex::new(Inside { last: 0, sender: Some(sender) }),
+            state: Mutex::new(State { last: 0, sender: Some(sender) }),
             follower: Mutex::new(Some(receiver)),
         }
     }
@@ -36,18 +36,18 @@ impl Default for MemoryLog {
 
 impl CommandLog for MemoryLog {
     fn append(&self, entry: Arc<Entry>) -> AppendFuture<'_> {
-        let mut inside = self.inside.lock();
-        let seq = inside.last + 1;
+        let mut state = self.state.lock();
+        let seq = state.last + 1;
         let closed = || AppendError::NotStored("the log is closed".to_owned());
         let entry = LogEvent::Entries(seq, vec![entry], AppendAcks::default());
-        let sent = inside.sender.as_ref().is_some_and(|sender| sender.send(entry).is_ok());
+        let sent = state.sender.as_ref().is_some_and(|sender| sender.send(entry).is_ok());
         let stored = if sent { Ok(seq) } else { Err(closed()) };
-        inside.last += Seq::from(sent);
+        state.last += Seq::from(sent);
         Box::pin(std::future::ready(stored))
     }
 
     fn follow(&self, _: Seq) -> Result<Box<dyn Iterator<Item = LogEvent> + Send>, LogError> {
-        let receiver = self.follower.lock().take().ok_or(LogError::Followed)?;
+        let receiver = self.follower.lock().take().ok_or(LogError::AlreadyFollowed)?;
         Ok(Box::new(receiver.into_iter()))
     }
 
@@ -57,7 +57,7 @@ impl CommandLog for MemoryLog {
     }
 
     fn close(&self) {
-        self.inside.lock().sender = None;
+        self.state.lock().sender = None;
     }
 
     fn stop_accepting(&self, _: &str) {

@@ -32,7 +32,7 @@ pub enum AuthType {
 
 impl AuthType {
     /// The word on the wire.
-    pub const fn word(self) -> &'static str {
+    pub const fn wire_name(self) -> &'static str {
         match self {
             Self::Internal => "INTERNAL",
             Self::Ldap => "LDAP",
@@ -57,7 +57,7 @@ impl Authentication {
             wrong.push(format!(
                 "security.authentication.type is {}: name a directory in \
                  [[security.authentication.ldap.connection]]",
-                self.kind.word()
+                self.kind.wire_name()
             ));
         }
         self.ldap.check(wrong);

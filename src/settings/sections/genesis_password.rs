@@ -49,21 +49,21 @@ pub struct Retry {
     pub wait_time_mins: f64,
     /// What is locked: "user" (S2), from wherever he comes, or "user_and_address": only where the
     /// wrong passwords came from, so that an attacker elsewhere cannot lock the owner out.
-    pub scope: LockScope,
+    pub scope: LockScopeSetting,
 }
 
 /// What is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
-pub enum LockScope {
+pub enum LockScopeSetting {
     User,
     UserAndAddress,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { max_attempts: 3, wait_time_mins: 5.0, scope: LockScope::User }
+        Self { max_attempts: 3, wait_time_mins: 5.0, scope: LockScopeSetting::User }
     }
 }
 

@@ -113,14 +113,14 @@ pub struct OnLoginSuccess {
 fn tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LdapTls, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Said {
+    enum TlsValue {
         Flag(bool),
         Word(LdapTls),
     }
-    Ok(match Said::deserialize(deserializer) {
-        Ok(Said::Flag(true)) => LdapTls::StartTls,
-        Ok(Said::Flag(false)) => LdapTls::None,
-        Ok(Said::Word(word)) => word,
+    Ok(match TlsValue::deserialize(deserializer) {
+        Ok(TlsValue::Flag(true)) => LdapTls::StartTls,
+        Ok(TlsValue::Flag(false)) => LdapTls::None,
+        Ok(TlsValue::Word(word)) => word,
         Err(_) => {
             let text = "none, start_tls, ldaps, true or false is expected";
             return Err(serde::de::Error::custom(text));
@@ -189,7 +189,7 @@ fn is_attribute(name: &str) -> bool {
 
 impl LdapConnection {
     /// The server, as the outside takes it.
-    pub fn server(&self) -> LdapServer {
+    pub fn to_ldap_server(&self) -> LdapServer {
         let first = &self.on_first_login;
         let bind = (self.bind_dn.clone(), self.bind_password.expose().to_owned());
         LdapServer {

@@ -10,7 +10,7 @@ use crate::realm::ATTRIBUTES;
 /// What the login ack tells beside the protocol's fields; nothing of it changes what a user may do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct LoginAck {
+pub struct LoginAckSettings {
     /// Fields of the user's record that stand under USER, such as `[{ field = "ACCESS_TYPE", prefix
     /// = "USER" }, { field = "CITY" }]`.
     #[schemars(extend("x-s2" = "fields"))]
@@ -67,7 +67,7 @@ pub enum Preference {
     Text(String),
 }
 
-impl LoginAck {
+impl LoginAckSettings {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
         for AckField { field, .. } in &self.fields {
             if !ATTRIBUTES.contains(&field.as_str()) {

@@ -17,9 +17,9 @@ pub struct MailSettings {
     /// Whom mails are from.
     pub from: String,
     /// The mail server.
-    pub smtp: Smtp,
+    pub smtp: SmtpSettings,
     /// The folder.
-    pub file: Folder,
+    pub file: MailFolderSettings,
     /// Topics, and how their mails leave: `{ MFA = "file" }`; others as `transport` says.
     pub topics: BTreeMap<String, MailTransportKind>,
 }
@@ -37,7 +37,7 @@ pub enum MailTransportKind {
 /// The mail server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Smtp {
+pub struct SmtpSettings {
     /// Host name or address; with TLS, the name in its certificate.
     pub host: String,
     /// TCP port.
@@ -66,7 +66,7 @@ pub enum SmtpTls {
 /// A folder of mails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Folder {
+pub struct MailFolderSettings {
     /// Where mails are written to.
     pub folder: String,
 }
@@ -76,14 +76,14 @@ impl Default for MailSettings {
         Self {
             transport: MailTransportKind::Off,
             from: "tollgate@localhost".to_owned(),
-            smtp: Smtp::default(),
-            file: Folder::default(),
+            smtp: SmtpSettings::default(),
+            file: MailFolderSettings::default(),
             topics: BTreeMap::new(),
         }
     }
 }
 
-impl Default for Smtp {
+impl Default for SmtpSettings {
     fn default() -> Self {
         Self {
             host: "127.0.0.1".to_owned(),
@@ -96,7 +96,7 @@ impl Default for Smtp {
     }
 }
 
-impl Default for Folder {
+impl Default for MailFolderSettings {
     fn default() -> Self {
         Self { folder: "outbox".to_owned() }
     }
@@ -104,25 +104,25 @@ impl Default for Folder {
 
 impl MailSettings {
     /// How mails of a topic leave.
-    pub fn transport_of(&self, topic: &str) -> MailTransportKind {
+    pub fn transport_kind(&self, topic: &str) -> MailTransportKind {
         self.topics.get(topic).copied().unwrap_or(self.transport)
     }
 
     /// How mails of a topic leave, as the outside takes it.
-    pub fn post(&self, topic: &str) -> transport::MailTransport {
+    pub fn transport_for(&self, topic: &str) -> transport::MailTransport {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-        match self.transport_of(topic) {
+        match self.transport_kind(topic) {
             MailTransportKind::Off => transport::MailTransport::Off,
             MailTransportKind::File => {
                 transport::MailTransport::File(PathBuf::from(&self.file.folder))
             }
-            MailTransportKind::Smtp => transport::MailTransport::Smtp(transport::Smtp {
+            MailTransportKind::Smtp => transport::MailTransport::Smtp(transport::SmtpServer {
                 host: self.smtp.host.clone(),
                 port: self.smtp.port,
                 tls: match self.smtp.tls {
-                    SmtpTls::None => transport::Tls::None,
-                    SmtpTls::StartTls => transport::Tls::StartTls,
-                    SmtpTls::Tls => transport::Tls::Always,
+                    SmtpTls::None => transport::SmtpTlsMode::None,
+                    SmtpTls::StartTls => transport::SmtpTlsMode::StartTls,
+                    SmtpTls::Tls => transport::SmtpTlsMode::Always,
                 },
                 login: some(&self.smtp.user_name)
                     .map(|user| (user, self.smtp.password.expose().to_owned())),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::templates;
-use crate::auth::{Hash, KeyError, Keyring, TotpConfig};
+use crate::auth::{KeyError, Keyring, TotpAlgorithm, TotpConfig};
 use crate::settings::duration::Duration;
 use crate::settings::secret::Secret;
 
@@ -154,15 +154,15 @@ impl MfaSettings {
 
 impl QrCode {
     /// What codes are made with, as the outside takes it.
-    pub fn codes(&self) -> TotpConfig {
+    pub fn totp_config(&self) -> TotpConfig {
         TotpConfig {
             period_secs: self.code_period_seconds,
             discrepancy: self.code_period_discrepancy,
             digits: self.code_digits,
-            hash: match self.hashing_algorithm {
-                HashingAlgorithm::Sha1 => Hash::Sha1,
-                HashingAlgorithm::Sha256 => Hash::Sha256,
-                HashingAlgorithm::Sha512 => Hash::Sha512,
+            algorithm: match self.hashing_algorithm {
+                HashingAlgorithm::Sha1 => TotpAlgorithm::Sha1,
+                HashingAlgorithm::Sha256 => TotpAlgorithm::Sha256,
+                HashingAlgorithm::Sha512 => TotpAlgorithm::Sha512,
             },
             issuer: self.issuer.clone(),
             label: self.label.clone(),

@@ -18,20 +18,20 @@ mod templates;
 mod tls;
 
 pub use authentication::AuthType;
-pub use genesis_password::{LockScope, Validation};
+pub use genesis_password::{LockScopeSetting, Validation};
 pub use heartbeat::HeartbeatSettings;
 pub use ldap::{LdapConnection, LdapTls};
-pub use login_ack::{AckField, CustomAck, LoginAck};
+pub use login_ack::{AckField, CustomAck, LoginAckSettings};
 pub use mail::{MailSettings, MailTransportKind, SmtpTls};
 pub use mfa::{HashingAlgorithm, Notify, QrCode};
 pub use mode::Mode;
 pub use password_strength::{Class, PasswordStrength};
-pub use security::{LoginErrors, OneTimeTokenVerify, ResetMode, Security, WhenSessionsAreFull};
+pub use security::{LoginErrors, OneTimeTokenVerify, ResetMode, Security, SessionLimitAction};
 pub use server::{
     AckNaming, AddressRange, NackNaming, ServerLimits, ServerSettings, ShutdownClose,
     SystemDateFormat,
 };
-pub use services::{Host, HostOrder, PushServices, Service, ServiceList};
+pub use services::{HostOrder, HostSettings, PushServices, ServiceListSettings, ServiceSettings};
 pub use store::{Engine, StoreSettings};
 pub use templates::Templates;
 pub use tls::TlsSettings;

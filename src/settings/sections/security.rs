@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::authentication::Authentication;
 use super::genesis_password::GenesisPassword;
-use super::login_ack::LoginAck;
+use super::login_ack::LoginAckSettings;
 use super::mfa::MfaSettings;
 use crate::auth::Cost;
 use crate::realm::Millis;
@@ -28,7 +28,7 @@ pub struct Security {
     pub max_simultaneous_user_logins: i64,
     /// At that limit a login is refused ("refuse") or ends the oldest session ("evict_oldest").
     #[serde(rename = "when_sessions_are_full")]
-    pub session_limit_action: WhenSessionsAreFull,
+    pub session_limit_action: SessionLimitAction,
     /// Whether a refresh gives a new refresh token; false: the same one, as in S0's sample.
     pub refresh_rotation: bool,
     /// Seconds for which the old pair is still answered after a refresh.
@@ -69,7 +69,7 @@ pub struct Security {
     pub mfa: MfaSettings,
     /// What the login ack tells beside the protocol's fields.
     #[schemars(extend("x-s2" = "loginAck"))]
-    pub login_ack: LoginAck,
+    pub login_ack: LoginAckSettings,
     /// Single sign-on.
     #[schemars(extend("x-s2" = "sso"))]
     pub sso: Sso,
@@ -97,7 +97,7 @@ pub enum OneTimeTokenVerify {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
-pub enum WhenSessionsAreFull {
+pub enum SessionLimitAction {
     Refuse,
     EvictOldest,
 }
@@ -128,7 +128,7 @@ impl Default for Security {
             refresh_token_expiration_mins: 7_200.0,
             expiry_check_mins: 5.0,
             max_simultaneous_user_logins: 0,
-            session_limit_action: WhenSessionsAreFull::Refuse,
+            session_limit_action: SessionLimitAction::Refuse,
             refresh_rotation: true,
             refresh_grace_secs: 10,
             login_errors: LoginErrors::Specific,
@@ -144,7 +144,7 @@ impl Default for Security {
             authentication: Authentication::default(),
             genesis_password: GenesisPassword::default(),
             mfa: MfaSettings::default(),
-            login_ack: LoginAck::default(),
+            login_ack: LoginAckSettings::default(),
             sso: Sso::default(),
         }
     }

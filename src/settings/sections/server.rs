@@ -291,7 +291,7 @@ pub struct AddressRange {
 
 impl AddressRange {
     /// Whether every address of its kind is in it.
-    pub fn is_everybody(&self) -> bool {
+    pub fn is_all_addresses(&self) -> bool {
         self.bits == 0
     }
 

@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 /// A service that GUIs connect to after the login.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Service {
+pub struct ServiceSettings {
     /// Its name, such as SBL_EVENT_HANDLER.
     pub name: String,
     /// Whether it wants TLS.
     #[serde(default)]
     pub encrypted: bool,
     /// Where it runs.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<HostSettings>,
 }
 
 /// One place of a service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Host {
+pub struct HostSettings {
     /// Host name or address.
     pub name: String,
     /// TCP port.
@@ -31,7 +31,7 @@ pub struct Host {
 /// How services are listed, checked and pushed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct ServiceList {
+pub struct ServiceListSettings {
     /// The order in which a session is told to try hosts: "static", "rotate" or "random".
     pub order: HostOrder,
     /// Who is told of a change: "all" sockets, those "subscribed" to SERVICES, or nobody ("off").
@@ -62,7 +62,7 @@ pub enum PushServices {
     Off,
 }
 
-impl Default for ServiceList {
+impl Default for ServiceListSettings {
     fn default() -> Self {
         Self {
             order: HostOrder::Static,
@@ -73,7 +73,7 @@ impl Default for ServiceList {
     }
 }
 
-impl ServiceList {
+impl ServiceListSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         if !(10..=60_000).contains(&self.health_check_timeout_ms) {
             wrong.push("service_list.health_check_timeout_ms is 10 to 60000".to_owned());
@@ -84,7 +84,7 @@ impl ServiceList {
     }
 }
 
-pub(in crate::settings) fn check(services: &[Service], wrong: &mut Vec<String>) {
+pub(in crate::settings) fn check(services: &[ServiceSettings], wrong: &mut Vec<String>) {
     let mut names = BTreeSet::new();
     for service in services {
         let name = &service.name;

@@ -6,18 +6,18 @@ use crate::storage::hash_chain::{ChainEnd, ChainHash};
 /// bytes it is a little faster and keeps half a KiB more for each login.
 const CHUNK: usize = 1_000;
 /// What a block begins with: the number of its chunks, and the link over all up to its end.
-const HEAD: usize = 4 + 32;
+const HEADER_BYTES: usize = 4 + 32;
 /// The first byte behind the head. Formats up to 4 stored each record by itself, as it is, and none
 /// of them begins with this one.
-const SEVERAL: u8 = 2;
+const MULTI_RECORD: u8 = 2;
 /// Bytes of a record's length, before the record.
-const LENGTH: usize = 4;
+const LENGTH_BYTES: usize = 4;
 
 /// A key: the number of the block's first record, the number of the chunk.
-pub(super) type Key = [u8; 12];
+pub(super) type ChunkKey = [u8; 12];
 
 /// The key of a chunk.
-pub(super) fn key(first: u64, chunk: u32) -> Key {
+pub(super) fn chunk_key(first: u64, chunk: u32) -> ChunkKey {
     let mut key = [0; 12];
     key[..8].copy_from_slice(&first.to_be_bytes());
     key[8..].copy_from_slice(&chunk.to_be_bytes());
@@ -35,18 +35,18 @@ pub(crate) struct Block {
 impl Block {
     /// No record yet; the first will have the number after this one.
     pub(crate) fn after(no: u64) -> Self {
-        let mut bytes = vec![0; HEAD];
-        bytes.push(SEVERAL);
+        let mut bytes = vec![0; HEADER_BYTES];
+        bytes.push(MULTI_RECORD);
         Self { first: no + 1, count: 0, bytes }
     }
 
     /// Takes what `write` appends as the next record.
     pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let at = self.bytes.len();
-        self.bytes.extend([0; LENGTH]);
+        self.bytes.extend([0; LENGTH_BYTES]);
         write(&mut self.bytes);
-        let length = (self.bytes.len() - at - LENGTH) as u32;
-        self.bytes[at..at + LENGTH].copy_from_slice(&length.to_be_bytes());
+        let length = (self.bytes.len() - at - LENGTH_BYTES) as u32;
+        self.bytes[at..at + LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
         self.count += 1;
     }
 
@@ -72,7 +72,7 @@ impl Block {
 
     /// The records with their numbers.
     pub(crate) fn records(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        let mut rest = &self.bytes[HEAD + 1..];
+        let mut rest = &self.bytes[HEADER_BYTES + 1..];
         (self.first..self.first + self.count).map_while(move |no| {
             let (record, others) = split(rest)?;
             rest = others;
@@ -81,33 +81,35 @@ impl Block {
     }
 
     /// Where the chain is after these records when it was here before them.
-    pub(super) fn end(&self, before: ChainEnd) -> ChainEnd {
-        self.records().fold(before, |end, (_, record)| end.next(record))
+    pub(super) fn end_after(&self, before: ChainEnd) -> ChainEnd {
+        self.records().fold(before, |end, (_, record)| end.extend(record))
     }
 
     /// Ends the block: what comes after it is chained to the end that this gives.
-    pub(crate) fn seal(&mut self, before: ChainEnd) -> ChainEnd {
-        let end = self.end(before);
-        self.seal_with(end.link);
+    pub(crate) fn finish(&mut self, before: ChainEnd) -> ChainEnd {
+        let end = self.end_after(before);
+        self.finish_with(end.hash);
         end
     }
 
     /// The same where the link is known.
-    pub(super) fn seal_with(&mut self, link: ChainHash) {
+    pub(super) fn finish_with(&mut self, hash: ChainHash) {
         let chunks = self.bytes.len().div_ceil(CHUNK) as u32;
         self.bytes[..4].copy_from_slice(&chunks.to_be_bytes());
-        self.bytes[4..HEAD].copy_from_slice(&link.0);
+        self.bytes[4..HEADER_BYTES].copy_from_slice(&hash.0);
     }
 
     /// The link that it was sealed with.
-    pub(super) fn link(&self) -> ChainHash {
-        ChainHash::from_bytes(&self.bytes[4..HEAD]).unwrap_or_default()
+    pub(super) fn chain_hash(&self) -> ChainHash {
+        ChainHash::from_bytes(&self.bytes[4..HEADER_BYTES]).unwrap_or_default()
     }
 
     /// What is stored of a sealed block.
-    pub(super) fn values(&self) -> impl Iterator<Item = (Key, &[u8])> {
+    pub(super) fn values(&self) -> impl Iterator<Item = (ChunkKey, &[u8])> {
         let first = self.first;
-        (0..).zip(self.bytes.chunks(CHUNK)).map(move |(chunk, value)| (key(first, chunk), value))
+        (0..)
+            .zip(self.bytes.chunks(CHUNK))
+            .map(move |(chunk, value)| (chunk_key(first, chunk), value))
     }
 
     /// How many chunks a block has that begins with this value.
@@ -116,12 +118,12 @@ impl Block {
     }
 
     /// Reads what was stored under a number, all chunks of it; none: it is not whole.
-    pub(super) fn read(first: u64, bytes: Vec<u8>) -> Option<Self> {
-        let (head, body) = bytes.split_at_checked(HEAD)?;
-        let Some((&SEVERAL, mut rest)) = body.split_first() else {
+    pub(super) fn decode(first: u64, bytes: Vec<u8>) -> Option<Self> {
+        let (head, body) = bytes.split_at_checked(HEADER_BYTES)?;
+        let Some((&MULTI_RECORD, mut rest)) = body.split_first() else {
             let mut alone = Self::after(first - 1);
             alone.push(|to| to.extend_from_slice(body));
-            alone.seal_with(ChainHash::from_bytes(&head[4..])?);
+            alone.finish_with(ChainHash::from_bytes(&head[4..])?);
             return Some(alone);
         };
         let mut count = 0;
@@ -161,11 +163,11 @@ mod tests {
         ) {
             let mut block = Block::after(no);
             records.iter().for_each(|it| block.push(|to| to.extend_from_slice(it)));
-            let before = ChainEnd { no, link: ChainHash::GENESIS };
-            let end = block.seal(before);
-            prop_assert_eq!((end.no, end.link), (block.last(), block.link()));
+            let before = ChainEnd { no, hash: ChainHash::GENESIS };
+            let end = block.finish(before);
+            prop_assert_eq!((end.no, end.hash), (block.last(), block.chain_hash()));
             prop_assert!(block.values().all(|(_, value)| value.len() <= CHUNK));
-            let read = Block::read(no + 1, stored(&block)).unwrap();
+            let read = Block::decode(no + 1, stored(&block)).unwrap();
             prop_assert_eq!(&read, &block);
             let numbered = (no + 1..).zip(records.iter().map(Vec::as_slice));
             prop_assert!(read.records().eq(numbered));
@@ -173,8 +175,8 @@ mod tests {
             prop_assert_eq!(chunks, block.values().count());
             // What is cut off is noticed, or is the whole of fewer records: the chain notices that.
             for cut in (0..stored(&block).len()).step_by(61) {
-                let short = Block::read(no + 1, stored(&block)[..cut].to_vec());
-                let is_other = short.is_none_or(|it| it.end(before) != end);
+                let short = Block::decode(no + 1, stored(&block)[..cut].to_vec());
+                let is_other = short.is_none_or(|it| it.end_after(before) != end);
                 prop_assert!(is_other, "{cut}");
             }
         }
@@ -185,12 +187,12 @@ mod tests {
         let record = br#"{"at":1}"#;
         let link = ChainHash::GENESIS.extend(7, record);
         let bytes = [&1_u32.to_be_bytes()[..], &link.0, record].concat();
-        let block = Block::read(7, bytes).unwrap();
+        let block = Block::decode(7, bytes).unwrap();
         assert!(block.records().eq([(7, &record[..])]));
         assert_eq!(
-            block.end(ChainEnd { no: 6, link: ChainHash::GENESIS }),
-            ChainEnd { no: 7, link }
+            block.end_after(ChainEnd { no: 6, hash: ChainHash::GENESIS }),
+            ChainEnd { no: 7, hash: link }
         );
-        assert_eq!(block.link(), link);
+        assert_eq!(block.chain_hash(), link);
     }
 }

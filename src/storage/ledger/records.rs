@@ -21,15 +21,15 @@ const TRIM_MAX: u64 = 512;
 pub(crate) struct Ledger {
     tree: sled::Tree,
     /// What its records are called.
-    noun: &'static str,
+    record_name: &'static str,
     /// Held by whoever reads several values that belong together.
     trimmed: RwLock<()>,
 }
 
 impl Ledger {
     /// The ledger in a tree, whose records are called so.
-    pub(crate) fn new(tree: sled::Tree, noun: &'static str) -> Self {
-        Self { tree, noun, trimmed: RwLock::new(()) }
+    pub(crate) fn new(tree: sled::Tree, record_name: &'static str) -> Self {
+        Self { tree, record_name, trimmed: RwLock::new(()) }
     }
 
     /// Stores a sealed block, in one step.
@@ -62,21 +62,22 @@ impl Ledger {
         let Some((_, bytes)) = anchor.transpose().map_err(StoreError::sled)? else {
             return Ok(ChainEnd::default());
         };
-        let (no, link) = high_water_mark::decode(&bytes)
-            .ok_or_else(|| StoreError::Damaged(format!("the first {} is unknown", self.noun)))?;
-        Ok(ChainEnd { no, link })
+        let (no, hash) = high_water_mark::decode(&bytes).ok_or_else(|| {
+            StoreError::Damaged(format!("the first {} is unknown", self.record_name))
+        })?;
+        Ok(ChainEnd { no, hash })
     }
 
     /// The last record.
     pub(crate) fn last(&self) -> Result<ChainEnd, StoreError> {
-        match self.before(u64::MAX)? {
-            Some(block) => Ok(ChainEnd { no: block.last(), link: block.link() }),
+        match self.block_before(u64::MAX)? {
+            Some(block) => Ok(ChainEnd { no: block.last(), hash: block.chain_hash() }),
             None => self.anchor(),
         }
     }
 
     /// The newest block that begins before this number.
-    pub(crate) fn before(&self, no: u64) -> Result<Option<Block>, StoreError> {
+    pub(crate) fn block_before(&self, no: u64) -> Result<Option<Block>, StoreError> {
         let _whole = self.trimmed.read();
         let first = self.first_before(no)?;
         first.map_or(Ok(None), |first| self.blocks(first, first).next().transpose())
@@ -89,14 +90,14 @@ impl Ledger {
 
     /// The blocks from the one with the record `no` (where there is none: from the last before it)
     /// to the last that begins up to `upto`, in order: after the first fault there are none.
-    pub(crate) fn from(&self, no: u64, upto: u64) -> Result<Blocks, StoreError> {
+    pub(crate) fn blocks_from(&self, no: u64, upto: u64) -> Result<Blocks, StoreError> {
         let first = self.first_before(no.saturating_add(1))?;
         Ok(self.blocks(first.unwrap_or(no), upto))
     }
 
     fn blocks(&self, first: u64, upto: u64) -> Blocks {
         let values = self.tree.range(first.to_be_bytes()..(upto.saturating_add(1)).to_be_bytes());
-        Blocks { values: Some(values.peekable()), next: first, noun: self.noun }
+        Blocks { values: Some(values.peekable()), next: first, record_name: self.record_name }
     }
 
     /// Walks the whole chain to the record `upto`: `step` is told each block and where it ends.
@@ -111,9 +112,9 @@ impl Ledger {
         let mut end = anchor;
         for block in self.blocks(anchor.no + 1, upto) {
             let block = block?;
-            end = block.end(end);
-            if end.link != block.link() {
-                let (noun, last) = (self.noun, block.last());
+            end = block.end_after(end);
+            if end.hash != block.chain_hash() {
+                let (noun, last) = (self.record_name, block.last());
                 let why = format!("{noun} {last} was altered, or one before it");
                 return Err(StoreError::Damaged(why));
             }
@@ -135,7 +136,7 @@ impl Ledger {
             let mut rest = Block::after(begun);
             for (no, record) in block.records() {
                 if rest.count() == 0 && no <= anchor.no + TRIM_MAX && is_old(no, record)? {
-                    end = end.next(record);
+                    end = end.extend(record);
                     rest = Block::after(no);
                 } else {
                     rest.push(|to| to.extend_from_slice(record));
@@ -148,13 +149,13 @@ impl Ledger {
                 batch.remove(key.map_err(StoreError::sled)?);
             }
             if rest.count() > 0 {
-                rest.seal_with(block.link());
+                rest.finish_with(block.chain_hash());
                 rest.values().for_each(|(key, value)| batch.insert(&key[..], value));
                 break;
             }
         }
         if end != anchor {
-            batch.insert(&block::key(0, 0), high_water_mark::encode(end.no, end.link));
+            batch.insert(&block::chunk_key(0, 0), high_water_mark::encode(end.no, end.hash));
             let _whole = self.trimmed.write();
             self.tree.apply_batch(batch).map_err(StoreError::sled)?;
         }
@@ -167,7 +168,7 @@ pub(crate) struct Blocks {
     /// None after a fault.
     values: Option<Peekable<sled::Iter>>,
     next: u64,
-    noun: &'static str,
+    record_name: &'static str,
 }
 
 impl Iterator for Blocks {
@@ -189,9 +190,9 @@ impl Blocks {
         let Some(value) = values.next() else { return Ok(None) };
         let (found, value) = value.map_err(StoreError::sled)?;
         let no = self.next;
-        let damaged = |why| StoreError::Damaged(format!("{} {no} {why}", self.noun));
+        let damaged = |why| StoreError::Damaged(format!("{} {no} {why}", self.record_name));
         let mut bytes = match &found[..] {
-            key if *key == block::key(no, 0) => value.to_vec(),
+            key if *key == block::chunk_key(no, 0) => value.to_vec(),
             // Formats up to 4 stored audit rows so, without the number of chunks.
             key if *key == no.to_be_bytes() => [&1_u32.to_be_bytes()[..], &value].concat(),
             key if number(key) > no => return Err(damaged("is missing")),
@@ -199,7 +200,7 @@ impl Blocks {
         };
         let short = || damaged("is cut off");
         for chunk in 1..Block::chunks(&bytes).ok_or_else(short)? {
-            let wanted = block::key(no, chunk);
+            let wanted = block::chunk_key(no, chunk);
             let is_next = |value: &sled::Result<(sled::IVec, sled::IVec)>| {
                 value.as_ref().map_or(true, |(key, _)| **key == wanted)
             };
@@ -207,7 +208,7 @@ impl Blocks {
                 values.next_if(is_next).ok_or_else(short)?.map_err(StoreError::sled)?;
             bytes.extend_from_slice(&value);
         }
-        Block::read(no, bytes).map(Some).ok_or_else(short)
+        Block::decode(no, bytes).map(Some).ok_or_else(short)
     }
 }
 
@@ -235,7 +236,7 @@ mod tests {
     fn extend(ledger: &Ledger, end: ChainEnd, last: u64) -> ChainEnd {
         let mut block = Block::after(end.no);
         (end.no + 1..=last).for_each(|no| block.push(|to| to.extend(record(no).bytes())));
-        let end = block.seal(end);
+        let end = block.finish(end);
         ledger.append(&block).unwrap();
         end
     }
@@ -250,7 +251,7 @@ mod tests {
 
     fn back(ledger: &Ledger, mut no: u64) -> Vec<(u64, u64)> {
         numbers(std::iter::from_fn(|| {
-            let block = ledger.before(no).transpose()?;
+            let block = ledger.block_before(no).transpose()?;
             no = block.as_ref().map_or(0, Block::first);
             Some(block)
         }))
@@ -266,7 +267,7 @@ mod tests {
         let (ledger, end) = ledger(&[2, 60, 61]);
         assert_eq!(verified(&ledger).unwrap(), (ChainEnd::default(), end));
         assert_eq!(ledger.last().unwrap(), end);
-        let from = |no, upto| numbers(ledger.from(no, upto).unwrap());
+        let from = |no, upto| numbers(ledger.blocks_from(no, upto).unwrap());
         assert_eq!(from(1, 100), [(1, 2), (3, 60), (61, 61)]);
         assert_eq!(from(60, 60), [(3, 60)]);
         assert_eq!(from(62, 100), [(61, 61)], "the last before it");
@@ -296,7 +297,7 @@ mod tests {
     #[test]
     fn what_is_missing_or_altered_is_named() {
         let (ledger, end) = ledger(&[2, 60, 61]);
-        let (first, chunk) = (block::key(3, 0), block::key(3, 9));
+        let (first, chunk) = (block::chunk_key(3, 0), block::chunk_key(3, 9));
         let cases: [(&str, &dyn Fn()); 5] = [
             ("record 3 is missing", &|| {
                 ledger.keys(&whole(&ledger)).for_each(|it| {
@@ -322,7 +323,7 @@ mod tests {
             assert_eq!(verified(&ledger).unwrap().1, end);
         }
         // What is of no block is none of them, and what comes after the end is cut.
-        ledger.tree.insert(block::key(3, 4_000), &[0]).unwrap();
+        ledger.tree.insert(block::chunk_key(3, 4_000), &[0]).unwrap();
         assert!(verified(&ledger).unwrap_err().contains("record 61 is cut off, or others"));
         ledger.truncate_after(2).unwrap();
         assert_eq!(verified(&ledger).unwrap().1, ledger.last().unwrap());
@@ -330,6 +331,6 @@ mod tests {
     }
 
     fn whole(ledger: &Ledger) -> Block {
-        ledger.before(4).unwrap().unwrap()
+        ledger.block_before(4).unwrap().unwrap()
     }
 }

@@ -8,7 +8,7 @@ use crate::storage::AuditNo;
 use crate::subscriptions::columns;
 use crate::subscriptions::data_row::RowRef;
 use crate::subscriptions::data_source::STEP_ROWS;
-use crate::subscriptions::request::{ReadPosition, Services};
+use crate::subscriptions::request::{ReadPosition, ServiceRows};
 
 /// ROW_REF of an audit row: the newest comes first.
 const fn row_ref(no: AuditNo) -> RowRef {
@@ -17,44 +17,52 @@ const fn row_ref(no: AuditNo) -> RowRef {
 
 impl Subscription {
     /// The rows of SERVICES as they are now, against those before.
-    pub(in crate::subscriptions) fn see_services(&mut self, now: &Services, before: &Services) {
-        self.cursor = ReadPosition::End;
+    pub(in crate::subscriptions) fn diff_services(
+        &mut self,
+        now: &ServiceRows,
+        before: &ServiceRows,
+    ) {
+        self.read_position = ReadPosition::End;
         for row in before.keys().filter(|row| !now.contains_key(row)) {
             self.diff_row(*row, None, None);
         }
         for (row, data) in now {
-            let wanted = self.wants(data).then(|| data.clone());
+            let wanted = self.matches_filter(data).then(|| data.clone());
             self.diff_row(*row, wanted, before.get(row));
         }
     }
 
     /// Rows that come from now on are told; `last` and those before it are read.
-    pub(in crate::subscriptions) fn begin_audit_after(&mut self, last: AuditNo) {
-        self.audited = self.audited.max(last);
-        self.begin_audit();
+    pub(in crate::subscriptions) fn start_audit_after(&mut self, last: AuditNo) {
+        self.last_audit_no = self.last_audit_no.max(last);
+        self.start_audit();
     }
 
-    pub(super) fn begin_audit(&mut self) {
-        self.cursor = ReadPosition::At(row_ref(self.audited + 1));
+    pub(super) fn start_audit(&mut self) {
+        self.read_position = ReadPosition::At(row_ref(self.last_audit_no + 1));
     }
 
     /// New audit rows, the first with this number. A full view moves on: its oldest row leaves.
-    pub(in crate::subscriptions) fn see_audit(&mut self, first: AuditNo, rows: &[Arc<AuditEvent>]) {
+    pub(in crate::subscriptions) fn add_audit_rows(
+        &mut self,
+        first: AuditNo,
+        rows: &[Arc<AuditEvent>],
+    ) {
         for (no, row) in (first..).zip(rows) {
-            if no <= self.audited {
+            if no <= self.last_audit_no {
                 continue;
             }
-            self.audited = no;
-            let row = columns::audit_event(no, row);
-            if !self.sees_all || !self.wants(&row) {
+            self.last_audit_no = no;
+            let row = columns::audit_event_row(no, row);
+            if !self.sees_all || !self.matches_filter(&row) {
                 continue;
             }
             if self.view.len() >= self.request.view_max
                 && let Some(oldest) = self.view.last().copied()
             {
                 self.diff_row(oldest, None, None);
-                if self.cursor == ReadPosition::End {
-                    self.cursor =
+                if self.read_position == ReadPosition::End {
+                    self.read_position =
                         ReadPosition::At(self.view.last().copied().unwrap_or(row_ref(no)));
                 }
             }
@@ -63,8 +71,8 @@ impl Subscription {
     }
 
     /// Before which audit row the next step of reading begins; none: nothing is to be read.
-    pub(in crate::subscriptions) fn audit_from(&self) -> Option<AuditNo> {
-        match self.cursor {
+    pub(in crate::subscriptions) fn audit_read_position(&self) -> Option<AuditNo> {
+        match self.read_position {
             ReadPosition::At(row) if self.sees_all => Some((RowRef::MAX >> 1) - row),
             _ => None,
         }
@@ -83,20 +91,20 @@ impl Subscription {
             return true;
         }
         for (no, row) in rows {
-            let (row_ref, row) = (row_ref(*no), columns::audit_event(*no, row));
-            if self.view.binary_search(&row_ref).is_err() && self.wants(&row) {
+            let (row_ref, row) = (row_ref(*no), columns::audit_event_row(*no, row));
+            if self.view.binary_search(&row_ref).is_err() && self.matches_filter(&row) {
                 if *wanted == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
                 *wanted -= 1;
-                self.cursor = ReadPosition::At(row_ref);
+                self.read_position = ReadPosition::At(row_ref);
                 self.diff_row(row_ref, Some(row), None);
             }
-            self.cursor = ReadPosition::At(row_ref);
+            self.read_position = ReadPosition::At(row_ref);
         }
         let ended = rows.len() < STEP_ROWS;
         if ended {
-            self.cursor = ReadPosition::End;
+            self.read_position = ReadPosition::End;
         }
         ended
     }

@@ -15,9 +15,9 @@ use crate::subscriptions::request::ReadPosition;
 use crate::subscriptions::right_change::RightChange;
 
 /// Rows that are told at once.
-const TOLD_MAX: usize = 8;
+const DIRECT_ROWS_MAX: usize = 8;
 /// Users that one commit is compared for, in one subscription.
-const LOOKS_MAX: usize = 10_000;
+const USERS_CHECKED_MAX: usize = 10_000;
 
 /// A row that the client does not have but should, or has but should not: the right, and the user
 /// if he holds it.
@@ -27,7 +27,7 @@ impl Subscription {
     /// Looks at rights of one user after a commit: at these, or at all of them. An update
     /// that need not wait is appended to `out`, if there is one. False when the view does not reach
     /// this user.
-    pub(in crate::subscriptions) fn look_rights(
+    pub(in crate::subscriptions) fn check_rights(
         &mut self,
         realm: &Realm,
         seq: Seq,
@@ -37,18 +37,21 @@ impl Subscription {
     ) -> bool {
         self.version = self.version.max(seq);
         let (first, last) = (right_ref(user, RightNo::MIN), right_ref(user, RightNo::MAX));
-        let who = realm.user(user).filter(|_| self.sees_all || user == self.request.owner);
+        let visible_user = realm.user(user).filter(|_| self.sees_all || user == self.request.owner);
         if let Some(rights) = rights {
-            let look = |turned| {
-                let holder = who.filter(|who| RightChange::is_held_by(turned, realm, who));
-                (right_ref(user, turned.right), turned, holder)
+            let check = |change| {
+                let holder = visible_user
+                    .filter(|visible_user| RightChange::is_held_by(change, realm, visible_user));
+                (right_ref(user, change.right), change, holder)
             };
-            let is_new =
-                |(row, _, holder): &ViewChange<'_>| holder.is_some() != self.place(*row).is_ok();
-            let news: SmallVec<[_; TOLD_MAX]> = rights.iter().map(look).filter(is_new).collect();
-            match out.filter(|_| self.is_plain(news.len())) {
-                Some(out) => self.tell(&news, out),
-                None => news.into_iter().for_each(|new| self.note(realm, new)),
+            let is_new = |(row, _, holder): &ViewChange<'_>| {
+                holder.is_some() != self.view_index(*row).is_ok()
+            };
+            let changes: SmallVec<[_; DIRECT_ROWS_MAX]> =
+                rights.iter().map(check).filter(is_new).collect();
+            match out.filter(|_| self.can_write_directly(changes.len())) {
+                Some(out) => self.write_rows(&changes, out),
+                None => changes.into_iter().for_each(|new| self.queue_row(realm, new)),
             }
         } else {
             let mut rows = self.view_between(first, last);
@@ -58,41 +61,41 @@ impl Subscription {
             rows.into_iter().for_each(|row| self.check_row(realm, seq, row, None));
         }
         // Rows of the view may lie beyond the cursor after it went back.
-        self.cursor.covers(first) || self.view.last().is_some_and(|held| *held >= first)
+        self.read_position.covers(first) || self.view.last().is_some_and(|held| *held >= first)
     }
 
     /// Whether so many rows can be told as they are, at once: nothing waits before them, and all of
     /// them are wanted.
-    fn is_plain(&self, rows: usize) -> bool {
+    fn can_write_directly(&self, rows: usize) -> bool {
         !self.awaiting_ack
             && !self.update_due
-            && !self.filtered
+            && !self.needs_filter
             && self.pending.is_empty()
-            && self.cursor == ReadPosition::End
+            && self.read_position == ReadPosition::End
             && self.request.columns == u64::MAX
-            && rows <= self.request.rows_max.min(TOLD_MAX)
+            && rows <= self.request.rows_max.min(DIRECT_ROWS_MAX)
             && self.view.len() + rows <= self.request.view_max
     }
 
     /// Lets a row wait that is there now, or no longer.
-    fn note(&mut self, realm: &Realm, (row, turned, holder): ViewChange<'_>) {
-        let held = holder.zip(realm.right(turned.right));
-        let data = held.map(|(who, right)| columns::user_right(who, right));
-        let data = data.filter(|data| self.wants(data));
+    fn queue_row(&mut self, realm: &Realm, (row, change, holder): ViewChange<'_>) {
+        let held = holder.zip(realm.right(change.right));
+        let data = held.map(|(visible_user, right)| columns::user_right_row(visible_user, right));
+        let data = data.filter(|data| self.matches_filter(data));
         self.diff_row(row, data, None);
     }
 
     /// Appends the update of these rows, if there are any.
-    fn tell(&mut self, news: &[ViewChange<'_>], out: &mut Vec<u8>) {
-        if news.is_empty() {
+    fn write_rows(&mut self, changes: &[ViewChange<'_>], out: &mut Vec<u8>) {
+        if changes.is_empty() {
             return;
         }
-        self.write_header(out, news.len(), true);
-        for (at, &(row, turned, holder)) in news.iter().enumerate() {
+        self.write_header(out, changes.len(), true);
+        for (at, &(row, change, holder)) in changes.iter().enumerate() {
             if at > 0 {
                 out.push(b',');
             }
-            match (self.place(row), holder) {
+            match (self.view_index(row), holder) {
                 (Ok(at), _) => {
                     self.view.remove(at);
                     RowChange::Delete.write(out, DataSource::UserRights.columns(), row, u64::MAX);
@@ -105,7 +108,7 @@ impl Subscription {
                         DataSource::UserRights.columns(),
                         row,
                         name,
-                        &turned.text,
+                        &change.row_members,
                     );
                 }
             }
@@ -115,17 +118,17 @@ impl Subscription {
 
     /// Looks at rights of many users after a commit, at one right or at all of them, and at as many
     /// users as one step may; the others' rows are read by whoever asks for more.
-    pub(in crate::subscriptions) fn look_many(
+    pub(in crate::subscriptions) fn check_rights_of_users(
         &mut self,
         realm: &Realm,
         seq: Seq,
-        touched: &AffectedRights,
+        affected: &AffectedRights,
         only: Option<RightNo>,
     ) {
-        let mut left = LOOKS_MAX;
-        let only = only.map(|right| RightChange::asked(realm, right));
+        let mut left = USERS_CHECKED_MAX;
+        let only = only.map(|right| RightChange::per_user(realm, right));
         let only = only.as_slice();
-        let done = touched.for_each_user(realm, |user, rights| {
+        let done = affected.for_each_user(realm, |user, rights| {
             let rights = match (rights, only) {
                 (Some(rights), [only]) if !rights.iter().any(|it| it.right == only.right) => {
                     return Visit::Skip;
@@ -136,7 +139,7 @@ impl Subscription {
             left -= 1;
             match left {
                 0 => Visit::Stop,
-                _ if self.look_rights(realm, seq, user, rights, None) => Visit::Next,
+                _ if self.check_rights(realm, seq, user, rights, None) => Visit::Next,
                 // The view does not reach this user, nor those after it.
                 _ => Visit::Skip,
             }
@@ -145,7 +148,7 @@ impl Subscription {
             for row in self.view.clone() {
                 self.check_row(realm, seq, row, None);
             }
-            self.cursor = ReadPosition::Start;
+            self.read_position = ReadPosition::Start;
             self.update_due = true;
         }
     }
@@ -163,11 +166,11 @@ impl Subscription {
         if let (Some(criteria), Some(name)) = (criteria, realm.user(user)) {
             self.view.retain(|row| {
                 let right = realm.right(RightNo((*row & u64::from(u32::MAX)) as u32));
-                let data = right.map(|right| columns::user_right(name, right));
+                let data = right.map(|right| columns::user_right_row(name, right));
                 data.is_none_or(|data| criteria.matches(|column| data.field(column).value()))
             });
         }
-        self.cursor = ReadPosition::End;
-        self.look_rights(realm, seq, user, None, None);
+        self.read_position = ReadPosition::End;
+        self.check_rights(realm, seq, user, None, None);
     }
 }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::realm::{Realm, UserNo};
 use crate::storage::{AuditNo, Seq};
-use crate::subscriptions::data_row::{DataRow, RowChange, RowRef, member};
+use crate::subscriptions::data_row::{DataRow, RowChange, RowRef, write_member};
 use crate::subscriptions::data_source::DataSource;
 use crate::subscriptions::filter_key::FilterKey;
 use crate::subscriptions::pending_rows::PendingRows;
@@ -18,7 +18,7 @@ use crate::subscriptions::right_change::RightChange;
 /// One subscription of one connection.
 #[derive(Debug)]
 pub struct Subscription {
-    _taken: QuotaPermit,
+    _permit: QuotaPermit,
     pub(in crate::subscriptions) id: u64,
     pub(in crate::subscriptions) request: SubscriptionRequest,
     /// Whether the owner sees all rows (he holds the source's right).
@@ -28,10 +28,10 @@ pub struct Subscription {
     /// The users to whose rows it is limited, by the filter or because only own rows are seen.
     user_keys: Option<Box<[UserNo]>>,
     /// Whether the filter is to be asked: it may ask for more than for these users.
-    pub(super) filtered: bool,
+    pub(super) needs_filter: bool,
     /// Words by which it is found beside them.
     value_keys: Vec<Box<str>>,
-    pub(super) cursor: ReadPosition,
+    pub(super) read_position: ReadPosition,
     /// The rows that the client has once all that waits is sent, in order.
     pub(super) view: SmallVec<[RowRef; 2]>,
     pub(super) pending: PendingRows,
@@ -39,7 +39,7 @@ pub struct Subscription {
     /// The commit that the client's rows reflect once all that waits is sent.
     pub(super) version: Seq,
     /// The newest audit row that it was told of, or that was there before it.
-    pub(super) audited: AuditNo,
+    pub(super) last_audit_no: AuditNo,
     /// Nothing is sent before the LOGON_ACK.
     pub(in crate::subscriptions) awaiting_ack: bool,
     /// A QUERY_UPDATE is owed even if it has no rows.
@@ -51,23 +51,23 @@ impl Subscription {
         id: u64,
         request: SubscriptionRequest,
         version: Seq,
-        taken: QuotaPermit,
+        permit: QuotaPermit,
     ) -> Self {
         Self {
-            _taken: taken,
+            _permit: permit,
             id,
             request,
             sees_all: false,
             unmasked: false,
             user_keys: None,
-            filtered: true,
+            needs_filter: true,
             value_keys: Vec::new(),
-            cursor: ReadPosition::Start,
+            read_position: ReadPosition::Start,
             view: SmallVec::new(),
             pending: PendingRows::default(),
             sequence: 0,
             version,
-            audited: 0,
+            last_audit_no: 0,
             awaiting_ack: true,
             update_due: false,
         }
@@ -84,17 +84,17 @@ impl Subscription {
     }
 
     /// Whether the owner may see the row and his filter wants it; then the row.
-    fn visible(&self, realm: &Realm, row: RowRef) -> Option<DataRow> {
+    fn visible_row(&self, realm: &Realm, row: RowRef) -> Option<DataRow> {
         let SubscriptionRequest { source, owner, .. } = self.request;
         if !self.sees_all && !source.belongs_to(realm, owner, row) {
             return None;
         }
         let data = source.row(realm, owner, row)?;
-        self.wants(&data).then_some(data)
+        self.matches_filter(&data).then_some(data)
     }
 
-    pub(super) fn wants(&self, data: &DataRow) -> bool {
-        let criteria = self.request.criteria.as_ref().filter(|_| self.filtered);
+    pub(super) fn matches_filter(&self, data: &DataRow) -> bool {
+        let criteria = self.request.criteria.as_ref().filter(|_| self.needs_filter);
         criteria.is_none_or(|criteria| criteria.matches(|column| data.field(column).value()))
     }
 
@@ -107,7 +107,7 @@ impl Subscription {
         row: RowRef,
         before: Option<&DataRow>,
     ) {
-        let data = self.visible(realm, row);
+        let data = self.visible_row(realm, row);
         self.version = self.version.max(seq);
         self.diff_row(row, data, before);
     }
@@ -148,22 +148,23 @@ impl Subscription {
         self.unmasked = source.unmask_right().is_none_or(|right| realm.holds_code(owner, right));
         let criteria = self.request.criteria.as_ref();
         let pinned = |column| criteria.and_then(|criteria| criteria.pinned(column));
-        (self.user_keys, self.value_keys, self.filtered) = (None, Vec::new(), criteria.is_some());
+        (self.user_keys, self.value_keys, self.needs_filter) =
+            (None, Vec::new(), criteria.is_some());
         if let Some(column) = source.user_column() {
             match pinned(column) {
                 Some(names) => {
                     let user = |name: &str| realm.user_by_name(&UserName::parse(name).ok()?);
                     let users = names.iter().filter_map(|name| Some(user(name)?.no));
                     self.user_keys = Some(users.collect::<BTreeSet<_>>().into_iter().collect());
-                    self.filtered = !criteria.is_some_and(|criteria| criteria.is_pin(column));
-                    let strangers = names.iter().filter(|name| user(name).is_none());
-                    self.value_keys = strangers.map(|name| name.as_str().into()).collect();
+                    self.needs_filter = !criteria.is_some_and(|criteria| criteria.is_pin(column));
+                    let unknown_names = names.iter().filter(|name| user(name).is_none());
+                    self.value_keys = unknown_names.map(|name| name.as_str().into()).collect();
                 }
                 None => self.user_keys = (!self.sees_all).then(|| [owner].into()),
             }
         }
         if self.user_keys.is_none() {
-            let words = source.word_columns().iter().find_map(|column| pinned(*column));
+            let words = source.key_columns().iter().find_map(|column| pinned(*column));
             self.value_keys = words.into_iter().flatten().map(Into::into).collect();
         }
     }
@@ -182,7 +183,7 @@ impl Subscription {
 
     /// Where a row is in the view, or would be: mostly at its end, as new rows have the highest
     /// numbers.
-    pub(super) fn place(&self, row: RowRef) -> Result<usize, usize> {
+    pub(super) fn view_index(&self, row: RowRef) -> Result<usize, usize> {
         match self.view.last() {
             Some(last) if *last < row => Err(self.view.len()),
             Some(last) if *last == row => Ok(self.view.len() - 1),
@@ -197,14 +198,15 @@ impl Subscription {
         data: Option<DataRow>,
         before: Option<&DataRow>,
     ) {
-        match (self.place(row), data) {
-            (Err(at), Some(data)) if self.cursor.covers(row) => {
+        match (self.view_index(row), data) {
+            (Err(at), Some(data)) if self.read_position.covers(row) => {
                 if self.view.len() < self.request.view_max {
                     self.view.insert(at, row);
                     self.pending.put(row, RowChange::Insert(data));
                 } else {
                     // The view is full: MORE_ROWS finds the row once there is room.
-                    self.cursor = row.checked_sub(1).map_or(ReadPosition::Start, ReadPosition::At);
+                    self.read_position =
+                        row.checked_sub(1).map_or(ReadPosition::Start, ReadPosition::At);
                 }
             }
             (Ok(at), None) => {
@@ -212,8 +214,8 @@ impl Subscription {
                 self.pending.put(row, RowChange::Delete);
             }
             (Ok(_), Some(data)) => {
-                let shown = self.request.columns & !self.request.source.masked(&data);
-                let mask = before.map_or(0, |before| data.difference(before)) & shown;
+                let shown = self.request.columns & !self.request.source.masked_columns(&data);
+                let mask = before.map_or(0, |before| data.changed_columns(before)) & shown;
                 if mask != 0 {
                     self.pending.put(row, RowChange::Modify(mask, data));
                 }
@@ -229,28 +231,28 @@ impl Subscription {
         realm: &Realm,
         wanted: &mut usize,
     ) -> bool {
-        let after = match self.cursor {
+        let after = match self.read_position {
             ReadPosition::Start => None,
             ReadPosition::At(row) => Some(row),
             ReadPosition::End => return true,
         };
-        let scanned = self.request.source.scan(realm, after, self.user_keys());
-        for row in scanned.rows {
+        let page = self.request.source.scan(realm, after, self.user_keys());
+        for row in page.rows {
             if self.view.binary_search(&row).is_err()
-                && let Some(data) = self.visible(realm, row)
+                && let Some(data) = self.visible_row(realm, row)
             {
                 // One row beyond the wanted number is looked for, so that MORE_ROWS is exact.
                 if *wanted == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
                 *wanted -= 1;
-                self.cursor = ReadPosition::At(row);
+                self.read_position = ReadPosition::At(row);
                 self.diff_row(row, Some(data), None);
             }
-            self.cursor = ReadPosition::At(row);
+            self.read_position = ReadPosition::At(row);
         }
-        self.cursor = scanned.next.map_or(ReadPosition::End, ReadPosition::At);
-        scanned.next.is_none()
+        self.read_position = page.next.map_or(ReadPosition::End, ReadPosition::At);
+        page.next.is_none()
     }
 
     /// Compares the whole view with what should be in it, after the owner's permissions changed:
@@ -260,38 +262,38 @@ impl Subscription {
     pub(in crate::subscriptions) fn recompute(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
         for row in self.view.clone() {
-            let data = self.visible(realm, row);
+            let data = self.visible_row(realm, row);
             self.diff_row(row, data, None);
         }
         if self.request.source == DataSource::AuditEvents {
-            self.begin_audit();
+            self.start_audit();
             self.update_due |= !self.awaiting_ack;
             return;
         }
         if self.awaiting_ack {
             // Its first rows are being read: they are read again, by whoever asks for more.
-            self.cursor = ReadPosition::Start;
+            self.read_position = ReadPosition::Start;
             return;
         }
         let page = self.request.rows_max.saturating_sub(self.view.len());
         let mut wanted = if self.sees_all { page } else { usize::MAX };
-        self.cursor = ReadPosition::Start;
-        for _ in 0..COMPARE_STEPS {
+        self.read_position = ReadPosition::Start;
+        for _ in 0..RECOMPUTE_STEPS {
             if self.read_step(realm, &mut wanted) {
                 break;
             }
         }
         // An update without rows only says that there are more.
-        self.update_due |= self.pending.len() != waiting || self.cursor != ReadPosition::End;
+        self.update_due |= self.pending.len() != waiting || self.read_position != ReadPosition::End;
     }
 
     /// Tells the columns that the owner sees now, or no longer, of every row that the client has.
     pub(in crate::subscriptions) fn remask(&mut self, realm: &Realm) {
-        let columns = self.request.source.maskable() & self.request.columns;
+        let columns = self.request.source.maskable_columns() & self.request.columns;
         let SubscriptionRequest { source, owner, .. } = self.request;
         for row in self.view.clone() {
             let masked = columns != 0 && !source.belongs_to(realm, owner, row);
-            if let Some(data) = self.visible(realm, row).filter(|_| masked) {
+            if let Some(data) = self.visible_row(realm, row).filter(|_| masked) {
                 self.pending.put(row, RowChange::Modify(columns, data));
             }
         }
@@ -320,9 +322,9 @@ impl Subscription {
 
     /// Appends the next QUERY_UPDATE, at most `rows_max` rows, in the order of their commits.
     pub(in crate::subscriptions) fn write_update(&mut self, out: &mut Vec<u8>) {
-        let rows = self.pending.take(self.request.rows_max);
+        let rows = self.pending.pop_batch(self.request.rows_max);
         let complete = self.pending.is_empty();
-        self.write_header(out, rows.len(), complete && self.cursor == ReadPosition::End);
+        self.write_header(out, rows.len(), complete && self.read_position == ReadPosition::End);
         for (at, (row, operation)) in rows.into_iter().enumerate() {
             if at > 0 {
                 out.push(b',');
@@ -337,17 +339,17 @@ impl Subscription {
     pub(super) fn write_header(&mut self, out: &mut Vec<u8>, rows: usize, is_whole: bool) {
         out.reserve(160 + 160 * rows);
         protocol::envelope::write_head(out, "QUERY_UPDATE", Some(&self.request.source_ref));
-        member(out, "SEQUENCE_ID", self.sequence);
-        member(out, "ROWS_COUNT", rows);
-        member(out, "MORE_ROWS", !is_whole);
+        write_member(out, "SEQUENCE_ID", self.sequence);
+        write_member(out, "ROWS_COUNT", rows);
+        write_member(out, "MORE_ROWS", !is_whole);
         self.sequence += 1;
         // Only who has all rows can come back with a version.
         if self.request.source == DataSource::UserRights && is_whole {
-            member(out, "RIGHTS_VERSION", self.version);
+            write_member(out, "RIGHTS_VERSION", self.version);
         }
         out.extend_from_slice(b",\"ROW\":[");
     }
 }
 
 /// Steps that a comparison reads at most while the feed waits for it.
-const COMPARE_STEPS: usize = 8;
+const RECOMPUTE_STEPS: usize = 8;

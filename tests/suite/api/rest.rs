@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 use crate::harness::curl::{Response, curl, post};
 use crate::harness::readme::block;
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 /// The quick configuration with one more key in a section.
 fn with(section: &str, key: &str) -> String {
     QUICK.replacen(section, &format!("{section}\n{key}"), 1)
 }
 
-fn login(gateway: &Gateway) -> Response {
+fn login(gateway: &GatewayProcess) -> Response {
     let details = json!({ "DETAILS": { "USER_NAME": "admin", "PASSWORD": PASSWORD } });
     post(gateway, "/event-login-auth", &["SOURCE_REF: 123456-789041"], details)
 }

@@ -14,7 +14,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tollgate::auth::PasswordHasher;
-use tollgate::gateway::Node;
+use tollgate::gateway::Gateway;
 use tollgate::gateway::tasks::spawn;
 use tollgate::messages::ClientInfo;
 use tollgate::platform::Clock;
@@ -22,7 +22,7 @@ use tollgate::realm::{Command, EndReason, NewUser, Realm};
 use tollgate::replication::{MemoryLog, Replica};
 use tollgate::router::{Reply, Router, TokenCache};
 use tollgate::settings::Settings;
-use tollgate::subscriptions::{Notice, Outbox};
+use tollgate::subscriptions::{ConnectionNotice, Outbox};
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''
@@ -80,13 +80,13 @@ impl Desk {
         };
         let users = (0..USERS).map(user).collect();
         replica.submit(Command::AddUsers(users)).await.unwrap();
-        let node = Node::new(settings, replica, clock, None);
+        let node = Gateway::new(settings, replica, clock, None);
         let duties = upkeep.then(|| spawn::spawn_all(&node));
         Self { router: Router::new(node), _duties: duties }
     }
 
     fn now(&self) -> u64 {
-        self.router.node().clock.now()
+        self.router.gateway().clock.now()
     }
 
     /// Waits until all that is on its way has arrived.
@@ -96,7 +96,12 @@ impl Desk {
                 tokio::task::yield_now().await;
             }
             // The log keeps the order: what was appended before this is applied with it.
-            self.router.node().replica.submit(Command::Touch(Vec::new())).await.unwrap();
+            self.router
+                .gateway()
+                .replica
+                .submit(Command::RecordSessionUse(Vec::new()))
+                .await
+                .unwrap();
         }
     }
 
@@ -133,7 +138,7 @@ impl Desk {
     }
 
     /// The one notice that a connection gets within the time that a timer may be late.
-    async fn soon(&self, gui: &Gui) -> Notice {
+    async fn soon(&self, gui: &Gui) -> ConnectionNotice {
         for _ in 0..=LATE_MS {
             if let Some(notice) = gui.notice() {
                 return notice;
@@ -147,7 +152,7 @@ impl Desk {
 impl Drop for Desk {
     /// The runtime ends only after its blocking thread.
     fn drop(&mut self) {
-        self.router.node().replica.close();
+        self.router.gateway().replica.close();
     }
 }
 
@@ -161,7 +166,7 @@ impl Gui {
 
     /// What a socket does with a frame.
     async fn ask(&mut self, message: Value) -> Value {
-        let (node, text) = (self.router.node().clone(), message.to_string());
+        let (node, text) = (self.router.gateway().clone(), message.to_string());
         let now = node.clock.now();
         if let Some(bound) = &self.caller.session {
             bound.seen(now);
@@ -169,8 +174,8 @@ impl Gui {
         let (router, caller) = (self.router.clone(), self.caller.clone());
         let Reply { frame, bind, .. } = router.answer(caller, &mut self.known, text).await;
         if let (Some(session), Some(outbox)) = (bind, &self.caller.outbox) {
-            if node.replica.presences.bind(&session, outbox, now) {
-                node.watch.add(&session, now);
+            if node.replica.sessions.bind(&session, outbox, now) {
+                node.session_timeouts.add(&session, now);
             }
             self.caller.session = Some(session);
         }
@@ -189,8 +194,8 @@ impl Gui {
         assert_ne!(answer["IS_AUTHENTICATED"], false, "{answer}");
     }
 
-    fn notice(&self) -> Option<Notice> {
-        let notices = self.caller.outbox.as_ref().unwrap().take().notices;
+    fn notice(&self) -> Option<ConnectionNotice> {
+        let notices = self.caller.outbox.as_ref().unwrap().drain().notices;
         assert!(notices.len() <= 1, "{notices:?}");
         notices.into_iter().next()
     }
@@ -201,9 +206,9 @@ impl Gui {
     }
 }
 
-fn reason(notice: Notice) -> EndReason {
+fn reason(notice: ConnectionNotice) -> EndReason {
     match notice {
-        Notice::Ended(_, reason) => reason,
+        ConnectionNotice::Ended(_, reason) => reason,
         other => panic!("{other:?}"),
     }
 }
@@ -238,7 +243,7 @@ async fn a_session_without_socket_is_watched_if_it_ever_had_one() {
     let mut gone = desk.login(1).await;
     let session = gone.caller.session.take().unwrap();
     let outbox = gone.caller.outbox.take().unwrap();
-    desk.router.node().replica.presences.unbind(&session, &outbox);
+    desk.router.gateway().replica.sessions.unbind(&session, &outbox);
     desk.pass(MISSED_MS - 1).await;
     assert!(!session.has_ended());
     desk.pass(1 + LATE_MS).await;
@@ -287,7 +292,7 @@ async fn heartbeats_are_no_use_and_the_idle_end_is_announced() {
     until(IDLE_MS - WARNING_MS - 1).await;
     unused.assert_quiet();
     let warned = desk.soon(&unused).await;
-    assert!(matches!(warned, Notice::Expiring { in_secs: 60, .. }), "{warned:?}");
+    assert!(matches!(warned, ConnectionNotice::Expiring { in_secs: 60, .. }), "{warned:?}");
     for at_ms in [IDLE_MS - 30_000, IDLE_MS - 1] {
         until(at_ms).await;
         unused.assert_quiet();

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::harness::curl::{Response, curl, post};
 use crate::harness::readme::{README, block};
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
-fn log_in(gateway: &Gateway, user: &str, password: &str) -> Response {
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
+fn log_in(gateway: &GatewayProcess, user: &str, password: &str) -> Response {
     post(gateway, "/auth/token", &[], json!({ "login": user, "password": password }))
 }
 
@@ -140,7 +140,7 @@ async fn an_access_token_is_a_session_everywhere() {
     assert_eq!(own.text("CODE"), "SESSION_NOT_FOUND");
 }
 
-fn amend(gateway: &Gateway, access: &str, wanted: Value) -> Response {
+fn amend(gateway: &GatewayProcess, access: &str, wanted: Value) -> Response {
     let text = wanted.to_string();
     let path = "/connectors/settings";
     let authorization = bearer(access);

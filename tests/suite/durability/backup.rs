@@ -12,9 +12,15 @@ use serde_json::json;
 use crate::harness::gateway::{self, unlimited};
 use crate::harness::readme::README;
 use crate::harness::writers::{Acknowledged, WRITERS, Writers};
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK, clients};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, clients};
 /// `tollgate backup FILE --login USER` with a password on standard input.
-fn backup(home: &Home, gateway: &Gateway, file: &Path, user: &str, password: &str) -> Output {
+fn backup(
+    home: &Home,
+    gateway: &GatewayProcess,
+    file: &Path,
+    user: &str,
+    password: &str,
+) -> Output {
     let to = format!("ws://{}", gateway.address);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"));
     command.arg("backup").arg(file).args(["--to", &to, "--login", user]);

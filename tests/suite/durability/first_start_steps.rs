@@ -1,7 +1,7 @@
 //! First starts killed at each system call that creates their files: the next start succeeds.
 
 use super::sync_order::traced;
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 /// The files of a store, with the calls that make them.
 const STEPS: [(&str, &[&str]); 4] = [
     ("sled/conf", &["openat", "write"]),
@@ -41,6 +41,6 @@ fn is_killed_at(home: &Home, file: &str, call: &str, number: usize) -> bool {
     let inject = format!("inject={call}:signal=KILL:when={number}");
     let options = ["-P", file, "-e", &format!("trace={call}"), "-e", &inject];
     let mut tracer = traced(&serve, &trace, &options);
-    let gateway = Gateway::spawn(&mut tracer);
+    let gateway = GatewayProcess::spawn(&mut tracer);
     gateway.map(|gateway| gateway.signal("-KILL")).is_none()
 }

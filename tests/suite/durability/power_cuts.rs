@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::harness::gateway::{self, unlimited};
 use crate::harness::writers::{Acknowledged, Writers};
-use crate::harness::{Client, Gateway, Home, PASSWORD, clients};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, clients};
 const CUTS: usize = 20;
 /// The cut just before which a profile of many users is acknowledged.
 const BIG_CUT: usize = 10;
@@ -97,7 +97,7 @@ fn make(image: &Path) {
 }
 
 /// Stops every thread: those in a system call end it first.
-fn stop(gateway: &Gateway) {
+fn stop(gateway: &GatewayProcess) {
     let id = gateway.child.id();
     gateway::run(Command::new("kill").args(["-STOP", &id.to_string()]));
     let since = Instant::now();

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK, clients};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, clients};
 /// The right whose code marks its commit among all writes.
 const CODE: &str = "TRACED_RIGHT_OF_THE_SYNC_TEST";
 const CALLS: &str = "trace=pwrite64,pwritev,write,writev,sendto,sendmsg,fdatasync,fsync,\
@@ -25,8 +25,9 @@ async fn the_sync_stands_between_write_and_ack() {
     let home = Home::new(QUICK);
     let trace = home.path().join("trace");
     let serve = home.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let gateway = Gateway::spawn(&mut traced(&serve, &trace, &["-s", "100000", "-e", CALLS]))
-        .expect("the gateway starts");
+    let gateway =
+        GatewayProcess::spawn(&mut traced(&serve, &trace, &["-s", "100000", "-e", CALLS]))
+            .expect("the gateway starts");
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     assert!(clients::insert(&mut admin, "RIGHT", CODE, json!({"CODE": CODE})).await);
     // The tracer holds the gateway's standard error, too: with its end the trace is complete.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::gateway::Gateway;
+use super::gateway::GatewayProcess;
 
 /// What curl got.
 pub struct Response {
@@ -26,7 +26,7 @@ impl Response {
     }
 }
 
-pub fn curl(gateway: &Gateway, path: &str, words: &[&str]) -> Response {
+pub fn curl(gateway: &GatewayProcess, path: &str, words: &[&str]) -> Response {
     let url = format!("http://{}{path}", gateway.address);
     let out = Command::new("curl")
         .args(["-s", "-i", "-g", "--max-time", "20", &url])
@@ -41,7 +41,7 @@ pub fn curl(gateway: &Gateway, path: &str, words: &[&str]) -> Response {
     Response { status, head: head.to_owned(), body }
 }
 
-pub fn post(gateway: &Gateway, path: &str, headers: &[&str], body: Value) -> Response {
+pub fn post(gateway: &GatewayProcess, path: &str, headers: &[&str], body: Value) -> Response {
     let text = body.to_string();
     let mut words = vec!["-X", "POST", "-H", "Content-Type: application/json", "-d", &text];
     words.extend(headers.iter().flat_map(|header| ["-H", header]));

@@ -13,7 +13,7 @@ pub const QUICK: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
 pub const PASSWORD: &str = "Test-Password-7";
 
 /// A running gateway; killed when it is dropped.
-pub struct Gateway {
+pub struct GatewayProcess {
     /// The process.
     pub child: Child,
     /// Where it listens.
@@ -52,25 +52,25 @@ impl Home {
     }
 
     /// Starts the gateway and waits until it listens.
-    pub fn start(&self) -> Gateway {
+    pub fn start(&self) -> GatewayProcess {
         self.try_start().expect("the gateway starts")
     }
 
     /// Starts the gateway; `None` if it ends before it listens.
-    pub fn try_start(&self) -> Option<Gateway> {
+    pub fn try_start(&self) -> Option<GatewayProcess> {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        Gateway::spawn(&mut command)
+        GatewayProcess::spawn(&mut command)
     }
 }
 
-impl Gateway {
+impl GatewayProcess {
     /// Starts a command and waits for its line with `listening`.
-    pub fn spawn(command: &mut Command) -> Option<Gateway> {
+    pub fn spawn(command: &mut Command) -> Option<GatewayProcess> {
         Self::spawn_to(command, Stdio::null())
     }
 
     /// The same; what it prints goes to `stdout`.
-    pub fn spawn_to(command: &mut Command, stdout: Stdio) -> Option<Gateway> {
+    pub fn spawn_to(command: &mut Command, stdout: Stdio) -> Option<GatewayProcess> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(stdout)
@@ -99,7 +99,7 @@ impl Gateway {
             seen.extend(lines.map_while(Result::ok));
             seen
         });
-        Some(Gateway { child, address, log })
+        Some(GatewayProcess { child, address, log })
     }
 
     /// Ends it by a signal; returns its exit code (`None` if the signal killed it) and its log.
@@ -113,7 +113,7 @@ impl Gateway {
     }
 }
 
-impl Drop for Gateway {
+impl Drop for GatewayProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

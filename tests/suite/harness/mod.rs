@@ -15,5 +15,5 @@ pub mod writers;
 
 pub use certificates::Authority;
 pub use clients::Client;
-pub use gateway::{Gateway, Home, PASSWORD, QUICK};
+pub use gateway::{GatewayProcess, Home, PASSWORD, QUICK};
 pub use moved_clock::MovedClock;

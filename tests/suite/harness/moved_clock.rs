@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::gateway::{Gateway, Home};
+use super::gateway::{GatewayProcess, Home};
 
 /// A gateway whose wall clock is moved by a file (libfaketime).
 pub struct MovedClock {
     pub home: Home,
-    pub gateway: Gateway,
+    pub gateway: GatewayProcess,
     pub offset: PathBuf,
 }
 
@@ -21,7 +21,7 @@ impl MovedClock {
     }
 
     /// Starts the gateway of a home; the file `offset` moves its wall clock.
-    pub fn spawn(home: &Home, offset: &Path) -> Gateway {
+    pub fn spawn(home: &Home, offset: &Path) -> GatewayProcess {
         let found = ["x86_64", "aarch64"].map(|machine| {
             PathBuf::from(format!("/usr/lib/{machine}-linux-gnu/faketime/libfaketimeMT.so.1"))
         });
@@ -29,7 +29,7 @@ impl MovedClock {
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", offset);
         command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        Gateway::spawn(&mut command).expect("it starts")
+        GatewayProcess::spawn(&mut command).expect("it starts")
     }
 
     pub fn jump(&self, seconds: i64) {

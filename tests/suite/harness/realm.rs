@@ -2,9 +2,9 @@
 
 use protocol::{Description, ProfileName, RightCode, UserName};
 use tollgate::realm::{
-    ADMINISTRATION, Applied, Bootstrap, ChangePassword, Command, End, EndReason, EntryId,
-    Fingerprint, Login, LoginClient, NewUser, Outcome, Policy, PresentedFactor, ProfileSpec, Realm,
-    RecordRef, Refresh, Refusal, RightSpec, SecondFactorInput, Session, SessionId, SessionNo,
+    ADMINISTRATION, Applied, Bootstrap, ChangePassword, Command, EndReason, EntryId, Fingerprint,
+    Login, LoginClient, NewUser, Outcome, Policy, PresentedFactor, ProfileSpec, Realm, RecordRef,
+    Refresh, Refusal, RightSpec, SecondFactorInput, Session, SessionEnd, SessionId, SessionNo,
     TokenHash, TokenHashes, Verdict,
 };
 /// A minute in milliseconds.
@@ -74,17 +74,21 @@ impl Script {
         self.apply(Command::Refresh(Refresh {
             presented: pair(old).refresh,
             user_name: None,
-            pair: pair(new),
-            sealed: new.to_be_bytes().to_vec(),
+            token_hashes: pair(new),
+            encrypted: new.to_be_bytes().to_vec(),
             host: String::new(),
-            watched: false,
-            peer: LoginClient::default(),
-            second: SecondFactorInput { given, half, active: None },
+            monitored: false,
+            client: LoginClient::default(),
+            second_factor: SecondFactorInput {
+                presented: given,
+                pending_login: half,
+                active_code: None,
+            },
         }))
     }
 
     pub fn end(&mut self, session: SessionNo, reason: EndReason) -> Outcome {
-        self.outcome(Command::End(End { session, reason, unless_after: None }))
+        self.outcome(Command::End(SessionEnd { session, reason, unless_after: None }))
     }
 
     pub fn sleep(&mut self, session: SessionNo) {
@@ -96,11 +100,11 @@ impl Script {
         self.apply(Command::ChangePassword(ChangePassword {
             user_name: user.name.clone(),
             verdict,
-            checked: user.credential.as_deref().map(Fingerprint::of),
+            checked: user.credential.as_deref().map(Fingerprint::new),
             credential: Some("$changed".into()),
-            by: None,
+            actor: None,
             keep,
-            peer: LoginClient::default(),
+            client: LoginClient::default(),
         }))
     }
 
@@ -131,16 +135,16 @@ pub fn login_command(realm: &Realm, name: &str, number: u64) -> Command {
     let user_name = user(name);
     let credential = realm.user_by_name(&user_name).and_then(|user| user.credential.clone());
     Command::Login(Login {
-        checked: credential.map(|it| Fingerprint::of(&it)),
+        checked: credential.map(|it| Fingerprint::new(&it)),
         verdict: Verdict::Matched,
         user_name,
-        pair: pair(number),
+        token_hashes: pair(number),
         host: "203.0.113.7".to_owned(),
-        watched: false,
-        peer: Default::default(),
-        renewed: None,
-        connector: false,
-        second: Default::default(),
+        monitored: false,
+        client: Default::default(),
+        rehash: None,
+        token_api: false,
+        second_factor: Default::default(),
         directory: false,
         bypass: false,
     })

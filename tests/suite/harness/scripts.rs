@@ -8,20 +8,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use protocol::script::Script;
-use tollgate::gateway::{Node, Started, startup};
+use tollgate::gateway::{Gateway, Started, startup};
 use tollgate::messages::{AfterReply, ClientInfo};
 use tollgate::net::{ClientError, CloseReason, Received};
 use tollgate::platform::Clock;
 use tollgate::replay::report::table;
 use tollgate::replay::{
     ConnectionIo, LoadProfile, Measurements, PlayOptions, Results, RunInfo, Scenario,
-    ScenarioClients, Transport, Values, load,
+    ScenarioClients, Transport, Variables, load,
 };
 use tollgate::router::{Reply, Router, TokenCache};
 use tollgate::settings::Settings;
-use tollgate::subscriptions::{Notice, Outbox};
+use tollgate::subscriptions::{ConnectionNotice, Outbox};
 
-use super::gateway::{Gateway, Home};
+use super::gateway::{GatewayProcess, Home};
 const CONFIGURATION: &str = "\
 [server]
 management_listen = ''
@@ -83,12 +83,17 @@ pub async fn play<T: Transport>(transport: T, path: &Path, outbox: &Path) {
         verify: true,
         time_factor: 1.0,
         answer_timeout: Duration::from_secs(20),
-        outbox: Some(outbox.to_owned()),
+        mail_folder: Some(outbox.to_owned()),
     };
-    let (values, transport) = (Values::default(), Arc::new(transport));
-    let stage =
-        Scenario { name: name.clone(), script: Arc::new(script), values, transport, manner };
-    let casts = [ScenarioClients { stage: Arc::new(stage), clients: 1, paced: true }];
+    let (values, transport) = (Variables::default(), Arc::new(transport));
+    let stage = Scenario {
+        name: name.clone(),
+        script: Arc::new(script),
+        values,
+        transport,
+        options: manner,
+    };
+    let casts = [ScenarioClients { scenario: Arc::new(stage), clients: 1, paced: true }];
     let once = LoadProfile { rate: None, ramp: Duration::ZERO, duration: None, rounds: None };
     let tally = Arc::new(Measurements::default());
     let (_stop, stopped) = tokio::sync::watch::channel(false);
@@ -96,12 +101,12 @@ pub async fn play<T: Transport>(transport: T, path: &Path, outbox: &Path) {
     let (to, scripts) = (String::new(), Vec::new());
     let occasion =
         RunInfo { started_ms: 0, to, scripts, rate: None, verify: true, interrupted: false };
-    let report = Results::of(&tally, occasion, Vec::new()).report;
-    assert!(!report.differs() && report.rounds.broken == 0, "{}", table::whole(&report));
+    let report = Results::new(&tally, occasion, Vec::new()).report;
+    assert!(!report.differs() && report.rounds.broken == 0, "{}", table::full_report(&report));
 }
 
 /// Plays a script as its users do, and compares everything. `scheme`: ws, or http for REST.
-pub fn replay(home: &Home, gateway: &Gateway, scheme: &str, script: &Path) {
+pub fn replay(home: &Home, gateway: &GatewayProcess, scheme: &str, script: &Path) {
     let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"));
     let (to, outbox) = (format!("{scheme}://{}", gateway.address), home.path().join("outbox"));
     replay.args(["replay", "--verify", "--timeout", "20s", "--to", &to]);
@@ -111,7 +116,7 @@ pub fn replay(home: &Home, gateway: &Gateway, scheme: &str, script: &Path) {
 }
 
 /// A gateway with the users of the scripts.
-pub fn with_users(script: &Path) -> (Home, Gateway) {
+pub fn with_users(script: &Path) -> (Home, GatewayProcess) {
     let home = Home::new(&configuration(script).to_string());
     for (user, password, profile) in USERS {
         let mut words = vec!["user", "add", user, "--password-stdin"];
@@ -176,14 +181,14 @@ impl Routers {
             opened.replica.submit(Command::AddUsers(vec![new])).await.unwrap();
         }
         let keys = settings.keyring(Path::new("unused")).unwrap();
-        let node = Node::new(settings, opened.replica.clone(), clock, keys);
+        let node = Gateway::new(settings, opened.replica.clone(), clock, keys);
         let _duties = tollgate::gateway::spawn_all(&node);
         Self { router: Router::new(node), mails, _duties, _opened: opened }
     }
 }
 
 impl Transport for Routers {
-    type Link = Routed;
+    type Connection = Routed;
     async fn open(&self, _: usize) -> Result<Routed, ClientError> {
         Ok(self.link())
     }
@@ -192,7 +197,7 @@ impl Transport for Routers {
 impl Routers {
     /// A connection without a socket.
     pub fn link(&self) -> Routed {
-        let now = self.router.node().clock.now();
+        let now = self.router.gateway().clock.now();
         let outbox = Some(Outbox::new(1 << 20));
         let address = IpAddr::from([127, 0, 0, 1]);
         Routed {
@@ -216,39 +221,40 @@ impl Routed {
     }
 
     fn take_reply(&mut self, reply: Reply) {
-        let node = self.router.node().clone();
+        let node = self.router.gateway().clone();
         if let Some(session) = reply.bind {
-            node.replica.presences.bind(&session, &self.outbox(), node.clock.now());
+            node.replica.sessions.bind(&session, &self.outbox(), node.clock.now());
             self.caller.session = Some(session);
         }
         let notices = self.take_rows();
-        if !matches!(reply.effect, AfterReply::NoReply) {
+        if !matches!(reply.after_reply, AfterReply::NoReply) {
             self.frames.push_back(Received::Text(reply.frame));
         }
-        if let AfterReply::ReleaseSubscription(id, _) = reply.effect {
-            node.replica.feed.release(&self.outbox(), id);
+        if let AfterReply::ReleaseSubscription(id, _) = reply.after_reply {
+            node.replica.subscriptions.release(&self.outbox(), id);
         }
         self.take_notices(notices);
         let notices = self.take_rows();
         self.take_notices(notices);
     }
 
-    fn take_rows(&mut self) -> Vec<Notice> {
-        let mail = self.outbox().take();
+    fn take_rows(&mut self) -> Vec<ConnectionNotice> {
+        let mail = self.outbox().drain();
         self.frames.extend(mail.frames.into_iter().map(Received::Text));
         mail.notices
     }
 
-    fn take_notices(&mut self, notices: Vec<Notice>) {
+    fn take_notices(&mut self, notices: Vec<ConnectionNotice>) {
         let bound = self.caller.session.as_ref().map(|bound| bound.session);
         for notice in notices {
-            let Notice::Ended(session, reason) = notice else { continue };
+            let ConnectionNotice::Ended(session, reason) = notice else { continue };
             if Some(session) != bound {
                 continue;
             }
             let reason = CloseReason::Session(reason);
             let logged_out = serde_json::json!({"LOGGED_OUT": true});
-            for name in self.router.node().replica.feed.cancel_all(&self.outbox(), None) {
+            for name in self.router.gateway().replica.subscriptions.cancel_all(&self.outbox(), None)
+            {
                 let frame = protocol::envelope::encode("LOGOFF_ACK", Some(&name), &logged_out);
                 self.frames.push_back(Received::Text(frame));
             }

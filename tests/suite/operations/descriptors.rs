@@ -10,11 +10,11 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 const CONNECTS: usize = 1_000;
 
 /// CPU that a process has used, in seconds.
-fn cpu(gateway: &Gateway) -> f64 {
+fn cpu(gateway: &GatewayProcess) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", gateway.child.id())).unwrap();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: f64 = fields[11..13].iter().map(|it| it.parse::<f64>().unwrap()).sum();
@@ -56,7 +56,7 @@ async fn without_descriptors_the_connected_go_on() {
     let mut limited = Command::new("bash");
     limited.args(["-c", r#"ulimit -n 256; exec "$0" "$@""#]).arg(serve.get_program());
     limited.args(serve.get_args()).env("TOLLGATE_ADMIN_PASSWORD", PASSWORD);
-    let gateway = Gateway::spawn(limited.current_dir(home.path())).expect("it starts");
+    let gateway = GatewayProcess::spawn(limited.current_dir(home.path())).expect("it starts");
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
 
     let address = gateway.address;

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::json;
 use tokio::sync::watch;
 use tollgate::auth::PasswordHasher;
-use tollgate::gateway::Node;
+use tollgate::gateway::Gateway;
 use tollgate::messages::{Access, HANDLERS, Handler, HandlerIndex, Serve};
 use tollgate::net::listener;
 use tollgate::platform::{Clock, Histogram};
@@ -36,7 +36,7 @@ fn fault() -> &'static str {
 }
 
 /// A gateway in this process with an administrator.
-async fn gateway() -> Arc<Node> {
+async fn gateway() -> Arc<Gateway> {
     let settings = Settings::parse(QUICK, std::iter::empty()).unwrap();
     let (clock, log) = (Clock::system(), Arc::new(MemoryLog::default()));
     let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, clock.clone()));
@@ -56,7 +56,7 @@ async fn gateway() -> Arc<Node> {
     let rights = ADMINISTRATION.iter().map(right).collect();
     let profile = protocol::ProfileName::parse("USER_ADMIN").unwrap();
     replica.submit(Command::Bootstrap(Bootstrap { rights, profile, administrator })).await.unwrap();
-    Node::new(settings, replica, clock, None)
+    Gateway::new(settings, replica, clock, None)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use tollgate::platform::METRICS;
 
 use crate::harness::clients::get;
 use crate::harness::gateway::{run, said};
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 fn tollgate(words: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate")).args(words).output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -57,7 +57,7 @@ fn the_supervisor_is_told_what_goes_on() {
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let gateway = Gateway::spawn(command.env("NOTIFY_SOCKET", &path)).expect("it starts");
+    let gateway = GatewayProcess::spawn(command.env("NOTIFY_SOCKET", &path)).expect("it starts");
     let told = || {
         let mut text = [0; 256];
         let length = socket.recv(&mut text).expect("the supervisor is told");

@@ -9,12 +9,12 @@ use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
 use crate::harness::gateway::run;
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 fn write(home: &Home, configuration: &str) {
     std::fs::write(home.path().join("tollgate.toml"), configuration).unwrap();
 }
 
-fn hang_up(gateway: &Gateway) {
+fn hang_up(gateway: &GatewayProcess) {
     run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
 }
 
@@ -23,7 +23,7 @@ async fn heartbeat(client: &mut Client) -> Value {
 }
 
 /// The code of a login with a wrong password.
-async fn wrong_login(gateway: &Gateway) -> Value {
+async fn wrong_login(gateway: &GatewayProcess) -> Value {
     let mut client = Client::connect(gateway.address).await;
     let details = json!({ "USER_NAME": "jane", "PASSWORD": "wrong" });
     let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1, "DETAILS": details });

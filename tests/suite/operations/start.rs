@@ -7,14 +7,14 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::gateway::shell;
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 /// Starts a gateway that generates its administrator's password; also returns what it printed.
-fn first_start(home: &Home) -> (Gateway, String) {
+fn first_start(home: &Home) -> (GatewayProcess, String) {
     let printed = home.path().join("printed");
     let file = std::fs::File::create(&printed).unwrap();
     let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.env_remove("TOLLGATE_ADMIN_PASSWORD");
-    let gateway = Gateway::spawn_to(&mut command, Stdio::from(file)).expect("it starts");
+    let gateway = GatewayProcess::spawn_to(&mut command, Stdio::from(file)).expect("it starts");
     // The log says `listening` a moment before everything is printed.
     let text = || std::fs::read_to_string(&printed).unwrap();
     while !text().contains("log in:") {

@@ -1,7 +1,7 @@
 //! Password age, password history and locks, as rules of the realm.
 
 use tollgate::realm::{
-    Applied, ChangePassword, Command, EndReason, Fingerprint, LockScope, Login, LoginClient,
+    Applied, ChangePassword, Command, EndReason, Fingerprint, LockoutScope, Login, LoginClient,
     Outcome, Refusal, ResetPassword, UserStatus, Verdict,
 };
 
@@ -39,18 +39,18 @@ fn change(script: &mut Script, name: &str, to: &str) -> Applied {
     let change = ChangePassword {
         user_name: known.name.clone(),
         verdict: Verdict::Matched,
-        checked: known.credential.as_deref().map(Fingerprint::of),
+        checked: known.credential.as_deref().map(Fingerprint::new),
         credential: Some(to.into()),
-        by: None,
+        actor: None,
         keep: None,
-        peer: LoginClient::default(),
+        client: LoginClient::default(),
     };
     script.apply(Command::ChangePassword(change))
 }
 
 fn remembered(script: &Script, name: &str) -> Vec<String> {
     let known = script.realm.user_by_name(&user(name)).unwrap();
-    script.realm.remembered(known).iter().map(ToString::to_string).collect()
+    script.realm.remembered_hashes(known).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_login_with_an_older_hash_brings_a_new_one_and_no_new_age() {
     let before = script.realm.user_by_name(&user("Ada")).unwrap().credential_at;
     script.wait(DAY);
     let Command::Login(login) = login_command(&script.realm, "Ada", 1) else { unreachable!() };
-    let renewed = Login { renewed: Some("$renewed".into()), ..login.clone() };
+    let renewed = Login { rehash: Some("$renewed".into()), ..login.clone() };
     assert!(matches!(script.outcome(Command::Login(renewed)), Outcome::LoggedIn(_)));
     let ada = script.realm.user_by_name(&user("Ada")).unwrap();
     assert_eq!((ada.credential.as_deref(), ada.credential_at), (Some("$renewed"), before));
@@ -111,13 +111,13 @@ fn a_login_with_an_older_hash_brings_a_new_one_and_no_new_age() {
 /// An attempt from somewhere.
 fn attempt(script: &mut Script, source: &str, familiar: bool, verdict: Verdict) -> Outcome {
     let Command::Login(login) = login_command(&script.realm, "Ada", 7) else { unreachable!() };
-    let peer = LoginClient { source: source.into(), familiar };
-    script.outcome(Command::Login(Login { verdict, peer, ..login }))
+    let peer = LoginClient { network: source.into(), familiar };
+    script.outcome(Command::Login(Login { verdict, client: peer, ..login }))
 }
 
 #[test]
 fn wrong_passwords_elsewhere_lock_nobody_out_here() {
-    let mut script = Script::new(|policy| policy.lock_scope = LockScope::UserAndSource);
+    let mut script = Script::new(|policy| policy.lock_scope = LockoutScope::UserAndNetwork);
     let until = script.at + 5 * 60_000;
     for wanted in [incorrect(), incorrect(), locked(until), locked(until)] {
         assert_eq!(attempt(&mut script, "127.0.0.2", false, Verdict::Wrong), wanted);
@@ -135,7 +135,7 @@ fn wrong_passwords_elsewhere_lock_nobody_out_here() {
 
 #[test]
 fn after_a_hundred_wrong_passwords_a_day_only_familiar_places_may_try() {
-    let mut script = Script::new(|policy| policy.lock_scope = LockScope::UserAndSource);
+    let mut script = Script::new(|policy| policy.lock_scope = LockoutScope::UserAndNetwork);
     script.at = 1_000 * DAY;
     for number in 0..100 {
         let source = format!("198.51.100.{number}");
@@ -151,7 +151,7 @@ fn after_a_hundred_wrong_passwords_a_day_only_familiar_places_may_try() {
 
 #[test]
 fn the_day_ends_and_the_lock_with_it() {
-    let mut script = Script::new(|policy| policy.lock_scope = LockScope::UserAndSource);
+    let mut script = Script::new(|policy| policy.lock_scope = LockoutScope::UserAndNetwork);
     script.at = 1_000 * DAY;
     for number in 0..100 {
         attempt(&mut script, &format!("198.51.100.{number}"), false, Verdict::Wrong);

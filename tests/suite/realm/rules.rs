@@ -116,12 +116,12 @@ fn a_refresh_under_another_name_or_too_late_is_refused() {
     let mut refresh = Refresh {
         presented: pair(1).refresh,
         user_name: Some(user("Bob")),
-        pair: pair(2),
-        sealed: Vec::new(),
+        token_hashes: pair(2),
+        encrypted: Vec::new(),
         host: String::new(),
-        watched: false,
-        peer: LoginClient::default(),
-        second: SecondFactorInput::default(),
+        monitored: false,
+        client: LoginClient::default(),
+        second_factor: SecondFactorInput::default(),
     };
     assert_eq!(it.outcome(Command::Refresh(refresh.clone())), expired());
     it.wait(60 * MINUTE);
@@ -255,7 +255,7 @@ fn a_sweep_is_harmless_when_repeated() {
     it.wait(28 * MINUTE);
     it.apply(Command::Sweep);
     assert_eq!(it.realm.sessions_after(None).count(), 0, "refresh tokens are past their time");
-    assert!(!it.realm.rows().any(|row| matches!(row, Row::Retired(..))));
+    assert!(!it.realm.rows().any(|row| matches!(row, Row::RotatedToken(..))));
 }
 
 #[test]
@@ -299,12 +299,15 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
 fn a_batch_of_touches_keeps_the_newest_access() {
     let mut it = Script::new(|_| {});
     let session = it.session("Ada", 1);
-    let touched = |at: u64, watched: bool| SessionUse { session, at, watched };
+    let touched = |at: u64, watched: bool| SessionUse { session, at, monitored: watched };
     let at = it.at;
     it.wait(MINUTE);
-    it.apply(Command::Touch(vec![touched(at + 50_000, false), touched(at + 10_000, true)]));
+    it.apply(Command::RecordSessionUse(vec![
+        touched(at + 50_000, false),
+        touched(at + 10_000, true),
+    ]));
     let session = it.realm.session(session).unwrap();
-    assert_eq!((session.accessed, session.watched), (at + 50_000, true));
+    assert_eq!((session.accessed, session.monitored), (at + 50_000, true));
 }
 
 #[test]
@@ -369,18 +372,18 @@ fn a_repeated_entry_is_dropped() {
 #[test]
 fn a_login_is_checked_again_when_it_is_applied() {
     let mut it = Script::new(|_| {});
-    let checked = Some(Fingerprint::of("$another"));
+    let checked = Some(Fingerprint::new("$another"));
     let login = Login {
         user_name: user("Ada"),
         verdict: Verdict::Matched,
         checked,
-        pair: pair(1),
+        token_hashes: pair(1),
         host: String::new(),
-        watched: false,
-        peer: LoginClient::default(),
-        renewed: None,
-        connector: false,
-        second: SecondFactorInput::default(),
+        monitored: false,
+        client: LoginClient::default(),
+        rehash: None,
+        token_api: false,
+        second_factor: SecondFactorInput::default(),
         directory: false,
         bypass: false,
     };

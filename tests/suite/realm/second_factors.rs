@@ -24,7 +24,7 @@ fn by_links(mfa: &mut Mfa) {
 }
 
 fn given(at_secs: Option<u64>) -> PresentedFactor {
-    PresentedFactor::Totp { checked: Some(Fingerprint::of("sealed")), at_secs, resealed: None }
+    PresentedFactor::Totp { checked: Some(Fingerprint::new("sealed")), at_secs, reencrypted: None }
 }
 
 impl Script {
@@ -32,17 +32,18 @@ impl Script {
     fn enrol(&mut self, at_secs: u64) {
         let by = EnrolmentActor::Actor(Actor::Operator);
         let (user_name, sealed) = (Some(user("Ada")), "sealed".into());
-        let create = CreateSecret { by: by.clone(), user_name: user_name.clone(), sealed };
+        let create =
+            CreateSecret { actor: by.clone(), user_name: user_name.clone(), encrypted: sealed };
         assert_eq!(self.outcome(Command::CreateSecret(create)), Outcome::Done);
         assert_eq!(self.confirm(by, Some(at_secs)), Outcome::Done);
     }
 
     fn confirm(&mut self, by: EnrolmentActor, at_secs: Option<u64>) -> Outcome {
-        let checked = Some(Fingerprint::of("sealed"));
+        let checked = Some(Fingerprint::new("sealed"));
         let recovery = (10..20).map(code_hash).collect();
         let user_name = Some(user("Ada"));
         self.outcome(Command::ConfirmSecret(ConfirmSecret {
-            by,
+            actor: by,
             user_name,
             checked,
             at_secs,
@@ -54,10 +55,10 @@ impl Script {
         let Command::Login(mut login) = login_command(&self.realm, "Ada", number) else {
             unreachable!()
         };
-        login.second = SecondFactorInput {
-            given,
-            half: Some(code_hash(number)),
-            active: Some(code_hash(number + 500)),
+        login.second_factor = SecondFactorInput {
+            presented: given,
+            pending_login: Some(code_hash(number)),
+            active_code: Some(code_hash(number + 500)),
         };
         self.outcome(Command::Login(login))
     }
@@ -66,11 +67,15 @@ impl Script {
         self.outcome(Command::FinishLogin(FinishLogin {
             token: code_hash(half),
             user_name: None,
-            pair: pair(number),
+            token_hashes: pair(number),
             host: String::new(),
-            peer: LoginClient::default(),
-            watched: false,
-            second: SecondFactorInput { given, half: None, active: Some(code_hash(number + 500)) },
+            client: LoginClient::default(),
+            monitored: false,
+            second_factor: SecondFactorInput {
+                presented: given,
+                pending_login: None,
+                active_code: Some(code_hash(number + 500)),
+            },
         }))
     }
 
@@ -94,9 +99,9 @@ fn a_code_is_accepted_once_and_never_an_earlier_one_after_it() {
         assert_eq!(matches!(outcome, Outcome::LoggedIn(_)), good, "{at}: {outcome:?}");
     }
     let Outcome::LoggedIn(no) = it.login_with(6, Some(given(Some(960)))) else { panic!() };
-    assert!(it.realm.session(no).unwrap().second);
+    assert!(it.realm.session(no).unwrap().factor_verified);
     // One that was checked against another secret is checked again.
-    let stale = PresentedFactor::Totp { checked: None, at_secs: Some(990), resealed: None };
+    let stale = PresentedFactor::Totp { checked: None, at_secs: Some(990), reencrypted: None };
     let refused = Outcome::Refused(Refusal::StaleCredential);
     assert_eq!(it.login_with(7, Some(stale)), refused);
 }
@@ -158,7 +163,7 @@ fn half_a_login_can_only_be_finished_or_enrol_who_must() {
     let by = EnrolmentActor::PendingLogin(code_hash(1));
     let create = |name: Option<&str>| {
         let (by, user_name) = (EnrolmentActor::PendingLogin(code_hash(1)), name.map(user));
-        Command::CreateSecret(CreateSecret { by, user_name, sealed: "sealed".into() })
+        Command::CreateSecret(CreateSecret { actor: by, user_name, encrypted: "sealed".into() })
     };
     let over = Outcome::Refused(Refusal::RefreshExpired);
     assert_eq!(it.outcome(create(Some("Bob"))), over);
@@ -169,7 +174,7 @@ fn half_a_login_can_only_be_finished_or_enrol_who_must() {
     // It must not replace what is in force now.
     assert_eq!(it.outcome(create(None)), over);
     let Outcome::LoggedIn(no) = it.finish(1, 50, None) else { panic!() };
-    assert!(it.realm.session(no).unwrap().second);
+    assert!(it.realm.session(no).unwrap().factor_verified);
     assert_eq!(it.finish(1, 51, None), over);
 }
 
@@ -179,7 +184,11 @@ fn a_secret_is_confirmed_in_time_or_not_at_all() {
         let mut it = mfa(|_| {});
         let by = EnrolmentActor::Actor(Actor::Operator);
         let (user_name, sealed) = (Some(user("Ada")), "sealed".into());
-        it.outcome(Command::CreateSecret(CreateSecret { by: by.clone(), user_name, sealed }));
+        it.outcome(Command::CreateSecret(CreateSecret {
+            actor: by.clone(),
+            user_name,
+            encrypted: sealed,
+        }));
         it.wait(wait);
         let late = Refusal::SecondFactor(MfaReason::Expired, RequiredFactor::Enrol);
         let wanted = if in_time { Outcome::Done } else { Outcome::Refused(late) };
@@ -236,7 +245,7 @@ fn the_code_of_a_link_finishes_its_own_login_once_and_leaves_an_active_code() {
     else {
         panic!()
     };
-    assert!(it.realm.session(no).unwrap().second);
+    assert!(it.realm.session(no).unwrap().factor_verified);
     assert_eq!(it.login_with(3, Some(PresentedFactor::Code(code_hash(31)))), wrong, "used");
     // From now on the active code stands for the link, until it is revoked.
     let active = || Some(PresentedFactor::Code(code_hash(551)));
@@ -416,7 +425,7 @@ fn half_a_login_keeps_who_decides_about_its_lock() {
         let mut it = mfa(|_| {});
         it.enrol(900);
         let Command::Login(mut login) = login_command(&it.realm, "Ada", 1) else { unreachable!() };
-        login.second.half = Some(code_hash(1));
+        login.second_factor.pending_login = Some(code_hash(1));
         login.bypass = bypass;
         it.outcome(Command::Login(login));
         (0..3).for_each(|_| drop(it.wrong("Ada")));
@@ -441,7 +450,10 @@ fn what_belongs_to_a_user_goes_with_him() {
     assert!(gone(|key| matches!(key, Key::Mail(_))));
     assert_eq!(it.realm.mails_waiting(), 0);
     let left = it.realm.rows().filter(|row| {
-        matches!(row, Row::SecondFactor(..) | Row::Half(..) | Row::SelfReset(..) | Row::Mail(_))
+        matches!(
+            row,
+            Row::SecondFactor(..) | Row::PendingLogin(..) | Row::SelfReset(..) | Row::Mail(_)
+        )
     });
     assert_eq!(left.count(), 0);
 }

@@ -10,15 +10,15 @@ use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
 /// A session of the token API.
 fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
     let Command::Login(login) = login_command(&script.realm, name, pair) else { unreachable!() };
-    match script.outcome(Command::Login(Login { connector: true, ..login })) {
+    match script.outcome(Command::Login(Login { token_api: true, ..login })) {
         Outcome::LoggedIn(session) => session,
         other => panic!("{other:?}"),
     }
 }
 
 fn touch(script: &mut Script, session: SessionNo) {
-    let touched = tollgate::realm::SessionUse { session, at: script.at, watched: false };
-    script.apply(Command::Touch(vec![touched]));
+    let touched = tollgate::realm::SessionUse { session, at: script.at, monitored: false };
+    script.apply(Command::RecordSessionUse(vec![touched]));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn create(script: &mut Script, session: SessionNo, token: TokenHash) -> Outcome 
 }
 
 fn spend(script: &mut Script, token: TokenHash) -> Outcome {
-    script.outcome(Command::SpendOneTime(SpendOneTime { token, by: None }))
+    script.outcome(Command::SpendOneTime(SpendOneTime { token, actor: None }))
 }
 
 fn over() -> Outcome {
@@ -101,7 +101,7 @@ fn only_who_may_verify_spends() {
     let mut script = Script::new(|_| {});
     let ada = script.session("Ada", 1);
     create(&mut script, ada, hash(11));
-    let by = |by| Command::SpendOneTime(SpendOneTime { token: hash(11), by: Some(by) });
+    let by = |by| Command::SpendOneTime(SpendOneTime { token: hash(11), actor: Some(by) });
     let refused = script.outcome(by(Actor::Session(ada)));
     assert_eq!(refused, Outcome::Refused(Refusal::NotAuthorised("VERIFY_OTT".to_owned())));
     let admin = script.session("ADMIN", 2);
@@ -111,13 +111,13 @@ fn only_who_may_verify_spends() {
 #[test]
 fn life_times_are_those_that_were_set_else_the_policys() {
     let mut script = Script::new(|policy| policy.access_ms = 5 * MINUTE);
-    let amend = |kind, life| Command::AmendConnectors(Actor::Operator, vec![(kind, life)]);
-    assert_eq!(script.realm.lives().access_ms, 5 * MINUTE);
+    let amend = |kind, life| Command::AmendTokenLifetimes(Actor::Operator, vec![(kind, life)]);
+    assert_eq!(script.realm.effective_lifetimes().access_ms, 5 * MINUTE);
     script.outcome(amend(TokenKind::Access, Some(7 * MINUTE)));
-    assert_eq!(script.realm.lives().access_ms, 7 * MINUTE);
+    assert_eq!(script.realm.effective_lifetimes().access_ms, 7 * MINUTE);
     let refused = script.outcome(amend(TokenKind::Refresh, Some(7 * MINUTE)));
     assert_eq!(refused, Outcome::Refused(Refusal::InvalidLifetimes));
     script.outcome(amend(TokenKind::Access, None));
-    assert_eq!(script.realm.lives().access_ms, 5 * MINUTE);
-    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::Connectors(_))));
+    assert_eq!(script.realm.effective_lifetimes().access_ms, 5 * MINUTE);
+    assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::TokenLifetimes(_))));
 }

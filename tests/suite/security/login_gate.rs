@@ -10,7 +10,7 @@ use tollgate::messages::{HANDLERS, ROUTES};
 
 use crate::harness::authenticator::totp;
 use crate::harness::curl::{self, Response};
-use crate::harness::{Client, Gateway, Home, PASSWORD};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD};
 /// The states of a user.
 const STATES: [&str; 7] =
     ["ENABLED", "DISABLED", "LOCKED", "EXPIRED", "RESET", "DELETED", "SECOND"];
@@ -89,7 +89,7 @@ struct User {
     asleep: Vec<Value>,
 }
 
-async fn prepare(gateway: &Gateway, admin: &mut Client, state: &str) -> User {
+async fn prepare(gateway: &GatewayProcess, admin: &mut Client, state: &str) -> User {
     let name = state.to_lowercase();
     let user = json!({ "USER_NAME": name, "PASSWORD": "Crescent-1" });
     event(admin, "EVENT_INSERT_USER", user).await;
@@ -132,7 +132,7 @@ async fn enrol(admin: &mut Client, name: &str) -> String {
     secret
 }
 
-async fn enter(gateway: &Gateway, admin: &mut Client, state: &str, user: &User) {
+async fn enter(gateway: &GatewayProcess, admin: &mut Client, state: &str, user: &User) {
     let target = json!({ "USER_NAME": user.name });
     match state {
         "DISABLED" => event(admin, "EVENT_DISABLE_USER", target).await,
@@ -151,7 +151,7 @@ async fn enter(gateway: &Gateway, admin: &mut Client, state: &str, user: &User) 
 }
 
 /// The code with which a path was refused; OK: it issued a token; -: it was served without one.
-async fn walk(gateway: &Gateway, path: Path, user: &User) -> String {
+async fn walk(gateway: &GatewayProcess, path: Path, user: &User) -> String {
     let by_refresh = |token: &Value| {
         json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
             "DETAILS": { "REFRESH_AUTH_TOKEN": token } })

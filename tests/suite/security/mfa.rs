@@ -3,10 +3,10 @@
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tollgate::auth::{Hash, TotpConfig};
+use tollgate::auth::{TotpAlgorithm, TotpConfig};
 
 use crate::harness::authenticator::{oathtool, totp};
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK, curl};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, curl};
 
 fn configuration(more: &str) -> String {
     format!("{QUICK}[security.mfa.qr_code]\ncode_period_discrepancy = 10\n{more}\n")
@@ -16,7 +16,7 @@ async fn ask(client: &mut Client, name: &str, details: Value) -> Value {
     client.ask(json!({ "MESSAGE_TYPE": name, "SOURCE_REF": name, "DETAILS": details })).await
 }
 
-async fn login(gateway: &Gateway, details: Value) -> Value {
+async fn login(gateway: &GatewayProcess, details: Value) -> Value {
     let mut client = Client::connect(gateway.address).await;
     ask(&mut client, "EVENT_LOGIN_AUTH", details).await
 }
@@ -26,7 +26,7 @@ fn by_code(code: &str) -> Value {
 }
 
 /// The first administrator enrols; returns the secret shown and the recovery codes.
-async fn enrol(gateway: &Gateway, code: impl Fn(&str) -> String) -> (Value, Vec<String>) {
+async fn enrol(gateway: &GatewayProcess, code: impl Fn(&str) -> String) -> (Value, Vec<String>) {
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     let shown = ask(&mut admin, "EVENT_MFA_CREATE_SECRET", json!({})).await["DETAILS"].clone();
     let code = code(shown["SECRET"].as_str().unwrap());
@@ -99,9 +99,9 @@ fn codes_are_those_of_a_real_authenticator() {
     let mut rng = rand::rngs::StdRng::seed_from_u64(6_238);
     for number in 0..300 {
         let (hash, word) = [
-            (Hash::Sha1, "--totp=sha1"),
-            (Hash::Sha256, "--totp=sha256"),
-            (Hash::Sha512, "--totp=sha512"),
+            (TotpAlgorithm::Sha1, "--totp=sha1"),
+            (TotpAlgorithm::Sha256, "--totp=sha256"),
+            (TotpAlgorithm::Sha512, "--totp=sha512"),
         ][number % 3];
         let digits = rng.random_range(6..9_u8);
         let period_secs = rng.random_range(15..120_u64);
@@ -120,7 +120,8 @@ fn codes_are_those_of_a_real_authenticator() {
             &hex,
         ]);
         let [issuer, label] = [String::new(), String::new()];
-        let codes = TotpConfig { period_secs, discrepancy: 0, digits, hash, issuer, label };
+        let codes =
+            TotpConfig { period_secs, discrepancy: 0, digits, algorithm: hash, issuer, label };
         let start = now / period_secs * period_secs;
         assert_eq!(codes.check(&secret, &code, now), Some(start), "{code} of {hex} at {now}");
     }

@@ -5,13 +5,13 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::harness::gateway::credentials;
-use crate::harness::{Client, Gateway, Home, MovedClock, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, MovedClock, PASSWORD, QUICK};
 
 fn write(home: &Home, configuration: &str) {
     std::fs::write(home.path().join("tollgate.toml"), configuration).unwrap();
 }
 
-async fn login(gateway: &Gateway, user: &str, password: &str) -> Option<String> {
+async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Option<String> {
     let message = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
         "DETAILS": { "USER_NAME": user, "PASSWORD": password } });
     let answer = Client::connect(gateway.address).await.ask(message).await;
@@ -107,7 +107,7 @@ async fn a_password_that_is_too_old_must_be_changed() {
         std::fs::write(&offset, format!("+{}", days * 86_400)).unwrap();
         MovedClock::spawn(&home, &offset)
     };
-    let ask = async |gateway: &Gateway| {
+    let ask = async |gateway: &GatewayProcess| {
         let message = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
             "DETAILS": { "USER_NAME": "admin", "PASSWORD": PASSWORD } });
         Client::connect(gateway.address).await.ask(message).await

@@ -3,11 +3,11 @@
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK, clients};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, clients};
 const CROWD: usize = 50;
 
 /// The same message from as many sockets at once; the answers.
-async fn all_at_once(gateway: &Gateway, message: Value) -> Vec<Value> {
+async fn all_at_once(gateway: &GatewayProcess, message: Value) -> Vec<Value> {
     let mut crowd = join_all((0..CROWD).map(|_| Client::connect(gateway.address))).await;
     join_all(crowd.iter_mut().map(|client| client.ask(message.clone()))).await
 }

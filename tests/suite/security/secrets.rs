@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 /// The files below a folder that contain one of the words.
 fn holding(folder: &Path, words: &[String]) -> Vec<String> {
     let mut found = Vec::new();
@@ -26,7 +26,7 @@ fn holding(folder: &Path, words: &[String]) -> Vec<String> {
 }
 
 /// The secrets that the token API issues.
-async fn of_programs(gateway: &Gateway, admin: &mut Client) -> Vec<String> {
+async fn of_programs(gateway: &GatewayProcess, admin: &mut Client) -> Vec<String> {
     let json = ["-s", "-H", "Content-Type: application/json", "-d"];
     let call = |path: &str, words: &[&str]| -> Value {
         let url = format!("http://{}{path}", gateway.address);
@@ -49,7 +49,7 @@ async fn of_programs(gateway: &Gateway, admin: &mut Client) -> Vec<String> {
 async fn no_secret_is_in_the_store_or_the_log() {
     let home = Home::new(QUICK);
     let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
-    let gateway = Gateway::spawn(command.env("TOLLGATE_LOG", "trace")).unwrap();
+    let gateway = GatewayProcess::spawn(command.env("TOLLGATE_LOG", "trace")).unwrap();
     let mut admin = Client::connect(gateway.address).await;
     let mut login = json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1});
     let mut login = |details: Value| {

@@ -24,14 +24,14 @@ use crate::harness::{Authority, PASSWORD};
 async fn heartbeat(client: &mut Client) {
     let message = r#"{"MESSAGE_TYPE":"EVENT_HEARTBEAT","SOURCE_REF":1}"#;
     client.send(message.to_owned()).await.unwrap();
-    let answer: Value = serde_json::from_str(&client.answer().await.unwrap()).unwrap();
+    let answer: Value = serde_json::from_str(&client.receive_reply().await.unwrap()).unwrap();
     assert_eq!(answer["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK", "{answer}");
 }
 
 async fn logged_in(authority: &Authority, address: SocketAddr) -> Client {
     let mut client = authority.client(address).await;
-    client.send(Client::login("admin", &protocol::Password::new(PASSWORD))).await.unwrap();
-    let answer = client.answer().await.unwrap();
+    client.send(Client::login_message("admin", &protocol::Password::new(PASSWORD))).await.unwrap();
+    let answer = client.receive_reply().await.unwrap();
     assert!(answer.contains("EVENT_LOGIN_AUTH_ACK"), "{answer}");
     client
 }
@@ -57,8 +57,8 @@ async fn messages_go_through_tls_and_nothing_goes_beside_it() {
         "DETAILS": { "DATASOURCE_NAME": "USER_RIGHTS" },
     });
     client.send(logon.to_string()).await.unwrap();
-    assert!(client.answer().await.unwrap().contains("LOGON_ACK"));
-    assert!(client.answer().await.unwrap().len() > 1_000);
+    assert!(client.receive_reply().await.unwrap().contains("LOGON_ACK"));
+    assert!(client.receive_reply().await.unwrap().len() > 1_000);
 
     let rest = format!("https://localhost:{}/event-login-prefs", gateway.address.port());
     let curl = |words: &[&str]| {
@@ -209,7 +209,7 @@ async fn slow_readers_get_everything_through_tls() {
 /// Asks for so many updates, waits, reads them all and gives their bytes.
 async fn slow_reader(authority: &Authority, address: SocketAddr, updates: usize) -> usize {
     let mut socket = narrow(authority, address).await;
-    let login = Client::login("admin", &protocol::Password::new(PASSWORD));
+    let login = Client::login_message("admin", &protocol::Password::new(PASSWORD));
     socket.send(Message::text(login)).await.unwrap();
     for at in 0..updates {
         let logon = serde_json::json!({

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use serde_json::json;
 
 use crate::harness::gateway::credentials;
-use crate::harness::{Client, Gateway, Home, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, QUICK};
 
 /// scrypt of `password` by Python's hashlib: n 256, r 4, p 3, the salt `sodium chloride!`.
 const FOREIGN: &str =
@@ -43,7 +43,7 @@ fn csv() -> String {
     )
 }
 
-async fn login(gateway: &Gateway, user: &str, password: &str) -> Option<String> {
+async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Option<String> {
     let message = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
         "DETAILS": { "USER_NAME": user, "PASSWORD": password } });
     let answer = Client::connect(gateway.address).await.ask(message).await;

@@ -5,7 +5,7 @@ use protocol::NackCode;
 use super::violation::Violation;
 use crate::settings::{Class, PasswordStrength};
 
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Violation>) {
+pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut Vec<Violation>) {
     let lacking: Vec<_> = rules
         .classes()
         .filter(|(class, least)| count(*class, password) < *least as usize)
@@ -13,21 +13,22 @@ pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<V
     let held = rules.classes().count() - lacking.len();
     let needed = rules.min_characteristics.filter(|needed| *needed > 0);
     if needed.is_none_or(|needed| held < needed as usize) {
-        broken.extend(lacking.into_iter().map(|(class, least)| {
-            let (rule, what) = words(class);
+        violations.extend(lacking.into_iter().map(|(class, least)| {
+            let (rule, what) = describe(class);
             (NackCode::InsufficientCharacters, format!("{rule}: at least {least} {what}"))
         }));
         if let Some(needed) = needed {
             let text = format!("minCharacteristics: {needed} of the class rules must hold");
-            broken.push((NackCode::InsufficientCharacteristics, text));
+            violations.push((NackCode::InsufficientCharacteristics, text));
         }
     }
     if rules.restrict_whitespace && password.contains(char::is_whitespace) {
-        broken.push((NackCode::IllegalWhitespace, "restrictWhitespace: no white space".to_owned()));
+        violations
+            .push((NackCode::IllegalWhitespace, "restrictWhitespace: no white space".to_owned()));
     }
     let illegal = &rules.illegal_characters;
     if password.contains(|c| illegal.contains(c)) {
-        broken.push((NackCode::IllegalChar, format!("illegalCharacters: none of {illegal}")));
+        violations.push((NackCode::IllegalChar, format!("illegalCharacters: none of {illegal}")));
     }
 }
 
@@ -41,7 +42,7 @@ fn count(class: Class, password: &str) -> usize {
     password.chars().filter(is_in).count()
 }
 
-fn words(class: Class) -> (&'static str, &'static str) {
+fn describe(class: Class) -> (&'static str, &'static str) {
     match class {
         Class::Digits => ("minDigits", "digits"),
         Class::Uppercase => ("minUppercaseCharacters", "upper-case letters"),

@@ -10,25 +10,25 @@ use crate::settings::{PasswordStrength, Validation};
 /// Every rule that the password breaks, in the order of S2's list. How old it is and which ones
 /// came before it are asked elsewhere.
 pub fn violations(rules: &PasswordStrength, user: &UserName, password: &str) -> Vec<Violation> {
-    let mut broken = Vec::new();
+    let mut violations = Vec::new();
     // What is too long is looked at no further, so that nothing below costs much.
-    if length::judge(rules, password, &mut broken) {
-        return broken;
+    if length::check(rules, password, &mut violations) {
+        return violations;
     }
-    characters::judge(rules, password, &mut broken);
-    repeats::judge(rules, password, &mut broken);
-    sequences::judge(rules, password, &mut broken);
-    word_lists::judge(rules, password, &mut broken);
-    user_name::judge(rules, user.as_str(), password, &mut broken);
-    broken
+    characters::check(rules, password, &mut violations);
+    repeats::check(rules, password, &mut violations);
+    sequences::check(rules, password, &mut violations);
+    word_lists::check(rules, password, &mut violations);
+    user_name::check(rules, user.as_str(), password, &mut violations);
+    violations
 }
 
 /// The refusal of a password that is too long to be looked at at all; it comes before anything that
 /// costs.
 pub fn check_length(password: &Password) -> Result<(), Nack> {
-    let mut broken = Vec::new();
-    length::bound(password.expose(), &mut broken);
-    match broken.pop() {
+    let mut violations = Vec::new();
+    length::exceeds_byte_limit(password.expose(), &mut violations);
+    match violations.pop() {
         Some((code, text)) => Err(Nack::new(code, text)),
         None => Ok(()),
     }
@@ -36,8 +36,8 @@ pub fn check_length(password: &Password) -> Result<(), Nack> {
 
 /// The refusal of a password that somebody chose, if it breaks any rule.
 pub fn check(rules: &Validation, user: &UserName, password: &Password) -> Result<(), Nack> {
-    let broken = violations(&rules.password_strength, user, password.expose());
-    match refusal(rules, broken) {
+    let violations = violations(&rules.password_strength, user, password.expose());
+    match as_nack(rules, violations) {
         Some(nack) => Err(nack),
         None => Ok(()),
     }
@@ -47,13 +47,13 @@ pub fn check(rules: &Validation, user: &UserName, password: &Password) -> Result
 pub fn used_before(rules: &Validation) -> Nack {
     let count = rules.password_strength.history();
     let text = format!("historicalCheck: none of the last {count} passwords may be used again");
-    let broken = vec![(NackCode::HistoryViolation, text.clone())];
-    refusal(rules, broken).unwrap_or_else(|| Nack::new(NackCode::HistoryViolation, text))
+    let violations = vec![(NackCode::HistoryViolation, text.clone())];
+    as_nack(rules, violations).unwrap_or_else(|| Nack::new(NackCode::HistoryViolation, text))
 }
 
-fn refusal(rules: &Validation, broken: Vec<Violation>) -> Option<Nack> {
-    let named = |code| if rules.legacy_codes_only { listed(code) } else { code };
-    let faults = broken.into_iter().map(|(code, text)| Nack::new(named(code), text));
+fn as_nack(rules: &Validation, violations: Vec<Violation>) -> Option<Nack> {
+    let named = |code| if rules.legacy_codes_only { legacy_code(code) } else { code };
+    let faults = violations.into_iter().map(|(code, text)| Nack::new(named(code), text));
     faults.reduce(|mut all, one| {
         all.errors.extend(one.errors);
         all
@@ -61,7 +61,7 @@ fn refusal(rules: &Validation, broken: Vec<Violation>) -> Option<Nack> {
 }
 
 /// A code that S2 lists for it, for clients that know no other.
-fn listed(code: NackCode) -> NackCode {
+fn legacy_code(code: NackCode) -> NackCode {
     use NackCode::{
         IllegalMatch, IllegalSequence, IllegalWhitespace, InsufficientCharacteristics,
         InsufficientCharacters, TooLong, TooShort,

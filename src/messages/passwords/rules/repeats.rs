@@ -7,18 +7,18 @@ use protocol::NackCode;
 use super::violation::Violation;
 use crate::settings::PasswordStrength;
 
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Violation>) {
+pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut Vec<Violation>) {
     if let Some(most) = rules.max_repeat_characters.filter(|most| *most > 0)
         && most_frequent(password) > most
     {
         let text = format!("maxRepeatCharacters: no character more than {most} times");
-        broken.push((NackCode::IllegalMatch, text));
+        violations.push((NackCode::IllegalMatch, text));
     }
     if let Some(size) = rules.repeat_character_restrict_size.filter(|size| *size > 0)
         && longest_run(password) >= size
     {
         let text = format!("repeatCharacterRestrictSize: not {size} of a character in a row");
-        broken.push((NackCode::IllegalMatch, text));
+        violations.push((NackCode::IllegalMatch, text));
     }
 }
 

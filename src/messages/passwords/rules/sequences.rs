@@ -29,7 +29,7 @@ const KEYBOARDS: &[&str] = &[
     "zxcvbkm",
 ];
 
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Violation>) {
+pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut Vec<Violation>) {
     let lower = password.to_lowercase();
     let all = [
         (rules.restrict_alpha_sequences, ALPHABET, "restrictAlphaSequences", "letters in order"),
@@ -44,7 +44,7 @@ pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<V
     for (_, _, rule, what) in all.into_iter().filter(|(on, rows, ..)| *on && has_any(&lower, rows))
     {
         let text = format!("{rule}: not {LENGTH} or more {what}, forwards or backwards");
-        broken.push((NackCode::IllegalSequence, text));
+        violations.push((NackCode::IllegalSequence, text));
     }
 }
 

@@ -5,11 +5,11 @@ use protocol::NackCode;
 use super::violation::Violation;
 use crate::settings::PasswordStrength;
 
-pub(super) fn judge(
+pub(super) fn check(
     rules: &PasswordStrength,
     user: &str,
     password: &str,
-    broken: &mut Vec<Violation>,
+    violations: &mut Vec<Violation>,
 ) {
     if !rules.restrict_user_name {
         return;
@@ -18,11 +18,11 @@ pub(super) fn judge(
     let (user, lower) = (user.to_ascii_lowercase(), password.to_ascii_lowercase());
     if lower.contains(&user) {
         let text = "restrictUserName: not the user name".to_owned();
-        broken.push((NackCode::IllegalUsername, text));
+        violations.push((NackCode::IllegalUsername, text));
     }
     let reversed: String = user.chars().rev().collect();
     if reversed != user && lower.contains(&reversed) {
         let text = "restrictUserName: not the user name backwards".to_owned();
-        broken.push((NackCode::IllegalUsernameReversed, text));
+        violations.push((NackCode::IllegalUsernameReversed, text));
     }
 }

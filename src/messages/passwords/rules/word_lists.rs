@@ -10,35 +10,35 @@ use super::violation::Violation;
 use crate::settings::PasswordStrength;
 
 /// None: it cannot be read, and then every password is in it.
-type Words = LazyLock<Option<Set<&'static [u8]>>>;
+type WordList = LazyLock<Option<Set<&'static [u8]>>>;
 
-static WORST: Words =
+static WORST: WordList =
     LazyLock::new(|| Set::new(&include_bytes!(concat!(env!("OUT_DIR"), "/worst.fst"))[..]).ok());
-static DICTIONARY: Words = LazyLock::new(|| {
+static DICTIONARY: WordList = LazyLock::new(|| {
     Set::new(&include_bytes!(concat!(env!("OUT_DIR"), "/dictionary.fst"))[..]).ok()
 });
 
-pub(super) fn judge(rules: &PasswordStrength, password: &str, broken: &mut Vec<Violation>) {
+pub(super) fn check(rules: &PasswordStrength, password: &str, violations: &mut Vec<Violation>) {
     let lower = password.to_lowercase();
     if rules.restrict_password && WORST.as_ref().is_none_or(|worst| worst.contains(&lower)) {
         let text = "restrictPassword: not one of the worst passwords".to_owned();
-        broken.push((NackCode::IllegalWord, text));
+        violations.push((NackCode::IllegalWord, text));
     }
     if !rules.restrict_dictionary_substring {
         return;
     }
-    if holds_word(lower.bytes()) {
+    if contains_word(lower.bytes()) {
         let text = "restrictDictionarySubstring: no word of 4 or more letters".to_owned();
-        broken.push((NackCode::IllegalWord, text));
+        violations.push((NackCode::IllegalWord, text));
     }
-    if holds_word(lower.bytes().rev()) {
+    if contains_word(lower.bytes().rev()) {
         let text = "restrictDictionarySubstring: no word of 4 or more letters backwards".to_owned();
-        broken.push((NackCode::IllegalWordReversed, text));
+        violations.push((NackCode::IllegalWordReversed, text));
     }
 }
 
 /// Walks the dictionary from every place: as many steps as the longest word has letters.
-fn holds_word(bytes: impl Iterator<Item = u8>) -> bool {
+fn contains_word(bytes: impl Iterator<Item = u8>) -> bool {
     let bytes: Vec<u8> = bytes.collect();
     let Some(words) = DICTIONARY.as_ref().map(Set::as_fst) else { return true };
     (0..bytes.len()).any(|start| {

@@ -30,33 +30,33 @@ pub(super) fn entries(block: &Block) -> impl Iterator<Item = (Seq, Result<Entry,
 }
 
 /// What a check of the whole log found.
-pub(super) struct Verified {
+pub(super) struct VerifiedLog {
     /// The first entry that is kept; one more than the last if none is.
     pub(super) first: Seq,
     /// The last entry, and the link over all.
-    pub(super) end: ChainEnd,
+    pub(super) chain_end: ChainEnd,
 }
 
 /// Walks the whole chain, from its anchor to its end, and compares it with the mark.
 pub(super) fn verify(
     log: &Ledger,
-    mark: &HighWaterMark,
+    high_water_mark: &HighWaterMark,
     is_new: bool,
-) -> Result<Verified, StoreError> {
-    let marked = mark.read();
+) -> Result<VerifiedLog, StoreError> {
+    let marked = high_water_mark.read();
     if marked.is_none() && !is_new {
         let why = "the high-water mark cannot be read: entries may be missing";
         return Err(StoreError::Damaged(why.to_owned()));
     }
-    let (no, link) = marked.unwrap_or((0, ChainHash::GENESIS));
-    let (mut at_mark, marked) = (false, ChainEnd { no, link });
-    let (anchor, end) = log.verify(Seq::MAX, |_, end| {
+    let (no, hash) = marked.unwrap_or((0, ChainHash::GENESIS));
+    let (mut at_mark, marked) = (false, ChainEnd { no, hash });
+    let (anchor, chain_end) = log.verify(Seq::MAX, |_, end| {
         at_mark |= end == marked;
         Ok(())
     })?;
     if !at_mark && anchor != marked {
-        let why = format!("the log ends at {}, but {no} entries were acknowledged", end.no);
+        let why = format!("the log ends at {}, but {no} entries were acknowledged", chain_end.no);
         return Err(StoreError::Damaged(why));
     }
-    Ok(Verified { first: anchor.no + 1, end })
+    Ok(VerifiedLog { first: anchor.no + 1, chain_end })
 }

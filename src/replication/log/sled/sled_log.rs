@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::committer::{Committer, Job};
-use super::entry_codec::{self, Verified};
+use super::entry_codec::{self, VerifiedLog};
 use super::write_status::WriteStatus;
 use crate::realm::Millis;
 use crate::replication::log::command_log::{
@@ -20,9 +20,9 @@ use crate::replication::log::command_log::{
 };
 use crate::storage::{Block, ChainHash, HighWaterMark, Ledger, RowStore, Seq, StoreError};
 /// Jobs that wait for the committer.
-const WAITING_MAX: usize = 1_024;
+const JOBS_MAX: usize = 1_024;
 /// Commits that wait for the follower.
-const FOLLOWING_MAX: usize = 16;
+const EVENTS_MAX: usize = 16;
 
 /// The embedded log.
 pub struct SledLog {
@@ -32,7 +32,7 @@ pub struct SledLog {
     sender: Mutex<Option<mpsc::Sender<Job>>>,
     follower: Mutex<Option<Receiver<LogEvent>>>,
     committer: Mutex<Option<JoinHandle<()>>>,
-    trouble: Arc<WriteStatus>,
+    write_status: Arc<WriteStatus>,
 }
 
 impl SledLog {
@@ -41,24 +41,28 @@ impl SledLog {
         let (db, dir, is_new) = (store.database(), store.directory(), store.is_new());
         let tree = db.open_tree("log").map_err(StoreError::sled)?;
         let ledger = Arc::new(Ledger::new(tree, "entry"));
-        let mut mark = HighWaterMark::open(dir).map_err(StoreError::Io)?;
-        let Verified { first, end } = entry_codec::verify(&ledger, &mark, is_new)?;
+        let mut high_water_mark = HighWaterMark::open(dir).map_err(StoreError::Io)?;
+        let VerifiedLog { first, chain_end: end } =
+            entry_codec::verify(&ledger, &high_water_mark, is_new)?;
         if is_new {
             // A mark of nothing: from now on a missing mark is a loss.
-            mark.write(0, ChainHash::GENESIS).and_then(|()| mark.sync()).map_err(StoreError::Io)?;
+            high_water_mark
+                .write(0, ChainHash::GENESIS)
+                .and_then(|()| high_water_mark.sync())
+                .map_err(StoreError::Io)?;
         }
         let data = File::open(dir.join("sled").join("db")).map_err(StoreError::Io)?;
-        let (sender, receiver) = mpsc::channel(WAITING_MAX);
-        let (follow, follower) = sync_channel(FOLLOWING_MAX);
-        let trouble = Arc::new(WriteStatus::new(store.space().clone()));
+        let (sender, receiver) = mpsc::channel(JOBS_MAX);
+        let (events, follower) = sync_channel(EVENTS_MAX);
+        let write_status = Arc::new(WriteStatus::new(store.space().clone()));
         let committer = Committer {
             db: db.clone(),
             ledger: ledger.clone(),
             data,
-            mark,
-            end,
-            follow,
-            trouble: trouble.clone(),
+            high_water_mark,
+            chain_end: end,
+            events,
+            write_status: write_status.clone(),
             is_broken: false,
         };
         let thread = std::thread::Builder::new().name("committer".to_owned());
@@ -70,7 +74,7 @@ impl SledLog {
             sender: Mutex::new(Some(sender)),
             follower: Mutex::new(Some(follower)),
             committer: Mutex::new(Some(thread)),
-            trouble,
+            write_status,
         })
     }
 
@@ -80,10 +84,13 @@ impl SledLog {
     }
 
     /// Stored entries up to `upto`, the newest first.
-    pub fn back_from(&self, upto: Seq) -> impl Iterator<Item = Result<Entry, StoreError>> + '_ {
+    pub fn entries_newest_first(
+        &self,
+        upto: Seq,
+    ) -> impl Iterator<Item = Result<Entry, StoreError>> + '_ {
         let mut before = upto.min(self.last) + 1;
         let blocks = std::iter::from_fn(move || {
-            let block = self.ledger.before(before).transpose()?;
+            let block = self.ledger.block_before(before).transpose()?;
             before = block.as_ref().map_or(0, Block::first);
             Some(block)
         });
@@ -107,36 +114,36 @@ impl CommandLog for SledLog {
         let sender = self.sender.lock().clone();
         Box::pin(async move {
             let closed = || AppendError::NotStored("the log is closed".to_owned());
-            let (answer, answered) = oneshot::channel();
+            let (reply, replied) = oneshot::channel();
             let sender = sender.ok_or_else(closed)?;
-            sender.send(Job::Append(entry, answer)).await.map_err(|_| closed())?;
+            sender.send(Job::Append(entry, reply)).await.map_err(|_| closed())?;
             drop(sender);
-            answered
+            replied
                 .await
                 .unwrap_or_else(|_| Err(AppendError::Unknown("the committer ended".to_owned())))
         })
     }
 
     fn follow(&self, after: Seq) -> Result<Box<dyn Iterator<Item = LogEvent> + Send>, LogError> {
-        let live = self.follower.lock().take().ok_or(LogError::Followed)?;
+        let live = self.follower.lock().take().ok_or(LogError::AlreadyFollowed)?;
         if after + 1 < self.first {
             return Ok(Box::new(once(LogEvent::Gap(self.first))));
         }
-        let stored = match self.ledger.from(after + 1, self.last) {
+        let stored = match self.ledger.blocks_from(after + 1, self.last) {
             Ok(blocks) => blocks,
             Err(error) => return Ok(Box::new(once(LogEvent::Unreadable(error.to_string())))),
         };
-        Ok(Box::new(stored.filter_map(move |block| followed(block, after)).chain(live)))
+        Ok(Box::new(stored.filter_map(move |block| log_event(block, after)).chain(live)))
     }
 
     fn trim(&self, upto: Seq, before: Millis) -> TrimFuture<'_> {
         let sender = self.sender.lock().clone();
         Box::pin(async move {
             let closed = || "the log is closed".to_owned();
-            let (answer, answered) = oneshot::channel();
-            let job = Job::Trim { upto, before, answer };
+            let (reply, replied) = oneshot::channel();
+            let job = Job::Trim { upto, before, reply };
             sender.ok_or_else(closed)?.send(job).await.map_err(|_| closed())?;
-            answered.await.map_err(|_| closed())?
+            replied.await.map_err(|_| closed())?
         })
     }
 
@@ -149,22 +156,22 @@ impl CommandLog for SledLog {
     }
 
     fn stop_accepting(&self, why: &str) {
-        self.trouble.halt(why);
+        self.write_status.stop_accepting(why);
     }
 
     fn write_error(&self) -> Option<String> {
-        self.trouble.error()
+        self.write_status.error()
     }
 }
 
 /// What a follower gets of a stored block: the entries after `after`, if it has any.
-fn followed(block: Result<Block, StoreError>, after: Seq) -> Option<LogEvent> {
-    let news = block.and_then(|block| {
-        let news = entry_codec::entries(&block).filter(|(seq, _)| *seq > after);
-        let news = news.map(|(_, entry)| entry.map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        Ok((block.first().max(after + 1), news))
+fn log_event(block: Result<Block, StoreError>, after: Seq) -> Option<LogEvent> {
+    let newer = block.and_then(|block| {
+        let newer = entry_codec::entries(&block).filter(|(seq, _)| *seq > after);
+        let newer = newer.map(|(_, entry)| entry.map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        Ok((block.first().max(after + 1), newer))
     });
-    match news {
+    match newer {
         Ok((_, none)) if none.is_empty() => None,
         Ok((first, entries)) => Some(LogEvent::Entries(first, entries, AppendAcks::default())),
         Err(error) => Some(LogEvent::Unreadable(error.to_string())),

@@ -88,7 +88,7 @@ async fn login(routers: &Routers) -> Routed {
 /// Takes what waits for the reader; its updates follow each other without a gap.
 fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
     let mut rows = Vec::new();
-    for frame in reader.outbox().take().frames {
+    for frame in reader.outbox().drain().frames {
         let update: Value = serde_json::from_str(&frame).unwrap();
         assert_eq!(update["SEQUENCE_ID"], *sequence, "{update}");
         *sequence += 1;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use crate::harness::clients::get;
-use crate::harness::{Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 /// What a client makes of the updates of one subscription.
 #[derive(Debug, Default, Clone)]
 struct Model {
@@ -132,12 +132,12 @@ const PROFILES: usize = 4;
 const USERS: usize = 6;
 
 /// A gateway with users u0, u1, …, rights R0, R1, … and profiles P0, P1, ….
-async fn desk(configuration: &str) -> (Home, Gateway, Client) {
+async fn desk(configuration: &str) -> (Home, GatewayProcess, Client) {
     desk_of(configuration, "a right").await
 }
 
 /// The same; each right has this description.
-async fn desk_of(configuration: &str, description: &str) -> (Home, Gateway, Client) {
+async fn desk_of(configuration: &str, description: &str) -> (Home, GatewayProcess, Client) {
     let home = Home::new(configuration);
     let words = ["populate", "--users", "6", "--profiles", "0", "--password", PASSWORD];
     assert!(home.command(&words).output().unwrap().status.success());

@@ -6,10 +6,10 @@ use protocol::{Description, RightCode, UserName};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tollgate::realm::{
-    Actor, Amendment, ChangePassword, Command, End, EndReason, EntryId, Fingerprint, LockScope,
+    Actor, Amendment, ChangePassword, Command, EndReason, EntryId, Fingerprint, LockoutScope,
     Login, LoginClient, NewUser, Policy, ProfileSpec, ProfileStatus, Realm, RecordRef, Refresh,
-    ResetPassword, RightSpec, SelfResets, SessionNo, SessionUse, SetCredential, SpendOneTime,
-    TokenHashes, TokenKind, UserSpec, UserStatus, Verdict, WhenFull,
+    ResetPassword, RightSpec, SelfResets, SessionEnd, SessionNo, SessionUse, SetCredential,
+    SpendOneTime, TokenHashes, TokenKind, UserSpec, UserStatus, Verdict, WhenFull,
 };
 
 use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, profile, user};
@@ -140,7 +140,7 @@ impl Commands {
                 3 => {
                     let kinds = [TokenKind::Access, TokenKind::Refresh, TokenKind::OneTime];
                     let life = self.pick(&[None, Some(MINUTE), Some(60 * MINUTE)]);
-                    Command::AmendConnectors(by, vec![(self.pick(&kinds), life)])
+                    Command::AmendTokenLifetimes(by, vec![(self.pick(&kinds), life)])
                 }
                 0 => Command::ExpirePassword(by, self.user_name()),
                 1 => Command::SetAttempts(by, self.user_name(), self.pick(&[0, 1, 3])),
@@ -181,7 +181,7 @@ impl Commands {
             rotation: self.chance(75),
             uniform: self.chance(50),
             idle_ms: self.pick(&[5 * MINUTE, 30 * MINUTE]),
-            lock_scope: self.pick(&[LockScope::User, LockScope::UserAndSource]),
+            lock_scope: self.pick(&[LockoutScope::User, LockoutScope::UserAndNetwork]),
             history: self.pick(&[0, 2, 24]),
             mfa: self.mfa(),
             self_reset: self
@@ -221,7 +221,7 @@ impl Commands {
     fn checked(&mut self, realm: &Realm, name: &UserName) -> Option<Fingerprint> {
         let now = realm.user_by_name(name).and_then(|user| user.credential.clone());
         let stale = self.chance(5).then_some(Fingerprint(1));
-        stale.or(now.map(|it| Fingerprint::of(&it)))
+        stale.or(now.map(|it| Fingerprint::new(&it)))
     }
 
     fn verdict(&mut self) -> Verdict {
@@ -243,13 +243,13 @@ impl Commands {
             checked: self.checked(realm, &user_name),
             verdict: self.verdict(),
             user_name,
-            pair: self.pair(),
+            token_hashes: self.pair(),
             host: "203.0.113.7".to_owned(),
-            watched: self.chance(50),
-            peer: self.peer(),
-            renewed: self.chance(10).then(|| self.credential()),
-            connector: self.chance(20),
-            second: self.second(realm),
+            monitored: self.chance(50),
+            client: self.peer(),
+            rehash: self.chance(10).then(|| self.credential()),
+            token_api: self.chance(20),
+            second_factor: self.second(realm),
             directory: self.chance(5),
             bypass: self.chance(5),
         }
@@ -271,12 +271,12 @@ impl Commands {
                 1..4 => owner,
                 _ => None,
             },
-            pair: self.pair(),
-            sealed: vec![200; 160],
+            token_hashes: self.pair(),
+            encrypted: vec![200; 160],
             host: "2001:db8::7".to_owned(),
-            peer: self.peer(),
-            watched: self.chance(50),
-            second: self.second(realm),
+            client: self.peer(),
+            monitored: self.chance(50),
+            second_factor: self.second(realm),
         }
     }
 
@@ -289,7 +289,7 @@ impl Commands {
         }
     }
 
-    fn end(&mut self, realm: &Realm) -> End {
+    fn end(&mut self, realm: &Realm) -> SessionEnd {
         let reasons = [
             EndReason::Idle,
             EndReason::HeartbeatMissed,
@@ -297,7 +297,7 @@ impl Commands {
             EndReason::Expired,
             EndReason::Revoked,
         ];
-        End {
+        SessionEnd {
             session: self.session(realm),
             reason: self.pick(&reasons),
             unless_after: self.chance(30).then(|| self.at - self.rng.random_range(0..MINUTE)),
@@ -311,15 +311,15 @@ impl Commands {
             verdict: self.verdict(),
             user_name,
             credential: self.chance(90).then(|| self.credential()),
-            by: self.chance(40).then(|| self.by(realm)),
+            actor: self.chance(40).then(|| self.by(realm)),
             keep: self.chance(70).then(|| self.session(realm)),
-            peer: self.peer(),
+            client: self.peer(),
         }
     }
 
     pub(super) fn peer(&mut self) -> LoginClient {
         let source = self.pick(&["203.0.113.7", "198.51.100.9", "2001:db8::/64"]);
-        LoginClient { source: source.into(), familiar: self.chance(20) }
+        LoginClient { network: source.into(), familiar: self.chance(20) }
     }
 
     /// Tokens are few, so that they meet again.
@@ -329,7 +329,7 @@ impl Commands {
             true => Command::CreateOneTime(Actor::Session(self.session(realm)), token),
             false => {
                 let by = self.chance(30).then(|| self.by(realm));
-                Command::SpendOneTime(SpendOneTime { token, by })
+                Command::SpendOneTime(SpendOneTime { token, actor: by })
             }
         }
     }
@@ -338,9 +338,9 @@ impl Commands {
         let touched = (0..self.rng.random_range(0..4)).map(|_| SessionUse {
             session: self.session(realm),
             at: self.at - self.rng.random_range(0..MINUTE),
-            watched: self.chance(30),
+            monitored: self.chance(30),
         });
-        Command::Touch(touched.collect())
+        Command::RecordSessionUse(touched.collect())
     }
 
     pub(super) fn by(&mut self, realm: &Realm) -> Actor {

@@ -41,17 +41,21 @@ impl Commands {
             realm.second_factors().filter_map(|(_, it)| it.confirmed.clone()).collect();
         let checked = match known.is_empty() || self.chance(10) {
             true => None,
-            false => Some(Fingerprint::of(&known[self.rng.random_range(0..known.len())])),
+            false => Some(Fingerprint::new(&known[self.rng.random_range(0..known.len())])),
         };
         let at_secs = self.chance(70).then(|| realm.time() / 30_000 * 30);
         let resealed = self.chance(10).then(|| self.sealed());
         let given = match self.rng.random_range(0..4) {
             0 => None,
             1 => Some(PresentedFactor::Code(self.any_code())),
-            _ => Some(PresentedFactor::Totp { checked, at_secs, resealed }),
+            _ => Some(PresentedFactor::Totp { checked, at_secs, reencrypted: resealed }),
         };
         let half = self.chance(80).then(|| self.any_code());
-        SecondFactorInput { given, half, active: Some(self.any_code()) }
+        SecondFactorInput {
+            presented: given,
+            pending_login: half,
+            active_code: Some(self.any_code()),
+        }
     }
 
     fn enroller(&mut self, realm: &Realm) -> EnrolmentActor {
@@ -64,16 +68,16 @@ impl Commands {
     pub(super) fn second_command(&mut self, realm: &Realm) -> Command {
         match self.rng.random_range(0..12) {
             0 => Command::CreateSecret(CreateSecret {
-                by: self.enroller(realm),
+                actor: self.enroller(realm),
                 user_name: self.chance(70).then(|| self.user_name()),
-                sealed: self.sealed(),
+                encrypted: self.sealed(),
             }),
             1 => {
                 let sealed = self.sealed();
                 Command::ConfirmSecret(ConfirmSecret {
-                    by: self.enroller(realm),
+                    actor: self.enroller(realm),
                     user_name: self.chance(70).then(|| self.user_name()),
-                    checked: Some(Fingerprint::of(&sealed)),
+                    checked: Some(Fingerprint::new(&sealed)),
                     at_secs: self.chance(80).then(|| realm.time() / 30_000 * 30),
                     recovery: (0..10).map(code_hash).collect(),
                 })
@@ -94,11 +98,11 @@ impl Commands {
             _ => Command::FinishLogin(FinishLogin {
                 token: self.any_code(),
                 user_name: self.chance(20).then(|| self.user_name()),
-                pair: self.pair(),
+                token_hashes: self.pair(),
                 host: "203.0.113.7".to_owned(),
-                peer: self.peer(),
-                watched: false,
-                second: self.second(realm),
+                client: self.peer(),
+                monitored: false,
+                second_factor: self.second(realm),
             }),
         }
     }
@@ -136,22 +140,25 @@ pub struct Asked {
 impl Asked {
     pub fn by(realm: &Realm, command: &Command) -> Option<Self> {
         let (user, given, proved) = match command {
-            Command::Login(it) => (realm.user_by_name(&it.user_name), &it.second.given, false),
+            Command::Login(it) => {
+                (realm.user_by_name(&it.user_name), &it.second_factor.presented, false)
+            }
             Command::FinishLogin(it) => {
-                let proved = realm.half(0, &it.token).is_some_and(|half| half.proved);
-                (realm.user_by_half(&it.token), &it.second.given, proved)
+                let proved =
+                    realm.pending_login(0, &it.token).is_some_and(|half| half.factor_verified);
+                (realm.user_by_pending_login(&it.token), &it.second_factor.presented, proved)
             }
             Command::Refresh(it) => {
                 let mut all = realm.sessions_after(None);
                 let own = all.find(|session| session.refresh == it.presented);
-                let proved = own.is_some_and(|it| it.second);
-                (realm.user_by_refresh(&it.presented), &it.second.given, proved)
+                let proved = own.is_some_and(|it| it.factor_verified);
+                (realm.user_by_refresh(&it.presented), &it.second_factor.presented, proved)
             }
             _ => return None,
         };
         let user = user?;
         Some(Self {
-            demand: realm.demanded(user),
+            demand: realm.required_factor(user),
             used_secs: realm.second_factor(user.no).map_or(0, |it| it.used_secs),
             proved,
             given: given.clone(),
@@ -166,7 +173,7 @@ impl Asked {
             return;
         };
         let session = after.session(no).expect("it was just opened or renewed");
-        assert!(self.demand.is_none() || session.second, "got around {:?}", self.demand);
+        assert!(self.demand.is_none() || session.factor_verified, "got around {:?}", self.demand);
         if let (Some(RequiredFactor::Totp), Some(PresentedFactor::Totp { at_secs, .. }), false) =
             (self.demand, &self.given, self.proved)
         {

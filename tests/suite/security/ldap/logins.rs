@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::slapd::{BASE, BIND_DN, BIND_PASSWORD, Slapd};
-use crate::harness::{Authority, Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD, QUICK};
 
 /// One connection to a server.
 pub fn connection(port: u16, more: &str) -> String {
@@ -22,7 +22,7 @@ pub fn by_ldap(connections: &str) -> String {
 }
 
 /// The answer to a login.
-async fn login(gateway: &Gateway, user: &str, password: &str) -> Value {
+async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Value {
     let mut client = Client::connect(gateway.address).await;
     client
         .ask(json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
@@ -31,7 +31,7 @@ async fn login(gateway: &Gateway, user: &str, password: &str) -> Value {
 }
 
 /// OK, or the code of the refusal.
-pub async fn came(gateway: &Gateway, user: &str, password: &str) -> String {
+pub async fn came(gateway: &GatewayProcess, user: &str, password: &str) -> String {
     let answer = login(gateway, user, password).await;
     answer["CODE"].as_str().unwrap_or("OK").to_owned()
 }
@@ -289,7 +289,7 @@ async fn passwords_of_the_directory_are_nowhere() {
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
     let mut command = home.command(&["serve"]);
     command.env("TOLLGATE_LOG", "trace");
-    let gateway = Gateway::spawn(&mut command).unwrap();
+    let gateway = GatewayProcess::spawn(&mut command).unwrap();
     assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
     assert_eq!(came(&gateway, "dora", "wrong-Secret-2").await, "INCORRECT_CREDENTIALS");
     let (_, log) = gateway.signal("-TERM");

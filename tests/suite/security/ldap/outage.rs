@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::logins::{CREATE, by_ldap, came, connection};
 use crate::harness::slapd::Slapd;
-use crate::harness::{Authority, Client, Gateway, Home, PASSWORD};
+use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD};
 
 const TIMEOUT_MS: u64 = 1_500;
 /// What PROTOCOL gives a login beyond the time-out.
 const BEYOND: Duration = Duration::from_secs(1);
 
-async fn timed(gateway: &Gateway) -> (String, Duration) {
+async fn timed(gateway: &GatewayProcess) -> (String, Duration) {
     let began = Instant::now();
     (came(gateway, "dora", "dora-Secret-1").await, began.elapsed())
 }
@@ -65,7 +65,10 @@ async fn logins_go_to_the_next_server_and_the_stopped_one_is_left_alone() {
 }
 
 /// Logins that wait for the directory; each gives the code of its refusal.
-fn hanging(gateway: &Gateway, count: usize) -> Vec<tokio::task::JoinHandle<serde_json::Value>> {
+fn hanging(
+    gateway: &GatewayProcess,
+    count: usize,
+) -> Vec<tokio::task::JoinHandle<serde_json::Value>> {
     let login = |address| async move {
         let mut client = Client::connect(address).await;
         let login = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
@@ -76,7 +79,7 @@ fn hanging(gateway: &Gateway, count: usize) -> Vec<tokio::task::JoinHandle<serde
 }
 
 /// Those who waited left no connection behind that still waits.
-async fn nothing_waits(gateway: &Gateway) {
+async fn nothing_waits(gateway: &GatewayProcess) {
     let open = || {
         let fds = std::fs::read_dir(format!("/proc/{}/fd", gateway.child.id())).unwrap();
         let links = fds.filter_map(|fd| std::fs::read_link(fd.ok()?.path()).ok());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::reset_links::{ask_reset, by_reset};
 use crate::harness::smtp::{LoginSink, Sink};
-use crate::harness::{Authority, Client, Gateway, Home, PASSWORD, QUICK};
+use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD, QUICK};
 fn configuration(mail: &str) -> String {
     format!(
         "{QUICK}[security]\nreset_mode = 'email'\n[mail]\nfrom = 'Desk <desk@tollgate.example>'\n\
@@ -26,7 +26,7 @@ pub fn message(name: &str, details: Value) -> Value {
 }
 
 /// An administrator, and users jane with an address and joe without.
-pub async fn prepare(gateway: &Gateway) -> Client {
+pub async fn prepare(gateway: &GatewayProcess) -> Client {
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     let jane = json!({ "USER_NAME": "jane", "PASSWORD": PASSWORD,
         "EMAIL_ADDRESS": "jane.doe@genesis.global" });
@@ -42,7 +42,7 @@ async fn reset(admin: &mut Client, user: &str) -> Value {
 }
 
 /// The answer to a login.
-pub async fn login(gateway: &Gateway, user: &str, password: &str) -> Value {
+pub async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Value {
     let mut client = Client::connect(gateway.address).await;
     let details = json!({ "USER_NAME": user, "PASSWORD": password });
     client.ask(message("EVENT_LOGIN_AUTH", details)).await

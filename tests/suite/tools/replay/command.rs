@@ -6,7 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::harness::gateway::said;
-use crate::harness::{Gateway, Home};
+use crate::harness::{GatewayProcess, Home};
 /// Differs from its script, or crosses a limit.
 pub const VERDICT: Option<i32> = Some(8);
 
@@ -22,7 +22,7 @@ pub fn tollgate(home: &Home, words: &[&str]) -> Command {
 }
 
 /// `replay` with its report in `report.json`.
-pub fn replay(home: &Home, gateway: &Gateway, words: &[&str]) -> Command {
+pub fn replay(home: &Home, gateway: &GatewayProcess, words: &[&str]) -> Command {
     let to = format!("ws://{}", gateway.address);
     let mut command = tollgate(home, &["replay", "--to", &to, "--json", "report.json"]);
     command.args(words);
@@ -41,7 +41,7 @@ pub fn message<'a>(report: &'a Value, name: &str) -> &'a Value {
 }
 
 /// A gateway with `populate`d users.
-pub fn populated(users: &str, configuration: &str) -> (Home, Gateway) {
+pub fn populated(users: &str, configuration: &str) -> (Home, GatewayProcess) {
     let home = Home::new(configuration);
     let made = home.command(&["populate", "--users", users, "--profiles", "2"]).output().unwrap();
     assert!(made.status.success(), "{}", said(&made));
