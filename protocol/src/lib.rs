@@ -12,7 +12,7 @@ mod printable;
 pub mod rest_paths;
 pub mod script;
 
-pub use envelope::{Envelope, Malformed, SourceRef};
+pub use envelope::{Envelope, Malformed, OwnedEnvelope, SourceRef};
 pub use error_codes::{Nack, NackCode, NackError};
 pub use filter::Filter;
 pub use names::{

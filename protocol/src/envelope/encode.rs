@@ -1,32 +1,68 @@
 //! Replies and pushed messages, encoded in one pass.
 
+use std::fmt;
+
 use serde::Serialize;
 
-/// Encodes a reply: MESSAGE_TYPE, SOURCE_REF as it came, then the members of `body`, which must
-/// serialise as an object.
-pub fn encode(message_type: &str, source_ref: Option<&str>, body: &impl Serialize) -> String {
-    let mut out = Vec::with_capacity(192);
-    encode_into(&mut out, message_type, source_ref, body);
-    String::from_utf8(out).unwrap_or_default()
+use crate::error_codes::Nack;
+
+/// A body that cannot be written as a JSON object: an error of the gateway, never of a client.
+#[derive(Debug)]
+pub struct EncodeError(String);
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the body of a reply cannot be encoded: {}", self.0)
+    }
 }
 
-/// Encodes a reply as [`encode`] does, at the end of `out`.
+impl std::error::Error for EncodeError {}
+
+/// Encodes a reply: MESSAGE_TYPE, SOURCE_REF as it came, then the members of `body`, which must
+/// serialise as an object. UTF-8.
+pub fn encode(
+    message_type: &str,
+    source_ref: Option<&str>,
+    body: &impl Serialize,
+) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::with_capacity(192);
+    encode_into(&mut out, message_type, source_ref, body)?;
+    Ok(out)
+}
+
+/// Encodes a reply as [`encode`] does, at the end of `out`, which is left as it was on an error.
 pub fn encode_into(
     out: &mut Vec<u8>,
     message_type: &str,
     source_ref: Option<&str>,
     body: &impl Serialize,
-) {
+) -> Result<(), EncodeError> {
+    let before = out.len();
     write_head(out, message_type, source_ref);
     let start = out.len();
-    if serde_json::to_writer(&mut *out, body).is_err() || out.get(start) != Some(&b'{') {
-        out.truncate(start);
-        out.extend_from_slice(b"{}");
+    let written = serde_json::to_writer(&mut *out, body).map_err(|error| error.to_string());
+    let is_object = out.get(start) == Some(&b'{');
+    let checked = written.and_then(|()| is_object.then_some(()).ok_or("not an object".to_owned()));
+    if let Err(why) = checked {
+        out.truncate(before);
+        return Err(EncodeError(why));
     }
     out[start] = b',';
     if out.len() == start + 2 {
         out.remove(start);
     }
+    Ok(())
+}
+
+/// Encodes a refusal.
+pub fn encode_nack(message_type: &str, source_ref: Option<&str>, nack: &Nack) -> Vec<u8> {
+    encode(message_type, source_ref, &nack.body()).unwrap_or_else(|_| {
+        // What a NACK has can always be written; if it could not, the code would still be there.
+        let mut out = Vec::new();
+        write_head(&mut out, message_type, source_ref);
+        out.extend_from_slice(br#","CODE":"INTERNAL_ERROR","TEXT":"internal error","ERROR":[]}"#);
+        out
+    })
 }
 
 /// Writes the beginning of a reply, `{"MESSAGE_TYPE":"X","SOURCE_REF":…`, to which the caller adds
@@ -52,12 +88,23 @@ mod tests {
             #[serde(rename = "A")]
             a: u8,
         }
+        let text =
+            |encoded: Result<Vec<u8>, EncodeError>| String::from_utf8(encoded.unwrap()).unwrap();
         assert_eq!(
-            encode("X_ACK", Some("\"r\""), &Body { a: 1 }),
+            text(encode("X_ACK", Some("\"r\""), &Body { a: 1 })),
             r#"{"MESSAGE_TYPE":"X_ACK","SOURCE_REF":"r","A":1}"#
         );
         #[derive(Serialize)]
         struct Empty {}
-        assert_eq!(encode("X_ACK", None, &Empty {}), r#"{"MESSAGE_TYPE":"X_ACK"}"#);
+        assert_eq!(text(encode("X_ACK", None, &Empty {})), r#"{"MESSAGE_TYPE":"X_ACK"}"#);
+    }
+
+    #[test]
+    fn what_is_no_object_is_an_error_and_writes_nothing() {
+        let mut out = b"before".to_vec();
+        let no_key = std::collections::BTreeMap::from([(vec![1], 2)]);
+        assert!(encode_into(&mut out, "X_ACK", None, &[1]).is_err());
+        assert!(encode_into(&mut out, "X_ACK", None, &no_key).is_err());
+        assert_eq!(out, b"before");
     }
 }

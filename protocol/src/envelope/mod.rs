@@ -4,9 +4,11 @@ mod decode;
 mod decoded;
 mod encode;
 mod fast_decode;
+mod owned;
 mod source_ref;
 mod value_check;
 
 pub use decoded::{Envelope, Malformed};
-pub use encode::{encode, encode_into, write_head};
+pub use encode::{EncodeError, encode, encode_into, encode_nack, write_head};
+pub use owned::OwnedEnvelope;
 pub use source_ref::{SourceRef, source_ref_of};

@@ -24,6 +24,11 @@ impl<'a> SourceRef<'a> {
         }
     }
 
+    /// The same for a text that was a [`SourceRef`] before.
+    pub(super) fn checked_before(json: &'a str) -> Self {
+        Self(json)
+    }
+
     /// The same for a value out of a frame, whose escapes are not checked yet: serde_json does not
     /// decode raw text, and a lone surrogate would be repeated to another parser.
     pub(super) fn from_raw(raw: &'a RawValue) -> Result<Self, &'static str> {
