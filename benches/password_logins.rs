@@ -58,8 +58,8 @@ fn logins(runtime: &Runtime, router: &Router) -> f64 {
                 let address = IpAddr::from([127, 0, 0, 1]);
                 let caller = ClientInfo::rest(address, router.gateway().clock.now());
                 let mut known = TokenCache::default();
-                let reply = router.answer(caller, &mut known, message.clone()).await;
-                assert!(reply.refused.is_none(), "{}", reply.frame);
+                let reply = router.answer(caller, &mut known, &message).await;
+                assert!(reply.refused.is_none(), "{:?}", reply.refused);
                 done.fetch_add(1, Ordering::Relaxed);
             }
         }

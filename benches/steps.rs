@@ -185,8 +185,8 @@ fn login(criterion: &mut Criterion) {
         bencher.iter(|| {
             let caller = ClientInfo::rest(address, clock.now());
             let mut known = TokenCache::default();
-            let reply = runtime.block_on(router.answer(caller, &mut known, message.clone()));
-            assert!(reply.refused.is_none(), "{}", reply.frame);
+            let reply = runtime.block_on(router.answer(caller, &mut known, &message));
+            assert!(reply.refused.is_none(), "{:?}", reply.refused);
         });
     });
 }

@@ -5,8 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use protocol::{Nack, NackCode, UserName};
+use protocol::{Nack, NackCode, OwnedEnvelope, RefreshToken, SessionToken, UserName};
+use serde::Serialize;
+use serde_json::Value;
 
+use super::errors::internal_error;
 use crate::auth::QueueFull;
 use crate::gateway::Gateway;
 use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, SessionNo};
@@ -60,13 +63,16 @@ pub struct MessageContext {
     pub client: ClientInfo,
     /// The session that it speaks for, if any.
     pub session: Option<Arc<LiveSession>>,
-    /// MESSAGE_TYPE of its row.
+    /// MESSAGE_TYPE.
     pub event: &'static str,
+    /// MESSAGE_TYPE of the ack.
+    pub ack_type: &'static str,
     /// When it came.
     pub now: Millis,
-    /// What of the envelope's root messages may need.
-    pub root: RootFields,
-    side_effects: Mutex<SideEffects>,
+    /// The other fields of its envelope.
+    pub envelope: OwnedEnvelope,
+    /// What the reply does beside being sent.
+    pub side_effects: Mutex<SideEffects>,
 }
 
 /// What an answer does beside being sent.
@@ -80,25 +86,27 @@ pub struct SideEffects {
     pub audited_user: Option<UserName>,
     /// A command was made of it: the audit trail knows of it.
     pub has_submitted: bool,
+    /// The tokens that a login issued.
+    pub login: Option<IssuedTokens>,
 }
 
-/// Fields at the root of the envelope, owned.
-#[derive(Debug, Default)]
-pub struct RootFields {
-    /// SOURCE_REF as JSON text.
-    pub source_ref: Option<String>,
-    /// USER_NAME.
-    pub user_name: Option<String>,
+/// The tokens that a login issued; secrets.
+#[derive(Debug)]
+pub struct IssuedTokens {
+    /// SESSION_AUTH_TOKEN.
+    pub session_auth_token: SessionToken,
+    /// REFRESH_AUTH_TOKEN.
+    pub refresh_auth_token: RefreshToken,
     /// SESSION_ID.
-    pub session_id: Option<String>,
-    /// VERBOSE.
-    pub verbose: bool,
-    /// REASON: for the audit trail.
-    pub reason: Option<String>,
-    /// VALIDATE: a dry run.
-    pub validate: bool,
-    /// Whether DETAILS was there at all.
-    pub details: bool,
+    pub session_id: String,
+}
+
+/// An ack as the transport needs it.
+pub enum AckBody {
+    /// The whole frame, UTF-8.
+    Frame(Vec<u8>),
+    /// The members of its root, for a client of the token API.
+    Value(Value),
 }
 
 impl MessageContext {
@@ -107,11 +115,12 @@ impl MessageContext {
         gateway: Arc<Gateway>,
         client: ClientInfo,
         session: Option<Arc<LiveSession>>,
-        event: &'static str,
+        (event, ack_type): (&'static str, &'static str),
         now: Millis,
-        root: RootFields,
+        envelope: OwnedEnvelope,
     ) -> Self {
-        Self { gateway, client, session, event, now, root, side_effects: Mutex::default() }
+        let side_effects = Mutex::default();
+        Self { gateway, client, session, event, ack_type, now, envelope, side_effects }
     }
 
     /// Looks at the realm.
@@ -125,7 +134,7 @@ impl MessageContext {
         let origin = Origin {
             event: self.event.into(),
             host: self.client.address.to_string().into(),
-            reason: self.root.reason.as_deref().map(Into::into),
+            reason: self.envelope.reason.as_deref().map(Into::into),
         };
         let submitted = self.gateway.replica.submit_from(command, Some(origin)).await;
         submitted.map_err(|error| match error {
@@ -183,9 +192,24 @@ impl MessageContext {
         self.side_effects.lock().audited_user = Some(name.clone());
     }
 
-    /// What the answer does beside being sent.
-    pub fn into_side_effects(self) -> SideEffects {
-        self.side_effects.into_inner()
+    /// The tokens that this login issued.
+    pub fn set_issued_tokens(&self, tokens: IssuedTokens) {
+        self.side_effects.lock().login = Some(tokens);
+    }
+
+    /// Encodes the ack: as a frame, or as a value for a client of the token API.
+    pub fn encode_ack(&self, ack: &impl Serialize) -> Result<AckBody, Nack> {
+        let encoded = if self.client.token_api {
+            serde_json::to_value(ack).map(AckBody::Value).map_err(|error| error.to_string())
+        } else {
+            protocol::envelope::encode(self.ack_type, self.envelope.source_ref(), ack)
+                .map(AckBody::Frame)
+                .map_err(|error| error.to_string())
+        };
+        encoded.map_err(|error| {
+            tracing::error!(error, "an ack cannot be encoded");
+            internal_error(self.event)
+        })
     }
 
     /// The refusal when the hash queue is full.

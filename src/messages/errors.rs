@@ -4,6 +4,7 @@ use protocol::{Nack, NackCode};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::platform::random;
 use crate::realm::{MfaReason, Millis, Refusal, RequiredFactor};
 use crate::settings::LoginErrors;
 /// The NACK for a refusal.
@@ -140,4 +141,18 @@ pub fn second_factor_nack(reason: MfaReason, required: RequiredFactor) -> Nack {
 /// An outcome that the command cannot have: a fault of the gateway.
 pub fn unexpected_outcome() -> Nack {
     Nack::new(NackCode::InternalError, "the gateway gave an answer that does not fit")
+}
+
+/// INTERNAL_ERROR with an incident id that also appears in the log.
+pub fn internal_error(message_type: &'static str) -> Nack {
+    let reference = random::incident_id();
+    tracing::error!(
+        message_type,
+        reference,
+        "a message could not be served: a fault of the gateway"
+    );
+    Nack::new(
+        NackCode::InternalError,
+        format!("a fault of the gateway; its log knows it as {reference}"),
+    )
 }

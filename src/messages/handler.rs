@@ -8,9 +8,11 @@ use protocol::{Envelope, Nack};
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
-use super::context::{ClientInfo, MessageContext};
+use super::context::{AckBody, ClientInfo, MessageContext};
 use super::details;
+use super::errors::internal_error;
 use crate::gateway::Gateway;
 use crate::platform::Histogram;
 use crate::realm::Millis;
@@ -128,15 +130,18 @@ impl ImmediateContext<'_> {
     }
 }
 
-type ServeFuture<'a> = Pin<Box<dyn Future<Output = Result<String, Nack>> + Send + 'a>>;
+type ServeFuture<'a> = Pin<Box<dyn Future<Output = Result<AckBody, Nack>> + Send + 'a>>;
 
-/// Writes the ack of a prompt message.
-type AnswerFn = fn(&ImmediateContext<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
+/// Serves a queued message.
+pub type ServeFn = for<'a> fn(&'a MessageContext) -> ServeFuture<'a>;
+
+/// Writes the ack of an immediate message.
+pub type AnswerFn = fn(&ImmediateContext<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
 
 /// How a row serves: typed in, erased out.
 pub enum Serve {
-    /// In its turn; the answer is the root of the ack as JSON.
-    Queued(for<'a> fn(&'a MessageContext, Option<String>) -> ServeFuture<'a>),
+    /// In its turn.
+    Queued(ServeFn),
     /// At once: the ack, with this SOURCE_REF, is written to the end of what is to be sent.
     Immediate(AnswerFn),
 }
@@ -204,11 +209,12 @@ impl Handler {
     }
 }
 
-fn serve<M: Message>(context: &MessageContext, details: Option<String>) -> ServeFuture<'_> {
+fn serve<M: Message>(context: &MessageContext) -> ServeFuture<'_> {
     Box::pin(async move {
-        let message: M = details::decode(details.as_deref(), M::NULL_CLEARS)?;
+        let details = context.envelope.details.as_deref().map(RawValue::get);
+        let message: M = details::decode(details, M::NULL_CLEARS)?;
         let ack = message.serve(context).await?;
-        Ok(protocol::envelope::encode(M::ACK, None, &ack))
+        context.encode_ack(&ack)
     })
 }
 
@@ -221,6 +227,9 @@ fn answer<P: ImmediateMessage>(
         context.envelope.details.map(|details| details.get()),
         P::FIELDS,
     )?;
-    protocol::envelope::encode_into(out, P::ACK, source_ref, &P::answer(context)?);
-    Ok(())
+    let ack = P::answer(context)?;
+    protocol::envelope::encode_into(out, P::ACK, source_ref, &ack).map_err(|error| {
+        tracing::error!(%error, "an ack cannot be encoded");
+        internal_error(P::TYPE)
+    })
 }

@@ -19,8 +19,11 @@ pub mod table;
 mod token_api;
 mod users;
 
-pub use context::{AfterReply, ClientInfo, MessageContext, RootFields, SideEffects, no_session};
-pub use handler::{Access, Handler, ImmediateContext, Serve};
+pub use context::{
+    AckBody, AfterReply, ClientInfo, IssuedTokens, MessageContext, SideEffects, no_session,
+};
+pub use errors::internal_error;
+pub use handler::{Access, AnswerFn, Handler, ImmediateContext, Serve, ServeFn};
 pub use handler_index::HandlerIndex;
 pub use table::{HANDLERS, find};
 pub use token_api::{ROUTES, Route};

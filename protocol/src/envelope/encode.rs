@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::error_codes::Nack;
 
@@ -54,6 +55,20 @@ pub fn encode_into(
     Ok(())
 }
 
+/// Encodes a message whose members are a JSON object already; anything else has no members.
+pub fn encode_value(message_type: &str, source_ref: Option<&str>, members: &Value) -> Vec<u8> {
+    let mut out = Vec::with_capacity(192);
+    write_head(&mut out, message_type, source_ref);
+    match members.to_string().strip_prefix('{') {
+        Some("}") | None => out.push(b'}'),
+        Some(rest) => {
+            out.push(b',');
+            out.extend_from_slice(rest.as_bytes());
+        }
+    }
+    out
+}
+
 /// Encodes a refusal.
 pub fn encode_nack(message_type: &str, source_ref: Option<&str>, nack: &Nack) -> Vec<u8> {
     encode(message_type, source_ref, &nack.body()).unwrap_or_else(|_| {
@@ -97,6 +112,16 @@ mod tests {
         #[derive(Serialize)]
         struct Empty {}
         assert_eq!(text(encode("X_ACK", None, &Empty {})), r#"{"MESSAGE_TYPE":"X_ACK"}"#);
+    }
+
+    #[test]
+    fn values_are_encoded_as_structs_are() {
+        for members in [serde_json::json!({}), serde_json::json!({ "A": { "B": [1] }, "C": "é" })]
+        {
+            let encoded = encode("X", Some("1"), &members).unwrap();
+            assert_eq!(encode_value("X", Some("1"), &members), encoded);
+        }
+        assert_eq!(encode_value("X", None, &Value::Null), br#"{"MESSAGE_TYPE":"X"}"#);
     }
 
     #[test]

@@ -55,7 +55,6 @@ impl ImmediateMessage for Heartbeat {
 
     fn answer(context: &ImmediateContext<'_>) -> Result<Ack, Nack> {
         let session = context.session.ok_or_else(no_session)?;
-        session.seen(context.now);
         Ok(Ack { details: context.gateway.services.details(session.session) })
     }
 }

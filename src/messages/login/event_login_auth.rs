@@ -9,7 +9,7 @@ use super::ack::{self, LoginAck};
 use super::second_factor::{self, FactorTokens};
 use super::token_pair::TokenPair;
 use super::{authenticate, checked_password};
-use crate::messages::context::MessageContext;
+use crate::messages::context::{IssuedTokens, MessageContext};
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::realm::{
@@ -250,5 +250,10 @@ fn logged_in_ack(
     let live_session = context.live_session(session).ok_or_else(over)?;
     context.bind(live_session);
     let ack = ack::ack(context, session).ok_or_else(over)?;
+    context.set_issued_tokens(IssuedTokens {
+        session_auth_token: tokens.session.clone(),
+        refresh_auth_token: tokens.refresh.clone(),
+        session_id: tokens.id.0.to_string(),
+    });
     Ok(ack.with_tokens(&tokens.session, &tokens.refresh))
 }

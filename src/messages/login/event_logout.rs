@@ -43,11 +43,12 @@ impl Message for Logout {
 
 impl Logout {
     fn meant(&self, context: &MessageContext) -> Result<Option<SessionNo>, Nack> {
-        let Some(id) = self.session_id.as_ref().or(context.root.session_id.as_ref()) else {
+        let Some(id) = self.session_id.as_deref().or(context.envelope.session_id.as_deref()) else {
             return self.own(context);
         };
         context.check_failure_limit()?;
-        let root = context.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
+        let root =
+            context.envelope.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
         let own = || context.session.as_ref().map(|session| session.user_name.clone());
         let Some(name) = self.user_name.clone().or(root).or_else(own) else {
             return Err(Nack::new(NackCode::NoUserName, "SESSION_ID needs its USER_NAME"));
@@ -70,7 +71,7 @@ impl Logout {
     fn own(&self, context: &MessageContext) -> Result<Option<SessionNo>, Nack> {
         let Some(session) = &context.session else { return Ok(None) };
         let named = self.user_name.as_ref().map(UserName::as_str).into_iter();
-        let mut named = named.chain(context.root.user_name.as_deref());
+        let mut named = named.chain(context.envelope.user_name.as_deref());
         match named.all(|name| session.user_name.is(name)) {
             true => Ok(Some(session.session)),
             false => Err(Nack::new(

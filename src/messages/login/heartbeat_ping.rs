@@ -44,9 +44,6 @@ impl ImmediateMessage for HeartbeatPing {
     type Ack = Pong;
 
     fn answer(context: &ImmediateContext<'_>) -> Result<Pong, Nack> {
-        if let Some(session) = context.session {
-            session.seen(context.now);
-        }
         let verbose = context.session.is_some() && is_verbose(context.envelope);
         Ok(Pong {
             user_name: context.session.map(|session| session.user_name.to_string()),

@@ -112,7 +112,8 @@ impl ChangeUserPassword {
     }
 
     fn target(&self, context: &MessageContext) -> Result<UserName, Nack> {
-        let root = context.root.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
+        let root =
+            context.envelope.user_name.as_deref().and_then(|name| UserName::parse(name).ok());
         let own = || context.session.as_ref().map(|session| session.user_name.clone());
         let none = || Nack::new(NackCode::NoUserName, "USER_NAME says whose password to change");
         self.user_name.clone().or(root).or_else(own).ok_or_else(none)

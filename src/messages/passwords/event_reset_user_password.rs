@@ -43,7 +43,7 @@ impl Message for ResetUserPassword {
             context.gateway.mail_wakeup.notify_one();
             return Ok(done);
         }
-        if context.root.validate {
+        if context.envelope.validate {
             return body::submit(context, reset(None, false)?).await;
         }
         if policy.blank_reset {

@@ -35,7 +35,7 @@ pub async fn submit_record_event<D>(
     read_outcome: impl FnOnce(Outcome) -> Option<D>,
 ) -> Result<Ack<D>, Nack> {
     let answer = |details| Ack { generated: [], details };
-    if context.root.validate {
+    if context.envelope.validate {
         return Ok(answer(Details::Preview(dry_run::preview(context, &command)?)));
     }
     match context.submit(command).await? {

@@ -24,7 +24,7 @@ impl Message for DataLogoff {
 
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
-        let source_ref = context.root.source_ref.as_deref().ok_or_else(none)?;
+        let source_ref = context.envelope.source_ref().ok_or_else(none)?;
         match context.gateway.replica.subscriptions.cancel(context.outbox()?, source_ref) {
             true => Ok(Ack {}),
             false => Err(none()),

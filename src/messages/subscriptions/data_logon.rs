@@ -113,7 +113,7 @@ impl DataLogon {
         let source = DataSource::from_name(name).ok_or_else(unknown)?;
         let no_ref =
             || Nack::new(NackCode::NoSourceRef, "a subscription is named by its SOURCE_REF");
-        let source_ref = context.root.source_ref.as_deref().ok_or_else(no_ref)?;
+        let source_ref = context.envelope.source_ref().ok_or_else(no_ref)?;
         self.only_defaults()?;
         if !(1..=ROWS_MAX).contains(&self.max_rows) || !(1..=VIEW_MAX).contains(&self.max_view) {
             let text = format!("MAX_ROWS is 1 to {ROWS_MAX}, MAX_VIEW is 1 to {VIEW_MAX}");

@@ -31,7 +31,8 @@ impl Message for MoreRows {
         let named = self.source_ref.map(|value| value.to_string());
         let quiet = named.is_none();
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
-        let source_ref = named.or_else(|| context.root.source_ref.clone()).ok_or_else(none)?;
+        let source_ref =
+            named.or_else(|| context.envelope.source_ref().map(str::to_owned)).ok_or_else(none)?;
         let outbox = context.outbox()?;
         let feed = &context.gateway.replica.subscriptions;
         let (id, source, wanted) = feed.find(outbox, &source_ref).ok_or_else(none)?;

@@ -1,10 +1,11 @@
 //! Connectors: the routes of S1, each another spelling of a message. Session store, rules and
 //! limits are those of the messages; only names and statuses differ.
 
-use protocol::{Nack, NackCode};
+use protocol::{Nack, NackCode, OwnedEnvelope};
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 
 use crate::messages::details;
@@ -157,20 +158,21 @@ impl Route {
         ROUTES.iter().filter(move |route| route.path == path)
     }
 
-    /// The root of the envelope that a request is. `body`: checked to be JSON without duplicates.
+    /// The message that a request is, without SOURCE_REF. `body`: checked to be JSON without
+    /// duplicate keys.
     pub fn envelope(
         &self,
         body: &str,
         header: Option<String>,
-        bearer: Option<String>,
-    ) -> Result<Value, Nack> {
+        bearer: Option<Box<str>>,
+    ) -> Result<OwnedEnvelope, Nack> {
         let mut details = (self.request)(body)?;
-        let mut envelope = json!({});
+        let mut envelope = OwnedEnvelope::default();
         match self.token {
             RequiredToken::None => {}
-            RequiredToken::Access => envelope["SESSION_AUTH_TOKEN"] = bearer.into(),
+            RequiredToken::Access => envelope.session_auth_token = bearer,
             RequiredToken::Refresh => {
-                if let Some(token) = header.or(bearer) {
+                if let Some(token) = header.or(bearer.map(String::from)) {
                     details.insert("REFRESH_AUTH_TOKEN".to_owned(), token.into());
                 }
                 if details.is_empty() {
@@ -180,7 +182,8 @@ impl Route {
                 }
             }
         }
-        envelope["DETAILS"] = details.into();
+        let unreadable = |_| Nack::new(NackCode::InvalidMessage, "the body cannot be read");
+        envelope.details = Some(to_raw_value(&details).map_err(unreadable)?);
         Ok(envelope)
     }
 

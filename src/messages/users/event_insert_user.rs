@@ -44,7 +44,7 @@ impl Message for InsertUser {
                 (Some(Password::new(drawn.as_str())), Some(drawn))
             }
         };
-        if let Some(password) = password.filter(|_| !context.root.validate) {
+        if let Some(password) = password.filter(|_| !context.envelope.validate) {
             let hash = context.gateway.passwords.hash(context.client.address, password).await;
             spec.credential = Some(hash.map_err(|busy| context.hash_queue_full(busy))?.into());
         }

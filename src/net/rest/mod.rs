@@ -1,6 +1,5 @@
 //! REST: each request is one message.
 
-mod exchange;
 mod rate_limit;
 mod refusal;
 mod request;

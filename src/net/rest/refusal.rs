@@ -18,5 +18,5 @@ pub(super) fn error_response(
     RequestError(status, nack): RequestError,
     source_ref: Option<&str>,
 ) -> HttpResponse {
-    json(status, protocol::envelope::encode("MSG_NACK", source_ref, &nack.body()))
+    json(status, protocol::envelope::encode_nack("MSG_NACK", source_ref, &nack))
 }

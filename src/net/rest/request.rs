@@ -1,83 +1,69 @@
-//! What a request says, from headers, query and body, as one envelope.
+//! A REST request as a message: headers, query and body together.
 
 use hyper::header::{self, HeaderMap};
 use hyper::http::request::Parts;
-use protocol::{Envelope, Nack, NackCode, SourceRef};
-use serde::Serialize;
+use protocol::{Envelope, Nack, NackCode, OwnedEnvelope, SourceRef};
+use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
-/// A request as an envelope without its MESSAGE_TYPE.
-#[derive(Clone, Default, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+
+use crate::messages::Handler;
+use crate::router::Request;
+
+/// A REST request whose headers, query and body are merged, without its handler.
 pub struct RestRequest {
-    #[serde(skip)]
+    /// MESSAGE_TYPE of the body; empty if it has none.
     message_type: String,
-    #[serde(skip)]
-    source_ref: String,
-    #[serde(skip)]
+    /// SUBSCRIPTION_REF of the headers.
     subscription_ref: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) session_auth_token: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session_id: Option<String>,
-    verbose: bool,
-    validate: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Map<String, Value>>,
+    /// All other fields of the message.
+    pub(super) envelope: OwnedEnvelope,
+    /// Bytes of the body.
+    size: usize,
 }
 
 impl RestRequest {
     /// Reads a request. A field that header and body spell differently is refused.
     pub fn parse(head: &Parts, body: &[u8], depth_max: usize) -> Result<Self, Nack> {
-        let wrong = |text| Nack::new(NackCode::InvalidMessage, text);
-        let body = std::str::from_utf8(body).map_err(|_| wrong("the body is not UTF-8"))?;
-        let body = if body.trim().is_empty() { "{}" } else { body };
-        let envelope = Envelope::decode(body, depth_max).map_err(|malformed| malformed.nack())?;
+        let body = body_text(body)?;
+        let decoded = Envelope::decode(body, depth_max).map_err(|malformed| malformed.nack())?;
         let header = |name: &'static str| header_field(&head.headers, name);
-        let bearer = bearer(&head.headers)?;
-        let owned = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map(str::to_owned);
-        let token = merge_field("SESSION_AUTH_TOKEN", header("SESSION_AUTH_TOKEN")?, bearer)?;
-        let details = envelope.details.map(|details| serde_json::from_str(details.get()));
-        let details: Option<Map<String, Value>> =
-            details.transpose().map_err(|_| wrong("DETAILS cannot be read"))?;
-        let mut asked = Self {
-            message_type: envelope.message_type.into_owned(),
-            source_ref: source_ref(header("SOURCE_REF")?, envelope.source_ref)?,
-            subscription_ref: header("SUBSCRIPTION_REF")?,
-            session_auth_token: merge_field(
-                "SESSION_AUTH_TOKEN",
-                token,
-                owned(&envelope.session_auth_token),
-            )?,
-            user_name: merge_field("USER_NAME", header("USER_NAME")?, owned(&envelope.user_name))?,
-            session_id: merge_field(
-                "SESSION_ID",
-                header("SESSION_ID")?,
-                owned(&envelope.session_id),
-            )?,
-            verbose: envelope.verbose,
-            validate: envelope.validate,
-            reason: owned(&envelope.reason),
-            details,
+        let mut envelope = OwnedEnvelope::from(&decoded);
+        let token = merge_field(
+            "SESSION_AUTH_TOKEN",
+            header("SESSION_AUTH_TOKEN")?,
+            bearer(&head.headers)?,
+        )?;
+        for (field, value, sent) in [
+            ("SESSION_AUTH_TOKEN", &mut envelope.session_auth_token, token),
+            ("USER_NAME", &mut envelope.user_name, header("USER_NAME")?),
+            ("SESSION_ID", &mut envelope.session_id, header("SESSION_ID")?),
+        ] {
+            *value = merge_field(field, sent, value.take())?;
+        }
+        if let Some(text) = header("SOURCE_REF")? {
+            let json = source_ref(&text, decoded.source_ref)?;
+            envelope.set_source_ref(SourceRef::parse(&json).map_err(invalid)?);
+        }
+        let mut request = Self {
+            message_type: decoded.message_type.into_owned(),
+            subscription_ref: header("SUBSCRIPTION_REF")?.map(String::from),
+            envelope,
+            size: body.len(),
         };
-        for (field, value) in
-            protocol::rest_paths::details_of_query(head.uri.query().unwrap_or(""))?
-        {
-            asked.set_detail(&field, value)?;
-        }
+        let query = head.uri.query().unwrap_or_default();
+        request.set_details(protocol::rest_paths::details_of_query(query)?)?;
         // A refresh token in a header is the whole of the login that it asks for.
-        if let Some(token) = header("REFRESH_AUTH_TOKEN")?.filter(|_| asked.details.is_none()) {
-            asked.details = Some(Map::from_iter([("REFRESH_AUTH_TOKEN".to_owned(), token.into())]));
+        if let Some(token) = header("REFRESH_AUTH_TOKEN")?
+            && request.envelope.details.is_none()
+        {
+            request.set_details(vec![("REFRESH_AUTH_TOKEN".to_owned(), token.into())])?;
         }
-        Ok(asked)
+        Ok(request)
     }
 
-    /// SOURCE_REF as JSON text, if it was sent.
+    /// SOURCE_REF as JSON text; `None` if it was not sent.
     pub fn source_ref(&self) -> Option<&str> {
-        Some(self.source_ref.as_str()).filter(|it| !it.is_empty())
+        self.envelope.source_ref()
     }
 
     /// The subscription that is meant: SUBSCRIPTION_REF, else SOURCE_REF; as JSON text.
@@ -86,45 +72,61 @@ impl RestRequest {
         named.or_else(|| self.source_ref().map(str::to_owned))
     }
 
-    /// Sets a field of DETAILS that stands elsewhere too; both must agree.
-    pub fn set_detail(&mut self, field: &str, value: String) -> Result<(), Nack> {
-        let details = self.details.get_or_insert_default();
-        match details.get(field) {
-            Some(old) if *old != value => Err(conflicting_field(field)),
-            _ => {
-                details.insert(field.to_owned(), value.into());
-                Ok(())
-            }
+    /// Sets fields of DETAILS. A field that the body has too must have the same value there.
+    pub fn set_details(&mut self, fields: Vec<(String, String)>) -> Result<(), Nack> {
+        if fields.is_empty() {
+            return Ok(());
         }
+        let unreadable = |_| invalid("DETAILS cannot be read");
+        let details = self.envelope.details.as_deref().map(|raw| serde_json::from_str(raw.get()));
+        let mut details: Map<String, Value> =
+            details.transpose().map_err(unreadable)?.unwrap_or_default();
+        for (field, value) in fields {
+            match details.get(&field) {
+                Some(old) if *old != value => return Err(conflicting_field(&field)),
+                _ => details.insert(field, value.into()),
+            };
+        }
+        self.envelope.details = Some(to_raw_value(&details).map_err(unreadable)?);
+        Ok(())
     }
 
-    /// The frame that a socket would have sent.
-    pub fn to_frame(&self, message_type: &str) -> Result<String, Nack> {
-        let source_ref = self.source_ref().ok_or_else(|| {
+    /// The request for a handler. SOURCE_REF is required, and a MESSAGE_TYPE in the body must be
+    /// the handler's.
+    pub fn into_request(self, handler: &'static Handler) -> Result<Request, Nack> {
+        if self.source_ref().is_none() {
             let text = "SOURCE_REF is missing: a header, or a field at the root of the body";
-            Nack::new(NackCode::NoSourceRef, text)
-        })?;
-        if !self.message_type.is_empty() && !is_message_name(&self.message_type, message_type) {
+            return Err(Nack::new(NackCode::NoSourceRef, text));
+        }
+        let sent = self.message_type.as_str();
+        if !sent.is_empty() && sent != handler.name && !handler.aliases.contains(&sent) {
             return Err(conflicting_field("MESSAGE_TYPE"));
         }
-        Ok(protocol::envelope::encode(message_type, Some(source_ref), self))
+        Ok(Request { handler, envelope: self.envelope, size: self.size })
     }
 
-    /// The same request as another message on the subscription that is meant.
-    pub fn as_message(&self, message_type: &str, source_ref: &str) -> String {
-        let bare = Self {
-            session_auth_token: self.session_auth_token.clone(),
-            user_name: self.user_name.clone(),
-            ..Self::default()
-        };
-        protocol::envelope::encode(message_type, Some(source_ref), &bare)
+    /// Another message of the same session on a subscription, which `source_ref` names.
+    pub fn on_subscription(
+        self,
+        handler: &'static Handler,
+        source_ref: &str,
+    ) -> Result<Request, Nack> {
+        let mut envelope = OwnedEnvelope::default();
+        envelope.session_auth_token = self.envelope.session_auth_token;
+        envelope.user_name = self.envelope.user_name;
+        envelope.set_source_ref(SourceRef::parse(source_ref).map_err(invalid)?);
+        Ok(Request { handler, envelope, size: self.size })
     }
 }
 
-/// Whether a MESSAGE_TYPE in the body is that of the path, or an alias of it.
-fn is_message_name(sent: &str, message_type: &str) -> bool {
-    let handler = crate::messages::find(sent);
-    sent == message_type || handler.is_some_and(|handler| handler.name == message_type)
+/// The text of a body; an empty body is an empty object.
+pub(super) fn body_text(body: &[u8]) -> Result<&str, Nack> {
+    let text = std::str::from_utf8(body).map_err(|_| invalid("the body is not UTF-8"))?;
+    Ok(if text.trim().is_empty() { "{}" } else { text })
+}
+
+fn invalid(text: &'static str) -> Nack {
+    Nack::new(NackCode::InvalidMessage, text)
 }
 
 fn conflicting_field(field: &str) -> Nack {
@@ -133,7 +135,11 @@ fn conflicting_field(field: &str) -> Nack {
     Nack::new(NackCode::InvalidParameter, text)
 }
 
-fn merge_field(field: &str, a: Option<String>, b: Option<String>) -> Result<Option<String>, Nack> {
+fn merge_field(
+    field: &str,
+    a: Option<Box<str>>,
+    b: Option<Box<str>>,
+) -> Result<Option<Box<str>>, Nack> {
     match (a, b) {
         (Some(a), Some(b)) if a != b => Err(conflicting_field(field)),
         (a, b) => Ok(a.or(b)),
@@ -141,44 +147,40 @@ fn merge_field(field: &str, a: Option<String>, b: Option<String>) -> Result<Opti
 }
 
 /// The value of a header that spells a field; two of them must agree.
-fn header_field(headers: &HeaderMap, field: &'static str) -> Result<Option<String>, Nack> {
+fn header_field(headers: &HeaderMap, field: &'static str) -> Result<Option<Box<str>>, Nack> {
     let mut found = None;
     for (name, value) in headers {
         if protocol::rest_paths::field_of_header(name.as_str()) == Some(field) {
             let text = value.to_str().map_err(|_| {
                 Nack::new(NackCode::InvalidMessage, format!("the header {field} is not plain text"))
             })?;
-            found = merge_field(field, found, Some(text.to_owned()))?;
+            found = merge_field(field, found, Some(text.into()))?;
         }
     }
     Ok(found)
 }
 
 /// `Authorization: Bearer …`.
-pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<String>, Nack> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<Box<str>>, Nack> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let token = value.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
     });
     let wrong = || Nack::new(NackCode::InvalidParameter, "Authorization is Bearer <token>");
     token.map(Some).ok_or_else(wrong)
 }
 
-/// SOURCE_REF as JSON text; empty if it was not sent. A header is text, so `1` in it is the number
-/// 1 of a body, too.
-fn source_ref(header: Option<String>, body: Option<SourceRef<'_>>) -> Result<String, Nack> {
-    let Some(header) = header else { return Ok(body.map_or("", SourceRef::json).to_owned()) };
-    let text = Value::from(header.as_str()).to_string();
+/// SOURCE_REF of header and body as JSON text. A header is text, so `1` in it is the number 1 of a
+/// body, too.
+fn source_ref(header: &str, body: Option<SourceRef<'_>>) -> Result<String, Nack> {
+    let text = Value::from(header).to_string();
     if SourceRef::parse(&text).is_err() {
-        let text = "SOURCE_REF is at most 256 bytes";
-        return Err(Nack::new(NackCode::InvalidMessage, text));
+        return Err(invalid("SOURCE_REF is at most 256 bytes"));
     }
-    match body {
-        Some(body) if body.json() != text && body.json() != header => {
-            Err(conflicting_field("SOURCE_REF"))
-        }
-        Some(body) => Ok(body.json().to_owned()),
+    match body.map(SourceRef::json) {
+        Some(body) if body != text && body != header => Err(conflicting_field("SOURCE_REF")),
+        Some(body) => Ok(body.to_owned()),
         None => Ok(text),
     }
 }

@@ -1,4 +1,4 @@
-//! REST: a request becomes an envelope, and its reply a response (PROTOCOL §1).
+//! REST requests: each becomes one message, and its reply the response.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,14 +9,12 @@ use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 use protocol::{Nack, NackCode};
-use serde::Deserialize;
 
-use super::exchange::serve;
 use super::rate_limit::RequestRate;
 use super::refusal::{RequestError, error_response};
 use super::request::RestRequest;
 use super::{subscriptions, token_api};
-use crate::messages::{ClientInfo, Handler, table};
+use crate::messages::{ClientInfo, Handler, IssuedTokens, Route, table};
 use crate::net::http::{HttpResponse, http_status, json};
 use crate::router::{Reply, Router};
 use crate::subscriptions::DataSource;
@@ -36,7 +34,7 @@ pub async fn respond(
         let nack = Nack::too_many("too many requests on this connection", wait);
         return error_response(RequestError(StatusCode::TOO_MANY_REQUESTS, nack), None);
     }
-    if let Some(found) = token_api::find(request.uri().path(), request.method()) {
+    if let Some(found) = token_api::find_route(request.uri().path(), request.method()) {
         return match found {
             Ok(route) => serve_token_api(request, route, client, router).await,
             Err(allowed) => method_not_allowed(&allowed, token_api::error_response),
@@ -61,25 +59,26 @@ pub async fn respond(
         Ok(rest_request) => rest_request,
         Err(nack) => return error_response(RequestError::bad_request(nack), None),
     };
+    let source_ref = rest_request.source_ref().map(str::to_owned);
     let reply = match route {
-        RestTarget::Message(handler) => match rest_request.to_frame(handler.name) {
-            Ok(frame) => Ok(serve(router, client, frame).await),
+        RestTarget::Message(handler) => match rest_request.into_request(handler) {
+            Ok(request) => Ok(router.handle(client, request).await),
             Err(nack) => Err(nack),
         },
         RestTarget::Rows(source) => {
-            subscriptions::respond(&method, &source, &rest_request, client, router).await
+            subscriptions::respond(&method, &source, rest_request, client, router).await
         }
     };
     match reply {
         Ok(reply) => reply_response(reply, router),
-        Err(nack) => error_response(RequestError::bad_request(nack), rest_request.source_ref()),
+        Err(nack) => error_response(RequestError::bad_request(nack), source_ref.as_deref()),
     }
 }
 
 /// Answers a request to a route of S1.
 async fn serve_token_api(
     request: Request<Incoming>,
-    route: &'static crate::messages::Route,
+    route: &'static Route,
     client: ClientInfo,
     router: &Router,
 ) -> HttpResponse {
@@ -169,42 +168,27 @@ async fn read_body(
 fn reply_response(reply: Reply, router: &Router) -> HttpResponse {
     let strict = router.gateway().settings().server.strict_http_status;
     let status = match reply.refused {
-        Some(code) if strict => http_status(code),
+        Some(nack) if strict => http_status(nack.code()),
         _ => StatusCode::OK,
     };
-    let tokens = TokenHeaders::from_reply(&reply.frame);
-    let mut answer = json(status, reply.frame);
-    if let Some(tokens) = tokens {
-        tokens.add_to(answer.headers_mut());
+    let mut response = json(status, reply.frame);
+    if let Some(tokens) = reply.login {
+        add_token_headers(response.headers_mut(), &tokens);
     }
-    answer
+    response
 }
 
-/// What a login's answer repeats as headers (S0, "EVENT_LOGIN_REFRESH").
-#[derive(Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct TokenHeaders {
-    session_auth_token: String,
-    refresh_auth_token: String,
-    session_id: String,
-}
-
-impl TokenHeaders {
-    fn from_reply(frame: &str) -> Option<Self> {
-        frame.contains("SESSION_AUTH_TOKEN").then(|| serde_json::from_str(frame).ok())?
-    }
-
-    fn add_to(&self, headers: &mut HeaderMap) {
-        let fields = [
-            ("session_auth_token", &self.session_auth_token),
-            ("refresh_auth_token", &self.refresh_auth_token),
-            ("session_id", &self.session_id),
-        ];
-        for (name, value) in fields {
-            if let Ok(mut value) = HeaderValue::from_str(value) {
-                value.set_sensitive(true);
-                headers.insert(HeaderName::from_static(name), value);
-            }
+/// Repeats the tokens that a login issued as headers.
+fn add_token_headers(headers: &mut HeaderMap, tokens: &IssuedTokens) {
+    let fields = [
+        ("session_auth_token", tokens.session_auth_token.expose()),
+        ("refresh_auth_token", tokens.refresh_auth_token.expose()),
+        ("session_id", &tokens.session_id),
+    ];
+    for (name, value) in fields {
+        if let Ok(mut value) = HeaderValue::from_str(value) {
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(name), value);
         }
     }
 }

@@ -20,7 +20,7 @@ use super::timing_batch::TimingBatch;
 use crate::gateway::ConnectionPermit;
 use crate::messages::{AfterReply, ClientInfo};
 use crate::realm::{Millis, SessionNo};
-use crate::router::{Accepted, Reply, Router, TokenCache};
+use crate::router::{Accepted, Reply, Request, Router, TokenCache};
 use crate::sessions::LiveSession;
 use crate::subscriptions::{ConnectionNotice, Outbox};
 type PendingReply = Pin<Box<dyn Future<Output = Reply> + Send>>;
@@ -34,7 +34,7 @@ pub(super) struct Connection {
     pub(super) outbox: Arc<Outbox>,
     pub(super) token_cache: TokenCache,
     /// Messages that wait for their turn beside the one being served, and their bytes.
-    pub(super) queue: VecDeque<Box<str>>,
+    pub(super) queue: VecDeque<Request>,
     queue_bytes: usize,
     pub(super) serving: Option<PendingReply>,
     pub(super) notices: VecDeque<ConnectionNotice>,
@@ -199,12 +199,12 @@ impl Connection {
         if !self.notices.is_empty() {
             return false;
         }
-        let Some(frame) = self.queue.pop_front() else { return false };
-        self.queue_bytes -= frame.len();
+        let Some(request) = self.queue.pop_front() else { return false };
+        self.queue_bytes -= request.size;
         let now = self.now();
         self.state.set_serving(true, now);
         let (router, client) = (self.router.clone(), self.client.clone());
-        self.serving = Some(Box::pin(async move { router.handle(client, frame).await }));
+        self.serving = Some(Box::pin(async move { router.handle(client, request).await }));
         true
     }
 
@@ -234,11 +234,15 @@ impl Connection {
         let Some(notice) = self.notices.pop_front() else { return Ok(false) };
         match notice {
             ConnectionNotice::Services(session, frame) if self.is_bound_to(session) => {
-                self.stream.text(&frame)?;
+                self.stream.text(frame.as_bytes())?;
             }
             ConnectionNotice::Expiring { session, in_secs } if self.is_bound_to(session) => {
                 let body = serde_json::json!({ "DETAILS": { "IN_SECS": in_secs } });
-                self.stream.text(&protocol::envelope::encode("SESSION_EXPIRING", None, &body))?;
+                self.stream.text(&protocol::envelope::encode_value(
+                    "SESSION_EXPIRING",
+                    None,
+                    &body,
+                ))?;
             }
             ConnectionNotice::Services(..) | ConnectionNotice::Expiring { .. } => {}
             ConnectionNotice::Ended(session, reason) => {
@@ -275,7 +279,7 @@ impl Connection {
         self.waker_registered = false;
         let drained = self.outbox.drain();
         self.notices.extend(drained.notices);
-        drained.frames.into_iter().try_for_each(|frame| self.stream.text(&frame))?;
+        drained.frames.into_iter().try_for_each(|frame| self.stream.text(frame.as_bytes()))?;
         Ok(true)
     }
 
@@ -328,9 +332,9 @@ impl Connection {
                 row.into_iter().for_each(|row| self.timing_batch.add(row));
                 self.reply(reply)
             }
-            Accepted::Queued => {
-                self.queue_bytes += frame.len();
-                self.queue.push_back(frame.into());
+            Accepted::Queued(request) => {
+                self.queue_bytes += request.size;
+                self.queue.push_back(request);
                 Ok(())
             }
         }

@@ -172,14 +172,14 @@ impl Gui {
             bound.seen(now);
         }
         let (router, caller) = (self.router.clone(), self.caller.clone());
-        let Reply { frame, bind, .. } = router.answer(caller, &mut self.known, text).await;
+        let Reply { frame, bind, .. } = router.answer(caller, &mut self.known, &text).await;
         if let (Some(session), Some(outbox)) = (bind, &self.caller.outbox) {
             if node.replica.sessions.bind(&session, outbox, now) {
                 node.session_timeouts.add(&session, now);
             }
             self.caller.session = Some(session);
         }
-        serde_json::from_str(&frame).unwrap()
+        serde_json::from_slice(&frame).unwrap()
     }
 
     async fn say(&mut self, message_type: &str) -> Value {

@@ -228,7 +228,7 @@ impl Routed {
         }
         let notices = self.take_rows();
         if !matches!(reply.after_reply, AfterReply::NoReply) {
-            self.frames.push_back(Received::Text(reply.frame));
+            self.frames.push_back(Received::Text(String::from_utf8(reply.frame).unwrap()));
         }
         if let AfterReply::ReleaseSubscription(id, _) = reply.after_reply {
             node.replica.subscriptions.release(&self.outbox(), id);
@@ -255,11 +255,12 @@ impl Routed {
             let logged_out = serde_json::json!({"LOGGED_OUT": true});
             for name in self.router.gateway().replica.subscriptions.cancel_all(&self.outbox(), None)
             {
-                let frame = protocol::envelope::encode("LOGOFF_ACK", Some(&name), &logged_out);
-                self.frames.push_back(Received::Text(frame));
+                let frame =
+                    protocol::envelope::encode_value("LOGOFF_ACK", Some(&name), &logged_out);
+                self.frames.push_back(Received::Text(String::from_utf8(frame).unwrap()));
             }
-            let ended = protocol::envelope::encode("SESSION_ENDED", None, &reason.details(0));
-            self.frames.push_back(Received::Text(ended));
+            let ended = protocol::envelope::encode_value("SESSION_ENDED", None, &reason.details(0));
+            self.frames.push_back(Received::Text(String::from_utf8(ended).unwrap()));
             self.frames.push_back(Received::Closed(Some(reason.wire().1)));
         }
     }
@@ -268,7 +269,10 @@ impl Routed {
 impl ConnectionIo for Routed {
     async fn send(&mut self, text: String) -> Result<(), ClientError> {
         let (router, caller) = (self.router.clone(), self.caller.clone());
-        let reply = router.answer(caller, &mut self.known, text).await;
+        if let Some(bound) = &caller.session {
+            bound.seen(router.gateway().clock.now());
+        }
+        let reply = router.answer(caller, &mut self.known, &text).await;
         self.take_reply(reply);
         Ok(())
     }

@@ -21,7 +21,7 @@ static FAULTY: LazyLock<Vec<Handler>> = LazyLock::new(|| {
     let faulty = |row: &Handler| Handler {
         serve: match row.serve {
             Serve::Immediate(_) => Serve::Immediate(|_, _, _| panic!("{}", fault())),
-            Serve::Queued(_) => Serve::Queued(|_, _| Box::pin(async { panic!("{}", fault()) })),
+            Serve::Queued(_) => Serve::Queued(|_| Box::pin(async { panic!("{}", fault()) })),
         },
         timings: Histogram::new(),
         ..*row

@@ -1,0 +1,53 @@
+//! Authorization: whether a session may send a message.
+
+use std::sync::Arc;
+
+use protocol::{Envelope, Nack, NackCode};
+
+use crate::gateway::Gateway;
+use crate::messages::{Access, Handler};
+use crate::sessions::LiveSession;
+
+/// The longest REASON in bytes of JSON: an audit row has to hold it.
+const REASON_MAX: usize = 512;
+
+/// Checks that the session may send this message.
+pub(super) fn authorize(
+    gateway: &Gateway,
+    handler: &Handler,
+    envelope: &Envelope<'_>,
+    session: &Result<Arc<LiveSession>, Nack>,
+) -> Result<(), Nack> {
+    if envelope.validate && !handler.record_event {
+        let text = "VALIDATE is served by the events that change records";
+        return Err(Nack::new(NackCode::InvalidParameter, text));
+    }
+    if envelope.reason.as_deref().is_some_and(is_too_long) {
+        let text = format!("REASON has at most {REASON_MAX} bytes, written as JSON");
+        return Err(Nack::new(NackCode::ValidationError, text));
+    }
+    match handler.access {
+        Access::Anyone => return Ok(()),
+        // The message checks the token of the pending login itself.
+        Access::PendingLogin if session.is_err() => return Ok(()),
+        _ => {}
+    }
+    let session = session.as_ref().map_err(Nack::clone)?;
+    if envelope.user_name.as_ref().is_some_and(|name| !session.user_name.is(name)) {
+        let text = "USER_NAME is not the user of this session";
+        return Err(Nack::new(NackCode::NotAuthorised, text));
+    }
+    match handler.access {
+        Access::Right(right)
+            if !gateway.replica.read(|realm, _| realm.holds_code(session.user, right)) =>
+        {
+            Err(Nack::not_authorised(right))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_too_long(reason: &str) -> bool {
+    // Text always encodes; if it did not, the refusal would be the safe answer.
+    serde_json::to_string(reason).map_or(true, |json| json.len() > REASON_MAX)
+}
