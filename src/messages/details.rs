@@ -4,14 +4,23 @@ use protocol::{Nack, NackCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-/// Reads DETAILS. Nulls mean absent unless they are kept; fields that the message does not know are
-/// refused.
+/// Decodes DETAILS. Nulls mean absent unless they are kept; fields that the message does not know
+/// are refused.
 pub fn decode<T: DeserializeOwned>(details: Option<&str>, keeps_nulls: bool) -> Result<T, Nack> {
+    let details = details.unwrap_or("{}");
+    let has_no_nulls = keeps_nulls || !details.contains("null");
+    if has_no_nulls && let Ok(message) = serde_json::from_str(details) {
+        return Ok(message);
+    }
+    decode_by_fields(details, keeps_nulls)
+}
+
+/// Decodes DETAILS by way of its fields: without nulls, and with the field of an error.
+fn decode_by_fields<T: DeserializeOwned>(details: &str, keeps_nulls: bool) -> Result<T, Nack> {
     let wrong = |_| Nack::new(NackCode::InvalidMessage, "DETAILS cannot be read");
-    let mut map: Map<String, Value> =
-        details.map_or(Ok(Map::new()), serde_json::from_str).map_err(wrong)?;
-    map.retain(|_, value| keeps_nulls || !value.is_null());
-    serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
+    let mut fields: Map<String, Value> = serde_json::from_str(details).map_err(wrong)?;
+    fields.retain(|_, value| keeps_nulls || !value.is_null());
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let path = error.path().to_string();
         describe_error(&path, &error.inner().to_string())
     })
@@ -85,6 +94,25 @@ mod tests {
 
     fn refused(details: &str) -> Nack {
         decode::<Wanted>(Some(details), false).unwrap_err()
+    }
+
+    #[test]
+    fn both_ways_decode_the_same() {
+        for details in [
+            r#"{"NAME":"a"}"#,
+            r#"{"NAME":"null","LIST":[1,2]}"#,
+            r#"{"NAME":"a","LIST":null}"#,
+            r#"{"NAME":null}"#,
+            r#"{"NAME":"a","LIST":[256]}"#,
+            r#"{"NAME":"a","LIST":1e1}"#,
+            r#"{"NAME":"a","X":1}"#,
+        ] {
+            for keeps_nulls in [false, true] {
+                let text = |decoded: Result<Wanted, Nack>| format!("{decoded:?}");
+                let by_fields = decode_by_fields(details, keeps_nulls);
+                assert_eq!(text(decode(Some(details), keeps_nulls)), text(by_fields), "{details}");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod client;
 mod http;
 pub mod listener;
 pub mod management;
+mod rate_limit;
 mod rest;
 mod stream;
 pub mod tls;

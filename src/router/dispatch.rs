@@ -22,7 +22,6 @@ use crate::platform::{metrics, stopwatch};
 use crate::realm::Millis;
 use crate::sessions::LiveSession;
 use crate::settings::{AckNaming, NackNaming};
-
 /// Answers messages of all transports.
 #[derive(Clone)]
 pub struct Router {

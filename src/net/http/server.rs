@@ -11,11 +11,13 @@ use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 
 use super::response::{HttpResponse, text_response};
 use super::{cors, upgrade};
 use crate::gateway::ConnectionPermit;
 use crate::messages::schema::{asyncapi, openapi};
+use crate::net::rate_limit::RequestRate;
 use crate::net::rest::serve;
 use crate::net::stream::Stream;
 use crate::router::Router;
@@ -33,7 +35,9 @@ static ASYNCAPI: LazyLock<Bytes> = LazyLock::new(|| asyncapi::document().to_stri
 pub async fn serve(stream: Stream, peer: SocketAddr, router: Router, permit: ConnectionPermit) {
     let permit = Arc::new(permit);
     let limits = &router.gateway().settings().server.limits;
-    let rate = Arc::new(crate::net::rest::RequestRate::new(limits.messages_per_sec_per_connection));
+    let rate =
+        RequestRate::new(limits.messages_per_sec_per_connection, router.gateway().clock.now());
+    let rate = Arc::new(Mutex::new(rate));
     let serve = service_fn(|request| {
         let (router, permit, rate) = (router.clone(), permit.clone(), rate.clone());
         async move { Ok::<_, Infallible>(respond(request, peer, router, permit, &rate).await) }
@@ -56,7 +60,7 @@ pub(super) async fn respond(
     peer: SocketAddr,
     router: Router,
     permit: Arc<ConnectionPermit>,
-    rate: &crate::net::rest::RequestRate,
+    rate: &Mutex<RequestRate>,
 ) -> HttpResponse {
     let server = &router.gateway().settings().server;
     let address = client_address(peer.ip(), request.headers(), &server.trusted_proxies);

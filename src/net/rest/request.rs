@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 
 use crate::messages::Handler;
 use crate::router::Request;
-
 /// A REST request whose headers, query and body are merged, without its handler.
 pub struct RestRequest {
     /// MESSAGE_TYPE of the body; empty if it has none.

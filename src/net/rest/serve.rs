@@ -8,14 +8,15 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
+use parking_lot::Mutex;
 use protocol::{Nack, NackCode};
 
-use super::rate_limit::RequestRate;
 use super::refusal::{RequestError, error_response};
 use super::request::RestRequest;
 use super::{subscriptions, token_api};
 use crate::messages::{ClientInfo, Handler, IssuedTokens, Route, table};
 use crate::net::http::{HttpResponse, http_status, json};
+use crate::net::rate_limit::{RateDecision, RequestRate};
 use crate::router::{Reply, Router};
 use crate::subscriptions::DataSource;
 /// A body must be there in this time.
@@ -26,11 +27,12 @@ pub async fn respond(
     request: Request<Incoming>,
     address: IpAddr,
     router: &Router,
-    rate: &RequestRate,
+    rate: &Mutex<RequestRate>,
 ) -> HttpResponse {
     let now = router.gateway().clock.now();
     let client = ClientInfo::rest(address, now);
-    if let Err(wait) = rate.count(now) {
+    let decision = rate.lock().count(now);
+    if let RateDecision::Refuse(wait) | RateDecision::Flood(wait) = decision {
         let nack = Nack::too_many("too many requests on this connection", wait);
         return error_response(RequestError(StatusCode::TOO_MANY_REQUESTS, nack), None);
     }

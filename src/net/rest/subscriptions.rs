@@ -8,7 +8,6 @@ use crate::gateway::RestSubscription;
 use crate::messages::{AfterReply, ClientInfo, Handler, find, no_session};
 use crate::router::{Reply, Router};
 use crate::subscriptions::Outbox;
-
 /// Serves one request on a data source; an error never became a message.
 pub(super) async fn respond(
     method: &Method,

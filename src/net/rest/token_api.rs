@@ -9,7 +9,6 @@ use super::request::{bearer, body_text};
 use crate::messages::{ClientInfo, Route, find, internal_error};
 use crate::net::http::{HttpResponse, http_status, json};
 use crate::router::{Reply, Request, Router};
-
 /// The route of a request; the methods that the path knows instead.
 pub(super) fn find_route(path: &str, method: &Method) -> Option<Result<&'static Route, String>> {
     let mut known = Vec::new();

@@ -2,6 +2,7 @@
 //! argument; the socket that it belongs to is somebody else's.
 
 use super::close_reason::CloseReason;
+use crate::net::rate_limit::{RateDecision, RequestRate};
 use crate::realm::Millis;
 /// The limits of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -46,8 +47,7 @@ const OVERFLOW_DIVISOR: Millis = 10;
 pub struct ConnectionState {
     limits: ConnectionLimits,
     login_timer: LoginTimer,
-    window_start: Millis,
-    window_messages: u32,
+    rate: RequestRate,
     ping_at: Millis,
     unanswered_pings: u32,
     blocked_write: Option<BlockedWrite>,
@@ -78,8 +78,7 @@ impl ConnectionState {
         Self {
             limits,
             login_timer: LoginTimer::Until(now + limits.login_timeout_ms),
-            window_start: now,
-            window_messages: 0,
+            rate: RequestRate::new(limits.messages_per_sec, now),
             ping_at: now + limits.ping_interval_ms,
             unanswered_pings: 0,
             blocked_write: None,
@@ -88,17 +87,10 @@ impl ConnectionState {
 
     /// A text frame came.
     pub fn on_text(&mut self, now: Millis) -> TextDecision {
-        if now >= self.window_start + 1_000 {
-            self.window_start = now;
-            self.window_messages = 0;
-        }
-        self.window_messages = self.window_messages.saturating_add(1);
-        if self.window_messages <= self.limits.messages_per_sec {
-            TextDecision::Serve
-        } else if self.window_messages > self.limits.messages_per_sec.saturating_mul(10) {
-            TextDecision::Close(CloseReason::RateLimit)
-        } else {
-            TextDecision::RateLimited(self.window_start + 1_000 - now)
+        match self.rate.count(now) {
+            RateDecision::Serve => TextDecision::Serve,
+            RateDecision::Refuse(wait_ms) => TextDecision::RateLimited(wait_ms),
+            RateDecision::Flood(_) => TextDecision::Close(CloseReason::RateLimit),
         }
     }
 

@@ -46,6 +46,7 @@ pub const NAMES_THAT_MAY_REPEAT: [&str; 3] = ["Ack", "Details", "Error"];
 
 /// Files without clock, randomness, I/O or threads; all of `realm` is pure, too.
 pub const PURE: &[&str] = &[
+    "net/rate_limit.rs",
     "net/websocket/connection_state.rs",
     "net/websocket/frame_reader.rs",
     "replay/record/har.rs",

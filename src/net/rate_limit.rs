@@ -1,0 +1,66 @@
+//! The message rate of one connection, counted in windows of a second.
+
+use crate::realm::Millis;
+
+/// A connection that sends more than this many times its rate is closed, where it can be.
+const FLOOD_FACTOR: u32 = 10;
+
+/// The messages that a connection sent in the current second.
+#[derive(Debug, Clone)]
+pub struct RequestRate {
+    per_second: u32,
+    window_start: Millis,
+    in_window: u32,
+}
+
+/// The decision on one more message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateDecision {
+    /// It is served.
+    Serve,
+    /// It is refused; the next one is served after this many milliseconds.
+    Refuse(Millis),
+    /// As [`RateDecision::Refuse`], but far beyond the rate.
+    Flood(Millis),
+}
+
+impl RequestRate {
+    /// A connection that may send `per_second` messages, opened at `now`.
+    pub fn new(per_second: u32, now: Millis) -> Self {
+        Self { per_second, window_start: now, in_window: 0 }
+    }
+
+    /// Counts one message.
+    pub fn count(&mut self, now: Millis) -> RateDecision {
+        if now >= self.window_start + 1_000 {
+            self.window_start = now;
+            self.in_window = 0;
+        }
+        self.in_window = self.in_window.saturating_add(1);
+        if self.in_window <= self.per_second {
+            return RateDecision::Serve;
+        }
+        let wait_ms = (self.window_start + 1_000).saturating_sub(now);
+        if self.in_window > self.per_second.saturating_mul(FLOOD_FACTOR) {
+            RateDecision::Flood(wait_ms)
+        } else {
+            RateDecision::Refuse(wait_ms)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holds_its_messages_and_a_flood_is_told_apart() {
+        let mut rate = RequestRate::new(2, 1_000);
+        let mut count = |now| rate.count(now);
+        assert_eq!([count(1_000), count(1_900)], [RateDecision::Serve; 2]);
+        assert_eq!(count(1_900), RateDecision::Refuse(100));
+        let last = (4..=21).map(|_| count(1_950)).last();
+        assert_eq!(last, Some(RateDecision::Flood(50)));
+        assert_eq!(count(2_000), RateDecision::Serve, "a new second");
+    }
+}
