@@ -13,7 +13,8 @@ use super::commands::{Commands, USERS};
 use super::second_factors::Asked;
 use crate::harness::realm::{found, login_command, new_user, profile_wanted, right_wanted, user};
 
-/// sled does not sync larger values (ARCHITECTURE); a little room is left for the store.
+/// sled does not sync larger values (src/docs/architecture.md, Invariants); a little room is left
+/// for the store.
 const VALUE_MAX: usize = 3_900;
 const SEQUENCES: u64 = 100_000;
 const LENGTH: usize = 20;
