@@ -139,9 +139,7 @@ impl CipherKey {
         let broken = |source| KeyError::File { path: path.to_owned(), source };
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(mut file) => {
-                let random: Zeroizing<String> = Zeroizing::new(
-                    random::random_bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect(),
-                );
+                let random = Zeroizing::new(hex::encode(random::random_bytes::<32>()));
                 file.write_all(format!("{}\n", *random).as_bytes()).map_err(broken)?;
                 // Before the first secret is sealed with it, it is on the disk, and so is its name.
                 file.sync_all().map_err(broken)?;

@@ -57,7 +57,7 @@ impl ExportChecksum {
 
     /// The sum so far, in hexadecimal.
     pub fn to_hex(&self) -> String {
-        self.0.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(self.0.clone().finalize())
     }
 }
 

@@ -193,8 +193,7 @@ impl HashInputs {
         let mut digest = Sha512::new();
         digest.update(user_name.unwrap_or_default());
         digest.update(password.expose());
-        let hex = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let sha512 = pepper.digest(&Password::new(hex));
+        let sha512 = pepper.digest(&Password::new(hex::encode(digest.finalize())));
         Self { native: pepper.digest(password), sha512, external }
     }
 
