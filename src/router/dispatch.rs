@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use futures::FutureExt;
+use futures_util::FutureExt;
 use protocol::{Envelope, Nack, NackCode, UserName};
 
 use super::errors::{internal_error, unknown_message_type};

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{SinkExt, Stream as _, StreamExt};
+use futures_util::{SinkExt, Stream as _, StreamExt};
 use protocol::Password;
 use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;
