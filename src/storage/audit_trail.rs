@@ -73,7 +73,7 @@ impl AuditTrail {
                 block.push(|to| drop(row.map(|row| serde_json::to_writer(to, &*row))));
             }
             end = block.finish(end);
-            ledger.append(&block).map_err(StoreError::sled)?;
+            ledger.append(&block)?;
         }
         Ok(end)
     }

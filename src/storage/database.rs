@@ -19,8 +19,12 @@ pub(super) fn tree_name(tree: &str, generation: u64) -> String {
     if generation == 0 { tree.to_owned() } else { format!("{tree}-{generation}") }
 }
 
-/// Opens sled on a thread, so that neither a panic nor a hang of it takes the process along. None:
-/// it hangs, and holds the lock of its file.
+/// Opens sled on a thread of its own, so that neither a panic nor a hang of sled ends the process.
+/// `None` if sled hangs; its thread then keeps the lock of the file.
+///
+/// sled panics on some damaged files. While it opens, the panic hook of the whole process is
+/// replaced by one that prints nothing: a panic of another thread at that time ends that thread as
+/// usual but leaves no message. Stores are opened at the start, before the gateway serves.
 pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, StoreError>> {
     let config = sled::Config::default()
         .path(dir.join("sled"))
@@ -29,7 +33,7 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
     let (sender, receiver) = mpsc::channel();
     let open = move || {
         let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
-        // The receiver is gone only after the wait, when nobody wants the answer any more.
+        // The receiver is gone only after the wait, when the result is of no use.
         let _ = sender.send(opened);
     };
     let hook = std::panic::take_hook();
@@ -41,7 +45,7 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
     let opened = receiver.recv_timeout(wait);
     std::panic::set_hook(hook);
     match opened {
-        Ok(Ok(opened)) => Some(opened.map_err(StoreError::sled)),
+        Ok(Ok(opened)) => Some(opened.map_err(StoreError::from)),
         Ok(Err(_)) => Some(Err(StoreError::Damaged("the database cannot be opened".to_owned()))),
         Err(_) => None,
     }

@@ -24,9 +24,8 @@ pub enum StoreError {
     Io(#[source] io::Error),
 }
 
-impl StoreError {
-    /// What sled says, sorted.
-    pub fn sled(error: sled::Error) -> Self {
+impl From<sled::Error> for StoreError {
+    fn from(error: sled::Error) -> Self {
         match error {
             sled::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Locked,
             sled::Error::Io(error) if error.to_string().contains("lock") => Self::Locked,
