@@ -8,6 +8,7 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
+use super::applied_seq::AppliedSeq;
 use super::backup::BackupSessions;
 use super::log::{AppendError, CommandLog, Entry, LogEvent};
 use super::write_behind::{SaveBatch, WriteBehind};
@@ -56,6 +57,7 @@ impl Drop for WaitingCaller<'_> {
 /// One node's copy of the realm, kept by following the log.
 pub struct Replica {
     state: RwLock<State>,
+    applied: AppliedSeq,
     log: Arc<dyn CommandLog>,
     store: Option<RowStore>,
     /// What was done, by whom and from where.
@@ -83,6 +85,7 @@ impl Replica {
     ) -> Self {
         Self {
             state: RwLock::new(State { realm, seq }),
+            applied: AppliedSeq::new(seq),
             log,
             audit_trail: store.as_ref().map_or_else(
                 || Arc::new(AuditTrail::in_memory()),
@@ -228,12 +231,7 @@ impl Replica {
 
     /// Waits until the realm reflects the log up to `seq`: before that nothing may be served.
     pub fn wait_until_applied(&self, seq: Seq) {
-        let mut state = self.state.read();
-        while state.seq < seq {
-            drop(state);
-            std::thread::sleep(Duration::from_millis(1));
-            state = self.state.read();
-        }
+        self.applied.wait_until(seq);
     }
 
     /// Waits until the store has what the realm reflects, for whoever reads the store itself.
@@ -287,6 +285,8 @@ impl Replica {
         state.realm.apply_changes(&applied.changes);
         self.backups.record_changes(&applied.changes);
         state.seq = seq;
+        drop(state);
+        self.applied.advance_to(seq);
         before
     }
 
