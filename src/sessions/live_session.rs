@@ -80,6 +80,26 @@ impl LiveSession {
         self.monitored.load(Ordering::Relaxed) != UNMONITORED
     }
 
+    /// Binds a connection, which is notified of the session's end from now on; at once if the
+    /// session has ended already. True if the session was not monitored before.
+    pub fn bind(&self, outbox: &Arc<Outbox>, now: Millis) -> bool {
+        self.seen(now);
+        self.add_outbox(outbox);
+        self.monitored
+            .compare_exchange(UNMONITORED, MONITORED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Removes a connection: it is not notified any more.
+    pub fn unbind(&self, outbox: &Arc<Outbox>) {
+        self.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
+    }
+
+    /// The command log knows that missed heartbeats end the session.
+    pub fn mark_monitored(&self) {
+        self.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
+    }
+
     /// A socket that is bound elsewhere wants to hear of its end.
     pub fn add_outbox(&self, outbox: &Arc<Outbox>) {
         self.outboxes.lock().push(outbox.clone());

@@ -8,9 +8,9 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use protocol::UserName;
 
-use super::live_session::{LiveSession, MONITORED, MONITORED_REPORTED, UNMONITORED};
+use super::live_session::{LiveSession, MONITORED, UNMONITORED};
 use crate::realm::{EndReason, Millis, Session, SessionNo, SessionUse};
-use crate::subscriptions::{Outbox, SubscriptionQuota};
+use crate::subscriptions::SubscriptionQuota;
 /// The presences of this node.
 #[derive(Debug, Default)]
 pub struct SessionRegistry {
@@ -54,27 +54,6 @@ impl SessionRegistry {
     /// Whether it knows none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
-    }
-
-    /// Binds a socket: from now on it hears of the session's end. A session that ended in between
-    /// is told at once. True when the session was not watched before.
-    pub fn bind(&self, session: &LiveSession, outbox: &Arc<Outbox>, now: Millis) -> bool {
-        session.seen(now);
-        session.add_outbox(outbox);
-        session
-            .monitored
-            .compare_exchange(UNMONITORED, MONITORED, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    /// Takes a socket away again.
-    pub fn unbind(&self, session: &LiveSession, outbox: &Arc<Outbox>) {
-        session.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
-    }
-
-    /// A session that the log already knows as watched.
-    pub fn mark_monitored(&self, session: &LiveSession) {
-        session.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
     }
 
     /// The session is over: no message is served for it from here on.
@@ -121,7 +100,7 @@ impl SessionRegistry {
             if let Some(session) = self.get(touch.session) {
                 session.last_reported.fetch_max(touch.at, Ordering::Relaxed);
                 if touch.monitored {
-                    session.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
+                    session.mark_monitored();
                 }
             }
         }
@@ -133,7 +112,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::subscriptions::DirectWriter;
+    use crate::subscriptions::{DirectWriter, Outbox};
 
     #[derive(Debug)]
     struct Open;
@@ -163,7 +142,7 @@ mod tests {
         .unwrap();
         let presence = presences.get_or_create(&session, &UserName::parse("jane").unwrap());
         let outbox = Outbox::new(1);
-        presences.bind(&presence, &outbox, 0);
+        presence.bind(&outbox, 0);
         assert!(!outbox.enable_direct_write(|| true), "there is no line");
         outbox.set_direct_writer(Some(Arc::new(Open)));
         assert!(

@@ -27,7 +27,7 @@ pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, alive: Millis) {
         });
         for live_session in unknown {
             live_session.seen(alive);
-            presences.mark_monitored(&live_session);
+            live_session.mark_monitored();
             gateway.session_timeouts.add(&live_session, gateway.clock.now());
         }
         if reached.is_none() {
