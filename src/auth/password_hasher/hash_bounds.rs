@@ -1,4 +1,8 @@
-//! scrypt hashes as PHC strings, and bounds to the work that a string may ask for.
+//! Bounds to the work that a PHC string may ask for, and the scrypt hashes within them.
+//!
+//! The strings are parsed and written by `scrypt::phc`, which takes any cost that they name. A
+//! string from an import or a damaged store must not take all memory or minutes of a core, so that
+//! its cost is checked here before anything is hashed.
 
 use std::borrow::Cow;
 
