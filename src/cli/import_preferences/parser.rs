@@ -1,5 +1,8 @@
-//! Preferences as they are written: words, calls and blocks, with the lines on which they stand.
-//! What is read is the literal form of S2's sample, not the language that it is written in.
+//! The parser of Genesis preferences: words, calls and blocks with their lines.
+//!
+//! It reads the literal form of the sample in "Genesis authentication", not all of Kotlin: a
+//! complete grammar (tree-sitter-kotlin) would parse code whose value only Kotlin can compute. What
+//! is not literal is reported by its line.
 
 /// One statement: its words, and the block behind it.
 #[derive(Debug, Clone, PartialEq)]

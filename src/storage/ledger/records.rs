@@ -1,5 +1,7 @@
-//! A ledger: records, numbered from 1 without a gap, in a tree of its own, each chained to all
-//! before it. The log and the audit trail are ledgers.
+//! A ledger: numbered records in a tree of its own, each chained to all before it.
+//!
+//! The numbers begin at 1 and have no gap. The command log and the audit trail are ledgers: sled
+//! has neither append-only records nor a hash chain, so that both are built on one of its trees.
 //!
 //! What the database does for one more value costs far more than what it does for its bytes: so
 //! records that come together are stored together, as a block.
