@@ -1,5 +1,6 @@
-//! Templates: what mails say (S2, "resetMessage", "notify"). One pass over the text: what a value
-//! holds is never expanded again, and nothing but these values is there.
+//! Templates of mails ("Genesis authentication": "resetMessage", "notify").
+//!
+//! One pass over the text: a value is never expanded again, and no other values exist.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,7 @@
-//! Presence: what this node knows of a session beyond the log — its sockets, its last signs of
-//! life — and the flags by which a socket learns, without a lock, that its session is over.
+//! The registry of live sessions: what this node knows of each session beyond the command log.
+//!
+//! That is its connections, when it was last seen and used, and the flags by which a connection
+//! learns, without a lock, that its session has ended.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,14 +13,15 @@ use protocol::UserName;
 use super::live_session::{LiveSession, MONITORED, UNMONITORED};
 use crate::realm::{EndReason, Millis, Session, SessionNo, SessionUse};
 use crate::subscriptions::SubscriptionQuota;
-/// The presences of this node.
+
+/// The live sessions of this node.
 #[derive(Debug, Default)]
 pub struct SessionRegistry {
     all: DashMap<SessionNo, Arc<LiveSession>>,
 }
 
 impl SessionRegistry {
-    /// The presence of a session; made at first use.
+    /// The live session of a session; made at first use.
     pub fn get_or_create(&self, session: &Session, name: &UserName) -> Arc<LiveSession> {
         let since = session.accessed;
         let make = || {
@@ -41,7 +44,7 @@ impl SessionRegistry {
         self.all.entry(session.no).or_insert_with(make).clone()
     }
 
-    /// The presence of a session, if it has one here.
+    /// The live session of a session, if it has one here.
     pub fn get(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
         self.all.get(&session).map(|live_session| live_session.clone())
     }
@@ -59,7 +62,7 @@ impl SessionRegistry {
     /// The session is over: no message is served for it from here on.
     pub fn end(&self, session: SessionNo, reason: EndReason) -> Option<Arc<LiveSession>> {
         let (_, live_session) = self.all.remove(&session)?;
-        // It ends once; a second reason would come too late for whoever was told the first.
+        // It ends once; connections were notified of the first reason.
         let _ = live_session.ended.set(reason);
         // Rows that go round a socket's task must not come after the end of its session.
         live_session.outboxes.lock().iter().for_each(|outbox| outbox.disable_direct_write());
@@ -77,7 +80,7 @@ impl SessionRegistry {
         }
     }
 
-    /// Visits every presence of this node.
+    /// Visits every live session of this node.
     pub fn each(&self, visit: impl Fn(&LiveSession)) {
         self.all.iter().for_each(|session| visit(&session));
     }

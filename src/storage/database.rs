@@ -7,7 +7,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::error::StoreError;
-/// Rows and trail have been made again so often.
+
+/// How many times the rows and the audit trail were made again.
 pub(super) fn generation(db: &sled::Db) -> u64 {
     let names = db.tree_names();
     let names = names.iter().filter_map(|name| std::str::from_utf8(name).ok());
@@ -75,12 +76,13 @@ pub(super) fn quarantine_snapshots(dir: &Path) -> io::Result<bool> {
     Ok(found)
 }
 
-/// A damaged store must be told from a slow one in this time, and in as much again for each of
-/// these many bytes.
+/// The time after which a store that does not open is a damaged one, not a slow one; as much again
+/// for each [`OPEN_BYTES`].
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Bytes of the store for which opening may take one more [`OPEN_TIMEOUT`].
 pub(super) const OPEN_BYTES: u64 = 64 << 20;
 
-/// sled counts the pages that it keeps by their size on the disk. In memory they grow to so much
-/// more, as what changes them is kept beside them.
+/// The size of a cached page in memory by its size on the disk, by which sled counts: its changes
+/// are kept beside it.
 pub(super) const CACHE_GROWTH: u64 = 10;

@@ -19,7 +19,7 @@ pub enum StoreError {
         /// The format of this version.
         supported: &'static str,
     },
-    /// The disk said no.
+    /// The disk failed or is full.
     #[error("the store cannot be read or written: {0}")]
     Io(#[source] io::Error),
 }

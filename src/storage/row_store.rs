@@ -183,7 +183,7 @@ impl RowStore {
                 batch.push(Row::read(&key, &value).map_err(StoreError::Damaged)?);
                 if batch.len() == BATCH {
                     let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                    // Whoever visits them waits for all of them.
+                    // The visitor waits for all of them.
                     let _ = sender.send(full);
                 }
             }

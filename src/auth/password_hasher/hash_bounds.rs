@@ -90,7 +90,7 @@ pub(super) fn hash(cost: Cost, input: &[u8]) -> String {
     done.ok().and_then(|()| encode(cost, &salt, &output)).unwrap_or_default()
 }
 
-/// A PHC string that takes the work of any other and that nobody's password matches.
+/// A PHC string that takes the work of any other and that no password matches.
 pub(super) fn dummy(cost: Cost) -> String {
     encode(cost, &random::random_bytes::<16>(), &random::random_bytes::<32>()).unwrap_or_default()
 }

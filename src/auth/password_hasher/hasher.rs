@@ -12,7 +12,8 @@ use zeroize::Zeroizing;
 use super::error::QueueFull;
 use super::hash_bounds::{self, Cost, HashKind};
 use super::thread_pool::HashPool;
-/// A longer password is nobody's.
+
+/// The longest password that is hashed, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// What the check of a password said.
@@ -127,7 +128,7 @@ impl PasswordHasher {
     }
 
     /// Stores a hash of a former system, SHA-512(USER_NAME + password) in hexadecimal: hashed once
-    /// more, so that no fast hash lies in the store. The next login renews it.
+    /// more, so that the store has no fast hash. The next login renews it.
     pub fn wrap_sha512(cost: Cost, pepper: &str, sha512: &str) -> String {
         let digest = Password::new(sha512.to_ascii_lowercase());
         HashKind::Sha512.add_prefix(&hash_bounds::hash(cost, &*Pepper::new(pepper).digest(&digest)))
@@ -160,7 +161,7 @@ impl PasswordHasher {
 /// What the check value of a salt is made of.
 const PEPPER_CHECK: &str = "tollgate: the salt of this system";
 
-/// The user can log in no more, and nobody may see that from outside.
+/// The user can log in no more, which a client must not be able to tell.
 fn reject_unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
     tracing::warn!("a stored password hash is not one of scrypt within its bounds");
     // For its time alone.

@@ -11,7 +11,7 @@ pub struct Item {
     pub line: usize,
     /// Its words and signs.
     pub words: Vec<Word>,
-    /// What stands in its braces.
+    /// The items in its braces.
     pub block: Option<Vec<Item>>,
 }
 
@@ -36,7 +36,7 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
-/// Nested blocks; more are nobody's preferences.
+/// The deepest nesting of blocks.
 const DEPTH_MAX: usize = 32;
 
 /// Reads a file.
@@ -74,7 +74,7 @@ fn items(words: &mut Vec<Placed>, depth: usize) -> Result<Vec<Item>, Unreadable>
             all.push(item);
             continue;
         }
-        // A statement ends with its line, but for what stands in parentheses.
+        // A statement ends with its line, except within parentheses.
         let begins = current.as_ref().is_none_or(|item| parens == 0 && line != item.line);
         if begins {
             all.extend(current.take());

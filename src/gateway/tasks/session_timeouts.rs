@@ -99,7 +99,7 @@ pub(super) async fn flush_session_use(gateway: Arc<Gateway>) {
 
 /// Tells the log of every use that it does not know yet.
 pub async fn write_session_use(gateway: &Gateway) {
-    // One look: whoever is used meanwhile is told with the next one.
+    // Sessions that are used meanwhile are reported the next time.
     for touched in gateway.replica.sessions.unreported_use().chunks(SESSION_USES_MAX) {
         if gateway.replica.submit(Command::RecordSessionUse(touched.to_vec())).await.is_err() {
             return;

@@ -1,5 +1,4 @@
-//! The way to a running gateway: one WebSocket, for the command line and for whoever replays
-//! scripts.
+//! A WebSocket client of a running gateway, for the command line and the replay of scripts.
 
 use std::net::IpAddr;
 use std::path::Path;

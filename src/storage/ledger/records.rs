@@ -24,7 +24,7 @@ pub(crate) struct Ledger {
     tree: sled::Tree,
     /// What its records are called.
     record_name: &'static str,
-    /// Held by whoever reads several values that belong together.
+    /// Held while several values that belong together are read.
     trimmed: RwLock<()>,
 }
 
@@ -104,7 +104,7 @@ impl Ledger {
         Blocks { values: Some(values.peekable()), next: first, record_name: self.record_name }
     }
 
-    /// Walks the whole chain to the record `upto`: `step` is told each block and where it ends.
+    /// Walks the whole chain to the record `upto`: calls `step` with each block and where it ends.
     /// Gives the last record that was trimmed, and the last that there is.
     pub(crate) fn verify(
         &self,

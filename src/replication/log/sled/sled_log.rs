@@ -150,7 +150,7 @@ impl CommandLog for SledLog {
     fn close(&self) {
         *self.sender.lock() = None;
         if let Some(thread) = self.committer.lock().take() {
-            // It ends when nobody holds a sender any more; a panic in it has been told.
+            // It ends when no sender is left; a panic in it has been logged.
             let _ = thread.join();
         }
     }
