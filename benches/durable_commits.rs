@@ -85,7 +85,7 @@ fn gateway(dir: &Path) -> Measured {
         let writers: Vec<_> = (0..WRITERS).map(writer).collect();
         tokio::time::sleep(ROUND).await;
         watch.over.store(true, Ordering::Relaxed);
-        futures::future::join_all(writers).await;
+        futures_util::future::join_all(writers).await;
     });
     let measured = watch.measured(time.elapsed_secs());
     opened.close();

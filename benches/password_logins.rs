@@ -66,7 +66,7 @@ fn logins(runtime: &Runtime, router: &Router) -> f64 {
     };
     runtime.block_on(async {
         let all: Vec<_> = (0..USERS).map(|number| tokio::spawn(login(number))).collect();
-        futures::future::join_all(all).await;
+        futures_util::future::join_all(all).await;
     });
     done.load(Ordering::Relaxed) as f64 / time.elapsed_secs()
 }

@@ -1,5 +1,6 @@
-//! The key ring of second factors: their secrets are sealed (ChaCha20-Poly1305, a fresh nonce each,
-//! bound to their user) before any command is made of them.
+//! The key ring that encrypts the secrets of second factors before they reach a command.
+//!
+//! ChaCha20-Poly1305 with a fresh nonce for each secret, bound to its user.
 
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -84,17 +85,18 @@ impl Keyring {
         Ok(Self { current, previous, salt: Zeroizing::new(salt.to_owned()) })
     }
 
-    /// Seals a secret for a user, by his name (case does not count) and number.
+    /// Seals a secret for a user, bound to the user name (case does not count) and number.
     pub fn encrypt(&self, name: &str, number: u32, secret: &[u8]) -> Arc<str> {
         let nonce = random::random_bytes::<NONCE_LENGTH>();
         let associated_data = self.associated_data(name, number);
         let payload = Payload { msg: secret, aad: &associated_data };
-        // Only beyond 256 GiB is there nothing to seal; what is empty opens for nobody.
+        // Only beyond 256 GiB is there nothing to seal; what is empty decrypts for no user.
         let encrypted = self.current.cipher.encrypt(&nonce.into(), payload).unwrap_or_default();
         STANDARD_NO_PAD.encode([&self.current.id[..], &nonce, &encrypted].concat()).into()
     }
 
-    /// Opens what [`Keyring::encrypt`] made; none: no key of the ring did, or for somebody else.
+    /// Decrypts what [`Keyring::encrypt`] made. `None` if no key of the ring made it, or if
+    /// it was made for another user.
     pub fn decrypt(&self, name: &str, number: u32, encrypted: &str) -> Option<Decrypted> {
         let bytes = STANDARD_NO_PAD.decode(encrypted).ok()?;
         let (id, rest) = bytes.split_first_chunk::<ID_LENGTH>()?;
@@ -112,7 +114,7 @@ impl Keyring {
         })
     }
 
-    /// The user as a seal knows him: his name only as what the salt makes of it.
+    /// The user as the cipher text is bound to it: the name only as a keyed hash.
     fn associated_data(&self, name: &str, number: u32) -> Vec<u8> {
         let name = name.to_ascii_lowercase();
         // Keys of any length are possible.
@@ -139,9 +141,7 @@ impl CipherKey {
         let broken = |source| KeyError::File { path: path.to_owned(), source };
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(mut file) => {
-                let random: Zeroizing<String> = Zeroizing::new(
-                    random::random_bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect(),
-                );
+                let random = Zeroizing::new(hex::encode(random::random_bytes::<32>()));
                 file.write_all(format!("{}\n", *random).as_bytes()).map_err(broken)?;
                 // Before the first secret is sealed with it, it is on the disk, and so is its name.
                 file.sync_all().map_err(broken)?;

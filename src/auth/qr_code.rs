@@ -1,8 +1,14 @@
 //! QR codes as PNG images.
+//!
+//! totp-rs can draw them, too (feature `qr`), with the same border and 8 dots for one of the code
+//! instead of 6. But it draws by way of qrcodegen-image and image, which bring moxcms and pxfm
+//! (colour profiles), and writes 8 bits a dot instead of one: the picture of a usual link takes
+//! 5,168 bytes of base64 in the ack instead of 1,488.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use qrcodegen::{QrCode, QrCodeEcc};
+
 /// The secret cannot be shown as a link or picture.
 #[derive(Debug, thiserror::Error)]
 #[error("a secret cannot be shown: {0}")]

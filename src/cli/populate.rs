@@ -138,7 +138,7 @@ impl PopulateArgs {
                 commands.push(offline_store::submit(opened, Command::AddUsers(batch)));
                 next = end;
             }
-            futures::future::try_join_all(commands).await?;
+            futures_util::future::try_join_all(commands).await?;
             bar.set_position(next.into());
         }
         bar.finish();

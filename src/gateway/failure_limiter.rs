@@ -1,4 +1,7 @@
-//! Failed logins by address: a token bucket each, so that guessing is slow from wherever it comes.
+//! The limit of failed logins by client network: a token bucket each.
+//!
+//! The crate governor does not fit: only failures may cost a token, and the check before a login
+//! must not take one. governor cannot look at a bucket without taking from it.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +11,7 @@ use dashmap::DashMap;
 use crate::platform::ClientNetwork;
 use crate::realm::Millis;
 use crate::settings::ServerLimits;
+
 /// Addresses that are remembered; beyond, full buckets are forgotten.
 const ADDRESSES_MAX: usize = 100_000;
 const MINUTE_MS: Millis = 60_000;

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::realm::SessionNo;
+use crate::realm::{SessionNo, fnv1a};
 use crate::settings::{HostOrder, HostSettings, ServiceListSettings, ServiceSettings};
 use crate::subscriptions::{DataRow, FieldValue, RowRef, ServiceRows};
 /// Where a host listens: its name and port.
@@ -206,9 +206,7 @@ fn shuffle_key(turn: usize, service: usize, host: usize) -> u64 {
     mixed ^ (mixed >> 29)
 }
 
-/// ROW_REF of a host: FNV-1a over what names it, so that it is the same after a restart.
+/// ROW_REF of a host: a hash of its service, name and port, so that it is the same after a restart.
 fn reference(service: &str, host: &str, port: u16) -> RowRef {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let text = format!("{service}|{host}|{port}");
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, step) >> 1
+    fnv1a(format!("{service}|{host}|{port}").as_bytes()) >> 1
 }

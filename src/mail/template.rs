@@ -1,5 +1,6 @@
-//! Templates: what mails say (S2, "resetMessage", "notify"). One pass over the text: what a value
-//! holds is never expanded again, and nothing but these values is there.
+//! Templates of mails ("Genesis authentication": "resetMessage", "notify").
+//!
+//! One pass over the text: a value is never expanded again, and no other values exist.
 
 use std::collections::BTreeMap;
 
@@ -125,10 +126,15 @@ pub fn is_url(text: &str) -> bool {
     })
 }
 
-/// A page with two values in its query: a token, and a user name, which need no escaping.
+/// A page with two more values in its query, encoded as a form encodes them.
 pub fn link_with_query(url: &str, first: (&str, &str), second: (&str, &str)) -> String {
-    let joint = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{joint}{}={}&{}={}", first.0, first.1, second.0, second.1)
+    let mut link = url.to_owned();
+    let query = link.find('?').unwrap_or_else(|| {
+        link.push('?');
+        url.len()
+    });
+    let mut pairs = form_urlencoded::Serializer::for_suffix(link, query + 1);
+    pairs.append_pair(first.0, first.1).append_pair(second.0, second.1).finish()
 }
 
 /// A length of time in words: "10 minutes".
@@ -184,11 +190,15 @@ mod tests {
     fn links_lengths_and_lines_are_what_people_expect() {
         assert_eq!(
             link_with_query("https://a", ("token", "T"), ("user", "j@d")),
-            "https://a?token=T&user=j@d"
+            "https://a?token=T&user=j%40d"
         );
         assert_eq!(
             link_with_query("https://a?b=c", ("x", "1"), ("y", "2")),
             "https://a?b=c&x=1&y=2"
+        );
+        assert_eq!(
+            link_with_query("https://a?", ("user", "a+b&token=x"), ("y", "é #")),
+            "https://a?user=a%2Bb%26token%3Dx&y=%C3%A9+%23"
         );
         let words = [600_000, 60_000, 90_000, 86_400_000, 1_500].map(format_duration);
         assert_eq!(words, ["10 minutes", "1 minute", "90 seconds", "1 day", "2 seconds"]);

@@ -98,7 +98,7 @@ impl Clock {
         }
     }
 
-    /// How many milliseconds the wall clock was off at the last [`Clock::discipline`], ahead or behind.
+    /// How many milliseconds the wall clock was ahead or behind at the last [`Clock::discipline`].
     pub fn skew_ms(&self) -> u64 {
         self.0.skew_ms.load(Ordering::Relaxed).unsigned_abs()
     }

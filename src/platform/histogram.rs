@@ -1,8 +1,13 @@
-//! How long one kind of message takes: a histogram of counters, which costs the many messages of a
-//! read no more than one. Written out as the other metrics are.
+//! A histogram of durations that counts a batch of messages in one step.
+//!
+//! `metrics::Histogram::record_many` does not replace it: in metrics 0.24 with the Prometheus
+//! exporter 0.18 it records value by value, each kept until the exporter's upkeep. Measured on 2
+//! shared cores, a batch of 64 records costs 5 ns here and 8 to 18 µs there, with another 5 to 8 µs
+//! in the upkeep.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+
 /// Upper bounds of the histograms' buckets, in seconds.
 pub const BUCKETS: &[f64] = &[
     0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.005, 0.01,

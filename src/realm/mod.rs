@@ -26,7 +26,7 @@ pub use model::{
     LockoutScope, LoginClient, MailKind, Mfa, MfaReason, Millis, Policy, Profile, ProfileNo,
     ProfileStatus, QueuedMail, RequiredFactor, Right, RightNo, SecondFactor, SelfResets, Session,
     SessionId, SessionNo, TokenHash, TokenHashes, User, UserNo, UserStatus, Verdict, WhenFull,
-    attempts_ref,
+    attempts_ref, fnv1a,
 };
 pub use outcome::{Applied, Ended, Outcome, ProfileDone, Refusal, SessionSummary, UserDone};
 pub use row::{Change, Key, Row, StoredRow};

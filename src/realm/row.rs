@@ -308,14 +308,12 @@ impl Key {
 
     /// The stored key in hexadecimal.
     pub fn hex(&self) -> String {
-        self.bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(self.bytes())
     }
 
     /// Reads it back.
     pub fn from_hex(text: &str) -> Option<Key> {
-        let digits = |at| text.get(at..at + 2).and_then(|it| u8::from_str_radix(it, 16).ok());
-        let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(digits).collect();
-        Key::read(&bytes?)
+        Key::read(&hex::decode(text).ok()?)
     }
 
     fn read(bytes: &[u8]) -> Option<Key> {

@@ -1,5 +1,6 @@
 //! The command log and the replica that applies it.
 
+mod applied_seq;
 mod backup;
 mod log;
 mod open;

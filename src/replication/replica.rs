@@ -8,6 +8,7 @@ use dashmap::DashMap;
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
+use super::applied_seq::AppliedSeq;
 use super::backup::BackupSessions;
 use super::log::{AppendError, CommandLog, Entry, LogEvent};
 use super::write_behind::{SaveBatch, WriteBehind};
@@ -41,7 +42,7 @@ const OUTCOME_TIMEOUT: Duration = Duration::from_secs(30);
 /// An append of unknown outcome is repeated at this distance.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Somebody waits for the outcome of an entry; whoever leaves takes the place along.
+/// A caller that waits for the outcome of an entry; dropped with the caller.
 struct WaitingCaller<'a> {
     replica: &'a Replica,
     id: EntryId,
@@ -56,9 +57,10 @@ impl Drop for WaitingCaller<'_> {
 /// One node's copy of the realm, kept by following the log.
 pub struct Replica {
     state: RwLock<State>,
+    applied: AppliedSeq,
     log: Arc<dyn CommandLog>,
     store: Option<RowStore>,
-    /// What was done, by whom and from where.
+    /// The changes with their actors and addresses.
     pub audit_trail: Arc<AuditTrail>,
     write_behind: WriteBehind,
     waiting: DashMap<u128, oneshot::Sender<Outcome>>,
@@ -83,6 +85,7 @@ impl Replica {
     ) -> Self {
         Self {
             state: RwLock::new(State { realm, seq }),
+            applied: AppliedSeq::new(seq),
             log,
             audit_trail: store.as_ref().map_or_else(
                 || Arc::new(AuditTrail::in_memory()),
@@ -127,7 +130,7 @@ impl Replica {
         self.submit_from(command, None).await
     }
 
-    /// The same for whoever `origin` says.
+    /// The same for the user and client in `origin`.
     pub async fn submit_from(
         &self,
         command: Command,
@@ -175,7 +178,7 @@ impl Replica {
     }
 
     /// Forgets entries of the log that were made before `before`, that the rows reflect and that
-    /// nobody repeats any more. Gives the number of the last that is gone.
+    /// are not repeated any more. Gives the number of the last that is gone.
     pub async fn trim(&self, before: Millis) -> Result<Seq, String> {
         let Some(store) = &self.store else { return Ok(0) };
         let before = before.min(self.read(|realm, _| realm.time().saturating_sub(SEEN_MS)));
@@ -228,22 +231,17 @@ impl Replica {
 
     /// Waits until the realm reflects the log up to `seq`: before that nothing may be served.
     pub fn wait_until_applied(&self, seq: Seq) {
-        let mut state = self.state.read();
-        while state.seq < seq {
-            drop(state);
-            std::thread::sleep(Duration::from_millis(1));
-            state = self.state.read();
-        }
+        self.applied.wait_until(seq);
     }
 
-    /// Waits until the store has what the realm reflects, for whoever reads the store itself.
+    /// Waits until the store has what the realm reflects, for readers of the store itself.
     pub fn flush_rows(&self) {
         if self.store.is_some() {
             self.write_behind.wait_until_saved(self.read(|_, seq| seq));
         }
     }
 
-    /// Applies entries one by one and answers whoever waits. The log has them: the store follows.
+    /// Applies entries one by one and answers their callers. The log has them: the store follows.
     fn apply_batch(&self, first: Seq, entries: &[Arc<Entry>]) {
         for (seq, entry) in (first..).zip(entries) {
             let applied = self.apply_entry(seq, entry);
@@ -258,7 +256,7 @@ impl Replica {
             if let Some((_, waiting)) = self.waiting.remove(&entry.id.0) {
                 let lag = self.clock.now().saturating_sub(entry.at);
                 metrics::histogram!("tollgate_push_lag_seconds").record(lag as f64 / 1_000.0);
-                // Nobody waits any more: the caller is gone, the effect stays.
+                // Without a receiver the caller is gone; the effect stays.
                 let _ = waiting.send(outcome);
             }
         }
@@ -279,7 +277,7 @@ impl Replica {
         applied
     }
 
-    /// Changes the realm. What it was before is looked at under the same guard: whoever subscribes
+    /// Changes the realm. The rows before are read under the same guard: a new subscription
     /// has either read the rows as they are now, or is known when the change is published.
     fn apply_changes(&self, seq: Seq, applied: &Applied) -> RowsBefore {
         let mut state = self.state.write();
@@ -287,6 +285,8 @@ impl Replica {
         state.realm.apply_changes(&applied.changes);
         self.backups.record_changes(&applied.changes);
         state.seq = seq;
+        drop(state);
+        self.applied.advance_to(seq);
         before
     }
 
@@ -314,7 +314,7 @@ impl Replica {
         store.flush();
     }
 
-    /// Closes the door before anybody is told: the next message of an ended session is refused.
+    /// Ends sessions before their clients are notified: the next message of one is refused.
     fn end_sessions(&self, applied: &Applied) -> Vec<(Arc<crate::sessions::LiveSession>, Ended)> {
         for change in &applied.changes {
             if let Change::Put(Row::Session(session)) = change {

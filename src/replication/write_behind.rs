@@ -1,5 +1,6 @@
-//! What commands changed and the store does not have yet. Many changes of one row are saved once:
-//! whoever waits for a command waits for the log only.
+//! The changes that commands made and the store does not have yet.
+//!
+//! Many changes of one row are saved once. The answer to a command waits for the log only.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

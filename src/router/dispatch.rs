@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use futures::FutureExt;
+use futures_util::FutureExt;
 use protocol::{Envelope, Nack, UserName};
 
 use super::authenticate::{authenticate, session_of_token};

@@ -8,8 +8,9 @@ use protocol::UserName;
 
 use crate::realm::{EndReason, Millis, SessionNo, UserNo};
 use crate::subscriptions::{ConnectionNotice, Outbox, SubscriptionQuota};
+
 /// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
-/// comes first and lies together: among many sessions each line of the cache is fetched anew.
+/// comes first and lies together: with many sessions each cache line is fetched again.
 #[derive(Debug)]
 #[repr(C)]
 pub struct LiveSession {
@@ -80,7 +81,27 @@ impl LiveSession {
         self.monitored.load(Ordering::Relaxed) != UNMONITORED
     }
 
-    /// A socket that is bound elsewhere wants to hear of its end.
+    /// Binds a connection, which is notified of the session's end from now on; at once if the
+    /// session has ended already. True if the session was not monitored before.
+    pub fn bind(&self, outbox: &Arc<Outbox>, now: Millis) -> bool {
+        self.seen(now);
+        self.add_outbox(outbox);
+        self.monitored
+            .compare_exchange(UNMONITORED, MONITORED, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Removes a connection: it is not notified any more.
+    pub fn unbind(&self, outbox: &Arc<Outbox>) {
+        self.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
+    }
+
+    /// The command log knows that missed heartbeats end the session.
+    pub fn mark_monitored(&self) {
+        self.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
+    }
+
+    /// Adds a connection that is bound to another session and must be notified of the end of this.
     pub fn add_outbox(&self, outbox: &Arc<Outbox>) {
         self.outboxes.lock().push(outbox.clone());
         if let Some(reason) = self.ended.get() {
@@ -88,7 +109,7 @@ impl LiveSession {
         }
     }
 
-    /// Whether nobody else is about to end it: the first who asks is to do it.
+    /// True for the first caller, which is then to end the session.
     pub fn try_begin_end(&self) -> bool {
         !self.ending.swap(true, Ordering::AcqRel)
     }
@@ -98,7 +119,7 @@ impl LiveSession {
         self.ending.store(false, Ordering::Release);
     }
 
-    /// Tells all its sockets.
+    /// Notifies all its connections.
     pub fn notify_all(&self, notice: &ConnectionNotice) {
         for outbox in self.outboxes.lock().iter() {
             outbox.notify(notice.clone());

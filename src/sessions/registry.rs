@@ -1,5 +1,7 @@
-//! Presence: what this node knows of a session beyond the log — its sockets, its last signs of
-//! life — and the flags by which a socket learns, without a lock, that its session is over.
+//! The registry of live sessions: what this node knows of each session beyond the command log.
+//!
+//! That is its connections, when it was last seen and used, and the flags by which a connection
+//! learns, without a lock, that its session has ended.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -8,17 +10,18 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use protocol::UserName;
 
-use super::live_session::{LiveSession, MONITORED, MONITORED_REPORTED, UNMONITORED};
+use super::live_session::{LiveSession, MONITORED, UNMONITORED};
 use crate::realm::{EndReason, Millis, Session, SessionNo, SessionUse};
-use crate::subscriptions::{Outbox, SubscriptionQuota};
-/// The presences of this node.
+use crate::subscriptions::SubscriptionQuota;
+
+/// The live sessions of this node.
 #[derive(Debug, Default)]
 pub struct SessionRegistry {
     all: DashMap<SessionNo, Arc<LiveSession>>,
 }
 
 impl SessionRegistry {
-    /// The presence of a session; made at first use.
+    /// The live session of a session; made at first use.
     pub fn get_or_create(&self, session: &Session, name: &UserName) -> Arc<LiveSession> {
         let since = session.accessed;
         let make = || {
@@ -41,7 +44,7 @@ impl SessionRegistry {
         self.all.entry(session.no).or_insert_with(make).clone()
     }
 
-    /// The presence of a session, if it has one here.
+    /// The live session of a session, if it has one here.
     pub fn get(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
         self.all.get(&session).map(|live_session| live_session.clone())
     }
@@ -56,31 +59,10 @@ impl SessionRegistry {
         self.all.is_empty()
     }
 
-    /// Binds a socket: from now on it hears of the session's end. A session that ended in between
-    /// is told at once. True when the session was not watched before.
-    pub fn bind(&self, session: &LiveSession, outbox: &Arc<Outbox>, now: Millis) -> bool {
-        session.seen(now);
-        session.add_outbox(outbox);
-        session
-            .monitored
-            .compare_exchange(UNMONITORED, MONITORED, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
-    }
-
-    /// Takes a socket away again.
-    pub fn unbind(&self, session: &LiveSession, outbox: &Arc<Outbox>) {
-        session.outboxes.lock().retain(|other| !Arc::ptr_eq(other, outbox));
-    }
-
-    /// A session that the log already knows as watched.
-    pub fn mark_monitored(&self, session: &LiveSession) {
-        session.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
-    }
-
     /// The session is over: no message is served for it from here on.
     pub fn end(&self, session: SessionNo, reason: EndReason) -> Option<Arc<LiveSession>> {
         let (_, live_session) = self.all.remove(&session)?;
-        // It ends once; a second reason would come too late for whoever was told the first.
+        // It ends once; connections were notified of the first reason.
         let _ = live_session.ended.set(reason);
         // Rows that go round a socket's task must not come after the end of its session.
         live_session.outboxes.lock().iter().for_each(|outbox| outbox.disable_direct_write());
@@ -98,7 +80,7 @@ impl SessionRegistry {
         }
     }
 
-    /// Visits every presence of this node.
+    /// Visits every live session of this node.
     pub fn each(&self, visit: impl Fn(&LiveSession)) {
         self.all.iter().for_each(|session| visit(&session));
     }
@@ -121,7 +103,7 @@ impl SessionRegistry {
             if let Some(session) = self.get(touch.session) {
                 session.last_reported.fetch_max(touch.at, Ordering::Relaxed);
                 if touch.monitored {
-                    session.monitored.store(MONITORED_REPORTED, Ordering::Relaxed);
+                    session.mark_monitored();
                 }
             }
         }
@@ -133,7 +115,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::subscriptions::DirectWriter;
+    use crate::subscriptions::{DirectWriter, Outbox};
 
     #[derive(Debug)]
     struct Open;
@@ -163,7 +145,7 @@ mod tests {
         .unwrap();
         let presence = presences.get_or_create(&session, &UserName::parse("jane").unwrap());
         let outbox = Outbox::new(1);
-        presences.bind(&presence, &outbox, 0);
+        presence.bind(&outbox, 0);
         assert!(!outbox.enable_direct_write(|| true), "there is no line");
         outbox.set_direct_writer(Some(Arc::new(Open)));
         assert!(

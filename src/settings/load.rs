@@ -1,4 +1,7 @@
-//! Where settings come from: a file, the environment; and what is wrong with them.
+//! Settings from the configuration file and the environment, and what is wrong with them.
+//!
+//! Crates for layered settings (figment, config) know where a value comes from, but neither names
+//! the nearest key to an unknown one, nor reads aliases, nor generates the reference.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -7,6 +7,7 @@ mod error;
 mod load;
 pub mod merge;
 mod mode;
+mod range;
 mod reference;
 mod root;
 mod schema;

@@ -73,14 +73,14 @@ impl AuditTrail {
                 block.push(|to| drop(row.map(|row| serde_json::to_writer(to, &*row))));
             }
             end = block.finish(end);
-            ledger.append(&block).map_err(StoreError::sled)?;
+            ledger.append(&block)?;
         }
         Ok(end)
     }
 
     /// The store knows that the trail ends here.
     pub(super) fn confirm_saved(&self, end: ChainEnd) {
-        // Whoever asks for the last finds it in the one place or in the other.
+        // A reader of the last row finds it in the one place or in the other.
         *self.saved_end.lock() = end;
         let mut unsaved = self.unsaved.lock();
         *unsaved = unsaved.split_off(&(end.no + 1));
@@ -121,7 +121,7 @@ impl AuditTrail {
         (ledger.last()? == end).then_some(()).ok_or_else(incomplete)
     }
 
-    /// Walks the whole chain and gives the first and the number of its rows; `step` is told each.
+    /// Walks the whole chain, calls `step` with each row and gives the first and their number.
     pub fn verify(&self, mut step: impl FnMut(AuditNo)) -> Result<(AuditNo, u64), StoreError> {
         let (Some(ledger), end) = (&self.ledger, *self.saved_end.lock()) else { return Ok((1, 0)) };
         // Rows that are saved meanwhile come after this end.

@@ -41,7 +41,8 @@ impl RowsChecksum {
         [&body[..], &check].concat()
     }
 
-    /// What [`RowsChecksum::write`] made, if it is whole; stores without an audit trail end before it.
+    /// What [`RowsChecksum::write`] made, if it is whole. Stores without an audit trail end before
+    /// that part.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (body, check) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
         if check != hash_row(CHECKSUM_KEY, body).to_be_bytes() {

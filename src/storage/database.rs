@@ -7,7 +7,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::error::StoreError;
-/// Rows and trail have been made again so often.
+
+/// How many times the rows and the audit trail were made again.
 pub(super) fn generation(db: &sled::Db) -> u64 {
     let names = db.tree_names();
     let names = names.iter().filter_map(|name| std::str::from_utf8(name).ok());
@@ -19,8 +20,12 @@ pub(super) fn tree_name(tree: &str, generation: u64) -> String {
     if generation == 0 { tree.to_owned() } else { format!("{tree}-{generation}") }
 }
 
-/// Opens sled on a thread, so that neither a panic nor a hang of it takes the process along. None:
-/// it hangs, and holds the lock of its file.
+/// Opens sled on a thread of its own, so that neither a panic nor a hang of sled ends the process.
+/// `None` if sled hangs; its thread then keeps the lock of the file.
+///
+/// sled panics on some damaged files. While it opens, the panic hook of the whole process is
+/// replaced by one that prints nothing: a panic of another thread at that time ends that thread as
+/// usual but leaves no message. Stores are opened at the start, before the gateway serves.
 pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, StoreError>> {
     let config = sled::Config::default()
         .path(dir.join("sled"))
@@ -29,7 +34,7 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
     let (sender, receiver) = mpsc::channel();
     let open = move || {
         let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
-        // The receiver is gone only after the wait, when nobody wants the answer any more.
+        // The receiver is gone only after the wait, when the result is of no use.
         let _ = sender.send(opened);
     };
     let hook = std::panic::take_hook();
@@ -41,7 +46,7 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
     let opened = receiver.recv_timeout(wait);
     std::panic::set_hook(hook);
     match opened {
-        Ok(Ok(opened)) => Some(opened.map_err(StoreError::sled)),
+        Ok(Ok(opened)) => Some(opened.map_err(StoreError::from)),
         Ok(Err(_)) => Some(Err(StoreError::Damaged("the database cannot be opened".to_owned()))),
         Err(_) => None,
     }
@@ -71,12 +76,13 @@ pub(super) fn quarantine_snapshots(dir: &Path) -> io::Result<bool> {
     Ok(found)
 }
 
-/// A damaged store must be told from a slow one in this time, and in as much again for each of
-/// these many bytes.
+/// The time after which a store that does not open is a damaged one, not a slow one; as much again
+/// for each [`OPEN_BYTES`].
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Bytes of the store for which opening may take one more [`OPEN_TIMEOUT`].
 pub(super) const OPEN_BYTES: u64 = 64 << 20;
 
-/// sled counts the pages that it keeps by their size on the disk. In memory they grow to so much
-/// more, as what changes them is kept beside them.
+/// The size of a cached page in memory by its size on the disk, by which sled counts: its changes
+/// are kept beside it.
 pub(super) const CACHE_GROWTH: u64 = 10;

@@ -19,14 +19,13 @@ pub enum StoreError {
         /// The format of this version.
         supported: &'static str,
     },
-    /// The disk said no.
+    /// The disk failed or is full.
     #[error("the store cannot be read or written: {0}")]
     Io(#[source] io::Error),
 }
 
-impl StoreError {
-    /// What sled says, sorted.
-    pub fn sled(error: sled::Error) -> Self {
+impl From<sled::Error> for StoreError {
+    fn from(error: sled::Error) -> Self {
         match error {
             sled::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Locked,
             sled::Error::Io(error) if error.to_string().contains("lock") => Self::Locked,

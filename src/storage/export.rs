@@ -1,4 +1,4 @@
-//! The export format: the realm as JSON lines, counted and summed, so that a copy proves itself.
+//! The export format: the realm as JSON lines with a count and a checksum.
 //!
 //! The first line is the head (`FORMAT`, `VERSION`, `AT`, `CREDENTIALS`), then one row a line
 //! (`KEY` in hexadecimal, `VALUE` as stored), the last line has `ROWS` and the `SHA256` of all
@@ -45,7 +45,7 @@ pub enum ExportError {
     Io(#[from] io::Error),
 }
 
-/// SHA-256 over everything that was given, so that whoever got it can tell.
+/// SHA-256 over all rows of an export, by which a reader checks that it is complete.
 #[derive(Debug, Default)]
 pub struct ExportChecksum(Sha256);
 
@@ -57,7 +57,7 @@ impl ExportChecksum {
 
     /// The sum so far, in hexadecimal.
     pub fn to_hex(&self) -> String {
-        self.0.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(self.0.clone().finalize())
     }
 }
 

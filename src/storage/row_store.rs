@@ -62,17 +62,17 @@ impl RowStore {
             opened => opened?,
         };
         let generation = generation(&db);
-        let rows = db.open_tree(tree_name("rows", generation)).map_err(StoreError::sled)?;
-        let log = db.open_tree("log").map_err(StoreError::sled)?;
+        let rows = db.open_tree(tree_name("rows", generation))?;
+        let log = db.open_tree("log")?;
         if state_at_open == StoreState::Missing && !(rows.is_empty() && log.is_empty()) {
             return Err(StoreError::Damaged("the format file is gone".to_owned()));
         }
         // Without a sum the rows are not to be trusted; the log can make them again.
-        let checksum = rows.get(CHECKSUM_KEY).map_err(StoreError::sled)?;
+        let checksum = rows.get(CHECKSUM_KEY)?;
         let sum = checksum
             .map_or(rows.is_empty().then(RowsChecksum::default), |it| RowsChecksum::read(&it));
         let checksum = sum.unwrap_or_default();
-        let audit_trail = db.open_tree(tree_name("audit", generation)).map_err(StoreError::sled)?;
+        let audit_trail = db.open_tree(tree_name("audit", generation))?;
         let audit_trail = Arc::new(AuditTrail::on_disk(audit_trail, checksum.audit_end));
         let (checksum, has_checksum) = (Mutex::new(checksum), sum.is_some());
         let (dir, disk_space) = (dir.to_owned(), DiskSpace::new(dir, reserve_mb));
@@ -156,11 +156,11 @@ impl RowStore {
                 }
                 visit(row);
             });
-            threads.into_iter().try_for_each(|thread| {
+            for thread in threads {
                 let unreadable = |_| StoreError::Damaged("the rows cannot be read".to_owned());
                 found.merge(thread.join().map_err(unreadable)??);
-                Ok(())
-            })
+            }
+            Ok::<(), StoreError>(())
         })?;
         found.audit_end = self.checksum.lock().audit_end;
         match found == *self.checksum.lock() {
@@ -178,12 +178,12 @@ impl RowStore {
         let (mut part, mut batch) = (RowsChecksum::default(), Vec::with_capacity(BATCH));
         while let Some(kind) = next() {
             for row in self.rows.scan_prefix([kind]) {
-                let (key, value) = row.map_err(StoreError::sled)?;
+                let (key, value) = row?;
                 part.add(&key, &value);
                 batch.push(Row::read(&key, &value).map_err(StoreError::Damaged)?);
                 if batch.len() == BATCH {
                     let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                    // Whoever visits them waits for all of them.
+                    // The visitor waits for all of them.
                     let _ = sender.send(full);
                 }
             }
@@ -210,7 +210,7 @@ impl RowStore {
         let superseded = if newest.is_empty() { &[][..] } else { &seen[..] };
         for (key, row) in rows.iter().chain(superseded.iter().map(|key| (key, &None))) {
             let key = key.bytes();
-            if let Some(old) = self.rows.get(&key).map_err(StoreError::sled)? {
+            if let Some(old) = self.rows.get(&key)? {
                 next.remove(&key, &old);
             }
             match row.as_ref().map(Row::value) {
@@ -226,7 +226,7 @@ impl RowStore {
             }
         }
         batch.insert(CHECKSUM_KEY, next.write());
-        self.rows.apply_batch(batch).map_err(StoreError::sled)?;
+        self.rows.apply_batch(batch)?;
         self.audit_trail.confirm_saved(end);
         if !newest.is_empty() {
             *seen = newest;
@@ -239,8 +239,8 @@ impl RowStore {
     /// may hold rows that are found by their keys only, and that the next start would not find.
     pub fn reset_rows(&mut self) -> Result<(), StoreError> {
         let next = generation(&self.db) + 1;
-        self.rows = self.db.open_tree(tree_name("rows", next)).map_err(StoreError::sled)?;
-        let audit_trail = self.db.open_tree(tree_name("audit", next)).map_err(StoreError::sled)?;
+        self.rows = self.db.open_tree(tree_name("rows", next))?;
+        let audit_trail = self.db.open_tree(tree_name("audit", next))?;
         self.audit_trail = Arc::new(AuditTrail::on_disk(audit_trail, ChainEnd::default()));
         *self.checksum.lock() = RowsChecksum::default();
         self.has_checksum = true;

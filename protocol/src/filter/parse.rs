@@ -1,4 +1,8 @@
 //! The recursive-descent parser of filters, bounded in length, depth and terms.
+//!
+//! Written without a parser library: the grammar is small, the limits are counted while parsing,
+//! and each refusal names its place in the terms of the contract. An expression language such as
+//! CEL would evaluate more than the contract allows.
 
 use std::sync::Arc;
 

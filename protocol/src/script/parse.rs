@@ -240,7 +240,10 @@ impl<'a> Head<'a> {
             (">", "connect") => plain(Action::Connect),
             (">", "close") => plain(Action::Close),
             (">", "text") => plain(Action::Text(rest.to_owned())),
-            (">", "binary") => plain(Action::Binary(hex(rest).ok_or((0, "not hex".to_owned()))?)),
+            (">", "binary") => {
+                let bytes = hex::decode(rest.trim()).map_err(|_| (0, "not hex".to_owned()))?;
+                plain(Action::Binary(bytes))
+            }
             ("<", "closed") if rest.is_empty() => plain(Action::Closed(None)),
             ("<", "closed") => {
                 let code = rest.trim().parse().map_err(|_| (0, "not a close code".to_owned()))?;
@@ -287,12 +290,4 @@ impl<'a> Head<'a> {
 
 fn no_time() -> StepError {
     (0, "a time is a number with ms, s, m, h or d, or two of them with .. between".to_owned())
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim();
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }

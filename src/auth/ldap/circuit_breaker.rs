@@ -1,5 +1,7 @@
-//! A circuit breaker: a server that failed is left alone for a while, so that not every login waits
-//! for it. Times are epoch milliseconds.
+//! A circuit breaker for directories: after a failure no login waits for the server for a while.
+//!
+//! Times are epoch milliseconds, given by the caller, so that tests need no clock. That and the
+//! doubling wait are all that is needed of a crate such as failsafe.
 
 use parking_lot::Mutex;
 

@@ -1,7 +1,9 @@
-//! Distinguished names (RFC 4514), compared as directories do: without case, spaces and the many
-//! spellings of one sign.
+//! Distinguished names (RFC 4514) in a normal form that can be compared.
+//!
+//! Case, spaces around the parts and the spellings of one character do not count, as in
+//! directories. ldap3 escapes names but does not compare them.
 
-/// A DN in the one form in which two spellings of it are the same; none: it is no DN.
+/// A DN in the one form in which two spellings of it are the same. `None` if it is no DN.
 pub fn normalize(dn: &str) -> Option<String> {
     let mut parts = vec![String::new()];
     let mut bytes = dn.bytes().peekable();

@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::error::QueueFull;
-use super::phc::{self, Cost, HashKind};
+use super::hash_bounds::{self, Cost, HashKind};
 use super::thread_pool::HashPool;
-/// A longer password is nobody's.
+
+/// The longest password that is hashed, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 
 /// What the check of a password said.
@@ -62,7 +63,7 @@ impl PasswordHasher {
             pool: HashPool::start(threads, queue_wait_max_ms, cost.estimate_secs()),
             pepper: Pepper::new(pepper),
             cost,
-            dummy: phc::dummy(cost).into(),
+            dummy: hash_bounds::dummy(cost).into(),
         }
     }
 
@@ -84,7 +85,7 @@ impl PasswordHasher {
         drop(password);
         let check = move || match inputs.check(&phc) {
             Some(true) if is_outdated(&phc, cost) => {
-                PasswordMatch::Matched { rehash: Some(phc::hash(cost, &*inputs.native)) }
+                PasswordMatch::Matched { rehash: Some(hash_bounds::hash(cost, &*inputs.native)) }
             }
             Some(true) => PasswordMatch::Matched { rehash: None },
             Some(false) => PasswordMatch::Wrong,
@@ -98,7 +99,7 @@ impl PasswordHasher {
     pub async fn hash(&self, client: IpAddr, password: Password) -> Result<String, QueueFull> {
         let (cost, input) = (self.cost, self.pepper.digest(&password));
         drop(password);
-        self.pool.submit(client.into(), 1, move || phc::hash(cost, &*input)).await
+        self.pool.submit(client.into(), 1, move || hash_bounds::hash(cost, &*input)).await
     }
 
     /// The same unless it is one of the old ones, which are all compared in one job.
@@ -116,27 +117,27 @@ impl PasswordHasher {
         let job = move || match previous.iter().any(|previous| inputs.check(previous) == Some(true))
         {
             true => NewHash::UsedBefore,
-            false => NewHash::Hash(phc::hash(cost, &*inputs.native)),
+            false => NewHash::Hash(hash_bounds::hash(cost, &*inputs.native)),
         };
         self.pool.submit(client.into(), hashes, job).await
     }
 
     /// Hashes on the calling thread: for the command line.
     pub fn hash_now(cost: Cost, pepper: &str, password: &Password) -> String {
-        phc::hash(cost, &*Pepper::new(pepper).digest(password))
+        hash_bounds::hash(cost, &*Pepper::new(pepper).digest(password))
     }
 
     /// Stores a hash of a former system, SHA-512(USER_NAME + password) in hexadecimal: hashed once
-    /// more, so that no fast hash lies in the store. The next login renews it.
+    /// more, so that the store has no fast hash. The next login renews it.
     pub fn wrap_sha512(cost: Cost, pepper: &str, sha512: &str) -> String {
         let digest = Password::new(sha512.to_ascii_lowercase());
-        HashKind::Sha512.add_prefix(&phc::hash(cost, &*Pepper::new(pepper).digest(&digest)))
+        HashKind::Sha512.add_prefix(&hash_bounds::hash(cost, &*Pepper::new(pepper).digest(&digest)))
     }
 
     /// The stored form of a hash that another system made of the password alone; none: it is no PHC
     /// string of scrypt within the bounds.
     pub fn import_external(phc: &str) -> Option<String> {
-        let is_native = HashKind::from_phc(phc) == HashKind::Native && phc::is_hash(phc);
+        let is_native = HashKind::from_phc(phc) == HashKind::Native && hash_bounds::is_hash(phc);
         is_native.then(|| HashKind::External.add_prefix(phc))
     }
 
@@ -148,7 +149,7 @@ impl PasswordHasher {
     /// Whether the salt is the one that made the check value.
     pub fn is_same_pepper(pepper: &str, check: &str) -> bool {
         let input = Pepper::new(pepper).digest(&Password::new(PEPPER_CHECK));
-        phc::check(check, &*input) == Some(true)
+        hash_bounds::check(check, &*input) == Some(true)
     }
 
     /// Hashes that wait for a thread.
@@ -160,7 +161,7 @@ impl PasswordHasher {
 /// What the check value of a salt is made of.
 const PEPPER_CHECK: &str = "tollgate: the salt of this system";
 
-/// The user can log in no more, and nobody may see that from outside.
+/// The user can log in no more, which a client must not be able to tell.
 fn reject_unusable(dummy: &str, inputs: &HashInputs) -> PasswordMatch {
     tracing::warn!("a stored password hash is not one of scrypt within its bounds");
     // For its time alone.
@@ -193,17 +194,16 @@ impl HashInputs {
         let mut digest = Sha512::new();
         digest.update(user_name.unwrap_or_default());
         digest.update(password.expose());
-        let hex = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let sha512 = pepper.digest(&Password::new(hex));
+        let sha512 = pepper.digest(&Password::new(hex::encode(digest.finalize())));
         Self { native: pepper.digest(password), sha512, external }
     }
 
     /// None: this is no hash that can be checked.
     fn check(&self, phc: &str) -> Option<bool> {
         match HashKind::from_phc(phc) {
-            HashKind::Native => phc::check(phc, &*self.native),
-            HashKind::Sha512 => phc::check(phc, &*self.sha512),
-            HashKind::External => phc::check(phc, self.external.as_deref()?),
+            HashKind::Native => hash_bounds::check(phc, &*self.native),
+            HashKind::Sha512 => hash_bounds::check(phc, &*self.sha512),
+            HashKind::External => hash_bounds::check(phc, self.external.as_deref()?),
         }
     }
 }

@@ -2,11 +2,11 @@
 
 mod error;
 mod fair_queue;
+mod hash_bounds;
 mod hasher;
-mod phc;
 mod thread_pool;
 
 pub use error::QueueFull;
+pub use hash_bounds::Cost;
 pub use hasher::{NewHash, PASSWORD_BYTES_MAX, PasswordHasher, PasswordMatch, StoredHash};
-pub use phc::Cost;
 pub use thread_pool::thread_count;

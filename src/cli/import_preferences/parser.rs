@@ -1,5 +1,8 @@
-//! Preferences as they are written: words, calls and blocks, with the lines on which they stand.
-//! What is read is the literal form of S2's sample, not the language that it is written in.
+//! The parser of Genesis preferences: words, calls and blocks with their lines.
+//!
+//! It reads the literal form of the sample in "Genesis authentication", not all of Kotlin: a
+//! complete grammar (tree-sitter-kotlin) would parse code whose value only Kotlin can compute. What
+//! is not literal is reported by its line.
 
 /// One statement: its words, and the block behind it.
 #[derive(Debug, Clone, PartialEq)]
@@ -8,7 +11,7 @@ pub struct Item {
     pub line: usize,
     /// Its words and signs.
     pub words: Vec<Word>,
-    /// What stands in its braces.
+    /// The items in its braces.
     pub block: Option<Vec<Item>>,
 }
 
@@ -33,7 +36,7 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
-/// Nested blocks; more are nobody's preferences.
+/// The deepest nesting of blocks.
 const DEPTH_MAX: usize = 32;
 
 /// Reads a file.
@@ -71,7 +74,7 @@ fn items(words: &mut Vec<Placed>, depth: usize) -> Result<Vec<Item>, Unreadable>
             all.push(item);
             continue;
         }
-        // A statement ends with its line, but for what stands in parentheses.
+        // A statement ends with its line, except within parentheses.
         let begins = current.as_ref().is_none_or(|item| parens == 0 && line != item.line);
         if begins {
             all.extend(current.take());

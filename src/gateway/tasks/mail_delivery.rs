@@ -62,7 +62,8 @@ async fn send_one(gateway: Arc<Gateway>, mail: QueuedMail) -> bool {
             MailSent::Dropped
         }
         Err(SendError::Failed(error)) => {
-            tracing::warn!(mail = mail.no, tries = mail.send_attempts + 1, %error, "a mail did not leave");
+            let tries = mail.send_attempts + 1;
+            tracing::warn!(mail = mail.no, tries, %error, "a mail did not leave");
             MailSent::Failed
         }
         Err(SendError::NotStored) => return false,

@@ -1,5 +1,6 @@
 //! Background tasks of a running gateway.
 
+mod every;
 mod health_checks;
 mod key_check;
 mod mail_delivery;

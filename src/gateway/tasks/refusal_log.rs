@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use crate::gateway::state::Gateway;
 use crate::realm::Command;
-/// What was refused without a command reaches the audit trail.
+
+/// The time between two commands that write refusals.
+pub(super) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Writes the refusals that were made without a command to the audit trail.
 pub(super) async fn flush_refusal_log(gateway: Arc<Gateway>) {
-    loop {
-        tokio::time::sleep(REFUSAL_LOG_INTERVAL).await;
-        write_refusal_log(&gateway).await;
-    }
+    write_refusal_log(&gateway).await;
 }
 
-/// Tells the log of the refusals that it does not know yet.
+/// Submits the refusals that the command log does not have yet.
 pub async fn write_refusal_log(gateway: &Gateway) {
     let noted = gateway.refusal_log.drain();
     if !noted.is_empty()
@@ -22,6 +23,3 @@ pub async fn write_refusal_log(gateway: &Gateway) {
         tracing::warn!(%error, "refusals are not in the audit trail");
     }
 }
-
-/// Refusals are told at this distance.
-pub(super) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(1);

@@ -27,7 +27,7 @@ pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, alive: Millis) {
         });
         for live_session in unknown {
             live_session.seen(alive);
-            presences.mark_monitored(&live_session);
+            live_session.mark_monitored();
             gateway.session_timeouts.add(&live_session, gateway.clock.now());
         }
         if reached.is_none() {
@@ -37,11 +37,8 @@ pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, alive: Millis) {
     }
 }
 
-pub(super) async fn watch_restored_sessions_periodically(gateway: Arc<Gateway>) {
-    loop {
-        tokio::time::sleep(RESTORED_SESSIONS_INTERVAL).await;
-        watch_restored_sessions(&gateway, 0);
-    }
+pub(super) async fn watch_more_restored_sessions(gateway: Arc<Gateway>) {
+    watch_restored_sessions(&gateway, 0);
 }
 
 pub(super) async fn enforce_session_timeouts(gateway: Arc<Gateway>) {
@@ -90,17 +87,19 @@ async fn end_session(gateway: Arc<Gateway>, session: Arc<LiveSession>, end: Sess
     }
 }
 
+/// The time between two commands that report the use of sessions.
+pub(super) fn session_use_interval(gateway: &Gateway) -> Duration {
+    let interval_ms = gateway.replica.read(|realm, _| realm.policy().use_report_ms);
+    Duration::from_millis(interval_ms.max(100))
+}
+
 pub(super) async fn flush_session_use(gateway: Arc<Gateway>) {
-    loop {
-        let distance = gateway.replica.read(|realm, _| realm.policy().use_report_ms).max(100);
-        tokio::time::sleep(Duration::from_millis(distance)).await;
-        write_session_use(&gateway).await;
-    }
+    write_session_use(&gateway).await;
 }
 
 /// Tells the log of every use that it does not know yet.
 pub async fn write_session_use(gateway: &Gateway) {
-    // One look: whoever is used meanwhile is told with the next one.
+    // Sessions that are used meanwhile are reported the next time.
     for touched in gateway.replica.sessions.unreported_use().chunks(SESSION_USES_MAX) {
         if gateway.replica.submit(Command::RecordSessionUse(touched.to_vec())).await.is_err() {
             return;
@@ -109,16 +108,17 @@ pub async fn write_session_use(gateway: &Gateway) {
     }
 }
 
+/// The time between two sweeps.
+pub(super) fn sweep_interval(gateway: &Gateway) -> Duration {
+    Duration::from_millis(gateway.settings().security.expiry_check_ms().max(100))
+}
+
+/// Ends the sessions whose time is over.
 pub(super) async fn sweep(gateway: Arc<Gateway>) {
-    loop {
-        let distance =
-            Duration::from_millis(gateway.settings().security.expiry_check_ms().max(100));
-        tokio::time::sleep(distance).await;
-        // A full sweep is followed by the next one at once.
-        while let Ok(Outcome::EndedSessions(count)) = gateway.replica.submit(Command::Sweep).await {
-            if count < 100 {
-                break;
-            }
+    // A full sweep is followed by the next one at once.
+    while let Ok(Outcome::EndedSessions(count)) = gateway.replica.submit(Command::Sweep).await {
+        if count < 100 {
+            break;
         }
     }
 }

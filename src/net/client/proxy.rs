@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
@@ -60,7 +60,7 @@ pub async fn run_proxy(
 ) -> std::io::Result<()> {
     let permits = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
     for connection in 0.. {
-        // A closed semaphore does not happen: nobody closes it.
+        // The semaphore is never closed.
         let Ok(permit) = permits.clone().acquire_owned().await else { break };
         let (stream, _) = listener.accept().await?;
         let (endpoint, observe) = (endpoint.clone(), observe.clone());
@@ -151,7 +151,7 @@ async fn forward(
                 }
                 Some(Ok(message)) => {
                     if let Message::Text(text) = &message {
-                        observe(ProxyEvent::Sent { connection: connection, text: text.to_string() });
+                        observe(ProxyEvent::Sent { connection, text: text.to_string() });
                     }
                     forward_message(&mut gateway, message).await?;
                 }
@@ -168,7 +168,7 @@ async fn forward(
                 }
                 Some(Ok(message)) => {
                     if let Message::Text(text) = &message {
-                        observe(ProxyEvent::Received { connection: connection, text: text.to_string() });
+                        observe(ProxyEvent::Received { connection, text: text.to_string() });
                     }
                     forward_message(&mut client, message).await?;
                 }
@@ -195,7 +195,7 @@ async fn forward_message<S: AsyncRead + AsyncWrite + Unpin>(
 /// RFC 6455's registry: Bad Gateway.
 const BAD_GATEWAY: u16 = 1014;
 
-/// The other side may have gone before it was told.
+/// The other side may have gone before the close reached it.
 fn ignore_closed(closed: Result<(), tungstenite::Error>) -> Result<(), tungstenite::Error> {
     match closed {
         Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::Io(_)) => Ok(()),

@@ -1,5 +1,4 @@
-//! The way to a running gateway: one WebSocket, for the command line and for whoever replays
-//! scripts.
+//! A WebSocket client of a running gateway, for the command line and the replay of scripts.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -7,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::{SinkExt, Stream as _, StreamExt};
+use futures_util::{SinkExt, Stream as _, StreamExt};
 use protocol::Password;
 use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;

@@ -1,16 +1,25 @@
 //! Browsers: which origins may speak, and what their scripts may read of an answer.
 
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use std::sync::LazyLock;
+
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
+use protocol::rest_paths;
 
 use super::response::{HttpResponse, text_response};
+
 /// Response headers that scripts may read.
 const EXPOSED_HEADERS: &str = "SESSION_AUTH_TOKEN, REFRESH_AUTH_TOKEN, SESSION_ID, Retry-After";
-/// Request headers that scripts may send: the fields, in both spellings, and the usual ones.
-const ALLOWED_HEADERS: &str = "Content-Type, Authorization, token, \
-                     SOURCE_REF, SESSION_AUTH_TOKEN, USER_NAME, SESSION_ID, \
-                     REFRESH_AUTH_TOKEN, SUBSCRIPTION_REF, SOURCE-REF, SESSION-AUTH-TOKEN, \
-                     USER-NAME, SESSION-ID, REFRESH-AUTH-TOKEN, SUBSCRIPTION-REF";
+/// Request headers that scripts may send: the usual ones, and the fields of the root in both
+/// spellings.
+#[expect(clippy::expect_used, reason = "constants of letters, `_` and `-`")]
+static ALLOWED_HEADERS: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let fields = rest_paths::HEADERS.map(str::to_owned);
+    let with_hyphens = rest_paths::HEADERS.map(|field| field.replace('_', "-"));
+    let usual = ["Content-Type", "Authorization", "token"].map(str::to_owned);
+    let all = [&usual[..], &fields, &with_hyphens].concat().join(", ");
+    HeaderValue::try_from(all).expect("names of headers make a value of a header")
+});
 
 /// Browsers: the same origin, or one that is configured. Programs send no Origin.
 pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
@@ -28,10 +37,10 @@ pub fn is_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
 pub fn preflight() -> HttpResponse {
     let mut response = text_response(StatusCode::NO_CONTENT, "");
     let headers = response.headers_mut();
-    let mut put = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
-    put(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE, OPTIONS");
-    put(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
-    put(header::ACCESS_CONTROL_MAX_AGE, "600");
+    let methods = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE, OPTIONS");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS.clone());
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
 }
 
@@ -56,6 +65,15 @@ mod tests {
             headers.append(header::ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
         is_allowed(&headers, &["https://desk.example".to_owned()])
+    }
+
+    #[test]
+    fn scripts_may_send_every_field_in_both_spellings() {
+        let expected = "Content-Type, Authorization, token, SOURCE_REF, SESSION_AUTH_TOKEN, \
+                        USER_NAME, SESSION_ID, REFRESH_AUTH_TOKEN, SUBSCRIPTION_REF, SOURCE-REF, \
+                        SESSION-AUTH-TOKEN, USER-NAME, SESSION-ID, REFRESH-AUTH-TOKEN, \
+                        SUBSCRIPTION-REF";
+        assert_eq!(preflight().headers()[header::ACCESS_CONTROL_ALLOW_HEADERS], expected);
     }
 
     #[test]

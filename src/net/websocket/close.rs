@@ -39,7 +39,7 @@ impl Connection {
         self.outbox.set_direct_writer(None);
         gateway.connections.remove(&self.outbox);
         for session in self.client.session.iter().chain(&self.other_sessions) {
-            gateway.replica.sessions.unbind(session, &self.outbox);
+            session.unbind(&self.outbox);
         }
     }
 }

@@ -18,13 +18,13 @@ impl Connection {
         let gateway = self.router.gateway().clone();
         if let Some(previous) = self.client.session.take() {
             self.end_subscriptions(None)?;
-            gateway.replica.sessions.unbind(&previous, &self.outbox);
+            previous.unbind(&self.outbox);
             self.other_sessions.retain(|other| !Arc::ptr_eq(other, &previous));
             self.token_cache = TokenCache::default();
         }
         let now = gateway.clock.now();
         self.state.bind();
-        if gateway.replica.sessions.bind(&session, &self.outbox, now) {
+        if session.bind(&self.outbox, now) {
             gateway.session_timeouts.add(&session, now);
         }
         self.client.session = Some(session);

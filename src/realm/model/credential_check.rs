@@ -1,6 +1,9 @@
 //! Results of password checks, made outside of the realm.
 
 use serde::{Deserialize, Serialize};
+
+use super::fnv1a::fnv1a;
+
 /// What the check of a password outside the realm said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
@@ -17,10 +20,9 @@ pub enum Verdict {
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// The fingerprint of a PHC string (FNV-1a; it tells versions apart and protects nothing).
+    /// The fingerprint of a PHC string: it tells versions apart and protects nothing.
     pub fn new(credential: &str) -> Self {
-        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        Self(credential.bytes().fold(0xcbf2_9ce4_8422_2325, step))
+        Self(fnv1a(credential.as_bytes()))
     }
 }
 

@@ -8,6 +8,7 @@ mod credential_check;
 mod daily_counter;
 mod end_reason;
 mod expiring_index;
+mod fnv1a;
 mod ids;
 mod login_attempts;
 mod mail;
@@ -28,6 +29,7 @@ pub use attributes::{ATTRIBUTES, Attributes};
 pub use audit_event::{AuditEvent, FieldSnapshot};
 pub use credential_check::{Fingerprint, LoginClient, Verdict};
 pub use end_reason::{EndReason, MfaReason};
+pub use fnv1a::fnv1a;
 pub use ids::{
     DAY_MS, EntryId, FIRST_BOOTSTRAP_NO, Location, Millis, ProfileNo, RightNo, SessionNo, UserNo,
 };

@@ -56,8 +56,8 @@ impl Realm {
     /// Whether `by` may amend, disable, reset or delete this user: one who holds a right that `by`
     /// lacks, or would hold it once enabled, is out of reach.
     pub(super) fn may_amend(&self, actor: &Actor, user: UserNo) -> Result<(), Refusal> {
-        if matches!(actor, Actor::Session(no) if self.sessions.get(no).is_some_and(|it| it.user == user))
-        {
+        let is_own = |no| self.sessions.get(no).is_some_and(|it| it.user == user);
+        if matches!(actor, Actor::Session(no) if is_own(no)) {
             return Ok(());
         }
         match self.missing_right(actor, &self.potential(user))? {

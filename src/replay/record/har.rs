@@ -1,4 +1,7 @@
 //! PURE: the WebSocket frames of a browser's recording (HAR with Chrome's `_webSocketMessages`).
+//!
+//! `_webSocketMessages` is Chrome's own field, outside of the HAR format, and the only one that is
+//! needed: a few structs read it without a crate for all of HAR.
 
 use std::time::Duration;
 

@@ -2,6 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::settings::range::RangeCheck;
+
 /// How sessions show that they live.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -22,8 +25,6 @@ impl Default for HeartbeatSettings {
 
 impl HeartbeatSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
-        if !(1..=86_400).contains(&self.interval_secs) {
-            wrong.push("heartbeat.interval_secs is 1 to 86400".to_owned());
-        }
+        wrong.range("heartbeat.interval_secs", self.interval_secs, 1..=86_400);
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::auth::{LdapServer, TlsMode};
 use crate::realm::ATTRIBUTES;
+use crate::settings::range::RangeCheck;
 use crate::settings::secret::Secret;
 /// Directories.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -223,9 +224,7 @@ impl LdapConnection {
         if !is_attribute(&self.user_id_type) {
             wrong.push(format!("{} is the name of an attribute", key("user_id_type")));
         }
-        if !(1..=60_000).contains(&self.timeout_ms) {
-            wrong.push(format!("{} is 1 to 60000", key("timeout_ms")));
-        }
+        wrong.range(key("timeout_ms"), self.timeout_ms, 1..=60_000);
         if self.bind_dn.is_empty() != self.bind_password.expose().is_empty() {
             // An empty password would be no login at all.
             wrong.push(format!("{} has bind_dn and bind_password, or neither", key("bind_dn")));

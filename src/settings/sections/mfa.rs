@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::templates;
 use crate::auth::{KeyError, Keyring, TotpAlgorithm, TotpConfig};
 use crate::settings::duration::Duration;
+use crate::settings::range::RangeCheck;
 use crate::settings::secret::Secret;
 
 /// Second factors.
@@ -184,10 +185,7 @@ impl QrCode {
             ("confirm_wait_period_secs", self.confirm_wait_period_secs, 1..=86_400),
         ];
         for (key, value, range) in bounds {
-            if !range.contains(&value) {
-                let (least, most) = range.into_inner();
-                wrong.push(format!("security.mfa.qr_code.{key} is {least} to {most}"));
-            }
+            wrong.range(format!("security.mfa.qr_code.{key}"), value, range);
         }
         for (key, text) in [("issuer", &self.issuer), ("label", &self.label)] {
             // The app's link is made of them, and a picture holds that link.

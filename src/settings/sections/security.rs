@@ -10,6 +10,8 @@ use super::mfa::MfaSettings;
 use crate::auth::Cost;
 use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
+use crate::settings::range::RangeCheck;
+
 /// Sessions and passwords.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -224,21 +226,12 @@ impl Security {
                           128 N r bytes, at most 1 GiB, and N r p is at most 2^26";
             wrong.push(format!("security.scrypt: {bounds}"));
         }
-        if self.scrypt.threads > THREADS_MAX {
-            wrong.push(format!("security.scrypt.threads is 0 to {THREADS_MAX}"));
-        }
-        if !(1..=DAY_SECS * 1_000).contains(&self.scrypt.queue_wait_max_ms) {
-            wrong.push("security.scrypt.queue_wait_max_ms is 1 to 86400000".to_owned());
-        }
-        let lives = [
-            ("access_token_life_secs", self.access_token_life_secs, DAY_SECS),
-            ("one_time_token_secs", self.one_time_token_secs, HOUR_SECS),
-        ];
-        for (key, secs, most) in lives {
-            if !(1..=most).contains(&secs) {
-                wrong.push(format!("security.{key} is 1 to {most}"));
-            }
-        }
+        wrong.range("security.scrypt.threads", self.scrypt.threads, 0..=THREADS_MAX);
+        let wait_ms = self.scrypt.queue_wait_max_ms;
+        wrong.range("security.scrypt.queue_wait_max_ms", wait_ms, 1..=DAY_SECS * 1_000);
+        let access_secs = self.access_token_life_secs;
+        wrong.range("security.access_token_life_secs", access_secs, 1..=DAY_SECS);
+        wrong.range("security.one_time_token_secs", self.one_time_token_secs, 1..=HOUR_SECS);
         if self.sso.enabled {
             let text = "security.sso.enabled is false: single sign-on is not built in yet";
             wrong.push(text.to_owned());
@@ -247,9 +240,7 @@ impl Security {
         self.genesis_password.check(wrong);
         self.mfa.check(wrong);
         self.login_ack.check(wrong);
-        if self.refresh_grace_secs > DAY_SECS {
-            wrong.push(format!("security.refresh_grace_secs is 0 to {DAY_SECS}"));
-        }
+        wrong.range("security.refresh_grace_secs", self.refresh_grace_secs, 0..=DAY_SECS);
     }
 }
 

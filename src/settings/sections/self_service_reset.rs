@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::templates;
 use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
+use crate::settings::range::RangeCheck;
+
 /// Resets that users ask for themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -85,9 +87,7 @@ impl SelfServiceReset {
             let text = format!("is a millisecond to {MINUTES_MAX} minutes");
             wrong.push(format!("{} {text}", key("timeout_in_minutes")));
         }
-        if !(0.0..=MINUTES_MAX).contains(&self.cool_down_in_minutes) {
-            wrong.push(format!("{} is 0 to {MINUTES_MAX}", key("cool_down_in_minutes")));
-        }
+        wrong.range(key("cool_down_in_minutes"), self.cool_down_in_minutes, 0.0..=MINUTES_MAX);
         templates::check_url(&key("redirect_url"), &self.redirect_url, wrong);
     }
 }

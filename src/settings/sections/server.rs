@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tls::TlsSettings;
 use crate::realm::Location;
+use crate::settings::range::RangeCheck;
 
 /// Where the gateway listens and how it speaks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -182,9 +183,7 @@ impl ServerSettings {
                  case and perhaps a port, like https://desk.example:8443, and no path"
             ));
         }
-        if self.shutdown_grace_secs > DAY_SECS {
-            wrong.push(format!("server.shutdown_grace_secs is 0 to {DAY_SECS}"));
-        }
+        wrong.range("server.shutdown_grace_secs", self.shutdown_grace_secs, 0..=DAY_SECS);
         self.tls.check(wrong);
         self.limits.check(wrong);
     }
@@ -248,8 +247,8 @@ impl ServerLimits {
             ("message_bytes", self.message_bytes),
             ("outbox_bytes", self.outbox_bytes),
         ];
-        for (key, _) in sizes.iter().filter(|(_, size)| !(1..=BYTES_MAX).contains(size)) {
-            wrong.push(format!("server.limits.{key} is 1 to {BYTES_MAX}"));
+        for (key, size) in sizes {
+            wrong.range(format!("server.limits.{key}"), size, 1..=BYTES_MAX);
         }
         if self.message_bytes < self.frame_bytes {
             wrong.push("server.limits.message_bytes is at least frame_bytes".to_owned());
@@ -259,8 +258,8 @@ impl ServerLimits {
             ("slow_reader_secs", self.write_timeout_secs),
             ("polling_timeout_secs", self.polling_timeout_secs),
         ];
-        for (key, _) in waits.iter().filter(|(_, secs)| !(1..=DAY_SECS).contains(secs)) {
-            wrong.push(format!("server.limits.{key} is 1 to {DAY_SECS}"));
+        for (key, secs) in waits {
+            wrong.range(format!("server.limits.{key}"), secs, 1..=DAY_SECS);
         }
         let above_zero = [
             ("connections_max", self.connections_max),
@@ -271,9 +270,7 @@ impl ServerLimits {
         ];
         let zero = above_zero.iter().filter(|(_, value)| *value == 0);
         wrong.extend(zero.map(|(key, _)| format!("server.limits.{key} is above 0")));
-        if !(2..=128).contains(&self.json_depth) {
-            wrong.push("server.limits.json_depth is 2 to 128".to_owned());
-        }
+        wrong.range("server.limits.json_depth", self.json_depth, 2..=128);
     }
 }
 

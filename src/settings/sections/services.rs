@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::settings::range::RangeCheck;
+
 /// A service that GUIs connect to after the login.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,12 +77,9 @@ impl Default for ServiceListSettings {
 
 impl ServiceListSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
-        if !(10..=60_000).contains(&self.health_check_timeout_ms) {
-            wrong.push("service_list.health_check_timeout_ms is 10 to 60000".to_owned());
-        }
-        if self.health_check_secs > 86_400 {
-            wrong.push("service_list.health_check_secs is 0 to 86400".to_owned());
-        }
+        let timeout_ms = self.health_check_timeout_ms;
+        wrong.range("service_list.health_check_timeout_ms", timeout_ms, 10..=60_000);
+        wrong.range("service_list.health_check_secs", self.health_check_secs, 0..=86_400);
     }
 }
 

@@ -2,6 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::settings::range::RangeCheck;
+
 /// Where commands and rows are kept; the folder comes from --data-dir.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -47,9 +50,7 @@ impl StoreSettings {
         if self.disk_reserve_mb > 1 << 20 {
             wrong.push("store.reserve_mb is at most 1048576".to_owned());
         }
-        if !(1..=65_536).contains(&self.cache_mb) {
-            wrong.push("store.cache_mb is 1 to 65536".to_owned());
-        }
+        wrong.range("store.cache_mb", self.cache_mb, 1..=65_536);
         for (key, days) in [
             ("retain_log_days", self.log_retention_days),
             ("audit_retain_days", self.audit_retention_days),

@@ -1,5 +1,7 @@
-//! A ledger: records, numbered from 1 without a gap, in a tree of its own, each chained to all
-//! before it. The log and the audit trail are ledgers.
+//! A ledger: numbered records in a tree of its own, each chained to all before it.
+//!
+//! The numbers begin at 1 and have no gap. The command log and the audit trail are ledgers: sled
+//! has neither append-only records nor a hash chain, so that both are built on one of its trees.
 //!
 //! What the database does for one more value costs far more than what it does for its bytes: so
 //! records that come together are stored together, as a block.
@@ -22,7 +24,7 @@ pub(crate) struct Ledger {
     tree: sled::Tree,
     /// What its records are called.
     record_name: &'static str,
-    /// Held by whoever reads several values that belong together.
+    /// Held while several values that belong together are read.
     trimmed: RwLock<()>,
 }
 
@@ -46,8 +48,10 @@ impl Ledger {
 
     /// Forgets what comes after a record.
     pub(crate) fn truncate_after(&self, no: u64) -> Result<(), StoreError> {
-        let mut after = self.tree.range((no + 1).to_be_bytes()..).keys();
-        after.try_for_each(|key| self.tree.remove(key?).map(drop)).map_err(StoreError::sled)
+        for key in self.tree.range((no + 1).to_be_bytes()..).keys() {
+            self.tree.remove(key?)?;
+        }
+        Ok(())
     }
 
     fn keys(&self, block: &Block) -> impl Iterator<Item = sled::Result<sled::IVec>> {
@@ -59,7 +63,7 @@ impl Ledger {
     /// under the number 0.
     pub(crate) fn anchor(&self) -> Result<ChainEnd, StoreError> {
         let anchor = self.tree.range(..1_u64.to_be_bytes()).next_back();
-        let Some((_, bytes)) = anchor.transpose().map_err(StoreError::sled)? else {
+        let Some((_, bytes)) = anchor.transpose()? else {
             return Ok(ChainEnd::default());
         };
         let (no, hash) = high_water_mark::decode(&bytes).ok_or_else(|| {
@@ -84,7 +88,7 @@ impl Ledger {
     }
 
     fn first_before(&self, no: u64) -> Result<Option<u64>, StoreError> {
-        let found = self.tree.get_lt(no.to_be_bytes()).map_err(StoreError::sled)?;
+        let found = self.tree.get_lt(no.to_be_bytes())?;
         Ok(found.map(|(key, _)| number(&key)).filter(|first| *first > 0))
     }
 
@@ -100,7 +104,7 @@ impl Ledger {
         Blocks { values: Some(values.peekable()), next: first, record_name: self.record_name }
     }
 
-    /// Walks the whole chain to the record `upto`: `step` is told each block and where it ends.
+    /// Walks the whole chain to the record `upto`: calls `step` with each block and where it ends.
     /// Gives the last record that was trimmed, and the last that there is.
     pub(crate) fn verify(
         &self,
@@ -146,7 +150,7 @@ impl Ledger {
                 break;
             }
             for key in self.keys(&block) {
-                batch.remove(key.map_err(StoreError::sled)?);
+                batch.remove(key?);
             }
             if rest.count() > 0 {
                 rest.finish_with(block.chain_hash());
@@ -157,7 +161,7 @@ impl Ledger {
         if end != anchor {
             batch.insert(&block::chunk_key(0, 0), high_water_mark::encode(end.no, end.hash));
             let _whole = self.trimmed.write();
-            self.tree.apply_batch(batch).map_err(StoreError::sled)?;
+            self.tree.apply_batch(batch)?;
         }
         Ok(end)
     }
@@ -188,7 +192,7 @@ impl Blocks {
     fn read(&mut self) -> Result<Option<Block>, StoreError> {
         let Some(values) = &mut self.values else { return Ok(None) };
         let Some(value) = values.next() else { return Ok(None) };
-        let (found, value) = value.map_err(StoreError::sled)?;
+        let (found, value) = value?;
         let no = self.next;
         let damaged = |why| StoreError::Damaged(format!("{} {no} {why}", self.record_name));
         let mut bytes = match &found[..] {
@@ -204,8 +208,7 @@ impl Blocks {
             let is_next = |value: &sled::Result<(sled::IVec, sled::IVec)>| {
                 value.as_ref().map_or(true, |(key, _)| **key == wanted)
             };
-            let (_, value) =
-                values.next_if(is_next).ok_or_else(short)?.map_err(StoreError::sled)?;
+            let (_, value) = values.next_if(is_next).ok_or_else(short)??;
             bytes.extend_from_slice(&value);
         }
         Block::decode(no, bytes).map(Some).ok_or_else(short)

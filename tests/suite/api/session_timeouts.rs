@@ -174,7 +174,7 @@ impl Gui {
         let (router, caller) = (self.router.clone(), self.caller.clone());
         let Reply { frame, bind, .. } = router.answer(caller, &mut self.known, &text).await;
         if let (Some(session), Some(outbox)) = (bind, &self.caller.outbox) {
-            if node.replica.sessions.bind(&session, outbox, now) {
+            if session.bind(outbox, now) {
                 node.session_timeouts.add(&session, now);
             }
             self.caller.session = Some(session);
@@ -243,7 +243,7 @@ async fn a_session_without_socket_is_watched_if_it_ever_had_one() {
     let mut gone = desk.login(1).await;
     let session = gone.caller.session.take().unwrap();
     let outbox = gone.caller.outbox.take().unwrap();
-    desk.router.gateway().replica.sessions.unbind(&session, &outbox);
+    session.unbind(&outbox);
     desk.pass(MISSED_MS - 1).await;
     assert!(!session.has_ended());
     desk.pass(1 + LATE_MS).await;

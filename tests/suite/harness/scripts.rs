@@ -223,7 +223,7 @@ impl Routed {
     fn take_reply(&mut self, reply: Reply) {
         let node = self.router.gateway().clone();
         if let Some(session) = reply.bind {
-            node.replica.sessions.bind(&session, &self.outbox(), node.clock.now());
+            session.bind(&self.outbox(), node.clock.now());
             self.caller.session = Some(session);
         }
         let notices = self.take_rows();

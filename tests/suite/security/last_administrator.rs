@@ -66,7 +66,7 @@ async fn of_two_who_race_one_remains() {
     let mut wins = [0; 2];
     for round in 0..ROUNDS {
         let both = names.map(|name| administrator(address, name));
-        let [one, two] = futures::future::join_all(both).await.try_into().ok().expect("two");
+        let [one, two] = futures_util::future::join_all(both).await.try_into().ok().expect("two");
         let (one, two) = (one.expect("both can"), two.expect("both can"));
         let mut strikes = [(0, one, names[1]), (1, two, names[0])];
         // Neither always starts first.
@@ -76,7 +76,7 @@ async fn of_two_who_race_one_remains() {
             async move { (at, struck.await.unwrap()) }
         });
         let mut done = [false; 2];
-        for (at, struck) in futures::future::join_all(strikes).await {
+        for (at, struck) in futures_util::future::join_all(strikes).await {
             done[at] = struck;
         }
         assert_eq!(done.iter().filter(|done| **done).count(), 1, "round {round}: {done:?}");

@@ -108,7 +108,7 @@ fn codes_are_those_of_a_real_authenticator() {
         let now = rng.random_range(0..20_000_000_000_u64);
         let length = rng.random_range(16..65);
         let secret: Vec<u8> = (0..length).map(|_| rng.random()).collect();
-        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex::encode(&secret);
         let code = oathtool(&[
             word,
             "-d",

@@ -56,7 +56,7 @@ async fn a_blank_reset_is_used_once() {
     let tries = (0..100).map(|at| async move {
         change(address, "jane", "", &format!("Password-{at}")).await.is_none()
     });
-    let done = futures::future::join_all(tries).await;
+    let done = futures_util::future::join_all(tries).await;
     assert_eq!(done.iter().filter(|done| **done).count(), 1);
     // The others were wrong passwords, and locked the account as wrong passwords do.
     let free = message("EVENT_DELETE_USER_LOGIN_ATTEMPT", json!({ "USER_NAME": "jane" }));

@@ -28,7 +28,7 @@ async fn a_login_with_an_older_cost_hashes_again() {
     assert_eq!(login(&gateway, "admin", "wrong").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
     // Several at once: one renews it, the others are checked again.
     let all = (0..8).map(|_| login(&gateway, "admin", PASSWORD));
-    let codes = futures::future::join_all(all).await;
+    let codes = futures_util::future::join_all(all).await;
     assert!(codes.iter().all(Option::is_none), "{codes:?}");
     gateway.signal("-TERM");
     let renewed = credentials(&home);

@@ -1,6 +1,6 @@
 //! Fifty simultaneous requests against each limit: the limit is exact.
 
-use futures::future::join_all;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK, clients};

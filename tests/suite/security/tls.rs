@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -201,7 +201,7 @@ async fn slow_readers_get_everything_through_tls() {
     std::fs::write(configuration, patient).unwrap();
     let gateway = authority.home.start();
     let readers = (1..=90).map(|updates| slow_reader(&authority, gateway.address, updates));
-    let bytes: Vec<usize> = futures::future::join_all(readers).await;
+    let bytes: Vec<usize> = futures_util::future::join_all(readers).await;
     println!("{} to {} bytes", bytes[0], bytes[bytes.len() - 1]);
     assert!(bytes[0] < 60_000 && bytes[bytes.len() - 1] > 3_000_000, "{bytes:?}");
 }

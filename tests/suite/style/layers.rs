@@ -26,6 +26,8 @@ pub const HOMES: &[(&str, &[&str])] = &[
     ("rustls::", &["net", "auth/ldap"]),
     ("ldap3", &["auth/ldap"]),
     ("totp_rs", &["auth/totp.rs"]),
+    ("qrcodegen", &["auth/qr_code.rs"]),
+    ("png::", &["auth/qr_code.rs"]),
     ("minijinja", &["mail/template.rs", "replay/report/html.rs"]),
     ("plotters", &["replay/report/plots.rs"]),
     ("comfy_table", &["replay/report/table.rs"]),

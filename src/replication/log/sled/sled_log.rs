@@ -39,7 +39,7 @@ impl SledLog {
     /// Opens the log of a store and checks it: chain, order, high-water mark.
     pub fn open(store: &RowStore) -> Result<Self, StoreError> {
         let (db, dir, is_new) = (store.database(), store.directory(), store.is_new());
-        let tree = db.open_tree("log").map_err(StoreError::sled)?;
+        let tree = db.open_tree("log")?;
         let ledger = Arc::new(Ledger::new(tree, "entry"));
         let mut high_water_mark = HighWaterMark::open(dir).map_err(StoreError::Io)?;
         let VerifiedLog { first, chain_end: end } =
@@ -150,7 +150,7 @@ impl CommandLog for SledLog {
     fn close(&self) {
         *self.sender.lock() = None;
         if let Some(thread) = self.committer.lock().take() {
-            // It ends when nobody holds a sender any more; a panic in it has been told.
+            // It ends when no sender is left; a panic in it has been logged.
             let _ = thread.join();
         }
     }

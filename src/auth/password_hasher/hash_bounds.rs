@@ -1,4 +1,8 @@
-//! scrypt hashes as PHC strings, and bounds to the work that a string may ask for.
+//! Bounds to the work that a PHC string may ask for, and the scrypt hashes within them.
+//!
+//! The strings are parsed and written by `scrypt::phc`, which takes any cost that they name. A
+//! string from an import or a damaged store must not take all memory or minutes of a core, so that
+//! its cost is checked here before anything is hashed.
 
 use std::borrow::Cow;
 
@@ -86,7 +90,7 @@ pub(super) fn hash(cost: Cost, input: &[u8]) -> String {
     done.ok().and_then(|()| encode(cost, &salt, &output)).unwrap_or_default()
 }
 
-/// A PHC string that takes the work of any other and that nobody's password matches.
+/// A PHC string that takes the work of any other and that no password matches.
 pub(super) fn dummy(cost: Cost) -> String {
     encode(cost, &random::random_bytes::<16>(), &random::random_bytes::<32>()).unwrap_or_default()
 }
