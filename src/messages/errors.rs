@@ -4,8 +4,10 @@ use protocol::{Nack, NackCode};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
+use crate::platform::random;
 use crate::realm::{MfaReason, Millis, Refusal, RequiredFactor};
 use crate::settings::LoginErrors;
+
 /// The NACK for a refusal.
 pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
     let uniform = gateway.settings().security.login_errors == LoginErrors::Uniform;
@@ -137,7 +139,17 @@ pub fn second_factor_nack(reason: MfaReason, required: RequiredFactor) -> Nack {
     Nack::new(NackCode::MfaFailed, text).with(details)
 }
 
-/// An outcome that the command cannot have: a fault of the gateway.
-pub fn unexpected_outcome() -> Nack {
-    Nack::new(NackCode::InternalError, "the gateway gave an answer that does not fit")
+/// A fault of the gateway, such as an outcome that the command cannot have. The log and the client
+/// share an incident id, and nothing else.
+pub fn internal_error(message_type: &'static str) -> Nack {
+    let reference = random::incident_id();
+    tracing::error!(
+        message_type,
+        reference,
+        "a message could not be served: a fault of the gateway"
+    );
+    Nack::new(
+        NackCode::InternalError,
+        format!("a fault of the gateway; its log knows it as {reference}"),
+    )
 }

@@ -20,6 +20,7 @@ mod token_api;
 mod users;
 
 pub use context::{AfterReply, ClientInfo, MessageContext, RootFields, SideEffects, no_session};
+pub use errors::internal_error;
 pub use handler::{Access, Handler, ImmediateContext, Serve};
 pub use handler_index::HandlerIndex;
 pub use table::{HANDLERS, find};

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use futures::FutureExt;
 use protocol::{Envelope, Nack, NackCode, UserName};
 
-use super::errors::{internal_error, unknown_message_type};
+use super::errors::unknown_message_type;
 use super::reply::{Accepted, Reply, TokenCache};
 use crate::gateway::Gateway;
 use crate::messages::{
     Access, ClientInfo, Handler, HandlerIndex, ImmediateContext, MessageContext, RootFields, Serve,
-    SideEffects, no_session, table,
+    SideEffects, internal_error, no_session, table,
 };
 use crate::platform::{metrics, stopwatch};
 use crate::realm::{Command, EndReason, Millis, Outcome, SessionEnd, TokenHash};

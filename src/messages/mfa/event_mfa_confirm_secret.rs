@@ -74,18 +74,18 @@ impl Message for MfaConfirmSecret {
                 at_secs,
                 recovery: recovery.iter().map(hash).collect(),
             };
-            match context.submit(Command::ConfirmSecret(confirm)).await? {
+            match context.submit_raw(Command::ConfirmSecret(confirm)).await? {
                 Outcome::Done => {
                     return Ok(Ack { details: Details { recovery_code: recovery } });
                 }
                 Outcome::Refused(Refusal::StaleCredential) => {}
                 Outcome::Refused(refused) => {
                     context.record_failure();
-                    return Err(errors::nack(&context.gateway, context.now, refused));
+                    return Err(context.nack(refused));
                 }
-                _ => break,
+                _ => return Err(errors::internal_error(Self::TYPE)),
             }
         }
-        Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential))
+        Err(context.nack(Refusal::StaleCredential))
     }
 }

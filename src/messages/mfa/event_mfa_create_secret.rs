@@ -59,21 +59,19 @@ impl Message for MfaCreateSecret {
         let secret = codes.generate_secret();
         let shown = codes.provisioning(&secret, target.name.as_str()).map_err(|error| {
             tracing::error!(%error, "a secret could not be shown");
-            errors::unexpected_outcome()
+            errors::internal_error(Self::TYPE)
         })?;
         let sealed = keys.encrypt(target.name.as_str(), target.no.0, &secret);
         let create = CreateSecret { actor, user_name: Some(target.name), encrypted: sealed };
-        match context.submit(Command::CreateSecret(create)).await? {
-            Outcome::Done => Ok(Ack {
-                details: Details {
-                    secret: shown.secret,
-                    uri: shown.uri,
-                    qr_code: shown.qr_code,
-                    confirm_wait_period_secs: options.confirm_wait_period_secs,
-                },
-            }),
-            Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
-            _ => Err(errors::unexpected_outcome()),
-        }
+        let Outcome::Done = context.submit(Command::CreateSecret(create)).await? else {
+            return Err(errors::internal_error(Self::TYPE));
+        };
+        let details = Details {
+            secret: shown.secret,
+            uri: shown.uri,
+            qr_code: shown.qr_code,
+            confirm_wait_period_secs: options.confirm_wait_period_secs,
+        };
+        Ok(Ack { details })
     }
 }

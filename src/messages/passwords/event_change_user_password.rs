@@ -72,17 +72,17 @@ impl Message for ChangeUserPassword {
                 keep: own.map(|session| session.session),
                 client: checked.client,
             };
-            match context.submit(Command::ChangePassword(change)).await? {
+            match context.submit_raw(Command::ChangePassword(change)).await? {
                 Outcome::Done => return Ok(Ack { generated: [] }),
                 Outcome::Refused(Refusal::StaleCredential) => {}
                 Outcome::Refused(refused) => {
                     context.record_failure();
-                    return Err(errors::nack(&context.gateway, context.now, refused));
+                    return Err(context.nack(refused));
                 }
-                _ => break,
+                _ => return Err(errors::internal_error(Self::TYPE)),
             }
         }
-        Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential))
+        Err(context.nack(Refusal::StaleCredential))
     }
 }
 

@@ -59,17 +59,17 @@ impl Message for PasswordResetAction {
             credential,
             keep_sessions: self.invalidate_active_sessions == Some(false),
         };
-        match context.submit(Command::ResetByToken(reset)).await? {
+        match context.submit_raw(Command::ResetByToken(reset)).await? {
             Outcome::Done => Ok(Ack { generated: [] }),
             Outcome::Refused(refusal) => Err(refused(context, refusal)),
-            _ => Err(errors::unexpected_outcome()),
+            _ => Err(errors::internal_error(Self::TYPE)),
         }
     }
 }
 
 fn refused(context: &MessageContext, refusal: Refusal) -> Nack {
     context.record_failure();
-    errors::nack(&context.gateway, context.now, refusal)
+    context.nack(refusal)
 }
 
 impl PasswordResetAction {

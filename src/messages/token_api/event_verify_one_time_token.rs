@@ -59,11 +59,11 @@ impl Message for VerifyOneTimeToken {
         if !context.read(|realm| realm.one_time_token_is_valid(context.now, &token)) {
             return over();
         }
-        match context.submit(Command::SpendOneTime(SpendOneTime { token, actor })).await? {
+        match context.submit_raw(Command::SpendOneTime(SpendOneTime { token, actor })).await? {
             Outcome::OneTimeTokenUsed(user) => Ok(Ack::from_user(Some(&user))),
             Outcome::Refused(Refusal::InvalidOneTimeToken) => over(),
-            Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
-            _ => Err(errors::unexpected_outcome()),
+            Outcome::Refused(refused) => Err(context.nack(refused)),
+            _ => Err(errors::internal_error(Self::TYPE)),
         }
     }
 }
