@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
+use crate::messages::record::WithDetails;
 use crate::messages::{errors, login};
 use crate::realm::{Command, CreateSecret, Outcome};
 /// For whom; nobody: oneself. REFRESH_AUTH_TOKEN: of a login that asks for it.
@@ -17,17 +18,10 @@ pub struct MfaCreateSecret {
     refresh_auth_token: Option<RefreshToken>,
 }
 
-/// The secret.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    details: Details,
-}
-
 /// The secret in base32, as a link for an app, and that link as a picture (a data URI).
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Details {
+pub struct Details {
     secret: String,
     uri: String,
     qr_code: String,
@@ -41,9 +35,9 @@ impl Message for MfaCreateSecret {
     const NACK: &'static str = "EVENT_MFA_CREATE_SECRET_NACK";
     const ACCESS: Access = Access::PendingLogin;
     const LOGGED: bool = true;
-    type Ack = Ack;
+    type Ack = WithDetails<Details>;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {
         let (actor, target) = login::enrolment_actor(
             context,
             self.refresh_auth_token.as_ref(),
@@ -72,6 +66,6 @@ impl Message for MfaCreateSecret {
             qr_code: shown.qr_code,
             confirm_wait_period_secs: options.confirm_wait_period_secs,
         };
-        Ok(Ack { details })
+        Ok(WithDetails { details })
     }
 }

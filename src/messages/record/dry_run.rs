@@ -22,7 +22,6 @@ pub fn preview(context: &MessageContext, command: &Command) -> Result<WouldChang
             _ => Ok(realm.compare(&applied.changes).collect()),
         }
     });
-    let would_change =
-        planned.map_err(|refused| context.nack(refused))?;
+    let would_change = planned.map_err(|refused| context.nack(refused))?;
     Ok(WouldChange { would_change })
 }
