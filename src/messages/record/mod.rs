@@ -4,6 +4,7 @@ mod ack;
 mod dry_run;
 pub mod event;
 pub mod query;
+mod record_kind;
 pub mod reference;
 
 pub use ack::{Generated, WithDetails};
