@@ -2,6 +2,7 @@
 
 mod audit;
 mod command;
+mod key_kind;
 mod load;
 pub mod model;
 mod outcome;
