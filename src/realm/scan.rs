@@ -189,31 +189,30 @@ table_keys! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::model::EntryId;
-    use crate::realm::model::OneTime;
-    use crate::realm::model::TokenHash;
-    use crate::realm::model::{ProfileNo, SessionNo, UserNo};
-    use crate::realm::row::Change;
+    use crate::realm::model::{
+        ActiveCode, MailKind, OneTime, PendingLogin, Profile, ProfileStatus, QueuedMail, Right,
+        Session, SessionId, User, UserStatus,
+    };
+    use crate::realm::row::{Change, RotatedToken};
 
     #[test]
     fn the_scan_goes_on_after_any_row_and_each_row_is_found_by_its_key() {
         let mut realm = Realm::default();
-        let name = |text: &str| protocol::UserName::parse(text).unwrap();
-        let attempts = ["a", "b", "c"].map(|it| Row::Attempts(name(it), Default::default()));
-        let pairs = [(1, 2), (1, 3), (2, 1)];
-        let members = pairs.map(|(a, b)| Row::Member(ProfileNo(a), UserNo(b)));
-        let seen = [1, 2].map(|id| Row::Seen(EntryId(id), 5));
-        let no = UserNo(7);
-        let beside = [
-            Row::History(no, Box::default()),
-            Row::OneTime(TokenHash([3; 32]), OneTime { user: no, session: SessionNo(1), until: 5 }),
-            Row::TokenLifetimes(Default::default()),
-            Row::PepperCheck("check".into()),
-        ];
-        let rows = attempts.into_iter().chain(members).chain(seen).chain(beside);
+        let rows = (1..=3).flat_map(|number| [records(number), others(number)].concat());
         realm.apply_changes(&rows.map(Change::Put).collect::<Vec<_>>());
         let all: Vec<Row> = realm.rows().collect();
-        assert_eq!((all.len(), realm.rows_count()), (14, 14));
+        for kind in KeyKind::ALL {
+            let is_single = matches!(
+                kind,
+                KeyKind::Policy
+                    | KeyKind::Counters
+                    | KeyKind::TokenLifetimes
+                    | KeyKind::PepperCheck
+            );
+            let count = all.iter().filter(|row| row.key().kind() == kind).count();
+            assert_eq!(count, if is_single { 1 } else { 3 }, "{kind:?}");
+        }
+        assert_eq!(all.len(), realm.rows_count());
         for (at, row) in all.iter().enumerate() {
             let key = row.key();
             assert_eq!(realm.row(&key).as_ref(), Some(row));
@@ -221,5 +220,111 @@ mod tests {
             assert_eq!(after, all[at + 1..]);
         }
         assert!(all.is_sorted_by_key(Row::key));
+    }
+
+    fn records(number: u32) -> Vec<Row> {
+        let location = Default::default();
+        let (user, profile, right) = (UserNo(number), ProfileNo(number), RightNo(number));
+        vec![
+            Row::Right(Right {
+                no: right,
+                location,
+                code: protocol::RightCode::parse(&format!("RIGHT_{number}")).unwrap(),
+                description: Default::default(),
+            }),
+            Row::Profile(Profile {
+                no: profile,
+                location,
+                name: protocol::ProfileName::parse(&format!("PROFILE_{number}")).unwrap(),
+                description: Default::default(),
+                status: ProfileStatus::Enabled,
+                version: 1,
+            }),
+            Row::User(User {
+                no: user,
+                location,
+                name: name(number),
+                status: UserStatus::Enabled,
+                credential: None,
+                credential_at: 0,
+                attributes: Default::default(),
+                last_login: None,
+                version: 1,
+                directory: false,
+            }),
+            Row::Member(profile, user),
+            Row::Grant(profile, right),
+            Row::Direct(user, right),
+        ]
+    }
+
+    fn others(number: u32) -> Vec<Row> {
+        let (user, session) = (UserNo(number), SessionNo(number.into()));
+        let hash = |byte: u8| TokenHash([byte + number as u8; 32]);
+        vec![
+            Row::Policy(Default::default()),
+            Row::Counters(Default::default()),
+            Row::Session(Session {
+                no: session,
+                id: SessionId(uuid::Uuid::from_u128(number.into())),
+                user,
+                host: "here".into(),
+                token: hash(10),
+                refresh: hash(20),
+                opened: 1,
+                accessed: 1,
+                refresh_until: 9,
+                before: Default::default(),
+                monitored: false,
+                fixed_end: None,
+                factor_verified: false,
+                dormant: None,
+                grace_pairs: Vec::new(),
+            }),
+            Row::RotatedToken(hash(30), RotatedToken { session, until: 9 }),
+            Row::Attempts(name(number), Default::default()),
+            Row::History(user, Box::default()),
+            Row::OneTime(hash(40), OneTime { user, session, until: 9 }),
+            Row::TokenLifetimes(Default::default()),
+            Row::PepperCheck("check".into()),
+            Row::SecondFactor(user, Default::default()),
+            Row::PendingLogin(hash(50), pending_login(user)),
+            Row::ActiveCode(ActiveCode {
+                no: number.into(),
+                user,
+                hash: hash(60),
+                issued: 1,
+                until: 9,
+            }),
+            Row::SelfReset(user, Default::default()),
+            Row::Mail(QueuedMail {
+                no: number.into(),
+                user,
+                kind: MailKind::OneTimePassword,
+                made: 1,
+                due: 1,
+                send_attempts: 0,
+                secret_issued: false,
+            }),
+            Row::Seen(EntryId(number.into()), 5),
+        ]
+    }
+
+    fn pending_login(user: UserNo) -> PendingLogin {
+        PendingLogin {
+            user,
+            until: 9,
+            checked: None,
+            bypass: false,
+            wrong: 0,
+            factor_verified: false,
+            codes: Vec::new(),
+            codes_until: 9,
+            mailed: 0,
+        }
+    }
+
+    fn name(number: u32) -> UserName {
+        UserName::parse(&format!("user{number}")).unwrap()
     }
 }
