@@ -9,10 +9,10 @@ use protocol::{Nack, NackCode, OwnedEnvelope, RefreshToken, SessionToken, UserNa
 use serde::Serialize;
 use serde_json::Value;
 
-use super::errors::internal_error;
+use super::errors;
 use crate::auth::QueueFull;
 use crate::gateway::Gateway;
-use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, SessionNo};
+use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, Refusal, SessionNo};
 use crate::replication::SubmitError;
 use crate::sessions::LiveSession;
 use crate::subscriptions::Outbox;
@@ -128,8 +128,17 @@ impl MessageContext {
         self.gateway.replica.read(|realm, _| query(realm))
     }
 
-    /// Appends a command and waits for its outcome.
+    /// Appends a command and waits for its outcome. A refusal is its NACK, so that the outcome is
+    /// one of those that the command has when it is accepted.
     pub async fn submit(&self, command: Command) -> Result<Outcome, Nack> {
+        match self.submit_raw(command).await? {
+            Outcome::Refused(refusal) => Err(self.nack(refusal)),
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// As [`Self::submit`], for a message that handles some refusals itself.
+    pub async fn submit_raw(&self, command: Command) -> Result<Outcome, Nack> {
         self.side_effects.lock().has_submitted = true;
         let origin = Origin {
             event: self.event.into(),
@@ -150,6 +159,11 @@ impl MessageContext {
                 "the outcome is unknown: it may have been done; look before you try again",
             ),
         })
+    }
+
+    /// The NACK for a refusal of the realm.
+    pub fn nack(&self, refusal: Refusal) -> Nack {
+        errors::nack(&self.gateway, self.now, refusal)
     }
 
     /// The session that must be there: [`crate::messages::handler::Access`] made sure of it.
@@ -208,7 +222,7 @@ impl MessageContext {
         };
         encoded.map_err(|error| {
             tracing::error!(error, "an ack cannot be encoded");
-            internal_error(self.event)
+            errors::internal_error(self.event)
         })
     }
 

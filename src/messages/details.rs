@@ -90,6 +90,17 @@ mod tests {
         name: String,
         #[serde(default)]
         list: Vec<u8>,
+        #[serde(default, rename = "PAIR")]
+        _pair: Option<[u8; 2]>,
+        #[serde(default, rename = "STATUS")]
+        _status: Option<Status>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "UPPERCASE")]
+    enum Status {
+        On,
+        Off,
     }
 
     fn refused(details: &str) -> Nack {
@@ -128,5 +139,34 @@ mod tests {
         assert!(reject_unknown_fields(Some(r#"{"VERBOSE":true,"X":null}"#), &["VERBOSE"]).is_ok());
         let nack = reject_unknown_fields(Some(r#"{"Y":1}"#), &["VERBOSE"]).unwrap_err();
         assert_eq!(nack.code(), NackCode::UnknownField);
+    }
+
+    /// The texts of serde that `describe_error` reads are no promise: an update of serde that
+    /// changes one fails here.
+    #[test]
+    fn the_texts_of_serde_are_those_that_are_described() {
+        let nack = refused(r#"{"NAME":"a","STATUS":"SECRET"}"#);
+        assert_eq!(nack.code(), NackCode::NotSupportedEnumValue);
+        assert_eq!(nack.errors[0].text, "STATUS has a value outside the valid ones: ON or OFF");
+
+        let nack = refused(r#"{"NAME":"a","PAIR":[1]}"#);
+        assert_eq!(nack.code(), NackCode::ValidationError);
+        assert_eq!(nack.errors[0].text, "PAIR is not valid: expected an array of length 2");
+        assert_eq!(nack.errors[0].details, Some(serde_json::json!({ "FIELD": "PAIR" })));
+    }
+
+    /// Of two members with one name DETAILS keeps the last, so serde says so of aliases only.
+    #[test]
+    fn a_field_under_two_names_is_refused() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Aliased {
+            #[serde(rename = "CODE", alias = "RIGHT_CODE")]
+            _code: String,
+        }
+        let twice = r#"{"CODE":"secret","RIGHT_CODE":"secret"}"#;
+        let nack = decode::<Aliased>(Some(twice), false).unwrap_err();
+        assert_eq!(nack.code(), NackCode::ValidationError);
+        assert_eq!(nack.errors[0].text, "RIGHT_CODE is not valid: expected duplicate field `CODE`");
+        assert_eq!(nack.errors[0].details, Some(serde_json::json!({ "FIELD": "RIGHT_CODE" })));
     }
 }

@@ -1,12 +1,13 @@
 //! Refusals of the realm in the words of the protocol: the one place where they become text.
 
 use protocol::{Nack, NackCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::gateway::Gateway;
 use crate::platform::random;
-use crate::realm::{MfaReason, Millis, Refusal, RequiredFactor};
+use crate::realm::{MfaReason, Millis, Refusal, RequiredFactor, SessionSummary, UserStatus};
 use crate::settings::LoginErrors;
+
 /// The NACK for a refusal.
 pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
     let uniform = gateway.settings().security.login_errors == LoginErrors::Uniform;
@@ -15,106 +16,104 @@ pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
         refusal => refusal,
     };
     let code = refusal.code();
-    let (text, details) = match refusal {
-        Refusal::SessionLimit(sessions) => {
-            let hide = gateway.settings().security.hide_hosts;
-            let shown = |it: &crate::realm::SessionSummary| {
-                let host = if hide { None } else { Some(&it.host) };
-                json!({ "SESSION_ID": it.id.0, "HOST": host, "LAST_ACCESS_TIME": it.accessed })
-            };
-            let sessions: Vec<_> = sessions.iter().map(shown).collect();
-            let text = "the user has as many sessions as allowed; log one of them out first";
-            (text.to_owned(), Some(json!({ "SESSION": sessions })))
-        }
-        Refusal::NotAuthorised(right) => return Nack::not_authorised(&right),
-        Refusal::SecondFactor(reason, required) => return second_factor_nack(reason, required),
-        refusal => text_and_details(now, refusal),
-    };
-    let nack = Nack::new(code, text);
-    match details {
-        Some(details) => nack.with(details),
-        None => nack,
-    }
-}
-
-/// TEXT and DETAILS of a refusal.
-fn text_and_details(now: Millis, refusal: Refusal) -> (String, Option<Value>) {
-    if let Some(text) = fixed_text(&refusal) {
-        return (text.to_owned(), None);
-    }
+    let text = |text: &'static str| Nack::new(code, text);
     match refusal {
-        Refusal::Locked { until } => locked(now, until),
-        Refusal::PasswordChangeRequired(status) => {
-            let text = "the password must be changed before the login".to_owned();
-            (text, Some(json!({ "STATUS": status.word() })))
+        Refusal::UnknownAccount => text("no user has this name"),
+        Refusal::IncorrectCredentials | Refusal::LocalUser => {
+            text("the user name or the password is wrong")
         }
-        Refusal::CannotGrantRight(right) => {
-            let text = format!("only who holds the right {right} may grant it");
-            (text, Some(json!({ "RIGHT": right })))
+        Refusal::StaleCredential => text("the password was being changed; log in again"),
+        Refusal::NoSession => text("the session is over; log in again"),
+        Refusal::RefreshExpired => text("the refresh token is no longer good; log in again"),
+        Refusal::InvalidOneTimeToken => text("the token is unknown, used or expired"),
+        Refusal::InvalidLifetimes => text("a refresh token must live longer than an access token"),
+        Refusal::LastAdministrator => text("nobody would be left who can amend users"),
+        Refusal::ManagedByDirectory => {
+            text("the directory keeps this user's password; change it there")
         }
-        Refusal::TargetHasHigherRights(right) => {
-            let text = format!("the user holds the right {right}, which you do not hold");
-            (text, Some(json!({ "RIGHT": right })))
-        }
-        Refusal::Disabled(name) => {
-            (format!("{name} is disabled; a reset would enable the user again"), None)
-        }
-        Refusal::HasDependents(kind, name) => {
-            let text = format!("{kind} {name} still holds it; take it away there first");
-            (text, Some(json!({ "TABLE": kind, "KEY": name })))
-        }
-        Refusal::Duplicate(field, value) => {
-            let text = format!("{field} {value} exists already");
-            (text, Some(json!({ "FIELD": field, "VALUE": value })))
-        }
-        Refusal::NotFound(kind, name) => {
-            let text = format!("no {kind} is called {name:?}");
-            (text, Some(json!({ "TABLE": kind, "KEY": name })))
-        }
+        Refusal::ResetCooldown(_) => text("the next reset has to wait"),
+        Refusal::MailQueueFull => text("too many mails wait to be sent; try again later"),
+        Refusal::TooLong => text("the record is too long; shorten its texts"),
         Refusal::IdNameMismatch(field) => {
-            (format!("id and name in {field} are not of one record"), None)
+            Nack::new(code, format!("id and name in {field} are not of one record"))
         }
-        Refusal::InvalidId(field) => (format!("{field} is not an id of its kind"), None),
-        Refusal::VersionConflict(version) => {
-            let text = format!("the record has version {version} now; read it again");
-            (text, Some(json!({ "RECORD_VERSION": version })))
+        Refusal::InvalidId(field) => Nack::new(code, format!("{field} is not an id of its kind")),
+        Refusal::Disabled(name) => {
+            Nack::new(code, format!("{name} is disabled; a reset would enable the user again"))
         }
-        Refusal::OneTimeTokenLimit(until) => {
-            let wait = until.saturating_sub(now);
-            let text = "the user has as many one-time tokens as allowed; wait until one ends";
-            (text.to_owned(), Some(json!({ "RETRY_AFTER_MS": wait })))
-        }
-        _ => ("refused".to_owned(), None),
+        Refusal::NotAuthorised(right) => Nack::not_authorised(&right),
+        Refusal::CannotGrantRight(right) => cannot_grant(code, &right),
+        Refusal::TargetHasHigherRights(right) => target_has_higher_rights(code, &right),
+        Refusal::HasDependents(kind, name) => has_dependents(code, kind, &name),
+        Refusal::Duplicate(field, value) => duplicate(code, field, &value),
+        Refusal::NotFound(kind, name) => not_found(code, kind, &name),
+        Refusal::VersionConflict(version) => version_conflict(code, version),
+        Refusal::PasswordChangeRequired(status) => password_change_required(code, status),
+        Refusal::Locked { until } => locked(code, now, until),
+        Refusal::SessionLimit(sessions) => session_limit(code, gateway, &sessions),
+        Refusal::OneTimeTokenLimit(until) => one_time_token_limit(code, now, until),
+        Refusal::SecondFactor(reason, required) => second_factor_nack(reason, required),
     }
 }
 
-/// TEXT of a refusal that has no more to say.
-fn fixed_text(refusal: &Refusal) -> Option<&'static str> {
-    Some(match refusal {
-        Refusal::UnknownAccount => "no user has this name",
-        Refusal::IncorrectCredentials => "the user name or the password is wrong",
-        Refusal::StaleCredential => "the password was being changed; log in again",
-        Refusal::NoSession => "the session is over; log in again",
-        Refusal::RefreshExpired => "the refresh token is no longer good; log in again",
-        Refusal::InvalidOneTimeToken => "the token is unknown, used or expired",
-        Refusal::InvalidLifetimes => "a refresh token must live longer than an access token",
-        Refusal::LastAdministrator => "nobody would be left who can amend users",
-        Refusal::ManagedByDirectory => "the directory keeps this user's password; change it there",
-        Refusal::LocalUser => "the user name or the password is wrong",
-        Refusal::ResetCooldown(_) => "the next reset has to wait",
-        Refusal::MailQueueFull => "too many mails wait to be sent; try again later",
-        Refusal::TooLong => "the record is too long; shorten its texts",
-        _ => return None,
-    })
+fn cannot_grant(code: NackCode, right: &str) -> Nack {
+    let text = format!("only who holds the right {right} may grant it");
+    Nack::new(code, text).with(json!({ "RIGHT": right }))
 }
 
-fn locked(now: Millis, until: Option<Millis>) -> (String, Option<Value>) {
+fn target_has_higher_rights(code: NackCode, right: &str) -> Nack {
+    let text = format!("the user holds the right {right}, which you do not hold");
+    Nack::new(code, text).with(json!({ "RIGHT": right }))
+}
+
+fn has_dependents(code: NackCode, kind: &str, name: &str) -> Nack {
+    let text = format!("{kind} {name} still holds it; take it away there first");
+    Nack::new(code, text).with(json!({ "TABLE": kind, "KEY": name }))
+}
+
+fn duplicate(code: NackCode, field: &str, value: &str) -> Nack {
+    let text = format!("{field} {value} exists already");
+    Nack::new(code, text).with(json!({ "FIELD": field, "VALUE": value }))
+}
+
+fn not_found(code: NackCode, kind: &str, name: &str) -> Nack {
+    let text = format!("no {kind} is called {name:?}");
+    Nack::new(code, text).with(json!({ "TABLE": kind, "KEY": name }))
+}
+
+fn version_conflict(code: NackCode, version: u32) -> Nack {
+    let text = format!("the record has version {version} now; read it again");
+    Nack::new(code, text).with(json!({ "RECORD_VERSION": version }))
+}
+
+fn password_change_required(code: NackCode, status: UserStatus) -> Nack {
+    let text = "the password must be changed before the login";
+    Nack::new(code, text).with(json!({ "STATUS": status.word() }))
+}
+
+fn locked(code: NackCode, now: Millis, until: Option<Millis>) -> Nack {
     let Some(until) = until else {
-        return ("the account is disabled; an administrator can enable it".to_owned(), None);
+        return Nack::new(code, "the account is disabled; an administrator can enable it");
     };
     let secs = until.saturating_sub(now).div_ceil(1_000);
     let text = format!("too many wrong passwords; try again in {secs} s");
-    (text, Some(json!({ "RETRY_AFTER_SECS": secs })))
+    Nack::new(code, text).with(json!({ "RETRY_AFTER_SECS": secs }))
+}
+
+fn session_limit(code: NackCode, gateway: &Gateway, sessions: &[SessionSummary]) -> Nack {
+    let hide = gateway.settings().security.hide_hosts;
+    let shown = |it: &SessionSummary| {
+        let host = if hide { None } else { Some(&it.host) };
+        json!({ "SESSION_ID": it.id.0, "HOST": host, "LAST_ACCESS_TIME": it.accessed })
+    };
+    let sessions: Vec<_> = sessions.iter().map(shown).collect();
+    let text = "the user has as many sessions as allowed; log one of them out first";
+    Nack::new(code, text).with(json!({ "SESSION": sessions }))
+}
+
+fn one_time_token_limit(code: NackCode, now: Millis, until: Millis) -> Nack {
+    let text = "the user has as many one-time tokens as allowed; wait until one ends";
+    Nack::new(code, text).with(json!({ "RETRY_AFTER_MS": until.saturating_sub(now) }))
 }
 
 /// MFA_FAILED: what is missing, and which factor it is.
@@ -138,12 +137,8 @@ pub fn second_factor_nack(reason: MfaReason, required: RequiredFactor) -> Nack {
     Nack::new(NackCode::MfaFailed, text).with(details)
 }
 
-/// An outcome that the command cannot have: a fault of the gateway.
-pub fn unexpected_outcome() -> Nack {
-    Nack::new(NackCode::InternalError, "the gateway gave an answer that does not fit")
-}
-
-/// INTERNAL_ERROR with an incident id that also appears in the log.
+/// A fault of the gateway, such as an outcome that the command cannot have. The log and the client
+/// share an incident id, and nothing else.
 pub fn internal_error(message_type: &'static str) -> Nack {
     let reference = random::incident_id();
     tracing::error!(

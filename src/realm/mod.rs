@@ -2,6 +2,7 @@
 
 mod audit;
 mod command;
+mod key_kind;
 mod load;
 pub mod model;
 mod outcome;
@@ -28,6 +29,6 @@ pub use model::{
     SessionId, SessionNo, TokenHash, TokenHashes, User, UserNo, UserStatus, Verdict, WhenFull,
     attempts_ref, fnv1a,
 };
-pub use outcome::{Applied, Ended, Outcome, ProfileDone, Refusal, SessionSummary, UserDone};
+pub use outcome::{Applied, ChangedLists, Ended, Outcome, Refusal, SessionSummary};
 pub use row::{Change, Key, Row, StoredRow};
 pub use state::{Realm, SEEN_MS};

@@ -69,45 +69,28 @@ pub enum Outcome {
     #[expect(missing_docs, reason = "the id of the record")]
     Right { id: String },
     /// A profile was inserted, amended or deleted.
-    Profile(ProfileDone),
+    Profile(ChangedLists),
     /// A user was inserted, amended or deleted.
-    User(UserDone),
+    User(ChangedLists),
     /// No: and why.
     Refused(Refusal),
 }
 
-/// What became of a profile: the names that were added and removed.
+/// A profile or a user after a command, and the names that its lists gained and lost.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProfileDone {
-    /// The profile's id.
+pub struct ChangedLists {
+    /// The record's id.
     pub id: String,
     /// RECORD_VERSION now.
     pub version: u32,
-    /// Codes that it gives now and did not before.
+    /// Codes of rights that it has now and did not have before.
     pub rights_added: Vec<String>,
-    /// Codes that it gave before.
+    /// Codes of rights that it had before.
     pub rights_removed: Vec<String>,
-    /// Users who are in it now and were not before.
-    pub users_added: Vec<String>,
-    /// Users who were in it before.
-    pub users_removed: Vec<String>,
-}
-
-/// What became of a user: the names that were added and removed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UserDone {
-    /// The user's id.
-    pub id: String,
-    /// RECORD_VERSION now.
-    pub version: u32,
-    /// Codes that the user holds directly now and did not before.
-    pub rights_added: Vec<String>,
-    /// Codes that the user held directly before.
-    pub rights_removed: Vec<String>,
-    /// Profiles that the user is in now and was not before.
-    pub profiles_added: Vec<String>,
-    /// Profiles that the user was in before.
-    pub profiles_removed: Vec<String>,
+    /// Names of a profile's new users, or of a user's new profiles.
+    pub memberships_added: Vec<String>,
+    /// Names of those that it had before.
+    pub memberships_removed: Vec<String>,
 }
 
 /// Why a command was refused. Text for people is made at the edge.

@@ -248,34 +248,6 @@ impl Row {
 }
 
 impl Key {
-    /// The place of its kind in the order of all keys.
-    pub(super) fn kind(&self) -> u8 {
-        match self {
-            Key::Policy => 0,
-            Key::Counters => 1,
-            Key::Right(_) => 2,
-            Key::Profile(_) => 3,
-            Key::User(_) => 4,
-            Key::Member(..) => 5,
-            Key::Grant(..) => 6,
-            Key::Direct(..) => 7,
-            Key::Session(_) => 8,
-            Key::RotatedToken(_) => 9,
-            Key::Attempts(_) => 10,
-            Key::History(_) => 11,
-            Key::OneTime(_) => 12,
-            Key::TokenLifetimes => 13,
-            Key::PepperCheck => 14,
-            Key::SecondFactor(_) => 15,
-            Key::PendingLogin(_) => 16,
-            Key::ActiveCode(_) => 17,
-            Key::SelfReset(_) => 18,
-            Key::Mail(_) => 19,
-            // The last: exports and backups leave it out.
-            Key::Seen(_) => 20,
-        }
-    }
-
     /// The stored key: a letter for the kind, then the numbers so that they sort.
     pub fn bytes(&self) -> Vec<u8> {
         let pair =

@@ -1,137 +1,104 @@
 //! All rows of the realm in the order of their keys, from any place on: exports, and backups that
 //! go step by step.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use protocol::UserName;
+
+use super::key_kind::KeyKind;
+use super::model::{EntryId, ProfileNo, RightNo, SessionNo, TokenHash, UserNo};
 use super::row::{Key, Row};
 use super::state::Realm;
 
+/// Rows of one kind.
+type Rows<'a> = Box<dyn Iterator<Item = Row> + 'a>;
+
 impl Realm {
-    /// All rows: what `absorb` would need to make this realm.
+    /// All rows: what `apply_changes` would need to make this realm.
     pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
         self.rows_after(None)
     }
 
     /// The rows whose keys come after this one.
     pub fn rows_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
-        let policy = after.is_none().then(|| Row::Policy(self.policy.clone()));
-        let before_counters = matches!(after, None | Some(Key::Policy));
-        let counters = before_counters.then(|| Row::Counters(self.counters.clone()));
-        let rights = part(after, 2, |key| if let Key::Right(no) = key { Some(*no) } else { None });
-        let rights = rights.into_iter().flat_map(|it| self.rights.range(it));
-        let profiles =
-            part(after, 3, |key| if let Key::Profile(no) = key { Some(*no) } else { None });
-        let profiles = profiles.into_iter().flat_map(|it| self.profiles.range(it));
-        let users = part(after, 4, |key| if let Key::User(no) = key { Some(*no) } else { None });
-        let users = users.into_iter().flat_map(|it| self.users.range(it));
-        let members =
-            part(after, 5, |key| if let Key::Member(a, b) = key { Some((*a, *b)) } else { None });
-        let members = members.into_iter().flat_map(|it| self.members.range(it));
-        let grants =
-            part(after, 6, |key| if let Key::Grant(a, b) = key { Some((*a, *b)) } else { None });
-        let grants = grants.into_iter().flat_map(|it| self.grants.range(it));
-        let direct =
-            part(after, 7, |key| if let Key::Direct(a, b) = key { Some((*a, *b)) } else { None });
-        let direct = direct.into_iter().flat_map(|it| self.direct.range(it));
-        policy
-            .into_iter()
-            .chain(counters)
-            .chain(rights.map(|(_, it)| Row::Right(it.clone())))
-            .chain(profiles.map(|(_, it)| Row::Profile(it.clone())))
-            .chain(users.map(|(_, it)| Row::User((**it).clone())))
-            .chain(members.map(|(profile, user)| Row::Member(*profile, *user)))
-            .chain(grants.map(|(profile, right)| Row::Grant(*profile, *right)))
-            .chain(direct.map(|(user, right)| Row::Direct(*user, *right)))
-            .chain(self.transient_rows_after(after))
+        let after = after.cloned();
+        let first = after.as_ref().map_or(KeyKind::Policy, Key::kind);
+        let kinds = KeyKind::ALL.into_iter().filter(move |kind| *kind >= first);
+        kinds.flat_map(move |kind| {
+            self.rows_of_kind(kind, after.as_ref().filter(|key| key.kind() == kind))
+        })
     }
 
-    /// Rows that come and go by themselves.
-    fn transient_rows_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
-        let sessions =
-            part(after, 8, |key| if let Key::Session(no) = key { Some(*no) } else { None });
-        let sessions = sessions.into_iter().flat_map(|it| self.sessions.range(it));
-        let retired =
-            part(
-                after,
-                9,
-                |key| if let Key::RotatedToken(hash) = key { Some(*hash) } else { None },
-            );
-        let retired = retired.into_iter().flat_map(|it| self.rotated_tokens.range(it));
-        let attempts = part(after, 10, |key| match key {
-            Key::Attempts(name) => Some(name.clone()),
-            _ => None,
-        });
-        let attempts = attempts.into_iter().flat_map(|it| self.attempts.range(it));
-        sessions
-            .map(|(_, it)| Row::Session((**it).clone()))
-            .chain(retired.map(|(hash, it)| Row::RotatedToken(*hash, *it)))
-            .chain(attempts.map(|(name, it)| Row::Attempts(name.clone(), it.clone())))
-            .chain(self.other_rows_after(after))
-    }
-
-    /// Rows beside the records.
-    fn other_rows_after<'a>(&'a self, after: Option<&Key>) -> impl Iterator<Item = Row> + 'a {
-        let old = part(after, 11, |key| if let Key::History(no) = key { Some(*no) } else { None });
-        let old = old.into_iter().flat_map(|it| self.histories.range(it));
-        let one_time =
-            part(after, 12, |key| if let Key::OneTime(hash) = key { Some(*hash) } else { None });
-        let one_time = one_time.into_iter().flat_map(|it| self.one_time.range(it));
-        let is_to_come = |kind| after.is_none_or(|after| after.kind() < kind);
-        let connectors = self.token_lifetimes.filter(|_| is_to_come(13)).map(Row::TokenLifetimes);
-        let salt_check = self.pepper_check.clone().filter(|_| is_to_come(14)).map(Row::PepperCheck);
-        let seen = part(after, 20, |key| if let Key::Seen(id) = key { Some(*id) } else { None });
-        let seen = seen.into_iter().flat_map(|it| self.seen.range(it));
-        old.map(|(no, it)| Row::History(*no, it.clone()))
-            .chain(one_time.map(|(hash, it)| Row::OneTime(*hash, *it)))
-            .chain(connectors)
-            .chain(salt_check)
-            .chain(self.second_factor_rows_after(after))
-            .chain(seen.map(|(id, at)| Row::Seen(*id, *at)))
-    }
-
-    /// Rows of second factors, resets and mails.
-    fn second_factor_rows_after<'a>(
-        &'a self,
-        after: Option<&Key>,
-    ) -> impl Iterator<Item = Row> + 'a {
-        let factors =
-            part(after, 15, |key| if let Key::SecondFactor(no) = key { Some(*no) } else { None });
-        let factors = factors.into_iter().flat_map(|it| self.second_factors.range(it));
-        let halves =
-            part(
-                after,
-                16,
-                |key| if let Key::PendingLogin(hash) = key { Some(*hash) } else { None },
-            );
-        let halves = halves.into_iter().flat_map(|it| self.pending_logins.range(it));
-        let codes =
-            part(after, 17, |key| if let Key::ActiveCode(no) = key { Some(*no) } else { None });
-        let codes = codes.into_iter().flat_map(|it| self.active_codes.range(it));
-        let resets =
-            part(after, 18, |key| if let Key::SelfReset(no) = key { Some(*no) } else { None });
-        let resets = resets.into_iter().flat_map(|it| self.self_resets.range(it));
-        let mails = part(after, 19, |key| if let Key::Mail(no) = key { Some(*no) } else { None });
-        let mails = mails.into_iter().flat_map(|it| self.mails.range(it));
-        factors
-            .map(|(no, it)| Row::SecondFactor(*no, it.clone()))
-            .chain(halves.map(|(hash, it)| Row::PendingLogin(*hash, it.clone())))
-            .chain(codes.map(|(_, it)| Row::ActiveCode(*it)))
-            .chain(resets.map(|(no, it)| Row::SelfReset(*no, it.clone())))
-            .chain(mails.map(|(_, it)| Row::Mail(it.clone())))
+    /// The rows of a kind; with a key of that kind, those after it.
+    fn rows_of_kind(&self, kind: KeyKind, after: Option<&Key>) -> Rows<'_> {
+        match kind {
+            KeyKind::Policy => single(after, Some(Row::Policy(self.policy.clone()))),
+            KeyKind::Counters => single(after, Some(Row::Counters(self.counters.clone()))),
+            KeyKind::Right => table(&self.rights, after, |_, it| Row::Right(it.clone())),
+            KeyKind::Profile => table(&self.profiles, after, |_, it| Row::Profile(it.clone())),
+            KeyKind::User => table(&self.users, after, |_, it| Row::User((**it).clone())),
+            KeyKind::Member => set(&self.members, after, |(a, b)| Row::Member(*a, *b)),
+            KeyKind::Grant => set(&self.grants, after, |(a, b)| Row::Grant(*a, *b)),
+            KeyKind::Direct => set(&self.direct, after, |(a, b)| Row::Direct(*a, *b)),
+            KeyKind::Session => table(&self.sessions, after, |_, it| Row::Session((**it).clone())),
+            KeyKind::RotatedToken => {
+                table(&self.rotated_tokens, after, |hash, it| Row::RotatedToken(*hash, *it))
+            }
+            KeyKind::Attempts => {
+                table(&self.attempts, after, |name, it| Row::Attempts(name.clone(), it.clone()))
+            }
+            KeyKind::History => {
+                table(&self.histories, after, |no, it| Row::History(*no, it.clone()))
+            }
+            KeyKind::OneTime => {
+                table(self.one_time.rows(), after, |hash, it| Row::OneTime(*hash, *it))
+            }
+            KeyKind::TokenLifetimes => single(after, self.token_lifetimes.map(Row::TokenLifetimes)),
+            KeyKind::PepperCheck => single(after, self.pepper_check.clone().map(Row::PepperCheck)),
+            KeyKind::SecondFactor => {
+                table(&self.second_factors, after, |no, it| Row::SecondFactor(*no, it.clone()))
+            }
+            KeyKind::PendingLogin => table(self.pending_logins.rows(), after, |hash, it| {
+                Row::PendingLogin(*hash, it.clone())
+            }),
+            KeyKind::ActiveCode => table(&self.active_codes, after, |_, it| Row::ActiveCode(*it)),
+            KeyKind::SelfReset => {
+                table(&self.self_resets, after, |no, it| Row::SelfReset(*no, it.clone()))
+            }
+            KeyKind::Mail => table(&self.mails, after, |_, it| Row::Mail(it.clone())),
+            KeyKind::Seen => table(&self.seen, after, |id, at| Row::Seen(*id, *at)),
+        }
     }
 
     /// How many rows there are.
     pub fn rows_count(&self) -> usize {
-        let records = self.rights.len() + self.profiles.len() + self.users.len();
-        let relations = self.members.len() + self.grants.len() + self.direct.len();
-        let passing = self.sessions.len() + self.rotated_tokens.len() + self.attempts.len();
-        let single =
-            usize::from(self.token_lifetimes.is_some()) + usize::from(self.pepper_check.is_some());
-        let beside = self.histories.len() + self.one_time.len() + single;
-        let second =
-            self.second_factors.len() + self.pending_logins.len() + self.active_codes.len();
-        let mails = self.self_resets.len() + self.mails.len();
-        2 + records + relations + passing + self.seen.len() + beside + second + mails
+        KeyKind::ALL.iter().map(|kind| self.count_of_kind(*kind)).sum()
+    }
+
+    fn count_of_kind(&self, kind: KeyKind) -> usize {
+        match kind {
+            KeyKind::Policy | KeyKind::Counters => 1,
+            KeyKind::Right => self.rights.len(),
+            KeyKind::Profile => self.profiles.len(),
+            KeyKind::User => self.users.len(),
+            KeyKind::Member => self.members.len(),
+            KeyKind::Grant => self.grants.len(),
+            KeyKind::Direct => self.direct.len(),
+            KeyKind::Session => self.sessions.len(),
+            KeyKind::RotatedToken => self.rotated_tokens.len(),
+            KeyKind::Attempts => self.attempts.len(),
+            KeyKind::History => self.histories.len(),
+            KeyKind::OneTime => self.one_time.len(),
+            KeyKind::TokenLifetimes => self.token_lifetimes.iter().len(),
+            KeyKind::PepperCheck => self.pepper_check.iter().len(),
+            KeyKind::SecondFactor => self.second_factors.len(),
+            KeyKind::PendingLogin => self.pending_logins.len(),
+            KeyKind::ActiveCode => self.active_codes.len(),
+            KeyKind::SelfReset => self.self_resets.len(),
+            KeyKind::Mail => self.mails.len(),
+            KeyKind::Seen => self.seen.len(),
+        }
     }
 
     /// The row with this key.
@@ -164,48 +131,88 @@ impl Realm {
     }
 }
 
-/// What of the keys of one kind comes after a key; none: nothing.
-fn part<K>(
+/// The one row of a kind, which comes after no key of its kind.
+fn single<'a>(after: Option<&Key>, row: Option<Row>) -> Rows<'a> {
+    Box::new(row.filter(|_| after.is_none()).into_iter())
+}
+
+fn table<'a, K: TableKey, V>(
+    table: &'a BTreeMap<K, V>,
     after: Option<&Key>,
-    kind: u8,
-    own: impl FnOnce(&Key) -> Option<K>,
-) -> Option<(Bound<K>, Bound<K>)> {
-    let from = match after {
-        Some(key) if key.kind() > kind => return None,
-        Some(key) if key.kind() == kind => own(key).map_or(Bound::Unbounded, Bound::Excluded),
-        _ => Bound::Unbounded,
-    };
-    Some((from, Bound::Unbounded))
+    row: fn(&K, &V) -> Row,
+) -> Rows<'a> {
+    Box::new(table.range(past::<K>(after)).map(move |(key, value)| row(key, value)))
+}
+
+fn set<'a, K: TableKey>(
+    table: &'a BTreeSet<K>,
+    after: Option<&Key>,
+    row: fn(&K) -> Row,
+) -> Rows<'a> {
+    Box::new(table.range(past::<K>(after)).map(row))
+}
+
+/// The keys of a table after a key of its kind; all of them without one.
+fn past<K: TableKey>(after: Option<&Key>) -> (Bound<K>, Bound<K>) {
+    (after.and_then(K::read).map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+}
+
+/// What a table of the realm is ordered by.
+trait TableKey: Ord + Sized {
+    /// The key of the table in the key of a row; `None` if the row is of another table.
+    fn read(key: &Key) -> Option<Self>;
+}
+
+macro_rules! table_keys {
+    ($($table_key:ty: $key:pat => $value:expr;)+) => {$(
+        impl TableKey for $table_key {
+            fn read(key: &Key) -> Option<Self> {
+                if let $key = key { Some($value) } else { None }
+            }
+        }
+    )+};
+}
+table_keys! {
+    RightNo: Key::Right(no) => *no;
+    ProfileNo: Key::Profile(no) => *no;
+    UserNo: Key::User(no) | Key::History(no) | Key::SecondFactor(no) | Key::SelfReset(no) => *no;
+    (ProfileNo, UserNo): Key::Member(profile, user) => (*profile, *user);
+    (ProfileNo, RightNo): Key::Grant(profile, right) => (*profile, *right);
+    (UserNo, RightNo): Key::Direct(user, right) => (*user, *right);
+    SessionNo: Key::Session(no) => *no;
+    TokenHash: Key::RotatedToken(hash) | Key::OneTime(hash) | Key::PendingLogin(hash) => *hash;
+    UserName: Key::Attempts(name) => name.clone();
+    u64: Key::ActiveCode(no) | Key::Mail(no) => *no;
+    EntryId: Key::Seen(id) => *id;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::realm::model::EntryId;
-    use crate::realm::model::OneTime;
-    use crate::realm::model::TokenHash;
-    use crate::realm::model::{ProfileNo, SessionNo, UserNo};
-    use crate::realm::row::Change;
+    use crate::realm::model::{
+        ActiveCode, MailKind, OneTime, PendingLogin, Profile, ProfileStatus, QueuedMail, Right,
+        Session, SessionId, User, UserStatus,
+    };
+    use crate::realm::row::{Change, RotatedToken};
 
     #[test]
     fn the_scan_goes_on_after_any_row_and_each_row_is_found_by_its_key() {
         let mut realm = Realm::default();
-        let name = |text: &str| protocol::UserName::parse(text).unwrap();
-        let attempts = ["a", "b", "c"].map(|it| Row::Attempts(name(it), Default::default()));
-        let pairs = [(1, 2), (1, 3), (2, 1)];
-        let members = pairs.map(|(a, b)| Row::Member(ProfileNo(a), UserNo(b)));
-        let seen = [1, 2].map(|id| Row::Seen(EntryId(id), 5));
-        let no = UserNo(7);
-        let beside = [
-            Row::History(no, Box::default()),
-            Row::OneTime(TokenHash([3; 32]), OneTime { user: no, session: SessionNo(1), until: 5 }),
-            Row::TokenLifetimes(Default::default()),
-            Row::PepperCheck("check".into()),
-        ];
-        let rows = attempts.into_iter().chain(members).chain(seen).chain(beside);
+        let rows = (1..=3).flat_map(|number| [records(number), others(number)].concat());
         realm.apply_changes(&rows.map(Change::Put).collect::<Vec<_>>());
         let all: Vec<Row> = realm.rows().collect();
-        assert_eq!((all.len(), realm.rows_count()), (14, 14));
+        for kind in KeyKind::ALL {
+            let is_single = matches!(
+                kind,
+                KeyKind::Policy
+                    | KeyKind::Counters
+                    | KeyKind::TokenLifetimes
+                    | KeyKind::PepperCheck
+            );
+            let count = all.iter().filter(|row| row.key().kind() == kind).count();
+            assert_eq!(count, if is_single { 1 } else { 3 }, "{kind:?}");
+        }
+        assert_eq!(all.len(), realm.rows_count());
         for (at, row) in all.iter().enumerate() {
             let key = row.key();
             assert_eq!(realm.row(&key).as_ref(), Some(row));
@@ -213,5 +220,111 @@ mod tests {
             assert_eq!(after, all[at + 1..]);
         }
         assert!(all.is_sorted_by_key(Row::key));
+    }
+
+    fn records(number: u32) -> Vec<Row> {
+        let location = Default::default();
+        let (user, profile, right) = (UserNo(number), ProfileNo(number), RightNo(number));
+        vec![
+            Row::Right(Right {
+                no: right,
+                location,
+                code: protocol::RightCode::parse(&format!("RIGHT_{number}")).unwrap(),
+                description: Default::default(),
+            }),
+            Row::Profile(Profile {
+                no: profile,
+                location,
+                name: protocol::ProfileName::parse(&format!("PROFILE_{number}")).unwrap(),
+                description: Default::default(),
+                status: ProfileStatus::Enabled,
+                version: 1,
+            }),
+            Row::User(User {
+                no: user,
+                location,
+                name: name(number),
+                status: UserStatus::Enabled,
+                credential: None,
+                credential_at: 0,
+                attributes: Default::default(),
+                last_login: None,
+                version: 1,
+                directory: false,
+            }),
+            Row::Member(profile, user),
+            Row::Grant(profile, right),
+            Row::Direct(user, right),
+        ]
+    }
+
+    fn others(number: u32) -> Vec<Row> {
+        let (user, session) = (UserNo(number), SessionNo(number.into()));
+        let hash = |byte: u8| TokenHash([byte + number as u8; 32]);
+        vec![
+            Row::Policy(Default::default()),
+            Row::Counters(Default::default()),
+            Row::Session(Session {
+                no: session,
+                id: SessionId(uuid::Uuid::from_u128(number.into())),
+                user,
+                host: "here".into(),
+                token: hash(10),
+                refresh: hash(20),
+                opened: 1,
+                accessed: 1,
+                refresh_until: 9,
+                before: Default::default(),
+                monitored: false,
+                fixed_end: None,
+                factor_verified: false,
+                dormant: None,
+                grace_pairs: Vec::new(),
+            }),
+            Row::RotatedToken(hash(30), RotatedToken { session, until: 9 }),
+            Row::Attempts(name(number), Default::default()),
+            Row::History(user, Box::default()),
+            Row::OneTime(hash(40), OneTime { user, session, until: 9 }),
+            Row::TokenLifetimes(Default::default()),
+            Row::PepperCheck("check".into()),
+            Row::SecondFactor(user, Default::default()),
+            Row::PendingLogin(hash(50), pending_login(user)),
+            Row::ActiveCode(ActiveCode {
+                no: number.into(),
+                user,
+                hash: hash(60),
+                issued: 1,
+                until: 9,
+            }),
+            Row::SelfReset(user, Default::default()),
+            Row::Mail(QueuedMail {
+                no: number.into(),
+                user,
+                kind: MailKind::OneTimePassword,
+                made: 1,
+                due: 1,
+                send_attempts: 0,
+                secret_issued: false,
+            }),
+            Row::Seen(EntryId(number.into()), 5),
+        ]
+    }
+
+    fn pending_login(user: UserNo) -> PendingLogin {
+        PendingLogin {
+            user,
+            until: 9,
+            checked: None,
+            bypass: false,
+            wrong: 0,
+            factor_verified: false,
+            codes: Vec::new(),
+            codes_until: 9,
+            mailed: 0,
+        }
+    }
+
+    fn name(number: u32) -> UserName {
+        UserName::parse(&format!("user{number}")).unwrap()
     }
 }

@@ -96,18 +96,9 @@ impl Realm {
         match row {
             Row::Policy(policy) => self.policy = policy,
             Row::Counters(counters) => self.counters = counters,
-            Row::Right(right) => {
-                self.right_codes.insert(right.code.clone(), right.no);
-                self.rights.insert(right.no, right);
-            }
-            Row::Profile(profile) => {
-                self.profile_names.insert(profile.name.clone(), profile.no);
-                self.profiles.insert(profile.no, profile);
-            }
-            Row::User(user) => {
-                self.user_names.insert(user.name.clone(), user.no);
-                self.users.insert(user.no, Box::new(user));
-            }
+            Row::Right(right) => self.add_right(right),
+            Row::Profile(profile) => self.add_profile(profile),
+            Row::User(user) => self.add_user(user),
             Row::Member(profile, user) => {
                 self.members.insert((profile, user));
                 self.memberships.insert((user, profile));
@@ -117,29 +108,19 @@ impl Realm {
                 self.direct.insert((user, right));
                 self.holders.insert((right, user));
             }
-            Row::Session(session) => self.put_session(session),
-            Row::RotatedToken(hash, retired) => {
-                self.rotated_by_session.insert((retired.session, retired.until, hash));
-                self.rotated_tokens.insert(hash, retired);
+            Row::Session(session) => self.add_session(session),
+            Row::RotatedToken(hash, token) => {
+                self.rotated_by_session.insert((token.session, token.until, hash));
+                self.rotated_tokens.insert(hash, token);
             }
-            Row::Attempts(name, attempts) => {
-                self.attempts_refs.insert(attempts_ref(&name), name.clone());
-                self.attempts.insert(name, attempts);
-            }
-            row => self.put_other(row),
-        }
-    }
-
-    /// What stands beside the records.
-    fn put_other(&mut self, row: Row) {
-        match row {
+            Row::Attempts(name, attempts) => self.add_attempts(name, attempts),
             Row::Seen(id, at) => {
                 self.seen.insert(id, at);
                 self.seen_at.insert((at, id));
             }
             Row::History(no, old) => drop(self.histories.insert(no, old)),
             Row::OneTime(hash, it) => self.one_time.put(hash, it),
-            Row::TokenLifetimes(connectors) => self.token_lifetimes = Some(connectors),
+            Row::TokenLifetimes(lifetimes) => self.token_lifetimes = Some(lifetimes),
             Row::PepperCheck(check) => self.pepper_check = Some(check),
             Row::SecondFactor(no, it) => drop(self.second_factors.insert(no, it)),
             Row::PendingLogin(hash, it) => self.pending_logins.put(hash, it),
@@ -152,12 +133,30 @@ impl Realm {
                 self.mails_by_due.insert((it.due, it.no));
                 self.mails.insert(it.no, it);
             }
-            // Records and sessions are put by whoever calls this.
-            _ => {}
         }
     }
 
-    fn put_session(&mut self, session: Session) {
+    fn add_right(&mut self, right: Right) {
+        self.right_codes.insert(right.code.clone(), right.no);
+        self.rights.insert(right.no, right);
+    }
+
+    fn add_profile(&mut self, profile: Profile) {
+        self.profile_names.insert(profile.name.clone(), profile.no);
+        self.profiles.insert(profile.no, profile);
+    }
+
+    fn add_user(&mut self, user: User) {
+        self.user_names.insert(user.name.clone(), user.no);
+        self.users.insert(user.no, Box::new(user));
+    }
+
+    fn add_attempts(&mut self, name: UserName, attempts: Attempts) {
+        self.attempts_refs.insert(attempts_ref(&name), name.clone());
+        self.attempts.insert(name, attempts);
+    }
+
+    fn add_session(&mut self, session: Session) {
         self.user_sessions.insert((session.user, session.no));
         self.session_ids.insert(session.id, session.no);
         self.tokens.insert(session.token, session.no);
@@ -191,11 +190,7 @@ impl Realm {
                 self.holders.remove(&(*right, *user));
             }
             Key::Session(no) => self.delete_session(*no),
-            Key::RotatedToken(hash) => {
-                if let Some(it) = self.rotated_tokens.remove(hash) {
-                    self.rotated_by_session.remove(&(it.session, it.until, *hash));
-                }
-            }
+            Key::RotatedToken(hash) => self.delete_rotated_token(*hash),
             Key::Attempts(name) => {
                 self.attempts.remove(name).map(|_| self.attempts_refs.remove(&attempts_ref(name)));
             }
@@ -217,6 +212,12 @@ impl Realm {
             Key::Mail(no) => {
                 self.mails.remove(no).map(|it| self.mails_by_due.remove(&(it.due, *no)));
             }
+        }
+    }
+
+    fn delete_rotated_token(&mut self, hash: TokenHash) {
+        if let Some(it) = self.rotated_tokens.remove(&hash) {
+            self.rotated_by_session.remove(&(it.session, it.until, hash));
         }
     }
 

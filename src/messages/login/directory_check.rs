@@ -120,7 +120,7 @@ async fn sync_record(
     if !is_news {
         return Ok(());
     }
-    match context.submit(Command::SyncDirectoryUser(from)).await? {
+    match context.submit_raw(Command::SyncDirectoryUser(from)).await? {
         Outcome::Refused(refused) => {
             if refused == Refusal::LocalUser {
                 tracing::warn!(user = %name, "the directory has a user of a local user's name");

@@ -167,7 +167,7 @@ impl LoginAuth {
             monitored: context.client.outbox.is_some(),
             second_factor: factor_tokens.hashed(given, context.client.token_api),
         };
-        let outcome = match context.submit(Command::Refresh(refresh)).await {
+        let outcome = match context.submit_raw(Command::Refresh(refresh)).await {
             Ok(outcome) => outcome,
             Err(nack) => return Some(Err(nack)),
         };
@@ -198,7 +198,7 @@ async fn answer(
     tokens: TokenPair,
     factor_tokens: FactorTokens,
 ) -> Option<Result<LoginAck, Nack>> {
-    let outcome = match context.submit(command).await {
+    let outcome = match context.submit_raw(command).await {
         Ok(outcome) => outcome,
         Err(nack) => return Some(Err(nack)),
     };

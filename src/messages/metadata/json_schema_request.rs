@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::meta_request;
 use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
+use crate::messages::record::WithDetails;
 /// Of which message.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
@@ -14,13 +15,6 @@ pub struct JsonSchemaRequest {
     /// Its MESSAGE_TYPE.
     #[serde(rename = "FEATURE")]
     _feature: Option<String>,
-}
-
-/// The schemas.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    details: Details,
 }
 
 /// DETAILS of the request, and the root of the reply.
@@ -37,15 +31,17 @@ impl ImmediateMessage for JsonSchemaRequest {
     const NACK: &'static str = "JSON_SCHEMA_REQUEST_NACK";
     const ACCESS: Access = Access::Session;
     const FIELDS: &'static [&'static str] = &["FEATURE"];
-    type Ack = Ack;
+    type Ack = WithDetails<Details>;
 
-    fn answer(context: &ImmediateContext<'_>) -> Result<Ack, Nack> {
+    fn answer(context: &ImmediateContext<'_>) -> Result<WithDetails<Details>, Nack> {
         let feature = meta_request::feature(context)?;
         let unknown =
             || Nack::new(NackCode::JsonSchemaNotFound, "no message of yours is called so");
         let handler =
             context.permitted_handlers().find(|row| row.name == feature).ok_or_else(unknown)?;
         let (request, reply) = (handler.schemas)();
-        Ok(Ack { details: Details { request: request.to_value(), reply: reply.to_value() } })
+        Ok(WithDetails {
+            details: Details { request: request.to_value(), reply: reply.to_value() },
+        })
     }
 }

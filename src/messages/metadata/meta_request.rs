@@ -7,19 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::fields::{Field, ResourceType};
 use crate::messages::details;
 use crate::messages::handler::{Access, ImmediateContext, ImmediateMessage};
+use crate::messages::record::WithDetails;
 use crate::subscriptions::DataSource;
 /// Of which resource.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", deny_unknown_fields)]
 pub struct MetaRequest {
     feature: Option<String>,
-}
-
-/// Its metadata.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    details: Details,
 }
 
 /// Fields of what is sent or shown; a request server has those of its requests and its replies.
@@ -49,16 +43,16 @@ impl ImmediateMessage for MetaRequest {
     const NACK: &'static str = "META_NACK";
     const ACCESS: Access = Access::Session;
     const FIELDS: &'static [&'static str] = &["FEATURE"];
-    type Ack = Ack;
+    type Ack = WithDetails<Details>;
 
-    fn answer(context: &ImmediateContext<'_>) -> Result<Ack, Nack> {
+    fn answer(context: &ImmediateContext<'_>) -> Result<WithDetails<Details>, Nack> {
         let feature = feature(context)?;
         let source = DataSource::NAMES.iter().find(|(name, _)| *name == feature);
         if let Some((name, source)) = source {
             let field = Some(Field::from_source(*source));
             let r#type = ResourceType::DataServer;
             let (request_field, reply_field) = (None, None);
-            return Ok(Ack {
+            return Ok(WithDetails {
                 details: Details { r#type, name, field, request_field, reply_field },
             });
         }
@@ -84,6 +78,6 @@ impl ImmediateMessage for MetaRequest {
                 reply_field: None,
             },
         };
-        Ok(Ack { details })
+        Ok(WithDetails { details })
     }
 }

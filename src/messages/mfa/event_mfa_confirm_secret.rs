@@ -8,6 +8,7 @@ use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::messages::login::{self, SecretState};
+use crate::messages::record::WithDetails;
 use crate::realm::{Command, ConfirmSecret, Outcome, Refusal, TokenHash};
 /// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.
 #[derive(Deserialize, JsonSchema)]
@@ -18,17 +19,10 @@ pub struct MfaConfirmSecret {
     mfa_code: MfaCode,
 }
 
-/// What logs in, once each, where the app is not at hand.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    details: Details,
-}
-
 /// Recovery codes: each is good once, as MFA_CODE.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Details {
+pub struct Details {
     recovery_code: Vec<String>,
 }
 
@@ -43,9 +37,9 @@ impl Message for MfaConfirmSecret {
     const NACK: &'static str = "EVENT_MFA_CONFIRM_SECRET_NACK";
     const ACCESS: Access = Access::PendingLogin;
     const LOGGED: bool = true;
-    type Ack = Ack;
+    type Ack = WithDetails<Details>;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {
         context.check_failure_limit()?;
         let (actor, target) = login::enrolment_actor(
             context,
@@ -74,18 +68,18 @@ impl Message for MfaConfirmSecret {
                 at_secs,
                 recovery: recovery.iter().map(hash).collect(),
             };
-            match context.submit(Command::ConfirmSecret(confirm)).await? {
+            match context.submit_raw(Command::ConfirmSecret(confirm)).await? {
                 Outcome::Done => {
-                    return Ok(Ack { details: Details { recovery_code: recovery } });
+                    return Ok(WithDetails { details: Details { recovery_code: recovery } });
                 }
                 Outcome::Refused(Refusal::StaleCredential) => {}
                 Outcome::Refused(refused) => {
                     context.record_failure();
-                    return Err(errors::nack(&context.gateway, context.now, refused));
+                    return Err(context.nack(refused));
                 }
-                _ => break,
+                _ => return Err(errors::internal_error(Self::TYPE)),
             }
         }
-        Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential))
+        Err(context.nack(Refusal::StaleCredential))
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
+use crate::messages::record::WithDetails;
 use crate::messages::{errors, login};
 use crate::realm::{Command, CreateSecret, Outcome};
 /// For whom; nobody: oneself. REFRESH_AUTH_TOKEN: of a login that asks for it.
@@ -17,17 +18,10 @@ pub struct MfaCreateSecret {
     refresh_auth_token: Option<RefreshToken>,
 }
 
-/// The secret.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    details: Details,
-}
-
 /// The secret in base32, as a link for an app, and that link as a picture (a data URI).
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Details {
+pub struct Details {
     secret: String,
     uri: String,
     qr_code: String,
@@ -41,9 +35,9 @@ impl Message for MfaCreateSecret {
     const NACK: &'static str = "EVENT_MFA_CREATE_SECRET_NACK";
     const ACCESS: Access = Access::PendingLogin;
     const LOGGED: bool = true;
-    type Ack = Ack;
+    type Ack = WithDetails<Details>;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {
         let (actor, target) = login::enrolment_actor(
             context,
             self.refresh_auth_token.as_ref(),
@@ -59,21 +53,19 @@ impl Message for MfaCreateSecret {
         let secret = codes.generate_secret();
         let shown = codes.provisioning(&secret, target.name.as_str()).map_err(|error| {
             tracing::error!(%error, "a secret could not be shown");
-            errors::unexpected_outcome()
+            errors::internal_error(Self::TYPE)
         })?;
         let sealed = keys.encrypt(target.name.as_str(), target.no.0, &secret);
         let create = CreateSecret { actor, user_name: Some(target.name), encrypted: sealed };
-        match context.submit(Command::CreateSecret(create)).await? {
-            Outcome::Done => Ok(Ack {
-                details: Details {
-                    secret: shown.secret,
-                    uri: shown.uri,
-                    qr_code: shown.qr_code,
-                    confirm_wait_period_secs: options.confirm_wait_period_secs,
-                },
-            }),
-            Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
-            _ => Err(errors::unexpected_outcome()),
-        }
+        let Outcome::Done = context.submit(Command::CreateSecret(create)).await? else {
+            return Err(errors::internal_error(Self::TYPE));
+        };
+        let details = Details {
+            secret: shown.secret,
+            uri: shown.uri,
+            qr_code: shown.qr_code,
+            confirm_wait_period_secs: options.confirm_wait_period_secs,
+        };
+        Ok(WithDetails { details })
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
+use crate::messages::record::WithDetails;
 use crate::platform::random;
 use crate::realm::{Command, RefusalCount, StoredRow};
 use crate::replication::StepError;
@@ -17,13 +18,6 @@ use crate::replication::StepError;
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct Backup {
     backup_id: Option<String>,
-}
-
-/// A step of it.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    details: Details,
 }
 
 /// Rows as they are stored, later ones instead of earlier ones with the same key; keys that are
@@ -48,9 +42,9 @@ impl Message for Backup {
     const ACK: &'static str = "EVENT_BACKUP_ACK";
     const NACK: &'static str = "EVENT_BACKUP_NACK";
     const ACCESS: Access = Access::Right("BACKUP");
-    type Ack = Ack;
+    type Ack = WithDetails<Details>;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {
         let (replica, owner) = (&context.gateway.replica, context.session()?.session);
         let id = match self.backup_id {
             Some(text) => u128::from_str_radix(&text, 16).map_err(|_| unknown())?,
@@ -69,7 +63,9 @@ impl Message for Backup {
         let (sha256, log_sequence) = step.end.map(|end| (end.sha256, end.seq)).unzip();
         let backup_id = format!("{id:032x}");
         let (row, gone) = (step.rows, step.removed);
-        Ok(Ack { details: Details { backup_id, rows_count, row, gone, sha256, log_sequence } })
+        Ok(WithDetails {
+            details: Details { backup_id, rows_count, row, gone, sha256, log_sequence },
+        })
     }
 }
 

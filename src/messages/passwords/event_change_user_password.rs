@@ -5,29 +5,24 @@ use std::sync::Arc;
 
 use protocol::{Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::auth::NewHash;
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::passwords::rules::check;
+use crate::messages::record::Generated;
 use crate::messages::{errors, login};
 use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Refusal, Verdict};
 
-/// Whose password, the old one and the new one; USER_NAME may stand at the root.
+/// Whose password, the old one and the new one; USER_NAME may stand at the root. The user's other
+/// sessions end.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
 pub struct ChangeUserPassword {
     user_name: Option<UserName>,
     old_password: Password,
     new_password: Password,
-}
-
-/// Done; the user's other sessions have ended.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    generated: [(); 0],
 }
 
 const TRIES: usize = 3;
@@ -39,9 +34,9 @@ impl Message for ChangeUserPassword {
     const LEGACY_NACK: &'static str = "CHANGE_USER_PASSWORD_NACK";
     const ACCESS: Access = Access::Anyone;
     const LOGGED: bool = true;
-    type Ack = Ack;
+    type Ack = Generated;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
         context.check_failure_limit()?;
         let name = self.target(context)?;
         context.set_audited_user(&name);
@@ -72,17 +67,17 @@ impl Message for ChangeUserPassword {
                 keep: own.map(|session| session.session),
                 client: checked.client,
             };
-            match context.submit(Command::ChangePassword(change)).await? {
-                Outcome::Done => return Ok(Ack { generated: [] }),
+            match context.submit_raw(Command::ChangePassword(change)).await? {
+                Outcome::Done => return Ok(Generated::default()),
                 Outcome::Refused(Refusal::StaleCredential) => {}
                 Outcome::Refused(refused) => {
                     context.record_failure();
-                    return Err(errors::nack(&context.gateway, context.now, refused));
+                    return Err(context.nack(refused));
                 }
-                _ => break,
+                _ => return Err(errors::internal_error(Self::TYPE)),
             }
         }
-        Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential))
+        Err(context.nack(Refusal::StaleCredential))
     }
 }
 

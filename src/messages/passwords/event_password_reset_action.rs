@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use protocol::{Nack, Password, ResetToken, UserName};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::auth::NewHash;
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::messages::passwords::rules::check;
+use crate::messages::record::Generated;
 use crate::realm::{Command, Outcome, Refusal, ResetByToken, TokenHash};
 
 /// Whose, the token, and the new password. INVALIDATE_ACTIVE_SESSIONS: whether the user's sessions
@@ -25,22 +26,15 @@ pub struct PasswordResetAction {
     invalidate_active_sessions: Option<bool>,
 }
 
-/// Done; the next login is by the new password, and by whatever second factor there is.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    generated: [(); 0],
-}
-
 impl Message for PasswordResetAction {
     const TYPE: &'static str = "EVENT_PASSWORD_RESET_ACTION";
     const ACK: &'static str = "EVENT_PASSWORD_RESET_ACTION_ACK";
     const NACK: &'static str = "EVENT_PASSWORD_RESET_ACTION_NACK";
     const ACCESS: Access = Access::Anyone;
     const LOGGED: bool = true;
-    type Ack = Ack;
+    type Ack = Generated;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
         context.check_failure_limit()?;
         context.set_audited_user(&self.user_name);
         check::check_length(&self.new_password)?;
@@ -59,17 +53,17 @@ impl Message for PasswordResetAction {
             credential,
             keep_sessions: self.invalidate_active_sessions == Some(false),
         };
-        match context.submit(Command::ResetByToken(reset)).await? {
-            Outcome::Done => Ok(Ack { generated: [] }),
+        match context.submit_raw(Command::ResetByToken(reset)).await? {
+            Outcome::Done => Ok(Generated::default()),
             Outcome::Refused(refusal) => Err(refused(context, refusal)),
-            _ => Err(errors::unexpected_outcome()),
+            _ => Err(errors::internal_error(Self::TYPE)),
         }
     }
 }
 
 fn refused(context: &MessageContext, refusal: Refusal) -> Nack {
     context.record_failure();
-    errors::nack(&context.gateway, context.now, refusal)
+    context.nack(refusal)
 }
 
 impl PasswordResetAction {

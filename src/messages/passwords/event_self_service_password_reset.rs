@@ -4,11 +4,12 @@
 
 use protocol::{Nack, UserName};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::mail::template;
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
+use crate::messages::record::Generated;
 use crate::realm::{Command, Origin, Outcome, Refusal, RequestReset};
 /// Whose; RETURN_URL counts only with `accept_client_url`.
 #[derive(Deserialize, JsonSchema)]
@@ -19,21 +20,14 @@ pub struct SelfServicePasswordReset {
     return_url: Option<String>,
 }
 
-/// It was heard.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    generated: [(); 0],
-}
-
 impl Message for SelfServicePasswordReset {
     const TYPE: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET";
     const ACK: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET_ACK";
     const NACK: &'static str = "EVENT_SELF_SERVICE_PASSWORD_RESET_NACK";
     const ACCESS: Access = Access::Anyone;
-    type Ack = Ack;
+    type Ack = Generated;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<Generated, Nack> {
         match context.gateway.reset_permits.clone().try_acquire_owned() {
             Ok(place) => {
                 let (node, address, now) =
@@ -48,7 +42,7 @@ impl Message for SelfServicePasswordReset {
             }
             Err(_) => tracing::warn!(why = "too many at once", "a reset is not mailed"),
         }
-        Ok(Ack { generated: [] })
+        Ok(Generated::default())
     }
 }
 

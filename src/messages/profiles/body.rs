@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::messages::context::MessageContext;
 use crate::messages::record::event::{self, Ack};
 use crate::messages::record::{RightRef, UserRef, reference};
-use crate::realm::{Command, Outcome, ProfileDone, ProfileSpec, ProfileStatus};
+use crate::realm::{ChangedLists, Command, Outcome, ProfileSpec, ProfileStatus};
 /// A profile as it should look (PROTOCOL §7). A list that is present is the whole wanted state; a
 /// list that is absent stays as it is.
 #[derive(Deserialize, JsonSchema)]
@@ -84,15 +84,15 @@ pub async fn submit(context: &MessageContext, command: Command) -> Result<Ack<Pr
     event::submit_record_event(context, command, done).await
 }
 
-impl From<ProfileDone> for ProfileAck {
-    fn from(done: ProfileDone) -> Self {
+impl From<ChangedLists> for ProfileAck {
+    fn from(done: ChangedLists) -> Self {
         Self {
             id: done.id,
             record_version: done.version,
             right_added: done.rights_added,
             right_removed: done.rights_removed,
-            user_added: done.users_added,
-            user_removed: done.users_removed,
+            user_added: done.memberships_added,
+            user_removed: done.memberships_removed,
         }
     }
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
-use crate::realm::{ProfileNo, Realm};
-use crate::subscriptions::DataSource;
+use crate::realm::Profile;
+
 /// The key: NAME, ID or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -26,13 +26,6 @@ impl Message for ReqProfile {
     type Ack = Ack;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
-        let by_name = self.name.as_ref().map(|name| {
-            |realm: &Realm| realm.profile_by_name(name).map(|it| (u64::from(it.no.0), it.id()))
-        });
-        let by_id = |realm: &Realm, id: &str| {
-            let (no, _) = ProfileNo::parse(id)?;
-            realm.profile(no).map(|it| (u64::from(no.0), it.id()))
-        };
-        query::find_record(context, DataSource::AllProfiles, self.id.as_deref(), by_name, by_id)
+        query::find_record::<Profile>(context, self.name.as_ref(), self.id.as_deref())
     }
 }

@@ -5,7 +5,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::messages::context::MessageContext;
-use crate::messages::errors;
 use crate::realm::{Command, FieldChange, Outcome};
 /// DETAILS of the ack of a dry run.
 #[derive(Serialize, JsonSchema)]
@@ -23,7 +22,6 @@ pub fn preview(context: &MessageContext, command: &Command) -> Result<WouldChang
             _ => Ok(realm.compare(&applied.changes).collect()),
         }
     });
-    let would_change =
-        planned.map_err(|refused| errors::nack(&context.gateway, context.now, refused))?;
+    let would_change = planned.map_err(|refused| context.nack(refused))?;
     Ok(WouldChange { would_change })
 }

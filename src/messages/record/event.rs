@@ -38,12 +38,9 @@ pub async fn submit_record_event<D>(
     if context.envelope.validate {
         return Ok(answer(Details::Preview(dry_run::preview(context, &command)?)));
     }
-    match context.submit(command).await? {
-        Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
-        outcome => read_outcome(outcome)
-            .map(|done| answer(Details::Changed(done)))
-            .ok_or_else(errors::unexpected_outcome),
-    }
+    let done = read_outcome(context.submit(command).await?);
+    let done = done.ok_or_else(|| errors::internal_error(context.event))?;
+    Ok(answer(Details::Changed(done)))
 }
 
 /// The reading of an outcome that has nothing to tell.

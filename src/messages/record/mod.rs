@@ -1,9 +1,12 @@
-//! What the messages about records share: events, queries and references.
+//! What the messages about records share: answers, events, queries and references.
 
+mod ack;
 mod dry_run;
 pub mod event;
 pub mod query;
+mod record_kind;
 pub mod reference;
 
+pub use ack::{Generated, WithDetails};
 pub use event::NoDetails;
 pub use reference::{ProfileRef, RightRef, UserRef};

@@ -1,13 +1,12 @@
-//! Request servers: one record by its key, as its data source shows it to whoever asks.
+//! Request servers: one record by its key, as its data source shows it to the user who asks.
 
 use protocol::{Nack, NackCode};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::record_kind::RecordKind;
 use crate::messages::context::MessageContext;
-use crate::realm::Realm;
-use crate::subscriptions::DataSource;
 /// The record, or nothing: what one may not see does not exist.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -15,34 +14,29 @@ pub struct Ack {
     reply: Vec<Map<String, Value>>,
 }
 
-/// What a key found: the record's row in its source and its id.
-pub type FoundRecord = Option<(u64, String)>;
-
-/// Answers with the record that `by_name` and `id` mean; both must then agree.
-pub fn find_record(
+/// Answers with the record that the name and the id mean; both must then agree.
+pub fn find_record<K: RecordKind>(
     context: &MessageContext,
-    source: DataSource,
+    name: Option<&K::Name>,
     id: Option<&str>,
-    by_name: Option<impl FnOnce(&Realm) -> FoundRecord>,
-    by_id: impl FnOnce(&Realm, &str) -> FoundRecord,
 ) -> Result<Ack, Nack> {
-    if id.is_none() && by_name.is_none() {
+    if id.is_none() && name.is_none() {
         return Err(Nack::new(NackCode::MissingField, "the key is missing in DETAILS"));
     }
     let viewer = context.session()?.user;
     let row = context.read(|realm| {
-        let named = by_name.map(|find| find(realm));
-        let with_id = id.map(|id| by_id(realm, id).filter(|(_, known)| known == id));
-        let (row, _) = match (named, with_id) {
-            (Some(a), Some(b)) if a != b => return None,
-            (Some(found), _) | (None, Some(found)) => found?,
-            (None, None) => return None,
+        let named = name.map(|name| K::find_by_name(realm, name));
+        let with_id = id.map(|id| K::find_by_id(realm, id).filter(|it| it.id() == id));
+        let found = match (named, with_id) {
+            (Some(a), Some(b)) => a.filter(|a| b.is_some_and(|b| a.row_ref() == b.row_ref())),
+            (found, None) | (None, found) => found.flatten(),
         };
-        let right = source.view_right();
+        let row = found?.row_ref();
+        let right = K::SOURCE.view_right();
         let sees_all = right.is_none_or(|right| realm.holds_code(viewer, right));
-        let sees = sees_all || source.belongs_to(realm, viewer, row);
-        let shown = source.row(realm, viewer, row).filter(|_| sees)?;
-        let mut map = shown.to_object(source.columns());
+        let sees = sees_all || K::SOURCE.belongs_to(realm, viewer, row);
+        let shown = K::SOURCE.row(realm, viewer, row).filter(|_| sees)?;
+        let mut map = shown.to_object(K::SOURCE.columns());
         map.insert("ROW_REF".to_owned(), row.to_string().into());
         Some(map)
     });

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
-use crate::realm::{Realm, RightNo};
-use crate::subscriptions::DataSource;
+use crate::realm::Right;
+
 /// The key: CODE, ID or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -26,17 +26,6 @@ impl Message for ReqRight {
     type Ack = Ack;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
-        let by_name = self.code.as_ref().map(|name| {
-            |realm: &Realm| {
-                realm
-                    .right_by_code(name.as_str())
-                    .map(|it| (u64::from(it.no.0), it.no.id(it.location)))
-            }
-        });
-        let by_id = |realm: &Realm, id: &str| {
-            let (no, _) = RightNo::parse(id)?;
-            realm.right(no).map(|it| (u64::from(no.0), it.no.id(it.location)))
-        };
-        query::find_record(context, DataSource::AllRights, self.id.as_deref(), by_name, by_id)
+        query::find_record::<Right>(context, self.code.as_ref(), self.id.as_deref())
     }
 }

@@ -41,13 +41,11 @@ impl Message for CreateOneTimeToken {
         let token: SessionToken = crate::auth::session_token();
         let hash = TokenHash(crate::auth::hash_token(token.expose()));
         let life_time_secs = context.read(|realm| realm.effective_lifetimes().one_time_ms) / 1_000;
-        match context.submit(Command::CreateOneTime(context.actor()?, hash)).await? {
-            Outcome::Done => {
-                let token = token.expose().to_owned();
-                Ok(Ack { generated: [], details: Details { token, life_time_secs } })
-            }
-            Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
-            _ => Err(errors::unexpected_outcome()),
-        }
+        let command = Command::CreateOneTime(context.actor()?, hash);
+        let Outcome::Done = context.submit(command).await? else {
+            return Err(errors::internal_error(Self::TYPE));
+        };
+        let token = token.expose().to_owned();
+        Ok(Ack { generated: [], details: Details { token, life_time_secs } })
     }
 }

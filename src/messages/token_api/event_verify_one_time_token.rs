@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::context::{MessageContext, no_session};
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
+use crate::messages::record::WithDetails;
 use crate::realm::{Actor, Command, Outcome, Refusal, SpendOneTime, TokenHash};
 use crate::settings::OneTimeTokenVerify;
 /// The token.
@@ -19,14 +20,8 @@ pub struct VerifyOneTimeToken {
 
 /// Whether it was good; used, expired and unknown look alike.
 #[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    details: Details,
-}
-
-#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Details {
+pub struct Details {
     valid: bool,
     is_expired: bool,
     /// Whose it was.
@@ -40,9 +35,9 @@ impl Message for VerifyOneTimeToken {
     const NACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_NACK";
     // The right VERIFY_OTT, unless `security.one_time_token_verify` is open.
     const ACCESS: Access = Access::Anyone;
-    type Ack = Ack;
+    type Ack = WithDetails<Details>;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {
         let actor = verifier(context)?;
         // Where everybody may ask, guessing tokens is as slow as guessing passwords.
         let by_anybody = actor.is_none();
@@ -53,17 +48,17 @@ impl Message for VerifyOneTimeToken {
             if by_anybody {
                 context.record_failure();
             }
-            Ok(Ack::from_user(None))
+            Ok(Details::from_user(None))
         };
         let token = TokenHash(crate::auth::hash_token(self.token.expose()));
         if !context.read(|realm| realm.one_time_token_is_valid(context.now, &token)) {
             return over();
         }
-        match context.submit(Command::SpendOneTime(SpendOneTime { token, actor })).await? {
-            Outcome::OneTimeTokenUsed(user) => Ok(Ack::from_user(Some(&user))),
+        match context.submit_raw(Command::SpendOneTime(SpendOneTime { token, actor })).await? {
+            Outcome::OneTimeTokenUsed(user) => Ok(Details::from_user(Some(&user))),
             Outcome::Refused(Refusal::InvalidOneTimeToken) => over(),
-            Outcome::Refused(refused) => Err(errors::nack(&context.gateway, context.now, refused)),
-            _ => Err(errors::unexpected_outcome()),
+            Outcome::Refused(refused) => Err(context.nack(refused)),
+            _ => Err(errors::internal_error(Self::TYPE)),
         }
     }
 }
@@ -80,9 +75,10 @@ fn verifier(context: &MessageContext) -> Result<Option<Actor>, Nack> {
     }
 }
 
-impl Ack {
-    fn from_user(user: Option<&UserName>) -> Self {
+impl Details {
+    fn from_user(user: Option<&UserName>) -> WithDetails<Self> {
         let user_name = user.map(ToString::to_string);
-        Self { details: Details { valid: user.is_some(), is_expired: user.is_none(), user_name } }
+        let details = Self { valid: user.is_some(), is_expired: user.is_none(), user_name };
+        WithDetails { details }
     }
 }

@@ -9,7 +9,9 @@ use crate::messages::context::MessageContext;
 use crate::messages::details::nullable;
 use crate::messages::record::event::{self, Ack};
 use crate::messages::record::{ProfileRef, RightRef, reference};
-use crate::realm::{ATTRIBUTES, AttributeSpec, Command, Outcome, UserDone, UserSpec, UserStatus};
+use crate::realm::{
+    ATTRIBUTES, AttributeSpec, ChangedLists, Command, Outcome, UserSpec, UserStatus,
+};
 macro_rules! user_body {
     ($($attribute:ident),* $(,)?) => {
         /// A user as it should look (PROTOCOL §7). A list that is present is the whole wanted
@@ -239,15 +241,15 @@ pub async fn submit_with(
     event::submit_record_event(context, command, done).await
 }
 
-impl From<UserDone> for UserAck {
-    fn from(done: UserDone) -> Self {
+impl From<ChangedLists> for UserAck {
+    fn from(done: ChangedLists) -> Self {
         Self {
             id: done.id,
             record_version: done.version,
             right_added: done.rights_added,
             right_removed: done.rights_removed,
-            profile_added: done.profiles_added,
-            profile_removed: done.profiles_removed,
+            profile_added: done.memberships_added,
+            profile_removed: done.memberships_removed,
             one_time_password: None,
             warning: None,
         }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
-use crate::realm::{Realm, UserNo};
-use crate::subscriptions::DataSource;
+use crate::realm::User;
+
 /// The key: USER_NAME, ID or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -26,13 +26,6 @@ impl Message for ReqUser {
     type Ack = Ack;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
-        let by_name = self.user_name.as_ref().map(|name| {
-            |realm: &Realm| realm.user_by_name(name).map(|it| (u64::from(it.no.0), it.id()))
-        });
-        let by_id = |realm: &Realm, id: &str| {
-            let (no, _) = UserNo::parse(id)?;
-            realm.user(no).map(|it| (u64::from(no.0), it.id()))
-        };
-        query::find_record(context, DataSource::AllUsers, self.id.as_deref(), by_name, by_id)
+        query::find_record::<User>(context, self.user_name.as_ref(), self.id.as_deref())
     }
 }

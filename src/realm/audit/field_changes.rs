@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::realm::model::{ATTRIBUTES, Location, ProfileNo, RightNo, SessionNo, User, UserNo};
+use crate::realm::model::{
+    ATTRIBUTES, Location, Millis, ProfileNo, RightNo, SessionNo, TokenLifetimes, User, UserNo,
+};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
@@ -102,7 +104,7 @@ impl Viewpoint<'_> {
         let (user, row) = match &key {
             // Most changes are of users: what they have is not copied.
             Key::User(no) => (self.realm.user(*no), None),
-            key => (None, self.now(key)),
+            key => (None, self.realm.row(key)),
         };
         let old = user.map(display_user).or_else(|| Some(self.displayed(row.as_ref()?)));
         let old = old.unwrap_or_default();
@@ -191,31 +193,6 @@ impl Viewpoint<'_> {
         })
     }
 
-    /// The row as it is.
-    fn now(self, key: &Key) -> Option<Row> {
-        let realm = self.realm;
-        match key {
-            Key::Profile(no) => realm.profile(*no).cloned().map(Row::Profile),
-            Key::Right(no) => realm.right(*no).cloned().map(Row::Right),
-            Key::Session(no) => realm.session(*no).cloned().map(Row::Session),
-            Key::Attempts(name) => {
-                realm.attempts_of(name).cloned().map(|it| Row::Attempts(name.clone(), it))
-            }
-            Key::Direct(user, right) => {
-                realm.direct_of(*user).any(|it| it == *right).then_some(Row::Direct(*user, *right))
-            }
-            Key::Member(profile, user) => {
-                realm.is_member(*profile, *user).then_some(Row::Member(*profile, *user))
-            }
-            Key::Grant(profile, right) => realm
-                .grants_of(*profile)
-                .any(|it| it == *right)
-                .then_some(Row::Grant(*profile, *right)),
-            Key::TokenLifetimes | Key::SecondFactor(_) | Key::ActiveCode(_) => realm.row(key),
-            _ => None,
-        }
-    }
-
     /// The fields of a row.
     fn displayed(self, row: &Row) -> Fields<'_> {
         match row {
@@ -239,16 +216,7 @@ impl Viewpoint<'_> {
                 let count = it.summary();
                 vec![("ATTEMPTS", count.wrong.into()), ("LOCKED_UNTIL", count.locked_until.into())]
             }
-            Row::TokenLifetimes(it) => {
-                let secs = |life: Option<crate::realm::model::Millis>| {
-                    life.map(|life| life / 1_000).into()
-                };
-                vec![
-                    ("ACCESS_TOKEN_LIFE_TIME", secs(it.access_ms)),
-                    ("REFRESH_TOKEN_LIFE_TIME", secs(it.refresh_ms)),
-                    ("ONE_TIME_TOKEN_LIFE_TIME", secs(it.one_time_ms)),
-                ]
-            }
+            Row::TokenLifetimes(it) => display_lifetimes(it),
             Row::SecondFactor(_, it) => vec![
                 ("STATUS", it.confirmed.as_ref().map(|_| on_or_off(it.enabled)).into()),
                 ("PENDING", it.pending.as_ref().map(|_| true).into()),
@@ -259,7 +227,17 @@ impl Viewpoint<'_> {
             Row::Grant(_, right) | Row::Direct(_, right) => {
                 vec![("RIGHT_CODE", self.right(*right).into())]
             }
-            _ => Fields::new(),
+            // Bookkeeping.
+            Row::Policy(_)
+            | Row::Counters(_)
+            | Row::RotatedToken(..)
+            | Row::Seen(..)
+            | Row::History(..)
+            | Row::OneTime(..)
+            | Row::PepperCheck(_)
+            | Row::PendingLogin(..)
+            | Row::SelfReset(..)
+            | Row::Mail(_) => Fields::new(),
         }
     }
 }
@@ -270,6 +248,15 @@ fn value<'a, 'b>(fields: &'b Fields<'a>, name: &str) -> Option<&'b DisplayValue<
 
 fn on_or_off(enabled: bool) -> &'static str {
     if enabled { "ENABLED" } else { "DISABLED" }
+}
+
+fn display_lifetimes(lifetimes: &TokenLifetimes) -> Fields<'static> {
+    let secs = |life: Option<Millis>| life.map(|life| life / 1_000).into();
+    vec![
+        ("ACCESS_TOKEN_LIFE_TIME", secs(lifetimes.access_ms)),
+        ("REFRESH_TOKEN_LIFE_TIME", secs(lifetimes.refresh_ms)),
+        ("ONE_TIME_TOKEN_LIFE_TIME", secs(lifetimes.one_time_ms)),
+    ]
 }
 
 /// All that may be told of a user: of the password only that there is one.

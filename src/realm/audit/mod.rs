@@ -3,5 +3,6 @@
 mod before_after;
 mod events;
 mod field_changes;
+mod subject;
 
 pub use field_changes::FieldChange;

@@ -2,7 +2,6 @@
 //! orders.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeBounds;
 
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
@@ -48,11 +47,9 @@ impl<T: Expiring> ExpiringTokens<T> {
         self.rows.len()
     }
 
-    pub(in crate::realm) fn range(
-        &self,
-        range: impl RangeBounds<TokenHash>,
-    ) -> impl Iterator<Item = (&TokenHash, &T)> {
-        self.rows.range(range)
+    /// All of them, in the order of their hashes.
+    pub(in crate::realm) fn rows(&self) -> &BTreeMap<TokenHash, T> {
+        &self.rows
     }
 
     /// Those of a user, the one that ends first in front.

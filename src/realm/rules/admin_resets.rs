@@ -5,7 +5,7 @@ use protocol::UserName;
 use super::change_set::ChangeSet;
 use crate::realm::command::ResetPassword;
 use crate::realm::model::{Actor, EndReason, MailKind, Millis, SessionNo, User, UserStatus};
-use crate::realm::outcome::{Applied, Outcome, Refusal, UserDone};
+use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
@@ -137,7 +137,7 @@ impl Realm {
     /// One more version of the record, if an administrator is left after it.
     fn administered(&self, mut user: User, mut change_set: ChangeSet) -> Result<Applied, Refusal> {
         user.version += 1;
-        let done = UserDone { id: user.id(), version: user.version, ..UserDone::default() };
+        let done = ChangedLists { id: user.id(), version: user.version, ..ChangedLists::default() };
         change_set.put(Row::User(user));
         match self.administrator_remains(&change_set.changes) {
             true => Ok(change_set.applied(Outcome::User(done))),

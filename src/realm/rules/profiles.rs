@@ -9,7 +9,7 @@ use crate::realm::command::ProfileSpec;
 use crate::realm::model::{
     Actor, FIRST_BOOTSTRAP_NO, Location, Millis, Profile, ProfileNo, ProfileStatus, RightNo, UserNo,
 };
-use crate::realm::outcome::{Applied, Outcome, ProfileDone, Refusal};
+use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
 use crate::realm::row::{Change, Counters, Key, Row};
 use crate::realm::state::Realm;
 /// The users in a profile, walked along with others: few steps from one question to the next, or a
@@ -161,7 +161,7 @@ impl Realm {
                 return Err(Refusal::LastAdministrator);
             }
             let done =
-                ProfileDone { id: profile.id(), version: profile.version, ..Default::default() };
+                ChangedLists { id: profile.id(), version: profile.version, ..Default::default() };
             Ok(Applied::done(Outcome::Profile(done), changes))
         };
         plan().unwrap_or_else(Applied::refused)
@@ -228,13 +228,13 @@ impl Realm {
         if !self.administrator_remains(&changes) {
             return Err(Refusal::LastAdministrator);
         }
-        let done = ProfileDone {
+        let done = ChangedLists {
             id: profile.id(),
             version: profile.version,
             rights_added: self.codes(&rights.added),
             rights_removed: self.codes(&rights.removed),
-            users_added: self.names(&users.added),
-            users_removed: self.names(&users.removed),
+            memberships_added: self.names(&users.added),
+            memberships_removed: self.names(&users.removed),
         };
         Ok(Applied::done(Outcome::Profile(done), changes))
     }

@@ -8,7 +8,7 @@ use crate::realm::command::{Amendment, AttributeSpec, UserSpec};
 use crate::realm::model::{
     Actor, Attributes, EndReason, Millis, RightNo, User, UserNo, UserStatus,
 };
-use crate::realm::outcome::{Applied, Outcome, Refusal, UserDone};
+use crate::realm::outcome::{Applied, ChangedLists, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
 
@@ -109,7 +109,8 @@ impl Realm {
             if !self.administrator_remains(&change_set.changes) {
                 return Err(Refusal::LastAdministrator);
             }
-            let done = UserDone { id: user.id(), version: user.version, ..UserDone::default() };
+            let done =
+                ChangedLists { id: user.id(), version: user.version, ..ChangedLists::default() };
             Ok(change_set.applied(Outcome::User(done)))
         };
         plan().unwrap_or_else(Applied::refused)
@@ -206,13 +207,13 @@ impl Realm {
         if !self.administrator_remains(&change_set.changes) {
             return Err(Refusal::LastAdministrator);
         }
-        let done = UserDone {
+        let done = ChangedLists {
             id: user.id(),
             version: user.version,
             rights_added: self.codes(&rights.added),
             rights_removed: self.codes(&rights.removed),
-            profiles_added: self.titles(&profiles.added),
-            profiles_removed: self.titles(&profiles.removed),
+            memberships_added: self.titles(&profiles.added),
+            memberships_removed: self.titles(&profiles.removed),
         };
         Ok(change_set.applied(Outcome::User(done)))
     }

@@ -1,0 +1,86 @@
+//! The kinds of records that a request server finds: users, profiles and rights.
+
+use protocol::{ProfileName, RightCode, UserName};
+
+use crate::realm::{Profile, ProfileNo, Realm, Right, RightNo, User, UserNo};
+use crate::subscriptions::DataSource;
+
+/// A kind of record with a name and an id, shown by one data source.
+pub trait RecordKind: Sized {
+    /// What names a record.
+    type Name;
+    /// The data source that shows it.
+    const SOURCE: DataSource;
+
+    /// The record of a name.
+    fn find_by_name<'a>(realm: &'a Realm, name: &Self::Name) -> Option<&'a Self>;
+    /// The record of the number in an id; its location is not compared.
+    fn find_by_id<'a>(realm: &'a Realm, id: &str) -> Option<&'a Self>;
+    /// ROW_REF in the data source.
+    fn row_ref(&self) -> u64;
+    /// ID.
+    fn id(&self) -> String;
+}
+
+impl RecordKind for User {
+    type Name = UserName;
+    const SOURCE: DataSource = DataSource::AllUsers;
+
+    fn find_by_name<'a>(realm: &'a Realm, name: &UserName) -> Option<&'a Self> {
+        realm.user_by_name(name)
+    }
+
+    fn find_by_id<'a>(realm: &'a Realm, id: &str) -> Option<&'a Self> {
+        realm.user(UserNo::parse(id)?.0)
+    }
+
+    fn row_ref(&self) -> u64 {
+        self.no.0.into()
+    }
+
+    fn id(&self) -> String {
+        self.no.id(self.location)
+    }
+}
+
+impl RecordKind for Profile {
+    type Name = ProfileName;
+    const SOURCE: DataSource = DataSource::AllProfiles;
+
+    fn find_by_name<'a>(realm: &'a Realm, name: &ProfileName) -> Option<&'a Self> {
+        realm.profile_by_name(name)
+    }
+
+    fn find_by_id<'a>(realm: &'a Realm, id: &str) -> Option<&'a Self> {
+        realm.profile(ProfileNo::parse(id)?.0)
+    }
+
+    fn row_ref(&self) -> u64 {
+        self.no.0.into()
+    }
+
+    fn id(&self) -> String {
+        self.no.id(self.location)
+    }
+}
+
+impl RecordKind for Right {
+    type Name = RightCode;
+    const SOURCE: DataSource = DataSource::AllRights;
+
+    fn find_by_name<'a>(realm: &'a Realm, code: &RightCode) -> Option<&'a Self> {
+        realm.right_by_code(code.as_str())
+    }
+
+    fn find_by_id<'a>(realm: &'a Realm, id: &str) -> Option<&'a Self> {
+        realm.right(RightNo::parse(id)?.0)
+    }
+
+    fn row_ref(&self) -> u64 {
+        self.no.0.into()
+    }
+
+    fn id(&self) -> String {
+        self.no.id(self.location)
+    }
+}

@@ -1,0 +1,160 @@
+//! The subject of a command: who gives it, and whom or what it is about.
+
+use protocol::UserName;
+
+use crate::realm::command::{
+    ChangePassword, Command, EnrolmentActor, NewUser, ProfileSpec, SpendOneTime, UserSpec,
+};
+use crate::realm::model::{Actor, SessionNo, TokenHash, User};
+use crate::realm::state::Realm;
+
+/// Who gives a command, and whom or what it is about, by name; `None` if there is none or the realm
+/// does not know it.
+pub(super) struct Subject {
+    pub(super) actor: Option<String>,
+    pub(super) target: Option<String>,
+}
+
+impl Subject {
+    fn new(actor: Option<String>, target: Option<String>) -> Self {
+        Self { actor, target }
+    }
+
+    /// A user who acts on their own account.
+    fn own(user: Option<String>) -> Self {
+        Self { actor: user.clone(), target: user }
+    }
+
+    /// The gateway acts, or a client without a session.
+    fn of(target: Option<String>) -> Self {
+        Self { actor: None, target }
+    }
+}
+
+impl Realm {
+    /// The subject of a command, on the realm before it.
+    pub(super) fn subject(&self, command: &Command) -> Subject {
+        let actor = |actor: &Actor| self.actor_name(actor);
+        match command {
+            Command::Login(it) => Subject::own(name(&it.user_name)),
+            Command::Refresh(it) => Subject::own(user_name(self.user_by_refresh(&it.presented))),
+            Command::FinishLogin(it) => Subject::own(self.pending_login_user_name(&it.token)),
+            Command::End(it) => Subject::own(self.session_user_name(it.session)),
+            Command::EndOtherSession(by, it) => {
+                Subject::new(actor(by), self.session_user_name(*it))
+            }
+            Command::ChangePassword(it) => self.password_change_subject(it),
+            Command::ResetByToken(it) => Subject::own(name(&it.user_name)),
+            Command::InsertRight(by, it) => Subject::new(actor(by), name(&it.code)),
+            Command::DeleteRight(by, code) => Subject::new(actor(by), name(code)),
+            Command::InsertProfile(by, it)
+            | Command::AmendProfile(by, it)
+            | Command::DeleteProfile(by, it) => Subject::new(actor(by), self.profile_meant(it)),
+            Command::InsertUser(by, it)
+            | Command::AmendUser(by, _, it)
+            | Command::DeleteUser(by, it) => Subject::new(actor(by), self.user_meant(it)),
+            Command::ResetPassword(by, it) => Subject::new(actor(by), name(&it.user_name)),
+            Command::ExpirePassword(by, it)
+            | Command::SetAttempts(by, it, _)
+            | Command::SetSecondFactor(by, it, _) => Subject::new(actor(by), name(it)),
+            Command::CreateSecret(it) => self.enrolment_subject(&it.actor, it.user_name.as_ref()),
+            Command::ConfirmSecret(it) => self.enrolment_subject(&it.actor, it.user_name.as_ref()),
+            Command::RevokeCode(by, no) => Subject::new(actor(by), self.active_code_user_name(*no)),
+            Command::CreateOneTime(by, _) => Subject::own(actor(by)),
+            Command::SpendOneTime(it) => self.one_time_token_subject(it),
+            Command::AmendTokenLifetimes(by, _) => Subject::new(actor(by), None),
+            Command::SetCredential(it) => Subject::of(name(&it.user_name)),
+            Command::RequestReset(it) => Subject::of(name(&it.user_name)),
+            Command::SyncDirectoryUser(it) => Subject::of(name(&it.user_name)),
+            Command::IssueMailSecret(no, _) => Subject::of(self.mail_user_name(*no)),
+            Command::AddUsers(users) => Subject::of(only_name(users)),
+            Command::Bootstrap(it) => {
+                Subject::of(it.administrator.as_ref().and_then(|it| name(&it.name)))
+            }
+            Command::SetPolicy(_)
+            | Command::SetPepperCheck(_)
+            | Command::Restore(_)
+            | Command::ReencryptSecrets(_)
+            | Command::Sweep
+            | Command::MailSent(..)
+            | Command::RecordSessionUse(_)
+            | Command::RecordRefusals(_) => Subject::of(None),
+        }
+    }
+
+    fn actor_name(&self, actor: &Actor) -> Option<String> {
+        match actor {
+            Actor::Session(no) => self.session_user_name(*no),
+            Actor::Operator => None,
+        }
+    }
+
+    fn session_user_name(&self, session: SessionNo) -> Option<String> {
+        user_name(self.user(self.session(session)?.user))
+    }
+
+    fn password_change_subject(&self, change: &ChangePassword) -> Subject {
+        let own = name(&change.user_name);
+        match &change.actor {
+            Some(actor) => Subject::new(self.actor_name(actor), own),
+            None => Subject::own(own),
+        }
+    }
+
+    fn one_time_token_subject(&self, spend: &SpendOneTime) -> Subject {
+        let actor = spend.actor.as_ref().and_then(|actor| self.actor_name(actor));
+        Subject::new(actor, user_name(self.one_time_token_user(&spend.token)))
+    }
+
+    fn pending_login_user_name(&self, token: &TokenHash) -> Option<String> {
+        user_name(self.user_by_pending_login(token))
+    }
+
+    fn enrolment_subject(&self, actor: &EnrolmentActor, target: Option<&UserName>) -> Subject {
+        let actor = match actor {
+            EnrolmentActor::Actor(actor) => self.actor_name(actor),
+            EnrolmentActor::PendingLogin(token) => self.pending_login_user_name(token),
+        };
+        let target = target.map_or_else(|| actor.clone(), name);
+        Subject::new(actor, target)
+    }
+
+    fn active_code_user_name(&self, no: u64) -> Option<String> {
+        user_name(self.user(self.active_code_at(no)?.user))
+    }
+
+    fn mail_user_name(&self, no: u64) -> Option<String> {
+        user_name(self.user(self.mails.get(&no)?.user))
+    }
+
+    fn profile_meant(&self, spec: &ProfileSpec) -> Option<String> {
+        let known = self.find_profile(spec).ok().map(|it| it.name.to_string());
+        known.or_else(|| named(&spec.name, &spec.id))
+    }
+
+    fn user_meant(&self, spec: &UserSpec) -> Option<String> {
+        let known = self.find_user(spec).ok().map(|it| it.name.to_string());
+        known.or_else(|| named(&spec.name, &spec.id))
+    }
+}
+
+fn name(name: &impl ToString) -> Option<String> {
+    Some(name.to_string())
+}
+
+fn user_name(user: Option<&User>) -> Option<String> {
+    user.map(|user| user.name.to_string())
+}
+
+/// The name of the user if there is one alone.
+fn only_name(users: &[NewUser]) -> Option<String> {
+    match users {
+        [one] => name(&one.name),
+        _ => None,
+    }
+}
+
+/// What a message calls a record that the realm does not know.
+fn named(name: &Option<impl ToString>, id: &Option<String>) -> Option<String> {
+    name.as_ref().map(ToString::to_string).or_else(|| id.clone())
+}
