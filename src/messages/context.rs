@@ -9,7 +9,7 @@ use protocol::{Nack, NackCode, UserName};
 
 use crate::auth::QueueFull;
 use crate::gateway::Gateway;
-use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, SessionNo};
+use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm};
 use crate::replication::SubmitError;
 use crate::sessions::LiveSession;
 use crate::subscriptions::Outbox;
@@ -143,6 +143,11 @@ impl MessageContext {
         })
     }
 
+    /// Appends a command and waits for its outcome, refusals included.
+    pub async fn submit_raw(&self, command: Command) -> Result<Outcome, Nack> {
+        self.submit(command).await
+    }
+
     /// The session that must be there: [`crate::messages::handler::Access`] made sure of it.
     pub fn session(&self) -> Result<&Arc<LiveSession>, Nack> {
         self.session.as_ref().ok_or_else(no_session)
@@ -157,15 +162,6 @@ impl MessageContext {
     pub fn outbox(&self) -> Result<&Arc<Outbox>, Nack> {
         let none = || Nack::new(NackCode::InvalidMessage, "this message needs a WebSocket");
         self.client.outbox.as_ref().ok_or_else(none)
-    }
-
-    /// The presence of a session that was just opened or renewed, if it still lives.
-    pub fn live_session(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
-        self.read(|realm| {
-            let session = realm.session(session).filter(|session| session.dormant.is_none())?;
-            let user = realm.user(session.user)?;
-            Some(self.gateway.replica.sessions.get_or_create(session, &user.name))
-        })
     }
 
     /// The effect of the answer.

@@ -34,7 +34,7 @@ impl Message for Logout {
             return Err(not_found());
         };
         let end = SessionEnd { session, reason: EndReason::Logout, unless_after: None };
-        match context.submit(Command::End(end)).await? {
+        match context.submit_raw(Command::End(end)).await? {
             Outcome::EndedSessions(_) => Ok(Ack {}),
             _ => Err(not_found()),
         }

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::messages::login::{self, SecretState};
-use crate::realm::{Command, ConfirmSecret, Outcome, Refusal, TokenHash};
+use crate::messages::login::{self, UserSecret};
+use crate::messages::stale_retry::{retry_stale, submit_checked};
+use crate::realm::{Command, ConfirmSecret, Outcome, TokenHash};
+
 /// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -34,8 +36,6 @@ struct Details {
 
 /// Recovery codes of one secret.
 const RECOVERY_CODES: usize = 10;
-/// A secret that changes while its code is checked is checked again, this often.
-const TRIES: usize = 3;
 
 impl Message for MfaConfirmSecret {
     const TYPE: &'static str = "EVENT_MFA_CONFIRM_SECRET";
@@ -59,13 +59,11 @@ impl Message for MfaConfirmSecret {
             let plain = crate::auth::normalize_recovery_code(code).unwrap_or_default();
             TokenHash(crate::auth::hash_token(&plain))
         };
-        for _ in 0..TRIES {
-            let checked = login::check_totp(
-                context,
-                target.no,
-                self.mfa_code.expose().trim(),
-                SecretState::Pending,
-            );
+        let attempt = || async {
+            let secret = context.read(|realm| UserSecret::pending(realm, target.no));
+            let checked = secret.and_then(|secret| {
+                login::check_totp(context, &secret, self.mfa_code.expose().trim())
+            });
             let (checked, at_secs, _) = checked.map_or((None, None, None), |it| it.into_parts());
             let confirm = ConfirmSecret {
                 actor: actor.clone(),
@@ -74,18 +72,16 @@ impl Message for MfaConfirmSecret {
                 at_secs,
                 recovery: recovery.iter().map(hash).collect(),
             };
-            match context.submit(Command::ConfirmSecret(confirm)).await? {
-                Outcome::Done => {
-                    return Ok(Ack { details: Details { recovery_code: recovery } });
-                }
-                Outcome::Refused(Refusal::StaleCredential) => {}
-                Outcome::Refused(refused) => {
+            match submit_checked(context, Command::ConfirmSecret(confirm)).await? {
+                Outcome::Done => Ok(()),
+                Outcome::Refused(refusal) => {
                     context.record_failure();
-                    return Err(errors::nack(&context.gateway, context.now, refused));
+                    Err(errors::nack(&context.gateway, context.now, refusal).into())
                 }
-                _ => break,
+                _ => Err(errors::unexpected_outcome().into()),
             }
-        }
-        Err(errors::nack(&context.gateway, context.now, Refusal::StaleCredential))
+        };
+        retry_stale(context, attempt).await?;
+        Ok(Ack { details: Details { recovery_code: recovery } })
     }
 }

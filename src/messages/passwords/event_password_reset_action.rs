@@ -59,7 +59,7 @@ impl Message for PasswordResetAction {
             credential,
             keep_sessions: self.invalidate_active_sessions == Some(false),
         };
-        match context.submit(Command::ResetByToken(reset)).await? {
+        match context.submit_raw(Command::ResetByToken(reset)).await? {
             Outcome::Done => Ok(Ack { generated: [] }),
             Outcome::Refused(refusal) => Err(refused(context, refusal)),
             _ => Err(errors::unexpected_outcome()),
