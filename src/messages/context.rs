@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::errors;
 use crate::auth::QueueFull;
 use crate::gateway::Gateway;
-use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, Refusal, SessionNo};
+use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, Refusal};
 use crate::replication::SubmitError;
 use crate::sessions::LiveSession;
 use crate::subscriptions::Outbox;
@@ -180,15 +180,6 @@ impl MessageContext {
     pub fn outbox(&self) -> Result<&Arc<Outbox>, Nack> {
         let none = || Nack::new(NackCode::InvalidMessage, "this message needs a WebSocket");
         self.client.outbox.as_ref().ok_or_else(none)
-    }
-
-    /// The presence of a session that was just opened or renewed, if it still lives.
-    pub fn live_session(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
-        self.read(|realm| {
-            let session = realm.session(session).filter(|session| session.dormant.is_none())?;
-            let user = realm.user(session.user)?;
-            Some(self.gateway.replica.sessions.get_or_create(session, &user.name))
-        })
     }
 
     /// The effect of the answer.

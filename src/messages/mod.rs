@@ -14,6 +14,7 @@ mod profiles;
 mod record;
 mod rights;
 pub mod schema;
+mod stale_retry;
 mod subscriptions;
 pub mod table;
 mod token_api;

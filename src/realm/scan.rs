@@ -190,8 +190,8 @@ table_keys! {
 mod tests {
     use super::*;
     use crate::realm::model::{
-        ActiveCode, MailKind, OneTime, PendingLogin, Profile, ProfileStatus, QueuedMail, Right,
-        Session, SessionId, User, UserStatus,
+        AccountChecks, ActiveCode, MailKind, OneTime, PendingLogin, Profile, ProfileStatus,
+        QueuedMail, Right, Session, SessionId, User, UserStatus,
     };
     use crate::realm::row::{Change, RotatedToken};
 
@@ -315,7 +315,7 @@ mod tests {
             user,
             until: 9,
             checked: None,
-            bypass: false,
+            checks: AccountChecks::Enforced,
             wrong: 0,
             factor_verified: false,
             codes: Vec::new(),

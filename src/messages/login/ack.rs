@@ -1,4 +1,4 @@
-//! The login ack: what a GUI is told of its session (PROTOCOL §5).
+//! The login ack: the session, its user and the settings that a GUI needs.
 
 use protocol::{MfaCode, RefreshToken, SessionToken};
 use schemars::JsonSchema;
@@ -6,9 +6,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::custom_ack::AckLists;
+use super::session_view::SessionView;
 use crate::messages::context::MessageContext;
-use crate::realm::{Millis, SessionNo, User};
+use crate::realm::Millis;
 use crate::settings::SystemDateFormat;
+
 /// The root of EVENT_LOGIN_AUTH_ACK (PROTOCOL §5).
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -81,6 +83,23 @@ fn minutes<S: serde::Serializer>(minutes: &f64, serializer: S) -> Result<S::Ok, 
 }
 
 impl LoginAck {
+    /// The ack for a session, without secrets.
+    pub fn new(context: &MessageContext, view: SessionView) -> Self {
+        let details = Details::new(context, &view);
+        let AckLists { permission, profile, user } = view.lists;
+        Self {
+            session_auth_token: None,
+            refresh_auth_token: None,
+            session_id: view.session_id.0.to_string(),
+            user_name: view.user_name.to_string(),
+            user_id: view.user_id,
+            permission,
+            profile,
+            user: (!user.is_empty()).then_some(user),
+            details,
+        }
+    }
+
     /// Adds the secrets of the new pair.
     pub fn with_tokens(mut self, session: &SessionToken, refresh: &RefreshToken) -> Self {
         self.session_auth_token = Some(session.expose().to_owned());
@@ -88,7 +107,7 @@ impl LoginAck {
         self
     }
 
-    /// Adds the active code, and for how long it is good.
+    /// Adds the active code, and for how long it is valid.
     pub fn with_active_code(mut self, code: &MfaCode, millis: Millis) -> Self {
         self.details.mfa_code = Some(code.expose().to_owned());
         self.details.mfa_code_expiry_mins = Some(millis / 60_000);
@@ -96,21 +115,14 @@ impl LoginAck {
     }
 }
 
-/// The ack for a session as it is now, without secrets; none if it has just ended.
-pub fn ack(context: &MessageContext, session: SessionNo) -> Option<LoginAck> {
-    let settings = context.gateway.settings();
-    let version = (!settings.security.hide_versions).then_some(env!("CARGO_PKG_VERSION"));
-    let product = vec![Product { name: settings.server.product_name.clone(), version }];
-    context.read(|realm| {
-        let session = realm.session(session).filter(|session| session.dormant.is_none())?;
-        let user = realm.user(session.user)?;
-        let life = session
-            .fixed_end
-            .map_or(realm.policy().idle_ms, |_| realm.effective_lifetimes().access_ms);
-        let left = days_left(context.now, user, realm.policy().password_age_ms);
+impl Details {
+    fn new(context: &MessageContext, view: &SessionView) -> Self {
+        let settings = context.gateway.settings();
+        let version = (!settings.security.hide_versions).then_some(env!("CARGO_PKG_VERSION"));
+        let product = vec![Product { name: settings.server.product_name.clone(), version }];
         let strength = &settings.security.genesis_password.validation.password_strength;
-        let notice = strength.password_expiry_notification_days.unwrap_or(0);
-        let details = Details {
+        let notice = u64::from(strength.password_expiry_notification_days.unwrap_or(0));
+        Self {
             system: System {
                 date: date(context.now, settings.server.system_date_format),
                 product: product.clone(),
@@ -118,50 +130,25 @@ pub fn ack(context: &MessageContext, session: SessionNo) -> Option<LoginAck> {
             product,
             time_ms: context.now,
             heartbeat_interval_secs: settings.heartbeat.interval_secs,
-            session_timeout_mins: in_minutes(life),
-            refresh_token_expiration_mins: in_minutes(
-                realm.refresh_ms(session.fixed_end.is_some()),
-            ),
-            failed_login_attempts: session.before.failed,
-            rejected_login_attempts: session.before.rejected,
-            last_login_datetime: session.before.last_login,
-            days_to_password_expiry: left,
-            notify_expiry: left.map(|days| days <= u64::from(notice)),
+            session_timeout_mins: in_minutes(view.lifetime_ms),
+            refresh_token_expiration_mins: in_minutes(view.refresh_ms),
+            failed_login_attempts: view.before.failed,
+            rejected_login_attempts: view.before.rejected,
+            last_login_datetime: view.before.last_login,
+            days_to_password_expiry: view.days_to_password_expiry,
+            notify_expiry: view.days_to_password_expiry.map(|days| days <= notice),
             mfa_code: None,
             mfa_code_expiry_mins: None,
-        };
-        let code = |right| Some(realm.right(right)?.code.to_string());
-        let name = |profile| Some(realm.profile(profile)?.name.to_string());
-        let mut told = AckLists::from_user(&settings.security.login_ack, user);
-        told.permission = realm.effective(user.no).into_iter().filter_map(code).collect();
-        told.profile = realm.profiles_of(user.no).filter_map(name).collect();
-        let AckLists { permission, profile, user: fields } =
-            told.apply_rules(&settings.security.login_ack, user);
-        Some(LoginAck {
-            session_auth_token: None,
-            refresh_auth_token: None,
-            session_id: session.id.0.to_string(),
-            user_name: user.name.to_string(),
-            user_id: user.id(),
-            permission,
-            profile,
-            user: (!fields.is_empty()).then_some(fields),
-            details,
-        })
-    })
+        }
+    }
 }
 
 fn in_minutes(millis: Millis) -> f64 {
     millis as f64 / 60_000.0
 }
 
-/// Whole days until the password is too old; none: it never is.
-fn days_left(now: Millis, user: &User, age: Option<Millis>) -> Option<u64> {
-    let until = user.credential_at.saturating_add(age?);
-    Some(until.saturating_sub(now).div_ceil(86_400_000))
-}
-
-/// SYSTEM.DATE in S0's form (`Sun Jan 21 20:53:48 UTC 2018`) or S2's (`2014-06-18 12:27:01`).
+/// SYSTEM.DATE as `Sun Jan 21 20:53:48 UTC 2018` (Genesis REST API) or `2014-06-18 12:27:01`
+/// (Genesis authentication).
 fn date(at: Millis, format: SystemDateFormat) -> String {
     let stamp = jiff::Timestamp::from_millisecond(at as i64).unwrap_or_default();
     let format = match format {

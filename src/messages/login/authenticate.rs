@@ -5,15 +5,17 @@ use protocol::{Nack, Password, UserName};
 use super::checked_password::CheckedPassword;
 use super::directory_check;
 use super::password_check::check_local_password;
+use super::snapshot::LoginSnapshot;
 use crate::messages::context::MessageContext;
 use crate::realm::Verdict;
 use crate::settings::AuthType;
 
-/// Checks the password of a login by whoever checks passwords of this user.
+/// Checks the password of a login as the settings say for this user.
 pub async fn authenticate(
     context: &MessageContext,
     name: &UserName,
     password: &Password,
+    snapshot: &LoginSnapshot,
 ) -> Result<CheckedPassword, Nack> {
     let kind = {
         let settings = context.gateway.settings();
@@ -22,10 +24,12 @@ pub async fn authenticate(
         if internal { AuthType::Internal } else { authentication.kind }
     };
     match kind {
-        AuthType::Internal => check_local_password(context, name, password).await,
-        AuthType::Ldap => directory_check::check_directory_password(context, name, password).await,
+        AuthType::Internal => check_local_password(context, password, snapshot).await,
+        AuthType::Ldap => {
+            directory_check::check_directory_password(context, name, password, snapshot).await
+        }
         AuthType::Hybrid => {
-            let mut checked = check_local_password(context, name, password).await?;
+            let mut checked = check_local_password(context, password, snapshot).await?;
             if checked.verdict == Verdict::Matched {
                 checked.verdict = directory_check::confirm(context, name, password).await?;
             }

@@ -2,43 +2,37 @@
 
 use protocol::{Nack, NackCode, Password, ProfileName, RightCode, UserName};
 
-use super::checked_password::{CheckedPassword, client_of};
+use super::checked_password::CheckedPassword;
+use super::snapshot::LoginSnapshot;
 use crate::auth::{DirectoryUser, LdapResult};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
-use crate::realm::{ATTRIBUTES, Command, Outcome, Refusal, SyncDirectoryUser, Verdict};
+use crate::realm::{
+    ATTRIBUTES, AuthenticatedBy, Command, Outcome, Refusal, SyncDirectoryUser, Verdict,
+};
 use crate::settings::LdapConnection;
 
 /// Bytes of an attribute that a record takes.
 const ATTRIBUTE_MAX: usize = 256;
 
-/// Checks a password by the directory alone: its user, or nobody.
+/// Checks a password by the directory alone.
 pub(super) async fn check_directory_password(
     context: &MessageContext,
     name: &UserName,
     password: &Password,
+    snapshot: &LoginSnapshot,
 ) -> Result<CheckedPassword, Nack> {
     let connections = connections(context);
     let any_bypass = connections.iter().any(|it| it.bypass_login_internal_auth);
-    let (locked, known, client) = context.read(|realm| {
-        let user = realm.user_by_name(name);
-        let client = client_of(realm, user, context.client.address);
-        (realm.locked_until(context.now, name, &client), user.is_some(), client)
-    });
-    if let Some(until) = locked.filter(|_| !any_bypass) {
-        return Err(errors::nack(
-            &context.gateway,
-            context.now,
-            Refusal::Locked { until: Some(until) },
-        ));
+    if let Some(until) = snapshot.locked_until.filter(|_| !any_bypass) {
+        let refusal = Refusal::Locked { until: Some(until) };
+        return Err(errors::nack(&context.gateway, context.now, refusal));
     }
-    let checked = |verdict, bypass| CheckedPassword {
+    let checked = |verdict, bypass: bool| CheckedPassword {
         verdict,
         checked: None,
         rehash: None,
-        client: client.clone(),
-        directory: true,
-        bypass,
+        authenticated_by: AuthenticatedBy::Directory { checks: bypass.into() },
     };
     let all_bypass = connections.iter().all(|it| it.bypass_login_internal_auth);
     if password.expose().is_empty() {
@@ -50,8 +44,10 @@ pub(super) async fn check_directory_password(
             Ok(checked(Verdict::Matched, connection.bypass_login_internal_auth))
         }
         (LdapResult::NotInGroup, _) => Err(not_in_group(context)),
-        // The directory does not know a name that the gateway knows: it may never do so.
-        (LdapResult::Unknown, _) if !known && !any_bypass => Ok(checked(Verdict::Wrong, false)),
+        // A name that neither the directory nor the gateway knows counts as a wrong password.
+        (LdapResult::Unknown, _) if snapshot.user.is_none() && !any_bypass => {
+            Ok(checked(Verdict::Wrong, false))
+        }
         (LdapResult::Unknown | LdapResult::Wrong, _) => Ok(checked(Verdict::Wrong, all_bypass)),
     }
 }

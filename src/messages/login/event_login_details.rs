@@ -4,9 +4,11 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ack::{self, LoginAck};
+use super::ack::LoginAck;
+use super::session_view::SessionView;
 use crate::messages::context::{MessageContext, no_session};
 use crate::messages::handler::{Access, Message};
+
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +24,7 @@ impl Message for LoginDetails {
 
     async fn serve(self, context: &MessageContext) -> Result<LoginAck, Nack> {
         let session = context.session()?;
-        ack::ack(context, session.session).ok_or_else(no_session)
+        let view = SessionView::read(context, session.session).ok_or_else(no_session)?;
+        Ok(LoginAck::new(context, view))
     }
 }

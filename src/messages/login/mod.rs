@@ -1,5 +1,4 @@
-//! Logging in: what EVENT_LOGIN_AUTH, a refresh and EVENT_LOGIN_DETAILS share — the ack, the check
-//! of a password outside the realm, and the pair of a session.
+//! Logins: by password, by refresh token, by second factor; logout, heartbeats and the login ack.
 
 mod ack;
 mod authenticate;
@@ -14,8 +13,16 @@ pub mod event_login_prefs;
 pub mod event_logout;
 pub mod heartbeat_ping;
 mod password_check;
+mod password_login;
+mod pending_login;
+mod presented_token;
+mod reply;
 mod second_factor;
+mod session_view;
+mod snapshot;
 mod token_pair;
+mod token_refresh;
 
 pub use password_check::check_local_password;
-pub use second_factor::{SecretState, check_totp, enrolment_actor};
+pub use second_factor::{UserSecret, check_totp, enrolment_actor};
+pub use snapshot::LoginSnapshot;

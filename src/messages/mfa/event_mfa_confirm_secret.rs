@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::messages::login::{self, SecretState};
+use crate::messages::login::{self, UserSecret};
 use crate::messages::record::WithDetails;
-use crate::realm::{Command, ConfirmSecret, Outcome, Refusal, TokenHash};
+use crate::messages::stale_retry::{retry_stale, submit_checked};
+use crate::realm::{Command, ConfirmSecret, Outcome, TokenHash};
+
 /// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -28,8 +30,6 @@ pub struct Details {
 
 /// Recovery codes of one secret.
 const RECOVERY_CODES: usize = 10;
-/// A secret that changes while its code is checked is checked again, this often.
-const TRIES: usize = 3;
 
 impl Message for MfaConfirmSecret {
     const TYPE: &'static str = "EVENT_MFA_CONFIRM_SECRET";
@@ -53,13 +53,11 @@ impl Message for MfaConfirmSecret {
             let plain = crate::auth::normalize_recovery_code(code).unwrap_or_default();
             TokenHash(crate::auth::hash_token(&plain))
         };
-        for _ in 0..TRIES {
-            let checked = login::check_totp(
-                context,
-                target.no,
-                self.mfa_code.expose().trim(),
-                SecretState::Pending,
-            );
+        let attempt = || async {
+            let secret = context.read(|realm| UserSecret::pending(realm, target.no));
+            let checked = secret.and_then(|secret| {
+                login::check_totp(context, &secret, self.mfa_code.expose().trim())
+            });
             let (checked, at_secs, _) = checked.map_or((None, None, None), |it| it.into_parts());
             let confirm = ConfirmSecret {
                 actor: actor.clone(),
@@ -68,18 +66,16 @@ impl Message for MfaConfirmSecret {
                 at_secs,
                 recovery: recovery.iter().map(hash).collect(),
             };
-            match context.submit_raw(Command::ConfirmSecret(confirm)).await? {
-                Outcome::Done => {
-                    return Ok(WithDetails { details: Details { recovery_code: recovery } });
-                }
-                Outcome::Refused(Refusal::StaleCredential) => {}
-                Outcome::Refused(refused) => {
+            match submit_checked(context, Command::ConfirmSecret(confirm)).await? {
+                Outcome::Done => Ok(()),
+                Outcome::Refused(refusal) => {
                     context.record_failure();
-                    return Err(context.nack(refused));
+                    Err(context.nack(refusal).into())
                 }
-                _ => return Err(errors::internal_error(Self::TYPE)),
+                _ => Err(errors::internal_error(Self::TYPE).into()),
             }
-        }
-        Err(context.nack(Refusal::StaleCredential))
+        };
+        retry_stale(context, attempt).await?;
+        Ok(WithDetails { details: Details { recovery_code: recovery } })
     }
 }

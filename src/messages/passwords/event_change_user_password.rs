@@ -10,10 +10,12 @@ use serde::Deserialize;
 use crate::auth::NewHash;
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
+use crate::messages::login::LoginSnapshot;
 use crate::messages::passwords::rules::check;
 use crate::messages::record::Generated;
+use crate::messages::stale_retry::{retry_stale, submit_checked};
 use crate::messages::{errors, login};
-use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Refusal, Verdict};
+use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Verdict};
 
 /// Whose password, the old one and the new one; USER_NAME may stand at the root. The user's other
 /// sessions end.
@@ -24,8 +26,6 @@ pub struct ChangeUserPassword {
     old_password: Password,
     new_password: Password,
 }
-
-const TRIES: usize = 3;
 
 impl Message for ChangeUserPassword {
     const TYPE: &'static str = "EVENT_CHANGE_USER_PASSWORD";
@@ -49,15 +49,17 @@ impl Message for ChangeUserPassword {
         let actor = of_another.map(|_| context.actor()).transpose()?;
         let own = context.session.as_ref().filter(|session| session.user_name == name);
         check::check_length(&self.new_password)?;
-        for _ in 0..TRIES {
-            let checked = login::check_local_password(context, &name, &self.old_password).await?;
-            let credential = match checked.verdict {
-                Verdict::Matched => Some(self.new_hash(context, &name).await?),
-                Verdict::Blank if context.read(|realm| opens(realm, context.now, &name)) => {
-                    Some(self.new_hash(context, &name).await?)
-                }
-                Verdict::Blank | Verdict::Wrong => None,
+        let attempt = || async {
+            let snapshot = LoginSnapshot::by_name(context, &name);
+            let checked =
+                login::check_local_password(context, &self.old_password, &snapshot).await?;
+            let is_proved = match checked.verdict {
+                Verdict::Matched => true,
+                Verdict::Blank => context.read(|realm| opens(realm, context.now, &name)),
+                Verdict::Wrong => false,
             };
+            let credential =
+                if is_proved { Some(self.new_hash(context, &name).await?) } else { None };
             let change = ChangePassword {
                 user_name: name.clone(),
                 verdict: checked.verdict,
@@ -65,19 +67,18 @@ impl Message for ChangeUserPassword {
                 credential,
                 actor: actor.clone(),
                 keep: own.map(|session| session.session),
-                client: checked.client,
+                client: snapshot.client,
             };
-            match context.submit_raw(Command::ChangePassword(change)).await? {
-                Outcome::Done => return Ok(Generated::default()),
-                Outcome::Refused(Refusal::StaleCredential) => {}
-                Outcome::Refused(refused) => {
+            match submit_checked(context, Command::ChangePassword(change)).await? {
+                Outcome::Done => Ok(Generated::default()),
+                Outcome::Refused(refusal) => {
                     context.record_failure();
-                    return Err(context.nack(refused));
+                    Err(context.nack(refusal).into())
                 }
-                _ => return Err(errors::internal_error(Self::TYPE)),
+                _ => Err(errors::internal_error(Self::TYPE).into()),
             }
-        }
-        Err(context.nack(Refusal::StaleCredential))
+        };
+        retry_stale(context, attempt).await
     }
 }
 

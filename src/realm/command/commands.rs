@@ -11,8 +11,8 @@ use super::login_payloads::{
 };
 use super::record_payloads::{Amendment, ProfileSpec, ResetPassword, RightSpec, UserSpec};
 use crate::realm::model::{
-    Actor, EndReason, Fingerprint, LoginClient, Millis, Policy, SessionNo, TokenHash, TokenHashes,
-    UserNo, UserStatus, Verdict,
+    Actor, AuthenticatedBy, EndReason, Fingerprint, LoginClient, Millis, Policy, SessionKind,
+    SessionNo, TokenHash, TokenHashes, UserNo, UserStatus, Verdict,
 };
 use crate::realm::row::StoredRow;
 
@@ -165,20 +165,17 @@ pub struct Login {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "renewed")]
     pub rehash: Option<Arc<str>>,
-    /// Whether it ends at a fixed time, however much it is used (S1).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// What bounds the life of the session.
+    #[serde(rename = "token_api", default, skip_serializing_if = "SessionKind::is_interactive")]
     #[serde(alias = "connector")]
-    pub token_api: bool,
+    pub session_kind: SessionKind,
     /// The second factor.
     #[serde(default)]
     #[serde(alias = "second")]
     pub second_factor: SecondFactorInput,
-    /// Whether a directory checked the password, and nothing else did.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub directory: bool,
-    /// Whether that directory alone decides about locks and the age of passwords.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub bypass: bool,
+    /// What checked the password.
+    #[serde(flatten)]
+    pub authenticated_by: AuthenticatedBy,
 }
 
 /// A refresh token was presented.

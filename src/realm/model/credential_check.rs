@@ -37,3 +37,84 @@ pub struct LoginClient {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub familiar: bool,
 }
+
+/// What checked the password of a login. The log keeps it as the two flags that it was before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "DirectoryFlags", into = "DirectoryFlags")]
+pub enum AuthenticatedBy {
+    /// The credential that is kept here.
+    #[default]
+    Password,
+    /// A directory, and nothing else.
+    Directory {
+        /// Whether the checks of the account still apply.
+        checks: AccountChecks,
+    },
+}
+
+impl AuthenticatedBy {
+    /// Whether the checks of the account apply to this login.
+    pub fn account_checks(self) -> AccountChecks {
+        match self {
+            Self::Password => AccountChecks::Enforced,
+            Self::Directory { checks } => checks,
+        }
+    }
+}
+
+/// Whether the login gate checks locks, the user's status and the age of the password. Stored as
+/// the flag `bypass`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum AccountChecks {
+    /// All of them.
+    #[default]
+    Enforced,
+    /// The directory decides about them alone; only a disabled user is refused.
+    Bypassed,
+}
+
+impl AccountChecks {
+    /// Whether all checks apply.
+    pub fn are_enforced(&self) -> bool {
+        *self == Self::Enforced
+    }
+}
+
+impl From<bool> for AccountChecks {
+    fn from(bypass: bool) -> Self {
+        if bypass { Self::Bypassed } else { Self::Enforced }
+    }
+}
+
+impl From<AccountChecks> for bool {
+    fn from(checks: AccountChecks) -> Self {
+        checks == AccountChecks::Bypassed
+    }
+}
+
+/// The stored form of [`AuthenticatedBy`].
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct DirectoryFlags {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    directory: bool,
+    #[serde(skip_serializing_if = "AccountChecks::are_enforced")]
+    bypass: AccountChecks,
+}
+
+impl From<DirectoryFlags> for AuthenticatedBy {
+    fn from(flags: DirectoryFlags) -> Self {
+        // Only a directory can bypass: a lone `bypass` was never written.
+        if flags.directory { Self::Directory { checks: flags.bypass } } else { Self::Password }
+    }
+}
+
+impl From<AuthenticatedBy> for DirectoryFlags {
+    fn from(by: AuthenticatedBy) -> Self {
+        match by {
+            AuthenticatedBy::Password => Self::default(),
+            AuthenticatedBy::Directory { checks } => Self { directory: true, bypass: checks },
+        }
+    }
+}

@@ -27,7 +27,7 @@ pub use active_code::ActiveCode;
 pub use actor::{Actor, TokenHashes};
 pub use attributes::{ATTRIBUTES, Attributes};
 pub use audit_event::{AuditEvent, FieldSnapshot};
-pub use credential_check::{Fingerprint, LoginClient, Verdict};
+pub use credential_check::{AccountChecks, AuthenticatedBy, Fingerprint, LoginClient, Verdict};
 pub use end_reason::{EndReason, MfaReason};
 pub use fnv1a::fnv1a;
 pub use ids::{
@@ -42,7 +42,7 @@ pub use profile::{Profile, ProfileStatus};
 pub use right::{ADMINISTRATION, AMEND_USER, Right};
 pub use second_factor::{PendingSecret, RequiredFactor, SecondFactor};
 pub use self_service_reset::SelfReset;
-pub use session::{Before, GracePair, Session, SessionId, TokenHash};
+pub use session::{Before, GracePair, Session, SessionId, SessionKind, TokenHash};
 pub use token_lifetimes::{EffectiveLifetimes, TokenLifetimes};
 pub use user::{User, UserStatus};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::credential_check::Fingerprint;
+use super::credential_check::{AccountChecks, Fingerprint};
 use super::expiring_index::Expiring;
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
@@ -16,9 +16,9 @@ pub struct PendingLogin {
     pub until: Millis,
     /// The credential that the first factor was checked against: another one ends it.
     pub checked: Option<Fingerprint>,
-    /// The directory that confirmed the first factor alone decides about locks and passwords.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub bypass: bool,
+    /// Whether the checks of the account apply when it is finished.
+    #[serde(rename = "bypass", default, skip_serializing_if = "AccountChecks::are_enforced")]
+    pub checks: AccountChecks,
     /// Wrong codes so far.
     #[serde(default)]
     pub wrong: u32,

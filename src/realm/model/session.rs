@@ -39,6 +39,36 @@ impl<'de> Deserialize<'de> for TokenHash {
 #[serde(transparent)]
 pub struct SessionId(pub uuid::Uuid);
 
+/// What bounds the life of a session. Stored as the flag `token_api` of a login.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "bool", into = "bool")]
+pub enum SessionKind {
+    /// Ends when it is idle or misses heartbeats.
+    #[default]
+    Interactive,
+    /// Opened over the token API: ends at a fixed time, however much it is used.
+    Token,
+}
+
+impl SessionKind {
+    /// Whether it ends when it is idle.
+    pub fn is_interactive(&self) -> bool {
+        *self == Self::Interactive
+    }
+}
+
+impl From<bool> for SessionKind {
+    fn from(token_api: bool) -> Self {
+        if token_api { Self::Token } else { Self::Interactive }
+    }
+}
+
+impl From<SessionKind> for bool {
+    fn from(kind: SessionKind) -> Self {
+        kind == SessionKind::Token
+    }
+}
+
 /// One session of a user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Session {
@@ -116,6 +146,11 @@ pub struct GracePair {
 }
 
 impl Session {
+    /// What bounds its life.
+    pub fn kind(&self) -> SessionKind {
+        if self.fixed_end.is_some() { SessionKind::Token } else { SessionKind::Interactive }
+    }
+
     /// Whether messages may be served for it, as far as the log knows.
     pub fn is_live(&self, at: Millis, policy: &Policy) -> bool {
         self.dormant.is_none() && at < self.timeout_at(policy)

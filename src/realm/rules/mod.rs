@@ -14,6 +14,7 @@ mod mail_queue;
 mod one_time_tokens;
 mod pending_login;
 mod profiles;
+mod refresh;
 mod rights;
 mod second_factor;
 mod self_service_reset;

@@ -1,18 +1,20 @@
-//! Half logins: the first factor was right, the second is still to come. Their token finishes that
-//! login, and can do nothing else but enrol whoever must (PROTOCOL §5, "Second factor").
+//! Pending logins: the first factor was proved, the second is missing.
+//!
+//! The token of a pending login can only complete the login or enrol a second factor.
 
 use super::change_set::ChangeSet;
-use super::login::NewSession;
+use super::login::{GateRequest, NewSession};
 use super::second_factor::FactorProof;
-use crate::realm::command::{FinishLogin, SecondFactorInput};
+use crate::realm::command::FinishLogin;
 use crate::realm::model::{
-    Fingerprint, LoginClient, MailKind, MfaReason, Millis, PendingLogin, RequiredFactor, TokenHash,
-    User, UserNo,
+    AccountChecks, Fingerprint, MailKind, MfaReason, Millis, PendingLogin, RequiredFactor,
+    SessionKind, TokenHash, User, UserNo,
 };
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-/// Half logins of one user; the one that would end first goes.
+
+/// Pending logins of one user; the one that would end first goes.
 const PENDING_LOGINS_MAX: usize = 5;
 /// What a person needs to type a code, beyond what the options give.
 const TYPING_MS: Millis = 300_000;
@@ -56,12 +58,10 @@ impl Realm {
     pub(super) fn refuse_second_factor(
         &self,
         at: Millis,
-        user: &User,
-        factor: &SecondFactorInput,
-        pending: Option<(TokenHash, PendingLogin)>,
-        bypass: bool,
+        request: &GateRequest<'_>,
         refusal: Refusal,
     ) -> Applied {
+        let (user, checks) = (request.user, request.checks);
         let Refusal::SecondFactor(reason, required) = refusal else {
             return Applied::refused(refusal);
         };
@@ -70,10 +70,10 @@ impl Realm {
         if wrong > 0 {
             change_set.changes.push(self.count_wrong_code(at, user.no));
         }
-        let (hash, mut pending) = match (pending, factor.pending_login) {
-            (Some(pending), _) => pending,
+        let (hash, mut pending) = match (request.pending, request.factor.pending_login) {
+            (Some((hash, pending)), _) => (hash, pending.clone()),
             (None, Some(new)) => {
-                (new, PendingLogin { bypass, ..self.new_pending_login(at, user, required) })
+                (new, PendingLogin { checks, ..self.new_pending_login(at, user, required) })
             }
             (None, None) => return change_set.applied(Outcome::Refused(refusal)),
         };
@@ -107,7 +107,7 @@ impl Realm {
             user: user.no,
             until: at.saturating_add(TYPING_MS).saturating_add(more),
             checked: user.credential.as_deref().map(Fingerprint::new),
-            bypass: false,
+            checks: AccountChecks::Enforced,
             wrong: 0,
             factor_verified: false,
             codes: Vec::new(),
@@ -156,84 +156,25 @@ impl Realm {
         if !same {
             return Applied::refused(Refusal::RefreshExpired);
         }
-        let (client, factor) = (&finish.client, &finish.second_factor);
-        let of = (finish.token, pending);
-        self.open_login(at, user, client, factor, Some(of), pending.bypass, |change_set| {
-            change_set.changes.push(Change::Delete(Key::PendingLogin(finish.token)));
-            change_set.changes.extend(self.forgive(&user.name, client));
-            NewSession {
-                token_hashes: &finish.token_hashes,
-                host: &finish.host,
-                monitored: finish.monitored,
-                token_api: false,
-                rehash: None,
-            }
-        })
+        let request = GateRequest {
+            user,
+            client: &finish.client,
+            factor: &finish.second_factor,
+            pending: Some((finish.token, pending)),
+            checks: pending.checks,
+        };
+        let new_session = NewSession {
+            token_hashes: &finish.token_hashes,
+            host: &finish.host,
+            monitored: finish.monitored,
+            kind: SessionKind::Interactive,
+            rehash: None,
+        };
+        self.open_login(at, &request, new_session)
     }
 
     /// Half logins that are over and can be forgotten.
     pub(super) fn expired_pending_logins(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         self.pending_logins.expired(at).map(|hash| Change::Delete(Key::PendingLogin(hash)))
-    }
-
-    /// The last steps of every login: gate, second factor, room, session.
-    #[expect(clippy::too_many_arguments, reason = "all that a login is decided by")]
-    pub(super) fn open_login<'a>(
-        &self,
-        at: Millis,
-        user: &User,
-        client: &LoginClient,
-        factor: &SecondFactorInput,
-        pending: Option<(TokenHash, &PendingLogin)>,
-        bypass: bool,
-        new_session: impl FnOnce(&mut ChangeSet) -> NewSession<'a>,
-    ) -> Applied {
-        let mut change_set = ChangeSet::default();
-        let proof = match self.gate(at, user, client, factor, pending, bypass) {
-            Ok(proof) => proof,
-            Err(refusal @ Refusal::SecondFactor(..)) => {
-                let pending = pending.map(|(hash, half)| (hash, half.clone()));
-                return self.refuse_second_factor(at, user, factor, pending, bypass, refusal);
-            }
-            Err(Refusal::StaleCredential) => return Applied::refused(Refusal::StaleCredential),
-            Err(refusal) => return self.rejected(at, user, refusal),
-        };
-        if let Err(refusal) = self.enforce_session_limit(at, user, None, &mut change_set) {
-            return self.rejected(at, user, refusal);
-        }
-        let proved = proof != FactorProof::NotRequired;
-        let remembered = self.consume_factor(at, user.no, proof, factor, &mut change_set);
-        let new_session = new_session(&mut change_set);
-        let session = self.open_session(at, user, new_session, proved, &mut change_set);
-        change_set.applied(match remembered {
-            true => Outcome::LoggedInWithActiveCode(session),
-            false => Outcome::LoggedIn(session),
-        })
-    }
-
-    fn rejected(&self, at: Millis, user: &User, refusal: Refusal) -> Applied {
-        Applied::done(Outcome::Refused(refusal), self.count_rejected(at, &user.name))
-    }
-
-    /// What was proved is used up; whether an active code is good from now on.
-    pub(super) fn consume_factor(
-        &self,
-        at: Millis,
-        user: UserNo,
-        proof: FactorProof,
-        factor: &SecondFactorInput,
-        change_set: &mut ChangeSet,
-    ) -> bool {
-        match proof {
-            FactorProof::NotRequired => false,
-            FactorProof::Verified(changes) => {
-                change_set.changes.extend(changes);
-                false
-            }
-            FactorProof::Link(pending) => {
-                change_set.changes.push(Change::Delete(Key::PendingLogin(pending)));
-                self.issue_active_code(at, user, factor, change_set)
-            }
-        }
     }
 }

@@ -2,7 +2,7 @@
 //! "Connectors settings").
 
 use crate::realm::command::TokenKind;
-use crate::realm::model::{Actor, EffectiveLifetimes, Millis, TokenLifetimes};
+use crate::realm::model::{Actor, EffectiveLifetimes, Millis, SessionKind, TokenLifetimes};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
@@ -21,8 +21,11 @@ impl Realm {
     }
 
     /// For how long a refresh token is good.
-    pub fn refresh_ms(&self, connector: bool) -> Millis {
-        if connector { self.effective_lifetimes().refresh_ms } else { self.policy.refresh_ms }
+    pub fn refresh_ms(&self, kind: SessionKind) -> Millis {
+        match kind {
+            SessionKind::Interactive => self.policy.refresh_ms,
+            SessionKind::Token => self.effective_lifetimes().refresh_ms,
+        }
     }
 
     pub(in crate::realm) fn amend_token_lifetimes(

@@ -143,10 +143,9 @@ pub fn login_command(realm: &Realm, name: &str, number: u64) -> Command {
         monitored: false,
         client: Default::default(),
         rehash: None,
-        token_api: false,
+        session_kind: Default::default(),
         second_factor: Default::default(),
-        directory: false,
-        bypass: false,
+        authenticated_by: Default::default(),
     })
 }
 

@@ -382,10 +382,9 @@ fn a_login_is_checked_again_when_it_is_applied() {
         monitored: false,
         client: LoginClient::default(),
         rehash: None,
-        token_api: false,
+        session_kind: Default::default(),
         second_factor: SecondFactorInput::default(),
-        directory: false,
-        bypass: false,
+        authenticated_by: Default::default(),
     };
     assert_eq!(it.outcome(Command::Login(login)), Outcome::Refused(Refusal::StaleCredential));
     assert!(it.realm.session_by_token(it.at, &hash(2)).is_none());

@@ -1,10 +1,10 @@
 //! Rules of second factors, links, mails and resets, one by one.
 
 use tollgate::realm::{
-    Actor, Change, Command, ConfirmSecret, CreateSecret, EnrolmentActor, Fingerprint, FinishLogin,
-    Key, Links, LoginClient, MailKind, MailSecret, MailSent, Mfa, MfaReason, Outcome,
-    PresentedFactor, Realm, Refusal, RequestReset, RequiredFactor, ResetByToken, Row,
-    SecondFactorInput, SelfResets, SyncDirectoryUser,
+    AccountChecks, Actor, AuthenticatedBy, Change, Command, ConfirmSecret, CreateSecret,
+    EnrolmentActor, Fingerprint, FinishLogin, Key, Links, LoginClient, MailKind, MailSecret,
+    MailSent, Mfa, MfaReason, Outcome, PresentedFactor, Realm, Refusal, RequestReset,
+    RequiredFactor, ResetByToken, Row, SecondFactorInput, SelfResets, SyncDirectoryUser, User,
 };
 
 use crate::harness::realm::{MINUTE, Script, code_hash, login_command, pair, user};
@@ -402,7 +402,7 @@ fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
     );
     let as_directory = |realm: &Realm, name: &str, number| {
         let Command::Login(mut login) = login_command(realm, name, number) else { unreachable!() };
-        login.directory = true;
+        login.authenticated_by = AuthenticatedBy::Directory { checks: AccountChecks::Enforced };
         Command::Login(login)
     };
     let login = as_directory(&it.realm, "Ada", 1);
@@ -418,19 +418,23 @@ fn a_user_of_the_directory_never_becomes_a_local_one_nor_the_other_way_round() {
     assert_eq!(it.outcome(Command::ExpirePassword(Actor::Operator, user("Dora"))), refused);
 }
 
-/// The authenticator of the first factor decides about locks, also when the second one comes.
+/// A pending login keeps whether the checks of the account apply to it.
 #[test]
-fn half_a_login_keeps_who_decides_about_its_lock() {
-    for bypass in [true, false] {
+fn a_pending_login_keeps_whether_a_directory_bypasses_the_account_checks() {
+    for checks in [AccountChecks::Bypassed, AccountChecks::Enforced] {
         let mut it = mfa(|_| {});
         it.enrol(900);
+        let ada = it.realm.user_by_name(&user("Ada")).unwrap().clone();
+        let row = Row::User(User { directory: true, credential: None, ..ada });
+        it.realm.apply_changes(&[Change::Put(row)]);
         let Command::Login(mut login) = login_command(&it.realm, "Ada", 1) else { unreachable!() };
         login.second_factor.pending_login = Some(code_hash(1));
-        login.bypass = bypass;
+        login.authenticated_by = AuthenticatedBy::Directory { checks };
         it.outcome(Command::Login(login));
         (0..3).for_each(|_| drop(it.wrong("Ada")));
         let outcome = it.finish(1, 50, Some(given(Some(930))));
-        assert_eq!(matches!(outcome, Outcome::LoggedIn(_)), bypass, "{outcome:?}");
+        let is_open = matches!(outcome, Outcome::LoggedIn(_));
+        assert_eq!(is_open, checks == AccountChecks::Bypassed, "{outcome:?}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Rules of access tokens, one-time tokens and their life times.
 
 use tollgate::realm::{
-    Actor, Command, EndReason, Login, Outcome, Refusal, SessionNo, SpendOneTime, TokenHash,
-    TokenKind,
+    Actor, Command, EndReason, Login, Outcome, Refusal, SessionKind, SessionNo, SpendOneTime,
+    TokenHash, TokenKind,
 };
 
 use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
@@ -10,7 +10,7 @@ use crate::harness::realm::{MINUTE, Script, hash, login_command, user};
 /// A session of the token API.
 fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
     let Command::Login(login) = login_command(&script.realm, name, pair) else { unreachable!() };
-    match script.outcome(Command::Login(Login { token_api: true, ..login })) {
+    match script.outcome(Command::Login(Login { session_kind: SessionKind::Token, ..login })) {
         Outcome::LoggedIn(session) => session,
         other => panic!("{other:?}"),
     }

@@ -6,10 +6,10 @@ use protocol::{Description, RightCode, UserName};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tollgate::realm::{
-    Actor, Amendment, ChangePassword, Command, EndReason, EntryId, Fingerprint, LockoutScope,
-    Login, LoginClient, NewUser, Policy, ProfileSpec, ProfileStatus, Realm, RecordRef, Refresh,
-    ResetPassword, RightSpec, SelfResets, SessionEnd, SessionNo, SessionUse, SetCredential,
-    SpendOneTime, TokenHashes, TokenKind, UserSpec, UserStatus, Verdict, WhenFull,
+    Actor, Amendment, AuthenticatedBy, ChangePassword, Command, EndReason, EntryId, Fingerprint,
+    LockoutScope, Login, LoginClient, NewUser, Policy, ProfileSpec, ProfileStatus, Realm,
+    RecordRef, Refresh, ResetPassword, RightSpec, SelfResets, SessionEnd, SessionNo, SessionUse,
+    SetCredential, SpendOneTime, TokenHashes, TokenKind, UserSpec, UserStatus, Verdict, WhenFull,
 };
 
 use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, profile, user};
@@ -248,10 +248,17 @@ impl Commands {
             monitored: self.chance(50),
             client: self.peer(),
             rehash: self.chance(10).then(|| self.credential()),
-            token_api: self.chance(20),
+            session_kind: self.chance(20).into(),
             second_factor: self.second(realm),
-            directory: self.chance(5),
-            bypass: self.chance(5),
+            authenticated_by: self.authenticated_by(),
+        }
+    }
+
+    fn authenticated_by(&mut self) -> AuthenticatedBy {
+        let (directory, bypass) = (self.chance(5), self.chance(50));
+        match directory {
+            true => AuthenticatedBy::Directory { checks: bypass.into() },
+            false => AuthenticatedBy::Password,
         }
     }
 

@@ -1,0 +1,183 @@
+//! Refreshes: a session is renewed or resumed by its refresh token.
+
+use protocol::UserName;
+
+use super::change_set::ChangeSet;
+use super::login::GateRequest;
+use super::second_factor::FactorProof;
+use crate::realm::command::{Refresh, SecondFactorInput};
+use crate::realm::model::{
+    AccountChecks, EndReason, GracePair, Millis, Session, TokenHashes, User,
+};
+use crate::realm::outcome::{Applied, Outcome, Refusal};
+use crate::realm::row::{Change, Key, RotatedToken, Row};
+use crate::realm::state::Realm;
+
+/// Used refresh tokens of one session that are remembered.
+const ROTATED_TOKENS_MAX: usize = 256;
+/// Pairs of one session that are in their grace period at once: a row has to hold them.
+const GRACE_PAIRS_MAX: usize = 4;
+
+impl Realm {
+    /// Decides what a refresh token leads to.
+    pub(in crate::realm) fn refresh(&self, at: Millis, refresh: &Refresh) -> Applied {
+        let Some(session) = self.refreshes.get(&refresh.presented) else {
+            return self.handle_rotated_token(at, refresh);
+        };
+        let Some((session, user)) = self
+            .sessions
+            .get(session)
+            .and_then(|session| Some((session, self.user(session.user)?)))
+        else {
+            return Applied::refused(Refusal::RefreshExpired);
+        };
+        if at >= session.refresh_until || !names(user, refresh.user_name.as_ref()) {
+            return Applied::refused(Refusal::RefreshExpired);
+        }
+        let mut change_set = ChangeSet::default();
+        let proved = match self.check_refresh(at, session, user, refresh, &mut change_set) {
+            Ok(proved) => proved,
+            Err(refusal @ Refusal::SecondFactor(..)) => {
+                let request = resume_request(user, refresh, &refresh.second_factor);
+                return self.refuse_second_factor(at, &request, refusal);
+            }
+            Err(refusal) => return Applied::refused(refusal),
+        };
+        self.rotate(at, session, refresh, proved, &mut change_set);
+        change_set.applied(Outcome::Refreshed(session.no))
+    }
+
+    /// Checks a refresh; true if a second factor was proved for the session. A live session is
+    /// refreshed whatever its user's status; a dormant one is resumed through the login gate.
+    fn check_refresh(
+        &self,
+        at: Millis,
+        session: &Session,
+        user: &User,
+        refresh: &Refresh,
+        change_set: &mut ChangeSet,
+    ) -> Result<bool, Refusal> {
+        let live = session.dormant.is_none() && at < session.timeout_at(&self.policy);
+        if live && session.factor_verified {
+            return Ok(true);
+        }
+        let factor = &refresh.second_factor;
+        let proof = match (live, session.factor_verified) {
+            (true, _) => {
+                self.verify_factor(at, user, factor.presented.as_ref(), None, &refresh.client)?
+            }
+            (false, true) => {
+                let none = SecondFactorInput::default();
+                match self.gate(at, &resume_request(user, refresh, &none)) {
+                    // It was proved when the session was opened.
+                    Err(Refusal::SecondFactor(..)) => FactorProof::NotRequired,
+                    proof => proof?,
+                }
+            }
+            (false, false) => self.gate(at, &resume_request(user, refresh, factor))?,
+        };
+        if !live {
+            change_set.no_longer_dormant.insert(session.no);
+            self.enforce_session_limit(at, user, Some(session.no), change_set)?;
+        }
+        let proved = session.factor_verified || proof != FactorProof::NotRequired;
+        self.consume_factor(at, user.no, proof, factor, change_set);
+        Ok(proved)
+    }
+
+    fn rotate(
+        &self,
+        at: Millis,
+        session: &Session,
+        refresh: &Refresh,
+        factor_verified: bool,
+        change_set: &mut ChangeSet,
+    ) {
+        let TokenHashes { id, token, refresh: next } = refresh.token_hashes.clone();
+        // Tabs race for a dormant session as for a live one, but its former token stays invalid.
+        let awake = session.is_live(at, &self.policy);
+        let previous = GracePair {
+            token: if awake { session.token } else { token },
+            refresh: session.refresh,
+            encrypted: if self.policy.rotation { refresh.encrypted.clone() } else { Vec::new() },
+            until: at.saturating_add(self.policy.grace_ms),
+        };
+        if self.policy.rotation {
+            let retired = RotatedToken { session: session.no, until: session.refresh_until };
+            change_set.put(Row::RotatedToken(session.refresh, retired));
+            let over =
+                (self.rotated_tokens_of(session.no).count() + 1).saturating_sub(ROTATED_TOKENS_MAX);
+            let oldest = self.rotated_tokens_of(session.no).take(over);
+            change_set.changes.extend(oldest.map(|hash| Change::Delete(Key::RotatedToken(hash))));
+        }
+        // Tabs may race over several refreshes: each old pair has its own moment.
+        let young = session.grace_pairs.iter().filter(|it| it.until > at).cloned();
+        let kept: Vec<_> = young.collect();
+        let kept = kept.into_iter().rev().take(GRACE_PAIRS_MAX - 1).rev();
+        change_set.put(Row::Session(Session {
+            id,
+            token,
+            refresh: if self.policy.rotation { next } else { session.refresh },
+            host: refresh.host.as_str().into(),
+            accessed: at,
+            refresh_until: at.saturating_add(self.refresh_ms(session.kind())),
+            fixed_end: session
+                .fixed_end
+                .map(|_| at.saturating_add(self.effective_lifetimes().access_ms)),
+            monitored: session.monitored || refresh.monitored,
+            factor_verified,
+            dormant: None,
+            grace_pairs: kept.chain([previous]).collect(),
+            ..session.clone()
+        }));
+    }
+
+    /// Handles a refresh token that is not current: within the grace period it gets the same new
+    /// pair, later it revokes the session; an unknown token gets a generic refusal.
+    fn handle_rotated_token(&self, at: Millis, refresh: &Refresh) -> Applied {
+        let session = self
+            .rotated_tokens
+            .get(&refresh.presented)
+            .and_then(|it| self.sessions.get(&it.session));
+        let Some(session) = session else { return Applied::refused(Refusal::RefreshExpired) };
+        let user = self.user(session.user);
+        let previous = session.grace_pairs.iter();
+        let mut previous = previous.filter(|it| it.refresh == refresh.presented && at < it.until);
+        match previous.next() {
+            Some(previous) => {
+                if !user.is_some_and(|user| names(user, refresh.user_name.as_ref())) {
+                    return Applied::refused(Refusal::RefreshExpired);
+                }
+                Applied::done(
+                    Outcome::RotatedEarlier(session.no, previous.encrypted.clone()),
+                    Vec::new(),
+                )
+            }
+            _ => {
+                let mut change_set = ChangeSet::default();
+                self.end_session(session, EndReason::Revoked, &mut change_set);
+                change_set.applied(Outcome::Refused(Refusal::RefreshExpired))
+            }
+        }
+    }
+}
+
+/// The request by which a dormant session is resumed.
+fn resume_request<'a>(
+    user: &'a User,
+    refresh: &'a Refresh,
+    factor: &'a SecondFactorInput,
+) -> GateRequest<'a> {
+    GateRequest {
+        user,
+        client: &refresh.client,
+        factor,
+        pending: None,
+        checks: AccountChecks::Enforced,
+    }
+}
+
+/// Whether the user is the one who was named, if any.
+fn names(user: &User, named: Option<&UserName>) -> bool {
+    named.is_none_or(|name| *name == user.name)
+}
