@@ -9,7 +9,7 @@ use protocol::{Nack, NackCode, UserName};
 
 use crate::auth::QueueFull;
 use crate::gateway::Gateway;
-use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm};
+use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, SessionKind};
 use crate::replication::SubmitError;
 use crate::sessions::LiveSession;
 use crate::subscriptions::Outbox;
@@ -37,6 +37,11 @@ impl ClientInfo {
     /// On a socket that is bound to no session yet.
     pub fn websocket(address: IpAddr, outbox: Arc<Outbox>, now: Millis) -> Self {
         Self { outbox: Some(outbox), ..Self::rest(address, now) }
+    }
+
+    /// What its logins open.
+    pub fn session_kind(&self) -> SessionKind {
+        if self.token_api { SessionKind::Token } else { SessionKind::Interactive }
     }
 }
 
