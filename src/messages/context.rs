@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::errors;
 use crate::auth::QueueFull;
 use crate::gateway::Gateway;
-use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, Refusal};
+use crate::realm::{Actor, Command, Millis, Origin, Outcome, Realm, Refusal, SessionKind};
 use crate::replication::SubmitError;
 use crate::sessions::LiveSession;
 use crate::subscriptions::Outbox;
@@ -40,6 +40,11 @@ impl ClientInfo {
     /// On a socket that is bound to no session yet.
     pub fn websocket(address: IpAddr, outbox: Arc<Outbox>, now: Millis) -> Self {
         Self { outbox: Some(outbox), ..Self::rest(address, now) }
+    }
+
+    /// What its logins open.
+    pub fn session_kind(&self) -> SessionKind {
+        if self.token_api { SessionKind::Token } else { SessionKind::Interactive }
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn check_directory_password(
     }
 }
 
-/// Whether the directory confirms a password that was right here (HYBRID).
+/// Checks a password that the stored hash confirmed by the directory, too (HYBRID).
 pub(super) async fn confirm(
     context: &MessageContext,
     name: &UserName,

@@ -38,7 +38,7 @@ impl PasswordLogin<'_> {
         let (tokens, factor_tokens) = (TokenPair::generate(), FactorTokens::generate());
         let checked = authenticate(context, self.user_name, self.password, &snapshot).await?;
         let presented = check_code(context, snapshot.second_factor.as_ref(), self.code);
-        let session_kind = context.client.token_api.into();
+        let session_kind = context.client.session_kind();
         // An unknown name is submitted, too: the response time must not reveal that it is unknown.
         let login = Login {
             user_name: self.user_name.clone(),

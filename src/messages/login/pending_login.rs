@@ -26,7 +26,7 @@ pub async fn finish(
         host: context.client.address.to_string(),
         client: snapshot.client,
         monitored: context.client.outbox.is_some(),
-        second_factor: factor_tokens.hashed(factor, context.client.token_api.into()),
+        second_factor: factor_tokens.hashed(factor, context.client.session_kind()),
     };
     let outcome = submit_checked(context, Command::FinishLogin(finish)).await?;
     Ok(reply(context, outcome, &tokens, factor_tokens.with_pending_login(presented.token))?)

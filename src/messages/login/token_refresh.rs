@@ -34,7 +34,7 @@ pub async fn refresh(
         host: context.client.address.to_string(),
         client: snapshot.client,
         monitored: context.client.outbox.is_some(),
-        second_factor: factor_tokens.hashed(factor, context.client.token_api.into()),
+        second_factor: factor_tokens.hashed(factor, context.client.session_kind()),
     };
     match submit_checked(context, Command::Refresh(refresh)).await? {
         Outcome::RotatedEarlier(session, encrypted) => {

@@ -147,14 +147,14 @@ pub struct Login {
     pub user_name: UserName,
     /// What the check said.
     pub verdict: Verdict,
-    /// Against which credential; none: there was none.
+    /// Against which credential; `None` if there was none.
     pub checked: Option<Fingerprint>,
     /// The session to open.
     #[serde(alias = "pair")]
     pub token_hashes: TokenHashes,
     /// From where.
     pub host: String,
-    /// Whether a socket is bound to it, so that its heartbeats are watched.
+    /// Whether a connection is bound to it, so that its heartbeats are monitored.
     #[serde(alias = "watched")]
     pub monitored: bool,
     /// The same from where, as locks count it.
@@ -188,7 +188,7 @@ pub struct Refresh {
     /// The new pair.
     #[serde(alias = "pair")]
     pub token_hashes: TokenHashes,
-    /// The new pair in clear, sealed under the presented token, for whoever presents it again.
+    /// The new pair in clear, encrypted with the presented token, in case it is presented again.
     #[serde(alias = "sealed")]
     pub encrypted: Vec<u8>,
     /// From where.

@@ -88,16 +88,16 @@ pub struct Session {
     pub opened: Millis,
     /// LAST_ACCESS_TIME as far as the log knows; the node knows newer.
     pub accessed: Millis,
-    /// Until when the refresh token is good.
+    /// Until when the refresh token is valid.
     pub refresh_until: Millis,
     /// What happened under the user's name before the login.
     #[serde(default, skip_serializing_if = "Before::is_nothing")]
     pub before: Before,
-    /// Whether a socket was ever bound to it: then its heartbeats are watched.
+    /// Whether a connection was ever bound to it: then its heartbeats are monitored.
     #[serde(default)]
     #[serde(alias = "watched")]
     pub monitored: bool,
-    /// When it ends, however much it is used (S1); none: it idles out.
+    /// When it ends, however much it is used (token API); `None` if it ends when idle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(alias = "ends")]
     pub fixed_end: Option<Millis>,
@@ -105,7 +105,7 @@ pub struct Session {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[serde(alias = "second")]
     pub factor_verified: bool,
-    /// Ended, but its refresh token can wake it.
+    /// Why it ended, if its refresh token can resume it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dormant: Option<EndReason>,
     /// The pairs before the last refreshes, answered for a moment; the oldest first.
@@ -136,9 +136,9 @@ impl Before {
 pub struct GracePair {
     /// The old session token still speaks for the session until then.
     pub token: TokenHash,
-    /// Whoever brings the old refresh token until then gets `sealed`.
+    /// The old refresh token; until then it is answered with `encrypted`.
     pub refresh: TokenHash,
-    /// The new pair, sealed under the old refresh token.
+    /// The new pair, encrypted with the old refresh token.
     #[serde(alias = "sealed")]
     pub encrypted: Vec<u8>,
     /// The end of the grace.

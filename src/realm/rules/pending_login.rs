@@ -18,18 +18,18 @@ use crate::realm::state::Realm;
 const PENDING_LOGINS_MAX: usize = 5;
 /// What a person needs to type a code, beyond what the options give.
 const TYPING_MS: Millis = 300_000;
-/// Links of one user leave at this distance at least.
+/// Links of one user are mailed at this distance at least.
 const LINK_DISTANCE_MS: Millis = 30_000;
 /// Codes of one link that was mailed more than once.
 const CODES_MAX: usize = 8;
 
 impl Realm {
-    /// The half login of a token, if it is not over.
+    /// The pending login of a token, if it has not expired.
     pub fn pending_login(&self, at: Millis, token: &TokenHash) -> Option<&PendingLogin> {
         self.pending_logins.get(token).filter(|pending| at < pending.until)
     }
 
-    /// Whose half login a token was, over or not.
+    /// The user of a pending login, expired or not.
     pub fn user_by_pending_login(&self, token: &TokenHash) -> Option<&User> {
         self.user(self.pending_logins.get(token)?.user)
     }
@@ -54,7 +54,7 @@ impl Realm {
         own.map(|(hash, _)| FactorProof::Link(hash)).or_else(active)
     }
 
-    /// What a refused second factor leaves behind: a half login, one wrong code more, a link.
+    /// Plans a refused second factor: a pending login, one more wrong code, a mailed link.
     pub(super) fn refuse_second_factor(
         &self,
         at: Millis,
@@ -116,7 +116,7 @@ impl Realm {
         }
     }
 
-    /// A link for this half login. One that waits already is for the newest from now on.
+    /// Queues a link for this pending login. A link that waits already is for it from now on.
     fn queue_link(&self, at: Millis, user: &User, pending: TokenHash, change_set: &mut ChangeSet) {
         let last =
             self.pending_logins.for_user(user.no).map(|(_, it)| it.mailed).max().unwrap_or(0);
@@ -173,7 +173,7 @@ impl Realm {
         self.open_login(at, &request, new_session)
     }
 
-    /// Half logins that are over and can be forgotten.
+    /// Expired pending logins, to be deleted.
     pub(super) fn expired_pending_logins(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         self.pending_logins.expired(at).map(|hash| Change::Delete(Key::PendingLogin(hash)))
     }

@@ -1,11 +1,11 @@
-//! Connectors: the life times of S1's tokens, from the policy or as an administrator set them (S1,
-//! "Connectors settings").
+//! Lifetimes of the token API's tokens: from the policy, or as an administrator set them.
 
 use crate::realm::command::TokenKind;
 use crate::realm::model::{Actor, EffectiveLifetimes, Millis, SessionKind, TokenLifetimes};
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
+
 impl Realm {
     /// The life times of new tokens.
     pub fn effective_lifetimes(&self) -> EffectiveLifetimes {
@@ -20,7 +20,7 @@ impl Realm {
         }
     }
 
-    /// For how long a refresh token is good.
+    /// For how long the refresh token of a session is valid.
     pub fn refresh_ms(&self, kind: SessionKind) -> Millis {
         match kind {
             SessionKind::Interactive => self.policy.refresh_ms,
