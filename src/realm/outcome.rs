@@ -17,7 +17,7 @@ pub struct Applied {
     pub outcome: Outcome,
     /// What is different now, in order.
     pub changes: Vec<Change>,
-    /// Sessions that no longer serve; their sockets are told.
+    /// Sessions that no longer serve; their sockets are closed.
     pub ended: Vec<Ended>,
     /// What the audit trail keeps of it.
     pub audit: Vec<Arc<AuditEvent>>,
@@ -44,10 +44,10 @@ pub struct Ended {
     pub reason: EndReason,
 }
 
-/// The answer of a command to whoever sent it.
+/// The answer to the sender of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// Done, nothing to tell.
+    /// Done, with no more to say.
     Done,
     /// The entry had been applied before; it was dropped.
     Repeated,
@@ -55,11 +55,11 @@ pub enum Outcome {
     LoggedIn(SessionNo),
     /// A session was opened by a mailed link; the active code that came along is good now.
     LoggedInWithActiveCode(SessionNo),
-    /// The first factor is right, the second is not there: the half login's token is good now.
+    /// The first factor is right, the second is not there: the token of the pending login is good now.
     SecondFactorRequired(MfaReason, RequiredFactor),
     /// A session has a new pair.
     Refreshed(SessionNo),
-    /// The refresh token had been used a moment ago: the pair it got is in here, sealed.
+    /// The refresh token had been used a moment ago: the pair that it got is in here, encrypted.
     RotatedEarlier(SessionNo, Vec<u8>),
     /// A one-time token was spent: whose it was.
     OneTimeTokenUsed(UserName),
@@ -133,7 +133,7 @@ pub enum Refusal {
     InvalidId(&'static str),
     /// RECORD_VERSION is not this one.
     VersionConflict(u32),
-    /// Nobody would be left who can amend users.
+    /// No user would be left who can amend users.
     LastAdministrator,
     /// The user has as many one-time tokens as allowed; the first ends then.
     OneTimeTokenLimit(Millis),

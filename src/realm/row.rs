@@ -74,7 +74,7 @@ pub enum Row {
     Direct(UserNo, RightNo),
     /// A session, live or dormant.
     Session(Session),
-    /// A refresh token that was used: whoever brings it again after the grace is a thief.
+    /// A refresh token that was used: its use after the grace period ends the session.
     RotatedToken(TokenHash, RotatedToken),
     /// Wrong passwords of a name.
     Attempts(UserName, Attempts),
@@ -82,7 +82,7 @@ pub enum Row {
     Seen(EntryId, Millis),
     /// Hashes of a user's former passwords, the newest first.
     History(UserNo, Box<[Arc<str>]>),
-    /// A one-time token that nobody has spent yet.
+    /// A one-time token that is not used yet.
     OneTime(TokenHash, OneTime),
     /// The life times of tokens that win over the policy.
     TokenLifetimes(TokenLifetimes),
@@ -167,7 +167,7 @@ impl Row {
     /// The longest value that a store takes: sled puts longer ones into files that it never syncs.
     pub const VALUE_MAX: usize = 3_900;
 
-    /// Whether its value is longer than that. Rows of fixed size are not looked at.
+    /// Whether its value is longer than that. Rows of fixed size are not measured.
     pub fn is_too_long(&self) -> bool {
         let of_any_size = matches!(
             self,
@@ -180,7 +180,7 @@ impl Row {
                 | Row::SecondFactor(..)
                 | Row::Mail(_)
         );
-        // JSON takes six bytes at most for one of a text. Users are looked at often.
+        // JSON takes six bytes at most for one of a text. Users are measured often.
         let is_short = |user: &User| 512 + 6 * user.text_bytes() <= Self::VALUE_MAX;
         let is_short = matches!(self, Row::User(user) if is_short(user));
         of_any_size && !is_short && self.value().len() > Self::VALUE_MAX

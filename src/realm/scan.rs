@@ -141,7 +141,7 @@ fn table<'a, K: TableKey, V>(
     after: Option<&Key>,
     row: fn(&K, &V) -> Row,
 ) -> Rows<'a> {
-    Box::new(table.range(past::<K>(after)).map(move |(key, value)| row(key, value)))
+    Box::new(table.range(range_after::<K>(after)).map(move |(key, value)| row(key, value)))
 }
 
 fn set<'a, K: TableKey>(
@@ -149,24 +149,24 @@ fn set<'a, K: TableKey>(
     after: Option<&Key>,
     row: fn(&K) -> Row,
 ) -> Rows<'a> {
-    Box::new(table.range(past::<K>(after)).map(row))
+    Box::new(table.range(range_after::<K>(after)).map(row))
 }
 
 /// The keys of a table after a key of its kind; all of them without one.
-fn past<K: TableKey>(after: Option<&Key>) -> (Bound<K>, Bound<K>) {
-    (after.and_then(K::read).map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+fn range_after<K: TableKey>(after: Option<&Key>) -> (Bound<K>, Bound<K>) {
+    (after.and_then(K::from_row_key).map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }
 
 /// What a table of the realm is ordered by.
 trait TableKey: Ord + Sized {
     /// The key of the table in the key of a row; `None` if the row is of another table.
-    fn read(key: &Key) -> Option<Self>;
+    fn from_row_key(key: &Key) -> Option<Self>;
 }
 
 macro_rules! table_keys {
     ($($table_key:ty: $key:pat => $value:expr;)+) => {$(
         impl TableKey for $table_key {
-            fn read(key: &Key) -> Option<Self> {
+            fn from_row_key(key: &Key) -> Option<Self> {
                 if let $key = key { Some($value) } else { None }
             }
         }

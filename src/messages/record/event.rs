@@ -43,7 +43,7 @@ pub async fn submit_record_event<D>(
     Ok(answer(Details::Changed(done)))
 }
 
-/// The reading of an outcome that has nothing to tell.
+/// Reads an outcome that has no details.
 pub fn no_details(outcome: Outcome) -> Option<NoDetails> {
     matches!(outcome, Outcome::Done | Outcome::EndedSessions(_)).then_some(NoDetails {})
 }

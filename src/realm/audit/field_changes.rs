@@ -1,4 +1,4 @@
-//! Fields: what a change does to each field of a record, as people are told of it.
+//! Fields: what a change does to each field of a record, for answers and for the audit trail.
 
 use std::borrow::Cow;
 
@@ -28,10 +28,10 @@ pub struct FieldChange {
     pub new: Value,
 }
 
-/// The fields of one row, in the order in which they are told.
+/// The fields of one row, in the order in which they are shown.
 type Fields<'a> = Vec<(&'static str, DisplayValue<'a>)>;
 
-/// The value of a field; its text is not copied until it is told.
+/// The value of a field; its text is not copied until it is shown.
 #[derive(Debug, Clone, PartialEq)]
 enum DisplayValue<'a> {
     Text(Cow<'a, str>),
@@ -80,7 +80,7 @@ impl DisplayValue<'_> {
 
 impl Realm {
     /// What changes do to each field, compared with the realm as it is. Bookkeeping rows are
-    /// nobody's business.
+    /// left out.
     pub fn compare<'a>(&'a self, changes: &'a [Change]) -> impl Iterator<Item = FieldChange> + 'a {
         let sight = Viewpoint { realm: self, changes };
         changes.iter().flat_map(move |change| sight.compare(change))
@@ -259,7 +259,7 @@ fn display_lifetimes(lifetimes: &TokenLifetimes) -> Fields<'static> {
     ]
 }
 
-/// All that may be told of a user: of the password only that there is one.
+/// All that may be shown of a user: of the password only that there is one.
 fn display_user(user: &User) -> Fields<'_> {
     let password = user.credential.as_ref().map(|_| "(set)");
     let mut fields = vec![

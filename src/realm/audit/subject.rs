@@ -26,7 +26,7 @@ impl Subject {
     }
 
     /// The gateway acts, or a client without a session.
-    fn of(target: Option<String>) -> Self {
+    fn target_only(target: Option<String>) -> Self {
         Self { actor: None, target }
     }
 }
@@ -49,10 +49,12 @@ impl Realm {
             Command::DeleteRight(by, code) => Subject::new(actor(by), name(code)),
             Command::InsertProfile(by, it)
             | Command::AmendProfile(by, it)
-            | Command::DeleteProfile(by, it) => Subject::new(actor(by), self.profile_meant(it)),
+            | Command::DeleteProfile(by, it) => {
+                Subject::new(actor(by), self.target_profile_name(it))
+            }
             Command::InsertUser(by, it)
             | Command::AmendUser(by, _, it)
-            | Command::DeleteUser(by, it) => Subject::new(actor(by), self.user_meant(it)),
+            | Command::DeleteUser(by, it) => Subject::new(actor(by), self.target_user_name(it)),
             Command::ResetPassword(by, it) => Subject::new(actor(by), name(&it.user_name)),
             Command::ExpirePassword(by, it)
             | Command::SetAttempts(by, it, _)
@@ -63,13 +65,13 @@ impl Realm {
             Command::CreateOneTime(by, _) => Subject::own(actor(by)),
             Command::SpendOneTime(it) => self.one_time_token_subject(it),
             Command::AmendTokenLifetimes(by, _) => Subject::new(actor(by), None),
-            Command::SetCredential(it) => Subject::of(name(&it.user_name)),
-            Command::RequestReset(it) => Subject::of(name(&it.user_name)),
-            Command::SyncDirectoryUser(it) => Subject::of(name(&it.user_name)),
-            Command::IssueMailSecret(no, _) => Subject::of(self.mail_user_name(*no)),
-            Command::AddUsers(users) => Subject::of(only_name(users)),
+            Command::SetCredential(it) => Subject::target_only(name(&it.user_name)),
+            Command::RequestReset(it) => Subject::target_only(name(&it.user_name)),
+            Command::SyncDirectoryUser(it) => Subject::target_only(name(&it.user_name)),
+            Command::IssueMailSecret(no, _) => Subject::target_only(self.mail_user_name(*no)),
+            Command::AddUsers(users) => Subject::target_only(only_name(users)),
             Command::Bootstrap(it) => {
-                Subject::of(it.administrator.as_ref().and_then(|it| name(&it.name)))
+                Subject::target_only(it.administrator.as_ref().and_then(|it| name(&it.name)))
             }
             Command::SetPolicy(_)
             | Command::SetPepperCheck(_)
@@ -78,7 +80,7 @@ impl Realm {
             | Command::Sweep
             | Command::MailSent(..)
             | Command::RecordSessionUse(_)
-            | Command::RecordRefusals(_) => Subject::of(None),
+            | Command::RecordRefusals(_) => Subject::target_only(None),
         }
     }
 
@@ -127,14 +129,14 @@ impl Realm {
         user_name(self.user(self.mails.get(&no)?.user))
     }
 
-    fn profile_meant(&self, spec: &ProfileSpec) -> Option<String> {
+    fn target_profile_name(&self, spec: &ProfileSpec) -> Option<String> {
         let known = self.find_profile(spec).ok().map(|it| it.name.to_string());
-        known.or_else(|| named(&spec.name, &spec.id))
+        known.or_else(|| name_or_id(&spec.name, &spec.id))
     }
 
-    fn user_meant(&self, spec: &UserSpec) -> Option<String> {
+    fn target_user_name(&self, spec: &UserSpec) -> Option<String> {
         let known = self.find_user(spec).ok().map(|it| it.name.to_string());
-        known.or_else(|| named(&spec.name, &spec.id))
+        known.or_else(|| name_or_id(&spec.name, &spec.id))
     }
 }
 
@@ -155,6 +157,6 @@ fn only_name(users: &[NewUser]) -> Option<String> {
 }
 
 /// What a message calls a record that the realm does not know.
-fn named(name: &Option<impl ToString>, id: &Option<String>) -> Option<String> {
+fn name_or_id(name: &Option<impl ToString>, id: &Option<String>) -> Option<String> {
     name.as_ref().map(ToString::to_string).or_else(|| id.clone())
 }

@@ -22,7 +22,7 @@ impl Realm {
         self.policy.blank_reset && blank && self.reset_is_open(at, user)
     }
 
-    /// Whether a one-time password came too late: it is nobody's any more.
+    /// Whether a one-time password came too late: it opens nothing any more.
     pub(super) fn is_reset_expired(&self, at: Millis, user: &User) -> bool {
         user.status == UserStatus::PasswordReset && !self.reset_is_open(at, user)
     }
@@ -88,7 +88,7 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Sets the number of wrong passwords that count; below the limit nobody is locked.
+    /// Sets the number of wrong passwords that count; below the limit the user is not locked.
     pub(in crate::realm) fn set_attempts(
         &self,
         at: Millis,

@@ -40,7 +40,7 @@ impl Realm {
                 version: 0,
                 directory: self.policy.directory && spec.credential.is_none(),
             };
-            // What somebody tried under the name before it was a user's is nothing of this user.
+            // Attempts under the name before it was a user's do not count against this user.
             if self.attempts.contains_key(&name) {
                 change_set.changes.push(Change::Delete(Key::Attempts(name)));
             }
@@ -116,7 +116,7 @@ impl Realm {
         plan().unwrap_or_else(Applied::refused)
     }
 
-    /// Secrets, half logins and mails of a user: they go with him.
+    /// Secrets, pending logins and mails of a user: they are deleted with the user.
     fn belongings(&self, user: UserNo) -> Vec<Change> {
         let of_user = [
             self.histories.contains_key(&user).then_some(Key::History(user)),
