@@ -4,4 +4,5 @@ mod credentials;
 mod rules;
 mod second_factors;
 mod sequences;
+mod stored_names;
 mod tokens;
