@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::config_args::ConfigArgs;
 use super::{
     audit, backup, calibrate, completions, config, doctor, export, health, import_preferences,
-    import_users, populate, record, rekey, replay, say, schema, serve, user,
+    import_users, populate, record, rekey, replay, schema, send, serve, user,
 };
 use crate::gateway::StartError;
 use crate::net::TlsError;
@@ -15,7 +15,7 @@ use crate::platform::exit_code;
 use crate::settings::SettingsError;
 use crate::storage::StoreError;
 
-/// A WebSocket message-bus auth gateway: log in, stay alive, see rights pushed.
+/// An authentication and entitlements gateway for trading GUIs, over WebSocket or REST.
 #[derive(Parser)]
 #[command(version, about, after_help = exit_codes(), args_conflicts_with_subcommands = true)]
 pub(super) struct Arguments {
@@ -27,51 +27,53 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum SubCommand {
-    /// Start the gateway (what happens without a sub-command, too)
+    /// Start the gateway (default)
     Serve(serve::ServeArgs),
-    /// Read the configuration, say what is wrong with it, and end
+    /// Check the configuration and report its errors
     CheckConfig(ConfigArgs),
-    /// Print the configuration with its defaults and what each key means
+    /// Print the default configuration with the meaning of each key
     DefaultConfig,
-    /// Print every key of the configuration, what S2 calls it, its default and meaning (Markdown)
+    /// Print a reference of all configuration keys (Markdown)
     ConfigReference,
     /// Print the JSON Schema of the configuration, for editors
     ConfigSchema,
     /// Import users of another system, with their passwords or hashes, into a stopped store
     #[command(after_help = import_users::format())]
     ImportUsers(import_users::ImportUsersArgs),
-    /// Turn an auth-preferences.kts into a configuration
+    /// Convert an auth-preferences.kts to a configuration
     ImportPreferences(import_preferences::ImportPreferencesArgs),
-    /// Read configuration, machine and store, and say what should be different and why
+    /// Check configuration, host and store; report problems and fixes
     Doctor(doctor::DoctorArgs),
-    /// Measure what a password hash costs on this machine, and propose log_n, r and p
+    /// Measure the cost of a password hash on this machine and propose log_n, r and p
     Calibrate(calibrate::CalibrateArgs),
-    /// Seal the secrets of second factors of a stopped store with the key of today
+    /// Encrypt the secrets of second factors of a stopped store with the current key
     Rekey(rekey::RekeyArgs),
-    /// Users of a stopped store
+    /// Manage the users of a stopped store
     #[command(subcommand)]
     User(user::UserCommand),
-    /// Log in to a running gateway, say a few messages and print the answers
-    Send(say::SendArgs),
-    /// Ask a running gateway whether it is ready
+    /// Log in to a running gateway, send messages and print the replies
+    #[command(alias = "say")]
+    Send(send::SendArgs),
+    /// Check that a running gateway is ready
     Health(health::HealthArgs),
     /// Print a Grafana dashboard of the metrics
+    #[command(alias = "dashboard")]
     GrafanaDashboard,
-    /// Print what completes the command line in a shell
+    /// Print completions of the command line for a shell
     Completions(completions::CompletionsArgs),
-    /// Print the schemas of the wire: OpenAPI, AsyncAPI, or those of one message
+    /// Print the schemas of messages: OpenAPI, AsyncAPI, or those of one message
     Schema(schema::SchemaArgs),
-    /// The audit trail of a stopped store
+    /// Verify or print the audit trail of a stopped store
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Write everything of a running gateway to one file that proves itself
+    /// Back up a running gateway to a file with a checksum
     Backup(backup::BackupArgs),
-    /// Write a stopped store to one file that proves itself
+    /// Export a stopped store to a file with a checksum
     Export(export::ExportArgs),
-    /// Make a store of what `backup` or `export` wrote
+    /// Create a store from a file of `backup` or `export`
     Import(export::ImportArgs),
     Replay(Box<replay::ReplayArgs>),
-    /// Write a message script of a conversation that passes through, or of a browser's recording
+    /// Write a message script from a recorded conversation or a browser's HAR file
     Record(record::RecordArgs),
     /// Fill a stopped store with made-up users, profiles and rights, the same for the same seed
     Populate(populate::PopulateArgs),
@@ -92,7 +94,7 @@ pub fn run() -> ExitCode {
         SubCommand::Calibrate(calibrate) => calibrate.run(),
         SubCommand::ConfigSchema => config::print_schema(),
         SubCommand::User(user) => user.run(),
-        SubCommand::Send(say) => say.run(),
+        SubCommand::Send(send) => send.run(),
         SubCommand::Replay(replay) => replay.run(),
         SubCommand::Record(record) => record.run(),
         SubCommand::Audit(audit) => audit.run(),

@@ -1,4 +1,4 @@
-//! `dashboard` and `completions`: what packages of the gateway carry.
+//! `grafana-dashboard` and `completions`: what packages of the gateway carry.
 
 use anyhow::Result;
 use clap::{Args, Command};

@@ -18,9 +18,10 @@ mod record;
 mod rekey;
 mod remote;
 mod replay;
-mod say;
 mod schema;
+mod send;
 mod serve;
+mod time_argument;
 mod user;
 
 pub use arguments::run;

@@ -19,6 +19,7 @@ pub(super) enum UserCommand {
     Passwd(PasswdArgs),
     /// Take the configured salt for the store's: passwords that were hashed with another one no
     /// longer match, and are to be reset
+    #[command(name = "accept-salt")]
     AcceptPepper(StoreArgs),
     /// List users: name, status, profiles
     List(StoreArgs),

@@ -39,55 +39,80 @@ const fn metric(
 
 /// Every metric there is.
 pub static METRICS: [Metric; 15] = [
-    metric("tollgate_connections", MetricKind::Gauge, &[], "open sockets"),
-    metric("tollgate_sessions", MetricKind::Gauge, &[], "sessions that this node knows"),
+    metric("tollgate_connections", MetricKind::Gauge, &[], "open connections"),
+    metric("tollgate_sessions", MetricKind::Gauge, &[], "live sessions on this node"),
     metric(
         MESSAGE_DURATION,
         MetricKind::Seconds,
         &["message_type"],
-        "serving one message, by type",
+        "time to serve one message, by type",
     ),
     metric(
-        "tollgate_refused_total",
+        "tollgate_messages_refused_total",
         MetricKind::Counter,
         &["message_type", "code"],
-        "refusals, by message type and code",
+        "refused messages, by type and code",
     ),
-    metric("tollgate_push_lag_seconds", MetricKind::Seconds, &[], "from a command to its push"),
-    metric("tollgate_commit_seconds", MetricKind::Seconds, &[], "from a command to its outcome"),
-    metric("tollgate_hash_queue_jobs", MetricKind::Gauge, &[], "passwords that wait to be hashed"),
-    metric("tollgate_hash_wait_seconds", MetricKind::Seconds, &[], "waiting for a hash thread"),
-    metric("tollgate_hash_seconds", MetricKind::Seconds, &[], "one password hash"),
     metric(
-        "tollgate_closed_total",
+        "tollgate_push_lag_seconds",
+        MetricKind::Seconds,
+        &[],
+        "time from a command to its push",
+    ),
+    metric(
+        "tollgate_commit_duration_seconds",
+        MetricKind::Seconds,
+        &[],
+        "time from a command to its outcome",
+    ),
+    metric(
+        "tollgate_password_hash_queue_length",
+        MetricKind::Gauge,
+        &[],
+        "passwords waiting to be hashed",
+    ),
+    metric(
+        "tollgate_password_hash_wait_seconds",
+        MetricKind::Seconds,
+        &[],
+        "time a password waits for a hash thread",
+    ),
+    metric(
+        "tollgate_password_hash_duration_seconds",
+        MetricKind::Seconds,
+        &[],
+        "time of one password hash",
+    ),
+    metric(
+        "tollgate_connections_closed_total",
         MetricKind::Counter,
         &["reason"],
         "connections closed by the gateway, by reason",
     ),
     metric(
-        "tollgate_turned_away_total",
+        "tollgate_connections_rejected_total",
         MetricKind::Counter,
         &[],
-        "connections that found no place",
+        "connections rejected because a limit was reached",
     ),
-    metric("tollgate_mails_waiting", MetricKind::Gauge, &[], "mails that wait to be sent"),
+    metric("tollgate_mail_queue_length", MetricKind::Gauge, &[], "mails waiting to be sent"),
     metric(
-        "tollgate_mails_total",
+        "tollgate_mail_deliveries_total",
         MetricKind::Counter,
         &["result"],
-        "tries to send a mail, by result",
+        "attempts to send a mail, by result",
     ),
     metric(
-        "tollgate_directory_seconds",
+        "tollgate_ldap_request_duration_seconds",
         MetricKind::Seconds,
         &["result"],
-        "asking one server of a directory, by result",
+        "time of one request to a directory server, by result",
     ),
     metric(
-        "tollgate_reloads_total",
+        "tollgate_config_reloads_total",
         MetricKind::Counter,
         &["result"],
-        "readings of the configuration, by result",
+        "reloads of the configuration, by result",
     ),
 ];
 
@@ -119,25 +144,26 @@ pub fn write_histograms<'a>(
     }
 }
 
-const MESSAGE_DURATION: &str = "tollgate_message_seconds";
+const MESSAGE_DURATION: &str = "tollgate_message_duration_seconds";
 
-/// A message was refused; `None`: its type is unknown.
+/// Counts a refused message; `None` if its type is unknown.
 pub fn record_refused(message_type: Option<&'static str>, code: NackCode) {
     let name = message_type.unwrap_or("?");
-    counter!("tollgate_refused_total", "message_type" => name, "code" => code.code()).increment(1);
+    counter!("tollgate_messages_refused_total", "message_type" => name, "code" => code.code())
+        .increment(1);
 }
 
-/// The configuration was read again: "done" or "refused".
+/// Counts a reload of the configuration; the result is "done" or "refused".
 pub fn record_reloaded(result: &'static str) {
-    counter!("tollgate_reloads_total", "result" => result).increment(1);
+    counter!("tollgate_config_reloads_total", "result" => result).increment(1);
 }
 
-/// A connection found no place.
+/// Counts a connection that was rejected because a limit was reached.
 pub fn record_rejected() {
-    counter!("tollgate_turned_away_total").increment(1);
+    counter!("tollgate_connections_rejected_total").increment(1);
 }
 
-/// A connection was closed by the gateway.
+/// Counts a connection that the gateway closed.
 pub fn record_closed(reason: &'static str) {
-    counter!("tollgate_closed_total", "reason" => reason).increment(1);
+    counter!("tollgate_connections_closed_total", "reason" => reason).increment(1);
 }

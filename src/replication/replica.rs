@@ -154,7 +154,7 @@ impl Replica {
         let outcome = tokio::time::timeout(OUTCOME_TIMEOUT, applied)
             .await
             .unwrap_or(Err(SubmitError::Unknown));
-        metrics::histogram!("tollgate_commit_seconds").record(watch.elapsed_secs());
+        metrics::histogram!("tollgate_commit_duration_seconds").record(watch.elapsed_secs());
         outcome
     }
 

@@ -1,10 +1,25 @@
-//! Aliases: other names of keys, as the sources' samples spell them. Each is taken, and warned of.
+//! Other names of keys: those of former versions, and those of the samples of the Genesis
+//! documentation. Each is accepted with a warning.
 
 use toml::{Table, Value};
 
-// Keys of second factors and directories are named here before they exist: their samples do.
 /// Another name, and the key that it means. Every name is also known in camel case.
 pub(super) const ALIASES: &[(&str, &str)] = &[
+    // Names of former versions.
+    ("server.allow_plain", "server.allow_plaintext"),
+    ("server.limits.login_wait_secs", "server.limits.login_timeout_secs"),
+    ("server.limits.slow_reader_secs", "server.limits.write_timeout_secs"),
+    (
+        "server.limits.calls_in_flight_per_connection",
+        "server.limits.queued_messages_per_connection",
+    ),
+    ("store.reserve_mb", "store.disk_reserve_mb"),
+    ("store.retain_log_days", "store.log_retention_days"),
+    ("store.audit_retain_days", "store.audit_retention_days"),
+    ("security.when_sessions_are_full", "security.session_limit_action"),
+    ("security.one_time_token_verify", "security.one_time_token_verify_by"),
+    ("security.strict_amend", "security.absent_list_clears"),
+    // Names in the samples of the Genesis documentation.
     (
         "security.genesis_password.validation.password_strength.restrict_white_space",
         "security.genesis_password.validation.password_strength.restrict_whitespace",
@@ -37,8 +52,17 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Renames the aliases; gives what was renamed: the name that was used, and the key. Both sent: the
-/// alias is left where it is, to be refused as the unknown key that it is.
+/// The key that a dotted path means: of an alias, or of what is inside one.
+pub(super) fn canonical_path(path: &str) -> String {
+    let inside = |(alias, key): &(&str, &str)| {
+        let rest = path.strip_prefix(alias)?;
+        (rest.is_empty() || rest.starts_with('.')).then(|| format!("{key}{rest}"))
+    };
+    ALIASES.iter().find_map(inside).unwrap_or_else(|| path.to_owned())
+}
+
+/// Renames the aliases and returns what was renamed: the name that was used, and the key. If both
+/// are set, the alias is left where it is, so that it is refused as an unknown key.
 pub fn resolve(table: &mut Table) -> Vec<(String, &'static str)> {
     let mut renamed = Vec::new();
     for (alias, key) in ALIASES {

@@ -21,7 +21,7 @@ impl Settings {
         keep("store.engine", &mut self.store.engine, &running.store.engine, &mut kept);
         let (new, old) = (&mut self.store, &running.store);
         keep("store.cache_mb", &mut new.cache_mb, &old.cache_mb, &mut kept);
-        keep("store.reserve_mb", &mut new.disk_reserve_mb, &old.disk_reserve_mb, &mut kept);
+        keep("store.disk_reserve_mb", &mut new.disk_reserve_mb, &old.disk_reserve_mb, &mut kept);
         let (new, old) = (&mut self.security, &running.security);
         keep("security.scrypt", &mut new.scrypt, &old.scrypt, &mut kept);
         keep(

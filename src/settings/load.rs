@@ -4,6 +4,7 @@
 //! the nearest key to an unknown one, nor reads aliases, nor generates the reference.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use serde_json::Value as Json;
@@ -12,7 +13,8 @@ use toml::{Table, Value};
 use super::error::SettingsError;
 use super::merge::merge;
 use super::root::Settings;
-use super::unknown_keys;
+use super::{aliases, unknown_keys};
+
 /// Variables of the environment that are settings begin so and have `__` between section and key.
 const PREFIX: &str = "TOLLGATE_";
 
@@ -42,37 +44,57 @@ impl Settings {
             SettingsError::Syntax(format!("{}{}", at.unwrap_or_default(), error.message()))
         })?;
         let schema = crate::settings::schema::schema();
-        for (alias, key) in crate::settings::aliases::resolve(&mut table) {
-            tracing::warn!(alias, key, "the configuration uses another name of a key");
-        }
+        resolve_aliases(&mut table);
         unknown_keys::check(&table, &schema)?;
-        // In order, so that a variable of a whole section does not undo one of its keys.
-        let variables: BTreeMap<String, String> = environment
-            .filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|path| path.contains("__")))
-            .collect();
-        for (name, value) in &variables {
-            set(&mut table, &schema, name, value)
-                .map_err(|reason| SettingsError::Environment { variable: name.clone(), reason })?;
+        let variables = read_variables(environment)?;
+        for (key, (variable, value)) in &variables {
+            set(&mut table, &schema, key, value)
+                .map_err(|reason| invalid_variable(variable, reason))?;
         }
         let table = crate::settings::mode::apply_mode_defaults(table);
         serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
             let (key, reason) = (error.path().to_string(), error.inner().message());
             let reason = format!("{key}: {reason}");
-            let culprit = variables.keys().rev().find(|name| concerns(&dotted(name), &key));
-            match culprit.cloned() {
-                Some(variable) => SettingsError::Environment { variable, reason },
+            let mut newest_first = variables.iter().rev();
+            match newest_first.find(|(path, _)| concerns(path, &key)) {
+                Some((_, (variable, _))) => invalid_variable(variable, reason),
                 None => SettingsError::Type(reason),
             }
         })
     }
 }
 
-/// `security.scrypt.log_n` for `TOLLGATE_SECURITY__SCRYPT__LOG_N`.
-fn dotted(variable: &str) -> String {
-    variable.strip_prefix(PREFIX).unwrap_or(variable).to_lowercase().replace("__", ".")
+/// The settings among the variables, each by its key with its name and value. In the order of the
+/// keys, so that a variable of a whole section does not undo one of its keys.
+fn read_variables(
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<BTreeMap<String, (String, String)>, SettingsError> {
+    let mut variables: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for (variable, value) in environment {
+        let Some(path) = variable.strip_prefix(PREFIX).filter(|path| path.contains("__")) else {
+            continue;
+        };
+        let alias = path.to_lowercase().replace("__", ".");
+        let key = aliases::canonical_path(&alias);
+        if alias != key {
+            tracing::warn!(variable, alias, key, "an environment variable uses an alias of a key");
+        }
+        match variables.entry(key) {
+            Entry::Vacant(entry) => drop(entry.insert((variable, value))),
+            Entry::Occupied(entry) => {
+                let reason = format!("{} sets the same key {}", entry.get().0, entry.key());
+                return Err(invalid_variable(&variable, reason));
+            }
+        }
+    }
+    Ok(variables)
 }
 
-/// Whether one is the other or lies in it.
+fn invalid_variable(variable: &str, reason: String) -> SettingsError {
+    SettingsError::Environment { variable: variable.to_owned(), reason }
+}
+
+/// Whether one is the other or is inside it.
 fn concerns(path: &str, key: &str) -> bool {
     let within = |inner: &str, outer: &str| {
         inner
@@ -82,14 +104,21 @@ fn concerns(path: &str, key: &str) -> bool {
     within(key, path) || within(path, key)
 }
 
-/// Puts one variable into the table; says what is wrong with it.
-fn set(table: &mut Table, schema: &Json, variable: &str, text: &str) -> Result<(), String> {
-    let path = dotted(variable);
-    let mut one = read(crate::settings::schema::schema_for(&path, schema), text);
+/// Renames the aliases of a table, with a warning for each.
+fn resolve_aliases(table: &mut Table) {
+    for (alias, key) in aliases::resolve(table) {
+        tracing::warn!(alias, key, "the configuration uses an alias of a key");
+    }
+}
+
+/// Puts the value of one variable into the table; the error is what is wrong with it.
+fn set(table: &mut Table, schema: &Json, path: &str, text: &str) -> Result<(), String> {
+    let mut one = read(crate::settings::schema::schema_for(path, schema), text);
     for key in path.rsplit('.') {
         one = Value::Table(Table::from_iter([(key.to_owned(), one)]));
     }
-    let Value::Table(one) = one else { return Ok(()) };
+    let Value::Table(mut one) = one else { return Ok(()) };
+    resolve_aliases(&mut one);
     unknown_keys::check(&one, schema).map_err(|error| error.to_string())?;
     merge(table, one);
     Ok(())
@@ -201,6 +230,78 @@ mod tests {
         let text = "[server.limits]\njson_depth = 40";
         let limits = Settings::parse(text, pairs.into_iter()).unwrap().server.limits;
         assert_eq!((limits.json_depth, limits.frame_bytes, limits.outbox_bytes), (40, 4, 5));
+    }
+
+    /// Every former key, and the same configuration by the keys of today.
+    const FORMER: &str = "mode = 'seed'\n\
+        [server]\nallow_plain = true\nsystem_date_format = 's2'\n\
+        [server.limits]\nlogin_wait_secs = 7\nslow_reader_secs = 8\n\
+        calls_in_flight_per_connection = 9\n\
+        [store]\nreserve_mb = 1\nretain_log_days = 2\naudit_retain_days = 3\n\
+        [security]\nwhen_sessions_are_full = 'evict_oldest'\n\
+        one_time_token_verify = 'open'\nstrict_amend = true\n";
+    const CURRENT: &str = "mode = 'compatible'\n\
+        [server]\nallow_plaintext = true\nsystem_date_format = 'genesis_auth'\n\
+        [server.limits]\nlogin_timeout_secs = 7\nwrite_timeout_secs = 8\n\
+        queued_messages_per_connection = 9\n\
+        [store]\ndisk_reserve_mb = 1\nlog_retention_days = 2\naudit_retention_days = 3\n\
+        [security]\nsession_limit_action = 'evict_oldest'\n\
+        one_time_token_verify_by = 'open'\nabsent_list_clears = true\n";
+
+    #[test]
+    fn former_keys_and_values_mean_the_same() {
+        let settings = parse(CURRENT).unwrap();
+        assert_eq!(parse(FORMER).unwrap(), settings);
+        let changed = Settings::default().changes(&settings);
+        // All but the mode, whose former value is that of the default.
+        assert_eq!(changed.len(), 11, "{changed:?}");
+        let rest = parse("[server]\nsystem_date_format = 's0'").unwrap();
+        assert_eq!(rest, Settings::default());
+    }
+
+    /// What the lines of a configuration are as variables.
+    fn as_variables(text: &str) -> Vec<(String, String)> {
+        let (mut section, mut variables) = (String::new(), Vec::new());
+        for line in text.lines() {
+            if let Some(header) = line.strip_prefix('[') {
+                section = header.trim_end_matches(']').replace('.', "__") + "__";
+            } else if let Some((key, value)) = line.split_once(" = ") {
+                let name = format!("{PREFIX}{section}{key}").to_uppercase();
+                variables.push((name, value.trim_matches('\'').to_owned()));
+            }
+        }
+        variables
+    }
+
+    #[test]
+    fn variables_may_use_former_keys() {
+        let former = Settings::parse("", as_variables(FORMER).into_iter()).unwrap();
+        assert_eq!(former, parse(&CURRENT.replace("mode = 'compatible'", "")).unwrap());
+        // A variable wins over the file, whichever of the two has the former name.
+        let text = "[server.limits]\nlogin_timeout_secs = 1\nslow_reader_secs = 1";
+        let pairs = [
+            ("TOLLGATE_SERVER__LIMITS__LOGIN_WAIT_SECS", "2"),
+            ("TOLLGATE_SERVER__LIMITS__WRITE_TIMEOUT_SECS", "3"),
+        ];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let limits = Settings::parse(text, pairs.into_iter()).unwrap().server.limits;
+        assert_eq!((limits.login_timeout_secs, limits.write_timeout_secs), (2, 3));
+        // So may the value of a whole section, and what is inside of a section.
+        let limits = with("TOLLGATE_SERVER__LIMITS", "{ login_wait_secs = 4 }").unwrap();
+        assert_eq!(limits.server.limits.login_timeout_secs, 4);
+        let retry = with("TOLLGATE_SECURITY__RETRY__MAX_ATTEMPTS", "5").unwrap();
+        assert_eq!(retry.security.genesis_password.retry.max_attempts, 5);
+    }
+
+    #[test]
+    fn an_error_names_the_variable_that_was_set() {
+        let error = with("TOLLGATE_STORE__RESERVE_MB", "x").unwrap_err().to_string();
+        assert!(error.contains("TOLLGATE_STORE__RESERVE_MB cannot be used"), "{error}");
+        assert!(error.contains("store.disk_reserve_mb"), "{error}");
+        let twice = ["TOLLGATE_STORE__RESERVE_MB", "TOLLGATE_STORE__DISK_RESERVE_MB"];
+        let twice = twice.map(|name| (name.to_owned(), "1".to_owned()));
+        let error = Settings::parse("", twice.into_iter()).unwrap_err().to_string();
+        assert!(error.contains("sets the same key store.disk_reserve_mb"), "{error}");
     }
 
     #[test]

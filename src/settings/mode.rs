@@ -7,7 +7,7 @@ use super::sections::Mode;
 /// What is another default with `mode = "hardened"`, as a configuration.
 pub const HARDENED: &str = r#"
 [server]
-allow_plain = false
+allow_plaintext = false
 
 [security]
 login_errors = "uniform"
@@ -83,11 +83,11 @@ mod tests {
         assert!(hard.hardened_overrides().is_empty());
 
         let softer = parse(
-            "mode = 'hardened'\n[security]\nhide_hosts = false\n[server]\nallow_plain = true",
+            "mode = 'hardened'\n[security]\nhide_hosts = false\n[server]\nallow_plaintext = true",
         );
         assert!(!softer.security.hide_hosts && softer.security.hide_versions);
         let keys: Vec<_> = softer.hardened_overrides().into_iter().map(|(key, ..)| key).collect();
-        assert_eq!(keys, ["security.hide_hosts", "server.allow_plain"]);
+        assert_eq!(keys, ["security.hide_hosts", "server.allow_plaintext"]);
         assert!(parse("[security]\nhide_hosts = true").hardened_overrides().is_empty());
     }
 }

@@ -9,15 +9,15 @@ use super::sections::{HostSettings, ServiceSettings};
 /// One key, in the order of the structs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceRow {
-    /// The section with its dots; empty: the root. Elements of a list stand in `section[]`.
+    /// The section with its dots; empty: the root. Elements of a list are in `section[]`.
     pub section: String,
     /// The key.
     pub key: String,
-    /// Its default as TOML; none: it is not set.
+    /// Its default as TOML; `None` if it is not set.
     pub default: Option<String>,
     /// What it means, in one line.
     pub meaning: String,
-    /// What S2 calls it.
+    /// Its name in the Genesis authentication documentation.
     pub genesis_key: Option<String>,
     /// Whether its section is off as long as it is not written.
     pub optional: bool,
@@ -84,7 +84,7 @@ impl Settings {
         out.push_str("```\n\n## Root\n\n");
         out.push_str(TABLE_HEADER);
         let mut section = String::new();
-        for ReferenceRow { section: own, key, default, meaning, genesis_key: s2, .. } in
+        for ReferenceRow { section: own, key, default, meaning, genesis_key, .. } in
             Self::reference_rows()
         {
             if own != section {
@@ -96,11 +96,11 @@ impl Settings {
                 continue;
             }
             let default = default.map(|it| format!("`{it}`")).unwrap_or_default();
-            let (s2, meaning) = (s2.unwrap_or_default(), meaning.replace('|', "\\|"));
-            out.push_str(&format!("| `{key}` | {s2} | {default} | {meaning} |\n"));
+            let (name, meaning) = (genesis_key.unwrap_or_default(), meaning.replace('|', "\\|"));
+            out.push_str(&format!("| `{key}` | {name} | {default} | {meaning} |\n"));
         }
         out.push_str(
-            "\n## Other names\n\nEach is taken for its key, also in camel case, and warned of.\n",
+            "\n## Aliases\n\nEach is accepted for its key, also in camel case, with a warning.\n",
         );
         out.push_str("\n| name | key |\n|---|---|\n");
         for (alias, key) in crate::settings::aliases::ALIASES {
@@ -116,7 +116,7 @@ impl Settings {
 }
 
 /// The head of a table.
-const TABLE_HEADER: &str = "| key | S2 | default | meaning |\n|---|---|---|---|\n";
+const TABLE_HEADER: &str = "| key | Genesis key | default | meaning |\n|---|---|---|---|\n";
 
 /// Keys of a section that have no default, and those of the elements of its lists.
 fn add_unset(all: &mut Vec<ReferenceRow>, section: &str, root: &Json) {
@@ -193,10 +193,10 @@ fn field_row(
 ) -> ReferenceRow {
     let text = |name: &str| field.and_then(|field| field.get(name)?.as_str()).unwrap_or_default();
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let s2 = Some(text("x-s2")).filter(|it| !it.is_empty()).map(str::to_owned);
+    let genesis_key = Some(text("x-genesis-key")).filter(|it| !it.is_empty()).map(str::to_owned);
     let (section, key) = (section.to_owned(), key.to_owned());
     let meaning = one_line(text("description"));
-    ReferenceRow { section, key, default, meaning, genesis_key: s2, optional: false }
+    ReferenceRow { section, key, default, meaning, genesis_key, optional: false }
 }
 
 /// Services have no default: an example, commented out.

@@ -20,14 +20,14 @@ pub const RESET_TOPIC: &str = "PASSWORD_RESET";
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Which defaults hold: "seed", those of the sources, or "hardened", stricter ones. A key that
-    /// is written wins over both.
+    /// Which defaults hold: "compatible", those of the Genesis documentation, or "hardened",
+    /// stricter ones. A key that is written wins over both.
     pub mode: Mode,
-    /// Where the gateway listens and how it speaks.
+    /// Addresses and forms of messages.
     pub server: ServerSettings,
-    /// How sessions show that they live.
+    /// Heartbeats, by which a session shows that its client is alive.
     pub heartbeat: HeartbeatSettings,
-    /// Services that a heartbeat's answer names; none by default.
+    /// Services that the reply to a heartbeat lists; empty by default.
     pub services: Vec<ServiceSettings>,
     /// How services are listed, checked and pushed.
     pub service_list: ServiceListSettings,
@@ -35,14 +35,14 @@ pub struct Settings {
     pub store: StoreSettings,
     /// Sessions and passwords.
     pub security: Security,
-    /// What mails may say beside what they are about.
+    /// Variables that mail templates may use.
     pub templates: Templates,
-    /// How mails leave.
+    /// Transport of mails.
     pub mail: MailSettings,
 }
 
 impl Settings {
-    /// The keys that secrets of second factors are sealed with; none: they are off.
+    /// The keys that encrypt the secrets of second factors; `None` if second factors are off.
     pub fn keyring(&self, dir: &Path) -> Result<Option<Keyring>, KeyError> {
         let dir = (self.store.engine != Engine::Memory).then_some(dir);
         self.security.mfa.qr_code.as_ref().map(|it| it.keyring(dir)).transpose()

@@ -51,7 +51,7 @@ fn nearest(path: &str, key: &str, root: &Json) -> Option<String> {
     (distance <= (meant.len() / 3).max(1)).then_some(nearest)
 }
 
-/// S2's `sessionTimeoutMins` and ours are one name.
+/// Genesis' `sessionTimeoutMins` and `session_timeout_mins` are one name.
 fn plain(key: &str) -> String {
     key.replace(['_', '-'], "").to_lowercase()
 }

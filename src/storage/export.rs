@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use crate::realm::{Change, Millis, Realm, Row, StoredRow, User};
 
 const FORMAT: &str = "tollgate-export";
-/// Versions up to this one are read.
-const VERSION: u32 = 1;
+/// Versions up to this one are read. 1: with the former names of fields.
+const VERSION: u32 = 2;
 /// No line is longer: a row has at most 3,900 bytes.
 const LINE_MAX: u64 = 16 * 1024;
 

@@ -6,13 +6,18 @@ use std::path::Path;
 use super::error::StoreError;
 use super::high_water_mark::HighWaterMark;
 /// What the format file says.
-pub(super) const FORMAT: &str = "tollgate store 5";
-/// Formats that this version reads, too. 1: without an audit trail. 2: without former passwords,
-/// one-time tokens, life times of tokens and the check of the salt. 3: without second factors, half
-/// logins, active codes, resets that users asked for, and mails. 4: with a value for each entry and
-/// each audit row.
-const OLDER_FORMATS: [&str; 4] =
-    ["tollgate store 1", "tollgate store 2", "tollgate store 3", "tollgate store 4"];
+pub(super) const FORMAT: &str = "tollgate store 6";
+/// Formats that this version also reads. 1: without an audit trail. 2: without former passwords,
+/// one-time tokens, lifetimes of tokens and the check of the pepper. 3: without second factors,
+/// pending logins, active codes, resets that users requested, and mails. 4: with a value for each
+/// entry and each audit row. 5: with the former names of commands and fields.
+const OLDER_FORMATS: [&str; 5] = [
+    "tollgate store 1",
+    "tollgate store 2",
+    "tollgate store 3",
+    "tollgate store 4",
+    "tollgate store 5",
+];
 
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

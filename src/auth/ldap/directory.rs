@@ -96,7 +96,8 @@ impl ServerState {
             Ok(_) => "refused",
             Err(_) => "failed",
         };
-        histogram!("tollgate_directory_seconds", "result" => result).record(watch.elapsed_secs());
+        histogram!("tollgate_ldap_request_duration_seconds", "result" => result)
+            .record(watch.elapsed_secs());
         match searched {
             Ok(answer) => {
                 self.breaker.success();

@@ -167,12 +167,12 @@ impl Shared {
         while let Some(queued) = self.next() {
             let watch = stopwatch();
             let wait_secs = self.watch.elapsed_secs() - queued.since_secs;
-            metrics::histogram!("tollgate_hash_wait_seconds").record(wait_secs);
+            metrics::histogram!("tollgate_password_hash_wait_seconds").record(wait_secs);
             // A fault in one job must not cost the thread; its caller sees that no answer comes.
             let HashJob { hashes, job } = queued.job;
             let _ = catch_unwind(AssertUnwindSafe(job));
             let hash_secs = watch.elapsed_secs() / f64::from(hashes.max(1));
-            metrics::histogram!("tollgate_hash_seconds").record(hash_secs);
+            metrics::histogram!("tollgate_password_hash_duration_seconds").record(hash_secs);
             let mut state = self.state.lock();
             state.job_duration = state.job_duration.updated(hash_secs);
         }
@@ -200,7 +200,7 @@ impl Shared {
 }
 
 fn record_queue_length(queue: &FairQueue<HashJob>) {
-    metrics::gauge!("tollgate_hash_queue_jobs").set(queue.len() as f64);
+    metrics::gauge!("tollgate_password_hash_queue_length").set(queue.len() as f64);
 }
 
 /// Refused clients must not come back together.

@@ -34,7 +34,7 @@ fn server(settings: &Settings, found: &mut Vec<Finding>) {
         plain,
         found,
         Weak,
-        "server.allow_plain",
+        "server.allow_plaintext",
         "passwords and tokens leave this machine in clear up to the TLS proxy",
         "set server.tls, or make sure that nobody else shares the network of the proxy",
     );
@@ -111,7 +111,7 @@ fn sessions(settings: &Settings, found: &mut Vec<Finding>) {
         security.one_time_token_verify_by == OneTimeTokenVerify::Open,
         found,
         Weak,
-        "security.one_time_token_verify",
+        "security.one_time_token_verify_by",
         "whoever finds a one-time token learns without a login whose it is",
         "set it to \"right\" and give VERIFY_OTT to those who verify",
     );

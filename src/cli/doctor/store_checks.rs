@@ -36,7 +36,7 @@ pub fn check(dir: &Path, facts: &StoreFacts, short: Option<String>) -> Vec<Findi
         found.push(Finding::new(Weak, at.clone(), why, format!("chmod 700 {at}")));
     }
     if let Some(why) = short {
-        let change = "make room, or lower store.reserve_mb";
+        let change = "make room, or lower store.disk_reserve_mb";
         found.push(Finding::new(Problem, at.clone(), why, change));
     }
     match facts {

@@ -13,6 +13,7 @@ use super::output::OutputArgs;
 use super::progress::Progress;
 use super::scripts::LoadedScript;
 use crate::cli::remote::UnverifiedRemoteArgs;
+use crate::cli::time_argument::parse_time;
 use crate::platform::{Clock, file_descriptors};
 use crate::replay::{
     LoadProfile, Measurements, PlayOptions, Played, RestTransport, Results, RunInfo, Scenario,
@@ -47,19 +48,19 @@ pub(in crate::cli) struct ReplayArgs {
     #[arg(long, value_name = "N/s", value_parser = rate)]
     rate: Option<f64>,
     /// Let the clients begin one after another over this time
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time)]
     ramp: Duration,
     /// Begin rounds for this long, the ramp included; without it every client plays --rounds
-    #[arg(long, value_name = "TIME", value_parser = time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     duration: Option<Duration>,
     /// Rounds of each client; without --duration one
     #[arg(long, value_name = "N")]
     rounds: Option<u64>,
-    /// Pass time (@) so many times as fast as the scripts say; 0: not at all
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    /// Play pauses (@) this many times as fast as the scripts say; 0: without pauses
+    #[arg(long, alias = "pace", value_name = "FACTOR", default_value_t = 1.0)]
     time_factor: f64,
     /// How long an answer may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     timeout: Duration,
     /// Connect from these addresses of this machine in turn
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
@@ -193,10 +194,6 @@ impl ReplayArgs {
             crossed => Err(ReplayFailed::Crossed(crossed).into()),
         }
     }
-}
-
-fn time(text: &str) -> Result<Duration> {
-    protocol::duration::parse(text).context("a time is a number with ms, s, m, h or d, such as 30s")
 }
 
 fn rate(text: &str) -> Result<f64> {

@@ -83,7 +83,7 @@ pub(super) fn announce(
                 let program = quoted(&program);
                 writeln!(
                     out,
-                    "log in:  {password} | {program} say --to {scheme}://{address} --login {ADMIN}"
+                    "log in:  {password} | {program} send --to {scheme}://{address} --login {ADMIN}"
                 )
             })
             .and_then(|()| out.flush());

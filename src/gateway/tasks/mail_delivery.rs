@@ -31,7 +31,7 @@ pub async fn deliver(gateway: Arc<Gateway>) {
             let due: Vec<_> = realm.mails_due(now).take(CONCURRENT_MAX).cloned().collect();
             (due, realm.next_mail(), realm.mails_waiting())
         });
-        gauge!("tollgate_mails_waiting").set(waiting as f64);
+        gauge!("tollgate_mail_queue_length").set(waiting as f64);
         if due.is_empty() {
             let wait =
                 next.map_or(CHECK_INTERVAL_MAX, |at| Duration::from_millis(at.saturating_sub(now)));
@@ -73,7 +73,7 @@ async fn send_one(gateway: Arc<Gateway>, mail: QueuedMail) -> bool {
         MailSent::Failed => "failed",
         MailSent::Dropped => "dropped",
     };
-    counter!("tollgate_mails_total", "result" => result).increment(1);
+    counter!("tollgate_mail_deliveries_total", "result" => result).increment(1);
     gateway.replica.submit(Command::MailSent(mail.no, posted)).await.is_ok()
 }
 

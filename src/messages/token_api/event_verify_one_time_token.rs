@@ -33,7 +33,7 @@ impl Message for VerifyOneTimeToken {
     const TYPE: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN";
     const ACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_ACK";
     const NACK: &'static str = "EVENT_VERIFY_ONE_TIME_TOKEN_NACK";
-    // The right VERIFY_OTT, unless `security.one_time_token_verify` is open.
+    // The right VERIFY_OTT, unless `security.one_time_token_verify_by` is open.
     const ACCESS: Access = Access::Anyone;
     type Ack = WithDetails<Details>;
 

@@ -1,26 +1,27 @@
-//! `[security.authentication]`: who checks passwords (S2, "authentication").
+//! `[security.authentication]`: where passwords are checked (Genesis authentication,
+//! "authentication").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ldap::Ldap;
-/// Who checks passwords.
+/// Where passwords are checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Authentication {
     /// "INTERNAL": the gateway; "LDAP": a directory; "HYBRID": first the gateway, then a directory,
     /// with the same password.
     #[serde(rename = "type")]
-    #[schemars(extend("x-s2" = "type"))]
+    #[schemars(extend("x-genesis-key" = "type"))]
     pub kind: AuthType,
     /// Users who log in by their local password whatever the type.
     pub internal_users: Vec<String>,
     /// Directories.
-    #[schemars(extend("x-s2" = "ldap"))]
+    #[schemars(extend("x-genesis-key" = "ldap"))]
     pub ldap: Ldap,
 }
 
-/// Who checks passwords.
+/// Where passwords are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "described at the key")]

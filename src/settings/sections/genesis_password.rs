@@ -1,4 +1,5 @@
-//! `[security.genesis_password]`: users whose passwords are kept here (S2, "genesisPassword").
+//! `[security.genesis_password]`: users whose passwords are kept here (Genesis
+//! authentication, "genesisPassword").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,13 @@ use crate::settings::secret::Secret;
 #[serde(default, deny_unknown_fields)]
 pub struct GenesisPassword {
     /// What passwords must be like.
-    #[schemars(extend("x-s2" = "validation"))]
+    #[schemars(extend("x-genesis-key" = "validation"))]
     pub validation: Validation,
     /// What happens after wrong passwords.
-    #[schemars(extend("x-s2" = "retry"))]
+    #[schemars(extend("x-genesis-key" = "retry"))]
     pub retry: Retry,
     /// Resets that users ask for themselves, by mail; absent: off.
-    #[schemars(extend("x-s2" = "selfServiceReset"))]
+    #[schemars(extend("x-genesis-key" = "selfServiceReset"))]
     pub self_service_reset: Option<SelfServiceReset>,
 }
 
@@ -27,28 +28,29 @@ pub struct GenesisPassword {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Validation {
-    /// A secret of this system that goes into every hash; empty: none.
-    #[schemars(extend("x-s2" = "passwordSalt"))]
+    /// Pepper: a secret of this system that is part of every hash; empty: none.
+    #[schemars(extend("x-genesis-key" = "passwordSalt"))]
     pub password_salt: Secret,
-    /// Whether codes that S2 does not list are sent as ILLEGAL_MATCH.
+    /// Whether codes that Genesis authentication does not list are sent as ILLEGAL_MATCH.
     pub legacy_codes_only: bool,
     /// The rules.
-    #[schemars(extend("x-s2" = "passwordStrength"))]
+    #[schemars(extend("x-genesis-key" = "passwordStrength"))]
     pub password_strength: PasswordStrength,
 }
 
-/// What happens after wrong passwords (S2, "retry").
+/// What happens after wrong passwords (Genesis authentication, "retry").
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retry {
     /// Wrong passwords that lock the account.
-    #[schemars(extend("x-s2" = "maxAttempts"))]
+    #[schemars(extend("x-genesis-key" = "maxAttempts"))]
     pub max_attempts: u32,
     /// Minutes for which it stays locked; decimals allowed.
-    #[schemars(extend("x-s2" = "waitTimeMins"))]
+    #[schemars(extend("x-genesis-key" = "waitTimeMins"))]
     pub wait_time_mins: f64,
-    /// What is locked: "user" (S2), from wherever he comes, or "user_and_address": only where the
-    /// wrong passwords came from, so that an attacker elsewhere cannot lock the owner out.
+    /// What is locked: "user", from every address, as in Genesis authentication, or
+    /// "user_and_address", only from where the wrong passwords came, so that an attacker elsewhere
+    /// cannot lock the owner out.
     pub scope: LockScopeSetting,
 }
 

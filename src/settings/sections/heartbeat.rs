@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::range::RangeCheck;
 
-/// How sessions show that they live.
+/// Heartbeats, by which a session shows that its client is alive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HeartbeatSettings {
-    /// Seconds between two heartbeats; told in the login ack.
+    /// Seconds between two heartbeats; sent in the login ack.
     pub interval_secs: u64,
     /// Intervals without a sign of life that end a session; 0: never.
     pub misses_allowed: u32,

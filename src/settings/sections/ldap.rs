@@ -1,4 +1,4 @@
-//! `[[security.authentication.ldap.connection]]`: directories (S2, "LDAP").
+//! `[[security.authentication.ldap.connection]]`: directories (Genesis authentication, "LDAP").
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::settings::secret::Secret;
 #[serde(default, deny_unknown_fields)]
 pub struct Ldap {
     /// Servers, asked in this order; one that confirms the password is enough.
-    #[schemars(extend("x-s2" = "connection"))]
+    #[schemars(extend("x-genesis-key" = "connection"))]
     pub connection: Vec<LdapConnection>,
 }
 
@@ -26,35 +26,35 @@ pub struct Ldap {
 #[serde(default, deny_unknown_fields)]
 pub struct LdapConnection {
     /// Its host name; with TLS, the name in its certificate.
-    #[schemars(extend("x-s2" = "url"))]
+    #[schemars(extend("x-genesis-key" = "url"))]
     pub url: String,
     /// Its TCP port.
-    #[schemars(extend("x-s2" = "port"))]
+    #[schemars(extend("x-genesis-key" = "port"))]
     pub port: u16,
     /// Below these entries users and groups are searched.
-    #[schemars(extend("x-s2" = "searchBases"))]
+    #[schemars(extend("x-genesis-key" = "searchBases"))]
     pub search_bases: Vec<String>,
     /// Groups, by name or DN, one of which a user must be in; empty: none.
-    #[schemars(extend("x-s2" = "userGroups"))]
+    #[schemars(extend("x-genesis-key" = "userGroups"))]
     pub user_groups: Vec<String>,
     /// Below these entries, too, groups are searched.
     pub group_bases: Vec<String>,
     /// Stands in front of every user name that the directory is asked for.
-    #[schemars(extend("x-s2" = "userPrefix"))]
+    #[schemars(extend("x-genesis-key" = "userPrefix"))]
     pub user_prefix: String,
-    /// As whom the gateway searches; empty: as nobody.
-    #[schemars(extend("x-s2" = "bindDn"))]
+    /// DN to bind as for searches; empty: anonymous.
+    #[schemars(extend("x-genesis-key" = "bindDn"))]
     pub bind_dn: String,
     /// The password of `bind_dn`.
-    #[schemars(extend("x-s2" = "bindPassword"))]
+    #[schemars(extend("x-genesis-key" = "bindPassword"))]
     pub bind_password: Secret,
     /// The attribute that holds the user name: `cn`, `uid`, `sAMAccountName`.
-    #[schemars(extend("x-s2" = "userIdType"))]
+    #[schemars(extend("x-genesis-key" = "userIdType"))]
     pub user_id_type: String,
     /// "none", "start_tls" (refused where the server does not know it), or "ldaps"; true means
     /// "start_tls".
     #[serde(deserialize_with = "tls")]
-    #[schemars(extend("x-s2" = "useTLS"))]
+    #[schemars(extend("x-genesis-key" = "useTLS"))]
     pub use_tls: LdapTls,
     /// A file with the authorities to trust (PEM) instead of the system's.
     pub ca_file: String,
@@ -62,13 +62,13 @@ pub struct LdapConnection {
     pub timeout_ms: u64,
     /// Whether locks after wrong passwords and the age of passwords are the directory's affair
     /// alone.
-    #[schemars(extend("x-s2" = "bypassLoginInternalAuth"))]
+    #[schemars(extend("x-genesis-key" = "bypassLoginInternalAuth"))]
     pub bypass_login_internal_auth: bool,
-    /// What happens when a user logs in whom nobody knows yet.
-    #[schemars(extend("x-s2" = "onFirstLogin"))]
+    /// What happens at the first login of a user of the directory.
+    #[schemars(extend("x-genesis-key" = "onFirstLogin"))]
     pub on_first_login: OnFirstLogin,
     /// What happens at every login.
-    #[schemars(extend("x-s2" = "onLoginSuccess"))]
+    #[schemars(extend("x-genesis-key" = "onLoginSuccess"))]
     pub on_login_success: OnLoginSuccess,
 }
 
@@ -82,19 +82,19 @@ pub enum LdapTls {
     Ldaps,
 }
 
-/// What happens when a user logs in whom nobody knows yet.
+/// What happens at the first login of a user of the directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OnFirstLogin {
-    /// Whether his record is made; false: UNKNOWN_ACCOUNT.
-    #[schemars(extend("x-s2" = "createUser"))]
+    /// Whether the user's record is created; false: UNKNOWN_ACCOUNT.
+    #[schemars(extend("x-genesis-key" = "createUser"))]
     pub create_user: bool,
     /// Fields of the record, and the directory's attributes that they come from.
     pub attributes: BTreeMap<String, String>,
-    /// Profiles that he gets.
-    #[schemars(extend("x-s2" = "createUserPermissions"))]
+    /// Profiles of the new user.
+    #[schemars(extend("x-genesis-key" = "createUserPermissions"))]
     pub profiles: Vec<String>,
-    /// Rights that he gets.
+    /// Rights of the new user.
     pub rights: Vec<String>,
     /// Groups of the directory, by name or DN, and the profile that each gives.
     pub group_profiles: BTreeMap<String, String>,
@@ -110,7 +110,7 @@ pub struct OnLoginSuccess {
     pub sync_profiles: bool,
 }
 
-/// S2's flag, or a word.
+/// The flag of Genesis authentication, or a word.
 fn tls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LdapTls, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -189,7 +189,7 @@ fn is_attribute(name: &str) -> bool {
 }
 
 impl LdapConnection {
-    /// The server, as the outside takes it.
+    /// The server for the directory client.
     pub fn to_ldap_server(&self) -> LdapServer {
         let first = &self.on_first_login;
         let bind = (self.bind_dn.clone(), self.bind_password.expose().to_owned());

@@ -1,4 +1,5 @@
-//! `[security.login_ack]`: what the login ack tells beside the protocol's fields (S2, "loginAck").
+//! `[security.login_ack]`: additional contents of the login ack (Genesis authentication,
+//! "loginAck").
 
 use std::collections::BTreeMap;
 
@@ -7,16 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::realm::ATTRIBUTES;
 
-/// What the login ack tells beside the protocol's fields; nothing of it changes what a user may do.
+/// Additional contents of the login ack; they do not change what a user may do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoginAckSettings {
-    /// Fields of the user's record that stand under USER, such as `[{ field = "ACCESS_TYPE", prefix
+    /// Fields of the user's record to send under USER, such as `[{ field = "ACCESS_TYPE", prefix
     /// = "USER" }, { field = "CITY" }]`.
-    #[schemars(extend("x-s2" = "fields"))]
+    #[schemars(extend("x-genesis-key" = "fields"))]
     pub fields: Vec<AckField>,
     /// Rules that add to PERMISSION, PROFILE and USER for some users, and take away.
-    #[schemars(extend("x-s2" = "customLoginAck"))]
+    #[schemars(extend("x-genesis-key" = "customLoginAck"))]
     pub custom: Vec<CustomAck>,
 }
 
@@ -28,7 +29,7 @@ pub struct AckField {
     pub field: String,
     /// It is called PREFIX_FIELD; empty: FIELD.
     #[serde(default)]
-    #[schemars(extend("x-s2" = "withPrefix"))]
+    #[schemars(extend("x-genesis-key" = "withPrefix"))]
     pub prefix: String,
 }
 
@@ -36,22 +37,22 @@ pub struct AckField {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CustomAck {
-    /// Whom it is for; with `profiles` empty, too: everybody.
+    /// Users that the rule is for; if `profiles` is empty, too: all users.
     pub users: Vec<String>,
     /// And the members of these profiles.
     pub profiles: Vec<String>,
     /// Codes to add to PERMISSION.
-    #[schemars(extend("x-s2" = "permissions"))]
+    #[schemars(extend("x-genesis-key" = "permissions"))]
     pub add_permissions: Vec<String>,
     /// Names to add to PROFILE.
-    #[schemars(extend("x-s2" = "profiles"))]
+    #[schemars(extend("x-genesis-key" = "profiles"))]
     pub add_profiles: Vec<String>,
     /// Codes to take out of PERMISSION.
     pub remove_permissions: Vec<String>,
     /// Names to take out of PROFILE.
     pub remove_profiles: Vec<String>,
     /// Fields to set under USER.
-    #[schemars(extend("x-s2" = "userPreferences"))]
+    #[schemars(extend("x-genesis-key" = "userPreferences"))]
     pub set_preferences: BTreeMap<String, Preference>,
     /// Fields to take out of USER.
     pub remove_preferences: Vec<String>,

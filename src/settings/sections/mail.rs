@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::mail::transport;
 use crate::settings::secret::Secret;
-/// How mails leave.
+/// Transport of mails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
-    /// "off", by a mail server ("smtp"), or as files in a folder ("file").
+    /// Transport: "off", "smtp" (a mail server) or "file" (files in a folder).
     pub transport: MailTransportKind,
-    /// Whom mails are from.
+    /// Sender of mails.
     pub from: String,
     /// The mail server.
     pub smtp: SmtpSettings,
-    /// The folder.
+    /// Folder of the transport "file".
     pub file: MailFolderSettings,
-    /// Topics, and how their mails leave: `{ MFA = "file" }`; others as `transport` says.
+    /// Transports of single topics: `{ MFA = "file" }`; other topics use `transport`.
     pub topics: BTreeMap<String, MailTransportKind>,
 }
 
-/// How a mail leaves.
+/// Transport of a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
@@ -42,18 +42,18 @@ pub struct SmtpSettings {
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// "none", "start_tls" (refused where the server does not know it), or "tls" from the first
+    /// "none", "start_tls" (fails if the server does not support it), or "tls" from the first
     /// byte.
     pub tls: SmtpTls,
-    /// The user name that the server wants; empty: none.
+    /// User name for the server; empty: no authentication.
     pub user_name: String,
-    /// The password that the server wants.
+    /// Password for the server.
     pub password: Secret,
     /// A file with the authorities to trust (PEM) instead of the system's.
     pub ca_file: String,
 }
 
-/// How a connection to the mail server is kept from being read.
+/// Encryption of the connection to the mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
@@ -103,12 +103,12 @@ impl Default for MailFolderSettings {
 }
 
 impl MailSettings {
-    /// How mails of a topic leave.
+    /// Kind of transport of the mails of a topic.
     pub fn transport_kind(&self, topic: &str) -> MailTransportKind {
         self.topics.get(topic).copied().unwrap_or(self.transport)
     }
 
-    /// How mails of a topic leave, as the outside takes it.
+    /// Transport of the mails of a topic.
     pub fn transport_for(&self, topic: &str) -> transport::MailTransport {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
         match self.transport_kind(topic) {

@@ -1,4 +1,4 @@
-//! `[security.mfa]`: second factors (S2, "mfa").
+//! `[security.mfa]`: second factors (Genesis authentication, "mfa").
 
 use std::path::Path;
 
@@ -15,15 +15,15 @@ use crate::settings::secret::Secret;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MfaSettings {
-    /// Profiles whose users must have a secret for codes; `["*"]`: everybody.
+    /// Profiles whose users must have a secret for codes; `["*"]`: all users.
     pub required_for: Vec<String>,
     /// Wrong codes that end a login whose password was right.
     pub max_attempts: u32,
     /// Codes of an authenticator app; absent: off.
-    #[schemars(extend("x-s2" = "qrCode"))]
+    #[schemars(extend("x-genesis-key" = "qrCode"))]
     pub qr_code: Option<QrCode>,
     /// Links by mail; absent: off.
-    #[schemars(extend("x-s2" = "notify"))]
+    #[schemars(extend("x-genesis-key" = "notify"))]
     pub notify: Option<Notify>,
 }
 
@@ -32,34 +32,34 @@ pub struct MfaSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct QrCode {
     /// Seconds for which a code is shown.
-    #[schemars(extend("x-s2" = "codePeriodSeconds"))]
+    #[schemars(extend("x-genesis-key" = "codePeriodSeconds"))]
     pub code_period_seconds: u64,
     /// Periods before and after the current one whose codes are accepted, too.
-    #[schemars(extend("x-s2" = "codePeriodDiscrepancy"))]
+    #[schemars(extend("x-genesis-key" = "codePeriodDiscrepancy"))]
     pub code_period_discrepancy: u16,
     /// Digits of a code.
-    #[schemars(extend("x-s2" = "codeDigits"))]
+    #[schemars(extend("x-genesis-key" = "codeDigits"))]
     pub code_digits: u8,
     /// "SHA1", "SHA256" or "SHA512".
-    #[schemars(extend("x-s2" = "hashingAlgorithm"))]
+    #[schemars(extend("x-genesis-key" = "hashingAlgorithm"))]
     pub hashing_algorithm: HashingAlgorithm,
     /// Who issues the codes, as the app shows it.
-    #[schemars(extend("x-s2" = "issuer"))]
+    #[schemars(extend("x-genesis-key" = "issuer"))]
     pub issuer: String,
-    /// Stands in front of the user name in the app.
-    #[schemars(extend("x-s2" = "label"))]
+    /// Text before the user name in the app.
+    #[schemars(extend("x-genesis-key" = "label"))]
     pub label: String,
     /// Seconds within which a new secret must be confirmed.
-    #[schemars(extend("x-s2" = "confirmWaitPeriodSecs"))]
+    #[schemars(extend("x-genesis-key" = "confirmWaitPeriodSecs"))]
     pub confirm_wait_period_secs: u64,
-    /// What secrets are sealed with; empty: a key file beside the store, made at first use.
-    #[schemars(extend("x-s2" = "secretEncryptKey"))]
+    /// Key that encrypts secrets; empty: a key file beside the store, created at first use.
+    #[schemars(extend("x-genesis-key" = "secretEncryptKey"))]
     pub secret_encrypt_key: Secret,
-    /// Earlier keys: what they sealed is opened, and sealed anew by a login or by `rekey`.
+    /// Earlier keys: what they encrypted can be read; a login or `rekey` encrypts it again.
     pub old_secret_encrypt_keys: Vec<Secret>,
     /// A secret that goes into the name that a sealed secret is bound to; another one makes all
     /// secrets useless.
-    #[schemars(extend("x-s2" = "usernameTableLookUpSalt"))]
+    #[schemars(extend("x-genesis-key" = "usernameTableLookUpSalt"))]
     pub username_table_look_up_salt: Secret,
 }
 
@@ -80,24 +80,24 @@ pub enum HashingAlgorithm {
 #[serde(default, deny_unknown_fields)]
 pub struct Notify {
     /// The page that a link opens.
-    #[schemars(extend("x-s2" = "loginUrl"))]
+    #[schemars(extend("x-genesis-key" = "loginUrl"))]
     pub login_url: String,
-    /// Profiles whose users are mailed a link; `["*"]`: everybody.
+    /// Profiles whose users are mailed a link; `["*"]`: all users.
     pub required_for: Vec<String>,
     /// For how long the code of a link is good.
-    #[schemars(extend("x-s2" = "tempCodeExpiryDuration"))]
+    #[schemars(extend("x-genesis-key" = "tempCodeExpiryDuration"))]
     pub temp_code_expiry_duration: Duration,
     /// For how long the code is good that a login by link gives.
-    #[schemars(extend("x-s2" = "activeCodeExpiryDuration"))]
+    #[schemars(extend("x-genesis-key" = "activeCodeExpiryDuration"))]
     pub active_code_expiry_duration: Duration,
     /// The topic of the mails.
-    #[schemars(extend("x-s2" = "notifyTopic"))]
+    #[schemars(extend("x-genesis-key" = "notifyTopic"))]
     pub notify_topic: String,
     /// The subject, a template.
-    #[schemars(extend("x-s2" = "messageHeader"))]
+    #[schemars(extend("x-genesis-key" = "messageHeader"))]
     pub message_header: String,
     /// What the mail says, a template.
-    #[schemars(extend("x-s2" = "messageBody"))]
+    #[schemars(extend("x-genesis-key" = "messageBody"))]
     pub message_body: String,
 }
 

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Those of the sources.
+    /// Those of the Genesis documentation.
     #[default]
-    #[serde(rename = "seed")]
+    #[serde(alias = "seed")]
     Compatible,
     /// Stricter ones.
     Hardened,

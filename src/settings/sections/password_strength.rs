@@ -1,70 +1,71 @@
-//! `[security.genesis_password.validation.password_strength]` (S2, "passwordStrength").
+//! `[security.genesis_password.validation.password_strength]` (Genesis
+//! authentication, "passwordStrength").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-/// What a new password must be like; what is absent or 0 is not asked for.
+/// Rules for a new password; a rule that is absent or 0 is off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordStrength {
     /// The fewest characters.
-    #[schemars(extend("x-s2" = "minimumLength"))]
+    #[schemars(extend("x-genesis-key" = "minimumLength"))]
     pub minimum_length: Option<u32>,
-    /// The most characters; 1024 bytes are the end whatever stands here.
-    #[schemars(extend("x-s2" = "maximumLength"))]
+    /// The most characters; never more than 1024 bytes.
+    #[schemars(extend("x-genesis-key" = "maximumLength"))]
     pub maximum_length: Option<u32>,
     /// The fewest digits.
-    #[schemars(extend("x-s2" = "minDigits"))]
+    #[schemars(extend("x-genesis-key" = "minDigits"))]
     pub min_digits: Option<u32>,
-    /// How often one character may stand in the whole password.
-    #[schemars(extend("x-s2" = "maxRepeatCharacters"))]
+    /// How often one character may occur in the whole password.
+    #[schemars(extend("x-genesis-key" = "maxRepeatCharacters"))]
     pub max_repeat_characters: Option<u32>,
     /// The fewest upper-case letters.
-    #[schemars(extend("x-s2" = "minUppercaseCharacters"))]
+    #[schemars(extend("x-genesis-key" = "minUppercaseCharacters"))]
     pub min_uppercase_characters: Option<u32>,
     /// The fewest lower-case letters.
-    #[schemars(extend("x-s2" = "minLowercaseCharacters"))]
+    #[schemars(extend("x-genesis-key" = "minLowercaseCharacters"))]
     pub min_lowercase_characters: Option<u32>,
     /// The fewest characters that are neither letter nor digit.
-    #[schemars(extend("x-s2" = "minNonAlphaNumericCharacters"))]
+    #[schemars(extend("x-genesis-key" = "minNonAlphaNumericCharacters"))]
     pub min_non_alpha_numeric_characters: Option<u32>,
     /// How many of the class rules (min_digits, min_uppercase_characters, min_lowercase_characters,
     /// min_non_alpha_numeric_characters) must hold; not set: all.
     pub min_characteristics: Option<u32>,
     /// Whether white space is refused.
-    #[schemars(extend("x-s2" = "restrictWhitespace"))]
+    #[schemars(extend("x-genesis-key" = "restrictWhitespace"))]
     pub restrict_whitespace: bool,
     /// Whether five and more letters in the order of the alphabet, or against it, are refused.
-    #[schemars(extend("x-s2" = "restrictAlphaSequences"))]
+    #[schemars(extend("x-genesis-key" = "restrictAlphaSequences"))]
     pub restrict_alpha_sequences: bool,
     /// Whether five and more neighbours of a row of the keyboard are refused, in both directions.
-    #[schemars(extend("x-s2" = "restrictQWERTY"))]
+    #[schemars(extend("x-genesis-key" = "restrictQWERTY"))]
     pub restrict_qwerty: bool,
     /// Whether five and more digits in order, or against it, are refused.
-    #[schemars(extend("x-s2" = "restrictNumericalSequences"))]
+    #[schemars(extend("x-genesis-key" = "restrictNumericalSequences"))]
     pub restrict_numerical_sequences: bool,
     /// Characters that may not be used.
-    #[schemars(extend("x-s2" = "illegalCharacters"))]
+    #[schemars(extend("x-genesis-key" = "illegalCharacters"))]
     pub illegal_characters: String,
     /// How many of the last passwords may not be used again, the current one included; at most 24.
-    #[schemars(extend("x-s2" = "historicalCheck"))]
+    #[schemars(extend("x-genesis-key" = "historicalCheck"))]
     pub historical_check: Option<u8>,
-    /// Whether the worst passwords are refused.
-    #[schemars(extend("x-s2" = "restrictPassword"))]
+    /// Whether the most common passwords are refused.
+    #[schemars(extend("x-genesis-key" = "restrictPassword"))]
     pub restrict_password: bool,
     /// Whether words of four and more letters are refused, forwards and backwards.
-    #[schemars(extend("x-s2" = "restrictDictionarySubstring"))]
+    #[schemars(extend("x-genesis-key" = "restrictDictionarySubstring"))]
     pub restrict_dictionary_substring: bool,
     /// Whether the user's name is refused in the password, forwards and backwards.
-    #[schemars(extend("x-s2" = "restrictUserName"))]
+    #[schemars(extend("x-genesis-key" = "restrictUserName"))]
     pub restrict_user_name: bool,
     /// As many of one character in a row are refused.
-    #[schemars(extend("x-s2" = "repeatCharacterRestrictSize"))]
+    #[schemars(extend("x-genesis-key" = "repeatCharacterRestrictSize"))]
     pub repeat_character_restrict_size: Option<u32>,
     /// Days after which a password must be changed.
-    #[schemars(extend("x-s2" = "passwordExpiryDays"))]
+    #[schemars(extend("x-genesis-key" = "passwordExpiryDays"))]
     pub password_expiry_days: Option<u32>,
     /// Days before that in which a login says so.
-    #[schemars(extend("x-s2" = "passwordExpiryNotificationDays"))]
+    #[schemars(extend("x-genesis-key" = "passwordExpiryNotificationDays"))]
     pub password_expiry_notification_days: Option<u32>,
 }
 

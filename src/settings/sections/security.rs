@@ -1,4 +1,5 @@
-//! `[security]` and below: sessions, hashes, retry (S2, "The security function").
+//! `[security]` and below: sessions, hashes, retry (Genesis authentication, "The security
+//! function").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,64 +17,63 @@ use crate::settings::range::RangeCheck;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Security {
-    /// Minutes without use that end a session; decimals allowed.
-    #[schemars(extend("x-s2" = "sessionTimeoutMins"))]
+    /// Minutes without use after which a session ends; decimals allowed.
+    #[schemars(extend("x-genesis-key" = "sessionTimeoutMins"))]
     pub session_timeout_mins: f64,
-    /// Minutes for which a refresh token is good.
-    #[schemars(extend("x-s2" = "refreshTokenExpirationMins"))]
+    /// Minutes for which a refresh token is valid.
+    #[schemars(extend("x-genesis-key" = "refreshTokenExpirationMins"))]
     pub refresh_token_expiration_mins: f64,
     /// Minutes between two sweeps for idle sessions.
-    #[schemars(extend("x-s2" = "expiryCheckMins"))]
+    #[schemars(extend("x-genesis-key" = "expiryCheckMins"))]
     pub expiry_check_mins: f64,
-    /// Live sessions of one user; not positive: any number.
-    #[schemars(extend("x-s2" = "maxSimultaneousUserLogins"))]
+    /// Live sessions of one user; 0 or below: any number.
+    #[schemars(extend("x-genesis-key" = "maxSimultaneousUserLogins"))]
     pub max_simultaneous_user_logins: i64,
     /// At that limit a login is refused ("refuse") or ends the oldest session ("evict_oldest").
-    #[serde(rename = "when_sessions_are_full")]
     pub session_limit_action: SessionLimitAction,
-    /// Whether a refresh gives a new refresh token; false: the same one, as in S0's sample.
+    /// Whether a refresh issues a new refresh token; false: the same one, as in the sample of the
+    /// Genesis REST API.
     pub refresh_rotation: bool,
-    /// Seconds for which the old pair is still answered after a refresh.
+    /// Seconds for which the old pair of tokens is still accepted after a refresh.
     pub refresh_grace_secs: u64,
-    /// "specific": UNKNOWN_ACCOUNT is told (S2); "uniform": unknown names look like wrong
-    /// passwords.
+    /// "specific": an unknown name is refused with UNKNOWN_ACCOUNT, as in Genesis authentication;
+    /// "uniform": like a wrong password.
     pub login_errors: LoginErrors,
-    /// What EVENT_RESET_USER_PASSWORD leaves behind: "blank", a password that is empty until it is
-    /// changed (S2), "one_time_password", one that is told once, to whoever resets, or "email", one
+    /// What EVENT_RESET_USER_PASSWORD sets: "blank", an empty password until it is changed, as in
+    /// Genesis authentication; "one_time_password", one that only the reply contains; "email", one
     /// that is mailed to the user.
     pub reset_mode: ResetMode,
     /// Minutes after a reset in which the password must be changed; decimals allowed.
     pub reset_window_mins: f64,
-    /// Whether the login ack keeps product versions to itself.
+    /// Whether the login ack leaves product versions out.
     pub hide_versions: bool,
-    /// Whether MAX_ACTIVE_SESSIONS_REACHED keeps the hosts of sessions to itself.
+    /// Whether MAX_ACTIVE_SESSIONS_REACHED leaves the hosts of sessions out.
     pub hide_hosts: bool,
-    /// Seconds for which an access token of /auth/token is good, however much it is used.
+    /// Seconds for which an access token of /auth/token is valid; use does not extend them.
     pub access_token_life_secs: u64,
     /// Seconds for which a one-time token can be verified.
     pub one_time_token_secs: u64,
-    /// Who may verify one-time tokens: "right", whoever has VERIFY_OTT, or "open", everybody.
-    #[serde(rename = "one_time_token_verify")]
+    /// Who may verify one-time tokens: "right", users with VERIFY_OTT, or "open", everyone.
     pub one_time_token_verify_by: OneTimeTokenVerify,
-    /// Whether an absent list of an amend means an empty one (S2 to the letter); false: it stays.
-    #[serde(rename = "strict_amend")]
+    /// Whether an absent list in an amend means an empty one, as Genesis authentication says;
+    /// false: the list stays as it is.
     pub absent_list_clears: bool,
-    /// What one password hash costs.
+    /// Cost of one password hash.
     pub scrypt: Scrypt,
-    /// Who checks passwords.
-    #[schemars(extend("x-s2" = "authentication"))]
+    /// Where passwords are checked.
+    #[schemars(extend("x-genesis-key" = "authentication"))]
     pub authentication: Authentication,
     /// Users whose passwords are kept here.
-    #[schemars(extend("x-s2" = "genesisPassword"))]
+    #[schemars(extend("x-genesis-key" = "genesisPassword"))]
     pub genesis_password: GenesisPassword,
     /// Second factors.
-    #[schemars(extend("x-s2" = "mfa"))]
+    #[schemars(extend("x-genesis-key" = "mfa"))]
     pub mfa: MfaSettings,
-    /// What the login ack tells beside the protocol's fields.
-    #[schemars(extend("x-s2" = "loginAck"))]
+    /// Additional contents of the login ack.
+    #[schemars(extend("x-genesis-key" = "loginAck"))]
     pub login_ack: LoginAckSettings,
     /// Single sign-on.
-    #[schemars(extend("x-s2" = "sso"))]
+    #[schemars(extend("x-genesis-key" = "sso"))]
     pub sso: Sso,
 }
 
@@ -82,7 +82,7 @@ pub struct Security {
 #[serde(default, deny_unknown_fields)]
 pub struct Sso {
     /// True stops the start: single sign-on is not built in yet.
-    #[schemars(extend("x-s2" = "enabled"))]
+    #[schemars(extend("x-genesis-key" = "enabled"))]
     pub enabled: bool,
 }
 
@@ -95,7 +95,7 @@ pub enum OneTimeTokenVerify {
     Open,
 }
 
-/// What a login finds at the session limit.
+/// What happens to a login at the session limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
@@ -104,7 +104,7 @@ pub enum SessionLimitAction {
     EvictOldest,
 }
 
-/// What a reset leaves behind.
+/// What a reset sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
@@ -114,7 +114,7 @@ pub enum ResetMode {
     Email,
 }
 
-/// What a failed login tells.
+/// Code of a login that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
@@ -152,7 +152,7 @@ impl Default for Security {
     }
 }
 
-/// What one password hash costs (RFC 7914).
+/// Cost of one password hash (RFC 7914).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scrypt {

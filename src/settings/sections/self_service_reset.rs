@@ -1,5 +1,5 @@
-//! `[security.genesis_password.self_service_reset]`: users ask for a new password by mail (S2,
-//! "selfServiceReset").
+//! `[security.genesis_password.self_service_reset]`: users ask for a new password by mail (Genesis
+//! authentication, "selfServiceReset").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,23 +13,23 @@ use crate::settings::range::RangeCheck;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SelfServiceReset {
-    /// Minutes for which a link is good; decimals allowed.
-    #[schemars(extend("x-s2" = "timeoutInMinutes"))]
+    /// Minutes for which a link is valid; decimals allowed.
+    #[schemars(extend("x-genesis-key" = "timeoutInMinutes"))]
     pub timeout_in_minutes: f64,
-    /// Minutes that a user waits for the next one; decimals allowed, 0: he does not.
-    #[schemars(extend("x-s2" = "coolDownInMinutes"))]
+    /// Minutes before a user may ask again; decimals allowed, 0: at once.
+    #[schemars(extend("x-genesis-key" = "coolDownInMinutes"))]
     pub cool_down_in_minutes: f64,
     /// The topic of the mails.
-    #[schemars(extend("x-s2" = "notifyTopic"))]
+    #[schemars(extend("x-genesis-key" = "notifyTopic"))]
     pub notify_topic: String,
     /// The page where a new password is chosen.
-    #[schemars(extend("x-s2" = "redirectUrl"))]
+    #[schemars(extend("x-genesis-key" = "redirectUrl"))]
     pub redirect_url: String,
     /// Whether the client may name another page; for development only.
-    #[schemars(extend("x-s2" = "acceptClientUrl"))]
+    #[schemars(extend("x-genesis-key" = "acceptClientUrl"))]
     pub accept_client_url: bool,
     /// The mail.
-    #[schemars(extend("x-s2" = "resetMessage"))]
+    #[schemars(extend("x-genesis-key" = "resetMessage"))]
     pub reset_message: ResetMessage,
 }
 
@@ -38,10 +38,10 @@ pub struct SelfServiceReset {
 #[serde(default, deny_unknown_fields)]
 pub struct ResetMessage {
     /// The subject.
-    #[schemars(extend("x-s2" = "subject"))]
+    #[schemars(extend("x-genesis-key" = "subject"))]
     pub subject: String,
     /// What the mail says.
-    #[schemars(extend("x-s2" = "body"))]
+    #[schemars(extend("x-genesis-key" = "body"))]
     pub body: String,
 }
 

@@ -9,7 +9,7 @@ use super::tls::TlsSettings;
 use crate::realm::Location;
 use crate::settings::range::RangeCheck;
 
-/// Where the gateway listens and how it speaks.
+/// Addresses and forms of messages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSettings {
@@ -25,25 +25,26 @@ pub struct ServerSettings {
     pub allowed_origins: Vec<String>,
     /// Addresses or ranges of proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<AddressRange>,
-    /// Whether a NACK over REST has the HTTP status of its code; false: 200, as the original.
+    /// Whether a NACK over REST has the HTTP status of its code; false: 200, as in the Genesis REST
+    /// API.
     pub strict_http_status: bool,
-    /// Whether passwords may travel in clear off loopback: a TLS proxy stands in front.
-    #[serde(rename = "allow_plain")]
+    /// Whether passwords may travel in clear off loopback, since a TLS proxy is in front.
     pub allow_plaintext: bool,
-    /// SYSTEM.DATE: "s0" (Sun Jan 21 20:53:48 UTC 2018) or "s2" (2014-06-18 12:27:01).
+    /// Form of SYSTEM.DATE: "genesis_rest" (Sun Jan 21 20:53:48 UTC 2018) or "genesis_auth"
+    /// (2014-06-18 12:27:01).
     pub system_date_format: SystemDateFormat,
     /// Names of refusals: "event" (EVENT_LOGIN_AUTH_NACK) or "legacy" (LOGIN_AUTH_NACK).
     pub nack_naming: NackNaming,
     /// Names of acks of record events: "specific" (EVENT_INSERT_PROFILE_ACK) or "generic"
     /// (EVENT_ACK).
     pub ack_naming: AckNaming,
-    /// At the end sockets get a close "code" and their last words, or are dropped ("drop").
+    /// Whether a shutdown sends a close "code" with SESSION_ENDED, or drops connections ("drop").
     pub shutdown_close: ShutdownClose,
-    /// Seconds that sockets get to end.
+    /// Seconds that a shutdown waits for connections to end.
     pub shutdown_grace_secs: u64,
     /// TLS on the port of the gateway.
     pub tls: TlsSettings,
-    /// What one connection, address or message may cost.
+    /// Limits of connections, addresses and messages.
     pub limits: ServerLimits,
 }
 
@@ -52,13 +53,13 @@ pub struct ServerSettings {
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
 pub enum SystemDateFormat {
-    #[serde(rename = "s0")]
+    #[serde(alias = "s0")]
     GenesisRest,
-    #[serde(rename = "s2")]
+    #[serde(alias = "s2")]
     GenesisAuth,
 }
 
-/// How refusals are called.
+/// Naming of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
@@ -67,7 +68,7 @@ pub enum NackNaming {
     Legacy,
 }
 
-/// How acks of record events are called.
+/// Naming of acks of record events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
@@ -76,7 +77,7 @@ pub enum AckNaming {
     Generic,
 }
 
-/// How sockets end when the gateway does.
+/// How connections end at a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
@@ -107,7 +108,7 @@ impl Default for ServerSettings {
     }
 }
 
-/// What one connection, address or message may cost.
+/// Limits of connections, addresses and messages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerLimits {
@@ -123,13 +124,11 @@ pub struct ServerLimits {
     pub connections_max: usize,
     /// Open connections of one address.
     pub connections_per_address_max: usize,
-    /// Seconds in which a connection must belong to a session.
-    #[serde(rename = "login_wait_secs")]
+    /// Seconds until an unauthenticated connection is closed.
     pub login_timeout_secs: u64,
     /// Open subscriptions of one connection.
     pub subscriptions_per_session: usize,
-    /// Messages of one connection that wait to be served; then its socket is not read.
-    #[serde(rename = "calls_in_flight_per_connection")]
+    /// Messages of one connection that may wait to be served; with as many, its socket is not read.
     pub queued_messages_per_connection: usize,
     /// Messages a second of one connection; ten times as many close it.
     pub messages_per_sec_per_connection: u32,
@@ -137,12 +136,11 @@ pub struct ServerLimits {
     pub failed_logins_per_min_per_address: u32,
     /// Addresses or ranges (10.0.0.0/8) without limits by address: proxies and load testers.
     pub exempt_addresses: Vec<AddressRange>,
-    /// Seconds after which a subscription over REST that nobody polls ends.
+    /// Seconds without a poll after which a subscription over REST ends.
     pub polling_timeout_secs: u64,
-    /// Bytes of rows that may wait for a slow reader.
+    /// Bytes of rows that may wait for a slow client.
     pub outbox_bytes: usize,
-    /// Seconds for which a write may be stuck.
-    #[serde(rename = "slow_reader_secs")]
+    /// Seconds without progress of a write after which the connection is closed.
     pub write_timeout_secs: u64,
 }
 
@@ -205,7 +203,7 @@ impl ServerSettings {
                 wrong.push(format!(
                     "server.listen is {at}, off loopback without TLS: passwords would travel in \
                      clear; set server.tls, or put a TLS proxy in front and set \
-                     server.allow_plain = true"
+                     server.allow_plaintext = true"
                 ))
             }
             Ok(_) => {}
@@ -254,8 +252,8 @@ impl ServerLimits {
             wrong.push("server.limits.message_bytes is at least frame_bytes".to_owned());
         }
         let waits = [
-            ("login_wait_secs", self.login_timeout_secs),
-            ("slow_reader_secs", self.write_timeout_secs),
+            ("login_timeout_secs", self.login_timeout_secs),
+            ("write_timeout_secs", self.write_timeout_secs),
             ("polling_timeout_secs", self.polling_timeout_secs),
         ];
         for (key, secs) in waits {
@@ -265,7 +263,7 @@ impl ServerLimits {
             ("connections_max", self.connections_max),
             ("connections_per_address_max", self.connections_per_address_max),
             ("subscriptions_per_session", self.subscriptions_per_session),
-            ("calls_in_flight_per_connection", self.queued_messages_per_connection),
+            ("queued_messages_per_connection", self.queued_messages_per_connection),
             ("messages_per_sec_per_connection", self.messages_per_sec_per_connection as usize),
         ];
         let zero = above_zero.iter().filter(|(_, value)| *value == 0);

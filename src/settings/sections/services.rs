@@ -13,14 +13,14 @@ use crate::settings::range::RangeCheck;
 pub struct ServiceSettings {
     /// Its name, such as SBL_EVENT_HANDLER.
     pub name: String,
-    /// Whether it wants TLS.
+    /// Whether it requires TLS.
     #[serde(default)]
     pub encrypted: bool,
-    /// Where it runs.
+    /// Hosts on which it runs.
     pub hosts: Vec<HostSettings>,
 }
 
-/// One place of a service.
+/// One host of a service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostSettings {
@@ -34,17 +34,18 @@ pub struct HostSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServiceListSettings {
-    /// The order in which a session is told to try hosts: "static", "rotate" or "random".
+    /// Order in which a client is to try hosts: "static", "rotate" or "random".
     pub order: HostOrder,
-    /// Who is told of a change: "all" sockets, those "subscribed" to SERVICES, or nobody ("off").
+    /// Connections that receive a changed list: "all", those "subscribed" to SERVICES, or none
+    /// ("off").
     pub push: PushServices,
     /// Seconds between two health checks; a host that fails goes last; 0: no checks.
     pub health_check_secs: u64,
-    /// Milliseconds in which a host must accept a connection.
+    /// Milliseconds within which a host must accept a connection.
     pub health_check_timeout_ms: u64,
 }
 
-/// In which order hosts are named.
+/// Order in which hosts are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]
@@ -54,7 +55,7 @@ pub enum HostOrder {
     Random,
 }
 
-/// Who is told of a change of the services.
+/// Connections that receive a changed service list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "described at the key")]

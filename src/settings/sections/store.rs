@@ -11,16 +11,13 @@ use crate::settings::range::RangeCheck;
 pub struct StoreSettings {
     /// "sled": on this machine's disk; "memory": nowhere, for trials.
     pub engine: Engine,
-    /// Megabytes of memory to which what the store caches may grow, roughly.
+    /// Megabytes of memory that the store may use as cache, roughly.
     pub cache_mb: u64,
-    /// Megabytes of the disk that are kept back: with less, changes are refused. 0: none.
-    #[serde(rename = "reserve_mb")]
+    /// Megabytes of the disk to keep free: with less, changes are refused; 0: none.
     pub disk_reserve_mb: u64,
-    /// Days for which commands are kept in the log; never fewer than the records need. 0: for ever.
-    #[serde(rename = "retain_log_days")]
+    /// Days for which the log keeps commands, and longer as far as records need them; 0: no limit.
     pub log_retention_days: u64,
-    /// Days for which the audit trail is kept. 0: for ever.
-    #[serde(rename = "audit_retain_days")]
+    /// Days for which the audit trail is kept; 0: no limit.
     pub audit_retention_days: u64,
 }
 
@@ -48,12 +45,12 @@ impl Default for StoreSettings {
 impl StoreSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         if self.disk_reserve_mb > 1 << 20 {
-            wrong.push("store.reserve_mb is at most 1048576".to_owned());
+            wrong.push("store.disk_reserve_mb is at most 1048576".to_owned());
         }
         wrong.range("store.cache_mb", self.cache_mb, 1..=65_536);
         for (key, days) in [
-            ("retain_log_days", self.log_retention_days),
-            ("audit_retain_days", self.audit_retention_days),
+            ("log_retention_days", self.log_retention_days),
+            ("audit_retention_days", self.audit_retention_days),
         ] {
             if days > 36_500 {
                 wrong.push(format!("store.{key} is at most 36500"));

@@ -1,4 +1,4 @@
-//! `[templates]`: what mails may say beside what they are about.
+//! `[templates]`: variables of mail templates.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::mail::template;
 
-/// What templates may use beside their own values.
+/// Variables that mail templates may use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Templates {
-    /// Names and values, such as `{ DESK = "Rates" }` for `{{ DESK }}`; nothing of the environment
-    /// is there by itself.
+    /// Names and values, such as `{ DESK = "Rates" }` for `{{ DESK }}`; variables of the
+    /// environment are not included.
     pub variables: BTreeMap<String, String>,
 }
 

@@ -9,7 +9,7 @@ pub struct TlsSettings {
     /// The file with the certificate and those between it and its authority (PEM); read again when
     /// it changes.
     pub certificate: String,
-    /// The file with its private key (PEM), which nobody else may read.
+    /// The file with its private key (PEM), which only its owner may read.
     pub key: String,
 }
 

@@ -219,7 +219,7 @@ fn life_times_win_over_the_file_until_they_are_null_and_survive_a_restart() {
 
 #[test]
 fn a_one_time_token_is_over_after_its_time() {
-    let keys = "security.one_time_token_secs = 3\nsecurity.one_time_token_verify = 'open'";
+    let keys = "security.one_time_token_secs = 3\nsecurity.one_time_token_verify_by = 'open'";
     let home = Home::new(&format!("{keys}\n{QUICK}"));
     let gateway = home.start();
     let admin = log_in(&gateway, "admin", PASSWORD);

@@ -78,6 +78,51 @@ async fn a_store_comes_back_as_it_was() {
     Client::login(gateway.address, "admin", PASSWORD).await;
 }
 
+/// An export of version 1, made by the former program of a store with rows of every shape.
+const VERSION_1: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/exports/version-1.jsonl");
+
+/// The rows of version 1 have former names of fields: they are imported, and exported by their
+/// names of today.
+#[tokio::test]
+async fn an_export_of_version_1_is_imported() {
+    let home = Home::new(&format!("{QUICK}[security.mfa.qr_code]\n"));
+    let out = run(&home, &["import", VERSION_1]);
+    assert!(out.status.success() && said(&out).contains("4 users"), "{}", said(&out));
+    let file = home.path().join("version-2.jsonl");
+    let out = run(&home, &["export", file.to_str().unwrap()]);
+    assert!(out.status.success(), "{}", said(&out));
+
+    let [former, current] = [Path::new(VERSION_1), &file].map(|file| {
+        let text = std::fs::read_to_string(file).unwrap();
+        let mut lines = std::io::Cursor::new(text.as_bytes());
+        let realm = tollgate::storage::export::read(&mut lines).unwrap().realm;
+        (text, realm.rows().collect::<Vec<_>>())
+    });
+    assert_eq!(former.1, current.1);
+    assert!(former.0.starts_with(r#"{"FORMAT":"tollgate-export","VERSION":1,"#));
+    assert!(current.0.starts_with(r#"{"FORMAT":"tollgate-export","VERSION":2,"#));
+    for name in [
+        "founded",
+        "watched",
+        "ends",
+        "second",
+        "previous",
+        "sealed",
+        "by_source",
+        "proved",
+        "asked",
+        "tries",
+        "drawn",
+    ] {
+        let name = format!("\"{name}\":");
+        assert!(former.0.contains(&name), "version 1 has {name}");
+        assert!(!current.0.contains(&name), "version 2 has {name}");
+    }
+    let gateway = home.start();
+    Client::login(gateway.address, "JohnWolf", "FullMoon1").await;
+}
+
 #[tokio::test]
 async fn without_credentials_no_hash_and_no_token_leaves() {
     let (home, _) = filled().await;

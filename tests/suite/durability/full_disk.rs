@@ -98,7 +98,7 @@ async fn small(reserve: &str) -> (Home, Disk, SocketAddr) {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
     let configuration = unlimited().replace("management_listen = ''", &management);
-    let home = Home::new(&format!("{configuration}[store]\nreserve_mb = {reserve}\n"));
+    let home = Home::new(&format!("{configuration}[store]\ndisk_reserve_mb = {reserve}\n"));
     let disk = Disk::mount(&home.data(), "12m");
     (home, disk, free)
 }

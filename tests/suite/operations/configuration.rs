@@ -93,12 +93,14 @@ fn the_schema_judges_as_the_gateway_does() {
 fn other_names_of_keys_are_taken_and_warned_of_once() {
     let strength = "[security.genesis_password.validation.passwordStrength]";
     let aliases = "[security.passwordRetry]\nmax_attempts = 7\n\
-        [security.genesis_password.validation.password_strength]\nrestrictWhiteSpace = false\n";
+        [security.genesis_password.validation.password_strength]\nrestrictWhiteSpace = false\n\
+        [store]\nreserve_mb = 32\n";
     let home = Home::new(&format!("{QUICK}{aliases}"));
     let (code, log) = home.start().signal("-TERM");
     assert_eq!(code, Some(0));
     for (alias, key) in [
         ("security.passwordRetry", "security.genesis_password.retry"),
+        ("store.reserve_mb", "store.disk_reserve_mb"),
         (
             "security.genesis_password.validation.password_strength.restrictWhiteSpace",
             "security.genesis_password.validation.password_strength.restrict_whitespace",

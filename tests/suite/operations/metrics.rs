@@ -20,14 +20,14 @@ async fn metrics_and_health_are_served_and_name_nobody() {
     let (status, metrics) = get(free, "/metrics").await;
     assert_eq!(status, 200);
     for name in [
-        "tollgate_message_seconds_bucket{message_type=\"EVENT_HEARTBEAT\",le=",
-        "tollgate_message_seconds_count{message_type=\"EVENT_LOGIN_AUTH\"} 1",
-        "tollgate_refused_total{message_type=\"?\",code=\"UNKNOWN_MESSAGE_TYPE\"} 1",
+        "tollgate_message_duration_seconds_bucket{message_type=\"EVENT_HEARTBEAT\",le=",
+        "tollgate_message_duration_seconds_count{message_type=\"EVENT_LOGIN_AUTH\"} 1",
+        "tollgate_messages_refused_total{message_type=\"?\",code=\"UNKNOWN_MESSAGE_TYPE\"} 1",
         "tollgate_connections 1",
-        "tollgate_hash_queue_jobs",
-        "tollgate_hash_wait_seconds_count 1",
+        "tollgate_password_hash_queue_length",
+        "tollgate_password_hash_wait_seconds_count 1",
         "tollgate_push_lag_seconds_count",
-        "tollgate_commit_seconds_count",
+        "tollgate_commit_duration_seconds_count",
         "tollgate_sessions 1",
     ] {
         assert!(metrics.contains(name), "{name} is not in {metrics}");

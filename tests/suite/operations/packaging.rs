@@ -74,10 +74,10 @@ fn the_supervisor_is_told_what_goes_on() {
 
 #[tokio::test]
 async fn the_dashboard_is_fresh_and_asks_for_what_there_is() {
-    let printed: Value = serde_json::from_str(&tollgate(&["dashboard"])).unwrap();
+    let printed: Value = serde_json::from_str(&tollgate(&["grafana-dashboard"])).unwrap();
     let kept = std::fs::read_to_string(file(".packaging/grafana.json")).unwrap();
     let kept: Value = serde_json::from_str(&kept).unwrap();
-    assert_eq!(printed, kept, "tollgate dashboard > .packaging/grafana.json");
+    assert_eq!(printed, kept, "tollgate grafana-dashboard > .packaging/grafana.json");
     let panels = printed["panels"].as_array().unwrap();
     let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
     let expressions: Vec<&str> = targets.map(|it| it["expr"].as_str().unwrap()).collect();

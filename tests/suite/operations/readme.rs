@@ -11,8 +11,8 @@ fn the_conversation_of_the_readme_goes_as_it_says() {
     let said = format!("PASSWORD='{PASSWORD}'\n{said}");
     let said = said
         .replace(
-            "target/release/tollgate say",
-            &format!("{} say --to {}", env!("CARGO_BIN_EXE_tollgate"), gateway.address),
+            "target/release/tollgate send",
+            &format!("{} send --to {}", env!("CARGO_BIN_EXE_tollgate"), gateway.address),
         )
         .replace("tollgate-data", home.data().to_str().unwrap());
     let answers = shell(&said, home.path());

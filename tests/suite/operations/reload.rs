@@ -58,7 +58,7 @@ async fn services_and_the_policy_change_under_open_sockets() {
     for (at, wrong) in wrong.into_iter().enumerate() {
         write(&home, &format!("{quick}{TWO}{wrong}"));
         hang_up(&gateway);
-        let refused = format!("tollgate_reloads_total{{result=\"refused\"}} {}", at + 1);
+        let refused = format!("tollgate_config_reloads_total{{result=\"refused\"}} {}", at + 1);
         let began = Instant::now();
         while !get(free, "/metrics").await.1.contains(&refused) {
             assert!(began.elapsed() < Duration::from_secs(10), "it is not refused: {wrong}");

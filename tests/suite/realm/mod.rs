@@ -5,4 +5,5 @@ mod rules;
 mod second_factors;
 mod sequences;
 mod stored_logins;
+mod stored_names;
 mod tokens;

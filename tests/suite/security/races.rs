@@ -74,7 +74,7 @@ async fn fifty_refreshes_give_one_successor() {
 
 #[tokio::test]
 async fn fifty_spends_of_a_one_time_token_give_one() {
-    let home = Home::new(&format!("security.one_time_token_verify = 'open'\n{QUICK}"));
+    let home = Home::new(&format!("security.one_time_token_verify_by = 'open'\n{QUICK}"));
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     let create = json!({ "MESSAGE_TYPE": "EVENT_CREATE_ONE_TIME_TOKEN", "SOURCE_REF": 1 });

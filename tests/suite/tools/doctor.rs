@@ -48,7 +48,7 @@ fn the_doctor_names_what_is_weak_and_what_contradicts() {
         ("[heartbeat]\nmisses_allowed = 0", "advice: heartbeat.misses_allowed"),
         ("security.hide_hosts = false", "weak: security.hide_hosts"),
         ("security.refresh_rotation = false", "weak: security.refresh_rotation"),
-        ("security.one_time_token_verify = 'open'", "weak: security.one_time_token_verify"),
+        ("security.one_time_token_verify_by = 'open'", "weak: security.one_time_token_verify_by"),
         (
             "security.access_token_life_secs = 86400\nsecurity.refresh_token_expiration_mins = 60",
             "problem: security.access_token_life_secs",

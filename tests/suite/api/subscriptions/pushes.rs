@@ -260,7 +260,7 @@ async fn subscribing_while_rights_change() {
 /// Limits under which a reader that sleeps a little only gets less, not an end.
 const PATIENT: &str = "[server]\nmanagement_listen = ''\n[server.limits]\n\
     exempt_addresses = ['127.0.0.0/8']\n\
-    messages_per_sec_per_connection = 1000000\noutbox_bytes = 4000000\nslow_reader_secs = 60\n\
+    messages_per_sec_per_connection = 1000000\noutbox_bytes = 4000000\nwrite_timeout_secs = 60\n\
     [security.scrypt]\nlog_n = 4\nr = 8\np = 1\n";
 
 /// Changes of wide rows, so that a sleeping reader's buffers fill soon.
@@ -342,7 +342,7 @@ async fn a_slow_reader_of_rights_ends_up_with_the_same() {
 async fn a_reader_that_never_reads_is_closed_and_holds_up_nobody() {
     let management = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let impatient = PATIENT
-        .replace("slow_reader_secs = 60", "slow_reader_secs = 1")
+        .replace("write_timeout_secs = 60", "write_timeout_secs = 1")
         .replace("management_listen = ''", &format!("management_listen = '{management}'"));
     let (_home, gateway, mut admin) = desk(&impatient).await;
     let mut good = Subscriber::login(gateway.address, "admin", PASSWORD).await;

@@ -244,7 +244,7 @@ fn watched(configuration: &str, management: std::net::SocketAddr) -> String {
 
 /// The metrics, once a mail had this result.
 async fn counted(management: std::net::SocketAddr, result: &str) -> String {
-    let line = format!("tollgate_mails_total{{result=\"{result}\"}} 1");
+    let line = format!("tollgate_mail_deliveries_total{{result=\"{result}\"}} 1");
     let began = Instant::now();
     loop {
         let mut curl = Command::new("curl");
@@ -277,5 +277,5 @@ async fn topics_have_ways_of_their_own_and_all_mails_are_counted() {
     }
     sink.stays_at(0).await;
     let metrics = counted(management, "sent").await;
-    assert!(metrics.contains("tollgate_mails_waiting"), "{metrics}");
+    assert!(metrics.contains("tollgate_mail_queue_length"), "{metrics}");
 }

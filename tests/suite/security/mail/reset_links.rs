@@ -166,7 +166,7 @@ async fn a_client_names_the_page_only_where_that_is_allowed() {
     ask_reset(&mut client, own).await;
     let mail = sink.wait_for(1).await.remove(0);
     assert!(mail.contains("https://dev.example/new?a=b&token="), "{mail}");
-    let hardened = "mode = 'hardened'\n[server]\nlisten = '0.0.0.0:0'\nallow_plain = true\n\
+    let hardened = "mode = 'hardened'\n[server]\nlisten = '0.0.0.0:0'\nallow_plaintext = true\n\
         [mail]\ntransport = 'file'\n[security.genesis_password.self_service_reset]\n\
         accept_client_url = true\n";
     let refused = Home::new(hardened).command(&["serve"]).output().unwrap();

@@ -46,7 +46,8 @@ fn clients_choose_think_and_have_values_of_their_own() {
     let (home, gateway) = populated("20", QUICK);
     let desk = script("load/desk.script").display().to_string();
     std::fs::write(home.path().join("users.csv"), "user\nu3\nu4\n").unwrap();
-    let words = ["--clients", "4", "--rounds", "60", "--data", "users.csv", "--pace", "0", &desk];
+    let words =
+        ["--clients", "4", "--rounds", "60", "--data", "users.csv", "--time-factor", "0", &desk];
     let words = [&words[..], &["--csv", "out.csv", "--hgrm", "hgrm", "--html", "r.html"]].concat();
     let done = replay(&home, &gateway, &words).output().unwrap();
     assert!(done.status.success(), "{}", said(&done));
@@ -108,7 +109,8 @@ async fn pushes_have_a_lag_from_their_cause() {
     let publisher = format!("{}:1", script("load/publisher.script").display());
     let subscriber = script("load/subscriber.script").display().to_string();
     let password = format!("admin_password={PASSWORD}");
-    let words = ["--clients", "9", "--duration", "4500ms", "--set", &password, "--pace", "2"];
+    let words =
+        ["--clients", "9", "--duration", "4500ms", "--set", &password, "--time-factor", "2"];
     let words = [&words[..], &[&publisher, &subscriber]].concat();
     let mut command = replay(&home, &gateway, &words);
     let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();

@@ -1,4 +1,4 @@
-//! `say`: logs in over a WebSocket, says a few messages and prints every answer.
+//! `send`: logs in over a WebSocket, sends messages and prints every reply.
 
 use std::time::Duration;
 
@@ -7,8 +7,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::remote::RemoteArgs;
+use super::time_argument::parse_time;
 
-/// Talk to a running gateway, one JSON line a frame.
+/// Send messages to a running gateway, one JSON line for each frame.
 #[derive(Args)]
 pub(super) struct SendArgs {
     #[command(flatten)]
@@ -16,9 +17,9 @@ pub(super) struct SendArgs {
     /// Log in as this user first; the password is the first line of standard input
     #[arg(long, value_name = "USER")]
     login: Option<String>,
-    /// Go on printing what is pushed for this many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    listen_for: u64,
+    /// After the last reply, print what the gateway pushes for this long, such as 1s
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_time)]
+    listen_for: Duration,
     /// Messages to send after the login, as JSON
     messages: Vec<String>,
 }
@@ -45,7 +46,7 @@ impl SendArgs {
             }
         };
         // The end of the time is how listening is meant to end.
-        let _ = tokio::time::timeout(Duration::from_secs(self.listen_for), listen).await;
+        let _ = tokio::time::timeout(self.listen_for, listen).await;
         if refused > 0 {
             bail!("{refused} messages were refused");
         }
