@@ -15,8 +15,8 @@ use crate::realm::{EndReason, SessionNo};
 /// What the socket of a connection is told beside the rows.
 #[derive(Debug, Clone)]
 pub enum ConnectionNotice {
-    /// The services changed: a heartbeat's answer that nobody asked for.
-    Services(SessionNo, Arc<str>),
+    /// The services changed: the frame of a heartbeat's answer that no heartbeat asked for.
+    Services(SessionNo, Arc<[u8]>),
     /// The session of this connection ends soon.
     #[expect(missing_docs, reason = "which session, and the seconds that are left")]
     Expiring { session: SessionNo, in_secs: u64 },
@@ -30,7 +30,7 @@ pub enum ConnectionNotice {
 #[derive(Debug, Default)]
 pub struct Drained {
     /// Finished frames, in order.
-    pub frames: Vec<String>,
+    pub frames: Vec<Vec<u8>>,
     /// What the link has to react to, after them.
     pub notices: Vec<ConnectionNotice>,
 }
@@ -206,8 +206,8 @@ impl Outbox {
         drained
     }
 
-    /// What waits for the first subscription, as one frame; for whoever asks instead of listening.
-    pub fn next_update(&self) -> Option<String> {
+    /// The waiting rows of the first subscription as one frame, for a client that polls.
+    pub fn next_update(&self) -> Option<Vec<u8>> {
         self.state.lock().subscriptions.first_mut().map(encode_update)
     }
 
@@ -232,10 +232,9 @@ pub(super) fn find_subscription(
     subscriptions.iter_mut().find(|subscription| subscription.id == id)
 }
 
-/// The next QUERY_UPDATE as a text of its own.
-fn encode_update(subscription: &mut Subscription) -> String {
+/// The next QUERY_UPDATE as a frame of its own.
+fn encode_update(subscription: &mut Subscription) -> Vec<u8> {
     let mut frame = Vec::new();
     subscription.write_update(&mut frame);
-    // It is made of JSON.
-    String::from_utf8(frame).unwrap_or_default()
+    frame
 }

@@ -94,7 +94,10 @@ fn first_rows(reply: Reply, rest_subscription: &RestSubscription, router: &Route
 /// What waits, as one QUERY_UPDATE; its rows may be none.
 fn rows(outbox: &Outbox, reply: Reply) -> Reply {
     match outbox.next_update() {
-        Some(frame) => Reply { frame, ..Reply::default() },
+        Some(frame) => {
+            let frame = String::from_utf8_lossy(&frame).into_owned();
+            Reply { frame, ..Reply::default() }
+        }
         None => reply,
     }
 }

@@ -213,7 +213,7 @@ impl Connection {
             self.bind(session)?;
         }
         if !matches!(reply.after_reply, AfterReply::NoReply) {
-            self.stream.text(&reply.frame)?;
+            self.stream.text(reply.frame.as_bytes())?;
         }
         if let AfterReply::ReleaseSubscription(subscription, session) = reply.after_reply {
             self.watch_session(&session);
@@ -238,7 +238,8 @@ impl Connection {
             }
             ConnectionNotice::Expiring { session, in_secs } if self.is_bound_to(session) => {
                 let body = serde_json::json!({ "DETAILS": { "IN_SECS": in_secs } });
-                self.stream.text(&protocol::envelope::encode("SESSION_EXPIRING", None, &body))?;
+                let frame = protocol::envelope::encode("SESSION_EXPIRING", None, &body);
+                self.stream.text(frame.as_bytes())?;
             }
             ConnectionNotice::Services(..) | ConnectionNotice::Expiring { .. } => {}
             ConnectionNotice::Ended(session, reason) => {

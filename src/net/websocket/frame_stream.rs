@@ -61,9 +61,10 @@ impl FrameStream {
         Self { stream: stream.into(), reader, out: Vec::new(), written: 0, out_max }
     }
 
-    /// Adds a text frame to what is written with the next flush.
-    pub fn text(&mut self, text: &str) -> Result<(), CloseReason> {
-        self.text_with(text.len(), |out| out.extend_from_slice(text.as_bytes()))
+    /// Adds a text frame to what is written with the next flush. `text` is UTF-8: all callers pass
+    /// encoded JSON.
+    pub fn text(&mut self, text: &[u8]) -> Result<(), CloseReason> {
+        self.text_with(text.len(), |out| out.extend_from_slice(text))
     }
 
     /// Adds a text frame that is made in its place, of about this length. It holds UTF-8; none is
@@ -269,7 +270,7 @@ mod tests {
         let (stream, _) = listener.accept().await.unwrap();
         let mut frames = FrameStream::new(Stream::Plain(stream), &[], &ServerLimits::default());
 
-        frames.text("Hello").unwrap();
+        frames.text(b"Hello").unwrap();
         assert!(frames.out.capacity() > 0 && spare() == 0, "the frame waits here");
         std::future::poll_fn(|context| frames.poll_flush(context)).await.unwrap();
         let (kept, of_thread) = (frames.out.capacity(), spare());
@@ -283,7 +284,7 @@ mod tests {
         assert!(kept == 0 && of_thread > 0, "{kept}, {of_thread}");
         assert!(frames.is_flushed() && frames.buffered() == 0);
 
-        frames.text(&"x".repeat(WRITE_BUFFER_BYTES_MAX + 1)).unwrap();
+        frames.text(&[b'x'; WRITE_BUFFER_BYTES_MAX + 1]).unwrap();
         frames.release_buffer();
         assert_eq!((frames.out.capacity(), spare()), (0, 0), "a large one is nobody's");
     }
