@@ -144,7 +144,7 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
     replica.read(|realm, seq| {
         let owner = realm.user_by_name(&user(number)).unwrap().no;
         let filter = format!("USER_NAME=='u{number}'");
-        let wish = SubscriptionRequest {
+        let request = SubscriptionRequest {
             source: DataSource::UserRights,
             source_ref: "\"rights\"".into(),
             criteria: Some(Filter::parse(&filter, DataSource::UserRights.columns()).unwrap()),
@@ -154,11 +154,11 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
             owner,
             session: SessionNo(number as u64),
         };
-        let feed: &SubscriptionHub = &replica.subscriptions;
-        let id =
-            feed.subscribe(realm, seq, &outbox, wish, &SubscriptionQuota::default(), 9).unwrap();
-        while !feed.read_rows(realm, seq, &outbox, id, &mut 250) {}
-        feed.release(&outbox, id);
+        let hub: &SubscriptionHub = &replica.subscriptions;
+        let quota = SubscriptionQuota::default();
+        let handle = hub.subscribe(realm, seq, &outbox, request, &quota, 9).unwrap();
+        while !handle.read(realm, seq, &mut 250) {}
+        handle.release();
     });
     outbox.drain();
     outbox

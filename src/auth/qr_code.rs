@@ -8,7 +8,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use qrcodegen::{QrCode, QrCodeEcc};
-
 /// The secret cannot be shown as a link or picture.
 #[derive(Debug, thiserror::Error)]
 #[error("a secret cannot be shown: {0}")]

@@ -11,7 +11,6 @@ use dashmap::DashMap;
 use crate::platform::ClientNetwork;
 use crate::realm::Millis;
 use crate::settings::ServerLimits;
-
 /// Addresses that are remembered; beyond, full buckets are forgotten.
 const ADDRESSES_MAX: usize = 100_000;
 const MINUTE_MS: Millis = 60_000;

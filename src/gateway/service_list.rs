@@ -19,6 +19,8 @@ pub type HostPort = (String, u16);
 #[derive(Debug)]
 pub struct RenderedLists {
     orders: [Box<RawValue>; ORDERS],
+    /// The frames that push these orders.
+    pushed: [Arc<[u8]>; ORDERS],
     rows: ServiceRows,
 }
 
@@ -44,13 +46,6 @@ impl Serialize for ServiceListJson {
     }
 }
 
-impl ServiceListJson {
-    /// The text.
-    pub fn json(&self) -> &str {
-        self.rendered.orders[self.order].get()
-    }
-}
-
 /// What a listing is made of.
 struct State {
     services: Vec<ServiceSettings>,
@@ -70,6 +65,9 @@ pub struct ServiceChange {
 #[serde(rename_all = "UPPERCASE")]
 struct Details<'a> {
     service: Vec<Listed<'a>>,
+    /// Whether no heartbeat asked for it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pushed: bool,
 }
 
 #[derive(Serialize)]
@@ -108,7 +106,12 @@ impl ServiceList {
 
     /// DETAILS of a heartbeat's answer; a session always gets the same order.
     pub fn details(&self, session: SessionNo) -> ServiceListJson {
-        ServiceListJson { rendered: self.rendered.load(), order: session.0 as usize % ORDERS }
+        ServiceListJson { rendered: self.rendered.load(), order: order_of(session) }
+    }
+
+    /// The frame of a heartbeat's answer that no heartbeat asked for, in the order of this session.
+    pub fn pushed_frame(&self, session: SessionNo) -> Arc<[u8]> {
+        self.rendered.load().pushed[order_of(session)].clone()
     }
 
     /// The rows of the data source SERVICES.
@@ -168,15 +171,30 @@ impl State {
         hosts.into_iter().map(|(_, host)| host).collect()
     }
 
-    fn details(&self, turn: usize) -> Box<RawValue> {
+    fn details(&self, turn: usize) -> Details<'_> {
         let listed = |host: &HostSettings| ListedHost { name: host.name.clone(), port: host.port };
         let service = self.services.iter().enumerate().map(|(at, service)| Listed {
             name: &service.name,
             encrypted: service.encrypted,
             host: self.ordered_hosts(turn, at, service).into_iter().map(listed).collect(),
         });
-        serde_json::value::to_raw_value(&Details { service: service.collect() })
+        Details { service: service.collect(), pushed: false }
+    }
+
+    fn details_json(&self, turn: usize) -> Box<RawValue> {
+        serde_json::value::to_raw_value(&self.details(turn))
             .unwrap_or_else(|_| RawValue::NULL.to_owned())
+    }
+
+    fn pushed_frame(&self, turn: usize) -> Arc<[u8]> {
+        let mut frame = Vec::new();
+        protocol::envelope::write_head(&mut frame, "EVENT_HEARTBEAT_ACK", None);
+        frame.extend_from_slice(b",\"DETAILS\":");
+        let details = Details { pushed: true, ..self.details(turn) };
+        // Writing plain values to memory cannot fail.
+        let _ = serde_json::to_writer(&mut frame, &details);
+        frame.push(b'}');
+        frame.into()
     }
 
     fn render(&self) -> RenderedLists {
@@ -195,8 +213,17 @@ impl State {
                 rows.insert(reference(&service.name, &it.name, it.port), row);
             }
         }
-        RenderedLists { orders: std::array::from_fn(|turn| self.details(turn)), rows }
+        RenderedLists {
+            orders: std::array::from_fn(|turn| self.details_json(turn)),
+            pushed: std::array::from_fn(|turn| self.pushed_frame(turn)),
+            rows,
+        }
     }
+}
+
+/// Which of the orders a session gets.
+fn order_of(session: SessionNo) -> usize {
+    session.0 as usize % ORDERS
 }
 
 /// Spreads hosts for `random`: fixed for one order, different between orders.

@@ -7,7 +7,6 @@ use crate::gateway::Gateway;
 use crate::platform::random;
 use crate::realm::{MfaReason, Millis, Refusal, RequiredFactor, SessionSummary, UserStatus};
 use crate::settings::LoginErrors;
-
 /// The NACK for a refusal.
 pub fn nack(gateway: &Gateway, now: Millis, refusal: Refusal) -> Nack {
     let uniform = gateway.settings().security.login_errors == LoginErrors::Uniform;

@@ -25,9 +25,9 @@ pub use model::{
     ADMINISTRATION, AMEND_USER, ATTRIBUTES, AccountChecks, ActiveCode, Actor, Attempts, AuditEvent,
     AuthenticatedBy, Before, DAY_MS, EffectiveLifetimes, EndReason, EntryId, FieldSnapshot,
     Fingerprint, Links, Location, LockoutScope, LoginClient, MailKind, Mfa, MfaReason, Millis,
-    Policy, Profile, ProfileNo, ProfileStatus, QueuedMail, RequiredFactor, Right, RightNo,
-    SecondFactor, SelfResets, Session, SessionId, SessionKind, SessionNo, TokenHash, TokenHashes,
-    User, UserNo, UserStatus, Verdict, WhenFull, attempts_ref, fnv1a,
+    PendingLogin, Policy, Profile, ProfileNo, ProfileStatus, QueuedMail, RequiredFactor, Right,
+    RightNo, SecondFactor, SelfResets, Session, SessionId, SessionKind, SessionNo, TokenHash,
+    TokenHashes, User, UserNo, UserStatus, Verdict, WhenFull, attempts_ref, fnv1a,
 };
 pub use outcome::{Applied, ChangedLists, Ended, Outcome, Refusal, SessionSummary};
 pub use row::{Change, Key, Row, StoredRow};

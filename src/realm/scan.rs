@@ -10,7 +10,6 @@ use super::key_kind::KeyKind;
 use super::model::{EntryId, ProfileNo, RightNo, SessionNo, TokenHash, UserNo};
 use super::row::{Key, Row};
 use super::state::Realm;
-
 /// Rows of one kind.
 type Rows<'a> = Box<dyn Iterator<Item = Row> + 'a>;
 

@@ -8,7 +8,6 @@ use protocol::UserName;
 
 use crate::realm::{EndReason, Millis, SessionNo, UserNo};
 use crate::subscriptions::{ConnectionNotice, Outbox, SubscriptionQuota};
-
 /// One session as this node sees it. Sockets bound to it hold an `Arc`. What every message looks at
 /// comes first and lies together: with many sessions each cache line is fetched again.
 #[derive(Debug)]

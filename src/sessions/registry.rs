@@ -13,7 +13,6 @@ use protocol::UserName;
 use super::live_session::{LiveSession, MONITORED, UNMONITORED};
 use crate::realm::{EndReason, Millis, Session, SessionNo, SessionUse};
 use crate::subscriptions::SubscriptionQuota;
-
 /// The live sessions of this node.
 #[derive(Debug, Default)]
 pub struct SessionRegistry {

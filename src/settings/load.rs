@@ -14,7 +14,6 @@ use super::error::SettingsError;
 use super::merge::merge;
 use super::root::Settings;
 use super::{aliases, unknown_keys};
-
 /// Variables of the environment that are settings begin so and have `__` between section and key.
 const PREFIX: &str = "TOLLGATE_";
 

@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-
 /// Range checks for the list of what is wrong with the settings.
 pub(super) trait RangeCheck {
     /// Adds "KEY is LEAST to MOST" if the value is outside of its range.

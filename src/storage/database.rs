@@ -7,7 +7,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::error::StoreError;
-
 /// How many times the rows and the audit trail were made again.
 pub(super) fn generation(db: &sled::Db) -> u64 {
     let names = db.tree_names();

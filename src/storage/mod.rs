@@ -15,7 +15,7 @@ mod row_store;
 pub use audit_trail::{AuditNo, AuditTrail};
 pub use disk_space::DiskSpace;
 pub use error::StoreError;
-pub use export::{ExportChecksum, ExportedRealm};
+pub use export::{ExportChecksum, ExportedRealm, read, rebuild_realm};
 pub use hash_chain::{ChainHash, Seq};
 pub use high_water_mark::HighWaterMark;
 pub use row_store::RowStore;

@@ -1,47 +1,44 @@
-//! What a commit touches: the rows of records, and the users whose rights may differ.
+//! The users whose rights a commit may change, worked out once for each commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::before::RowsBefore;
+use super::data_source::DataSource;
 use super::index::SubscriptionRef;
 use super::right_change::RightChange;
+use super::source_set::SourceSet;
 use crate::realm::{Change, Key, ProfileNo, ProfileStatus, Realm, RightNo, Row, UserNo};
 
-/// Whose rights a commit touches. `None` beside a user: all of his may differ.
+/// The users whose rights a commit may change.
 #[derive(Debug)]
 pub(super) struct AffectedRights {
+    /// Users all of whose rights may differ.
     users: BTreeSet<UserNo>,
-    grants: BTreeMap<ProfileNo, Option<Vec<RightChange>>>,
-    records: bool,
+    /// Profiles by number: some rights of their members may differ.
+    profiles: BTreeMap<ProfileNo, ProfileRights>,
+    has_records: bool,
+}
+
+/// The rights of a profile's members that may differ.
+#[derive(Debug)]
+pub(super) struct ProfileRights {
+    /// These rights; `None`: all of the profile's rights.
+    pub(super) rights: Option<Vec<RightChange>>,
+    /// The sources of which these rights decide what is shown.
+    pub(super) sources: SourceSet,
 }
 
 impl AffectedRights {
     pub(super) fn collect(realm: &Realm, changes: &[Change], before: &RowsBefore) -> Self {
-        let mut grants: BTreeMap<ProfileNo, BTreeSet<RightNo>> = BTreeMap::new();
-        for change in changes {
-            if let Change::Put(Row::Grant(profile, right))
-            | Change::Delete(Key::Grant(profile, right)) = change
-            {
-                grants.entry(*profile).or_default().insert(*right);
-            }
+        let mut profiles = changed_grants(realm, changes);
+        for profile in &before.toggled {
+            profiles.insert(*profile, ProfileRights { rights: None, sources: SourceSet::ALL });
         }
-        // A profile that gives nothing, before and after, changes nobody's rights.
-        grants.retain(|profile, _| {
-            realm.profile(*profile).is_some_and(|it| it.status == ProfileStatus::Enabled)
-        });
-        let right_change = |(profile, rights): (ProfileNo, BTreeSet<RightNo>)| {
-            let rights_count = rights.len();
-            let right_change =
-                |right| RightChange::for_profile(realm, profile, right, rights_count);
-            (profile, Some(rights.into_iter().map(right_change).collect()))
-        };
-        let mut grants: BTreeMap<_, _> = grants.into_iter().map(right_change).collect();
-        grants.extend(before.toggled.iter().map(|profile| (*profile, None)));
-        Self { users: before.users.clone(), grants, records: !before.rows.is_empty() }
+        Self { users: before.users.clone(), profiles, has_records: !before.rows.is_empty() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.users.is_empty() && self.grants.is_empty() && !self.records
+        self.users.is_empty() && self.profiles.is_empty() && !self.has_records
     }
 
     /// The users all of whose rights may differ.
@@ -51,40 +48,32 @@ impl AffectedRights {
 
     /// Whether rows of this right may differ.
     pub(super) fn includes(&self, right: RightNo) -> bool {
-        let given = |rights: &Option<Vec<RightChange>>| {
-            rights.as_ref().is_none_or(|rights| rights.iter().any(|it| it.right == right))
+        let is_among = |profile: &ProfileRights| {
+            let rights = profile.rights.as_ref();
+            rights.is_none_or(|rights| rights.iter().any(|it| it.right == right))
         };
-        !self.users.is_empty() || self.grants.values().any(given)
+        !self.users.is_empty() || self.profiles.values().any(is_among)
     }
 
-    /// Visits the subscriptions of every user whose rights may differ, with the rights in question;
-    /// of profiles, those whose rights matter. `subscribed`: all, in the order of their users.
-    pub(super) fn for_each_subscription<'a, 't>(
+    /// Visits the subscriptions of the members of those profiles that are relevant; not of the
+    /// users all of whose rights may differ. `by_user`: the subscriptions in the order of users.
+    pub(super) fn for_each_member<'a, 't>(
         &'t self,
         realm: &Realm,
-        can_affect: impl Fn(Option<&[RightChange]>) -> bool,
-        subscribed: impl Iterator<Item = (UserNo, &'a [SubscriptionRef])>,
-        subscriptions_of: impl Fn(UserNo) -> &'a [SubscriptionRef],
-        mut visit: impl FnMut(UserNo, &SubscriptionRef, Option<&'t [RightChange]>),
+        is_relevant: impl Fn(&ProfileRights) -> bool,
+        by_user: impl Iterator<Item = (UserNo, &'a [SubscriptionRef])>,
+        mut visit: impl FnMut(UserNo, &SubscriptionRef, &'t ProfileRights),
     ) {
-        for user in &self.users {
-            subscriptions_of(*user)
-                .iter()
-                .for_each(|subscription| visit(*user, subscription, None));
-        }
-        let grants = self.grants.iter().map(|(profile, rights)| (*profile, rights.as_deref()));
-        let grants = grants.filter(|(_, rights)| can_affect(*rights));
-        let mut grants: Vec<_> =
-            grants.map(|(profile, rights)| (realm.membership(profile), rights)).collect();
-        if grants.is_empty() {
+        let relevant = self.profiles.iter().filter(|(_, rights)| is_relevant(rights));
+        let mut profiles: Vec<_> =
+            relevant.map(|(profile, rights)| (realm.membership(*profile), rights)).collect();
+        if profiles.is_empty() {
             return;
         }
-        for (user, subscriptions) in subscribed.filter(|(user, _)| !self.users.contains(user)) {
-            for (members, rights) in &mut grants {
+        for (user, subscriptions) in by_user.filter(|(user, _)| !self.users.contains(user)) {
+            for (members, rights) in &mut profiles {
                 if members.has(user) {
-                    subscriptions
-                        .iter()
-                        .for_each(|subscription| visit(user, subscription, *rights));
+                    subscriptions.iter().for_each(|it| visit(user, it, rights));
                 }
             }
         }
@@ -108,14 +97,52 @@ impl AffectedRights {
             true
         };
         walk(&mut self.users.iter().copied(), None)
-            && self
-                .grants
-                .iter()
-                .all(|(profile, rights)| walk(&mut realm.members_of(*profile), rights.as_deref()))
+            && self.profiles.iter().all(|(profile, changed)| {
+                walk(&mut realm.members_of(*profile), changed.rights.as_deref())
+            })
     }
 }
 
-/// What a visitor wants next.
+/// The grants that a commit changed, by profile, with what they mean for its members.
+fn changed_grants(realm: &Realm, changes: &[Change]) -> BTreeMap<ProfileNo, ProfileRights> {
+    let mut grants: BTreeMap<ProfileNo, BTreeSet<RightNo>> = BTreeMap::new();
+    for change in changes {
+        if let Change::Put(Row::Grant(profile, right))
+        | Change::Delete(Key::Grant(profile, right)) = change
+        {
+            grants.entry(*profile).or_default().insert(*right);
+        }
+    }
+    // A profile that gives nothing, before and after, changes no user's rights.
+    grants.retain(|profile, _| {
+        realm.profile(*profile).is_some_and(|it| it.status == ProfileStatus::Enabled)
+    });
+    if grants.is_empty() {
+        return BTreeMap::new();
+    }
+    let deciding = deciding_rights(realm);
+    let changed = grants.into_iter().map(|(profile, rights)| {
+        let decided = deciding.iter().filter(|(_, right)| rights.contains(right));
+        let sources = decided.map(|(source, _)| *source).collect();
+        let count = rights.len();
+        let change = |right| RightChange::for_profile(realm, profile, right, count);
+        let rights = Some(rights.into_iter().map(change).collect());
+        (profile, ProfileRights { rights, sources })
+    });
+    changed.collect()
+}
+
+/// The rights that decide what the sources show.
+fn deciding_rights(realm: &Realm) -> Vec<(DataSource, RightNo)> {
+    let of_source = |(_, source): &(&str, DataSource)| {
+        let source = *source;
+        let codes = source.view_right().into_iter().chain(source.unmask_right());
+        codes.filter_map(move |code| Some((source, realm.right_by_code(code)?.no)))
+    };
+    DataSource::NAMES.iter().flat_map(of_source).collect()
+}
+
+/// How a walk over users goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Visit {
     /// The next user.

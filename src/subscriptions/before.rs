@@ -23,10 +23,10 @@ pub(crate) struct RowBefore {
     pub(super) user: Option<UserNo>,
 }
 
-/// What had to be looked at before the realm absorbed a commit.
+/// What must be known of the realm before it applies a commit.
 #[derive(Debug, Default)]
 pub(crate) struct RowsBefore {
-    /// Rows that may differ, as they were; only of sources that somebody subscribes to.
+    /// Rows that may differ, as they were; only of sources that have subscriptions.
     pub(super) rows: BTreeMap<(DataSource, RowRef), RowBefore>,
     /// Users whose rights may differ in any way.
     pub(super) users: BTreeSet<UserNo>,

@@ -2,10 +2,13 @@
 
 use protocol::filter::Column;
 use smol_str::SmolStr;
+/// Columns of a source at most: a set of columns is a `u64`.
+pub(super) const COLUMNS_MAX: usize = u64::BITS as usize;
+
 /// The value of one field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
-    /// Words. Short ones lie in their place: threads that send the same right share no count.
+    /// A text. Short ones are stored inline: threads that send the same right share no counter.
     Text(SmolStr),
     /// A whole number.
     Number(i64),

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use protocol::filter::Column;
 
 use super::columns::{self, LOGOUT_OTHERS, SESSION_ID};
-use super::data_row::{DataRow, FieldValue, RowRef};
+use super::data_row::{COLUMNS_MAX, DataRow, FieldValue, RowRef};
 use crate::realm::{ProfileNo, Realm, RightNo, SessionNo, UserNo};
 
-/// What DATA_LOGON can subscribe to (PROTOCOL §6, §9).
+/// What DATA_LOGON can subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DataSource {
     /// Effective rights, one row for each user and code.
@@ -36,11 +36,20 @@ pub const STEP_ROWS: usize = 512;
 
 /// One step of reading a source in order.
 pub struct ScanPage {
-    /// The rows that exist, in order; criteria and permissions are not yet looked at.
+    /// The rows that exist, in order; criteria and permissions are not checked yet.
     pub rows: Vec<RowRef>,
     /// After which row the next step goes on; none: the source ended.
     pub next: Option<RowRef>,
 }
+
+// A set of columns is a `u64` with one bit for each.
+const _: () = {
+    let mut at = 0;
+    while at < DataSource::NAMES.len() {
+        assert!(DataSource::NAMES[at].1.columns().len() <= COLUMNS_MAX);
+        at += 1;
+    }
+};
 
 impl DataSource {
     /// All sources and their names on the wire; the first name of each is the usual one.
@@ -63,7 +72,7 @@ impl DataSource {
     }
 
     /// The fields of its rows.
-    pub fn columns(self) -> &'static [Column] {
+    pub const fn columns(self) -> &'static [Column] {
         match self {
             DataSource::UserRights => &columns::USER_RIGHTS,
             DataSource::AllUsers => &columns::ALL_USERS,
@@ -77,7 +86,7 @@ impl DataSource {
         }
     }
 
-    /// The right that shows all rows; whoever lacks it sees his own.
+    /// The right that shows all rows; users without it see their own.
     pub fn view_right(self) -> Option<&'static str> {
         match self {
             DataSource::Services => None,
@@ -87,7 +96,7 @@ impl DataSource {
         }
     }
 
-    /// Whether it has no rows of one's own: without its right nobody may subscribe.
+    /// Whether only users with its right may subscribe: it has no rows of the user's own.
     pub fn requires_right(self) -> bool {
         matches!(self, DataSource::LoginAttempts | DataSource::AuditEvents)
     }
@@ -119,7 +128,7 @@ impl DataSource {
         DataSource::ActiveCodes,
     ];
 
-    /// The columns that hold the word by which rows are found: a right's code, a profile's name.
+    /// The columns that hold the key by which rows are found: a right's code, a profile's name.
     pub(super) fn key_columns(self) -> &'static [usize] {
         match self {
             DataSource::UserRights => &[1, 2],
@@ -129,7 +138,7 @@ impl DataSource {
         }
     }
 
-    /// The word of a record's row, if the record exists.
+    /// The key of a record's row, if the record exists.
     pub(super) fn index_key(self, realm: &Realm, row: RowRef) -> Option<Box<str>> {
         let key = match self {
             DataSource::AllProfiles => realm.profile(ProfileNo(low_bits(row)))?.name.as_str(),
@@ -140,7 +149,7 @@ impl DataSource {
         Some(self.normalize_key(key))
     }
 
-    /// The word of a row as it was.
+    /// The key of a row as it was.
     pub(super) fn index_key_in(self, row: &DataRow) -> Option<Box<str>> {
         match row.field(*self.key_columns().first()?) {
             FieldValue::Text(text) => Some(self.normalize_key(text)),
@@ -156,8 +165,8 @@ impl DataSource {
         }
     }
 
-    /// Whether `viewer` sees the row without the source's right: his own rows, and the profiles and
-    /// rights that he has.
+    /// Whether `viewer` sees the row without the source's right: the user's own rows, profiles and
+    /// rights.
     pub fn belongs_to(self, realm: &Realm, viewer: UserNo, row: RowRef) -> bool {
         match self {
             DataSource::UserRights => split_right_ref(row).0 == viewer,
@@ -300,7 +309,8 @@ pub fn right_ref(user: UserNo, right: RightNo) -> RowRef {
     RowRef::from(user.0) << 32 | RowRef::from(right.0)
 }
 
-fn split_right_ref(row: RowRef) -> (UserNo, RightNo) {
+/// The user and the right of a USER_RIGHTS row.
+pub(super) fn split_right_ref(row: RowRef) -> (UserNo, RightNo) {
     (UserNo((row >> 32) as u32), RightNo(low_bits(row)))
 }
 

@@ -1,25 +1,26 @@
-//! Delivery: what a commit comes to is made and sent, for a handful of outboxes at a time. Making
-//! and sending are long ways through the processor; each is fast only while it is repeated.
+//! Delivery: the updates of a commit are encoded and sent for a few outboxes at a time. Encoding
+//! and sending use much code each; each is fast only while it is repeated.
 
 use parking_lot::MutexGuard;
 use smallvec::SmallVec;
 
-use super::outbox::{Outbox, OutboxState, Subscriptions};
-use super::publish::PendingDelivery;
+use super::delivery_list::PendingDelivery;
+use super::outbox::{Outbox, OutboxState};
+use super::subscription_map::SubscriptionMap;
 use crate::realm::Realm;
 use crate::storage::Seq;
 /// Outboxes of which one thread delivers at least so many.
 const OUTBOXES_PER_THREAD_MIN: usize = 256;
 /// Threads that deliver one commit at most.
 const THREADS_MAX: usize = 4;
-/// Outboxes that are made for before the first is sent. Who wants one of them waits for so many
-/// sends.
+/// Outboxes whose updates are encoded before the first is sent. A thread that needs one of them
+/// waits for so many sends.
 const BATCH_OUTBOXES: usize = 16;
-/// Bytes of one outbox past which its socket's task goes on.
+/// Bytes of one outbox past which the task of its connection goes on.
 const BYTES_MAX: usize = 64 * 1024;
 
-/// Looks and sends, or wakes who sends. Nobody who subscribes meanwhile waits for that. Many
-/// outboxes are shared among threads: the last one has its rows the sooner.
+/// Checks and sends, or wakes the task that sends, without the lock of the index: new subscriptions
+/// need not wait. Many outboxes are shared among threads, so that the last one has its rows sooner.
 pub(super) fn deliver(deliveries: &[PendingDelivery<'_>], realm: &Realm, seq: Seq) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = (deliveries.len() / OUTBOXES_PER_THREAD_MIN).clamp(1, cores.min(THREADS_MAX));
@@ -47,7 +48,7 @@ struct SendBatch<'d> {
 
 impl<'d> SendBatch<'d> {
     fn add(&mut self, deliveries: &'d PendingDelivery<'_>, realm: &Realm, seq: Seq) {
-        // Whoever has it may be this handful: with nothing in hand it can be waited for.
+        // This batch may hold its lock: it is waited for only when the batch is empty.
         let mut locked = LockedOutbox::try_lock(&deliveries.outbox).unwrap_or_else(|| {
             self.send();
             LockedOutbox::lock(&deliveries.outbox)
@@ -70,7 +71,7 @@ impl<'d> SendBatch<'d> {
     }
 }
 
-/// An outbox that nobody else can touch: what is made for it leaves before anything later.
+/// A locked outbox: what is encoded for it leaves before anything later.
 struct LockedOutbox<'d> {
     outbox: &'d Outbox,
     state: MutexGuard<'d, OutboxState>,
@@ -85,11 +86,11 @@ impl<'d> LockedOutbox<'d> {
         Self { outbox, state: outbox.state.lock() }
     }
 
-    /// Appends what `first` appends and then what waits, if the line is lent.
+    /// Appends what `first` appends and then what waits, if direct writes are enabled.
     fn write_updates(
         &mut self,
         out: &mut Vec<u8>,
-        first: impl FnOnce(&mut Subscriptions, Option<&mut Vec<u8>>),
+        first: impl FnOnce(&mut SubscriptionMap, Option<&mut Vec<u8>>),
     ) {
         let OutboxState {
             subscriptions, direct_writer: line, direct_write_enabled: is_lent, ..
@@ -113,7 +114,7 @@ impl<'d> LockedOutbox<'d> {
         while out.len() - start < BYTES_MAX && direct_writer.write_frame(out, &mut next) {}
     }
 
-    /// Sends what was made, or wakes the socket's task if anything is left for it.
+    /// Sends what was encoded, or wakes the task of the connection if anything is left for it.
     fn send(mut self, frames: &[u8]) {
         let OutboxState {
             direct_writer: line, direct_write_enabled: is_lent, unsent: rest, ..

@@ -7,7 +7,7 @@ use crate::realm::UserNo;
 pub(super) enum FilterKey {
     /// Rows of this user.
     User(UserNo),
-    /// Rows with this word in the source's own key field, or of a user of this name (in lower
+    /// Rows with this value in the source's own key field, or of a user of this name (in lower
     /// case) who does not exist yet.
     Value(Box<str>),
 }

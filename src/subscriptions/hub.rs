@@ -1,4 +1,5 @@
-//! The feed: open subscriptions of this node, and how a commit becomes rows in their outboxes.
+//! The subscription hub: open subscriptions of this node, and how a commit becomes rows in their
+//! outboxes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::affected::AffectedRights;
-use super::before::RowsBefore;
+use super::before::{RECORD_SOURCES, RowsBefore};
+use super::commit::Commit;
 use super::data_source::DataSource;
+use super::handle::SubscriptionHandle;
 use super::index::{Index, SubscriptionRef};
-use super::outbox::{self, Outbox};
+use super::outbox::Outbox;
 use super::quota::SubscriptionQuota;
 use super::request::{ServiceRows, SubscriptionRequest};
 use super::rights_history::RightsHistory;
@@ -17,8 +20,8 @@ use super::subscription::Subscription;
 use super::{delivery, publish};
 use crate::realm::{AuditEvent, Change, Realm, SessionNo};
 use crate::storage::{AuditNo, Seq};
-/// Who subscribes to what on this node. The locks are taken in the order index, outbox; an outbox
-/// is never held while the index is asked for.
+/// The subscriptions of this node. The locks are taken in the order index, outbox; an outbox is
+/// never held while the index is locked.
 #[derive(Debug)]
 pub struct SubscriptionHub {
     next_id: AtomicU64,
@@ -36,7 +39,7 @@ pub enum SubscribeError {
 }
 
 impl SubscriptionHub {
-    /// A feed whose history begins at `floor`, the last commit of the realm that was loaded.
+    /// A hub whose history begins at `floor`, the last commit of the realm that was loaded.
     pub fn new(floor: Seq) -> Self {
         Self {
             next_id: AtomicU64::new(1),
@@ -45,118 +48,69 @@ impl SubscriptionHub {
         }
     }
 
-    /// Registers a subscription, held back until [`SubscriptionHub::release`]. From now on every commit
-    /// counts; rows are read afterwards, by [`SubscriptionHub::read_rows`].
-    pub fn subscribe(
-        &self,
+    /// Registers a subscription, held back until [`SubscriptionHandle::release`]. From now on every
+    /// commit counts; rows are read afterwards, through the handle.
+    pub fn subscribe<'h>(
+        &'h self,
         realm: &Realm,
         seq: Seq,
-        outbox: &Arc<Outbox>,
+        outbox: &'h Arc<Outbox>,
         request: SubscriptionRequest,
         quota: &SubscriptionQuota,
         subscriptions_max: usize,
-    ) -> Result<u64, SubscribeError> {
+    ) -> Result<SubscriptionHandle<'h>, SubscribeError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let (source, owner) = (request.source, request.owner);
+        let (source, rows_max, owner) = (request.source, request.rows_max, request.owner);
         let keys = outbox.with_subscriptions(|subscriptions| {
-            if subscriptions.iter().any(|one| one.is_named(&request.source_ref)) {
+            if subscriptions.named(&request.source_ref).is_some() {
                 return Err(SubscribeError::Exists);
             }
             let permit = quota.acquire(subscriptions_max).ok_or(SubscribeError::TooMany)?;
             let mut subscription = Subscription::new(id, request, seq, permit);
             subscription.resolve_scope(realm);
             let keys = subscription.keys();
-            subscriptions.push(subscription);
+            subscriptions.insert(subscription);
             Ok(keys)
         })?;
         let subscription_ref = SubscriptionRef { outbox: outbox.clone(), id, single_key: false };
         self.index.lock().add(source, &keys, owner, &subscription_ref);
-        Ok(id)
+        Ok(self.handle(outbox, id, source, rows_max))
     }
 
-    /// Reads one step of a subscription's rows, up to `wanted` of them. True when done.
-    pub fn read_rows(
-        &self,
-        realm: &Realm,
-        seq: Seq,
-        outbox: &Outbox,
+    /// The subscription of this SOURCE_REF.
+    pub fn find<'h>(
+        &'h self,
+        outbox: &'h Arc<Outbox>,
+        source_ref: &str,
+    ) -> Option<SubscriptionHandle<'h>> {
+        outbox.with_subscriptions(|subscriptions| {
+            let found = subscriptions.named(source_ref)?;
+            Some(self.handle(outbox, found.id, found.request.source, found.request.rows_max))
+        })
+    }
+
+    fn handle<'h>(
+        &'h self,
+        outbox: &'h Arc<Outbox>,
         id: u64,
-        wanted: &mut usize,
-    ) -> bool {
-        let read = |one: &mut Subscription| {
-            // A right that was taken away is about to be published: nothing is read with it.
-            if !one.may_read(realm) {
-                return true;
-            }
-            one.advance_version(seq);
-            one.read_step(realm, wanted)
-        };
-        outbox.with_subscription(id, read).unwrap_or(true)
-    }
-
-    /// Gives a subscription to one user's rights only what changed since `version`. False when that
-    /// is not known any more: then the rows are to be read.
-    pub fn resume(&self, realm: &Realm, seq: Seq, outbox: &Outbox, id: u64, version: Seq) -> bool {
-        let history = self.history.lock();
-        let resume = |one: &mut Subscription| {
-            let (DataSource::UserRights, Some([user])) = (one.request.source, one.user_keys())
-            else {
-                return false;
-            };
-            let user = *user;
-            let owner = one.request.owner;
-            let could_see = || {
-                let right = realm.right_by_code("VIEW_USERS").map(|right| right.no);
-                let then = history.effective_at(realm, owner, version);
-                one.sees_all && right.zip(then).is_some_and(|(right, then)| then.contains(&right))
-            };
-            if version > seq || (user != owner && !could_see()) {
-                return false;
-            }
-            let then = history.effective_at(realm, user, version);
-            let subscriptions_max = one.request.rows_max.min(one.request.view_max);
-            let Some(then) = then.filter(|then| then.len() <= subscriptions_max) else {
-                return false;
-            };
-            one.resume(realm, seq, user, &then);
-            true
-        };
-        outbox.with_subscription(id, resume).unwrap_or(false)
+        source: DataSource,
+        rows_max: usize,
+    ) -> SubscriptionHandle<'h> {
+        let (index, history) = (&self.index, &self.history);
+        SubscriptionHandle { index, history, outbox, id, source, rows_max }
     }
 
     /// Lets a subscription's rows go, after its LOGON_ACK, and owes it a QUERY_UPDATE.
     pub fn release(&self, outbox: &Outbox, id: u64) {
-        outbox.with_subscription(id, |one| {
-            one.awaiting_ack = false;
-            one.update_due = true;
-        });
+        outbox.release(id);
     }
 
-    /// The subscription of this name, for MORE_ROWS: its number, its source, and how many rows it
-    /// wants.
-    pub fn find(&self, outbox: &Outbox, source_ref: &str) -> Option<(u64, DataSource, usize)> {
-        outbox.with_subscriptions(|subscriptions| {
-            let one = subscriptions.iter().find(|one| one.is_named(source_ref))?;
-            Some((one.id, one.request.source, one.request.rows_max))
-        })
-    }
-
-    /// Owes a subscription a QUERY_UPDATE, with or without rows.
-    pub fn request_update(&self, outbox: &Outbox, id: u64) {
-        outbox.with_subscription(id, |one| one.update_due = true);
-    }
-
-    /// Ends the subscription of this name: nothing is sent under it any more.
+    /// Ends the subscription of this SOURCE_REF: nothing is sent under it any more.
     pub fn cancel(&self, outbox: &Outbox, source_ref: &str) -> bool {
         !self.cancel_where(outbox, |one| one.is_named(source_ref)).is_empty()
     }
 
-    /// Ends the subscription of this number.
-    pub fn cancel_by_id(&self, outbox: &Outbox, id: u64) {
-        self.cancel_where(outbox, |one| one.id == id);
-    }
-
-    /// Ends all subscriptions of a connection that belong to a session (none: all of them) and
+    /// Ends all subscriptions of a connection that belong to a session (`None`: all of them) and
     /// gives their SOURCE_REFs.
     pub fn cancel_all(&self, outbox: &Outbox, session: Option<SessionNo>) -> Vec<Box<str>> {
         self.cancel_where(outbox, |one| {
@@ -167,17 +121,15 @@ impl SubscriptionHub {
     fn cancel_where(
         &self,
         outbox: &Outbox,
-        which: impl Fn(&Subscription) -> bool,
+        is_cancelled: impl Fn(&Subscription) -> bool,
     ) -> Vec<Box<str>> {
-        let cancelled = outbox.with_subscriptions(|subscriptions| {
-            let (cancelled, kept) = std::mem::take(subscriptions).into_iter().partition(&which);
-            *subscriptions = kept;
-            Vec::from_iter::<outbox::Subscriptions>(cancelled)
-        });
-        let mut index = self.index.lock();
-        for one in &cancelled {
-            index.remove(one.request.source, &one.keys(), one.request.owner, one.id);
+        let cancelled = outbox.with_subscriptions(|all| all.remove_where(is_cancelled));
+        if cancelled.is_empty() {
+            return Vec::new();
         }
+        let mut index = self.index.lock();
+        cancelled.iter().for_each(|one| index.remove_subscription(one));
+        drop(index);
         cancelled.into_iter().map(|one| one.request.source_ref.as_str().into()).collect()
     }
 
@@ -185,26 +137,25 @@ impl SubscriptionHub {
     pub(crate) fn rows_before(&self, realm: &Realm, seq: Seq, changes: &[Change]) -> RowsBefore {
         self.history.lock().record(seq, realm, changes);
         let index = self.index.lock();
-        let sources = crate::subscriptions::before::RECORD_SOURCES
-            .into_iter()
-            .filter(|it| index.is_subscribed(*it));
-        let sources: Vec<_> = sources.collect();
+        let sources: Vec<_> =
+            RECORD_SOURCES.into_iter().filter(|source| index.is_subscribed(*source)).collect();
         drop(index);
         RowsBefore::collect(realm, changes, &sources)
     }
 
-    /// Tells every matching subscription exactly what a commit made different for it. Called with
+    /// Gives every matching subscription exactly what a commit made different for it. Called with
     /// the realm after the commit, in commit order, by the one thread that applies commits.
     pub(crate) fn publish(&self, realm: &Realm, seq: Seq, changes: &[Change], before: &RowsBefore) {
         let affected = AffectedRights::collect(realm, changes, before);
         if affected.is_empty() {
             return;
         }
-        let deliveries = publish::publish(&mut self.index.lock(), realm, seq, &affected, before);
+        let commit = Commit { realm, seq, affected: &affected, before };
+        let deliveries = publish::publish(&mut self.index.lock(), commit);
         delivery::deliver(&deliveries, realm, seq);
     }
 
-    /// Tells new audit rows, the first with this number, after the commit that they are of.
+    /// Publishes new audit rows, the first with this number, after their commit.
     pub(crate) fn publish_audit(&self, first: AuditNo, rows: &[Arc<AuditEvent>]) {
         let index = self.index.lock();
         for subscription_ref in index.unkeyed(DataSource::AuditEvents) {
@@ -214,29 +165,7 @@ impl SubscriptionHub {
         }
     }
 
-    /// A new AUDIT_EVENTS subscription gets what comes after `last` by itself.
-    pub fn start_audit_after(&self, outbox: &Outbox, id: u64, last: AuditNo) {
-        outbox.with_subscription(id, |one| one.start_audit_after(last));
-    }
-
-    /// Before which audit row the next step of reading begins, if there is anything to read.
-    pub fn audit_read_position(&self, outbox: &Outbox, id: u64) -> Option<AuditNo> {
-        outbox.with_subscription(id, |one| one.audit_read_position()).flatten()
-    }
-
-    /// Takes one step of audit rows that were read, up to `wanted` of them. True when done.
-    pub fn read_audit(
-        &self,
-        realm: &Realm,
-        outbox: &Outbox,
-        id: u64,
-        rows: &[(AuditNo, AuditEvent)],
-        wanted: &mut usize,
-    ) -> bool {
-        outbox.with_subscription(id, |one| one.read_audit(realm, rows, wanted)).unwrap_or(true)
-    }
-
-    /// Tells all connections that hold a SERVICES subscription how its rows changed.
+    /// Gives all SERVICES subscriptions the difference of their rows.
     pub fn publish_services(&self, now: &ServiceRows, before: &ServiceRows) {
         let index = self.index.lock();
         for subscription_ref in index.unkeyed(DataSource::Services) {
@@ -244,10 +173,5 @@ impl SubscriptionHub {
                 .outbox
                 .with_subscription(subscription_ref.id, |one| one.diff_services(now, before));
         }
-    }
-
-    /// Fills a new SERVICES subscription.
-    pub fn read_services(&self, outbox: &Outbox, id: u64, now: &ServiceRows) {
-        outbox.with_subscription(id, |one| one.diff_services(now, &ServiceRows::new()));
     }
 }

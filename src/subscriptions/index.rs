@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::data_source::DataSource;
 use super::filter_key::FilterKey;
 use super::outbox::Outbox;
+use super::subscription::Subscription;
 use crate::realm::UserNo;
 /// A subscription as the index finds it.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Adds a subscription under its keys; under none it is looked at for every row.
+    /// Adds a subscription under its keys; without keys it is checked for every row.
     pub(super) fn add(
         &mut self,
         source: DataSource,
@@ -49,7 +50,7 @@ impl Index {
         self.owners.entry(owner).or_default().push(subscription.clone());
     }
 
-    /// Takes it out again.
+    /// Removes it from these keys and from its owner.
     pub(super) fn remove(
         &mut self,
         source: DataSource,
@@ -66,14 +67,20 @@ impl Index {
         remove_ref(&mut self.owners, &owner, id);
     }
 
-    /// Whether anybody subscribes to a source.
+    /// Removes a subscription that is no longer in its outbox.
+    pub(super) fn remove_subscription(&mut self, subscription: &Subscription) {
+        let request = &subscription.request;
+        self.remove(request.source, &subscription.keys(), request.owner, subscription.id);
+    }
+
+    /// Whether a source has subscriptions.
     pub(super) fn is_subscribed(&self, source: DataSource) -> bool {
         let first = (source, FilterKey::User(UserNo::MIN));
         let keyed = self.keyed.range(first..).next();
         self.unkeyed.contains_key(&source) || keyed.is_some_and(|((it, _), _)| *it == source)
     }
 
-    /// Subscriptions that are looked at for every row of a source.
+    /// Subscriptions that are checked for every row of a source.
     pub(super) fn unkeyed(&self, source: DataSource) -> &[SubscriptionRef] {
         self.unkeyed.get(&source).map_or(&[], |it| it.as_slice())
     }
@@ -95,7 +102,7 @@ impl Index {
         })
     }
 
-    /// Words by which subscriptions to a source are found, with these.
+    /// Values by which subscriptions to a source are found, with these.
     pub(super) fn keys(
         &self,
         source: DataSource,
@@ -107,7 +114,7 @@ impl Index {
         })
     }
 
-    /// Whoever has subscriptions, in order, with these.
+    /// Owners of subscriptions, in order, with these.
     pub(super) fn owners(&self) -> impl Iterator<Item = (UserNo, &[SubscriptionRef])> {
         self.owners.iter().map(|(owner, subscriptions)| (*owner, subscriptions.as_slice()))
     }

@@ -3,10 +3,13 @@
 mod affected;
 mod before;
 mod columns;
+mod commit;
 mod data_row;
 mod data_source;
 mod delivery;
+mod delivery_list;
 mod filter_key;
+mod handle;
 mod hub;
 mod index;
 mod outbox;
@@ -16,10 +19,14 @@ mod quota;
 mod request;
 mod right_change;
 mod rights_history;
+mod scope_refresh;
+mod source_set;
 mod subscription;
+mod subscription_map;
 
 pub use data_row::{DataRow, FieldValue, RowRef};
 pub use data_source::{DataSource, STEP_ROWS};
+pub use handle::SubscriptionHandle;
 pub use hub::{SubscribeError, SubscriptionHub};
 pub use outbox::{ConnectionNotice, DirectWriter, Outbox};
 pub use quota::SubscriptionQuota;

@@ -8,34 +8,34 @@ use std::task::{Context, Poll};
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
 use super::subscription::Subscription;
+use super::subscription_map::SubscriptionMap;
 use crate::realm::{EndReason, SessionNo};
-/// What the socket of a connection is told beside the rows.
+/// An event for one connection beside its rows.
 #[derive(Debug, Clone)]
 pub enum ConnectionNotice {
-    /// The services changed: a heartbeat's answer that nobody asked for.
-    Services(SessionNo, Arc<str>),
+    /// The services changed: the frame of a heartbeat's answer that no heartbeat asked for.
+    Services(SessionNo, Arc<[u8]>),
     /// The session of this connection ends soon.
     #[expect(missing_docs, reason = "which session, and the seconds that are left")]
     Expiring { session: SessionNo, in_secs: u64 },
-    /// A session ended; the socket is told if it is bound to it.
+    /// A session ended; the connection closes if it is bound to it.
     Ended(SessionNo, EndReason),
     /// The gateway drains.
     Shutdown,
 }
 
-/// What a socket has to write.
+/// What a connection has to write.
 #[derive(Debug, Default)]
 pub struct Drained {
     /// Finished frames, in order.
-    pub frames: Vec<String>,
-    /// What the link has to react to, after them.
+    pub frames: Vec<Vec<u8>>,
+    /// What the connection has to react to, after them.
     pub notices: Vec<ConnectionNotice>,
 }
 
-/// How rows are sent without the socket's task, while it has nothing to do.
+/// How rows are sent without the task of the connection, while it has nothing to do.
 pub trait DirectWriter: Debug + Send + Sync {
     /// Appends the text that `make` appends as a frame; false and nothing if it has none.
     fn write_frame(&self, out: &mut Vec<u8>, make: &mut dyn FnMut(&mut Vec<u8>) -> bool) -> bool;
@@ -44,10 +44,7 @@ pub trait DirectWriter: Debug + Send + Sync {
     fn try_send(&self, frames: &[u8]) -> usize;
 }
 
-/// The subscriptions of one connection: one as a rule.
-pub(super) type Subscriptions = SmallVec<[Subscription; 1]>;
-
-/// Shared by the socket that empties it and by everybody who fills it.
+/// Shared by the connection that empties it and the threads that fill it.
 #[derive(Debug, Default)]
 pub struct Outbox {
     pub(super) state: Mutex<OutboxState>,
@@ -57,13 +54,13 @@ pub struct Outbox {
 
 #[derive(Debug, Default)]
 pub(super) struct OutboxState {
-    pub(super) subscriptions: Subscriptions,
+    pub(super) subscriptions: SubscriptionMap,
     notices: Vec<ConnectionNotice>,
     bytes_max: usize,
     pub(super) direct_writer: Option<Arc<dyn DirectWriter>>,
-    /// Whether the line may be used.
+    /// Whether the direct writer may be used.
     pub(super) direct_write_enabled: bool,
-    /// What it did not take.
+    /// Bytes that the direct writer did not take.
     pub(super) unsent: Vec<u8>,
 }
 
@@ -79,31 +76,31 @@ impl Outbox {
         Arc::new(Self { state: Mutex::new(state), ..Self::default() })
     }
 
-    /// Adds a notice and wakes the socket. A newer list of services replaces one that waits.
+    /// Adds a notice and wakes the connection. A newer list of services replaces one that waits.
     pub fn notify(&self, notice: ConnectionNotice) {
         let mut state = self.state.lock();
         if let ConnectionNotice::Services(session, _) = &notice {
-            let same = |queued: &ConnectionNotice| matches!(queued, ConnectionNotice::Services(it, _) if it == session);
-            state.notices.retain(|queued| !same(queued));
+            let is_same = |queued: &ConnectionNotice| matches!(queued, ConnectionNotice::Services(it, _) if it == session);
+            state.notices.retain(|queued| !is_same(queued));
         }
         state.notices.push(notice);
         drop(state);
         self.wake();
     }
 
-    /// Works on the subscriptions; whoever made rows wait calls [`Outbox::wake`] afterwards.
-    pub(super) fn with_subscriptions<T>(&self, work: impl FnOnce(&mut Subscriptions) -> T) -> T {
+    /// Works on all subscriptions, without a wake-up: no rows may become due by it.
+    pub(super) fn with_subscriptions<T>(&self, work: impl FnOnce(&mut SubscriptionMap) -> T) -> T {
         work(&mut self.state.lock().subscriptions)
     }
 
-    /// Works on one subscription, if it is still there, and wakes the socket if rows wait.
+    /// Works on one subscription, if it is still there, and wakes the connection if rows wait.
     pub(super) fn with_subscription<T>(
         &self,
         id: u64,
         work: impl FnOnce(&mut Subscription) -> T,
     ) -> Option<T> {
         let mut state = self.state.lock();
-        let subscription = find_subscription(&mut state.subscriptions, id)?;
+        let subscription = state.subscriptions.get_mut(id)?;
         let (done, is_due) = (work(subscription), subscription.is_due());
         drop(state);
         if is_due {
@@ -112,47 +109,55 @@ impl Outbox {
         Some(done)
     }
 
-    /// Works on one subscription, if it is still there, and says whether rows wait. Whoever made
-    /// them wait delivers when he holds no other lock.
+    /// Works on one subscription, if it is still there, and says whether rows wait. The caller
+    /// delivers them when it holds no other lock.
     pub(super) fn with_subscription_no_wake(
         &self,
         id: u64,
         work: impl FnOnce(&mut Subscription),
     ) -> bool {
         let mut state = self.state.lock();
-        find_subscription(&mut state.subscriptions, id).is_some_and(|subscription| {
+        state.subscriptions.get_mut(id).is_some_and(|subscription| {
             work(subscription);
             subscription.is_due()
         })
     }
 
-    /// Rows may take this line whenever it is lent; none: the socket's task writes them.
+    /// Lets the rows of a subscription go, after its LOGON_ACK, and owes it a QUERY_UPDATE.
+    pub(super) fn release(&self, id: u64) {
+        self.with_subscription(id, |subscription| {
+            subscription.awaiting_ack = false;
+            subscription.update_due = true;
+        });
+    }
+
+    /// Sets the direct writer of rows, not enabled yet; `None`: the connection writes them.
     pub fn set_direct_writer(&self, writer: Option<Arc<dyn DirectWriter>>) {
         let mut state = self.state.lock();
         (state.direct_writer, state.direct_write_enabled) = (writer, false);
     }
 
-    /// The socket's task has nothing to write. Says whether there is a line that others may use;
-    /// `may` is asked so that no [`Outbox::disable_direct_write`] is missed.
+    /// The connection has nothing to write. Says whether other threads may write now; `is_allowed`
+    /// is asked under the lock, so that no [`Outbox::disable_direct_write`] is missed.
     pub fn enable_direct_write(&self, is_allowed: impl FnOnce() -> bool) -> bool {
         let mut state = self.state.lock();
         state.direct_write_enabled = state.direct_writer.is_some() && is_allowed();
         state.direct_write_enabled
     }
 
-    /// Nobody but the socket's task may send now: it has something to hear.
+    /// Only the connection may write now: it has something to react to.
     pub fn disable_direct_write(&self) {
         self.state.lock().direct_write_enabled = false;
     }
 
-    /// The socket's task writes again, first of all the rest of what others wrote.
+    /// The connection writes again, first of all the rest of what others wrote.
     pub fn take_unsent(&self) -> Vec<u8> {
         let mut state = self.state.lock();
         state.direct_write_enabled = false;
         std::mem::take(&mut state.unsent)
     }
 
-    /// Whether others than the socket's task may send.
+    /// Whether other threads than the connection's may write.
     #[cfg(test)]
     pub fn is_direct_write_enabled(&self) -> bool {
         self.state.lock().direct_write_enabled
@@ -163,7 +168,7 @@ impl Outbox {
         self.state.lock().subscriptions.len()
     }
 
-    /// Makes the socket look.
+    /// Wakes the connection.
     pub fn wake(&self) {
         if !self.due.swap(true, Ordering::AcqRel) {
             self.waker.wake();
@@ -187,12 +192,12 @@ impl Outbox {
         }
     }
 
-    /// Takes what is to be written now. Called by the socket alone, when its last write is through.
+    /// Takes what is to be written now. Called by the connection, when its last write is done.
     pub fn drain(&self) -> Drained {
         self.due.store(false, Ordering::Release);
         let mut state = self.state.lock();
         let (mut drained, mut bytes) = (Drained::default(), 0);
-        for subscription in &mut state.subscriptions {
+        for subscription in state.subscriptions.iter_mut() {
             while subscription.is_due() && drained.frames.len() < FRAMES_MAX && bytes < BYTES_MAX {
                 let frame = encode_update(subscription);
                 bytes += frame.len();
@@ -206,8 +211,8 @@ impl Outbox {
         drained
     }
 
-    /// What waits for the first subscription, as one frame; for whoever asks instead of listening.
-    pub fn next_update(&self) -> Option<String> {
+    /// The waiting rows of the first subscription as one frame, for a client that polls.
+    pub fn next_update(&self) -> Option<Vec<u8>> {
         self.state.lock().subscriptions.first_mut().map(encode_update)
     }
 
@@ -224,18 +229,9 @@ impl OutboxState {
     }
 }
 
-/// One subscription, if it is still there.
-pub(super) fn find_subscription(
-    subscriptions: &mut Subscriptions,
-    id: u64,
-) -> Option<&mut Subscription> {
-    subscriptions.iter_mut().find(|subscription| subscription.id == id)
-}
-
-/// The next QUERY_UPDATE as a text of its own.
-fn encode_update(subscription: &mut Subscription) -> String {
+/// The next QUERY_UPDATE as a frame of its own.
+fn encode_update(subscription: &mut Subscription) -> Vec<u8> {
     let mut frame = Vec::new();
     subscription.write_update(&mut frame);
-    // It is made of JSON.
-    String::from_utf8(frame).unwrap_or_default()
+    frame
 }

@@ -21,7 +21,7 @@ pub(super) struct RightChange {
 enum Held {
     /// Their profile gives it to them.
     All,
-    /// Nothing gives it to anybody any more.
+    /// No user holds it any more.
     None,
     /// Each of them is to be asked for.
     PerUser,

@@ -8,10 +8,10 @@ use crate::realm::{
 };
 use crate::storage::Seq;
 
-/// Changes that are remembered (PROTOCOL §6).
+/// Changes that are remembered.
 const CHANGES_MAX: usize = 100_000;
 
-/// One change of what somebody may do, as it can be undone.
+/// One change of what a user may do, as it can be undone.
 #[derive(Debug, Clone, Copy)]
 enum Inverse {
     Member(ProfileNo, UserNo, bool),

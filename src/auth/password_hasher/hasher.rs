@@ -12,7 +12,6 @@ use zeroize::Zeroizing;
 use super::error::QueueFull;
 use super::hash_bounds::{self, Cost, HashKind};
 use super::thread_pool::HashPool;
-
 /// The longest password that is hashed, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 1_024;
 

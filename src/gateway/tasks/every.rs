@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-
 /// Runs a task for ever, each time after its interval, which may change between two runs.
 pub(super) async fn every<State, Task: Future<Output = ()>>(
     state: Arc<State>,

@@ -53,11 +53,7 @@ pub fn publish_change(gateway: &Gateway, changed: &ServiceChange) {
         return;
     }
     gateway.replica.sessions.each(|session| {
-        let details = gateway.services.details(session.session);
-        let members = details.json().strip_suffix('}').unwrap_or("{");
-        let frame = format!(
-            r#"{{"MESSAGE_TYPE":"EVENT_HEARTBEAT_ACK","DETAILS":{members},"PUSHED":true}}}}"#
-        );
-        session.notify_all(&ConnectionNotice::Services(session.session, frame.into()));
+        let frame = gateway.services.pushed_frame(session.session);
+        session.notify_all(&ConnectionNotice::Services(session.session, frame));
     });
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::gateway::state::Gateway;
 use crate::realm::Command;
-
 /// The time between two commands that write refusals.
 pub(super) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(1);
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::gateway::state::Gateway;
 use crate::realm::{DAY_MS, Millis};
-
 /// The time between two trims of the command log or the audit trail.
 pub(super) const TRIM_INTERVAL: Duration = Duration::from_secs(3_600);
 /// The time between two steps of one trim of the audit trail.

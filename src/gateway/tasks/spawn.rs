@@ -14,7 +14,6 @@ use super::session_timeouts::{
 };
 use super::{health_checks, mail_delivery};
 use crate::gateway::state::Gateway;
-
 /// The time between two looks for REST subscriptions and backups to end.
 const REST_SUBSCRIPTIONS_INTERVAL: Duration = Duration::from_secs(1);
 /// The time between two comparisons of the gateway's clock with the system's.

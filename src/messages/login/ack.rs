@@ -10,7 +10,6 @@ use super::session_view::SessionView;
 use crate::messages::context::MessageContext;
 use crate::realm::Millis;
 use crate::settings::SystemDateFormat;
-
 /// The root of EVENT_LOGIN_AUTH_ACK (PROTOCOL §5).
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

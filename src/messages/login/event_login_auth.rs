@@ -13,7 +13,6 @@ use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::messages::stale_retry::retry_stale;
 use crate::realm::{Refusal, TokenHash};
-
 /// USER_NAME and PASSWORD, or REFRESH_AUTH_TOKEN; MFA_CODE with either.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

@@ -8,7 +8,6 @@ use super::ack::LoginAck;
 use super::session_view::SessionView;
 use crate::messages::context::{MessageContext, no_session};
 use crate::messages::handler::{Access, Message};
-
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

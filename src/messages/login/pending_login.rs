@@ -9,7 +9,6 @@ use super::token_pair::TokenPair;
 use crate::messages::context::MessageContext;
 use crate::messages::stale_retry::{AttemptError, submit_checked};
 use crate::realm::{Command, FinishLogin};
-
 /// Finishes the pending login of a token.
 pub async fn finish(
     context: &MessageContext,

@@ -9,7 +9,6 @@ use super::second_factor::UserSecret;
 use crate::messages::context::MessageContext;
 use crate::platform::ClientNetwork;
 use crate::realm::{LoginClient, Millis, Realm, User, UserNo};
-
 /// The user, the lock and the credentials of a login at one moment. The realm decides on what is
 /// stored when the command is applied; a snapshot that is stale by then is refused as such.
 pub struct LoginSnapshot {

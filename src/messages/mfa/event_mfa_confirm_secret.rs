@@ -11,7 +11,6 @@ use crate::messages::login::{self, UserSecret};
 use crate::messages::record::WithDetails;
 use crate::messages::stale_retry::{retry_stale, submit_checked};
 use crate::realm::{Command, ConfirmSecret, Outcome, TokenHash};
-
 /// For whom, as in EVENT_MFA_CREATE_SECRET, and a code of the secret.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

@@ -9,12 +9,12 @@ use serde::Deserialize;
 
 use crate::auth::NewHash;
 use crate::messages::context::MessageContext;
+use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::messages::login::LoginSnapshot;
+use crate::messages::login::{self, LoginSnapshot};
 use crate::messages::passwords::rules::check;
 use crate::messages::record::Generated;
 use crate::messages::stale_retry::{retry_stale, submit_checked};
-use crate::messages::{errors, login};
 use crate::realm::{ChangePassword, Command, Millis, Outcome, Realm, Verdict};
 
 /// Whose password, the old one and the new one; USER_NAME may stand at the root. The user's other

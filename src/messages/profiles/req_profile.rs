@@ -8,7 +8,6 @@ use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::query::{self, Ack};
 use crate::realm::Profile;
-
 /// The key: NAME, ID or both.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]

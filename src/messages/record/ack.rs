@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-
 /// The answer is in DETAILS.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

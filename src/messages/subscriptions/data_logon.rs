@@ -1,5 +1,5 @@
-//! DATA_LOGON: subscribes to a data source; rows follow, then every change of them (S2, "Rights
-//! polling").
+//! DATA_LOGON: subscribes to a data source; rows follow, then every change of them (Genesis
+//! authentication, Rights polling).
 
 use protocol::{Filter, Nack, NackCode};
 use schemars::JsonSchema;
@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::read_rows;
 use crate::messages::context::{AfterReply, MessageContext};
 use crate::messages::handler::{Access, Message};
+use crate::realm::Realm;
 use crate::storage::Seq;
-use crate::subscriptions::{DataSource, SubscribeError, SubscriptionRequest};
+use crate::subscriptions::{DataSource, SubscribeError, SubscriptionHandle, SubscriptionRequest};
 /// Which rows, how many at a time, which fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -63,46 +64,61 @@ impl Message for DataLogon {
 
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let rights_version = self.rights_version;
-        let wish = self.into_request(context)?;
-        let (source, wanted) = (wish.source, wish.rows_max);
-        if let Some(right) = source.view_right().filter(|_| source.requires_right())
-            && !context.read(|realm| realm.holds_code(wish.owner, right))
-        {
-            return Err(Nack::not_authorised(right));
-        }
-        let outbox = context.outbox()?;
-        let (replica, feed) = (&context.gateway.replica, &context.gateway.replica.subscriptions);
-        let quota = &context.session()?.quota;
-        let most = context.gateway.settings().server.limits.subscriptions_per_session;
-        let opened = replica.read(|realm, seq| {
-            let id = feed.subscribe(realm, seq, outbox, wish, quota, most)?;
-            let resumed =
-                rights_version.is_some_and(|from| feed.resume(realm, seq, outbox, id, from));
-            Ok((id, resumed, seq))
-        });
-        let (id, resumed, mut version) = opened.map_err(subscribe_nack)?;
-        match source {
-            DataSource::Services => {
-                feed.read_services(outbox, id, &context.gateway.services.rows())
-            }
-            DataSource::AuditEvents => {
-                feed.start_audit_after(outbox, id, replica.audit_trail.last())
-            }
-            _ => {}
-        }
-        if !resumed {
-            match read_rows::read_rows(context, outbox, (id, source), wanted).await {
-                Ok(reflected) => version = reflected,
-                Err(nack) => {
-                    feed.cancel_by_id(outbox, id);
-                    return Err(nack);
-                }
-            }
-        }
-        context.set_after_reply(AfterReply::ReleaseSubscription(id, context.session()?.clone()));
-        let details = Details { resumed, rights_version: version };
-        Ok(Ack { details: (source == DataSource::UserRights).then_some(details) })
+        let request = self.into_request(context)?;
+        let is_user_rights = request.source == DataSource::UserRights;
+        let session = context.session()?;
+        let (handle, seq, resumed) = context.gateway.replica.read(|realm, seq| {
+            let handle = subscribe(context, realm, seq, request)?;
+            let resumed = rights_version.is_some_and(|from| handle.resume(realm, seq, from));
+            Ok((handle, seq, resumed))
+        })?;
+        let version = if resumed {
+            seq
+        } else {
+            read_first_rows(context, handle, seq).await.inspect_err(|_| handle.cancel())?
+        };
+        let release = AfterReply::ReleaseSubscription(handle.id(), session.clone());
+        context.set_after_reply(release);
+        let details = is_user_rights.then_some(Details { resumed, rights_version: version });
+        Ok(Ack { details })
     }
+}
+
+/// Opens the subscription if its owner may have it.
+fn subscribe<'c>(
+    context: &'c MessageContext,
+    realm: &Realm,
+    seq: Seq,
+    request: SubscriptionRequest,
+) -> Result<SubscriptionHandle<'c>, Nack> {
+    if request.source.requires_right()
+        && let Some(right) = request.source.view_right()
+        && !realm.holds_code(request.owner, right)
+    {
+        return Err(Nack::not_authorised(right));
+    }
+    let (outbox, quota) = (context.outbox()?, &context.session()?.quota);
+    let subscriptions_max = context.gateway.settings().server.limits.subscriptions_per_session;
+    let hub = &context.gateway.replica.subscriptions;
+    hub.subscribe(realm, seq, outbox, request, quota, subscriptions_max).map_err(subscribe_nack)
+}
+
+/// Reads the first rows and gives the commit that they reflect; `seq` is that of the subscription.
+async fn read_first_rows(
+    context: &MessageContext,
+    handle: SubscriptionHandle<'_>,
+    seq: Seq,
+) -> Result<Seq, Nack> {
+    let (gateway, wanted) = (&context.gateway, handle.rows_max());
+    match handle.source() {
+        DataSource::Services => handle.read_services(&gateway.services.rows()),
+        DataSource::AuditEvents => {
+            let position = handle.start_audit(gateway.replica.audit_trail.last());
+            read_rows::read_audit_rows(context, handle, position, wanted).await?;
+        }
+        _ => return Ok(read_rows::read_realm_rows(context, handle, wanted).await),
+    }
+    Ok(seq)
 }
 
 impl DataLogon {

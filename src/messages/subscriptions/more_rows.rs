@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::read_rows;
 use crate::messages::context::{AfterReply, MessageContext};
 use crate::messages::handler::{Access, Message};
+use crate::subscriptions::DataSource;
 /// The subscription's SOURCE_REF; without DETAILS it stands at the root, and the rows are the
 /// answer.
 #[derive(Deserialize, JsonSchema)]
@@ -33,11 +34,21 @@ impl Message for MoreRows {
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
         let source_ref =
             named.or_else(|| context.envelope.source_ref().map(str::to_owned)).ok_or_else(none)?;
-        let outbox = context.outbox()?;
-        let feed = &context.gateway.replica.subscriptions;
-        let (id, source, wanted) = feed.find(outbox, &source_ref).ok_or_else(none)?;
-        read_rows::read_rows(context, outbox, (id, source), wanted).await?;
-        feed.request_update(outbox, id);
+        let hub = &context.gateway.replica.subscriptions;
+        let handle = hub.find(context.outbox()?, &source_ref).ok_or_else(none)?;
+        let wanted = handle.rows_max();
+        match handle.source() {
+            // DATA_LOGON gave all rows.
+            DataSource::Services => {}
+            DataSource::AuditEvents => {
+                let position = handle.audit_position();
+                read_rows::read_audit_rows(context, handle, position, wanted).await?;
+            }
+            _ => {
+                read_rows::read_realm_rows(context, handle, wanted).await;
+            }
+        }
+        handle.request_update();
         if quiet {
             context.set_after_reply(AfterReply::NoReply);
         }

@@ -1,45 +1,41 @@
-//! Reading the rows of a subscription, a step at a time: what DATA_LOGON and MORE_ROWS share.
+//! Reading the rows of a subscription in steps, for DATA_LOGON and MORE_ROWS.
 
 use protocol::{Nack, NackCode};
 
 use crate::messages::context::MessageContext;
-use crate::storage::Seq;
-use crate::subscriptions::{DataSource, Outbox, STEP_ROWS};
+use crate::storage::{AuditNo, Seq};
+use crate::subscriptions::{STEP_ROWS, SubscriptionHandle};
 
-/// Steps of the audit trail that one message reads; whoever wants more asks again.
+/// Steps of the audit trail that one message reads; MORE_ROWS reads on.
 const AUDIT_STEPS: usize = 200;
 
-/// Reads up to `wanted` rows into a subscription and gives the commit that they reflect.
-pub async fn read_rows(
+/// Reads up to `wanted` rows of the realm and gives the commit that they reflect.
+pub async fn read_realm_rows(
     context: &MessageContext,
-    outbox: &Outbox,
-    (id, source): (u64, DataSource),
+    handle: SubscriptionHandle<'_>,
     mut wanted: usize,
-) -> Result<Seq, Nack> {
-    let (replica, feed) = (&context.gateway.replica, &context.gateway.replica.subscriptions);
-    if source == DataSource::AuditEvents {
-        return read_audit_rows(context, outbox, id, wanted).await;
-    }
+) -> Seq {
     let mut version = 0;
     // In steps: a table of a million rows must not keep commits waiting.
-    while !replica.read(|realm, seq| {
+    while !context.gateway.replica.read(|realm, seq| {
         version = seq;
-        feed.read_rows(realm, seq, outbox, id, &mut wanted)
+        handle.read(realm, seq, &mut wanted)
     }) {
         tokio::task::yield_now().await;
     }
-    Ok(version)
+    version
 }
 
-async fn read_audit_rows(
+/// Reads up to `wanted` rows of the audit trail before `position`, newest first.
+pub async fn read_audit_rows(
     context: &MessageContext,
-    outbox: &Outbox,
-    id: u64,
+    handle: SubscriptionHandle<'_>,
+    mut position: Option<AuditNo>,
     mut wanted: usize,
-) -> Result<Seq, Nack> {
-    let (replica, feed) = (&context.gateway.replica, &context.gateway.replica.subscriptions);
+) -> Result<(), Nack> {
+    let replica = &context.gateway.replica;
     for _ in 0..AUDIT_STEPS {
-        let Some(from) = feed.audit_read_position(outbox, id) else { break };
+        let Some(from) = position else { break };
         let trail = replica.audit_trail.clone();
         let read =
             tokio::task::spawn_blocking(move || trail.read_before(Some(from), STEP_ROWS)).await;
@@ -52,9 +48,7 @@ async fn read_audit_rows(
             }
             Err(_) => break,
         };
-        if replica.read(|realm, _| feed.read_audit(realm, outbox, id, &rows, &mut wanted)) {
-            break;
-        }
+        position = replica.read(|realm, _| handle.read_audit(realm, &rows, &mut wanted));
     }
-    Ok(replica.read(|_, seq| seq))
+    Ok(())
 }

@@ -92,7 +92,7 @@ fn first_rows(reply: Reply, polled: &RestSubscription, router: &Router) -> Reply
 /// The waiting rows as one QUERY_UPDATE; the reply itself if there are none.
 fn rows(outbox: &Outbox, reply: Reply) -> Reply {
     match outbox.next_update() {
-        Some(frame) => Reply { frame: frame.into_bytes(), ..Reply::default() },
+        Some(frame) => Reply { frame, ..Reply::default() },
         None => reply,
     }
 }

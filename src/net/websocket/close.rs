@@ -32,8 +32,8 @@ impl Connection {
         let _ = self.end_subscriptions(None);
         if !silent {
             let body = reason.details(random::jitter(RETRY_JITTER_MAX_MS));
-            let _ =
-                self.stream.text(&protocol::envelope::encode_value("SESSION_ENDED", None, &body));
+            let frame = protocol::envelope::encode_value("SESSION_ENDED", None, &body);
+            let _ = self.stream.text(&frame);
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.stream.close(code, word)).await;
         }
         self.outbox.set_direct_writer(None);

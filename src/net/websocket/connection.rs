@@ -234,15 +234,12 @@ impl Connection {
         let Some(notice) = self.notices.pop_front() else { return Ok(false) };
         match notice {
             ConnectionNotice::Services(session, frame) if self.is_bound_to(session) => {
-                self.stream.text(frame.as_bytes())?;
+                self.stream.text(&frame)?;
             }
             ConnectionNotice::Expiring { session, in_secs } if self.is_bound_to(session) => {
                 let body = serde_json::json!({ "DETAILS": { "IN_SECS": in_secs } });
-                self.stream.text(&protocol::envelope::encode_value(
-                    "SESSION_EXPIRING",
-                    None,
-                    &body,
-                ))?;
+                let frame = protocol::envelope::encode_value("SESSION_EXPIRING", None, &body);
+                self.stream.text(&frame)?;
             }
             ConnectionNotice::Services(..) | ConnectionNotice::Expiring { .. } => {}
             ConnectionNotice::Ended(session, reason) => {
@@ -279,7 +276,7 @@ impl Connection {
         self.waker_registered = false;
         let drained = self.outbox.drain();
         self.notices.extend(drained.notices);
-        drained.frames.into_iter().try_for_each(|frame| self.stream.text(frame.as_bytes()))?;
+        drained.frames.into_iter().try_for_each(|frame| self.stream.text(&frame))?;
         Ok(true)
     }
 

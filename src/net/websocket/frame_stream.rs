@@ -66,7 +66,8 @@ impl FrameStream {
         Self { stream: stream.into(), reader, out: Vec::new(), written: 0, out_max }
     }
 
-    /// Adds a text frame to what is written with the next flush.
+    /// Adds a text frame to what is written with the next flush. `text` is UTF-8: all callers pass
+    /// encoded JSON.
     pub fn text(&mut self, text: &[u8]) -> Result<(), CloseReason> {
         self.text_with(text.len(), |out| out.extend_from_slice(text))
     }
@@ -288,7 +289,7 @@ mod tests {
         assert!(kept == 0 && of_thread > 0, "{kept}, {of_thread}");
         assert!(frames.is_flushed() && frames.buffered() == 0);
 
-        frames.text(&[b'x'].repeat(WRITE_BUFFER_BYTES_MAX + 1)).unwrap();
+        frames.text(&[b'x'; WRITE_BUFFER_BYTES_MAX + 1]).unwrap();
         frames.release_buffer();
         assert_eq!((frames.out.capacity(), spare()), (0, 0), "a large one is nobody's");
     }

@@ -53,11 +53,8 @@ impl Connection {
             self.router.gateway().replica.subscriptions.cancel_all(&self.outbox, session);
         let body = serde_json::json!({ "LOGGED_OUT": true });
         cancelled.into_iter().try_for_each(|source_ref| {
-            self.stream.text(&protocol::envelope::encode_value(
-                "LOGOFF_ACK",
-                Some(&source_ref),
-                &body,
-            ))
+            let frame = protocol::envelope::encode_value("LOGOFF_ACK", Some(&source_ref), &body);
+            self.stream.text(&frame)
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fnv1a::fnv1a;
+use super::stable_hash::fnv1a;
 
 /// What the check of a password outside the realm said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

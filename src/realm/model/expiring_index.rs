@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ids::{Millis, UserNo};
 use super::session::TokenHash;
+
 /// A row with an owner and an end.
 pub trait Expiring {
     /// Whose it is.

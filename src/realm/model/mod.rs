@@ -8,7 +8,6 @@ mod credential_check;
 mod daily_counter;
 mod end_reason;
 mod expiring_index;
-mod fnv1a;
 mod ids;
 mod login_attempts;
 mod mail;
@@ -20,6 +19,7 @@ mod right;
 mod second_factor;
 mod self_service_reset;
 mod session;
+mod stable_hash;
 mod token_lifetimes;
 mod user;
 
@@ -29,7 +29,6 @@ pub use attributes::{ATTRIBUTES, Attributes};
 pub use audit_event::{AuditEvent, FieldSnapshot};
 pub use credential_check::{AccountChecks, AuthenticatedBy, Fingerprint, LoginClient, Verdict};
 pub use end_reason::{EndReason, MfaReason};
-pub use fnv1a::fnv1a;
 pub use ids::{
     DAY_MS, EntryId, FIRST_BOOTSTRAP_NO, Location, Millis, ProfileNo, RightNo, SessionNo, UserNo,
 };
@@ -43,6 +42,7 @@ pub use right::{ADMINISTRATION, AMEND_USER, Right};
 pub use second_factor::{PendingSecret, RequiredFactor, SecondFactor};
 pub use self_service_reset::SelfReset;
 pub use session::{Before, GracePair, Session, SessionId, SessionKind, TokenHash};
+pub use stable_hash::fnv1a;
 pub use token_lifetimes::{EffectiveLifetimes, TokenLifetimes};
 pub use user::{User, UserStatus};
 

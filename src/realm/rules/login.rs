@@ -11,7 +11,6 @@ use crate::realm::model::{
 use crate::realm::outcome::{Applied, Outcome, Refusal, SessionSummary};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 /// What a session is opened with.
 pub(super) struct NewSession<'a> {
     pub(super) token_hashes: &'a TokenHashes,

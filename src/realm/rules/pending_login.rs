@@ -13,7 +13,6 @@ use crate::realm::model::{
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 /// Pending logins of one user; the one that would end first goes.
 const PENDING_LOGINS_MAX: usize = 5;
 /// What a person needs to type a code, beyond what the options give.

@@ -5,7 +5,6 @@ use crate::realm::model::{Actor, EffectiveLifetimes, Millis, SessionKind, TokenL
 use crate::realm::outcome::{Applied, Outcome, Refusal};
 use crate::realm::row::{Change, Key, Row};
 use crate::realm::state::Realm;
-
 impl Realm {
     /// The life times of new tokens.
     pub fn effective_lifetimes(&self) -> EffectiveLifetimes {

@@ -12,7 +12,6 @@ use crate::auth::Cost;
 use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
 use crate::settings::range::RangeCheck;
-
 /// Sessions and passwords.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

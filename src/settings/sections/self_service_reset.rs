@@ -8,7 +8,6 @@ use super::templates;
 use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
 use crate::settings::range::RangeCheck;
-
 /// Resets that users ask for themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

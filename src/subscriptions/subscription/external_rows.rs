@@ -32,7 +32,7 @@ impl Subscription {
         }
     }
 
-    /// Rows that come from now on are told; `last` and those before it are read.
+    /// Rows that come from now on are pushed; `last` and those before it are read.
     pub(in crate::subscriptions) fn start_audit_after(&mut self, last: AuditNo) {
         self.last_audit_no = self.last_audit_no.max(last);
         self.start_audit();

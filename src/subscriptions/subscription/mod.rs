@@ -1,7 +1,9 @@
 //! One subscription: what its client has, and what it may see.
 
 mod external_rows;
+mod scope;
 mod user_rights;
 mod view;
 
+pub use scope::KeyChange;
 pub use view::Subscription;

@@ -10,21 +10,21 @@ use crate::storage::Seq;
 use crate::subscriptions::affected::{AffectedRights, Visit};
 use crate::subscriptions::columns;
 use crate::subscriptions::data_row::{RowChange, RowRef};
-use crate::subscriptions::data_source::{DataSource, right_ref};
+use crate::subscriptions::data_source::{DataSource, right_ref, split_right_ref};
 use crate::subscriptions::request::ReadPosition;
 use crate::subscriptions::right_change::RightChange;
 
-/// Rows that are told at once.
+/// Rows that are written at once, without a queue.
 const DIRECT_ROWS_MAX: usize = 8;
 /// Users that one commit is compared for, in one subscription.
 const USERS_CHECKED_MAX: usize = 10_000;
 
 /// A row that the client does not have but should, or has but should not: the right, and the user
-/// if he holds it.
+/// who holds it.
 type ViewChange<'a> = (RowRef, &'a RightChange, Option<&'a User>);
 
 impl Subscription {
-    /// Looks at rights of one user after a commit: at these, or at all of them. An update
+    /// Checks rights of one user after a commit: these, or all of them. An update
     /// that need not wait is appended to `out`, if there is one. False when the view does not reach
     /// this user.
     pub(in crate::subscriptions) fn check_rights(
@@ -36,7 +36,7 @@ impl Subscription {
         out: Option<&mut Vec<u8>>,
     ) -> bool {
         self.version = self.version.max(seq);
-        let (first, last) = (right_ref(user, RightNo::MIN), right_ref(user, RightNo::MAX));
+        let first = right_ref(user, RightNo::MIN);
         let visible_user = realm.user(user).filter(|_| self.sees_all || user == self.request.owner);
         if let Some(rights) = rights {
             let check = |change| {
@@ -54,17 +54,30 @@ impl Subscription {
                 None => changes.into_iter().for_each(|new| self.queue_row(realm, new)),
             }
         } else {
-            let mut rows = self.view_between(first, last);
-            rows.extend(realm.effective(user).into_iter().map(|right| right_ref(user, right)));
-            rows.sort_unstable();
-            rows.dedup();
-            rows.into_iter().for_each(|row| self.check_row(realm, seq, row, None));
+            self.check_all_rights(realm, user, visible_user);
         }
         // Rows of the view may lie beyond the cursor after it went back.
         self.read_position.covers(first) || self.view.last().is_some_and(|held| *held >= first)
     }
 
-    /// Whether so many rows can be told as they are, at once: nothing waits before them, and all of
+    /// Checks all rights of one user; `None`: a user who is gone or whose rows are not seen.
+    fn check_all_rights(&mut self, realm: &Realm, user: UserNo, visible_user: Option<&User>) {
+        let held = visible_user.map_or_else(BTreeSet::new, |user| realm.effective(user.no));
+        let mut rows =
+            self.view_between(right_ref(user, RightNo::MIN), right_ref(user, RightNo::MAX));
+        rows.extend(held.iter().map(|right| right_ref(user, *right)));
+        rows.sort_unstable();
+        rows.dedup();
+        for row in rows {
+            let right = split_right_ref(row).1;
+            let holder = visible_user.filter(|_| held.contains(&right)).zip(realm.right(right));
+            let data = holder.map(|(user, right)| columns::user_right_row(user, right));
+            let data = data.filter(|data| self.matches_filter(data));
+            self.diff_row(row, data, None);
+        }
+    }
+
+    /// Whether so many rows can be written at once, unqueued: nothing waits before them, and all of
     /// them are wanted.
     fn can_write_directly(&self, rows: usize) -> bool {
         !self.awaiting_ack
@@ -116,18 +129,17 @@ impl Subscription {
         out.extend_from_slice(b"]}");
     }
 
-    /// Looks at rights of many users after a commit, at one right or at all of them, and at as many
-    /// users as one step may; the others' rows are read by whoever asks for more.
+    /// Checks rights of many users after a commit, one right or all of them, and as many users as
+    /// one step may; the rows of the others come with MORE_ROWS.
     pub(in crate::subscriptions) fn check_rights_of_users(
         &mut self,
         realm: &Realm,
         seq: Seq,
         affected: &AffectedRights,
-        only: Option<RightNo>,
+        only: Option<&RightChange>,
     ) {
         let mut left = USERS_CHECKED_MAX;
-        let only = only.map(|right| RightChange::per_user(realm, right));
-        let only = only.as_slice();
+        let only = only.map_or(&[][..], std::slice::from_ref);
         let done = affected.for_each_user(realm, |user, rights| {
             let rights = match (rights, only) {
                 (Some(rights), [only]) if !rights.iter().any(|it| it.right == only.right) => {

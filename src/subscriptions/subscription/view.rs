@@ -1,19 +1,14 @@
 //! One subscription: what its client has, what waits to be sent, and how the two are kept exact.
 
-use std::collections::BTreeSet;
-
-use protocol::UserName;
 use smallvec::SmallVec;
 
 use crate::realm::{Realm, UserNo};
 use crate::storage::{AuditNo, Seq};
 use crate::subscriptions::data_row::{DataRow, RowChange, RowRef, write_member};
 use crate::subscriptions::data_source::DataSource;
-use crate::subscriptions::filter_key::FilterKey;
 use crate::subscriptions::pending_rows::PendingRows;
 use crate::subscriptions::quota::QuotaPermit;
 use crate::subscriptions::request::{ReadPosition, SubscriptionRequest};
-use crate::subscriptions::right_change::RightChange;
 
 /// One subscription of one connection.
 #[derive(Debug)]
@@ -21,16 +16,16 @@ pub struct Subscription {
     _permit: QuotaPermit,
     pub(in crate::subscriptions) id: u64,
     pub(in crate::subscriptions) request: SubscriptionRequest,
-    /// Whether the owner sees all rows (he holds the source's right).
+    /// Whether the owner sees all rows, by the source's right.
     pub(in crate::subscriptions) sees_all: bool,
     /// Whether the owner sees columns that others do not.
     pub(in crate::subscriptions) unmasked: bool,
     /// The users to whose rows it is limited, by the filter or because only own rows are seen.
-    user_keys: Option<Box<[UserNo]>>,
+    pub(super) user_keys: Option<Box<[UserNo]>>,
     /// Whether the filter is to be asked: it may ask for more than for these users.
     pub(super) needs_filter: bool,
-    /// Words by which it is found beside them.
-    value_keys: Vec<Box<str>>,
+    /// Values by which it is found beside them.
+    pub(super) value_keys: Vec<Box<str>>,
     pub(super) read_position: ReadPosition,
     /// The rows that the client has once all that waits is sent, in order.
     pub(super) view: SmallVec<[RowRef; 2]>,
@@ -38,7 +33,7 @@ pub struct Subscription {
     sequence: u64,
     /// The commit that the client's rows reflect once all that waits is sent.
     pub(super) version: Seq,
-    /// The newest audit row that it was told of, or that was there before it.
+    /// The newest audit row that it received, or that was there before it.
     pub(super) last_audit_no: AuditNo,
     /// Nothing is sent before the LOGON_ACK.
     pub(in crate::subscriptions) awaiting_ack: bool,
@@ -83,7 +78,7 @@ impl Subscription {
                 && read(own).is_some_and(|own| Some(own) == read(source_ref)))
     }
 
-    /// Whether the owner may see the row and his filter wants it; then the row.
+    /// The row, if the owner may see it and the filter matches.
     fn visible_row(&self, realm: &Realm, row: RowRef) -> Option<DataRow> {
         let SubscriptionRequest { source, owner, .. } = self.request;
         if !self.sees_all && !source.belongs_to(realm, owner, row) {
@@ -98,7 +93,7 @@ impl Subscription {
         criteria.is_none_or(|criteria| criteria.matches(|column| data.field(column).value()))
     }
 
-    /// Looks at one row after a commit and notes what is different for the client. `before`: the
+    /// Checks one row after a commit and notes what is different for the client. `before`: the
     /// row as it was, where a row can be modified.
     pub(in crate::subscriptions) fn check_row(
         &mut self,
@@ -110,75 +105,6 @@ impl Subscription {
         let data = self.visible_row(realm, row);
         self.version = self.version.max(seq);
         self.diff_row(row, data, before);
-    }
-
-    /// Whether a change of these rights of the owner (none: of any) may change what he sees.
-    pub(in crate::subscriptions) fn depends_on(
-        &self,
-        realm: &Realm,
-        rights: Option<&[RightChange]>,
-    ) -> bool {
-        let Some(rights) = rights else { return true };
-        let source = self.request.source;
-        let mut needed = source.view_right().into_iter().chain(source.unmask_right());
-        let is_changed = |code| {
-            realm
-                .right_by_code(code)
-                .is_some_and(|needed| rights.iter().any(|it| it.right == needed.no))
-        };
-        self.own_records_only() || needed.any(is_changed)
-    }
-
-    /// Whether the owner still holds the right by which he sees all rows, if he does.
-    pub(in crate::subscriptions) fn may_read(&self, realm: &Realm) -> bool {
-        let right = self.request.source.view_right().filter(|_| self.sees_all);
-        right.is_none_or(|right| realm.holds_code(self.request.owner, right))
-    }
-
-    /// Whether it shows the profiles or rights that the owner has, and no others.
-    pub(in crate::subscriptions) fn own_records_only(&self) -> bool {
-        !self.sees_all
-            && matches!(self.request.source, DataSource::AllProfiles | DataSource::AllRights)
-    }
-
-    /// Works out what the owner may see now and to whose rows that limits the subscription.
-    pub(in crate::subscriptions) fn resolve_scope(&mut self, realm: &Realm) {
-        let SubscriptionRequest { source, owner, .. } = self.request;
-        self.sees_all = source.view_right().is_none_or(|right| realm.holds_code(owner, right));
-        self.unmasked = source.unmask_right().is_none_or(|right| realm.holds_code(owner, right));
-        let criteria = self.request.criteria.as_ref();
-        let pinned = |column| criteria.and_then(|criteria| criteria.pinned(column));
-        (self.user_keys, self.value_keys, self.needs_filter) =
-            (None, Vec::new(), criteria.is_some());
-        if let Some(column) = source.user_column() {
-            match pinned(column) {
-                Some(names) => {
-                    let user = |name: &str| realm.user_by_name(&UserName::parse(name).ok()?);
-                    let users = names.iter().filter_map(|name| Some(user(name)?.no));
-                    self.user_keys = Some(users.collect::<BTreeSet<_>>().into_iter().collect());
-                    self.needs_filter = !criteria.is_some_and(|criteria| criteria.is_pin(column));
-                    let unknown_names = names.iter().filter(|name| user(name).is_none());
-                    self.value_keys = unknown_names.map(|name| name.as_str().into()).collect();
-                }
-                None => self.user_keys = (!self.sees_all).then(|| [owner].into()),
-            }
-        }
-        if self.user_keys.is_none() {
-            let words = source.key_columns().iter().find_map(|column| pinned(*column));
-            self.value_keys = words.into_iter().flatten().map(Into::into).collect();
-        }
-    }
-
-    /// The users to whose rows it is limited, in order.
-    pub(in crate::subscriptions) fn user_keys(&self) -> Option<&[UserNo]> {
-        self.user_keys.as_deref()
-    }
-
-    /// The keys by which it is found; none: it is looked at for every row.
-    pub(in crate::subscriptions) fn keys(&self) -> Vec<FilterKey> {
-        let users =
-            self.user_keys.iter().flat_map(|users| users.iter().map(|user| FilterKey::User(*user)));
-        users.chain(self.value_keys.iter().cloned().map(FilterKey::Value)).collect()
     }
 
     /// Where a row is in the view, or would be: mostly at its end, as new rows have the highest
@@ -241,7 +167,7 @@ impl Subscription {
             if self.view.binary_search(&row).is_err()
                 && let Some(data) = self.visible_row(realm, row)
             {
-                // One row beyond the wanted number is looked for, so that MORE_ROWS is exact.
+                // One row beyond the wanted number is searched for, so that MORE_ROWS is exact.
                 if *wanted == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
@@ -256,8 +182,8 @@ impl Subscription {
     }
 
     /// Compares the whole view with what should be in it, after the owner's permissions changed:
-    /// what he no longer sees leaves first, then what he sees now is read again from the start.
-    /// Own rows come at once; the rows of everybody come a page at a time. Bounded: what is not
+    /// rows no longer seen leave first, then what is seen now is read again from the start.
+    /// Own rows come at once; the rows of all users come a page at a time. Bounded: what is not
     /// reached comes with MORE_ROWS.
     pub(in crate::subscriptions) fn recompute(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
@@ -271,7 +197,7 @@ impl Subscription {
             return;
         }
         if self.awaiting_ack {
-            // Its first rows are being read: they are read again, by whoever asks for more.
+            // Its first rows are being read: MORE_ROWS reads them again.
             self.read_position = ReadPosition::Start;
             return;
         }
@@ -287,7 +213,7 @@ impl Subscription {
         self.update_due |= self.pending.len() != waiting || self.read_position != ReadPosition::End;
     }
 
-    /// Tells the columns that the owner sees now, or no longer, of every row that the client has.
+    /// Queues the columns that the owner sees now, or no longer, of every row of the view.
     pub(in crate::subscriptions) fn remask(&mut self, realm: &Realm) {
         let columns = self.request.source.maskable_columns() & self.request.columns;
         let SubscriptionRequest { source, owner, .. } = self.request;

@@ -96,7 +96,7 @@ async fn an_export_of_version_1_is_imported() {
     let [former, current] = [Path::new(VERSION_1), &file].map(|file| {
         let text = std::fs::read_to_string(file).unwrap();
         let mut lines = std::io::Cursor::new(text.as_bytes());
-        let realm = tollgate::storage::export::read(&mut lines).unwrap().realm;
+        let realm = tollgate::storage::read(&mut lines).unwrap().realm;
         (text, realm.rows().collect::<Vec<_>>())
     });
     assert_eq!(former.1, current.1);

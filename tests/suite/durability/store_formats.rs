@@ -6,11 +6,9 @@ use std::path::Path;
 use serde_json::json;
 use tollgate::realm::{Realm, Row};
 use tollgate::replication::{CommandLog, LogEvent, open_log};
-use tollgate::storage::RowStore;
-use tollgate::storage::export::rebuild_realm;
+use tollgate::storage::{RowStore, rebuild_realm};
 
 use crate::harness::{Client, Home, PASSWORD, QUICK, clients, gateway};
-
 /// Packed data folders, at least one for each format that was ever released, each with its number
 /// of users. Each was made by the version of its time: a right ORDEN, a user JohnWolf (password
 /// FullMoon1) who has it, a profile DESK with both, a user that was deleted again, a wrong login of

@@ -240,7 +240,8 @@ impl Routed {
 
     fn take_rows(&mut self) -> Vec<ConnectionNotice> {
         let mail = self.outbox().drain();
-        self.frames.extend(mail.frames.into_iter().map(Received::Text));
+        let text = |frame| Received::Text(String::from_utf8(frame).unwrap());
+        self.frames.extend(mail.frames.into_iter().map(text));
         mail.notices
     }
 

@@ -1,9 +1,9 @@
 //! Logins, sessions and pending logins as earlier versions of the code wrote them.
 
 use serde_json::{Value, json};
-use tollgate::realm::model::PendingLogin;
-use tollgate::realm::{AccountChecks, AuthenticatedBy, Command, Login, Session, SessionKind};
-
+use tollgate::realm::{
+    AccountChecks, AuthenticatedBy, Command, Login, PendingLogin, Session, SessionKind,
+};
 const HASH: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const ID: &str = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
 

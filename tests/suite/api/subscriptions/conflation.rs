@@ -89,7 +89,7 @@ async fn login(routers: &Routers) -> Routed {
 fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
     let mut rows = Vec::new();
     for frame in reader.outbox().drain().frames {
-        let update: Value = serde_json::from_str(&frame).unwrap();
+        let update: Value = serde_json::from_slice(&frame).unwrap();
         assert_eq!(update["SEQUENCE_ID"], *sequence, "{update}");
         *sequence += 1;
         let came = update["ROW"].as_array().unwrap().iter();

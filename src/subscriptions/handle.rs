@@ -1,0 +1,230 @@
+//! The handle of one subscription: its first rows, its release and its end.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::data_source::DataSource;
+use super::index::Index;
+use super::outbox::Outbox;
+use super::request::ServiceRows;
+use super::rights_history::RightsHistory;
+use super::subscription::Subscription;
+use crate::realm::{AuditEvent, Realm};
+use crate::storage::{AuditNo, Seq};
+
+/// An open subscription. Every method locks the outbox once; a subscription that was cancelled
+/// meanwhile has nothing to read.
+#[derive(Debug, Clone, Copy)]
+pub struct SubscriptionHandle<'h> {
+    pub(super) index: &'h Mutex<Index>,
+    pub(super) history: &'h Mutex<RightsHistory>,
+    pub(super) outbox: &'h Arc<Outbox>,
+    pub(super) id: u64,
+    pub(super) source: DataSource,
+    pub(super) rows_max: usize,
+}
+
+impl SubscriptionHandle<'_> {
+    /// Its number, unique on this node.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// What it subscribes to.
+    pub fn source(&self) -> DataSource {
+        self.source
+    }
+
+    /// MAX_ROWS of the client.
+    pub fn rows_max(&self) -> usize {
+        self.rows_max
+    }
+
+    /// Gives a subscription to one user's rights only what changed since `version`. False when that
+    /// is not known any more: then the rows are to be read.
+    pub fn resume(&self, realm: &Realm, seq: Seq, version: Seq) -> bool {
+        if self.source != DataSource::UserRights || version > seq {
+            return false;
+        }
+        let history = self.history.lock();
+        let resume = |subscription: &mut Subscription| {
+            let Some(&[user]) = subscription.user_keys() else { return false };
+            let owner = subscription.request.owner;
+            let saw_all = || {
+                let right = realm.right_by_code("VIEW_USERS").map(|right| right.no);
+                let then = history.effective_at(realm, owner, version);
+                right.zip(then).is_some_and(|(right, then)| then.contains(&right))
+            };
+            if user != owner && !(subscription.sees_all && saw_all()) {
+                return false;
+            }
+            let rows_max = subscription.request.rows_max.min(subscription.request.view_max);
+            match history.effective_at(realm, user, version) {
+                Some(then) if then.len() <= rows_max => {
+                    subscription.resume(realm, seq, user, &then);
+                    true
+                }
+                _ => false,
+            }
+        };
+        self.outbox.with_subscription(self.id, resume).unwrap_or(false)
+    }
+
+    /// Reads one step of the realm's rows, up to `wanted` of them. True when done.
+    pub fn read(&self, realm: &Realm, seq: Seq, wanted: &mut usize) -> bool {
+        let read = |subscription: &mut Subscription| {
+            // A right that was revoked is about to be published: nothing is read with it.
+            if !subscription.may_read(realm) {
+                return true;
+            }
+            subscription.advance_version(seq);
+            subscription.read_step(realm, wanted)
+        };
+        self.outbox.with_subscription(self.id, read).unwrap_or(true)
+    }
+
+    /// Reads all rows of SERVICES.
+    pub fn read_services(&self, rows: &ServiceRows) {
+        self.outbox.with_subscription(self.id, |subscription| {
+            subscription.diff_services(rows, &ServiceRows::new());
+        });
+    }
+
+    /// Separates the audit rows to be read, up to `last`, from those that are pushed. Gives the
+    /// number before which reading begins, `None` if there is nothing to read.
+    pub fn start_audit(&self, last: AuditNo) -> Option<AuditNo> {
+        let start = |subscription: &mut Subscription| {
+            subscription.start_audit_after(last);
+            subscription.audit_read_position()
+        };
+        self.outbox.with_subscription(self.id, start).flatten()
+    }
+
+    /// The audit row before which the next step of reading begins, `None` if there is nothing to
+    /// read.
+    pub fn audit_position(&self) -> Option<AuditNo> {
+        let position = |subscription: &mut Subscription| subscription.audit_read_position();
+        self.outbox.with_subscription(self.id, position).flatten()
+    }
+
+    /// Takes one step of audit rows, up to `wanted` of them. Gives the position of the next step,
+    /// `None` when done.
+    pub fn read_audit(
+        &self,
+        realm: &Realm,
+        rows: &[(AuditNo, AuditEvent)],
+        wanted: &mut usize,
+    ) -> Option<AuditNo> {
+        let read = |subscription: &mut Subscription| {
+            let is_done = subscription.read_audit(realm, rows, wanted);
+            if is_done { None } else { subscription.audit_read_position() }
+        };
+        self.outbox.with_subscription(self.id, read).flatten()
+    }
+
+    /// Lets the rows go, after the LOGON_ACK, and owes the client a QUERY_UPDATE.
+    pub fn release(&self) {
+        self.outbox.release(self.id);
+    }
+
+    /// Owes the client a QUERY_UPDATE, with or without rows.
+    pub fn request_update(&self) {
+        self.outbox.with_subscription(self.id, |subscription| subscription.update_due = true);
+    }
+
+    /// Ends the subscription: nothing is sent under its SOURCE_REF any more.
+    pub fn cancel(&self) {
+        let cancelled = self.outbox.with_subscriptions(|all| all.remove(self.id));
+        if let Some(subscription) = cancelled {
+            self.index.lock().remove_subscription(&subscription);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::UserName;
+
+    use super::*;
+    use crate::realm::{Command, NewUser, SessionNo};
+    use crate::subscriptions::hub::{SubscribeError, SubscriptionHub};
+    use crate::subscriptions::quota::SubscriptionQuota;
+    use crate::subscriptions::request::SubscriptionRequest;
+
+    fn realm() -> Realm {
+        let mut realm = Realm::default();
+        let user = NewUser::named(UserName::parse("u1").unwrap());
+        let changes = realm.plan(1, &Command::AddUsers(vec![user])).changes;
+        realm.apply_changes(&changes);
+        realm
+    }
+
+    fn request(realm: &Realm, source_ref: &str) -> SubscriptionRequest {
+        let owner = realm.user_by_name(&UserName::parse("u1").unwrap()).unwrap().no;
+        SubscriptionRequest {
+            source: DataSource::AllUsers,
+            source_ref: source_ref.into(),
+            criteria: None,
+            columns: u64::MAX,
+            rows_max: 250,
+            view_max: 1_000,
+            owner,
+            session: SessionNo(1),
+        }
+    }
+
+    fn frames(outbox: &Outbox) -> Vec<String> {
+        let frames = outbox.drain().frames.into_iter();
+        frames.map(|frame| String::from_utf8(frame).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_subscription_is_read_released_and_cancelled_through_its_handle() {
+        let (realm, hub, outbox) = (realm(), SubscriptionHub::new(0), Outbox::new(1 << 20));
+        let quota = SubscriptionQuota::default();
+        let subscribe =
+            |source_ref| hub.subscribe(&realm, 1, &outbox, request(&realm, source_ref), &quota, 2);
+        let first = subscribe("\"a\"").unwrap();
+        assert_eq!((first.source(), first.rows_max()), (DataSource::AllUsers, 250));
+        assert_eq!(subscribe("\"a\"").err(), Some(SubscribeError::Exists));
+        let second = subscribe("\"b\"").unwrap();
+        assert_eq!(subscribe("\"a\"").err(), Some(SubscribeError::Exists), "also at the limit");
+        assert_eq!(subscribe("\"c\"").err(), Some(SubscribeError::TooMany));
+
+        let mut wanted = 250;
+        assert!(!first.resume(&realm, 1, 0), "only USER_RIGHTS resumes");
+        assert!(first.read(&realm, 1, &mut wanted));
+        assert_eq!((wanted, frames(&outbox).len()), (249, 0), "rows wait for the release");
+        first.release();
+        let sent = frames(&outbox);
+        assert!(sent.len() == 1 && sent[0].contains("\"ROWS_COUNT\":1"), "{sent:?}");
+        assert!(sent[0].starts_with("{\"MESSAGE_TYPE\":\"QUERY_UPDATE\",\"SOURCE_REF\":\"a\""));
+
+        first.cancel();
+        assert!(hub.find(&outbox, "\"a\"").is_none());
+        assert_eq!(hub.find(&outbox, "\"b\"").map(|found| found.id()), Some(second.id()));
+        first.request_update();
+        assert!(first.read(&realm, 1, &mut wanted) && frames(&outbox).is_empty());
+        let again = subscribe("\"a\"").expect("its name and its place are free again");
+        assert!(again.id() > second.id() && outbox.subscriptions() == 2);
+        assert!(hub.cancel(&outbox, "\"b\"") && !hub.cancel(&outbox, "\"b\""));
+        again.cancel();
+        assert_eq!(outbox.subscriptions(), 0);
+    }
+
+    #[test]
+    fn a_cancelled_subscription_is_not_in_the_index() {
+        let (realm, hub, outbox) = (realm(), SubscriptionHub::new(0), Outbox::new(1 << 20));
+        let quota = SubscriptionQuota::default();
+        let request = request(&realm, "\"a\"");
+        let owner = request.owner;
+        let handle = hub.subscribe(&realm, 1, &outbox, request, &quota, 2).unwrap();
+        let index = handle.index;
+        assert!(index.lock().is_subscribed(DataSource::AllUsers));
+        assert_eq!(index.lock().of_owner(owner).len(), 1);
+        handle.cancel();
+        assert!(!index.lock().is_subscribed(DataSource::AllUsers));
+        assert!(index.lock().of_owner(owner).is_empty());
+    }
+}

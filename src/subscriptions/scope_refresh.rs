@@ -1,0 +1,85 @@
+//! Scopes after a commit: owners whose rights changed may see more or fewer rows, and filters may
+//! name users who did not exist before.
+
+use super::commit::Commit;
+use super::data_source::DataSource;
+use super::delivery_list::DeliveryList;
+use super::filter_key::FilterKey;
+use super::index::{Index, SubscriptionRef};
+use super::source_set::SourceSet;
+use super::subscription::KeyChange;
+use crate::realm::UserNo;
+/// A subscription whose keys in the index changed.
+pub(super) struct Rekeyed {
+    subscription: SubscriptionRef,
+    source: DataSource,
+    owner: UserNo,
+    keys: KeyChange,
+}
+
+impl Rekeyed {
+    /// Moves the subscription to its new keys.
+    pub(super) fn apply(&self, index: &mut Index) {
+        index.remove(self.source, &self.keys.from, self.owner, self.subscription.id);
+        index.add(self.source, &self.keys.to, self.owner, &self.subscription);
+    }
+}
+
+/// Resolves the scopes again that the commit may have changed; gives the subscriptions whose keys
+/// changed.
+pub(super) fn refresh_scopes(
+    index: &Index,
+    commit: Commit<'_>,
+    deliveries: &mut DeliveryList<'_>,
+) -> Vec<Rekeyed> {
+    let Commit { realm, affected, .. } = commit;
+    let mut refresh = ScopeRefresh { commit, deliveries, rekeyed: Vec::new() };
+    for user in affected.users() {
+        for subscription in index.of_owner(user) {
+            refresh.visit(subscription, SourceSet::ALL);
+        }
+    }
+    // Lists of the owner's own profiles and rights depend on every right; other subscriptions only
+    // on those of their sources. Most commits change none of these.
+    let own_lists = [DataSource::AllProfiles, DataSource::AllRights];
+    let has_own_lists = own_lists.into_iter().any(|source| index.is_subscribed(source));
+    affected.for_each_member(
+        realm,
+        |profile| has_own_lists || !profile.sources.is_empty(),
+        index.owners(),
+        |_, subscription, profile| refresh.visit(subscription, profile.sources),
+    );
+    for user in affected.users().filter_map(|user| realm.user(user)) {
+        let name: Box<str> = user.name.as_str().to_ascii_lowercase().into();
+        for source in DataSource::WITH_USER_ROWS {
+            for subscription in index.keyed(source, FilterKey::Value(name.clone())) {
+                refresh.visit(subscription, SourceSet::ALL);
+            }
+        }
+    }
+    refresh.rekeyed
+}
+
+/// The state of one refresh.
+struct ScopeRefresh<'a, 't> {
+    commit: Commit<'a>,
+    deliveries: &'a mut DeliveryList<'t>,
+    rekeyed: Vec<Rekeyed>,
+}
+
+impl ScopeRefresh<'_, '_> {
+    /// Resolves the scope of a subscription if the rights that changed decide what these sources
+    /// show.
+    fn visit(&mut self, subscription: &SubscriptionRef, sources: SourceSet) {
+        let Self { commit, deliveries, rekeyed } = self;
+        deliveries.add_if_due(subscription, |one| {
+            if !one.depends_on(sources) {
+                return;
+            }
+            if let Some(keys) = one.refresh_scope(commit.realm, commit.seq) {
+                let (source, owner) = (one.request.source, one.request.owner);
+                rekeyed.push(Rekeyed { subscription: subscription.clone(), source, owner, keys });
+            }
+        });
+    }
+}

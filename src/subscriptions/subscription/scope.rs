@@ -1,0 +1,100 @@
+//! The scope of a subscription: what its owner may see, and the keys by which it is found.
+
+use std::collections::BTreeSet;
+
+use protocol::UserName;
+
+use super::view::Subscription;
+use crate::realm::{Realm, UserNo};
+use crate::storage::Seq;
+use crate::subscriptions::data_source::DataSource;
+use crate::subscriptions::filter_key::FilterKey;
+use crate::subscriptions::request::SubscriptionRequest;
+use crate::subscriptions::source_set::SourceSet;
+
+/// Keys of a subscription in the index that changed.
+#[derive(Debug)]
+pub struct KeyChange {
+    pub(in crate::subscriptions) from: Vec<FilterKey>,
+    pub(in crate::subscriptions) to: Vec<FilterKey>,
+}
+
+impl Subscription {
+    /// Whether a change of rights of the owner may change what is shown. `sources`: the sources
+    /// that these rights open.
+    pub(in crate::subscriptions) fn depends_on(&self, sources: SourceSet) -> bool {
+        sources.contains(self.request.source) || self.own_records_only()
+    }
+
+    /// Resolves the scope after a commit and compares the view with it. Gives the keys if they
+    /// changed.
+    pub(in crate::subscriptions) fn refresh_scope(
+        &mut self,
+        realm: &Realm,
+        seq: Seq,
+    ) -> Option<KeyChange> {
+        let (saw_all, was_unmasked, from) = (self.sees_all, self.unmasked, self.keys());
+        self.resolve_scope(realm);
+        if saw_all != self.sees_all || self.own_records_only() {
+            self.advance_version(seq);
+            self.recompute(realm);
+        }
+        if was_unmasked != self.unmasked {
+            self.remask(realm);
+        }
+        let to = self.keys();
+        (from != to).then_some(KeyChange { from, to })
+    }
+
+    /// Whether the owner still holds the right that shows all rows, if all rows are seen.
+    pub(in crate::subscriptions) fn may_read(&self, realm: &Realm) -> bool {
+        let right = self.request.source.view_right().filter(|_| self.sees_all);
+        right.is_none_or(|right| realm.holds_code(self.request.owner, right))
+    }
+
+    /// Whether it shows the profiles or rights that the owner has, and no others.
+    pub(in crate::subscriptions) fn own_records_only(&self) -> bool {
+        !self.sees_all
+            && matches!(self.request.source, DataSource::AllProfiles | DataSource::AllRights)
+    }
+
+    /// Works out what the owner may see now and to whose rows that limits the subscription.
+    pub(in crate::subscriptions) fn resolve_scope(&mut self, realm: &Realm) {
+        let SubscriptionRequest { source, owner, .. } = self.request;
+        self.sees_all = source.view_right().is_none_or(|right| realm.holds_code(owner, right));
+        self.unmasked = source.unmask_right().is_none_or(|right| realm.holds_code(owner, right));
+        let criteria = self.request.criteria.as_ref();
+        let pinned = |column| criteria.and_then(|criteria| criteria.pinned(column));
+        (self.user_keys, self.value_keys, self.needs_filter) =
+            (None, Vec::new(), criteria.is_some());
+        if let Some(column) = source.user_column() {
+            match pinned(column) {
+                Some(names) => {
+                    let user = |name: &str| realm.user_by_name(&UserName::parse(name).ok()?);
+                    let users = names.iter().filter_map(|name| Some(user(name)?.no));
+                    self.user_keys = Some(users.collect::<BTreeSet<_>>().into_iter().collect());
+                    self.needs_filter = !criteria.is_some_and(|criteria| criteria.is_pin(column));
+                    let unknown_names = names.iter().filter(|name| user(name).is_none());
+                    self.value_keys = unknown_names.map(|name| name.as_str().into()).collect();
+                }
+                None => self.user_keys = (!self.sees_all).then(|| [owner].into()),
+            }
+        }
+        if self.user_keys.is_none() {
+            let words = source.key_columns().iter().find_map(|column| pinned(*column));
+            self.value_keys = words.into_iter().flatten().map(Into::into).collect();
+        }
+    }
+
+    /// The users to whose rows it is limited, in order.
+    pub(in crate::subscriptions) fn user_keys(&self) -> Option<&[UserNo]> {
+        self.user_keys.as_deref()
+    }
+
+    /// The keys by which it is found; without keys it is checked for every row.
+    pub(in crate::subscriptions) fn keys(&self) -> Vec<FilterKey> {
+        let users =
+            self.user_keys.iter().flat_map(|users| users.iter().map(|user| FilterKey::User(*user)));
+        users.chain(self.value_keys.iter().cloned().map(FilterKey::Value)).collect()
+    }
+}
