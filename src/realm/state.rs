@@ -1,8 +1,8 @@
 //! The realm: the users, profiles, rights and sessions of one deployment.
 //!
 //! PURE: no clock, no randomness, no I/O; the same commands always give the same realm.
-//! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] makes the changes that were
-//! decided. Live traffic, replay of the log and loading of rows all go through `apply_changes`.
+//! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] makes the decided changes.
+//! Live traffic, replay of the log and loading of rows all go through `apply_changes`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

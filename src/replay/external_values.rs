@@ -66,11 +66,12 @@ fn decode_mail(mail: &str) -> String {
     mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
 }
 
-/// The value of a parameter of the link in a mail.
+/// The decoded value of a parameter of the link in a mail.
 fn parameter(mail: &str, name: &str) -> Option<String> {
     let value = mail.split(['?', '&']).find_map(|it| it.strip_prefix(&format!("{name}=")))?;
-    let end = value.find(|c: char| !c.is_ascii_alphanumeric() && !"._@-".contains(c));
-    Some(value[..end.unwrap_or(value.len())].to_owned())
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && !"._@-%".contains(c);
+    let encoded = value.split(is_end).next()?;
+    form_urlencoded::parse(encoded.as_bytes()).next().map(|(decoded, _)| decoded.into_owned())
 }
 
 #[cfg(test)]
@@ -83,5 +84,9 @@ mod tests {
         assert_eq!(parameter(&mail, "token").as_deref(), Some("AbC1"));
         assert_eq!(parameter(&mail, "USER_NAME").as_deref(), Some("jane"));
         assert_eq!(parameter(&mail, "code"), None);
+        for user in ["jane%40desk", "jane@desk"] {
+            let link = format!("https://desk/reset?token=T&user={user} within 10 minutes");
+            assert_eq!(parameter(&link, "user").as_deref(), Some("jane@desk"));
+        }
     }
 }
