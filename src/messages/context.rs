@@ -1,5 +1,5 @@
-//! The call: what one message may touch — who asks, the realm, the log, the outside — and what its
-//! answer does to the socket.
+//! The message context: what one message may touch — client, realm, log, environment — and what
+//! its answer does to the socket.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -110,7 +110,7 @@ pub enum AckBody {
 }
 
 impl MessageContext {
-    /// A call whose answer has no effect yet.
+    /// A context whose answer has no effect yet.
     pub fn new(
         gateway: Arc<Gateway>,
         client: ClientInfo,
@@ -168,7 +168,7 @@ impl MessageContext {
         self.client.outbox.as_ref().ok_or_else(none)
     }
 
-    /// The presence of a session that was just opened or renewed, if it still lives.
+    /// The live session of a session that was just opened or renewed, if it still lives.
     pub fn live_session(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
         self.read(|realm| {
             let session = realm.session(session).filter(|session| session.dormant.is_none())?;

@@ -7,7 +7,7 @@ use super::row::{Key, Row};
 use super::state::Realm;
 
 impl Realm {
-    /// All rows: what `absorb` would need to make this realm.
+    /// All rows: what `apply_changes` would need to make this realm.
     pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
         self.rows_after(None)
     }

@@ -1,8 +1,8 @@
-//! The realm: users, profiles, rights, sessions, and the rules about them. PURE: no clock, no dice,
-//! no I/O; the same commands always give the same realm.
+//! The realm: users, profiles, rights, sessions, and the rules about them. PURE: no clock, no
+//! randomness, no I/O; the same commands always give the same realm.
 //!
 //! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] takes in what was decided. Live
-//! traffic, replay of the log and loading of rows all go through `absorb`.
+//! traffic, replay of the log and loading of rows all go through `apply_changes`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

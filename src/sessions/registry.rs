@@ -1,4 +1,4 @@
-//! Presence: what this node knows of a session beyond the log — its sockets, its last signs of
+//! Live sessions: what this gateway knows of them beyond the log — sockets, last signs of
 //! life — and the flags by which a socket learns, without a lock, that its session is over.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -11,14 +11,14 @@ use protocol::UserName;
 use super::live_session::{LiveSession, MONITORED, MONITORED_REPORTED, UNMONITORED};
 use crate::realm::{EndReason, Millis, Session, SessionNo, SessionUse};
 use crate::subscriptions::{Outbox, SubscriptionQuota};
-/// The presences of this node.
+/// The live sessions of this gateway.
 #[derive(Debug, Default)]
 pub struct SessionRegistry {
     all: DashMap<SessionNo, Arc<LiveSession>>,
 }
 
 impl SessionRegistry {
-    /// The presence of a session; made at first use.
+    /// The live session of a session; made at first use.
     pub fn get_or_create(&self, session: &Session, name: &UserName) -> Arc<LiveSession> {
         let since = session.accessed;
         let make = || {
@@ -41,7 +41,7 @@ impl SessionRegistry {
         self.all.entry(session.no).or_insert_with(make).clone()
     }
 
-    /// The presence of a session, if it has one here.
+    /// The live session of a session, if it has one here.
     pub fn get(&self, session: SessionNo) -> Option<Arc<LiveSession>> {
         self.all.get(&session).map(|live_session| live_session.clone())
     }
@@ -98,7 +98,7 @@ impl SessionRegistry {
         }
     }
 
-    /// Visits every presence of this node.
+    /// Visits every live session of this gateway.
     pub fn each(&self, visit: impl Fn(&LiveSession)) {
         self.all.iter().for_each(|session| visit(&session));
     }

@@ -8,7 +8,7 @@ use super::columns::{self, LOGOUT_OTHERS, SESSION_ID};
 use super::data_row::{DataRow, FieldValue, RowRef};
 use crate::realm::{ProfileNo, Realm, RightNo, SessionNo, UserNo};
 
-/// What DATA_LOGON can subscribe to (PROTOCOL §6, §9).
+/// What DATA_LOGON can subscribe to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DataSource {
     /// Effective rights, one row for each user and code.

@@ -85,7 +85,7 @@ impl<'d> LockedOutbox<'d> {
         Self { outbox, state: outbox.state.lock() }
     }
 
-    /// Appends what `first` appends and then what waits, if the line is lent.
+    /// Appends what `first` appends and then what waits, if direct writes are enabled.
     fn write_updates(
         &mut self,
         out: &mut Vec<u8>,

@@ -31,7 +31,7 @@ pub enum ConnectionNotice {
 pub struct Drained {
     /// Finished frames, in order.
     pub frames: Vec<String>,
-    /// What the link has to react to, after them.
+    /// What the connection has to react to, after them.
     pub notices: Vec<ConnectionNotice>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct OutboxState {
     notices: Vec<ConnectionNotice>,
     bytes_max: usize,
     pub(super) direct_writer: Option<Arc<dyn DirectWriter>>,
-    /// Whether the line may be used.
+    /// Whether the direct writer may be used.
     pub(super) direct_write_enabled: bool,
     /// What it did not take.
     pub(super) unsent: Vec<u8>,
@@ -126,7 +126,7 @@ impl Outbox {
         })
     }
 
-    /// Rows may take this line whenever it is lent; none: the socket's task writes them.
+    /// Rows may take this direct writer while it is enabled; none: the socket's task writes them.
     pub fn set_direct_writer(&self, writer: Option<Arc<dyn DirectWriter>>) {
         let mut state = self.state.lock();
         (state.direct_writer, state.direct_write_enabled) = (writer, false);

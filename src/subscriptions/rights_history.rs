@@ -8,7 +8,7 @@ use crate::realm::{
 };
 use crate::storage::Seq;
 
-/// Changes that are remembered (PROTOCOL §6).
+/// Changes that are remembered.
 const CHANGES_MAX: usize = 100_000;
 
 /// One change of what somebody may do, as it can be undone.

@@ -1,4 +1,4 @@
-//! The login ack: what a GUI is told of its session (PROTOCOL §5).
+//! The login ack: what a GUI is told of its session.
 
 use protocol::{MfaCode, RefreshToken, SessionToken};
 use schemars::JsonSchema;

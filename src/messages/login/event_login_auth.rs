@@ -133,7 +133,7 @@ impl LoginAuth {
             monitored: context.client.outbox.is_some(),
             second_factor: factor_tokens.hashed(presented, context.client.token_api),
         };
-        // The token of the half login stays what it is.
+        // The token of the pending login stays what it is.
         let again =
             FactorTokens::for_pending_login(self.refresh_auth_token.as_ref(), factor_tokens);
         answer(context, Command::FinishLogin(finish), tokens, again).await

@@ -1,5 +1,5 @@
 //! The second factor of a login, outside the realm: a code is checked against the secret that only
-//! this node can open; tokens that may be needed are drawn.
+//! this gateway can open; tokens that may be needed are drawn.
 
 use protocol::{MfaCode, Nack, RefreshToken, UserName};
 
@@ -33,7 +33,7 @@ impl FactorTokens {
         }
     }
 
-    /// The second factor as the log may know it. A connector gets no half login: it repeats the
+    /// The second factor as the log may know it. A connector gets no pending login: it repeats the
     /// whole one.
     pub fn hashed(&self, presented: Option<PresentedFactor>, connector: bool) -> SecondFactorInput {
         let hash = |text: &str| TokenHash(crate::auth::hash_token(text));
