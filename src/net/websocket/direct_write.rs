@@ -1,5 +1,5 @@
-//! Direct writes: how rows reach a socket whose task has nothing to do. The publishing thread writes
-//! them, and the task is not woken.
+//! Direct writes: how rows reach a socket whose task has nothing to do. The publishing thread
+//! writes them, and the task is not woken.
 
 use std::sync::Arc;
 
