@@ -1,4 +1,4 @@
-//! The open connections of this node: how many, from where, and how to tell them all something.
+//! The open connections of this gateway: how many, from where, and how to tell them all something.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -17,7 +17,7 @@ pub struct RestSubscription {
     last_polled: AtomicU64,
 }
 
-/// All of this node; the name of one is its session and SOURCE_REF.
+/// All of this gateway; the name of one is its session and SOURCE_REF.
 #[derive(Default)]
 pub struct RestSubscriptions {
     all: DashMap<(SessionNo, Box<str>), Arc<RestSubscription>>,
@@ -77,7 +77,7 @@ impl RestSubscriptions {
             }
             !ends
         });
-        // Outside of the map: closing takes the feed's lock.
+        // Outside of the map: closing takes the hub's lock.
         for poll in due {
             feed.cancel_all(&poll.outbox, None);
         }

@@ -1,5 +1,5 @@
-//! The call: what one message may touch — who asks, the realm, the log, the outside — and what its
-//! answer does to the socket.
+//! The message context: what one message may touch — client, realm, log, environment — and what
+//! its answer does to the socket.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ pub enum AckBody {
 }
 
 impl MessageContext {
-    /// A call whose answer has no effect yet.
+    /// A context whose answer has no effect yet.
     pub fn new(
         gateway: Arc<Gateway>,
         client: ClientInfo,

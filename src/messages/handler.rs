@@ -95,7 +95,7 @@ pub trait ImmediateMessage: JsonSchema + 'static {
     fn answer(context: &ImmediateContext<'_>) -> Result<Self::Ack, Nack>;
 }
 
-/// What a prompt message may look at.
+/// What an immediate message may look at.
 pub struct ImmediateContext<'a> {
     /// The gateway.
     pub gateway: &'a Gateway,
@@ -138,7 +138,7 @@ pub type ServeFn = for<'a> fn(&'a MessageContext) -> ServeFuture<'a>;
 /// Writes the ack of an immediate message.
 pub type AnswerFn = fn(&ImmediateContext<'_>, Option<&str>, &mut Vec<u8>) -> Result<(), Nack>;
 
-/// How a row serves: typed in, erased out.
+/// How a handler serves: typed in, erased out.
 pub enum Serve {
     /// In its turn.
     Queued(ServeFn),
@@ -146,7 +146,7 @@ pub enum Serve {
     Immediate(AnswerFn),
 }
 
-/// One row of the table.
+/// One handler of the table.
 #[expect(missing_docs, reason = "the columns are the constants of `Message`")]
 pub struct Handler {
     pub name: &'static str,
@@ -168,7 +168,7 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// The row of a message that is served in its turn.
+    /// The handler of a message that is served in its turn.
     pub(super) const fn queued<M: Message>() -> Self {
         Self {
             name: M::TYPE,
@@ -188,7 +188,7 @@ impl Handler {
         }
     }
 
-    /// The row of a message that is answered at once and keeps no session from idling out.
+    /// The handler of a message that is answered at once and keeps no session from idling out.
     pub(super) const fn immediate<P: ImmediateMessage>() -> Self {
         Self {
             name: P::TYPE,

@@ -1,7 +1,7 @@
 //! The handler table: every message there is, and all that is known of it.
 //!
-//! Dispatch, access, order, metrics and documents come from the rows of [`HANDLERS`]. To add a
-//! message: write `messages/<wire name in lower case>.rs`, then its two lines here.
+//! Dispatch, access, order, metrics and documents come from [`HANDLERS`]. To add a message:
+//! write `messages/<subject>/<wire name in lower case>.rs`, then its two lines here.
 
 use std::sync::LazyLock;
 

@@ -92,7 +92,7 @@ fn respond(
     }
 }
 
-/// Why this node should get no new traffic.
+/// Why this gateway should get no new traffic.
 fn not_ready_reason(gateway: &Gateway) -> Option<String> {
     let skew = gateway.clock.skew_ms();
     if skew > SKEW_MAX_MS {

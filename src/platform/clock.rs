@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// The most that one [`Clock::discipline`] moves the time.
 const SLEW_MAX_MS: i64 = 5;
 
-/// The time of this node: the wall clock at the start plus the monotonic clock since, so that it
+/// The time of this gateway: the wall clock at the start plus the monotonic clock since, so that it
 /// never goes back or leaps. Clones show the same time.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<Inner>);

@@ -1,4 +1,4 @@
-//! The dice: all that must not be guessed, drawn from the generator of the operating system.
+//! Randomness: all that must not be guessed, drawn from the generator of the operating system.
 //!
 //! Each draw panics if that generator fails: nothing can be promised without it.
 

@@ -19,7 +19,7 @@ use crate::realm::{
 use crate::sessions::SessionRegistry;
 use crate::storage::{AuditTrail, RowStore, Seq, StoreError};
 use crate::subscriptions::{ConnectionNotice, RowsBefore, SubscriptionHub};
-/// The realm of this node and the last entry that it reflects.
+/// The realm of this gateway and the last entry that it reflects.
 #[derive(Debug, Default)]
 struct State {
     realm: Realm,
@@ -107,7 +107,7 @@ impl Replica {
         work(&state.realm, state.seq)
     }
 
-    /// The clock of this node.
+    /// The clock of this gateway.
     pub fn now(&self) -> Millis {
         self.clock.now()
     }
@@ -264,7 +264,7 @@ impl Replica {
 
     /// What an entry does, in memory and to all who are to know.
     fn apply_entry(&self, seq: Seq, entry: &Entry) -> Applied {
-        // This thread is the only writer: what it reads here is still true when it absorbs.
+        // This thread is the only writer: what it reads here is still true when it applies.
         let applied = self.read(|realm, _| {
             realm.plan_entry(entry.id, entry.at, &entry.command, entry.origin.as_deref())
         });

@@ -1,4 +1,4 @@
-//! One live session of this node.
+//! One live session of this gateway.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,4 +1,4 @@
-//! Live sessions of this node: registry, liveness and timeouts.
+//! Live sessions of this gateway: registry, last-seen times and timeouts.
 
 mod live_session;
 mod registry;

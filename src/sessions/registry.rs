@@ -1,7 +1,5 @@
-//! The registry of live sessions: what this node knows of each session beyond the command log.
-//!
-//! That is its connections, when it was last seen and used, and the flags by which a connection
-//! learns, without a lock, that its session has ended.
+//! Live sessions: what this gateway knows of them beyond the log — sockets, last signs of
+//! life — and the flags by which a socket learns, without a lock, that its session is over.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -79,7 +77,7 @@ impl SessionRegistry {
         }
     }
 
-    /// Visits every live session of this node.
+    /// Visits every live session of this gateway.
     pub fn each(&self, visit: impl Fn(&LiveSession)) {
         self.all.iter().for_each(|session| visit(&session));
     }

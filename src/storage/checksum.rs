@@ -1,4 +1,4 @@
-//! The image: what all rows add up to, so that a missing or altered one is noticed.
+//! The checksum: what all rows add up to, so that a missing or altered one is noticed.
 
 use sha2::{Digest, Sha256};
 

@@ -1,5 +1,5 @@
-//! The subscription hub: open subscriptions of this node, and how a commit becomes rows in their
-//! outboxes.
+//! The subscription hub: open subscriptions of this gateway, and how a commit becomes rows in
+//! their outboxes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +20,8 @@ use super::subscription::Subscription;
 use super::{delivery, publish};
 use crate::realm::{AuditEvent, Change, Realm, SessionNo};
 use crate::storage::{AuditNo, Seq};
-/// The subscriptions of this node. The locks are taken in the order index, outbox; an outbox is
-/// never held while the index is locked.
+/// Who subscribes to what on this gateway. The locks are taken in the order index, outbox; an
+/// outbox is never held while the index is asked for.
 #[derive(Debug)]
 pub struct SubscriptionHub {
     next_id: AtomicU64,
@@ -133,7 +133,7 @@ impl SubscriptionHub {
         cancelled.into_iter().map(|one| one.request.source_ref.as_str().into()).collect()
     }
 
-    /// What must be known of the realm before it absorbs `changes`. Called with the realm as it is.
+    /// What must be known of the realm before it applies `changes`. Called with the realm as it is.
     pub(crate) fn rows_before(&self, realm: &Realm, seq: Seq, changes: &[Change]) -> RowsBefore {
         self.history.lock().record(seq, realm, changes);
         let index = self.index.lock();

@@ -37,7 +37,7 @@ impl PendingRows {
         self.weight
     }
 
-    /// Adds an operation and conflates it with one that waits for the same row.
+    /// Adds an operation. Changes of one row conflate.
     pub(super) fn put(&mut self, row: RowRef, new: RowChange) {
         use RowChange::{Delete, Insert, Modify};
         let at = match self.rows.binary_search_by_key(&row, |it| it.row) {

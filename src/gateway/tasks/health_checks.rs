@@ -43,7 +43,7 @@ pub(super) async fn check_health(gateway: Arc<Gateway>) {
 }
 
 /// Tells of a change whoever the configuration wants told: subscribers of SERVICES, or all sockets
-/// by a heartbeat's answer that nobody asked for (PROTOCOL §6).
+/// by a heartbeat's answer that nobody asked for.
 pub fn publish_change(gateway: &Gateway, changed: &ServiceChange) {
     let push = gateway.settings().service_list.push;
     if push != PushServices::Off {

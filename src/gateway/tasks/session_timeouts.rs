@@ -132,7 +132,7 @@ pub(super) const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// Sessions that are looked at in one step.
 pub(super) const STEP_SESSIONS: usize = 512;
 
-/// Sessions without a presence are looked for at this distance.
+/// Sessions without a live session are looked for at this distance.
 pub(super) const RESTORED_SESSIONS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What could not be ended is looked at again after this time.

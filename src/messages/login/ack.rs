@@ -1,4 +1,4 @@
-//! The login ack: the session, its user and the settings that a GUI needs.
+//! The login ack: what a GUI is told of its session.
 
 use protocol::{MfaCode, RefreshToken, SessionToken};
 use schemars::JsonSchema;

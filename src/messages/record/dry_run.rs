@@ -1,4 +1,4 @@
-//! A dry run: the plan of a command without its effect, field by field.
+//! A dry run: the plan of a command without its effect, told field by field.
 
 use protocol::Nack;
 use schemars::JsonSchema;

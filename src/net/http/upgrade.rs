@@ -61,7 +61,8 @@ pub fn respond(
     answer
 }
 
-/// Takes the stream out of hyper, so that nothing of HTTP stays in memory, and hands it to a pump.
+/// Takes the stream out of hyper, so that nothing of HTTP stays in memory, and hands it to a
+/// connection.
 async fn upgrade(
     request: Request<Incoming>,
     address: IpAddr,

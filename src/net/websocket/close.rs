@@ -13,7 +13,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const RETRY_JITTER_MAX_MS: u64 = 10_000;
 
 impl Connection {
-    /// The last words (PROTOCOL §5, "How a session ends"), then the end of all that belonged here.
+    /// The last words, then the end of all that belonged here.
     pub(super) async fn close(&mut self, reason: CloseReason) {
         let gateway = self.router.gateway().clone();
         let (word, code, _) = reason.wire();

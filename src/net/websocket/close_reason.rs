@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::realm::{EndReason, Millis};
 
-/// Why the gateway closes a connection (PROTOCOL §5).
+/// Why the gateway closes a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the words are those of the protocol's table")]
 pub enum CloseReason {

@@ -1,4 +1,4 @@
-//! The pump of one socket: one loop that reads, serves, pushes and keeps time.
+//! The connection of one socket: one loop that reads, serves, pushes and keeps time.
 //!
 //! Messages in turn run one after another; those that may overtake are answered while reading.
 //! While a write is stuck nothing is read and nothing is taken from the outbox, so that a slow

@@ -1,5 +1,5 @@
-//! The line: how rows reach a socket whose task has nothing to do. Whoever makes them wait writes
-//! them, and the task is not even woken.
+//! Direct writes: how rows reach a socket whose task has nothing to do. The publishing thread
+//! writes them, and the task is not woken.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl DirectWriter for OwnedWriteHalf {
 }
 
 impl Connection {
-    /// Rows of the session that the socket is bound to may take the line.
+    /// Rows of the session that the socket is bound to may be written directly.
     pub(super) fn attach_direct_writer(&mut self) {
         let writer = self.stream.direct_writer().filter(|_| self.client.session.is_some());
         self.outbox.set_direct_writer(writer.map(|write| write as Arc<dyn DirectWriter>));

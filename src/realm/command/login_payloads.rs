@@ -16,7 +16,7 @@ pub struct SecondFactorInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(alias = "given")]
     pub presented: Option<PresentedFactor>,
-    /// The hash of the token of a half login; none: there will be none.
+    /// The hash of the token of a pending login; none: there will be none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(alias = "half")]
     pub pending_login: Option<TokenHash>,
@@ -47,7 +47,7 @@ pub enum PresentedFactor {
 /// The second factor of a login whose first one was right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FinishLogin {
-    /// The hash of the half login's token.
+    /// The hash of the pending login's token.
     pub token: TokenHash,
     /// The user who was named, if any.
     pub user_name: Option<UserName>,
@@ -73,7 +73,7 @@ pub enum EnrolmentActor {
     /// A session, for its user or by right for another.
     #[serde(alias = "By")]
     Actor(Actor),
-    /// The token of a half login that asks for it, hashed.
+    /// The token of a pending login that asks for it, hashed.
     #[serde(alias = "Half")]
     PendingLogin(TokenHash),
 }

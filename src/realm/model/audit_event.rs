@@ -41,7 +41,7 @@ impl<'de> Deserialize<'de> for FieldSnapshot {
     }
 }
 
-/// One row of the audit trail (PROTOCOL §9, AUDIT_EVENTS).
+/// One row of the audit trail (AUDIT_EVENTS).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub struct AuditEvent {

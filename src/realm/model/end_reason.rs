@@ -1,7 +1,7 @@
 //! Reasons for the end of a session and for a demanded second factor.
 
 use serde::{Deserialize, Serialize};
-/// REASON of SESSION_ENDED (PROTOCOL §5), as far as the log knows it.
+/// REASON of SESSION_ENDED, as far as the log knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the words are those of the protocol's table")]
 pub enum EndReason {
@@ -38,7 +38,7 @@ impl EndReason {
     }
 }
 
-/// What is missing of a second factor: REASON of MFA_FAILED (PROTOCOL §5).
+/// What is missing of a second factor: REASON of MFA_FAILED.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MfaReason {
     /// None was given.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Milliseconds of a day.
 pub const DAY_MS: Millis = 86_400_000;
-/// What the first start makes counts from here, what people insert from 1 (PROTOCOL §7, "Ids").
+/// What the first start makes counts from here, what people insert from 1.
 const BOOTSTRAP_BASE: u64 = 90_000_000_000_000;
 /// The bit of a number that says "made by the first start".
 const BOOTSTRAP_BIT: u32 = 1 << 31;

@@ -31,7 +31,7 @@ pub struct QueuedMail {
 /// What a mail is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum MailKind {
-    /// The link that finishes this half login.
+    /// The link that finishes this pending login.
     Link(TokenHash),
     /// The link by which the user chooses a new password; the page, where the client named it.
     Reset(Option<Box<str>>),

@@ -68,7 +68,7 @@ pub struct Mfa {
     pub link: Option<Links>,
     /// Profiles whose users are mailed a link; `*`: all.
     pub link_for: Vec<Box<str>>,
-    /// Wrong codes that end a half login.
+    /// Wrong codes that end a pending login.
     pub codes_max: u32,
     /// A new secret can be confirmed for this time.
     pub confirm_ms: Millis,

@@ -1,6 +1,5 @@
-//! Pending logins: the first factor was proved, the second is missing.
-//!
-//! The token of a pending login can only complete the login or enrol a second factor.
+//! Half logins: the first factor was right, the second is still to come. Their token finishes that
+//! login, and can do nothing else but enrol whoever must.
 
 use super::change_set::ChangeSet;
 use super::login::{GateRequest, NewSession};
@@ -23,12 +22,12 @@ const LINK_DISTANCE_MS: Millis = 30_000;
 const CODES_MAX: usize = 8;
 
 impl Realm {
-    /// The pending login of a token, if it has not expired.
+    /// The pending login of a token, if it is not over.
     pub fn pending_login(&self, at: Millis, token: &TokenHash) -> Option<&PendingLogin> {
         self.pending_logins.get(token).filter(|pending| at < pending.until)
     }
 
-    /// The user of a pending login, expired or not.
+    /// Whose pending login a token was, over or not.
     pub fn user_by_pending_login(&self, token: &TokenHash) -> Option<&User> {
         self.user(self.pending_logins.get(token)?.user)
     }
@@ -53,7 +52,7 @@ impl Realm {
         own.map(|(hash, _)| FactorProof::Link(hash)).or_else(active)
     }
 
-    /// Plans a refused second factor: a pending login, one more wrong code, a mailed link.
+    /// What a refused second factor leaves behind: a pending login, one wrong code more, a link.
     pub(super) fn refuse_second_factor(
         &self,
         at: Millis,
@@ -115,7 +114,7 @@ impl Realm {
         }
     }
 
-    /// Queues a link for this pending login. A link that waits already is for it from now on.
+    /// A link for this pending login. One that waits already is for the newest from now on.
     fn queue_link(&self, at: Millis, user: &User, pending: TokenHash, change_set: &mut ChangeSet) {
         let last =
             self.pending_logins.for_user(user.no).map(|(_, it)| it.mailed).max().unwrap_or(0);

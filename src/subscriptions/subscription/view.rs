@@ -277,5 +277,5 @@ impl Subscription {
     }
 }
 
-/// Steps that a comparison reads at most while the feed waits for it.
+/// Steps that a comparison reads at most while the hub waits for it.
 const RECOMPUTE_STEPS: usize = 8;

@@ -61,7 +61,7 @@ struct Gui {
 }
 
 impl Desk {
-    /// Without upkeep nothing ends by itself.
+    /// Without background tasks nothing ends by itself.
     async fn open(upkeep: bool) -> Self {
         let settings = Settings::parse(CONFIGURATION, std::iter::empty()).unwrap();
         let (clock, log) = (Clock::detached(START_MS), Arc::new(MemoryLog::default()));

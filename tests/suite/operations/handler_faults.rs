@@ -16,7 +16,7 @@ use tollgate::settings::Settings;
 
 use crate::harness::{Client, PASSWORD, QUICK};
 
-/// The table with a fault in every row.
+/// The table with a fault in every handler.
 static FAULTY: LazyLock<Vec<Handler>> = LazyLock::new(|| {
     let faulty = |row: &Handler| Handler {
         serve: match row.serve {

@@ -208,7 +208,7 @@ fn every_message_file_is_a_row_and_every_row_a_file() {
         .collect();
     let without_row: Vec<_> = files.difference(&table).collect();
     let without_file: Vec<_> = table.difference(&files).collect();
-    assert!(without_row.is_empty(), "add Handler::of::<…> to TABLE for {without_row:?}");
+    assert!(without_row.is_empty(), "add Handler::of::<…> to HANDLERS for {without_row:?}");
     assert!(without_file.is_empty(), "write src/messages/<subject>/<name>.rs for {without_file:?}");
 }
 

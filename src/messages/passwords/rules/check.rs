@@ -1,4 +1,4 @@
-//! Strength: what a new password must be like (S2, "passwordStrength"). Pure: the rules and a
+//! Password rules: what a new password must be like (S2, "passwordStrength"). Pure: the rules and a
 //! password go in, all that is wrong comes out, never a part of the password.
 
 use protocol::{Nack, NackCode, Password, UserName};

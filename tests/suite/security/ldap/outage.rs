@@ -10,7 +10,7 @@ use crate::harness::slapd::Slapd;
 use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD};
 
 const TIMEOUT_MS: u64 = 1_500;
-/// What PROTOCOL gives a login beyond the time-out.
+/// What the protocol gives a login beyond the time-out.
 const BEYOND: Duration = Duration::from_secs(1);
 
 async fn timed(gateway: &GatewayProcess) -> (String, Duration) {
