@@ -80,8 +80,10 @@ impl Outbox {
     pub fn notify(&self, notice: ConnectionNotice) {
         let mut state = self.state.lock();
         if let ConnectionNotice::Services(session, _) = &notice {
-            let is_same = |queued: &ConnectionNotice| matches!(queued, ConnectionNotice::Services(it, _) if it == session);
-            state.notices.retain(|queued| !is_same(queued));
+            state.notices.retain(|queued| {
+                let ConnectionNotice::Services(other, _) = queued else { return true };
+                other != session
+            });
         }
         state.notices.push(notice);
         drop(state);
