@@ -115,8 +115,8 @@ async fn a_service_that_fails_goes_last_and_sockets_are_told() {
 
 #[tokio::test]
 async fn a_socket_that_breaks_the_rules_is_closed_with_its_reason() {
-    let limits = "login_timeout_secs = 1\nmessages_per_sec_per_connection = 20\nframe_bytes = 4096\n\
-                  message_bytes = 4096\n";
+    let limits = "login_timeout_secs = 1\nmessages_per_sec_per_connection = 20\n\
+                  frame_bytes = 4096\nmessage_bytes = 4096\n";
     let configuration = QUICK.replace("[security.scrypt]", &format!("{limits}[security.scrypt]"));
     let gateway = Home::new(&configuration).start();
 

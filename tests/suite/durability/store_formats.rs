@@ -39,7 +39,7 @@ fn unpack(packed: &str, home: &Home) {
 #[tokio::test]
 async fn old_stores_open_with_everything() {
     for (packed, format, count) in STORES {
-        let home = Home::new(&format!("{QUICK}[security.mfa.qr_code]\n"));
+        let home = Home::new(QUICK);
         unpack(packed, &home);
         let read = || std::fs::read_to_string(home.data().join("format")).unwrap();
         assert_eq!(read().trim(), *format);
@@ -101,10 +101,12 @@ fn the_log_makes_the_rows_of_every_shape() {
         let home = Home::new(QUICK);
         unpack(packed, &home);
         let (stored, replayed, variants) = realms(&home.data());
-        for row in stored.rows() {
-            assert!(replayed.rows().any(|it| it == row), "{packed}: {row:?} is not made again");
-        }
-        assert_eq!(replayed.rows().count(), stored.rows().count(), "{packed}");
+        // Of the entries that were seen, a store keeps those of the newest step.
+        let lasting = |realm: &Realm| {
+            let rows = realm.rows().filter(|row| !matches!(row, Row::Seen(..)));
+            rows.collect::<Vec<_>>()
+        };
+        assert_eq!(lasting(&replayed), lasting(&stored), "{packed}");
         for variant in [
             "Bootstrap",
             "RecordSessionUse",

@@ -11,14 +11,10 @@ const SESSION_ID: &str = "00000000-0000-4000-8000-000000000001";
 
 /// Commands by their former names and by those of today.
 fn commands() -> Vec<(Value, Value)> {
-    let hashes = json!({ "id": SESSION_ID, "token": HASH, "refresh": HASH });
-    let totp = |name: &str| json!({ "Totp": { "checked": 7, "at_secs": 30, name: "secret" } });
-    let former_factor = json!({ "given": totp("resealed"), "half": HASH, "active": HASH });
-    let factor = json!({
-        "presented": totp("reencrypted"), "pending_login": HASH, "active_code": HASH,
-    });
-    let former_client = json!({ "source": "10.0.0.1", "familiar": true });
-    let client = json!({ "network": "10.0.0.1", "familiar": true });
+    [renamed_variants(), logins(), other_payloads()].concat()
+}
+
+fn renamed_variants() -> Vec<(Value, Value)> {
     let actor = json!({ "Session": 3 });
     let new_user = json!({ "name": "admin", "credential": null });
     let bootstrap = json!({ "rights": [], "profile": "A", "administrator": new_user });
@@ -56,6 +52,30 @@ fn commands() -> Vec<(Value, Value)> {
         (json!({ "Posted": [4, "Failed"] }), json!({ "MailSent": [4, "Failed"] })),
         (json!({ "FromDirectory": sync }), json!({ "SyncDirectoryUser": sync })),
         (json!({ "Note": [refusal] }), json!({ "RecordRefusals": [refusal] })),
+    ]
+}
+
+/// The client of a login.
+fn clients() -> (Value, Value) {
+    (
+        json!({ "source": "10.0.0.1", "familiar": true }),
+        json!({ "network": "10.0.0.1", "familiar": true }),
+    )
+}
+
+/// The second factor of a login.
+fn factors() -> (Value, Value) {
+    let totp = |name: &str| json!({ "Totp": { "checked": 7, "at_secs": 30, name: "secret" } });
+    (
+        json!({ "given": totp("resealed"), "half": HASH, "active": HASH }),
+        json!({ "presented": totp("reencrypted"), "pending_login": HASH, "active_code": HASH }),
+    )
+}
+
+fn logins() -> Vec<(Value, Value)> {
+    let hashes = json!({ "id": SESSION_ID, "token": HASH, "refresh": HASH });
+    let ((former_factor, factor), (former_client, client)) = (factors(), clients());
+    vec![
         (
             json!({ "Login": {
                 "user_name": "Ada", "verdict": "Matched", "checked": 7, "pair": hashes,
@@ -89,6 +109,12 @@ fn commands() -> Vec<(Value, Value)> {
                 "client": client, "monitored": true, "second_factor": factor,
             }}),
         ),
+    ]
+}
+
+fn other_payloads() -> Vec<(Value, Value)> {
+    let (actor, (former_client, client)) = (json!({ "Session": 3 }), clients());
+    vec![
         (
             json!({ "ChangePassword": {
                 "user_name": "Ada", "verdict": "Wrong", "checked": null, "credential": null,
@@ -124,6 +150,25 @@ fn commands() -> Vec<(Value, Value)> {
     ]
 }
 
+/// A session with a pair in its grace period, with these names of fields.
+fn session([monitored, fixed_end, factor_verified, pairs, encrypted]: [&str; 5]) -> Value {
+    json!({
+        "no": 3, "id": SESSION_ID, "user": 1, "host": "h", "token": HASH, "refresh": HASH,
+        "opened": 1, "accessed": 2, "refresh_until": 3, monitored: true, fixed_end: 9,
+        factor_verified: true,
+        pairs: [{ "token": HASH, "refresh": HASH, encrypted: [1, 2], "until": 9 }],
+    })
+}
+
+/// Wrong passwords, with this name of the field of networks.
+fn attempts(name: &str) -> Value {
+    let count = json!({ "wrong": 2, "locked_until": null });
+    json!({
+        "wrong": 1, "locked_until": null, name: [["10.0.0.1", count]], "failed": 3,
+        "rejected": 0, "at": 5,
+    })
+}
+
 /// Keys of rows, and their values by their former names and by those of today.
 fn rows() -> Vec<(Vec<u8>, Value, Value)> {
     let key = |kind: u8, rest: &[u8]| [&[kind][..], rest].concat();
@@ -132,21 +177,6 @@ fn rows() -> Vec<(Vec<u8>, Value, Value)> {
         json!({
             "users": 1, "profiles": 1, "rights": 1, name: 5, "sessions": 1, "active_codes": 1,
             "mails": 1,
-        })
-    };
-    let session = |[monitored, fixed_end, factor_verified, pairs, encrypted]: [&str; 5]| {
-        json!({
-            "no": 3, "id": SESSION_ID, "user": 1, "host": "h", "token": HASH, "refresh": HASH,
-            "opened": 1, "accessed": 2, "refresh_until": 3, monitored: true, fixed_end: 9,
-            factor_verified: true,
-            pairs: [{ "token": HASH, "refresh": HASH, encrypted: [1, 2], "until": 9 }],
-        })
-    };
-    let attempts = |name: &str| {
-        let count = json!({ "wrong": 2, "locked_until": null });
-        json!({
-            "wrong": 1, "locked_until": null, name: [["10.0.0.1", count]], "failed": 3,
-            "rejected": 0, "at": 5,
         })
     };
     let factor = |name: &str| {
@@ -231,7 +261,7 @@ fn no_former_name_is_left_out() {
     assert!(aliases > 40, "{aliases}");
 }
 
-/// Rows of bounded size with everything in them: as many pairs, networks and digits as there can be.
+/// Rows of bounded size with everything in them: as many pairs, networks and digits as possible.
 #[test]
 fn the_largest_rows_fit_by_their_names_of_today() {
     let address = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255";
