@@ -1,8 +1,8 @@
 //! The realm: users, profiles, rights, sessions, and the rules about them. Pure: no clock, no
 //! randomness, no I/O; the same commands always give the same realm.
 //!
-//! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] takes in what was decided. Live
-//! traffic, replay of the log and loading of rows all go through `add`.
+//! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] takes in what was decided.
+//! Live traffic, replay of the log and loading of rows all go through `add`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
