@@ -55,7 +55,8 @@ pub enum Outcome {
     LoggedIn(SessionNo),
     /// A session was opened by a mailed link; the active code that came along is good now.
     LoggedInWithActiveCode(SessionNo),
-    /// The first factor is right, the second is not there: the pending login's token is good now.
+    /// The first factor is right, the second is not there: the token of the pending login is good
+    /// now.
     SecondFactorRequired(MfaReason, RequiredFactor),
     /// A session has a new pair.
     Refreshed(SessionNo),

@@ -1,4 +1,4 @@
-//! EVENT_MFA_CONFIRM_SECRET: a code of a new secret puts it in force; the answer has recovery codes.
+//! EVENT_MFA_CONFIRM_SECRET: a code of a new secret puts it in force; the ack has recovery codes.
 
 use protocol::{MfaCode, Nack, RefreshToken, UserName};
 use schemars::JsonSchema;
