@@ -2,7 +2,7 @@
 //!
 //! PURE: no clock, no randomness, no I/O; the same commands always give the same realm.
 //! [`Realm::plan`] decides and changes nothing; [`Realm::apply_changes`] makes the changes that
-//! were decided. Live traffic, replay of the log and loading of rows all go through `apply_changes`.
+//! were decided. Live traffic and replay of the log go through it; rows are loaded one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

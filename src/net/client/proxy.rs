@@ -146,7 +146,7 @@ async fn forward(
         tokio::select! {
             message = client.next() => match message {
                 Some(Ok(Message::Close(frame))) => {
-                    observe(ProxyEvent::ClientClosed { connection: connection });
+                    observe(ProxyEvent::ClientClosed { connection });
                     return Ok(ignore_closed(gateway.close(frame).await)?);
                 }
                 Some(Ok(message)) => {
@@ -156,14 +156,14 @@ async fn forward(
                     forward_message(&mut gateway, message).await?;
                 }
                 Some(Err(_)) | None => {
-                    observe(ProxyEvent::ClientClosed { connection: connection });
+                    observe(ProxyEvent::ClientClosed { connection });
                     return Ok(ignore_closed(gateway.close(None).await)?);
                 }
             },
             message = gateway.next() => match message {
                 Some(Ok(Message::Close(frame))) => {
                     let code = frame.as_ref().map(|it| it.code.into());
-                    observe(ProxyEvent::GatewayClosed { connection: connection, code });
+                    observe(ProxyEvent::GatewayClosed { connection, code });
                     return Ok(ignore_closed(client.close(frame).await)?);
                 }
                 Some(Ok(message)) => {
@@ -173,7 +173,7 @@ async fn forward(
                     forward_message(&mut client, message).await?;
                 }
                 Some(Err(_)) | None => {
-                    observe(ProxyEvent::GatewayClosed { connection: connection, code: None });
+                    observe(ProxyEvent::GatewayClosed { connection, code: None });
                     return Ok(ignore_closed(client.close(None).await)?);
                 }
             },

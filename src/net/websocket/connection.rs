@@ -15,12 +15,13 @@ use super::close_reason::CloseReason;
 use super::connection_state::{ConnectionLimits, ConnectionState, TextDecision, TimerDecision};
 use super::frame_reader::FrameEvent;
 use super::frame_stream::{self, FrameHandler, FrameStream};
+use super::request_queue::RequestQueue;
 use super::timer::Timer;
 use super::timing_batch::TimingBatch;
 use crate::gateway::ConnectionPermit;
 use crate::messages::{AfterReply, ClientInfo};
 use crate::realm::{Millis, SessionNo};
-use crate::router::{Accepted, Reply, Request, Router, TokenCache};
+use crate::router::{Accepted, Reply, Router, TokenCache};
 use crate::sessions::LiveSession;
 use crate::subscriptions::{ConnectionNotice, Outbox};
 type PendingReply = Pin<Box<dyn Future<Output = Reply> + Send>>;
@@ -33,9 +34,7 @@ pub(super) struct Connection {
     pub(super) client: ClientInfo,
     pub(super) outbox: Arc<Outbox>,
     pub(super) token_cache: TokenCache,
-    /// Messages that wait for their turn beside the one being served, and their bytes.
-    pub(super) queue: VecDeque<Request>,
-    queue_bytes: usize,
+    pub(super) queue: RequestQueue,
     pub(super) serving: Option<PendingReply>,
     pub(super) notices: VecDeque<ConnectionNotice>,
     /// Sessions other than the bound one that have subscriptions here.
@@ -51,14 +50,6 @@ pub(super) struct Connection {
     /// The time when this turn began.
     pub(super) polled_at: Millis,
     timing_batch: TimingBatch,
-    queue_limits: QueueLimits,
-}
-
-/// How much may wait for its turn.
-#[derive(Clone, Copy)]
-struct QueueLimits {
-    messages: usize,
-    bytes: usize,
 }
 
 /// Room for the answer of a heartbeat.
@@ -106,8 +97,7 @@ impl Connection {
             client: ClientInfo::websocket(address, outbox.clone(), now),
             outbox,
             token_cache: TokenCache::default(),
-            queue: VecDeque::new(),
-            queue_bytes: 0,
+            queue: RequestQueue::new(limits.queued_messages_per_connection, limits.message_bytes),
             serving: None,
             notices: VecDeque::new(),
             other_sessions: Vec::new(),
@@ -118,10 +108,6 @@ impl Connection {
             write_blocked: false,
             polled_at: now,
             timing_batch: TimingBatch::new(),
-            queue_limits: QueueLimits {
-                messages: limits.queued_messages_per_connection,
-                bytes: limits.message_bytes,
-            },
             router,
         }
     }
@@ -199,8 +185,7 @@ impl Connection {
         if !self.notices.is_empty() {
             return false;
         }
-        let Some(request) = self.queue.pop_front() else { return false };
-        self.queue_bytes -= request.size;
+        let Some(request) = self.queue.pop() else { return false };
         let now = self.now();
         self.state.set_serving(true, now);
         let (router, client) = (self.router.clone(), self.client.clone());
@@ -282,12 +267,7 @@ impl Connection {
 
     /// Reads. False when there is nothing, or when enough messages wait already.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        Ok(self.has_room() && frame_stream::poll_read(self, context)?)
-    }
-
-    fn has_room(&self) -> bool {
-        let QueueLimits { messages: waiting, bytes: waiting_bytes } = self.queue_limits;
-        self.queue.len() < waiting && self.queue_bytes < waiting_bytes
+        Ok(self.queue.has_room() && frame_stream::poll_read(self, context)?)
     }
 
     fn on_pong(&mut self) {
@@ -330,8 +310,7 @@ impl Connection {
                 self.reply(reply)
             }
             Accepted::Queued(request) => {
-                self.queue_bytes += request.size;
-                self.queue.push_back(request);
+                self.queue.push(request);
                 Ok(())
             }
         }
@@ -394,7 +373,7 @@ impl FrameHandler for Connection {
             }
             FrameEvent::Part => {}
         }
-        Ok(self.has_room() && self.stream.buffered() <= FLUSH_BYTES)
+        Ok(self.queue.has_room() && self.stream.buffered() <= FLUSH_BYTES)
     }
 }
 

@@ -8,6 +8,7 @@ mod connection_state;
 mod direct_write;
 mod frame_reader;
 mod frame_stream;
+mod request_queue;
 mod session_binding;
 mod timer;
 mod timing_batch;

@@ -1,0 +1,45 @@
+//! The messages of a connection that wait for their turn.
+
+use std::collections::VecDeque;
+
+use crate::router::Request;
+
+/// Messages that wait while another one is served, bounded by count and bytes.
+pub(super) struct RequestQueue {
+    requests: VecDeque<Request>,
+    bytes: usize,
+    requests_max: u32,
+    bytes_max: u32,
+}
+
+impl RequestQueue {
+    /// An empty queue that is full at either limit.
+    pub(super) fn new(requests_max: usize, bytes_max: usize) -> Self {
+        let limit = |it| u32::try_from(it).unwrap_or(u32::MAX);
+        let (requests_max, bytes_max) = (limit(requests_max), limit(bytes_max));
+        Self { requests: VecDeque::new(), bytes: 0, requests_max, bytes_max }
+    }
+
+    /// Whether another message may be read; one is always taken whole.
+    pub(super) fn has_room(&self) -> bool {
+        self.requests.len() < self.requests_max as usize && self.bytes < self.bytes_max as usize
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// Adds a message at the end.
+    pub(super) fn push(&mut self, request: Request) {
+        self.bytes += request.size;
+        self.requests.push_back(request);
+    }
+
+    /// Takes the first message.
+    pub(super) fn pop(&mut self) -> Option<Request> {
+        let request = self.requests.pop_front()?;
+        self.bytes -= request.size;
+        Some(request)
+    }
+}
