@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Request, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use parking_lot::Mutex;
 use protocol::{Nack, NackCode};
 
@@ -62,18 +62,27 @@ pub async fn respond(
         Err(nack) => return error_response(RequestError::bad_request(nack), None),
     };
     let source_ref = rest_request.source_ref().map(str::to_owned);
-    let reply = match route {
-        RestTarget::Message(handler) => match rest_request.into_request(handler) {
-            Ok(request) => Ok(router.handle(client, request).await),
-            Err(nack) => Err(nack),
-        },
-        RestTarget::Rows(source) => {
-            subscriptions::respond(&method, &source, rest_request, client, router).await
-        }
-    };
-    match reply {
+    match serve_target(route, &method, rest_request, client, router).await {
         Ok(reply) => reply_response(reply, router),
         Err(nack) => error_response(RequestError::bad_request(nack), source_ref.as_deref()),
+    }
+}
+
+/// Serves a request as the message that it is; an error never became a message.
+async fn serve_target(
+    target: RestTarget,
+    method: &Method,
+    request: RestRequest,
+    client: ClientInfo,
+    router: &Router,
+) -> Result<Reply, Nack> {
+    match target {
+        RestTarget::Message(handler) => {
+            Ok(router.handle(client, request.into_request(handler)?).await)
+        }
+        RestTarget::Rows(source) => {
+            subscriptions::respond(method, &source, request, client, router).await
+        }
     }
 }
 
