@@ -7,6 +7,7 @@ pub mod duration;
 pub mod envelope;
 pub mod error_codes;
 pub mod filter;
+mod json;
 pub mod names;
 mod printable;
 pub mod rest_paths;
@@ -15,6 +16,7 @@ pub mod script;
 pub use envelope::{Envelope, Malformed, OwnedEnvelope, SourceRef};
 pub use error_codes::{Nack, NackCode, NackError};
 pub use filter::Filter;
+pub use json::{to_json, to_json_value, to_raw_json, write_json};
 pub use names::{
     Description, MfaCode, Password, ProfileName, RefreshToken, ResetToken, RightCode, SessionToken,
     UserName,

@@ -90,8 +90,9 @@ impl Keyring {
         let nonce = random::random_bytes::<NONCE_LENGTH>();
         let associated_data = self.associated_data(name, number);
         let payload = Payload { msg: secret, aad: &associated_data };
-        // Only beyond 256 GiB is there nothing to seal; what is empty decrypts for no user.
-        let encrypted = self.current.cipher.encrypt(&nonce.into(), payload).unwrap_or_default();
+        let Ok(encrypted) = self.current.cipher.encrypt(&nonce.into(), payload) else {
+            unreachable!("ChaCha20-Poly1305 takes up to 256 GiB");
+        };
         STANDARD_NO_PAD.encode([&self.current.id[..], &nonce, &encrypted].concat()).into()
     }
 
@@ -117,20 +118,20 @@ impl Keyring {
     /// The user as the cipher text is bound to it: the name only as a keyed hash.
     fn associated_data(&self, name: &str, number: u32) -> Vec<u8> {
         let name = name.to_ascii_lowercase();
-        // Keys of any length are possible.
-        let hashed = Hmac::<Sha256>::new_from_slice(self.salt.as_bytes()).map(|mut mac| {
-            mac.update(name.as_bytes());
-            mac.finalize().into_bytes().to_vec()
-        });
-        [hashed.unwrap_or_default(), number.to_be_bytes().to_vec()].concat()
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.salt.as_bytes()) else {
+            unreachable!("an HMAC takes a key of any length");
+        };
+        mac.update(name.as_bytes());
+        [&mac.finalize().into_bytes()[..], &number.to_be_bytes()].concat()
     }
 }
 
 impl CipherKey {
     fn derive(text: &[u8]) -> Self {
         let mut key = Zeroizing::new([0; 32]);
-        // 32 bytes are far below the limit of the expansion.
-        let _ = Hkdf::<Sha256>::new(None, text).expand(INFO, key.as_mut());
+        let Ok(()) = Hkdf::<Sha256>::new(None, text).expand(INFO, key.as_mut()) else {
+            unreachable!("HKDF expands to 8,160 bytes");
+        };
         let digest: [u8; 32] = Sha256::digest(key.as_ref()).into();
         let mut id = [0; ID_LENGTH];
         id.copy_from_slice(&digest[..ID_LENGTH]);

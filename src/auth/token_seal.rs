@@ -17,10 +17,10 @@ pub fn encrypt(old_refresh: &RefreshToken, user: &str, plaintext: &[u8]) -> Vec<
     let nonce = random::random_bytes::<NONCE_LENGTH>();
     let user = user.to_ascii_lowercase();
     let payload = Payload { msg: plaintext, aad: user.as_bytes() };
-    let encrypted =
-        cipher(old_refresh).and_then(|cipher| cipher.encrypt(&nonce.into(), payload).ok());
-    // Only beyond 256 GiB is there nothing to seal; what is empty opens for nobody.
-    encrypted.map(|encrypted| [&nonce[..], &encrypted].concat()).unwrap_or_default()
+    let Ok(encrypted) = cipher(old_refresh).encrypt(&nonce.into(), payload) else {
+        unreachable!("ChaCha20-Poly1305 takes up to 256 GiB");
+    };
+    [&nonce[..], &encrypted].concat()
 }
 
 /// Opens what [`encrypt`] made; none: another token, another user, or it was tampered with.
@@ -28,14 +28,16 @@ pub fn decrypt(old_refresh: &RefreshToken, user: &str, encrypted: &[u8]) -> Opti
     let (nonce, encrypted) = encrypted.split_first_chunk::<NONCE_LENGTH>()?;
     let user = user.to_ascii_lowercase();
     let payload = Payload { msg: encrypted, aad: user.as_bytes() };
-    cipher(old_refresh)?.decrypt(&Nonce::from(*nonce), payload).ok()
+    cipher(old_refresh).decrypt(&Nonce::from(*nonce), payload).ok()
 }
 
-fn cipher(old_refresh: &RefreshToken) -> Option<ChaCha20Poly1305> {
+fn cipher(old_refresh: &RefreshToken) -> ChaCha20Poly1305 {
     let mut key = Zeroizing::new([0; 32]);
     let hkdf = Hkdf::<Sha256>::new(None, old_refresh.expose().as_bytes());
-    hkdf.expand(INFO, key.as_mut()).ok()?;
-    ChaCha20Poly1305::new_from_slice(key.as_ref()).ok()
+    let Ok(()) = hkdf.expand(INFO, key.as_mut()) else {
+        unreachable!("HKDF expands to 8,160 bytes");
+    };
+    ChaCha20Poly1305::new(&(*key).into())
 }
 
 #[cfg(test)]

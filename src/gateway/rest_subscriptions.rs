@@ -62,7 +62,7 @@ impl RestSubscriptions {
 
     /// Ends what was not asked for `timeout_ms`, what belongs to a session that is over, and what
     /// has more waiting than may wait.
-    pub fn expire(&self, feed: &SubscriptionHub, now: Millis, timeout_ms: Millis) {
+    pub fn expire(&self, hub: &SubscriptionHub, now: Millis, timeout_ms: Millis) {
         let is_due = |poll: &RestSubscription| {
             let asked = poll.last_polled.load(Ordering::Relaxed);
             poll.session.has_ended()
@@ -79,7 +79,7 @@ impl RestSubscriptions {
         });
         // Outside of the map: closing takes the hub's lock.
         for poll in due {
-            feed.cancel_all(&poll.outbox, None);
+            hub.cancel_all(&poll.outbox, None);
         }
     }
 

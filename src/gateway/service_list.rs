@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
+use protocol::{to_raw_json, write_json};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -182,8 +183,7 @@ impl State {
     }
 
     fn details_json(&self, turn: usize) -> Box<RawValue> {
-        serde_json::value::to_raw_value(&self.details(turn))
-            .unwrap_or_else(|_| RawValue::NULL.to_owned())
+        to_raw_json(&self.details(turn))
     }
 
     fn pushed_frame(&self, turn: usize) -> Arc<[u8]> {
@@ -191,8 +191,7 @@ impl State {
         protocol::envelope::write_head(&mut frame, "EVENT_HEARTBEAT_ACK", None);
         frame.extend_from_slice(b",\"DETAILS\":");
         let details = Details { pushed: true, ..self.details(turn) };
-        // Writing plain values to memory cannot fail.
-        let _ = serde_json::to_writer(&mut frame, &details);
+        write_json(&mut frame, &details);
         frame.push(b'}');
         frame.into()
     }

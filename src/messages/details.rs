@@ -51,7 +51,7 @@ fn describe_error(path: &str, words: &str) -> Nack {
     let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
     let place = |field: &str| match path {
         "." | "" => field.to_owned(),
-        _ if path.ends_with(field) => path.to_owned(),
+        _ if path == field || path.ends_with(&format!(".{field}")) => path.to_owned(),
         _ => format!("{path}.{field}"),
     };
     if words.starts_with("missing field") {
@@ -62,6 +62,12 @@ fn describe_error(path: &str, words: &str) -> Nack {
     if words.starts_with("unknown field") {
         let field = place(&quoted(words));
         return Nack::new(NackCode::UnknownField, format!("DETAILS has the unknown field {field}"))
+            .with(serde_json::json!({ "FIELD": field }));
+    }
+    if words.starts_with("duplicate field") {
+        let field = place(&quoted(words));
+        let text = format!("DETAILS has {field} twice, under two of its names");
+        return Nack::new(NackCode::ValidationError, text)
             .with(serde_json::json!({ "FIELD": field }));
     }
     if words.starts_with("unknown variant") {
@@ -166,7 +172,7 @@ mod tests {
         let twice = r#"{"CODE":"secret","RIGHT_CODE":"secret"}"#;
         let nack = decode::<Aliased>(Some(twice), false).unwrap_err();
         assert_eq!(nack.code(), NackCode::ValidationError);
-        assert_eq!(nack.errors[0].text, ". is not valid: expected duplicate field `CODE`");
-        assert_eq!(nack.errors[0].details, Some(serde_json::json!({ "FIELD": "." })));
+        assert_eq!(nack.errors[0].text, "DETAILS has CODE twice, under two of its names");
+        assert_eq!(nack.errors[0].details, Some(serde_json::json!({ "FIELD": "CODE" })));
     }
 }

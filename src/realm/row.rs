@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::UserName;
+use protocol::{UserName, to_json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -188,29 +188,27 @@ impl Row {
 
     /// The stored value: JSON, so that a newer binary reads what an older one wrote.
     pub fn value(&self) -> Vec<u8> {
-        let json = match self {
-            Row::Policy(row) => serde_json::to_vec(row),
-            Row::Counters(row) => serde_json::to_vec(row),
-            Row::Right(row) => serde_json::to_vec(row),
-            Row::Profile(row) => serde_json::to_vec(row),
-            Row::User(row) => serde_json::to_vec(row),
-            Row::Member(..) | Row::Grant(..) | Row::Direct(..) => return Vec::new(),
-            Row::Session(row) => serde_json::to_vec(row),
-            Row::RotatedToken(_, row) => serde_json::to_vec(row),
-            Row::Attempts(_, row) => serde_json::to_vec(row),
-            Row::Seen(_, at) => return at.to_be_bytes().to_vec(),
-            Row::History(_, row) => serde_json::to_vec(row),
-            Row::OneTime(_, row) => serde_json::to_vec(row),
-            Row::TokenLifetimes(row) => serde_json::to_vec(row),
-            Row::PepperCheck(row) => serde_json::to_vec(row),
-            Row::SecondFactor(_, row) => serde_json::to_vec(row),
-            Row::PendingLogin(_, row) => serde_json::to_vec(row),
-            Row::ActiveCode(row) => serde_json::to_vec(row),
-            Row::SelfReset(_, row) => serde_json::to_vec(row),
-            Row::Mail(row) => serde_json::to_vec(row),
-        };
-        // Plain structs with text keys cannot fail to serialise.
-        json.unwrap_or_default()
+        match self {
+            Row::Policy(row) => to_json(row),
+            Row::Counters(row) => to_json(row),
+            Row::Right(row) => to_json(row),
+            Row::Profile(row) => to_json(row),
+            Row::User(row) => to_json(row),
+            Row::Member(..) | Row::Grant(..) | Row::Direct(..) => Vec::new(),
+            Row::Session(row) => to_json(row),
+            Row::RotatedToken(_, row) => to_json(row),
+            Row::Attempts(_, row) => to_json(row),
+            Row::Seen(_, at) => at.to_be_bytes().to_vec(),
+            Row::History(_, row) => to_json(row),
+            Row::OneTime(_, row) => to_json(row),
+            Row::TokenLifetimes(row) => to_json(row),
+            Row::PepperCheck(row) => to_json(row),
+            Row::SecondFactor(_, row) => to_json(row),
+            Row::PendingLogin(_, row) => to_json(row),
+            Row::ActiveCode(row) => to_json(row),
+            Row::SelfReset(_, row) => to_json(row),
+            Row::Mail(row) => to_json(row),
+        }
     }
 
     /// Reads a stored row back.
@@ -340,9 +338,14 @@ impl StoredRow {
         Self::new(&row.key(), &row.value())
     }
 
-    /// The same of its key and value.
+    /// The same of its key and value. Panics for [`Row::Seen`], which is no part of an export.
     pub fn new(key: &Key, value: &[u8]) -> Self {
-        Self { key: key.hex(), value: serde_json::from_slice(value).unwrap_or_default() }
+        let value = match value {
+            [] => serde_json::Value::Null,
+            json => serde_json::from_slice(json)
+                .unwrap_or_else(|error| panic!("the row {key:?} holds no JSON: {error}")),
+        };
+        Self { key: key.hex(), value }
     }
 
     /// Reads the row.

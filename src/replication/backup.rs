@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use parking_lot::Mutex;
+use protocol::to_json;
 
 use crate::realm::{Change, Key, Millis, Realm, Row, SessionNo, StoredRow};
 use crate::storage::{ExportChecksum, Seq};
@@ -59,8 +60,7 @@ pub struct BackupEnd {
 /// Takes what a step gives into the sum over a backup: rows as JSON and keys that are gone, a line
 /// each.
 pub fn add_to_checksum(checksum: &mut ExportChecksum, rows: &[StoredRow], removed: &[String]) {
-    // Plain structs with text keys cannot fail to serialise.
-    let rows = rows.iter().map(|row| serde_json::to_vec(row).unwrap_or_default());
+    let rows = rows.iter().map(to_json);
     for line in rows.chain(removed.iter().map(|key| key.clone().into_bytes())) {
         checksum.add(&line);
         checksum.add(b"\n");

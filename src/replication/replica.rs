@@ -271,8 +271,8 @@ impl Replica {
         let before = self.apply_changes(seq, &applied);
         let ended = self.end_sessions(&applied);
         self.read(|realm, _| self.subscriptions.publish(realm, seq, &applied.changes, &before));
-        for (presence, ended) in ended {
-            presence.notify_all(&ConnectionNotice::Ended(ended.session, ended.reason));
+        for (live, ended) in ended {
+            live.notify_all(&ConnectionNotice::Ended(ended.session, ended.reason));
         }
         applied
     }

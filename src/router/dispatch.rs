@@ -78,8 +78,11 @@ impl Router {
                 size: frame.len(),
             }),
             Serve::Immediate(answer) => {
-                let cache = Some(token_cache);
-                self.answer_immediately((handler, answer), client, cache, &envelope, now, out)
+                let (served, cache) = ((handler, answer), Some(token_cache));
+                match self.answer_immediately(served, client, cache, &envelope, now, out) {
+                    Ok(bind) => Accepted::Answered(handler, bind),
+                    Err(reply) => Accepted::Refused(Some(handler), *reply),
+                }
             }
         }
     }
@@ -111,11 +114,8 @@ impl Router {
                 let (mut frame, decoded) = (Vec::new(), envelope.as_envelope(handler.name));
                 let served = (handler, answer);
                 match self.answer_immediately(served, &client, None, &decoded, now, &mut frame) {
-                    Accepted::Refused(_, reply) => reply,
-                    Accepted::Answered(_, bind) => Reply { frame, bind, ..Reply::default() },
-                    Accepted::Queued(request) => {
-                        return Box::pin(self.handle(client, request)).await;
-                    }
+                    Ok(bind) => Reply { frame, bind, ..Reply::default() },
+                    Err(reply) => *reply,
                 }
             }
         };
@@ -175,6 +175,8 @@ impl Router {
         Envelope::decode(frame, depth).map_err(|malformed| malformed.nack())
     }
 
+    /// Answers at the end of `out` and gives the session to bind, if that is new; or gives the
+    /// reply that refuses.
     fn answer_immediately(
         &self,
         (handler, answer): (&'static Handler, AnswerFn),
@@ -183,7 +185,7 @@ impl Router {
         envelope: &Envelope<'_>,
         now: Millis,
         out: &mut Vec<u8>,
-    ) -> Accepted {
+    ) -> Result<Option<Arc<LiveSession>>, Box<Reply>> {
         let source_ref = envelope.source_ref.map(|it| it.json());
         let authenticated = authenticate(&self.gateway, client, token_cache, envelope, now);
         let session = authenticated.as_ref().ok();
@@ -196,11 +198,10 @@ impl Router {
             answered.unwrap_or_else(|_| Err(internal_error(handler.name)))
         });
         match answered {
-            Ok(()) => Accepted::Answered(handler, session_to_bind(client, session)),
+            Ok(()) => Ok(session_to_bind(client, session)),
             Err(nack) => {
                 out.truncate(start);
-                let reply = self.not_served((handler, envelope), session, nack, client);
-                Accepted::Refused(Some(handler), reply)
+                Err(Box::new(self.not_served((handler, envelope), session, nack, client)))
             }
         }
     }

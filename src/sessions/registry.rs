@@ -133,24 +133,23 @@ mod tests {
 
     #[test]
     fn who_ended_lends_no_line() {
-        let presences = SessionRegistry::default();
+        let registry = SessionRegistry::default();
         let session: Session = serde_json::from_value(json!({
             "no": 1, "id": "4278b0d2-ce36-44e4-97d1-774b04307d42", "user": 1, "host": "h",
             "token": "00".repeat(32), "refresh": "11".repeat(32),
             "opened": 0, "accessed": 0, "refresh_until": 0,
         }))
         .unwrap();
-        let presence = presences.get_or_create(&session, &UserName::parse("jane").unwrap());
+        let live = registry.get_or_create(&session, &UserName::parse("jane").unwrap());
         let outbox = Outbox::new(1);
-        presence.bind(&outbox, 0);
+        live.bind(&outbox, 0);
         assert!(!outbox.enable_direct_write(|| true), "there is no line");
         outbox.set_direct_writer(Some(Arc::new(Open)));
         assert!(
-            outbox.enable_direct_write(|| !presence.has_ended())
-                && outbox.is_direct_write_enabled()
+            outbox.enable_direct_write(|| !live.has_ended()) && outbox.is_direct_write_enabled()
         );
-        presences.end(session.no, EndReason::Logout);
+        registry.end(session.no, EndReason::Logout);
         assert!(!outbox.is_direct_write_enabled(), "it is withheld with the end");
-        assert!(!outbox.enable_direct_write(|| !presence.has_ended()), "and lent no more");
+        assert!(!outbox.enable_direct_write(|| !live.has_ended()), "and lent no more");
     }
 }

@@ -1,5 +1,6 @@
 //! Two configurations side by side: what differs, and what of it a running gateway cannot change.
 
+use protocol::to_json_value;
 use serde_json::Value;
 
 use super::root::Settings;
@@ -54,8 +55,7 @@ impl Settings {
     pub fn changes(&self, other: &Settings) -> Vec<SettingChange> {
         let [mut old, mut new] = [Vec::new(), Vec::new()];
         for (settings, found) in [(self, &mut old), (other, &mut new)] {
-            // Structs with text keys cannot fail to serialise.
-            flatten("", &serde_json::to_value(settings).unwrap_or_default(), found);
+            flatten("", &to_json_value(settings), found);
         }
         let pairs = old.into_iter().zip(new).filter(|((_, old), (_, new))| old != new);
         pairs.map(|((key, old), (_, new))| (key, old, new)).collect()

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use protocol::write_json;
 
 use super::error::StoreError;
 use super::hash_chain::ChainEnd;
@@ -68,9 +69,11 @@ impl AuditTrail {
         while end.no < upto {
             let mut block = Block::after(end.no);
             while block.last() < upto && block.size() < BLOCK_BYTES {
-                let row = self.unsaved.lock().get(&(block.last() + 1)).cloned();
-                // Plain structs with text keys cannot fail to serialise.
-                block.push(|to| drop(row.map(|row| serde_json::to_writer(to, &*row))));
+                let no = block.last() + 1;
+                let row = self.unsaved.lock().get(&no).cloned();
+                let missing = || StoreError::Damaged(format!("audit row {no} is missing"));
+                let row = row.ok_or_else(missing)?;
+                block.push(|to| write_json(to, &*row));
             }
             end = block.finish(end);
             ledger.append(&block)?;

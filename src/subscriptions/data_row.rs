@@ -1,6 +1,7 @@
 //! One row as it is shown: its fields, and their JSON.
 
 use protocol::filter::Column;
+use protocol::write_json;
 use smol_str::SmolStr;
 /// Columns of a source at most: a set of columns is a `u64`.
 pub(super) const COLUMNS_MAX: usize = u64::BITS as usize;
@@ -136,8 +137,7 @@ fn write_row_header(out: &mut Vec<u8>, operation: &str, row: RowRef) {
     out.extend_from_slice(b"{\"DETAILS\":{\"OPERATION\":\"");
     out.extend_from_slice(operation.as_bytes());
     out.extend_from_slice(b"\",\"ROW_REF\":\"");
-    // Writing plain values to memory cannot fail.
-    let _ = serde_json::to_writer(&mut *out, &row);
+    write_json(&mut *out, &row);
     out.push(b'"');
 }
 
@@ -146,8 +146,7 @@ pub(super) fn write_member(out: &mut Vec<u8>, name: &str, value: impl serde::Ser
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
-    // Writing plain values to memory cannot fail.
-    let _ = serde_json::to_writer(&mut *out, &value);
+    write_json(&mut *out, &value);
 }
 
 /// ROW_REF: computed from the numbers of what the row shows, stable for its life.

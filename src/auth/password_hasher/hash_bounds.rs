@@ -85,14 +85,15 @@ impl Cost {
 /// Hashes `input` with a salt of its own.
 pub(super) fn hash(cost: Cost, input: &[u8]) -> String {
     let (salt, mut output) = (random::random_bytes::<16>(), [0; 32]);
-    let done = scrypt::scrypt(input, &salt, &cost.params(), &mut output);
-    // These lengths are right, so nothing fails; if it did, an empty string matches no password.
-    done.ok().and_then(|()| encode(cost, &salt, &output)).unwrap_or_default()
+    let Ok(()) = scrypt::scrypt(input, &salt, &cost.params(), &mut output) else {
+        unreachable!("scrypt makes 32 bytes");
+    };
+    encode(cost, &salt, &output)
 }
 
 /// A PHC string that takes the work of any other and that no password matches.
 pub(super) fn dummy(cost: Cost) -> String {
-    encode(cost, &random::random_bytes::<16>(), &random::random_bytes::<32>()).unwrap_or_default()
+    encode(cost, &random::random_bytes::<16>(), &random::random_bytes::<32>())
 }
 
 /// Compares in constant time; none: this is no PHC string of scrypt within the bounds.
@@ -156,15 +157,13 @@ fn native_form(phc: &str) -> Cow<'_, str> {
     }
 }
 
-fn encode(cost: Cost, salt: &[u8], output: &[u8]) -> Option<String> {
-    let hash = PasswordHash {
-        algorithm: ALG_ID,
-        version: None,
-        params: ParamsString::try_from(cost.params()).ok()?,
-        salt: Some(Salt::new(salt).ok()?),
-        hash: Some(Output::new(output).ok()?),
+fn encode(cost: Cost, salt: &[u8; 16], output: &[u8; 32]) -> String {
+    let params = ParamsString::try_from(cost.params());
+    let (Ok(params), Ok(salt), Ok(output)) = (params, Salt::new(salt), Output::new(output)) else {
+        unreachable!("a PHC string takes the cost, 16 bytes of salt and 32 of output");
     };
-    Some(hash.to_string())
+    let (salt, hash) = (Some(salt), Some(output));
+    PasswordHash { algorithm: ALG_ID, version: None, params, salt, hash }.to_string()
 }
 
 #[cfg(test)]

@@ -11,17 +11,17 @@ use crate::subscriptions::ConnectionNotice;
 /// GUIs come back after a restart, or never got the answer to their login. `alive`: their last sign
 /// of life at least.
 pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, alive: Millis) {
-    let presences = &gateway.replica.sessions;
+    let sessions = &gateway.replica.sessions;
     let mut last = None;
     loop {
         // In steps: the guard is given back between them.
         let (unknown, reached) = gateway.replica.read(|realm, _| {
             let step: Vec<_> = realm.sessions_after(last).take(STEP_SESSIONS).collect();
             let watched = step.iter().filter(|it| it.monitored && it.dormant.is_none());
-            let unknown = watched.filter(|session| presences.get(session.no).is_none());
+            let unknown = watched.filter(|session| sessions.get(session.no).is_none());
             let unknown = unknown.filter_map(|session| {
                 let name = &realm.user(session.user)?.name;
-                Some(presences.get_or_create(session, name))
+                Some(sessions.get_or_create(session, name))
             });
             (unknown.collect::<Vec<_>>(), step.last().map(|session| session.no))
         });

@@ -1,6 +1,7 @@
 //! What `[security.login_ack]` makes of PERMISSION, PROFILE and USER (S2, "loginAck" and
 //! "customLoginAck"). Only the ack is different: what a user may do is not.
 
+use protocol::to_json_value;
 use serde_json::{Map, Value};
 
 use crate::realm::{ATTRIBUTES, User};
@@ -36,9 +37,7 @@ impl AckLists {
             amend(&mut self.permission, &rule.add_permissions, &rule.remove_permissions);
             amend(&mut self.profile, &rule.add_profiles, &rule.remove_profiles);
             for (name, value) in &rule.set_preferences {
-                // A flag, a number or a text cannot fail to serialise.
-                let value = serde_json::to_value(value).unwrap_or_default();
-                self.user.insert(name.clone(), value);
+                self.user.insert(name.clone(), to_json_value(value));
             }
             self.user.retain(|name, _| !rule.remove_preferences.contains(name));
         }

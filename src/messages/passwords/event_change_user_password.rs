@@ -7,11 +7,11 @@ use protocol::{Nack, NackCode, Password, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::auth::NewHash;
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::messages::login::{self, LoginSnapshot};
+use crate::messages::passwords::new_hash::new_hash;
 use crate::messages::passwords::rules::check;
 use crate::messages::record::Generated;
 use crate::messages::stale_retry::{retry_stale, submit_checked};
@@ -88,23 +88,14 @@ fn opens(realm: &Realm, now: Millis, name: &UserName) -> bool {
 }
 
 impl ChangeUserPassword {
-    /// The new password is only judged and hashed for whoever knew the old one; those before it are
-    /// compared last, since each costs a hash.
+    /// The hash of the new password, which is only looked at where the old one is proved.
     async fn new_hash(&self, context: &MessageContext, name: &UserName) -> Result<Arc<str>, Nack> {
-        let rules = context.gateway.settings().security.genesis_password.validation.clone();
-        check::check(&rules, name, &self.new_password)?;
         let known = context.read(|realm| {
             let user = realm.user_by_name(name)?;
             Some((user.name.clone(), realm.remembered_hashes(user)))
         });
-        let (own_name, old) = known.unwrap_or_else(|| (name.clone(), Vec::new()));
-        let (address, password) = (context.client.address, self.new_password.clone());
-        let hash =
-            context.gateway.passwords.hash_unless_used(address, password, own_name.as_str(), old);
-        match hash.await.map_err(|busy| context.hash_queue_full(busy))? {
-            NewHash::Hash(hash) => Ok(hash.into()),
-            NewHash::UsedBefore => Err(check::used_before(&rules)),
-        }
+        let (name, previous) = known.unwrap_or_else(|| (name.clone(), Vec::new()));
+        new_hash(context, &name, &self.new_password, previous).await
     }
 
     fn target(&self, context: &MessageContext) -> Result<UserName, Nack> {

@@ -1,16 +1,14 @@
 //! EVENT_PASSWORD_RESET_ACTION: a new password by the token of a mailed link (S2,
 //! "selfServiceReset").
 
-use std::sync::Arc;
-
 use protocol::{Nack, Password, ResetToken, UserName};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::auth::NewHash;
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
+use crate::messages::passwords::new_hash::new_hash;
 use crate::messages::passwords::rules::check;
 use crate::messages::record::Generated;
 use crate::realm::{Command, Outcome, Refusal, ResetByToken, TokenHash};
@@ -43,10 +41,11 @@ impl Message for PasswordResetAction {
             let user = realm.user_by_reset(context.now, &self.user_name, &token)?;
             Some((user.name.clone(), realm.remembered_hashes(user)))
         });
-        let Some((name, old)) = known else {
+        let Some((name, previous)) = known else {
             return Err(refused(context, Refusal::InvalidOneTimeToken));
         };
-        let credential = self.new_hash(context, &name, old).await?;
+        // A password that breaks the rules does not spend the token.
+        let credential = new_hash(context, &name, &self.new_password, previous).await?;
         let reset = ResetByToken {
             user_name: self.user_name.clone(),
             token,
@@ -64,24 +63,4 @@ impl Message for PasswordResetAction {
 fn refused(context: &MessageContext, refusal: Refusal) -> Nack {
     context.record_failure();
     context.nack(refusal)
-}
-
-impl PasswordResetAction {
-    /// A password that breaks the rules does not spend the token.
-    async fn new_hash(
-        &self,
-        context: &MessageContext,
-        name: &UserName,
-        old: Vec<Arc<str>>,
-    ) -> Result<Arc<str>, Nack> {
-        let rules = context.gateway.settings().security.genesis_password.validation.clone();
-        check::check(&rules, &self.user_name, &self.new_password)?;
-        let (address, password) = (context.client.address, self.new_password.clone());
-        let hash =
-            context.gateway.passwords.hash_unless_used(address, password, name.as_str(), old);
-        match hash.await.map_err(|busy| context.hash_queue_full(busy))? {
-            NewHash::Hash(hash) => Ok(hash.into()),
-            NewHash::UsedBefore => Err(check::used_before(&rules)),
-        }
-    }
 }

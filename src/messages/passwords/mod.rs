@@ -7,4 +7,5 @@ pub mod event_expire_user_password;
 pub mod event_password_reset_action;
 pub mod event_reset_user_password;
 pub mod event_self_service_password_reset;
+mod new_hash;
 pub mod rules;

@@ -296,17 +296,17 @@ impl Connection {
     /// Answers a message that may overtake others in the place where its answer is sent from; all
     /// others wait for their turn.
     fn accept(&mut self, frame: &str) -> Result<(), CloseReason> {
-        let Self { router, client: caller, token_cache: known, polled_at: at, .. } = self;
-        let accepted = self
-            .stream
-            .text_with(REPLY_CAPACITY, |out| router.accept(caller, known, frame, *at, out))?;
+        let Self { router, client, token_cache, polled_at, .. } = self;
+        let accepted = self.stream.text_with(REPLY_CAPACITY, |out| {
+            router.accept(client, token_cache, frame, *polled_at, out)
+        })?;
         match accepted {
-            Accepted::Answered(row, bind) => {
-                self.timing_batch.add(row);
+            Accepted::Answered(handler, bind) => {
+                self.timing_batch.add(handler);
                 bind.map_or(Ok(()), |session| self.bind(session))
             }
-            Accepted::Refused(row, reply) => {
-                row.into_iter().for_each(|row| self.timing_batch.add(row));
+            Accepted::Refused(handler, reply) => {
+                handler.into_iter().for_each(|handler| self.timing_batch.add(handler));
                 self.reply(reply)
             }
             Accepted::Queued(request) => {

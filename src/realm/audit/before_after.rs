@@ -2,6 +2,7 @@
 
 use std::io;
 
+use protocol::write_json;
 use serde_json::{Map, Value};
 
 use super::field_changes::FieldChange;
@@ -42,12 +43,8 @@ impl BeforeAfter {
     }
 
     /// The members of two objects that differ.
-    pub(super) fn from_objects(
-        old: Option<Value>,
-        new: Option<Value>,
-        row: AuditEvent,
-    ) -> AuditEvent {
-        let (Some(Value::Object(mut old)), Some(Value::Object(mut new))) = (old, new) else {
+    pub(super) fn from_objects(old: Value, new: Value, row: AuditEvent) -> AuditEvent {
+        let (Value::Object(mut old), Value::Object(mut new)) = (old, new) else {
             return row;
         };
         let was = old.clone();
@@ -128,8 +125,7 @@ fn length(value: &Value) -> usize {
         }
     }
     let mut count = Count(0);
-    // Counting cannot fail.
-    let _ = serde_json::to_writer(&mut count, value);
+    write_json(&mut count, value);
     count.0
 }
 

@@ -1,7 +1,7 @@
 //! Audit: who did what, from where, and what it was before and after. Made of the realm before a
 //! command and of what the command came to, so that a replay makes the same.
 
-use protocol::NackCode;
+use protocol::{NackCode, to_json_value};
 use serde_json::Map;
 
 use super::before_after::BeforeAfter;
@@ -56,8 +56,8 @@ impl Realm {
             Command::AddUsers(users) => vec![counted(row, "USERS", users.len())],
             Command::Restore(rows) => vec![counted(row, "ROWS", rows.len())],
             Command::SetPolicy(policy) => {
-                let [old, new] = [&self.policy, policy].map(serde_json::to_value);
-                vec![BeforeAfter::from_objects(old.ok(), new.ok(), row)]
+                let [old, new] = [&self.policy, policy].map(to_json_value);
+                vec![BeforeAfter::from_objects(old, new, row)]
             }
             _ => BeforeAfter::split_events(self.compare(&applied.changes), row),
         }

@@ -1,7 +1,8 @@
 //! Audit events with field values before and after.
 
+use protocol::to_raw_json;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::ids::Millis;
@@ -14,8 +15,7 @@ pub struct FieldSnapshot(Option<Box<RawValue>>);
 impl FieldSnapshot {
     /// The side with these members.
     pub(in crate::realm) fn from_members(members: &Map<String, Value>) -> Self {
-        // A map with text keys cannot fail to serialise.
-        Self((!members.is_empty()).then(|| to_raw_value(members).ok()).flatten())
+        Self((!members.is_empty()).then(|| to_raw_json(members)))
     }
 
     /// Whether it has no members.

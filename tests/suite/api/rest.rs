@@ -169,10 +169,10 @@ fn data_sources_are_polled() {
         curl(&gateway, path, &["-X", method, "-H", &header, "-H", &token])
     };
     let headers = ["SOURCE_REF: rights", token.as_str()];
-    let wish = json!({ "DETAILS": { "CRITERIA_MATCH": "CODE.startsWith('OR')" } });
-    let first = post(&gateway, "/user-rights", &headers, wish.clone());
+    let request = json!({ "DETAILS": { "CRITERIA_MATCH": "CODE.startsWith('OR')" } });
+    let first = post(&gateway, "/user-rights", &headers, request.clone());
     assert_eq!((first.text("MESSAGE_TYPE"), &first.body["ROW"]), ("QUERY_UPDATE", &json!([])));
-    let second = post(&gateway, "/user-rights", &headers, wish);
+    let second = post(&gateway, "/user-rights", &headers, request);
     assert_eq!((second.status, second.text("MESSAGE_TYPE")), (200, "LOGON_NACK"));
 
     let event = |path: &str, details: Value| {

@@ -55,8 +55,8 @@ struct Desk {
 /// One connection, bound by its login unless it is one of REST.
 struct Gui {
     router: Router,
-    caller: ClientInfo,
-    known: TokenCache,
+    client: ClientInfo,
+    token_cache: TokenCache,
     token: Value,
 }
 
@@ -119,14 +119,14 @@ impl Desk {
         let address = IpAddr::from([127, 0, 0, 1]);
         Gui {
             router: self.router.clone(),
-            caller: ClientInfo {
+            client: ClientInfo {
                 address,
                 outbox,
                 session: None,
                 connected_at: self.now(),
                 token_api: false,
             },
-            known: TokenCache::default(),
+            token_cache: TokenCache::default(),
             token: Value::Null,
         }
     }
@@ -168,16 +168,16 @@ impl Gui {
     async fn ask(&mut self, message: Value) -> Value {
         let (node, text) = (self.router.gateway().clone(), message.to_string());
         let now = node.clock.now();
-        if let Some(bound) = &self.caller.session {
+        if let Some(bound) = &self.client.session {
             bound.seen(now);
         }
-        let (router, caller) = (self.router.clone(), self.caller.clone());
-        let Reply { frame, bind, .. } = router.answer(caller, &mut self.known, &text).await;
-        if let (Some(session), Some(outbox)) = (bind, &self.caller.outbox) {
+        let (router, client) = (self.router.clone(), self.client.clone());
+        let Reply { frame, bind, .. } = router.answer(client, &mut self.token_cache, &text).await;
+        if let (Some(session), Some(outbox)) = (bind, &self.client.outbox) {
             if session.bind(outbox, now) {
                 node.session_timeouts.add(&session, now);
             }
-            self.caller.session = Some(session);
+            self.client.session = Some(session);
         }
         serde_json::from_slice(&frame).unwrap()
     }
@@ -195,7 +195,7 @@ impl Gui {
     }
 
     fn notice(&self) -> Option<ConnectionNotice> {
-        let notices = self.caller.outbox.as_ref().unwrap().drain().notices;
+        let notices = self.client.outbox.as_ref().unwrap().drain().notices;
         assert!(notices.len() <= 1, "{notices:?}");
         notices.into_iter().next()
     }
@@ -241,8 +241,8 @@ async fn a_session_without_socket_is_watched_if_it_ever_had_one() {
     let mut never = desk.connect(None);
     never.login(0).await;
     let mut gone = desk.login(1).await;
-    let session = gone.caller.session.take().unwrap();
-    let outbox = gone.caller.outbox.take().unwrap();
+    let session = gone.client.session.take().unwrap();
+    let outbox = gone.client.outbox.take().unwrap();
     session.unbind(&outbox);
     desk.pass(MISSED_MS - 1).await;
     assert!(!session.has_ended());

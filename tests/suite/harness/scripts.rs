@@ -150,8 +150,8 @@ pub struct Routers {
 
 pub struct Routed {
     router: Router,
-    caller: ClientInfo,
-    known: TokenCache,
+    client: ClientInfo,
+    token_cache: TokenCache,
     frames: VecDeque<Received>,
 }
 
@@ -202,14 +202,14 @@ impl Routers {
         let address = IpAddr::from([127, 0, 0, 1]);
         Routed {
             router: self.router.clone(),
-            caller: ClientInfo {
+            client: ClientInfo {
                 address,
                 outbox,
                 session: None,
                 connected_at: now,
                 token_api: false,
             },
-            known: TokenCache::default(),
+            token_cache: TokenCache::default(),
             frames: VecDeque::new(),
         }
     }
@@ -217,14 +217,14 @@ impl Routers {
 
 impl Routed {
     pub fn outbox(&self) -> Arc<Outbox> {
-        self.caller.outbox.clone().unwrap()
+        self.client.outbox.clone().unwrap()
     }
 
     fn take_reply(&mut self, reply: Reply) {
         let node = self.router.gateway().clone();
         if let Some(session) = reply.bind {
             session.bind(&self.outbox(), node.clock.now());
-            self.caller.session = Some(session);
+            self.client.session = Some(session);
         }
         let notices = self.take_rows();
         if !matches!(reply.after_reply, AfterReply::NoReply) {
@@ -246,7 +246,7 @@ impl Routed {
     }
 
     fn take_notices(&mut self, notices: Vec<ConnectionNotice>) {
-        let bound = self.caller.session.as_ref().map(|bound| bound.session);
+        let bound = self.client.session.as_ref().map(|bound| bound.session);
         for notice in notices {
             let ConnectionNotice::Ended(session, reason) = notice else { continue };
             if Some(session) != bound {
@@ -269,11 +269,11 @@ impl Routed {
 
 impl ConnectionIo for Routed {
     async fn send(&mut self, text: String) -> Result<(), ClientError> {
-        let (router, caller) = (self.router.clone(), self.caller.clone());
-        if let Some(bound) = &caller.session {
+        let (router, client) = (self.router.clone(), self.client.clone());
+        if let Some(bound) = &client.session {
             bound.seen(router.gateway().clock.now());
         }
-        let reply = router.answer(caller, &mut self.known, &text).await;
+        let reply = router.answer(client, &mut self.token_cache, &text).await;
         self.take_reply(reply);
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! The stored form of an entry, and the check of the whole log against its mark.
 
+use protocol::write_json;
+
 use crate::replication::log::command_log::Entry;
 use crate::storage::{Block, ChainEnd, ChainHash, HighWaterMark, Ledger, Seq, StoreError};
+
 /// The version of the stored form of entries.
 const VERSION: u8 = 1;
 
@@ -9,8 +12,7 @@ const VERSION: u8 = 1;
 pub(super) fn encode(entry: &Entry, block: &mut Block) {
     block.push(|to| {
         to.push(VERSION);
-        // Plain structs with text keys cannot fail to serialise.
-        let _ = serde_json::to_writer(to, entry);
+        write_json(to, entry);
     });
 }
 

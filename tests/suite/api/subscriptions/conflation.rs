@@ -102,9 +102,9 @@ fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
 async fn what_waits_for_a_row_is_its_newest_state() {
     let routers = Routers::start(std::path::Path::new("none")).await;
     let (mut desk, mut reader) = (login(&routers).await, login(&routers).await);
-    let wish = json!({"DATASOURCE_NAME": "ALL_PROFILES", "CRITERIA_MATCH":
+    let request = json!({"DATASOURCE_NAME": "ALL_PROFILES", "CRITERIA_MATCH":
         "NAME.startsWith('Q') && DESCRIPTION != 'hidden'"});
-    let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "q", "DETAILS": wish});
+    let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "q", "DETAILS": request});
     ask(&mut reader, logon).await;
     let Received::Text(first) = next(&mut reader).await else { panic!("it is closed") };
     assert!(first.contains("\"SEQUENCE_ID\":0,\"ROWS_COUNT\":0"), "{first}");

@@ -1,0 +1,27 @@
+//! The hash of a new password that a user chose: for a change and for a reset.
+
+use std::sync::Arc;
+
+use protocol::{Nack, Password, UserName};
+
+use super::rules::check;
+use crate::auth::NewHash;
+use crate::messages::context::MessageContext;
+
+/// Checks the rules for passwords and hashes the password, which must not be one of those with the
+/// `previous` hashes. Those are compared last, since each costs a hash.
+pub(super) async fn new_hash(
+    context: &MessageContext,
+    name: &UserName,
+    password: &Password,
+    previous: Vec<Arc<str>>,
+) -> Result<Arc<str>, Nack> {
+    let rules = context.gateway.settings().security.genesis_password.validation.clone();
+    check::check(&rules, name, password)?;
+    let (hasher, address) = (&context.gateway.passwords, context.client.address);
+    let hash = hasher.hash_unless_used(address, password.clone(), name.as_str(), previous);
+    match hash.await.map_err(|busy| context.hash_queue_full(busy))? {
+        NewHash::Hash(hash) => Ok(hash.into()),
+        NewHash::UsedBefore => Err(check::used_before(&rules)),
+    }
+}
