@@ -150,9 +150,10 @@ async fn measure(attempt: &Attempt) -> [Vec<f64>; 2] {
         for known in [number % 2 == 0, number % 2 == 1] {
             let watch = stopwatch();
             let message = (attempt.message)(known, 2 * number + usize::from(known));
-            let answer = match message["MESSAGE_TYPE"].is_string() {
-                true => client.ask(message).await,
-                false => post(&mut http, &message).await,
+            let answer = if message["MESSAGE_TYPE"].is_string() {
+                client.ask(message).await
+            } else {
+                post(&mut http, &message).await
             };
             let took = watch.elapsed_secs() * 1e6;
             let code = answer["CODE"].as_str().or(answer["errorCode"].as_str());

@@ -158,9 +158,10 @@ impl CipherKey {
         }
         let text = Zeroizing::new(std::fs::read_to_string(path).map_err(broken)?);
         let text = text.trim();
-        match text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            true => Ok(Self::derive(text.as_bytes())),
-            false => Err(KeyError::Form { path: path.to_owned() }),
+        if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self::derive(text.as_bytes()))
+        } else {
+            Err(KeyError::Form { path: path.to_owned() })
         }
     }
 }

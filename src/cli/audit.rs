@@ -155,9 +155,10 @@ fn format_row(no: AuditNo, row: &AuditEvent) -> Result<String> {
         "{at:.3} {no} {} {} {} from {}",
         row.event,
         row.code,
-        match row.target == row.user_name {
-            true => word(&row.user_name),
-            false => format!("{} -> {}", word(&row.user_name), word(&row.target)),
+        if row.target == row.user_name {
+            word(&row.user_name)
+        } else {
+            format!("{} -> {}", word(&row.user_name), word(&row.target))
         },
         word(&row.host),
     );
@@ -170,10 +171,8 @@ fn format_row(no: AuditNo, row: &AuditEvent) -> Result<String> {
         line.push_str(&format!(" reason {}", serde_json::to_string(reason)?));
     }
     // What a terminal would obey is shown instead.
-    let shown = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
+    let shown =
+        |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     Ok(line.chars().map(shown).collect())
 }
 

@@ -69,9 +69,10 @@ impl<'a> Template<'a> {
             (None, _) => error.kind().to_string(),
         };
         let text = environment.render_str(self.text, values).map_err(why)?;
-        match text.len() <= LENGTH_MAX {
-            true => Ok(text),
-            false => Err(format!("it says more than {LENGTH_MAX} bytes")),
+        if text.len() <= LENGTH_MAX {
+            Ok(text)
+        } else {
+            Err(format!("it says more than {LENGTH_MAX} bytes"))
         }
     }
 }

@@ -144,10 +144,8 @@ pub fn load(settings: &crate::settings::TlsSettings) -> Result<LoadedIdentity, T
     }
     let text = std::fs::read(certificate).map_err(|source| unreadable(certificate, source))?;
     let chain = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
-    let chain = chain.and_then(|chain| match chain.is_empty() {
-        true => Err(pem::Error::NoItemsFound),
-        false => Ok(chain),
-    });
+    let chain = chain
+        .and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) });
     let pem = |path: &Path, what, source| TlsError::Pem { path: path.to_owned(), what, source };
     let chain = chain.map_err(|source| pem(certificate, "certificate", source))?;
     let expires_at_secs = chain.iter().filter_map(expiry_secs).min();

@@ -35,9 +35,10 @@ impl Realm {
     pub fn plan(&self, at: Millis, command: &Command) -> Applied {
         let applied = self.dispatch(at, command);
         let too_long = |change: &Change| matches!(change, Change::Put(row) if row.is_too_long());
-        match applied.changes.iter().any(too_long) {
-            true => Applied::refused(Refusal::TooLong),
-            false => applied,
+        if applied.changes.iter().any(too_long) {
+            Applied::refused(Refusal::TooLong)
+        } else {
+            applied
         }
     }
 

@@ -352,9 +352,10 @@ impl StoredRow {
     pub fn read(&self) -> Result<Row, String> {
         let key = Key::from_hex(&self.key).ok_or("an unknown key")?;
         let row = Row::read(&key.bytes(), self.value.to_string().as_bytes())?;
-        match row.key() == key && !row.is_too_long() {
-            true => Ok(row),
-            false => Err("a row that does not fit its key, or is too long".to_owned()),
+        if row.key() == key && !row.is_too_long() {
+            Ok(row)
+        } else {
+            Err("a row that does not fit its key, or is too long".to_owned())
         }
     }
 }

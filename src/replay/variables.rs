@@ -86,9 +86,10 @@ fn table(path: &Path) -> Result<Arc<VariableTable>, VariablesError> {
             return Err(VariablesError::Large(path.to_owned()));
         }
     }
-    match rows.is_empty() {
-        true => Err(VariablesError::Empty(path.to_owned())),
-        false => Ok(Arc::new(VariableTable { names, rows })),
+    if rows.is_empty() {
+        Err(VariablesError::Empty(path.to_owned()))
+    } else {
+        Ok(Arc::new(VariableTable { names, rows }))
     }
 }
 

@@ -134,9 +134,10 @@ impl AuditTrail {
                 decode(no, bytes).map(drop)
             })
         })?;
-        match found == end {
-            true => Ok((anchor.no + 1, end.no - anchor.no)),
-            false => Err(damaged(found.no + 1, "is missing")),
+        if found == end {
+            Ok((anchor.no + 1, end.no - anchor.no))
+        } else {
+            Err(damaged(found.no + 1, "is missing"))
         }
     }
 

@@ -55,10 +55,7 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
 /// damage: those that a first start left behind are forgotten.
 pub(super) fn forget_unfinished(dir: &Path) -> io::Result<()> {
     let (settings, file) = (dir.join("sled").join("conf"), dir.join("sled").join("db"));
-    match settings.exists() && !file.exists() {
-        true => std::fs::remove_file(settings),
-        false => Ok(()),
-    }
+    if settings.exists() && !file.exists() { std::fs::remove_file(settings) } else { Ok(()) }
 }
 
 /// Renames sled's snapshots. False if there is none.

@@ -46,9 +46,10 @@ pub(super) fn check(dir: &Path) -> Result<StoreState, StoreError> {
                     && HighWaterMark::open(dir)
                         .is_ok_and(|it| it.read().is_some_and(|(seq, _)| seq > 0))
             };
-            match is_marked() {
-                true => Err(StoreError::Damaged("the format file is gone".to_owned())),
-                false => Ok(StoreState::Missing),
+            if is_marked() {
+                Err(StoreError::Damaged("the format file is gone".to_owned()))
+            } else {
+                Ok(StoreState::Missing)
             }
         }
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {

@@ -163,9 +163,10 @@ impl RowStore {
             Ok::<(), StoreError>(())
         })?;
         found.audit_end = self.checksum.lock().audit_end;
-        match found == *self.checksum.lock() {
-            true => self.audit_trail.verify_end(),
-            false => Err(StoreError::Damaged("rows are missing or altered".to_owned())),
+        if found == *self.checksum.lock() {
+            self.audit_trail.verify_end()
+        } else {
+            Err(StoreError::Damaged("rows are missing or altered".to_owned()))
         }
     }
 

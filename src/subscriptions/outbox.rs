@@ -188,10 +188,7 @@ impl Outbox {
             return Poll::Ready(());
         }
         self.waker.register(context.waker());
-        match self.due.load(Ordering::Acquire) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
+        if self.due.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Takes what is to be written now. Called by the connection, when its last write is done.

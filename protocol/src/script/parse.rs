@@ -225,9 +225,10 @@ impl<'a> Head<'a> {
                 let (least, most) = self.rest.split_once("..").unwrap_or((self.rest, self.rest));
                 let (least, most) =
                     duration::parse(least).zip(duration::parse(most)).ok_or_else(no_time)?;
-                match least <= most {
-                    true => plain(Action::Wait(least, most)),
-                    false => Err((0, "the shorter time comes first".to_owned())),
+                if least <= most {
+                    plain(Action::Wait(least, most))
+                } else {
+                    Err((0, "the shorter time comes first".to_owned()))
                 }
             }
             ("=", name) => {

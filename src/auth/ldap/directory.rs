@@ -59,9 +59,10 @@ impl DirectoryClient {
         let allowed: Vec<_> = self.servers.iter().map(|it| it.breaker.allow(clock.now())).collect();
         let all_open = !allowed.contains(&true);
         for (number, state) in self.servers.iter().enumerate() {
-            let answer = match allowed[number] || all_open {
-                true => state.authenticate(clock, name, password).await,
-                false => None,
+            let answer = if allowed[number] || all_open {
+                state.authenticate(clock, name, password).await
+            } else {
+                None
             };
             match answer {
                 Some(LdapResult::Confirmed(found)) => {
@@ -73,10 +74,7 @@ impl DirectoryClient {
                 None => is_unreachable = true,
             }
         }
-        match is_unreachable && best == LdapResult::Unknown {
-            true => Err(Unreachable),
-            false => Ok((best, 0)),
-        }
+        if is_unreachable && best == LdapResult::Unknown { Err(Unreachable) } else { Ok((best, 0)) }
     }
 }
 

@@ -19,9 +19,10 @@ pub fn normalize(dn: &str) -> Option<String> {
                     _ => first,
                 };
                 // An escaped sign never separates, and never is a space to be left out.
-                match escaped.is_ascii_alphanumeric() {
-                    true => part.push(escaped.to_ascii_lowercase() as char),
-                    false => part.push_str(&format!("\\{escaped:02x}")),
+                if escaped.is_ascii_alphanumeric() {
+                    part.push(escaped.to_ascii_lowercase() as char)
+                } else {
+                    part.push_str(&format!("\\{escaped:02x}"))
                 }
             }
             b',' | b';' => parts.push(String::new()),

@@ -61,9 +61,10 @@ impl<J> FairQueue<J> {
         let client = self.turns.pop_front()?;
         let jobs = self.clients.get_mut(&client)?;
         let first = jobs.pop_front();
-        match jobs.is_empty() {
-            true => drop(self.clients.remove(&client)),
-            false => self.turns.push_back(client),
+        if jobs.is_empty() {
+            drop(self.clients.remove(&client))
+        } else {
+            self.turns.push_back(client)
         }
         self.waiting -= usize::from(first.is_some());
         first

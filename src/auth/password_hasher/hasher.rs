@@ -113,10 +113,12 @@ impl PasswordHasher {
         let inputs = HashInputs::new(&self.pepper, &password, Some(user_name), &previous);
         drop(password);
         let hashes = previous.len() as u32 + 1;
-        let job = move || match previous.iter().any(|previous| inputs.check(previous) == Some(true))
-        {
-            true => NewHash::UsedBefore,
-            false => NewHash::Hash(hash_bounds::hash(cost, &*inputs.native)),
+        let job = move || {
+            if previous.iter().any(|previous| inputs.check(previous) == Some(true)) {
+                NewHash::UsedBefore
+            } else {
+                NewHash::Hash(hash_bounds::hash(cost, &*inputs.native))
+            }
         };
         self.pool.submit(client.into(), hashes, job).await
     }

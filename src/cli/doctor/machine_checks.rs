@@ -51,9 +51,10 @@ pub fn check(settings: &Settings, seen: &MachineFacts) -> Vec<Finding> {
         found.push(Finding::new(Weak, "memory", why, change));
     }
     if let Some(days) = seen.certificate_days.filter(|days| *days < CERTIFICATE_DAYS) {
-        let (weight, why) = match days < 0 {
-            true => (Problem, format!("the certificate is over since {} days", -days)),
-            false => (Weak, format!("the certificate is good for {days} days only")),
+        let (weight, why) = if days < 0 {
+            (Problem, format!("the certificate is over since {} days", -days))
+        } else {
+            (Weak, format!("the certificate is good for {days} days only"))
         };
         let change = "renew the files; the gateway reads them again by itself";
         found.push(Finding::new(weight, "server.tls.certificate", why, change));

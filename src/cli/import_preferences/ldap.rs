@@ -32,10 +32,7 @@ impl Converted {
                 server.map(|server| server.insert(self.server_key(&name), value));
                 self.set(PATH, "connection", Value::Array(with.clone()))
             });
-            match fits {
-                true => known = self.servers(),
-                false => self.skip(item, INNER),
-            }
+            if fits { known = self.servers() } else { self.skip(item, INNER) }
         }
     }
 

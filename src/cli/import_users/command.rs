@@ -82,9 +82,10 @@ impl ImportUsersArgs {
             }
             Ok(imported)
         };
-        let imported = match self.dry_run {
-            true => offline_store::with_any_store(&settings, &self.data_dir, work)?,
-            false => offline_store::with_store(&settings, &self.data_dir, work)?,
+        let imported = if self.dry_run {
+            offline_store::with_any_store(&settings, &self.data_dir, work)?
+        } else {
+            offline_store::with_store(&settings, &self.data_dir, work)?
         };
         let verb = if self.dry_run { "would be imported" } else { "imported" };
         println!("{imported} users {verb}, {} left out", count - imported);

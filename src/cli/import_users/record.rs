@@ -37,9 +37,10 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
 /// Reads a whole file: users, and what is wrong with the others.
 pub(super) fn read(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
     let extension = file.extension().and_then(|it| it.to_str()).unwrap_or_default();
-    match ["jsonl", "ndjson", "json"].contains(&extension.to_ascii_lowercase().as_str()) {
-        true => read_json(file),
-        false => read_csv(file),
+    if ["jsonl", "ndjson", "json"].contains(&extension.to_ascii_lowercase().as_str()) {
+        read_json(file)
+    } else {
+        read_csv(file)
     }
 }
 

@@ -108,9 +108,10 @@ impl ReplayArgs {
             WebSocketTransport { endpoint: self.remote.endpoint()?, from: self.from.clone() };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let results = runtime.block_on(async {
-            match sockets.endpoint.is_rest() {
-                true => self.play(read, RestTransport(sockets)).await,
-                false => self.play(read, sockets).await,
+            if sockets.endpoint.is_rest() {
+                self.play(read, RestTransport(sockets)).await
+            } else {
+                self.play(read, sockets).await
             }
         });
         runtime.shutdown_background();

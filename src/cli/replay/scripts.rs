@@ -31,10 +31,7 @@ impl LoadedScript {
                 Err(error) => wrong.push(format!("{error:#}")),
             }
         }
-        match wrong.is_empty() {
-            true => Ok(read),
-            false => bail!("{}", wrong.join("\n")),
-        }
+        if wrong.is_empty() { Ok(read) } else { bail!("{}", wrong.join("\n")) }
     }
 
     fn load(name: &str, data: &[PathBuf], set: &[(String, String)]) -> Result<Self> {
@@ -76,14 +73,15 @@ impl LoadedScript {
     /// Prints what the script is.
     pub(super) fn print_summary(&self) {
         let parts = self.script.parts();
-        let shape = match parts.whole {
-            true => "repeated as a whole".to_owned(),
-            false => format!(
+        let shape = if parts.whole {
+            "repeated as a whole".to_owned()
+        } else {
+            format!(
                 "{} steps before, {} repeated, {} after",
                 parts.before.len(),
                 parts.round.len(),
                 parts.after.len()
-            ),
+            )
         };
         println!("{}: {} steps, {shape}", self.name, self.script.steps.len());
         for (name, line) in self.missing_values() {

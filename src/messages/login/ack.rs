@@ -75,9 +75,10 @@ struct Product {
 
 /// Whole minutes are written as such: 30, not 30.0.
 fn minutes<S: serde::Serializer>(minutes: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    match minutes.fract() == 0.0 {
-        true => serializer.serialize_u64(*minutes as u64),
-        false => serializer.serialize_f64(*minutes),
+    if minutes.fract() == 0.0 {
+        serializer.serialize_u64(*minutes as u64)
+    } else {
+        serializer.serialize_f64(*minutes)
     }
 }
 

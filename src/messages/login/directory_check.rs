@@ -90,12 +90,11 @@ async fn query(
 }
 
 fn not_in_group(context: &MessageContext) -> Nack {
-    match context.read(|realm| realm.policy().uniform) {
-        true => errors::nack(&context.gateway, context.now, Refusal::IncorrectCredentials),
-        false => {
-            let text = "the user is in no group of the directory that may log in";
-            Nack::new(NackCode::NotAuthorised, text)
-        }
+    if context.read(|realm| realm.policy().uniform) {
+        errors::nack(&context.gateway, context.now, Refusal::IncorrectCredentials)
+    } else {
+        let text = "the user is in no group of the directory that may log in";
+        Nack::new(NackCode::NotAuthorised, text)
     }
 }
 

@@ -72,12 +72,13 @@ impl Logout {
         let Some(session) = &context.session else { return Ok(None) };
         let named = self.user_name.as_ref().map(UserName::as_str).into_iter();
         let mut named = named.chain(context.envelope.user_name.as_deref());
-        match named.all(|name| session.user_name.is(name)) {
-            true => Ok(Some(session.session)),
-            false => Err(Nack::new(
+        if named.all(|name| session.user_name.is(name)) {
+            Ok(Some(session.session))
+        } else {
+            Err(Nack::new(
                 NackCode::NotAuthorised,
                 "the session of another user is only ended by its SESSION_ID",
-            )),
+            ))
         }
     }
 }

@@ -182,9 +182,10 @@ pub fn enrolment_actor(
     let none = || {
         let may = context.read(|realm| realm.holds_code(session.user, right));
         let name = name.map(ToString::to_string).unwrap_or_default();
-        match may {
-            true => errors::nack(&context.gateway, context.now, Refusal::NotFound("USER", name)),
-            false => Nack::not_authorised(right),
+        if may {
+            errors::nack(&context.gateway, context.now, Refusal::NotFound("USER", name))
+        } else {
+            Nack::not_authorised(right)
         }
     };
     Ok((EnrolmentActor::Actor(context.actor()?), found.ok_or_else(none)?))

@@ -25,9 +25,10 @@ impl Message for DataLogoff {
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
         let none = || Nack::new(NackCode::InvalidDatasource, "no subscription has this SOURCE_REF");
         let source_ref = context.envelope.source_ref().ok_or_else(none)?;
-        match context.gateway.replica.subscriptions.cancel(context.outbox()?, source_ref) {
-            true => Ok(Ack {}),
-            false => Err(none()),
+        if context.gateway.replica.subscriptions.cancel(context.outbox()?, source_ref) {
+            Ok(Ack {})
+        } else {
+            Err(none())
         }
     }
 }

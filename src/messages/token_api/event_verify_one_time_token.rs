@@ -69,9 +69,10 @@ fn verifier(context: &MessageContext) -> Result<Option<Actor>, Nack> {
         return Ok(None);
     }
     let session = context.session.as_ref().ok_or_else(no_session)?;
-    match context.read(|realm| realm.holds_code(session.user, "VERIFY_OTT")) {
-        true => Ok(Some(context.actor()?)),
-        false => Err(Nack::not_authorised("VERIFY_OTT")),
+    if context.read(|realm| realm.holds_code(session.user, "VERIFY_OTT")) {
+        Ok(Some(context.actor()?))
+    } else {
+        Err(Nack::not_authorised("VERIFY_OTT"))
     }
 }
 

@@ -98,9 +98,10 @@ impl TryFrom<String> for Attribute {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        match is_attribute(&text) {
-            true => Ok(Self(text)),
-            false => Err("expected a text of at most 256 bytes without control characters"),
+        if is_attribute(&text) {
+            Ok(Self(text))
+        } else {
+            Err("expected a text of at most 256 bytes without control characters")
         }
     }
 }

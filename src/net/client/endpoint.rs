@@ -39,10 +39,8 @@ impl Endpoint {
     /// Reads an address and whom to trust.
     pub fn parse(to: &str, trust: &TlsTrust) -> Result<Self, ClientError> {
         let target = Target::parse(to).ok_or_else(|| ClientError::Address(to.to_owned()))?;
-        let connector = match target.tls {
-            true => Some(TlsConnector::from(Arc::new(config(trust)?))),
-            false => None,
-        };
+        let connector =
+            if target.tls { Some(TlsConnector::from(Arc::new(config(trust)?))) } else { None };
         Ok(Self { target, connector, insecure: trust.insecure })
     }
 
@@ -85,9 +83,10 @@ impl Endpoint {
             return Ok(Stream::Tls(Box::new(stream.into())));
         }
         let is_loopback = stream.peer_addr().map_err(reach)?.ip().to_canonical().is_loopback();
-        match is_loopback || self.insecure {
-            true => Ok(Stream::Plain(stream)),
-            false => Err(ClientError::InClear(at.clone())),
+        if is_loopback || self.insecure {
+            Ok(Stream::Plain(stream))
+        } else {
+            Err(ClientError::InClear(at.clone()))
         }
     }
 }

@@ -220,12 +220,13 @@ mod tests {
         let mut reader = FrameReader::new(&[], FRAME_MAX, MESSAGE_MAX);
         let mut told = Vec::new();
         for piece in pieces {
-            let mut bytes = match reader.is_empty() {
-                true => piece.to_vec(),
-                false => match reader.append(piece) {
+            let mut bytes = if reader.is_empty() {
+                piece.to_vec()
+            } else {
+                match reader.append(piece) {
                     Some(bytes) => bytes,
                     None => continue,
-                },
+                }
             };
             let mut at = 0;
             loop {

@@ -139,9 +139,10 @@ impl Realm {
         user.version += 1;
         let done = ChangedLists { id: user.id(), version: user.version, ..ChangedLists::default() };
         change_set.put(Row::User(user));
-        match self.administrator_remains(&change_set.changes) {
-            true => Ok(change_set.applied(Outcome::User(done))),
-            false => Err(Refusal::LastAdministrator),
+        if self.administrator_remains(&change_set.changes) {
+            Ok(change_set.applied(Outcome::User(done)))
+        } else {
+            Err(Refusal::LastAdministrator)
         }
     }
 }

@@ -40,9 +40,10 @@ impl Realm {
             }
         }
         // A right that a directory takes away must not be the last administrator's.
-        match self.administrator_remains(&change_set.changes) {
-            true => change_set.applied(Outcome::Done),
-            false => Applied::done(Outcome::Done, Vec::new()),
+        if self.administrator_remains(&change_set.changes) {
+            change_set.applied(Outcome::Done)
+        } else {
+            Applied::done(Outcome::Done, Vec::new())
         }
     }
 

@@ -109,9 +109,10 @@ impl Realm {
         };
         let chosen = ProfileNo::parse(id).filter(|(no, _)| no.0 < FIRST_BOOTSTRAP_NO);
         let (no, location) = chosen.ok_or(Refusal::InvalidId("ID"))?;
-        match self.profiles.contains_key(&no) {
-            true => Err(Refusal::Duplicate("ID", no.id(location))),
-            false => Ok((counters, no, location)),
+        if self.profiles.contains_key(&no) {
+            Err(Refusal::Duplicate("ID", no.id(location)))
+        } else {
+            Ok((counters, no, location))
         }
     }
 

@@ -74,9 +74,10 @@ impl Realm {
     /// Effective rights = direct ∪ rights of the user's enabled profiles, unless the user's status
     /// ends them.
     pub fn effective(&self, user: UserNo) -> BTreeSet<RightNo> {
-        match self.user(user).is_some_and(|user| Self::rights_count(user.status)) {
-            true => self.potential(user),
-            false => BTreeSet::new(),
+        if self.user(user).is_some_and(|user| Self::rights_count(user.status)) {
+            self.potential(user)
+        } else {
+            BTreeSet::new()
         }
     }
 

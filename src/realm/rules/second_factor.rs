@@ -158,9 +158,10 @@ impl Realm {
                 let user = self.user(pending.user).ok_or(Refusal::RefreshExpired)?;
                 // Only who has no second factor yet: half a login must not replace one.
                 let may = self.required_factor(user) == Some(RequiredFactor::Enrol);
-                match name.is_none_or(|name| user.name == *name) && may {
-                    true => Ok(user),
-                    false => Err(Refusal::RefreshExpired),
+                if name.is_none_or(|name| user.name == *name) && may {
+                    Ok(user)
+                } else {
+                    Err(Refusal::RefreshExpired)
                 }
             }
             EnrolmentActor::Actor(by) => {
@@ -187,11 +188,11 @@ impl Realm {
     fn check_own_factor(&self, actor: &Actor, user: &User) -> Result<(), Refusal> {
         let Actor::Session(no) = actor else { return Ok(()) };
         let own = self.sessions.get(no).filter(|session| session.user == user.no);
-        match own.is_some_and(|it| {
-            !it.factor_verified && self.required_factor(user) == Some(RequiredFactor::Totp)
-        }) {
-            true => Err(Refusal::SecondFactor(MfaReason::Required, RequiredFactor::Totp)),
-            false => Ok(()),
+        let is_unverified = own.is_some_and(|it| !it.factor_verified);
+        if is_unverified && self.required_factor(user) == Some(RequiredFactor::Totp) {
+            Err(Refusal::SecondFactor(MfaReason::Required, RequiredFactor::Totp))
+        } else {
+            Ok(())
         }
     }
 
@@ -343,9 +344,10 @@ impl Realm {
             let late = it.pending.as_ref().is_some_and(|it| it.until <= at);
             late.then(|| {
                 let row = SecondFactor { pending: None, ..it.clone() };
-                match row.confirmed.is_none() && row.day.wrong == 0 {
-                    true => Change::Delete(Key::SecondFactor(*user)),
-                    false => Change::Put(Row::SecondFactor(*user, row)),
+                if row.confirmed.is_none() && row.day.wrong == 0 {
+                    Change::Delete(Key::SecondFactor(*user))
+                } else {
+                    Change::Put(Row::SecondFactor(*user, row))
                 }
             })
         })

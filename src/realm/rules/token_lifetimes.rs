@@ -48,9 +48,10 @@ impl Realm {
         if lives.refresh_ms <= lives.access_ms {
             return Applied::refused(Refusal::InvalidLifetimes);
         }
-        let change = match set == TokenLifetimes::default() {
-            true => Change::Delete(Key::TokenLifetimes),
-            false => Change::Put(Row::TokenLifetimes(set)),
+        let change = if set == TokenLifetimes::default() {
+            Change::Delete(Key::TokenLifetimes)
+        } else {
+            Change::Put(Row::TokenLifetimes(set))
         };
         Applied::done(Outcome::Done, vec![change])
     }

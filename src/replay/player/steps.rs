@@ -253,9 +253,10 @@ impl<'a, T: Transport> Player<'a, T> {
             Action::Quiet(time) => self.quiet(step, *time).await,
             Action::Closed(code) => self.closed(step, *code).await,
             Action::Expect(pattern) | Action::Reply(pattern) | Action::Seek(pattern) => {
-                match self.scenario.options.verify {
-                    true => self.compare(step, pattern).await,
-                    false => self.follow(step, pattern).await,
+                if self.scenario.options.verify {
+                    self.compare(step, pattern).await
+                } else {
+                    self.follow(step, pattern).await
                 }
             }
             _ => Ok(()),

@@ -65,9 +65,10 @@ impl Transcript {
         }
         let sign = if direction == Direction::Sent { ">" } else { "<=" };
         let line = redacted.to_string();
-        let body = match line.len() > LINE_MAX {
-            true => serde_json::to_string_pretty(&redacted).unwrap_or(line),
-            false => line,
+        let body = if line.len() > LINE_MAX {
+            serde_json::to_string_pretty(&redacted).unwrap_or(line)
+        } else {
+            line
         };
         let _ = writeln!(out, "{link}{sign} {body}");
         out
@@ -85,9 +86,10 @@ impl Transcript {
     fn pause(&mut self, direction: Direction, at: Duration) -> String {
         let pause = at.saturating_sub(self.last.unwrap_or(at));
         self.last = Some(at);
-        match direction == Direction::Sent && pause >= PAUSE_MIN {
-            true => format!("\n@ {}ms\n", pause.as_millis()),
-            false => String::new(),
+        if direction == Direction::Sent && pause >= PAUSE_MIN {
+            format!("\n@ {}ms\n", pause.as_millis())
+        } else {
+            String::new()
         }
     }
 
@@ -185,9 +187,12 @@ impl Redaction<'_> {
     /// A text in which secrets may stand.
     fn redact_inside(&self, text: String) -> String {
         let secrets = self.transcript.names.iter().filter(|(it, _)| it.len() >= INSIDE_MIN);
-        secrets.fold(text, |text, (value, name)| match text.contains(value.as_str()) {
-            true => text.replace(value.as_str(), &format!("${{{name}}}")),
-            false => text,
+        secrets.fold(text, |text, (value, name)| {
+            if text.contains(value.as_str()) {
+                text.replace(value.as_str(), &format!("${{{name}}}"))
+            } else {
+                text
+            }
         })
     }
 }

@@ -57,10 +57,8 @@ fn the_doctor_names_what_is_weak_and_what_contradicts() {
         ("[security.genesis_password.retry]\nwait_time_mins = 0.1", "retry.wait_time_mins"),
     ] {
         let (section, dotted) = (change.starts_with('['), !change.starts_with('['));
-        let configuration = match dotted {
-            true => format!("{change}\n{HEALTHY}"),
-            false => format!("{HEALTHY}{change}\n"),
-        };
+        let configuration =
+            if dotted { format!("{change}\n{HEALTHY}") } else { format!("{HEALTHY}{change}\n") };
         let (code, said) = doctor(&Home::new(&configuration));
         assert!(said.contains(about), "{section} {about}\n{said}");
         assert_eq!(code, Some(i32::from(!about.starts_with("advice"))), "{about}");

@@ -145,9 +145,12 @@ impl Committer {
         let entries = batch.len();
         tracing::error!(why, entries, until_restart = self.is_broken, "a commit failed");
         self.write_status.end(Some(why.clone()));
-        reply_all(batch, || match self.is_broken {
-            false => AppendError::NotStored(why.clone()),
-            true => AppendError::Unknown(why.clone()),
+        reply_all(batch, || {
+            if self.is_broken {
+                AppendError::Unknown(why.clone())
+            } else {
+                AppendError::NotStored(why.clone())
+            }
         });
     }
 }

@@ -256,9 +256,10 @@ impl Commands {
 
     fn authenticated_by(&mut self) -> AuthenticatedBy {
         let (directory, bypass) = (self.chance(5), self.chance(50));
-        match directory {
-            true => AuthenticatedBy::Directory { checks: bypass.into() },
-            false => AuthenticatedBy::Password,
+        if directory {
+            AuthenticatedBy::Directory { checks: bypass.into() }
+        } else {
+            AuthenticatedBy::Password
         }
     }
 
@@ -332,12 +333,11 @@ impl Commands {
     /// Tokens are few, so that they meet again.
     fn one_time(&mut self, realm: &Realm) -> Command {
         let token = hash(900_000 + self.rng.random_range(0..30));
-        match self.chance(60) {
-            true => Command::CreateOneTime(Actor::Session(self.session(realm)), token),
-            false => {
-                let by = self.chance(30).then(|| self.by(realm));
-                Command::SpendOneTime(SpendOneTime { token, actor: by })
-            }
+        if self.chance(60) {
+            Command::CreateOneTime(Actor::Session(self.session(realm)), token)
+        } else {
+            let by = self.chance(30).then(|| self.by(realm));
+            Command::SpendOneTime(SpendOneTime { token, actor: by })
         }
     }
 

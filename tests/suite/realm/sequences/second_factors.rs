@@ -39,9 +39,10 @@ impl Commands {
     pub(super) fn second(&mut self, realm: &Realm) -> SecondFactorInput {
         let known: Vec<_> =
             realm.second_factors().filter_map(|(_, it)| it.confirmed.clone()).collect();
-        let checked = match known.is_empty() || self.chance(10) {
-            true => None,
-            false => Some(Fingerprint::new(&known[self.rng.random_range(0..known.len())])),
+        let checked = if known.is_empty() || self.chance(10) {
+            None
+        } else {
+            Some(Fingerprint::new(&known[self.rng.random_range(0..known.len())]))
         };
         let at_secs = self.chance(70).then(|| realm.time() / 30_000 * 30);
         let resealed = self.chance(10).then(|| self.sealed());
@@ -59,9 +60,10 @@ impl Commands {
     }
 
     fn enroller(&mut self, realm: &Realm) -> EnrolmentActor {
-        match self.chance(40) {
-            true => EnrolmentActor::PendingLogin(self.any_code()),
-            false => EnrolmentActor::Actor(self.by(realm)),
+        if self.chance(40) {
+            EnrolmentActor::PendingLogin(self.any_code())
+        } else {
+            EnrolmentActor::Actor(self.by(realm))
         }
     }
 
