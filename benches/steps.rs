@@ -22,7 +22,7 @@ use tollgate::replication::{MemoryLog, Replica};
 use tollgate::router::{Router, TokenCache};
 use tollgate::settings::Settings;
 use tollgate::subscriptions::{
-    DataSource, Outbox, SubscriptionHub, SubscriptionQuota, SubscriptionRequest,
+    DataSource, FirstRows, Outbox, SubscriptionHub, SubscriptionQuota, SubscriptionRequest,
 };
 const USERS: usize = 1_000;
 
@@ -151,14 +151,15 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
             columns: u64::MAX,
             rows_max: 250,
             view_max: 1_000,
+            resume_from: None,
             owner,
             session: SessionNo(number as u64),
         };
         let hub: &SubscriptionHub = &replica.subscriptions;
         let quota = SubscriptionQuota::default();
-        let handle = hub.subscribe(realm, seq, &outbox, request, &quota, 9).unwrap();
-        while !handle.read(realm, seq, &mut 250) {}
-        handle.release();
+        let (handle, rows) = hub.subscribe(realm, seq, &outbox, request, &quota, 9).unwrap();
+        assert_eq!(rows, FirstRows::Complete);
+        hub.release(&outbox, handle.id());
     });
     outbox.drain();
     outbox

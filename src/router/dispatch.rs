@@ -59,11 +59,11 @@ impl Router {
         now: Millis,
         out: &mut Vec<u8>,
     ) -> Accepted {
-        let envelope = match self.decode(frame) {
+        let envelope = match Envelope::decode(frame, self.depth_max()) {
             Ok(envelope) => envelope,
-            Err(nack) => {
+            Err(malformed) => {
                 let source_ref = protocol::envelope::source_ref_of(frame);
-                return self.refused((None, source_ref, None), nack, client);
+                return self.refused((None, source_ref, None), malformed.nack(), client);
             }
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
@@ -72,16 +72,16 @@ impl Router {
             return self.refused((None, source_ref, None), nack, client);
         };
         match handler.serve {
-            Serve::Queued(_) => Accepted::Queued(Request {
+            Serve::Queued(_) => Accepted::Queued(Box::new(Request {
                 handler,
                 envelope: (&envelope).into(),
                 size: frame.len(),
-            }),
+            })),
             Serve::Immediate(answer) => {
                 let (served, cache) = ((handler, answer), Some(token_cache));
                 match self.answer_immediately(served, client, cache, &envelope, now, out) {
                     Ok(bind) => Accepted::Answered(handler, bind),
-                    Err(reply) => Accepted::Refused(Some(handler), *reply),
+                    Err(reply) => Accepted::Refused(Some(handler), reply),
                 }
             }
         }
@@ -133,8 +133,8 @@ impl Router {
         let (watch, mut out) = (stopwatch(), Vec::new());
         let accepted = self.accept(&client, token_cache, frame, self.gateway.clock.now(), &mut out);
         let (handler, reply) = match accepted {
-            Accepted::Queued(request) => return self.handle(client, request).await,
-            Accepted::Refused(handler, reply) => (handler, reply),
+            Accepted::Queued(request) => return self.handle(client, *request).await,
+            Accepted::Refused(handler, reply) => (handler, *reply),
             Accepted::Answered(handler, bind) => {
                 (Some(handler), Reply { frame: out, bind, ..Reply::default() })
             }
@@ -148,8 +148,7 @@ impl Router {
     /// The reply to a frame of a connection that sends too fast.
     pub fn too_fast(&self, client: &ClientInfo, frame: &str, wait_ms: Millis) -> Reply {
         let nack = Nack::too_many("too many messages on this connection", wait_ms);
-        let decoded = self.decode(frame);
-        let Ok(envelope) = decoded else {
+        let Ok(envelope) = Envelope::decode(frame, self.depth_max()) else {
             return self.nack_reply((None, None, None), nack, client);
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
@@ -170,9 +169,9 @@ impl Router {
         session_of_token(&self.gateway, client, None, token, now)
     }
 
-    fn decode<'a>(&self, frame: &'a str) -> Result<Envelope<'a>, Nack> {
-        let depth = self.gateway.settings().server.limits.json_depth;
-        Envelope::decode(frame, depth).map_err(|malformed| malformed.nack())
+    /// How deep an envelope may be nested.
+    fn depth_max(&self) -> usize {
+        self.gateway.settings().server.limits.json_depth
     }
 
     /// Answers at the end of `out` and gives the session to bind, if that is new; or gives the
@@ -280,7 +279,7 @@ impl Router {
     }
 
     fn refused(&self, subject: Subject<'_>, nack: Nack, client: &ClientInfo) -> Accepted {
-        Accepted::Refused(subject.0, self.nack_reply(subject, nack, client))
+        Accepted::Refused(subject.0, Box::new(self.nack_reply(subject, nack, client)))
     }
 
     /// Counts and logs a refusal, and encodes it.

@@ -28,15 +28,15 @@ pub struct Reply {
     pub login: Option<IssuedTokens>,
 }
 
-/// The result of accepting a frame.
+/// The result of accepting a frame. Small, since a heartbeat's is handed through several calls.
 pub enum Accepted {
     /// Answered: the reply is written. The session to which the connection belongs from now on, if
     /// that is new.
     Answered(&'static Handler, Option<Arc<LiveSession>>),
     /// Refused; by this handler, if one was found.
-    Refused(Option<&'static Handler>, Reply),
+    Refused(Option<&'static Handler>, Box<Reply>),
     /// To be handled after the messages before it.
-    Queued(Request),
+    Queued(Box<Request>),
 }
 
 /// The token that a connection uses, so that the next message need not hash it.

@@ -1,4 +1,4 @@
-//! The handle of one subscription: its first rows, its release and its end.
+//! The handle of one subscription: its further rows and its end.
 
 use std::sync::Arc;
 
@@ -8,7 +8,6 @@ use super::data_source::DataSource;
 use super::index::Index;
 use super::outbox::Outbox;
 use super::request::ServiceRows;
-use super::rights_history::RightsHistory;
 use super::subscription::Subscription;
 use crate::realm::{AuditEvent, Realm};
 use crate::storage::{AuditNo, Seq};
@@ -18,7 +17,6 @@ use crate::storage::{AuditNo, Seq};
 #[derive(Debug, Clone, Copy)]
 pub struct SubscriptionHandle<'h> {
     pub(super) index: &'h Mutex<Index>,
-    pub(super) history: &'h Mutex<RightsHistory>,
     pub(super) outbox: &'h Arc<Outbox>,
     pub(super) id: u64,
     pub(super) source: DataSource,
@@ -39,36 +37,6 @@ impl SubscriptionHandle<'_> {
     /// MAX_ROWS of the client.
     pub fn rows_max(&self) -> usize {
         self.rows_max
-    }
-
-    /// Gives a subscription to one user's rights only what changed since `version`. False when that
-    /// is not known any more: then the rows are to be read.
-    pub fn resume(&self, realm: &Realm, seq: Seq, version: Seq) -> bool {
-        if self.source != DataSource::UserRights || version > seq {
-            return false;
-        }
-        let history = self.history.lock();
-        let resume = |subscription: &mut Subscription| {
-            let Some(&[user]) = subscription.user_keys() else { return false };
-            let owner = subscription.request.owner;
-            let saw_all = || {
-                let right = realm.right_by_code("VIEW_USERS").map(|right| right.no);
-                let then = history.effective_at(realm, owner, version);
-                right.zip(then).is_some_and(|(right, then)| then.contains(&right))
-            };
-            if user != owner && !(subscription.sees_all && saw_all()) {
-                return false;
-            }
-            let rows_max = subscription.request.rows_max.min(subscription.request.view_max);
-            match history.effective_at(realm, user, version) {
-                Some(then) if then.len() <= rows_max => {
-                    subscription.resume(realm, seq, user, &then);
-                    true
-                }
-                _ => false,
-            }
-        };
-        self.outbox.with_subscription(self.id, resume).unwrap_or(false)
     }
 
     /// Reads one step of the realm's rows, up to `wanted` of them. True when done.
@@ -123,11 +91,6 @@ impl SubscriptionHandle<'_> {
         self.outbox.with_subscription(self.id, read).flatten()
     }
 
-    /// Lets the rows go, after the LOGON_ACK, and owes the client a QUERY_UPDATE.
-    pub fn release(&self) {
-        self.outbox.release(self.id);
-    }
-
     /// Owes the client a QUERY_UPDATE, with or without rows.
     pub fn request_update(&self) {
         self.outbox.with_subscription(self.id, |subscription| subscription.update_due = true);
@@ -151,6 +114,7 @@ mod tests {
     use crate::subscriptions::hub::{SubscribeError, SubscriptionHub};
     use crate::subscriptions::quota::SubscriptionQuota;
     use crate::subscriptions::request::SubscriptionRequest;
+    use crate::subscriptions::subscription::FirstRows;
 
     fn realm() -> Realm {
         let mut realm = Realm::default();
@@ -169,6 +133,7 @@ mod tests {
             columns: u64::MAX,
             rows_max: 250,
             view_max: 1_000,
+            resume_from: None,
             owner,
             session: SessionNo(1),
         }
@@ -180,23 +145,23 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_is_read_released_and_cancelled_through_its_handle() {
+    fn a_subscription_is_read_and_cancelled_through_its_handle() {
         let (realm, hub, outbox) = (realm(), SubscriptionHub::new(0), Outbox::new(1 << 20));
         let quota = SubscriptionQuota::default();
         let subscribe =
             |source_ref| hub.subscribe(&realm, 1, &outbox, request(&realm, source_ref), &quota, 2);
-        let first = subscribe("\"a\"").unwrap();
+        let (first, rows) = subscribe("\"a\"").unwrap();
         assert_eq!((first.source(), first.rows_max()), (DataSource::AllUsers, 250));
+        assert_eq!(rows, FirstRows::Complete);
         assert_eq!(subscribe("\"a\"").err(), Some(SubscribeError::Exists));
-        let second = subscribe("\"b\"").unwrap();
+        let (second, _) = subscribe("\"b\"").unwrap();
         assert_eq!(subscribe("\"a\"").err(), Some(SubscribeError::Exists), "also at the limit");
         assert_eq!(subscribe("\"c\"").err(), Some(SubscribeError::TooMany));
 
         let mut wanted = 250;
-        assert!(!first.resume(&realm, 1, 0), "only USER_RIGHTS resumes");
         assert!(first.read(&realm, 1, &mut wanted));
-        assert_eq!((wanted, frames(&outbox).len()), (249, 0), "rows wait for the release");
-        first.release();
+        assert_eq!((wanted, frames(&outbox).len()), (250, 0), "rows wait for the release");
+        hub.release(&outbox, first.id());
         let sent = frames(&outbox);
         assert!(sent.len() == 1 && sent[0].contains("\"ROWS_COUNT\":1"), "{sent:?}");
         assert!(sent[0].starts_with("{\"MESSAGE_TYPE\":\"QUERY_UPDATE\",\"SOURCE_REF\":\"a\""));
@@ -206,7 +171,7 @@ mod tests {
         assert_eq!(hub.find(&outbox, "\"b\"").map(|found| found.id()), Some(second.id()));
         first.request_update();
         assert!(first.read(&realm, 1, &mut wanted) && frames(&outbox).is_empty());
-        let again = subscribe("\"a\"").expect("its name and its place are free again");
+        let (again, _) = subscribe("\"a\"").expect("its name and its place are free again");
         assert!(again.id() > second.id() && outbox.subscriptions() == 2);
         assert!(hub.cancel(&outbox, "\"b\"") && !hub.cancel(&outbox, "\"b\""));
         again.cancel();
@@ -219,7 +184,7 @@ mod tests {
         let quota = SubscriptionQuota::default();
         let request = request(&realm, "\"a\"");
         let owner = request.owner;
-        let handle = hub.subscribe(&realm, 1, &outbox, request, &quota, 2).unwrap();
+        let (handle, _) = hub.subscribe(&realm, 1, &outbox, request, &quota, 2).unwrap();
         let index = handle.index;
         assert!(index.lock().is_subscribed(DataSource::AllUsers));
         assert_eq!(index.lock().of_owner(owner).len(), 1);

@@ -16,12 +16,12 @@ use super::outbox::Outbox;
 use super::quota::SubscriptionQuota;
 use super::request::{ServiceRows, SubscriptionRequest};
 use super::rights_history::RightsHistory;
-use super::subscription::Subscription;
+use super::subscription::{FirstRows, Subscription};
 use super::{delivery, publish};
 use crate::realm::{AuditEvent, Change, Realm, SessionNo};
 use crate::storage::{AuditNo, Seq};
-/// Who subscribes to what on this gateway. The locks are taken in the order index, outbox; an
-/// outbox is never held while the index is asked for.
+/// Who subscribes to what on this gateway. The locks are taken in the order index, outbox, history;
+/// an outbox is never held while the index is asked for.
 #[derive(Debug)]
 pub struct SubscriptionHub {
     next_id: AtomicU64,
@@ -48,8 +48,8 @@ impl SubscriptionHub {
         }
     }
 
-    /// Registers a subscription, held back until [`SubscriptionHandle::release`]. From now on every
-    /// commit counts; rows are read afterwards, through the handle.
+    /// Registers a subscription, held back until [`SubscriptionHub::release`], with its first rows.
+    /// From now on every commit counts; what is left to read is read through the handle.
     pub fn subscribe<'h>(
         &'h self,
         realm: &Realm,
@@ -58,23 +58,24 @@ impl SubscriptionHub {
         request: SubscriptionRequest,
         quota: &SubscriptionQuota,
         subscriptions_max: usize,
-    ) -> Result<SubscriptionHandle<'h>, SubscribeError> {
+    ) -> Result<(SubscriptionHandle<'h>, FirstRows), SubscribeError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (source, rows_max, owner) = (request.source, request.rows_max, request.owner);
-        let keys = outbox.with_subscriptions(|subscriptions| {
+        let (keys, first_rows) = outbox.with_subscriptions(|subscriptions| {
             if subscriptions.named(&request.source_ref).is_some() {
                 return Err(SubscribeError::Exists);
             }
             let permit = quota.acquire(subscriptions_max).ok_or(SubscribeError::TooMany)?;
             let mut subscription = Subscription::new(id, request, seq, permit);
             subscription.resolve_scope(realm);
+            let first_rows = subscription.read_first_rows(realm, seq, &self.history);
             let keys = subscription.keys();
             subscriptions.insert(subscription);
-            Ok(keys)
+            Ok((keys, first_rows))
         })?;
         let subscription_ref = SubscriptionRef { outbox: outbox.clone(), id, single_key: false };
         self.index.lock().add(source, &keys, owner, &subscription_ref);
-        Ok(self.handle(outbox, id, source, rows_max))
+        Ok((self.handle(outbox, id, source, rows_max), first_rows))
     }
 
     /// The subscription of this SOURCE_REF.
@@ -96,8 +97,7 @@ impl SubscriptionHub {
         source: DataSource,
         rows_max: usize,
     ) -> SubscriptionHandle<'h> {
-        let (index, history) = (&self.index, &self.history);
-        SubscriptionHandle { index, history, outbox, id, source, rows_max }
+        SubscriptionHandle { index: &self.index, outbox, id, source, rows_max }
     }
 
     /// Lets a subscription's rows go, after its LOGON_ACK, and owes it a QUERY_UPDATE.

@@ -31,5 +31,6 @@ pub use hub::{SubscribeError, SubscriptionHub};
 pub use outbox::{ConnectionNotice, DirectWriter, Outbox};
 pub use quota::SubscriptionQuota;
 pub use request::{ServiceRows, SubscriptionRequest};
+pub use subscription::FirstRows;
 
 pub(crate) use before::RowsBefore;

@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 use super::data_row::{DataRow, RowRef};
 use super::data_source::DataSource;
 use crate::realm::{SessionNo, UserNo};
+use crate::storage::Seq;
 
 /// The rows of SERVICES, which are not the realm's.
 pub type ServiceRows = BTreeMap<RowRef, DataRow>;
@@ -27,6 +28,9 @@ pub struct SubscriptionRequest {
     pub rows_max: usize,
     /// Rows that the client holds at most.
     pub view_max: usize,
+    /// The version of the rights that the client has: where it can, the subscription begins with
+    /// what changed since then.
+    pub resume_from: Option<Seq>,
     /// Who subscribes.
     pub owner: UserNo,
     /// In which session.

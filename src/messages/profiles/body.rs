@@ -47,8 +47,25 @@ pub struct ProfileAck {
 }
 
 impl ProfileBody {
-    /// Checks what a struct cannot say and makes the wanted state of it.
+    /// A new profile: NAME is its key.
+    pub fn into_new_spec(self) -> Result<ProfileSpec, Nack> {
+        let is_named = self.name.is_some();
+        let spec = self.checked(is_named)?;
+        if spec.record_version.is_some() {
+            let text = "RECORD_VERSION belongs to an amend: a new profile has none yet";
+            return Err(Nack::new(NackCode::InvalidParameter, text));
+        }
+        Ok(spec)
+    }
+
+    /// The wanted state of a profile: ID is its key if sent, else NAME.
     pub fn into_spec(self) -> Result<ProfileSpec, Nack> {
+        let is_named = self.id.is_some() || self.name.is_some();
+        self.checked(is_named)
+    }
+
+    /// Checks what a struct cannot say and makes the wanted state of it.
+    fn checked(self, is_named: bool) -> Result<ProfileSpec, Nack> {
         if self.right.is_some() && self.right_codes.is_some() {
             return Err(Nack::new(
                 NackCode::InvalidParameter,
@@ -58,7 +75,7 @@ impl ProfileBody {
         if self.user.is_some() && self.user_names.is_some() {
             return Err(Nack::new(NackCode::InvalidParameter, "USER and USER_NAMES are one list"));
         }
-        if self.id.is_none() && self.name.is_none() {
+        if !is_named {
             return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
         }
         let rights = self.right.or(self.right_codes);

@@ -1,6 +1,6 @@
 //! EVENT_INSERT_PROFILE: a new profile (S2, "Insert profile").
 
-use protocol::{Nack, NackCode};
+use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -23,14 +23,7 @@ impl Message for InsertProfile {
     type Ack = Ack<ProfileAck>;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack<ProfileAck>, Nack> {
-        let spec = self.0.into_spec()?;
-        if spec.name.is_none() {
-            return Err(Nack::new(NackCode::MissingField, "NAME is missing in DETAILS"));
-        }
-        if spec.record_version.is_some() {
-            let text = "RECORD_VERSION belongs to an amend: a new profile has none yet";
-            return Err(Nack::new(NackCode::InvalidParameter, text));
-        }
+        let spec = self.0.into_new_spec()?;
         body::submit(context, Command::InsertProfile(context.actor()?, spec)).await
     }
 }

@@ -10,7 +10,9 @@ use crate::messages::context::{AfterReply, MessageContext};
 use crate::messages::handler::{Access, Message};
 use crate::realm::Realm;
 use crate::storage::Seq;
-use crate::subscriptions::{DataSource, SubscribeError, SubscriptionHandle, SubscriptionRequest};
+use crate::subscriptions::{
+    DataSource, FirstRows, SubscribeError, SubscriptionHandle, SubscriptionRequest,
+};
 /// Which rows, how many at a time, which fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -63,34 +65,39 @@ impl Message for DataLogon {
     type Ack = Ack;
 
     async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
-        let rights_version = self.rights_version;
         let request = self.into_request(context)?;
-        let is_user_rights = request.source == DataSource::UserRights;
         let session = context.session()?;
-        let (handle, seq, resumed) = context.gateway.replica.read(|realm, seq| {
-            let handle = subscribe(context, realm, seq, request)?;
-            let resumed = rights_version.is_some_and(|from| handle.resume(realm, seq, from));
-            Ok((handle, seq, resumed))
+        let (handle, first_rows, seq) = context.gateway.replica.read(|realm, seq| {
+            let (handle, first_rows) = subscribe(context, realm, seq, request)?;
+            Ok((handle, first_rows, seq))
         })?;
-        let version = if resumed {
-            seq
-        } else {
-            read_first_rows(context, handle, seq).await.inspect_err(|_| handle.cancel())?
-        };
+        let mut rights_version = seq;
+        match first_rows {
+            FirstRows::Resumed | FirstRows::Complete => {}
+            FirstRows::Partial(wanted) => {
+                rights_version = read_rows::read_realm_rows(context, handle, wanted).await;
+            }
+            FirstRows::External => {
+                let read = read_external_rows(context, handle).await;
+                read.inspect_err(|_| handle.cancel())?;
+            }
+        }
         let release = AfterReply::ReleaseSubscription(handle.id(), session.clone());
         context.set_after_reply(release);
-        let details = is_user_rights.then_some(Details { resumed, rights_version: version });
+        let resumed = first_rows == FirstRows::Resumed;
+        let is_user_rights = handle.source() == DataSource::UserRights;
+        let details = is_user_rights.then_some(Details { resumed, rights_version });
         Ok(Ack { details })
     }
 }
 
-/// Opens the subscription if its owner may have it.
+/// Opens the subscription, with its first rows, if its owner may have it.
 fn subscribe<'c>(
     context: &'c MessageContext,
     realm: &Realm,
     seq: Seq,
     request: SubscriptionRequest,
-) -> Result<SubscriptionHandle<'c>, Nack> {
+) -> Result<(SubscriptionHandle<'c>, FirstRows), Nack> {
     if request.source.requires_right()
         && let Some(right) = request.source.view_right()
         && !realm.holds_code(request.owner, right)
@@ -103,22 +110,18 @@ fn subscribe<'c>(
     hub.subscribe(realm, seq, outbox, request, quota, subscriptions_max).map_err(subscribe_nack)
 }
 
-/// Reads the first rows and gives the commit that they reflect; `seq` is that of the subscription.
-async fn read_first_rows(
+/// Reads the first rows of a source that is not the realm's.
+async fn read_external_rows(
     context: &MessageContext,
     handle: SubscriptionHandle<'_>,
-    seq: Seq,
-) -> Result<Seq, Nack> {
-    let (gateway, wanted) = (&context.gateway, handle.rows_max());
-    match handle.source() {
-        DataSource::Services => handle.read_services(&gateway.services.rows()),
-        DataSource::AuditEvents => {
-            let position = handle.start_audit(gateway.replica.audit_trail.last());
-            read_rows::read_audit_rows(context, handle, position, wanted).await?;
-        }
-        _ => return Ok(read_rows::read_realm_rows(context, handle, wanted).await),
+) -> Result<(), Nack> {
+    let gateway = &context.gateway;
+    if handle.source() == DataSource::Services {
+        handle.read_services(&gateway.services.rows());
+        return Ok(());
     }
-    Ok(seq)
+    let position = handle.start_audit(gateway.replica.audit_trail.last());
+    read_rows::read_audit_rows(context, handle, position, handle.rows_max()).await
 }
 
 impl DataLogon {
@@ -147,6 +150,7 @@ impl DataLogon {
             columns: columns(source, self.fields.as_deref())?,
             rows_max: self.max_rows,
             view_max: self.max_view,
+            resume_from: self.rights_version,
             owner: session.user,
             session: session.session,
         })

@@ -20,8 +20,9 @@ pub(super) async fn respond(
     let gateway = router.gateway();
     let now = gateway.clock.now();
     let handler = handler(method)?;
-    let token = request.envelope.session_auth_token.as_deref();
-    let session = token.ok_or_else(no_session).and_then(|it| router.session(&client, it, now));
+    // From here on the session speaks for the request: its token is looked up once.
+    let token = request.envelope.session_auth_token.take().ok_or_else(no_session);
+    let session = token.and_then(|token| router.session(&client, &token, now));
     let session = match session {
         Ok(session) => session,
         Err(nack) => return Ok(nack_reply(handler, &name, nack)),

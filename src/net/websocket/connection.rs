@@ -189,7 +189,7 @@ impl Connection {
         let now = self.now();
         self.state.set_serving(true, now);
         let (router, client) = (self.router.clone(), self.client.clone());
-        self.serving = Some(Box::pin(async move { router.handle(client, request).await }));
+        self.serving = Some(Box::pin(async move { router.handle(client, *request).await }));
         true
     }
 
@@ -307,7 +307,7 @@ impl Connection {
             }
             Accepted::Refused(handler, reply) => {
                 handler.into_iter().for_each(|handler| self.timing_batch.add(handler));
-                self.reply(reply)
+                self.reply(*reply)
             }
             Accepted::Queued(request) => {
                 self.queue.push(request);

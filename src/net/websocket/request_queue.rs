@@ -6,7 +6,7 @@ use crate::router::Request;
 
 /// Messages that wait while another one is served, bounded by count and bytes.
 pub(super) struct RequestQueue {
-    requests: VecDeque<Request>,
+    requests: VecDeque<Box<Request>>,
     bytes: usize,
     requests_max: u32,
     bytes_max: u32,
@@ -31,13 +31,13 @@ impl RequestQueue {
     }
 
     /// Adds a message at the end.
-    pub(super) fn push(&mut self, request: Request) {
+    pub(super) fn push(&mut self, request: Box<Request>) {
         self.bytes += request.size;
         self.requests.push_back(request);
     }
 
     /// Takes the first message.
-    pub(super) fn pop(&mut self) -> Option<Request> {
+    pub(super) fn pop(&mut self) -> Option<Box<Request>> {
         let request = self.requests.pop_front()?;
         self.bytes -= request.size;
         Some(request)
