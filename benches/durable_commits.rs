@@ -55,24 +55,24 @@ fn name(writer: usize) -> UserName {
 /// Each writer amends its own user, again and again, and waits for the outcome.
 fn gateway(dir: &Path) -> Measured {
     let settings = Settings::parse("", std::iter::empty()).unwrap();
-    let opened = startup::start(&settings, dir, Clock::system()).unwrap();
+    let started = startup::start(&settings, dir, Clock::system()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let users = (0..WRITERS).map(|writer| NewUser::named(name(writer))).collect();
-    runtime.block_on(opened.replica.submit(Command::AddUsers(users))).unwrap();
+    runtime.block_on(started.replica.submit(Command::AddUsers(users))).unwrap();
     let (watch, time) = (Arc::new(Watch::default()), stopwatch());
     runtime.block_on(async {
         let writer = |writer: usize| {
-            let (watch, replica) = (watch.clone(), opened.replica.clone());
+            let (watch, replica) = (watch.clone(), started.replica.clone());
             tokio::spawn(async move {
                 let (mut waits, mut round) = (Histogram::<u64>::new(3).unwrap(), 0);
                 while !watch.over.load(Ordering::Relaxed) {
                     round += 1;
-                    let wanted = UserSpec {
+                    let spec = UserSpec {
                         name: Some(name(writer)),
                         attributes: vec![(0, Some(format!("Jane {round}").into()))],
                         ..UserSpec::default()
                     };
-                    let amend = Command::AmendUser(Actor::Operator, Amendment::Record, wanted);
+                    let amend = Command::AmendUser(Actor::Operator, Amendment::Record, spec);
                     let wait = stopwatch();
                     let outcome = replica.submit(amend).await.unwrap();
                     assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
@@ -88,7 +88,7 @@ fn gateway(dir: &Path) -> Measured {
         futures_util::future::join_all(writers).await;
     });
     let measured = watch.measured(time.elapsed_secs());
-    opened.close();
+    started.close();
     measured
 }
 

@@ -113,7 +113,7 @@ fn event(name: &str, details: Value, number: usize) -> Value {
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut told = false;
+    let mut is_revealed = false;
     for attempt in &ATTEMPTS {
         let [known, unknown] = runtime.block_on(measure(attempt));
         let t = welch(&known, &unknown);
@@ -124,9 +124,9 @@ fn main() {
             median(&known),
             median(&unknown)
         );
-        told |= attempt.is_alike && t.abs() >= T_MAX;
+        is_revealed |= attempt.is_alike && t.abs() >= T_MAX;
     }
-    if told {
+    if is_revealed {
         eprintln!("the response time reveals which users exist");
         std::process::exit(1);
     }

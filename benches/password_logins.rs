@@ -36,15 +36,15 @@ fn password() -> Password {
 fn router(runtime: &Runtime) -> Router {
     let settings = Settings::parse("[store]\nengine = 'memory'\n", std::iter::empty()).unwrap();
     let clock = Clock::system();
-    let opened = startup::start(&settings, Path::new("unused"), clock.clone()).unwrap();
-    runtime.block_on(opened.prepare(&settings, None)).unwrap();
+    let started = startup::start(&settings, Path::new("unused"), clock.clone()).unwrap();
+    runtime.block_on(started.prepare(&settings, None)).unwrap();
     let hash: Arc<str> =
         PasswordHasher::hash_now(settings.security.scrypt.cost(), "", &password()).into();
     let new = |number| NewUser { credential: Some(hash.clone()), ..NewUser::named(user(number)) };
     let users = Command::AddUsers((0..USERS).map(new).collect());
-    runtime.block_on(opened.replica.submit(users)).unwrap();
+    runtime.block_on(started.replica.submit(users)).unwrap();
     let keys = settings.keyring(Path::new("unused")).unwrap();
-    Router::new(Gateway::new(settings, opened.replica.clone(), clock, keys))
+    Router::new(Gateway::new(settings, started.replica.clone(), clock, keys))
 }
 
 /// Whole logins through the router.
@@ -56,9 +56,9 @@ fn logins(runtime: &Runtime, router: &Router) -> f64 {
         async move {
             while time.elapsed() < ROUND {
                 let address = IpAddr::from([127, 0, 0, 1]);
-                let caller = ClientInfo::rest(address, router.gateway().clock.now());
-                let mut known = TokenCache::default();
-                let reply = router.answer(caller, &mut known, &message).await;
+                let client = ClientInfo::rest(address, router.gateway().clock.now());
+                let mut token_cache = TokenCache::default();
+                let reply = router.answer(client, &mut token_cache, &message).await;
                 assert!(reply.refused.is_none(), "{:?}", reply.refused);
                 done.fetch_add(1, Ordering::Relaxed);
             }

@@ -34,7 +34,7 @@ fn code(text: &str) -> RightCode {
     RightCode::parse(text).unwrap()
 }
 
-fn wanted<N>(name: N) -> RecordRef<N> {
+fn named<N>(name: N) -> RecordRef<N> {
     RecordRef { id: None, name: Some(name) }
 }
 
@@ -45,7 +45,7 @@ fn amend(round: usize) -> Command {
         Actor::Operator,
         ProfileSpec {
             name: Some(ProfileName::parse("LOAD").unwrap()),
-            rights: Some(vec![wanted(code(right))]),
+            rights: Some(vec![named(code(right))]),
             ..ProfileSpec::default()
         },
     )
@@ -59,7 +59,7 @@ fn realm() -> Realm {
     };
     let profile = ProfileSpec {
         name: Some(ProfileName::parse("LOAD").unwrap()),
-        users: Some((0..USERS).map(|number| wanted(user(number))).collect()),
+        users: Some((0..USERS).map(|number| named(user(number))).collect()),
         ..ProfileSpec::default()
     };
     let users = Command::AddUsers((0..USERS).map(new).collect());
@@ -159,7 +159,7 @@ fn subscribe(replica: &Replica, number: usize) -> Arc<Outbox> {
         let quota = SubscriptionQuota::default();
         let (handle, rows) = hub.subscribe(realm, seq, &outbox, request, &quota, 9).unwrap();
         assert_eq!(rows, FirstRows::Complete);
-        hub.release(&outbox, handle.id());
+        outbox.release(handle.id());
     });
     outbox.drain();
     outbox
@@ -172,21 +172,21 @@ fn login(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let _inside = runtime.enter();
     let clock = Clock::system();
-    let opened = startup::start(&settings, Path::new("unused"), clock.clone()).unwrap();
-    runtime.block_on(opened.prepare(&settings, None)).unwrap();
+    let started = startup::start(&settings, Path::new("unused"), clock.clone()).unwrap();
+    runtime.block_on(started.prepare(&settings, None)).unwrap();
     let password = Password::new("Password-1");
     let hash = PasswordHasher::hash_now(settings.security.scrypt.cost(), "", &password);
     let new = NewUser { credential: Some(hash.into()), ..NewUser::named(user(1)) };
-    runtime.block_on(opened.replica.submit(Command::AddUsers(vec![new]))).unwrap();
+    runtime.block_on(started.replica.submit(Command::AddUsers(vec![new]))).unwrap();
     let keys = settings.keyring(Path::new("unused")).unwrap();
-    let node = Gateway::new(settings, opened.replica.clone(), clock.clone(), keys);
-    let (router, address) = (Router::new(node), IpAddr::from([127, 0, 0, 1]));
+    let gateway = Gateway::new(settings, started.replica.clone(), clock.clone(), keys);
+    let (router, address) = (Router::new(gateway), IpAddr::from([127, 0, 0, 1]));
     let message = Client::login_message("u1", &password);
     criterion.bench_function("login by password, log_n = 1", |bencher| {
         bencher.iter(|| {
-            let caller = ClientInfo::rest(address, clock.now());
-            let mut known = TokenCache::default();
-            let reply = runtime.block_on(router.answer(caller, &mut known, &message));
+            let client = ClientInfo::rest(address, clock.now());
+            let mut token_cache = TokenCache::default();
+            let reply = runtime.block_on(router.answer(client, &mut token_cache, &message));
             assert!(reply.refused.is_none(), "{:?}", reply.refused);
         });
     });

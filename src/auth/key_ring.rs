@@ -174,47 +174,49 @@ mod tests {
         Keyring::open(current, earlier, "salt", None).unwrap()
     }
 
-    fn opened(ring: &Keyring, name: &str, sealed: &str) -> Option<(Vec<u8>, bool)> {
-        ring.decrypt(name, 7, sealed).map(|it| (it.secret.to_vec(), it.is_old_key))
+    fn decrypted(ring: &Keyring, name: &str, encrypted: &str) -> Option<(Vec<u8>, bool)> {
+        ring.decrypt(name, 7, encrypted).map(|it| (it.secret.to_vec(), it.is_old_key))
     }
 
     #[test]
-    fn a_secret_opens_for_its_user_only_and_never_looks_the_same_twice() {
+    fn a_secret_decrypts_for_its_user_only_and_never_looks_the_same_twice() {
         let ring = ring("a key", &[]);
-        let sealed = ring.encrypt("Jane", 7, b"secret");
-        assert_eq!(opened(&ring, "jane", &sealed), Some((b"secret".to_vec(), false)));
-        assert_eq!(opened(&ring, "joe", &sealed), None);
-        assert!(ring.decrypt("jane", 8, &sealed).is_none());
-        assert_ne!(ring.encrypt("jane", 7, b"secret"), sealed);
+        let encrypted = ring.encrypt("Jane", 7, b"secret");
+        assert_eq!(decrypted(&ring, "jane", &encrypted), Some((b"secret".to_vec(), false)));
+        assert_eq!(decrypted(&ring, "joe", &encrypted), None);
+        assert!(ring.decrypt("jane", 8, &encrypted).is_none());
+        assert_ne!(ring.encrypt("jane", 7, b"secret"), encrypted);
         let other_salt = Keyring::open("a key", &[], "pepper", None).unwrap();
-        assert_eq!(opened(&other_salt, "jane", &sealed), None);
-        for place in 0..sealed.len() {
-            let mut changed = sealed.to_string().into_bytes();
-            changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+        assert_eq!(decrypted(&other_salt, "jane", &encrypted), None);
+        for position in 0..encrypted.len() {
+            let mut changed = encrypted.to_string().into_bytes();
+            changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
             // The last sign of a text without padding has bits that mean nothing.
-            assert!(place == sealed.len() - 1 || opened(&ring, "jane", &changed).is_none());
+            assert!(
+                position == encrypted.len() - 1 || decrypted(&ring, "jane", &changed).is_none()
+            );
         }
     }
 
     #[test]
-    fn keys_can_be_changed_and_earlier_ones_open_what_they_sealed() {
-        let sealed = ring("old", &[]).encrypt("jane", 7, b"secret");
-        assert_eq!(opened(&ring("new", &[]), "jane", &sealed), None);
+    fn keys_can_be_changed_and_earlier_ones_decrypt_what_they_encrypted() {
+        let encrypted = ring("old", &[]).encrypt("jane", 7, b"secret");
+        assert_eq!(decrypted(&ring("new", &[]), "jane", &encrypted), None);
         let both = ring("new", &["older", "old"]);
-        assert_eq!(opened(&both, "jane", &sealed), Some((b"secret".to_vec(), true)));
+        assert_eq!(decrypted(&both, "jane", &encrypted), Some((b"secret".to_vec(), true)));
     }
 
     #[test]
     fn the_key_file_is_made_once_is_private_and_stays_good() {
         let dir = tempfile::tempdir().unwrap();
         let open = |key: &str| Keyring::open(key, &[], "", Some(dir.path()));
-        let sealed = open("").unwrap().encrypt("jane", 7, b"secret");
+        let encrypted = open("").unwrap().encrypt("jane", 7, b"secret");
         let path = dir.path().join(KEY_FILE);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(opened(&open("").unwrap(), "jane", &sealed).unwrap().0, b"secret");
+        assert_eq!(decrypted(&open("").unwrap(), "jane", &encrypted).unwrap().0, b"secret");
         let configured = open("now from the configuration").unwrap();
-        assert_eq!(opened(&configured, "jane", &sealed), Some((b"secret".to_vec(), true)));
+        assert_eq!(decrypted(&configured, "jane", &encrypted), Some((b"secret".to_vec(), true)));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(open(""), Err(KeyError::Open { mode: 0o644, .. })));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();

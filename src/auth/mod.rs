@@ -16,5 +16,7 @@ pub use password_hasher::{
     thread_count,
 };
 pub use recovery_code::normalize_recovery_code;
-pub use token::{constant_time_eq, hash_token, one_time_password, refresh_token, session_token};
+pub use token::{
+    TOKEN_LENGTH, constant_time_eq, hash_token, one_time_password, refresh_token, session_token,
+};
 pub use totp::{TotpAlgorithm, TotpConfig};

@@ -2,15 +2,22 @@
 
 use zeroize::Zeroizing;
 
-use super::totp::{RECOVERY_CODE_ALPHABET, RECOVERY_CODE_LENGTH};
 use crate::platform::random;
 
-/// A recovery code, in groups of four.
+/// Letters and digits that are not mistaken for each other.
+const RECOVERY_CODE_ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+/// Characters of a recovery code: 80 bits.
+const RECOVERY_CODE_LENGTH: usize = 16;
+
+/// A new recovery code, as it is hashed.
 pub fn recovery_code() -> String {
     let random = Zeroizing::new(random::random_bytes::<RECOVERY_CODE_LENGTH>());
-    let letters =
-        random.iter().map(|byte| char::from(RECOVERY_CODE_ALPHABET[usize::from(byte & 31)]));
-    let letters: Vec<_> = letters.collect();
+    random.iter().map(|byte| char::from(RECOVERY_CODE_ALPHABET[usize::from(byte & 31)])).collect()
+}
+
+/// A recovery code as its user sees it: in groups of four.
+pub fn format_recovery_code(code: &str) -> String {
+    let letters: Vec<_> = code.chars().collect();
     letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
 }
 
@@ -21,4 +28,21 @@ pub fn normalize_recovery_code(text: &str) -> Option<String> {
     let known = plain.len() == RECOVERY_CODE_LENGTH
         && plain.bytes().all(|byte| RECOVERY_CODE_ALPHABET.contains(&byte));
     known.then_some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recovery_codes_are_read_as_people_write_them() {
+        let plain = recovery_code();
+        let code = format_recovery_code(&plain);
+        assert_eq!((plain.len(), code.len()), (16, 19));
+        assert_eq!(normalize_recovery_code(&code), Some(plain.clone()));
+        assert_eq!(normalize_recovery_code(&code.to_lowercase().replace('-', " ")), Some(plain));
+        for wrong in ["", "123456", "ABCD-EFGH-JKLM-NPQ1", "ABCD-EFGH-JKLM-NPQRS"] {
+            assert_eq!(normalize_recovery_code(wrong), None, "{wrong}");
+        }
+    }
 }

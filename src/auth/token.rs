@@ -5,7 +5,13 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::platform::{ALPHABET, TOKEN_LENGTH, random_bytes};
+use crate::platform::random_bytes;
+
+/// How many characters a token has.
+pub const TOKEN_LENGTH: usize = 32;
+/// The characters of a token.
+const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
 /// A new SESSION_AUTH_TOKEN.
 pub fn session_token() -> SessionToken {
     SessionToken::new(random_token())
@@ -50,4 +56,50 @@ pub(crate) fn random_token() -> String {
         token.extend(fitting.take(TOKEN_LENGTH - token.len()).map(|byte| char::from(*byte)));
     }
     token
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn tokens_have_their_form_and_do_not_repeat() {
+        let mut seen = HashSet::new();
+        for _ in 0..20_000 {
+            let token = session_token();
+            assert_eq!(token.expose().len(), TOKEN_LENGTH);
+            assert!(token.expose().bytes().all(|byte| byte.is_ascii_alphanumeric()));
+            assert!(seen.insert(token.expose().to_owned()));
+        }
+    }
+
+    /// 61 degrees of freedom: above 130 once in a million runs.
+    #[test]
+    fn every_character_is_equally_likely() {
+        let mut counts = [0_u32; 128];
+        for _ in 0..20_000 {
+            for byte in refresh_token().expose().bytes() {
+                counts[usize::from(byte)] += 1;
+            }
+        }
+        let expected = f64::from(counts.iter().sum::<u32>()) / 62.0;
+        let off = |byte: &u8| (f64::from(counts[usize::from(*byte)]) - expected).powi(2) / expected;
+        let chi_square: f64 = ALPHABET.iter().map(off).sum();
+        assert!(chi_square < 130.0, "{chi_square}");
+    }
+
+    #[test]
+    fn secrets_compare_and_hash() {
+        let same = |left: &str, right: &str| constant_time_eq(left.as_bytes(), right.as_bytes());
+        assert!(same("abc", "abc") && !same("abc", "abd") && !same("abc", "ab"));
+        let token = "0123456789abcdef0123456789abcdef-";
+        for at in 0..token.len() {
+            let mut other = token.to_owned();
+            other.replace_range(at..=at, "x");
+            assert!(!same(token, &other) && same(&other, &other.clone()), "{at}");
+        }
+        assert_eq!(hash_token("abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
+    }
 }

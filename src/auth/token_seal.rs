@@ -47,28 +47,28 @@ mod tests {
     const PAIR: &[u8] = b"a session token and a refresh token";
 
     #[test]
-    fn the_old_token_opens_the_seal_for_its_user() {
+    fn the_old_token_decrypts_the_pair_for_its_user() {
         let old = crate::auth::token::refresh_token();
-        let sealed = encrypt(&old, "JaneDee", PAIR);
-        assert_eq!(decrypt(&old, "janedee", &sealed).as_deref(), Some(PAIR));
-        assert_eq!(decrypt(&old, "johndee", &sealed), None);
-        assert_eq!(decrypt(&crate::auth::token::refresh_token(), "janedee", &sealed), None);
+        let encrypted = encrypt(&old, "JaneDee", PAIR);
+        assert_eq!(decrypt(&old, "janedee", &encrypted).as_deref(), Some(PAIR));
+        assert_eq!(decrypt(&old, "johndee", &encrypted), None);
+        assert_eq!(decrypt(&crate::auth::token::refresh_token(), "janedee", &encrypted), None);
     }
 
     #[test]
     fn every_changed_byte_is_noticed() {
         let old = crate::auth::token::refresh_token();
-        let sealed = encrypt(&old, "jane", PAIR);
-        for place in 0..sealed.len() {
-            let mut changed = sealed.clone();
-            changed[place] ^= 1;
-            assert_eq!(decrypt(&old, "jane", &changed), None, "{place}");
-            assert_eq!(decrypt(&old, "jane", &sealed[..place]), None, "{place}");
+        let encrypted = encrypt(&old, "jane", PAIR);
+        for position in 0..encrypted.len() {
+            let mut changed = encrypted.clone();
+            changed[position] ^= 1;
+            assert_eq!(decrypt(&old, "jane", &changed), None, "{position}");
+            assert_eq!(decrypt(&old, "jane", &encrypted[..position]), None, "{position}");
         }
     }
 
     #[test]
-    fn the_same_pair_is_sealed_differently_each_time() {
+    fn the_same_pair_is_encrypted_differently_each_time() {
         let old = crate::auth::token::refresh_token();
         assert_ne!(encrypt(&old, "jane", PAIR), encrypt(&old, "jane", PAIR));
     }

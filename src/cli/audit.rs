@@ -70,9 +70,9 @@ impl VerifyArgs {
     fn run(self) -> Result<()> {
         let settings = self.config.load()?;
         let (first, count) =
-            offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
-                let progress = ProgressBar::new(opened.replica.audit_trail.last());
-                let verified = opened.replica.audit_trail.verify(|no| progress.set_position(no));
+            offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
+                let progress = ProgressBar::new(started.replica.audit_trail.last());
+                let verified = started.replica.audit_trail.verify(|no| progress.set_position(no));
                 progress.finish_and_clear();
                 Ok(verified?)
             })?;
@@ -89,8 +89,8 @@ impl ShowArgs {
         let settings = self.config.load()?;
         let now = Timestamp::from_millisecond(Clock::system().now() as i64)?;
         let since = self.since.as_deref().map(|text| since(text, now)).transpose()?.unwrap_or(0);
-        offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
-            match self.print(opened, since) {
+        offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
+            match self.print(started, since) {
                 // Whoever reads may have seen enough.
                 Err(error) if is_broken_pipe(&error) => Ok(()),
                 printed => printed,
@@ -98,11 +98,11 @@ impl ShowArgs {
         })
     }
 
-    fn print(&self, opened: &Started, since: Millis) -> Result<()> {
+    fn print(&self, started: &Started, since: Millis) -> Result<()> {
         let mut out = std::io::stdout().lock();
         let mut before = None;
         loop {
-            let rows = opened.replica.audit_trail.read_before(before, STEP_ROWS)?;
+            let rows = started.replica.audit_trail.read_before(before, STEP_ROWS)?;
             for (no, row) in rows.iter().take_while(|(_, row)| row.at >= since) {
                 if self.concerns(row) {
                     let line = if self.json { json(*no, row)? } else { format_row(*no, row)? };

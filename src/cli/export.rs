@@ -51,14 +51,15 @@ impl ExportArgs {
         if self.file.exists() {
             bail!("{} is there already; nothing was written", self.file.display());
         }
-        let rows = offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
-            let now = opened.replica.now();
-            opened.replica.read(|realm, _| {
-                write_atomically(&self.file, |out| {
-                    Ok(export::write(realm, now, !self.without_credentials, out)?)
+        let rows =
+            offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
+                let now = started.replica.now();
+                started.replica.read(|realm, _| {
+                    write_atomically(&self.file, |out| {
+                        Ok(export::write(realm, now, !self.without_credentials, out)?)
+                    })
                 })
-            })
-        })?;
+            })?;
         println!("{rows} rows exported to {}", self.file.display());
         Ok(())
     }
@@ -98,9 +99,9 @@ impl ImportArgs {
         let users = realm.users_after(None).count();
         drop(realm);
         let (count, progress) = (rows.len(), ProgressBar::new(rows.len() as u64));
-        offline_store::with_empty_store(&settings, &self.data_dir, async |opened| {
+        offline_store::with_empty_store(&settings, &self.data_dir, async |started| {
             for batch in rows.chunks(BATCH) {
-                offline_store::submit(opened, Command::Restore(batch.to_vec())).await?;
+                offline_store::submit(started, Command::Restore(batch.to_vec())).await?;
                 progress.inc(batch.len() as u64);
             }
             Ok(())

@@ -31,11 +31,11 @@ pub(super) fn with_any_store<T>(
     dir: &Path,
     work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
-    run_with_store(settings, dir, async |opened| {
-        if opened.is_new {
-            opened.prepare(settings, None).await?;
+    run_with_store(settings, dir, async |started| {
+        if started.is_new {
+            started.prepare(settings, None).await?;
         }
-        work(opened).await
+        work(started).await
     })
 }
 
@@ -61,12 +61,12 @@ fn run_with_store<T>(
     dir: &Path,
     work: impl AsyncFnOnce(&Started) -> Result<T>,
 ) -> Result<T> {
-    let opened = startup::start(settings, dir, Clock::system())?;
+    let started = startup::start(settings, dir, Clock::system())?;
     // What a gateway that was killed left in the log only.
-    opened.replica.flush_rows();
+    started.replica.flush_rows();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let done = runtime.block_on(work(&opened));
-    opened.close();
+    let done = runtime.block_on(work(&started));
+    started.close();
     done
 }
 
@@ -83,14 +83,15 @@ pub(super) fn with_existing_store<T>(
 }
 
 /// Commands and turns a refusal into an error in words.
-pub(super) async fn submit(opened: &Started, command: Command) -> Result<()> {
-    match opened.replica.submit(command).await? {
+pub(super) async fn submit(started: &Started, command: Command) -> Result<()> {
+    match started.replica.submit(command).await? {
         Outcome::Refused(Refusal::Duplicate(_, name)) => bail!("{name} exists already"),
         Outcome::Refused(Refusal::NotFound(kind, name)) => {
             bail!("there is no {} {name}", kind.to_lowercase())
         }
         Outcome::Refused(refused) => bail!("refused: {refused:?}"),
-        _ => Ok(()),
+        Outcome::Done | Outcome::User(_) | Outcome::Profile(_) | Outcome::Right { .. } => Ok(()),
+        other => bail!("unexpected outcome: {other:?}"),
     }
 }
 

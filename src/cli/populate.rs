@@ -66,10 +66,10 @@ impl PopulateArgs {
         settings.validate()?;
         let hash: Arc<str> =
             offline_store::hash_password(&settings, &Password::new(&*self.password))?.into();
-        offline_store::with_store(&settings, &self.data_dir, async |opened| {
+        offline_store::with_store(&settings, &self.data_dir, async |started| {
             let mut random = StdRng::seed_from_u64(self.seed);
-            let profiles = self.profiles(opened, &mut random).await?;
-            self.users(opened, &mut random, &profiles, &hash).await
+            let profiles = self.profiles(started, &mut random).await?;
+            self.users(started, &mut random, &profiles, &hash).await
         })?;
         println!(
             "{} users {}0 to {}{} in {} profiles; their password is {}",
@@ -83,20 +83,19 @@ impl PopulateArgs {
         Ok(())
     }
 
-    async fn profiles(&self, opened: &Started, random: &mut StdRng) -> Result<Vec<ProfileName>> {
+    async fn profiles(&self, started: &Started, random: &mut StdRng) -> Result<Vec<ProfileName>> {
         let codes = OBJECTS
             .iter()
             .flat_map(|object| ACTIONS.iter().map(move |it| format!("{object}_{it}")));
         let codes = codes.map(|code| RightCode::parse(&code)).collect::<Result<Vec<_>, _>>()?;
         for code in &codes {
-            let known =
-                opened.replica.read(|realm, _| realm.right_by_code(code.as_str()).is_some());
-            if !known {
+            let exists =
+                started.replica.read(|realm, _| realm.right_by_code(code.as_str()).is_some());
+            if !exists {
                 let description = code.as_str().replace('_', " ").to_lowercase();
                 let description = Description::parse(&description)?;
-                let wanted = RightSpec { id: None, code: code.clone(), description };
-                offline_store::submit(opened, Command::InsertRight(Actor::Operator, wanted))
-                    .await?;
+                let spec = RightSpec { id: None, code: code.clone(), description };
+                offline_store::submit(started, Command::InsertRight(Actor::Operator, spec)).await?;
             }
         }
         let mut names = Vec::new();
@@ -108,13 +107,13 @@ impl PopulateArgs {
             let rights = codes
                 .sample(random, count)
                 .map(|code| RecordRef { id: None, name: Some(code.clone()) });
-            let wanted = ProfileSpec {
+            let spec = ProfileSpec {
                 name: Some(name.clone()),
                 description: Some(Description::parse(&format!("{desk} {role}").to_lowercase())?),
                 rights: Some(rights.collect()),
                 ..ProfileSpec::default()
             };
-            offline_store::submit(opened, Command::InsertProfile(Actor::Operator, wanted)).await?;
+            offline_store::submit(started, Command::InsertProfile(Actor::Operator, spec)).await?;
             names.push(name);
         }
         Ok(names)
@@ -122,7 +121,7 @@ impl PopulateArgs {
 
     async fn users(
         &self,
-        opened: &Started,
+        started: &Started,
         random: &mut StdRng,
         profiles: &[ProfileName],
         hash: &Arc<str>,
@@ -135,7 +134,7 @@ impl PopulateArgs {
                 let end = (next + BATCH).min(self.users);
                 let batch = (next..end).map(|number| self.user(number, random, profiles, hash));
                 let batch = batch.collect::<Result<Vec<_>>>()?;
-                commands.push(offline_store::submit(opened, Command::AddUsers(batch)));
+                commands.push(offline_store::submit(started, Command::AddUsers(batch)));
                 next = end;
             }
             futures_util::future::try_join_all(commands).await?;
@@ -165,7 +164,7 @@ impl PopulateArgs {
             ("CITY", city),
         ];
         let attributes = set.iter().filter_map(|(attribute, value)| {
-            let number = ATTRIBUTES.iter().position(|known| known == attribute)?;
+            let number = ATTRIBUTES.iter().position(|it| it == attribute)?;
             Some((u8::try_from(number).ok()?, (*value).into()))
         });
         let attributes = attributes.collect();

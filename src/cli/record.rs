@@ -97,22 +97,22 @@ impl ScriptWriter {
         let (at, is_terminal) = (self.watch.elapsed(), std::io::stderr().is_terminal());
         let transcript = &mut self.transcript;
         let step = match event {
-            ProxyEvent::Sent { connection: link, text } => {
+            ProxyEvent::Sent { connection, text } => {
                 self.frames += 1;
-                transcript.frame(&har::connection_name(link), Direction::Sent, at, &text)
+                transcript.frame(&har::connection_name(connection), Direction::Sent, at, &text)
             }
-            ProxyEvent::Received { connection: link, text } => {
+            ProxyEvent::Received { connection, text } => {
                 self.frames += 1;
-                transcript.frame(&har::connection_name(link), Direction::Received, at, &text)
+                transcript.frame(&har::connection_name(connection), Direction::Received, at, &text)
             }
-            ProxyEvent::ClientClosed { connection: link } => {
-                transcript.closed(&har::connection_name(link), Direction::Sent, None)
+            ProxyEvent::ClientClosed { connection } => {
+                transcript.closed(&har::connection_name(connection), Direction::Sent, None)
             }
-            ProxyEvent::GatewayClosed { connection: link, code } => {
-                transcript.closed(&har::connection_name(link), Direction::Received, code)
+            ProxyEvent::GatewayClosed { connection, code } => {
+                transcript.closed(&har::connection_name(connection), Direction::Received, code)
             }
-            ProxyEvent::Failed { connection: link, why } => {
-                eprintln!("\rconnection {}: {why}", link + 1);
+            ProxyEvent::Failed { connection, why } => {
+                eprintln!("\rconnection {}: {why}", connection + 1);
                 return;
             }
         };

@@ -28,40 +28,41 @@ impl RekeyArgs {
         let Some(keys) = settings.keyring(&self.data_dir)? else {
             bail!("[security.mfa.qr_code] is not configured: there is no key");
         };
-        let (anew, closed) =
-            offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
-                let encrypted: Vec<_> = opened.replica.read(|realm, _| {
+        let (reencrypted_count, failed) =
+            offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
+                let encrypted: Vec<_> = started.replica.read(|realm, _| {
                     let of = |(no, own): (UserNo, &crate::realm::SecondFactor)| {
                         Some((no, realm.user(no)?.name.clone(), own.confirmed.clone()?))
                     };
                     realm.second_factors().filter_map(of).collect()
                 });
                 let bar = offline_store::progress_bar(encrypted.len() as u64)?;
-                let (mut anew, mut closed) = (0, 0);
+                let (mut reencrypted_count, mut failed) = (0, 0);
                 for some in encrypted.chunks(SECRETS_PER_COMMAND) {
-                    let mut resealed: Vec<(UserNo, Fingerprint, Arc<str>)> = Vec::new();
+                    let mut reencrypted: Vec<(UserNo, Fingerprint, Arc<str>)> = Vec::new();
                     for (no, name, encrypted) in some {
                         match keys.decrypt(name.as_str(), no.0, encrypted) {
                             Some(it) if it.is_old_key => {
                                 let new = keys.encrypt(name.as_str(), no.0, &it.secret);
-                                resealed.push((*no, Fingerprint::new(encrypted), new));
+                                reencrypted.push((*no, Fingerprint::new(encrypted), new));
                             }
                             Some(_) => {}
-                            None => closed += 1,
+                            None => failed += 1,
                         }
                     }
-                    anew += resealed.len();
-                    if !resealed.is_empty() {
-                        offline_store::submit(opened, Command::ReencryptSecrets(resealed)).await?;
+                    reencrypted_count += reencrypted.len();
+                    if !reencrypted.is_empty() {
+                        offline_store::submit(started, Command::ReencryptSecrets(reencrypted))
+                            .await?;
                     }
                     bar.inc(some.len() as u64);
                 }
                 bar.finish_and_clear();
-                Ok((anew, closed))
+                Ok((reencrypted_count, failed))
             })?;
-        println!("{anew} secrets are sealed with the key of today");
-        if closed > 0 {
-            bail!("{closed} secrets were sealed with a key that is not configured; they stay so");
+        println!("{reencrypted_count} secrets are sealed with the key of today");
+        if failed > 0 {
+            bail!("{failed} secrets were sealed with a key that is not configured; they stay so");
         }
         println!("the keys of security.mfa.qr_code.old_secret_encrypt_keys are no longer needed");
         Ok(())

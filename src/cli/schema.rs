@@ -23,8 +23,8 @@ impl SchemaArgs {
             "asyncapi" => asyncapi::document(),
             "report" => schemars::schema_for!(Report).to_value(),
             name => match table::find(name) {
-                Some(row) => {
-                    let (request, reply) = (row.schemas)();
+                Some(handler) => {
+                    let (request, reply) = (handler.schemas)();
                     json!({ "REQUEST": request, "REPLY": reply })
                 }
                 None => bail!("{name} is neither openapi, asyncapi, report nor a MESSAGE_TYPE"),

@@ -77,20 +77,23 @@ impl AddUserArgs {
         let name = UserName::parse(&self.name)?;
         let profiles = self.profile.iter().map(|name| ProfileName::parse(name));
         let profiles = profiles.collect::<Result<Vec<_>, _>>()?;
-        let given = password(self.password_stdin)?;
-        given
+        let input = password(self.password_stdin)?;
+        input
             .as_ref()
-            .map(|given| offline_store::check_password(&settings, &name, given))
+            .map(|input| offline_store::check_password(&settings, &name, input))
             .transpose()?;
-        let drawn = given.is_none().then(|| Password::new(crate::auth::session_token().expose()));
-        let chosen = given.as_ref().or(drawn.as_ref()).context("no password")?;
+        let generated =
+            input.is_none().then(|| Password::new(crate::auth::session_token().expose()));
+        let chosen = input.as_ref().or(generated.as_ref()).context("no password")?;
         let credential = Some(offline_store::hash_password(&settings, chosen)?.into());
         let new = NewUser { credential, profiles, ..NewUser::named(name) };
-        offline_store::with_store(&settings, &self.store.data_dir, async |opened| {
-            offline_store::submit(opened, Command::AddUsers(vec![new])).await
+        offline_store::with_store(&settings, &self.store.data_dir, async |started| {
+            offline_store::submit(started, Command::AddUsers(vec![new])).await
         })?;
-        match drawn {
-            Some(drawn) => println!("added {} with the password {}", self.name, drawn.expose()),
+        match generated {
+            Some(generated) => {
+                println!("added {} with the password {}", self.name, generated.expose());
+            }
             None => println!("added {}", self.name),
         }
         Ok(())
@@ -108,8 +111,8 @@ impl PasswdArgs {
         offline_store::check_password(&settings, &user_name, &password)?;
         let credential = offline_store::hash_password(&settings, &password)?.into();
         let set = SetCredential { user_name, credential };
-        offline_store::with_existing_store(&settings, &self.store.data_dir, async |opened| {
-            offline_store::submit(opened, Command::SetCredential(set)).await
+        offline_store::with_existing_store(&settings, &self.store.data_dir, async |started| {
+            offline_store::submit(started, Command::SetCredential(set)).await
         })?;
         println!("the password of {} is set; its sessions have ended", self.name);
         Ok(())
@@ -120,8 +123,8 @@ impl StoreArgs {
     fn accept_pepper(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
-            Ok(opened.accept_pepper(&settings).await?)
+        offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
+            Ok(started.accept_pepper(&settings).await?)
         })?;
         println!("the configured salt is the store's from now on");
         Ok(())
@@ -130,8 +133,8 @@ impl StoreArgs {
     fn list(self) -> Result<()> {
         let settings = self.config.load()?;
         settings.validate()?;
-        offline_store::with_existing_store(&settings, &self.data_dir, async |opened| {
-            let lines = opened.replica.read(|realm, _| {
+        offline_store::with_existing_store(&settings, &self.data_dir, async |started| {
+            let lines = started.replica.read(|realm, _| {
                 let line = |user: &crate::realm::User| {
                     let name = |no| Some(realm.profile(no)?.name.to_string());
                     let profiles: Vec<_> = realm.profiles_of(user.no).filter_map(name).collect();
@@ -151,7 +154,7 @@ impl StoreArgs {
     }
 }
 
-/// The password from standard input, or typed twice on a terminal; none: one is to be drawn.
+/// The password from standard input, or typed twice on a terminal; none: one is to be generated.
 fn password(from_stdin: bool) -> Result<Option<Password>> {
     if from_stdin {
         let mut line = String::new();

@@ -29,9 +29,9 @@ pub struct FailureLimiter {
 impl FailureLimiter {
     /// Whether an address may try now, else after how many milliseconds.
     pub fn check(&self, limits: &ServerLimits, address: IpAddr, now: Millis) -> Result<(), Millis> {
-        let Some(price) = cost_ms(limits, address) else { return Ok(()) };
+        let Some(cost) = cost_ms(limits, address) else { return Ok(()) };
         let full_at = self.full_at.get(&address.into()).map_or(now, |full_at| *full_at);
-        match (full_at + price).saturating_sub(now + MINUTE_MS) {
+        match (full_at + cost).saturating_sub(now + MINUTE_MS) {
             0 => Ok(()),
             wait => Err(wait),
         }
@@ -39,7 +39,7 @@ impl FailureLimiter {
 
     /// A login from this address failed.
     pub fn record_failure(&self, limits: &ServerLimits, address: IpAddr, now: Millis) {
-        let Some(price) = cost_ms(limits, address) else { return };
+        let Some(cost) = cost_ms(limits, address) else { return };
         if self.full_at.len() >= ADDRESSES_MAX {
             // Looking through all of them for every failure would be an attack of its own.
             if self.swept_at.fetch_max(now, Ordering::AcqRel) + SWEEP_MS <= now {
@@ -50,7 +50,7 @@ impl FailureLimiter {
             }
         }
         let mut full_at = self.full_at.entry(address.into()).or_insert(now);
-        *full_at = (*full_at).max(now) + price;
+        *full_at = (*full_at).max(now) + cost;
     }
 }
 
@@ -66,15 +66,15 @@ mod tests {
 
     #[test]
     fn failures_are_limited_and_come_back_with_time() {
-        let (throttle, here) = (FailureLimiter::default(), IpAddr::from([127, 0, 0, 2]));
+        let (limiter, here) = (FailureLimiter::default(), IpAddr::from([127, 0, 0, 2]));
         let limits =
             ServerLimits { failed_logins_per_min_per_address: 20, ..ServerLimits::default() };
         for _ in 0..20 {
-            assert_eq!(throttle.check(&limits, here, 1_000), Ok(()));
-            throttle.record_failure(&limits, here, 1_000);
+            assert_eq!(limiter.check(&limits, here, 1_000), Ok(()));
+            limiter.record_failure(&limits, here, 1_000);
         }
-        assert_eq!(throttle.check(&limits, here, 1_000), Err(3_000));
-        assert_eq!(throttle.check(&limits, IpAddr::from([127, 0, 0, 3]), 1_000), Ok(()));
-        assert_eq!(throttle.check(&limits, here, 4_000), Ok(()));
+        assert_eq!(limiter.check(&limits, here, 1_000), Err(3_000));
+        assert_eq!(limiter.check(&limits, IpAddr::from([127, 0, 0, 3]), 1_000), Ok(()));
+        assert_eq!(limiter.check(&limits, here, 4_000), Ok(()));
     }
 }

@@ -24,29 +24,29 @@ impl RefusalLog {
     pub fn record(
         &self,
         event: &'static str,
-        gets_in: bool,
+        is_open: bool,
         address: IpAddr,
         user_name: Option<&UserName>,
         code: NackCode,
     ) {
-        if !is_audited(gets_in, code) {
+        if !is_audited(is_open, code) {
             return;
         }
         let mut kinds = self.kinds.lock();
-        let source = ClientNetwork::from(address);
-        let known = kinds.len() < KINDS_MAX || kinds.contains_key(&(Some(source), code.code()));
+        let network = ClientNetwork::from(address);
+        let known = kinds.len() < KINDS_MAX || kinds.contains_key(&(Some(network), code.code()));
         let host = if known { address.to_string() } else { "(others)".to_owned() };
-        let key = (known.then_some(source), code.code());
-        let noted = kinds.entry(key).or_insert_with(|| RefusalCount {
+        let key = (known.then_some(network), code.code());
+        let refusal_count = kinds.entry(key).or_insert_with(|| RefusalCount {
             event: event.into(),
             host: host.into(),
             user_name: None,
             code: code.code().into(),
             count: 0,
         });
-        noted.count = noted.count.saturating_add(1);
-        noted.event = event.into();
-        noted.user_name = user_name.cloned().or(noted.user_name.take());
+        refusal_count.count = refusal_count.count.saturating_add(1);
+        refusal_count.event = event.into();
+        refusal_count.user_name = user_name.cloned().or(refusal_count.user_name.take());
     }
 
     /// Takes what was noted since the last time.
@@ -57,7 +57,7 @@ impl RefusalLog {
 
 /// Refused logins and refused powers. A message without a session is told only where it is about
 /// getting in: otherwise it is a GUI that is late.
-fn is_audited(gets_in: bool, code: NackCode) -> bool {
+fn is_audited(is_open: bool, code: NackCode) -> bool {
     use NackCode::{
         IncorrectCredentials, LockedAccount, LoginFail, MaxActiveSessionsReached, NotAuthorised,
         PasswordExpired, SessionExpired, SessionNotFound, TooManyRequests, UnknownAccount,
@@ -65,7 +65,7 @@ fn is_audited(gets_in: bool, code: NackCode) -> bool {
     match code {
         NotAuthorised | LoginFail | UnknownAccount | IncorrectCredentials => true,
         LockedAccount | PasswordExpired | MaxActiveSessionsReached => true,
-        SessionNotFound | SessionExpired | TooManyRequests => gets_in,
+        SessionNotFound | SessionExpired | TooManyRequests => is_open,
         _ => false,
     }
 }
@@ -76,24 +76,24 @@ mod tests {
 
     #[test]
     fn a_flood_is_one_row_for_each_address_and_code() {
-        let notes = RefusalLog::default();
+        let refusal_log = RefusalLog::default();
         let name = UserName::parse("jane").unwrap();
-        let note = |last: u8, code| {
+        let record = |last: u8, code| {
             let address = IpAddr::from([127, 0, 0, last]);
-            notes.record("EVENT_LOGIN_AUTH", true, address, Some(&name), code);
+            refusal_log.record("EVENT_LOGIN_AUTH", true, address, Some(&name), code);
         };
         for _ in 0..1_000 {
-            note(1, NackCode::LockedAccount);
-            note(1, NackCode::UnknownAccount);
-            note(1, NackCode::MissingField);
+            record(1, NackCode::LockedAccount);
+            record(1, NackCode::UnknownAccount);
+            record(1, NackCode::MissingField);
         }
-        (2..=200).for_each(|last| note(last, NackCode::LockedAccount));
-        let taken = notes.drain();
+        (2..=200).for_each(|last| record(last, NackCode::LockedAccount));
+        let taken = refusal_log.drain();
         assert_eq!(taken.len(), KINDS_MAX + 1);
-        let total: u32 = taken.iter().map(|noted| noted.count).sum();
+        let total: u32 = taken.iter().map(|refusal_count| refusal_count.count).sum();
         assert_eq!(total, 2_199);
-        let others = taken.iter().find(|noted| &*noted.host == "(others)").unwrap();
+        let others = taken.iter().find(|refusal_count| &*refusal_count.host == "(others)").unwrap();
         assert_eq!(others.count, 199 + 2 - KINDS_MAX as u32);
-        assert!(notes.drain().is_empty());
+        assert!(refusal_log.drain().is_empty());
     }
 }

@@ -64,18 +64,18 @@ impl RestSubscriptions {
     /// has more waiting than may wait.
     pub fn expire(&self, hub: &SubscriptionHub, now: Millis, timeout_ms: Millis) {
         let is_due = |poll: &RestSubscription| {
-            let asked = poll.last_polled.load(Ordering::Relaxed);
+            let last_polled = poll.last_polled.load(Ordering::Relaxed);
             poll.session.has_ended()
-                || asked.saturating_add(timeout_ms) <= now
+                || last_polled.saturating_add(timeout_ms) <= now
                 || poll.outbox.overflows()
         };
         let mut due = Vec::new();
         self.all.retain(|_, poll| {
-            let ends = is_due(poll);
-            if ends {
+            let expired = is_due(poll);
+            if expired {
                 due.push(poll.clone());
             }
-            !ends
+            !expired
         });
         // Outside of the map: closing takes the hub's lock.
         for poll in due {

@@ -141,18 +141,10 @@ impl Started {
         if complete && administrator.is_none() {
             return Ok(());
         }
-        let right = |(code, description): &(&str, &str)| {
-            Some((RightCode::parse(code).ok()?, Description::parse(description).ok()?))
-        };
-        let Ok(profile) = ProfileName::parse(ADMIN_PROFILE) else { return Ok(()) };
-        let rights = ADMINISTRATION.iter().filter_map(right).collect();
-        match self
-            .replica
-            .submit(Command::Bootstrap(Bootstrap { rights, profile, administrator }))
-            .await?
-        {
-            Outcome::Refused(why) => Err(StartError::Refused(format!("{why:?}"))),
-            _ => Ok(()),
+        let command = Command::Bootstrap(bootstrap(administrator));
+        match self.replica.submit(command).await? {
+            Outcome::Done => Ok(()),
+            other => Err(StartError::Refused(format!("{other:?}"))),
         }
     }
 
@@ -194,4 +186,19 @@ impl Started {
         // A thread that panicked has said so already.
         let _ = self.thread.join();
     }
+}
+
+/// The administration rights and their profile, with a first user if there is to be one.
+fn bootstrap(administrator: Option<NewUser>) -> Bootstrap {
+    let right = |(code, description): &(&str, &str)| {
+        let parsed = (RightCode::parse(code), Description::parse(description));
+        let (Ok(code), Ok(description)) = parsed else {
+            unreachable!("{code} is the code of a right, {description} its description");
+        };
+        (code, description)
+    };
+    let Ok(profile) = ProfileName::parse(ADMIN_PROFILE) else {
+        unreachable!("{ADMIN_PROFILE} is the name of a profile");
+    };
+    Bootstrap { rights: ADMINISTRATION.iter().map(right).collect(), profile, administrator }
 }

@@ -46,7 +46,10 @@ pub fn reject_unknown_fields(details: Option<&str>, fields: &[&str]) -> Result<(
     }
 }
 
-/// Turns serde's words into one of ours. Values, which may be secrets, are never repeated.
+/// Turns an error of serde into a NACK. Values, which may be secrets, are never repeated.
+///
+/// serde has no typed errors, and serde_path_to_error adds only the path: so the texts are read. A
+/// test pins those that are.
 fn describe_error(path: &str, words: &str) -> Nack {
     let quoted = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
     let place = |field: &str| match path {

@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_network_is_one_source() {
+    fn addresses_of_one_network_are_equal() {
         let of = |text: &str| ClientNetwork::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
         assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));

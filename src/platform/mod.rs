@@ -14,6 +14,4 @@ pub use clock::{Clock, Stopwatch, stopwatch};
 pub use exit_code::STORE;
 pub use histogram::{BUCKETS, Histogram};
 pub use metrics::METRICS;
-pub use random::{TOKEN_LENGTH, random_bytes};
-
-pub(crate) use random::ALPHABET;
+pub use random::random_bytes;

@@ -91,6 +91,6 @@ mod tests {
 
     #[test]
     fn all_kinds_are_there_in_their_order() {
-        assert!(KeyKind::ALL.iter().zip(0..).all(|(kind, place)| *kind as usize == place));
+        assert!(KeyKind::ALL.iter().zip(0..).all(|(kind, position)| *kind as usize == position));
     }
 }

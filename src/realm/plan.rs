@@ -47,44 +47,48 @@ impl Realm {
             Command::SetPolicy(policy) => {
                 Applied::done(Outcome::Done, vec![Change::Put(Row::Policy(policy.clone()))])
             }
-            Command::Bootstrap(found) => self.bootstrap(at, found),
+            Command::Bootstrap(bootstrap) => self.bootstrap(at, bootstrap),
             Command::AddUsers(users) => self.add_users(at, users),
             Command::SetCredential(set) => self.set_credential(at, set),
             Command::Login(login) => self.login(at, login),
             Command::Refresh(refresh) => self.refresh(at, refresh),
             Command::End(end) => self.end(end),
             Command::ChangePassword(change) => self.change_password(at, change),
-            Command::RecordSessionUse(touched) => self.record_session_use(at, touched),
+            Command::RecordSessionUse(session_uses) => self.record_session_use(at, session_uses),
             Command::Sweep => self.sweep(at),
-            Command::InsertRight(by, wanted) => self.insert_right(at, by, wanted),
-            Command::InsertProfile(by, wanted) => self.insert_profile(at, by, wanted),
-            Command::AmendProfile(by, wanted) => self.amend_profile(at, by, wanted),
-            Command::DeleteProfile(by, wanted) => self.delete_profile(at, by, wanted),
-            Command::DeleteRight(by, code) => self.delete_right(at, by, code),
-            Command::InsertUser(by, wanted) => self.insert_user(at, by, wanted),
-            Command::AmendUser(by, event, wanted) => self.amend_user(at, by, *event, wanted),
-            Command::DeleteUser(by, wanted) => self.delete_user(at, by, wanted),
-            Command::ResetPassword(by, reset) => self.reset_password(at, by, reset),
-            Command::ExpirePassword(by, name) => self.expire_password(at, by, name),
-            Command::SetAttempts(by, name, left) => self.set_attempts(at, by, name, *left),
+            Command::InsertRight(actor, spec) => self.insert_right(at, actor, spec),
+            Command::InsertProfile(actor, spec) => self.insert_profile(at, actor, spec),
+            Command::AmendProfile(actor, spec) => self.amend_profile(at, actor, spec),
+            Command::DeleteProfile(actor, spec) => self.delete_profile(at, actor, spec),
+            Command::DeleteRight(actor, code) => self.delete_right(at, actor, code),
+            Command::InsertUser(actor, spec) => self.insert_user(at, actor, spec),
+            Command::AmendUser(actor, event, spec) => self.amend_user(at, actor, *event, spec),
+            Command::DeleteUser(actor, spec) => self.delete_user(at, actor, spec),
+            Command::ResetPassword(actor, reset) => self.reset_password(at, actor, reset),
+            Command::ExpirePassword(actor, name) => self.expire_password(at, actor, name),
+            Command::SetAttempts(actor, name, left) => self.set_attempts(at, actor, name, *left),
             Command::Restore(rows) => self.restore(rows),
-            Command::EndOtherSession(by, session) => self.end_other_session(at, by, *session),
-            Command::CreateOneTime(by, token) => self.create_one_time(at, by, *token),
+            Command::EndOtherSession(actor, session) => self.end_other_session(at, actor, *session),
+            Command::CreateOneTime(actor, token) => self.create_one_time(at, actor, *token),
             Command::SpendOneTime(spend) => self.spend_one_time(at, spend),
-            Command::AmendTokenLifetimes(by, wanted) => self.amend_token_lifetimes(at, by, wanted),
+            Command::AmendTokenLifetimes(actor, spec) => {
+                self.amend_token_lifetimes(at, actor, spec)
+            }
             Command::SetPepperCheck(check) => {
                 Applied::done(Outcome::Done, vec![Change::Put(Row::PepperCheck(check.clone()))])
             }
             Command::FinishLogin(finish) => self.finish_login(at, finish),
             Command::CreateSecret(create) => self.create_secret(at, create),
             Command::ConfirmSecret(confirm) => self.confirm_secret(at, confirm),
-            Command::SetSecondFactor(by, name, on) => self.set_second_factor(at, by, name, *on),
-            Command::ReencryptSecrets(resealed) => self.reencrypt(resealed),
-            Command::RevokeCode(by, no) => self.revoke_code(at, by, *no),
-            Command::RequestReset(ask) => self.request_reset(at, ask),
+            Command::SetSecondFactor(actor, name, on) => {
+                self.set_second_factor(at, actor, name, *on)
+            }
+            Command::ReencryptSecrets(reencrypted) => self.reencrypt(reencrypted),
+            Command::RevokeCode(actor, no) => self.revoke_code(at, actor, *no),
+            Command::RequestReset(request) => self.request_reset(at, request),
             Command::ResetByToken(reset) => self.reset_by_token(at, reset),
-            Command::IssueMailSecret(no, drawn) => self.issue_mail_secret(at, *no, drawn),
-            Command::MailSent(no, posted) => self.mail_sent(at, *no, *posted),
+            Command::IssueMailSecret(no, generated) => self.issue_mail_secret(at, *no, generated),
+            Command::MailSent(no, outcome) => self.mail_sent(at, *no, *outcome),
             Command::SyncDirectoryUser(from) => self.sync_directory_user(at, from),
             Command::RecordRefusals(_) => Applied::done(Outcome::Done, Vec::new()),
         }

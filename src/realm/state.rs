@@ -161,8 +161,8 @@ impl Realm {
         self.session_ids.insert(session.id, session.no);
         self.tokens.insert(session.token, session.no);
         self.refreshes.insert(session.refresh, session.no);
-        for previous in &session.grace_pairs {
-            self.tokens.insert(previous.token, session.no);
+        for grace_pair in &session.grace_pairs {
+            self.tokens.insert(grace_pair.token, session.no);
         }
         self.sessions.insert(session.no, Box::new(session));
     }
@@ -227,8 +227,8 @@ impl Realm {
         self.session_ids.remove(&session.id);
         self.tokens.remove(&session.token);
         self.refreshes.remove(&session.refresh);
-        for previous in session.grace_pairs {
-            self.tokens.remove(&previous.token);
+        for grace_pair in session.grace_pairs {
+            self.tokens.remove(&grace_pair.token);
         }
     }
 }

@@ -76,9 +76,9 @@ impl<L: ConnectionIo> ClientConnection<L> {
 
     /// Takes in what has come. True if there was anything.
     pub(super) fn poll(&mut self, context: &mut Context<'_>, recorder: &Recorder) -> bool {
-        let mut came = false;
+        let mut received = false;
         while let Poll::Ready(next) = self.io.poll_receive(context) {
-            came = true;
+            received = true;
             let item = match next {
                 Received::Text(text) => InboxItem::Frame(self.receive(text, recorder)),
                 Received::Closed(code) => InboxItem::Closed(code),
@@ -92,7 +92,7 @@ impl<L: ConnectionIo> ClientConnection<L> {
                 break;
             }
         }
-        came
+        received
     }
 
     /// Whether it has come to its end, as far as it was looked at.

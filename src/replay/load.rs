@@ -38,7 +38,7 @@ pub struct ScenarioClients<T> {
     pub paced: bool,
 }
 
-/// Plays all casts until they are through, or until `stop` says so.
+/// Plays all groups until they are through, or until `stop` says so.
 pub async fn run<T: Transport>(
     groups: &[ScenarioClients<T>],
     profile: &LoadProfile,
@@ -47,7 +47,7 @@ pub async fn run<T: Transport>(
 ) {
     let mut clients = JoinSet::new();
     let all: usize = groups.iter().map(|group| group.clients).sum();
-    let paced: usize = groups.iter().filter(|group| group.paced).map(|cast| cast.clients).sum();
+    let paced: usize = groups.iter().filter(|group| group.paced).map(|group| group.clients).sum();
     let (mut number, mut in_step) = (0, 0);
     for group in groups {
         for client in 0..group.clients {

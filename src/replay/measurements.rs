@@ -266,8 +266,8 @@ impl Recorder {
             record(&mut shard.lag, lag);
             record(&mut shard.interval.lag, lag);
         }
-        let known = shard.pushes.len() < TYPES_MAX || shard.pushes.contains_key(message_type);
-        let name = if known { message_type } else { OTHERS };
+        let is_listed = shard.pushes.len() < TYPES_MAX || shard.pushes.contains_key(message_type);
+        let name = if is_listed { message_type } else { OTHERS };
         *shard.pushes.entry(name.into()).or_default() += 1;
         cause.max(seen)
     }
@@ -294,8 +294,8 @@ impl Recorder {
 
 impl Shard {
     fn kind(&mut self, message_type: &str) -> &mut MessageStats {
-        let known = self.kinds.contains_key(message_type);
-        let name = if known || self.kinds.len() < TYPES_MAX { message_type } else { OTHERS };
+        let exists = self.kinds.contains_key(message_type);
+        let name = if exists || self.kinds.len() < TYPES_MAX { message_type } else { OTHERS };
         self.kinds.entry(name.into()).or_default()
     }
 }

@@ -22,7 +22,6 @@ pub struct Difference {
     /// What the script has there (of the first time).
     pub expected: String,
     /// What came.
-    #[serde(rename = "came")]
     pub received: String,
     /// How often.
     pub count: u64,
@@ -30,9 +29,9 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { script, line, field, expected, received: came, count } = self;
+        let Self { script, line, field, expected, received, count } = self;
         let field = if field.is_empty() { "the frame" } else { field };
-        write!(f, "{script}:{line}: {field}: expected {expected}, came {came}")?;
+        write!(f, "{script}:{line}: {field}: expected {expected}, received {received}")?;
         if *count > 1 { write!(f, " ({count} times)") } else { Ok(()) }
     }
 }
@@ -51,10 +50,10 @@ impl Differences {
         self.total += 1;
         let key = (script.to_owned(), line, what.path.clone());
         let full = self.entries.len() >= LISTED_MAX;
-        if let Some(known) = self.entries.get_mut(&key) {
-            known.count += 1;
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.count += 1;
         } else if !full {
-            let Mismatch { path: field, expected, came: received } = what;
+            let Mismatch { path: field, expected, received } = what;
             let script = script.to_owned();
             let one = Difference { script, line, field, expected, received, count: 1 };
             self.entries.insert(key, one);

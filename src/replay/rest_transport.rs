@@ -160,8 +160,8 @@ impl RestSession {
             }
             return Ok(reply);
         }
-        let known = self.polled.get(&name).cloned();
-        let (path, empty) = known.unwrap_or_else(|| (path("USER_RIGHTS"), 0));
+        let polled = self.polled.get(&name).cloned();
+        let (path, empty) = polled.unwrap_or_else(|| (path("USER_RIGHTS"), 0));
         if kind == "MORE_ROWS" {
             return Ok(renumbered(self.request_subscription("PUT", &path, &name).await?, empty));
         }

@@ -233,27 +233,27 @@ mod tests {
         let (backups, mut realm) = (BackupSessions::default(), Realm::default());
         realm.apply_changes(&(0..2_000).map(|user| Change::Put(member(user))).collect::<Vec<_>>());
         backups.begin(7, OWNER, 0).unwrap();
-        let (mut rows, mut sum, mut seq) =
+        let (mut rows, mut checksum, mut seq) =
             (std::collections::BTreeMap::new(), ExportChecksum::default(), 0);
         let end = loop {
             let step = backups.step(7, OWNER, 0, (&realm, seq)).unwrap();
             put_together(&mut rows, &step);
-            add_to_checksum(&mut sum, &step.rows, &step.removed);
+            add_to_checksum(&mut checksum, &step.rows, &step.removed);
             if let Some(end) = step.end {
                 break end;
             }
             if seq < 6 {
                 // One that was given goes, one that was not goes, a new one comes behind the walk.
                 let seq = seq as u32;
-                let gone = [seq, 1_999 - seq].map(|user| Change::Delete(member(user).key()));
+                let removed = [seq, 1_999 - seq].map(|user| Change::Delete(member(user).key()));
                 let new = Row::Member(ProfileNo(0), UserNo(seq));
-                let changes = [&gone[..], &[Change::Put(new)]].concat();
+                let changes = [&removed[..], &[Change::Put(new)]].concat();
                 realm.apply_changes(&changes);
                 backups.record_changes(&changes);
             }
             seq += 1;
         };
-        assert_eq!(end, BackupEnd { seq, sha256: sum.to_hex() });
+        assert_eq!(end, BackupEnd { seq, sha256: checksum.to_hex() });
         assert!(seq >= 4, "several steps");
         assert!(rows.into_values().eq(realm.rows()));
         assert_eq!(backups.step(7, OWNER, 0, (&realm, 0)).unwrap_err(), StepError::Unknown);

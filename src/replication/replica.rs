@@ -196,16 +196,16 @@ impl Replica {
     /// writes to the disk.
     pub fn run(&self) {
         // A fault here would leave a node that acknowledges and applies nothing.
-        let guarded = |work: &dyn Fn()| {
+        let catch_panic = |work: &dyn Fn()| {
             if catch_unwind(AssertUnwindSafe(work)).is_err() {
                 self.abort_process("the thread that applies commands failed");
             }
         };
         std::thread::scope(|scope| {
             if let Some(store) = &self.store {
-                scope.spawn(move || guarded(&|| self.save(store)));
+                scope.spawn(move || catch_panic(&|| self.save(store)));
             }
-            guarded(&|| self.follow());
+            catch_panic(&|| self.follow());
             self.write_behind.finish();
         });
     }

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_far_ahead_waits_for_the_store() {
+    fn a_writer_far_ahead_waits_for_the_store() {
         let unsaved = Arc::new(WriteBehind::after(0));
         let many = (0..=CHANGES_MAX).map(|_| Change::Put(direct(1))).collect();
         unsaved.push(1, many, 0);
@@ -173,8 +173,8 @@ mod tests {
         thread.join().unwrap();
         assert_eq!(unsaved.next_batch().unwrap().seq, 2);
         unsaved.wait_until_saved(1);
-        let asked = unsaved.clone();
-        let thread = std::thread::spawn(move || asked.wait_until_saved(2));
+        let waiter = unsaved.clone();
+        let thread = std::thread::spawn(move || waiter.wait_until_saved(2));
         unsaved.abandon();
         thread.join().unwrap();
         // Nobody saves any more: nobody waits.

@@ -15,7 +15,7 @@ use crate::sessions::LiveSession;
 pub(super) fn authenticate(
     gateway: &Gateway,
     client: &ClientInfo,
-    token_cache: Option<&mut TokenCache>,
+    token_cache: &mut TokenCache,
     envelope: &Envelope<'_>,
     now: Millis,
 ) -> Result<Arc<LiveSession>, Nack> {
@@ -32,12 +32,12 @@ pub(super) fn authenticate(
 pub(super) fn session_of_token(
     gateway: &Gateway,
     client: &ClientInfo,
-    token_cache: Option<&mut TokenCache>,
+    token_cache: &mut TokenCache,
     token: &str,
     now: Millis,
 ) -> Result<Arc<LiveSession>, Nack> {
-    if let (Some(bound), Some(cache)) = (&client.session, &token_cache)
-        && cache.matches(token, bound.token_epoch())
+    if let Some(bound) = &client.session
+        && token_cache.matches(token, bound)
     {
         return check_not_ended(gateway, bound.clone(), now);
     }
@@ -55,8 +55,8 @@ pub(super) fn session_of_token(
         session.seen(now);
     }
     // The former token of a refreshed session ends with its grace period: it is never cached.
-    if let Some(cache) = token_cache.filter(|_| is_current && is_bound) {
-        cache.store(token, session.token_epoch());
+    if is_current && is_bound {
+        token_cache.store(token, &session);
     }
     check_not_ended(gateway, session, now)
 }

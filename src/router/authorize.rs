@@ -30,7 +30,7 @@ pub(super) fn authorize(
         Access::Anyone => return Ok(()),
         // The message checks the token of the pending login itself.
         Access::PendingLogin if session.is_err() => return Ok(()),
-        _ => {}
+        Access::PendingLogin | Access::Session | Access::Right(_) | Access::RightOrSelf(_) => {}
     }
     let session = session.as_ref().map_err(Nack::clone)?;
     if envelope.user_name.as_ref().is_some_and(|name| !session.user_name.is(name)) {
@@ -38,12 +38,16 @@ pub(super) fn authorize(
         return Err(Nack::new(NackCode::NotAuthorised, text));
     }
     match handler.access {
-        Access::Right(right)
-            if !gateway.replica.read(|realm, _| realm.holds_code(session.user, right)) =>
-        {
-            Err(Nack::not_authorised(right))
+        Access::Right(right) => {
+            if gateway.replica.read(|realm, _| realm.holds_code(session.user, right)) {
+                Ok(())
+            } else {
+                Err(Nack::not_authorised(right))
+            }
         }
-        _ => Ok(()),
+        // The message itself checks who may send it for another user.
+        Access::RightOrSelf(_) => Ok(()),
+        Access::Anyone | Access::PendingLogin | Access::Session => Ok(()),
     }
 }
 

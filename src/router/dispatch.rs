@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use protocol::{Envelope, Nack, UserName};
+use protocol::{Envelope, Nack, OwnedEnvelope, UserName};
 
 use super::authenticate::{authenticate, session_of_token};
 use super::authorize::authorize;
@@ -78,8 +78,8 @@ impl Router {
                 size: frame.len(),
             })),
             Serve::Immediate(answer) => {
-                let (served, cache) = ((handler, answer), Some(token_cache));
-                match self.answer_immediately(served, client, cache, &envelope, now, out) {
+                let served = (handler, answer);
+                match self.answer_immediately(served, client, token_cache, &envelope, now, out) {
                     Ok(bind) => Accepted::Answered(handler, bind),
                     Err(reply) => Accepted::Refused(Some(handler), reply),
                 }
@@ -87,14 +87,20 @@ impl Router {
         }
     }
 
-    /// Handles a message in its turn.
-    pub async fn handle(&self, client: ClientInfo, request: Request) -> Reply {
+    /// Handles a message in its turn. `token_cache`: the token that the connection uses, which
+    /// comes back with the reply.
+    pub async fn handle(
+        &self,
+        client: ClientInfo,
+        mut token_cache: TokenCache,
+        request: Request,
+    ) -> Reply {
         let (watch, now) = (stopwatch(), self.gateway.clock.now());
         let Request { handler, envelope, .. } = request;
         let reply = match handler.serve {
             Serve::Queued(serve) => {
                 let decoded = envelope.as_envelope(handler.name);
-                let session = authenticate(&self.gateway, &client, None, &decoded, now);
+                let session = authenticate(&self.gateway, &client, &mut token_cache, &decoded, now);
                 match authorize(&self.gateway, handler, &decoded, &session) {
                     Ok(()) => {
                         let gateway = self.gateway.clone();
@@ -112,15 +118,15 @@ impl Router {
             }
             Serve::Immediate(answer) => {
                 let (mut frame, decoded) = (Vec::new(), envelope.as_envelope(handler.name));
-                let served = (handler, answer);
-                match self.answer_immediately(served, &client, None, &decoded, now, &mut frame) {
+                let (served, cache) = ((handler, answer), &mut token_cache);
+                match self.answer_immediately(served, &client, cache, &decoded, now, &mut frame) {
                     Ok(bind) => Reply { frame, bind, ..Reply::default() },
                     Err(reply) => *reply,
                 }
             }
         };
         handler.timings.record(1, watch.elapsed_secs());
-        reply
+        Reply { token_cache, ..reply }
     }
 
     /// Accepts a frame and handles it: for transports that have one message at a time.
@@ -133,7 +139,11 @@ impl Router {
         let (watch, mut out) = (stopwatch(), Vec::new());
         let accepted = self.accept(&client, token_cache, frame, self.gateway.clock.now(), &mut out);
         let (handler, reply) = match accepted {
-            Accepted::Queued(request) => return self.handle(client, *request).await,
+            Accepted::Queued(request) => {
+                let reply = self.handle(client, token_cache.clone(), *request).await;
+                *token_cache = reply.token_cache.clone();
+                return reply;
+            }
             Accepted::Refused(handler, reply) => (handler, *reply),
             Accepted::Answered(handler, bind) => {
                 (Some(handler), Reply { frame: out, bind, ..Reply::default() })
@@ -149,7 +159,8 @@ impl Router {
     pub fn too_fast(&self, client: &ClientInfo, frame: &str, wait_ms: Millis) -> Reply {
         let nack = Nack::too_many("too many messages on this connection", wait_ms);
         let Ok(envelope) = Envelope::decode(frame, self.depth_max()) else {
-            return self.nack_reply((None, None, None), nack, client);
+            let source_ref = protocol::envelope::source_ref_of(frame);
+            return self.nack_reply((None, source_ref, None), nack, client);
         };
         let source_ref = envelope.source_ref.map(|it| it.json());
         self.nack_reply(
@@ -166,7 +177,29 @@ impl Router {
         token: &str,
         now: Millis,
     ) -> Result<Arc<LiveSession>, Nack> {
-        session_of_token(&self.gateway, client, None, token, now)
+        session_of_token(&self.gateway, client, &mut TokenCache::default(), token, now)
+    }
+
+    /// Checks that a session may send this message, for a request that is answered without it.
+    pub fn authorize(
+        &self,
+        handler: &Handler,
+        envelope: &OwnedEnvelope,
+        session: &Arc<LiveSession>,
+    ) -> Result<(), Nack> {
+        let envelope = envelope.as_envelope(handler.name);
+        authorize(&self.gateway, handler, &envelope, &Ok(session.clone()))
+    }
+
+    /// The reply that refuses a message before it reaches its handler.
+    pub fn refuse(
+        &self,
+        handler: &'static Handler,
+        source_ref: Option<&str>,
+        nack: Nack,
+        client: &ClientInfo,
+    ) -> Reply {
+        self.nack_reply((Some(handler), source_ref, None), nack, client)
     }
 
     /// How deep an envelope may be nested.
@@ -180,7 +213,7 @@ impl Router {
         &self,
         (handler, answer): (&'static Handler, AnswerFn),
         client: &ClientInfo,
-        token_cache: Option<&mut TokenCache>,
+        token_cache: &mut TokenCache,
         envelope: &Envelope<'_>,
         now: Millis,
         out: &mut Vec<u8>,
@@ -239,7 +272,7 @@ impl Router {
                     AckBody::Frame(frame) => (frame, None),
                     AckBody::Value(ack) => (Vec::new(), Some(ack)),
                 };
-                Reply { frame, ack, bind, after_reply, refused: None, login }
+                Reply { frame, ack, bind, after_reply, login, ..Reply::default() }
             }
             Err(nack) => {
                 if !has_submitted {

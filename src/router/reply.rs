@@ -1,14 +1,15 @@
 //! The reply to a message, and the token that a connection remembers between two messages.
 
+use std::fmt;
 use std::sync::Arc;
 
 use protocol::Nack;
 use serde_json::Value;
 
 use super::request::Request;
-use crate::auth::constant_time_eq;
+use crate::auth::{TOKEN_LENGTH, constant_time_eq};
 use crate::messages::{AfterReply, Handler, IssuedTokens};
-use crate::platform::TOKEN_LENGTH;
+use crate::realm::SessionNo;
 use crate::sessions::LiveSession;
 
 /// A reply and its effects on the connection.
@@ -26,6 +27,8 @@ pub struct Reply {
     pub refused: Option<Nack>,
     /// The tokens that a login issued.
     pub login: Option<IssuedTokens>,
+    /// The token of the message, for the next one of the connection.
+    pub token_cache: TokenCache,
 }
 
 /// The result of accepting a frame. Small, since a heartbeat's is handed through several calls.
@@ -40,24 +43,32 @@ pub enum Accepted {
 }
 
 /// The token that a connection uses, so that the next message need not hash it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct TokenCache {
     /// Stored inline, not elsewhere in memory: every heartbeat compares it.
     token: [u8; TOKEN_LENGTH],
-    /// `None` before the first token.
-    token_epoch: Option<u32>,
+    /// The session of the token, and its token epoch; `None` before the first token.
+    holder: Option<(SessionNo, u32)>,
+}
+
+/// Never shows the token.
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache").field("holder", &self.holder).finish_non_exhaustive()
+    }
 }
 
 impl TokenCache {
-    /// Whether this is the token, and still that of the session.
-    pub(super) fn matches(&self, token: &str, token_epoch: u32) -> bool {
-        self.token_epoch == Some(token_epoch) && constant_time_eq(&self.token, token.as_bytes())
+    /// Whether this is the token of the session, and still is.
+    pub(super) fn matches(&self, token: &str, session: &LiveSession) -> bool {
+        self.holder == Some((session.session, session.token_epoch()))
+            && constant_time_eq(&self.token, token.as_bytes())
     }
 
-    /// Remembers a token; one of another length is looked up every time.
-    pub(super) fn store(&mut self, token: &str, token_epoch: u32) {
+    /// Remembers the token of a session; one of another length is looked up every time.
+    pub(super) fn store(&mut self, token: &str, session: &LiveSession) {
         if let Ok(token) = token.as_bytes().try_into() {
-            *self = Self { token, token_epoch: Some(token_epoch) };
+            *self = Self { token, holder: Some((session.session, session.token_epoch())) };
         }
     }
 }

@@ -72,7 +72,7 @@ impl LiveSession {
 
     /// When it ends, however much it is used; none: it idles out.
     pub fn fixed_end(&self) -> Option<Millis> {
-        Some(self.fixed_end.load(Ordering::Acquire)).filter(|ends| *ends != Millis::MAX)
+        Some(self.fixed_end.load(Ordering::Acquire)).filter(|end| *end != Millis::MAX)
     }
 
     /// Whether missed heartbeats end it: it had a socket once.

@@ -87,19 +87,20 @@ impl SessionRegistry {
         let newer = |session: &LiveSession| {
             let at = session.last_used();
             let first_watch = session.monitored.load(Ordering::Relaxed) == MONITORED;
-            let touched =
+            let session_use =
                 SessionUse { session: session.session, at, monitored: session.is_monitored() };
-            (at > session.last_reported.load(Ordering::Relaxed) || first_watch).then_some(touched)
+            (at > session.last_reported.load(Ordering::Relaxed) || first_watch)
+                .then_some(session_use)
         };
         self.all.iter().filter_map(|session| newer(&session)).collect()
     }
 
     /// These uses are in the log now.
-    pub fn mark_reported(&self, touched: &[SessionUse]) {
-        for touch in touched {
-            if let Some(session) = self.get(touch.session) {
-                session.last_reported.fetch_max(touch.at, Ordering::Relaxed);
-                if touch.monitored {
+    pub fn mark_reported(&self, session_uses: &[SessionUse]) {
+        for session_use in session_uses {
+            if let Some(session) = self.get(session_use.session) {
+                session.last_reported.fetch_max(session_use.at, Ordering::Relaxed);
+                if session_use.monitored {
                     session.mark_monitored();
                 }
             }
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn who_ended_lends_no_line() {
+    fn an_ended_session_enables_no_direct_write() {
         let registry = SessionRegistry::default();
         let session: Session = serde_json::from_value(json!({
             "no": 1, "id": "4278b0d2-ce36-44e4-97d1-774b04307d42", "user": 1, "host": "h",

@@ -32,27 +32,28 @@ pub enum Action {
 }
 
 impl TimeoutLimits {
-    fn deadline(&self, touched: Millis) -> Millis {
-        touched.saturating_add(self.idle_ms)
+    fn deadline(&self, last_used: Millis) -> Millis {
+        last_used.saturating_add(self.idle_ms)
     }
 
-    /// What is due at `now`, else when to look again. `ends`: when it ends whatever its use.
+    /// What is due at `now`, else when to look again. `fixed_end`: when it ends whatever its use.
     pub fn next_action(
         &self,
-        alive: Millis,
-        touched: Millis,
-        ends: Option<Millis>,
+        last_seen: Millis,
+        last_used: Millis,
+        fixed_end: Option<Millis>,
         warned: bool,
         now: Millis,
     ) -> Result<Action, Millis> {
-        let missed = self.missed_ms.map_or(Millis::MAX, |limit| alive.saturating_add(limit));
-        let idle = ends.unwrap_or_else(|| self.deadline(touched));
-        let halfway = if ends.is_some() { 0 } else { touched.saturating_add(self.idle_ms / 2) };
+        let missed = self.missed_ms.map_or(Millis::MAX, |limit| last_seen.saturating_add(limit));
+        let idle = fixed_end.unwrap_or_else(|| self.deadline(last_used));
+        let halfway =
+            if fixed_end.is_some() { 0 } else { last_used.saturating_add(self.idle_ms / 2) };
         let warning = idle.saturating_sub(WARNING_MS).max(halfway);
         if now >= idle {
-            return Ok(match ends {
+            return Ok(match fixed_end {
                 Some(_) => Action::End(EndReason::Expired, Millis::MAX),
-                None => Action::End(EndReason::Idle, touched),
+                None => Action::End(EndReason::Idle, last_used),
             });
         }
         if now >= missed {
@@ -90,8 +91,8 @@ impl SessionTimeouts {
     /// Begins to watch a session.
     pub fn add(&self, session: &Arc<LiveSession>, now: Millis) {
         let mut queue = self.queue.lock();
-        let watched = Entry { session: session.clone(), warned: None };
-        queue.entries.insert(session.session, watched);
+        let entry = Entry { session: session.clone(), warned: None };
+        queue.entries.insert(session.session, entry);
         queue.deadlines.push(Reverse((now, session.session)));
         drop(queue);
         self.wakeup.notify_one();
@@ -132,16 +133,17 @@ impl SessionTimeouts {
             queue.deadlines.peek().copied().filter(|Reverse((at, _))| *at <= now)
         {
             queue.deadlines.pop();
-            let Some(watched) = queue.entries.get_mut(&session) else { continue };
-            let live_session = watched.session.clone();
-            let (touched, ends) = (live_session.last_used(), live_session.fixed_end());
-            let until = ends.unwrap_or_else(|| limits.deadline(touched));
-            let warned = watched.warned == Some(until);
-            let next = limits.next_action(live_session.last_seen(), touched, ends, warned, now);
+            let Some(entry) = queue.entries.get_mut(&session) else { continue };
+            let live_session = entry.session.clone();
+            let (last_used, fixed_end) = (live_session.last_used(), live_session.fixed_end());
+            let until = fixed_end.unwrap_or_else(|| limits.deadline(last_used));
+            let warned = entry.warned == Some(until);
+            let next =
+                limits.next_action(live_session.last_seen(), last_used, fixed_end, warned, now);
             let again = match next {
                 _ if live_session.has_ended() => None,
                 Ok(Action::Warn(left)) => {
-                    watched.warned = Some(until);
+                    entry.warned = Some(until);
                     found.push((live_session, Action::Warn(left)));
                     Some(now)
                 }
@@ -177,12 +179,15 @@ mod tests {
 
     #[test]
     fn a_session_is_warned_once_and_ends_on_time() {
-        let alive = Millis::MAX / 2;
-        assert_eq!(LIMITS.next_action(alive, 0, None, false, 1_739_999), Err(1_740_000));
-        assert_eq!(LIMITS.next_action(alive, 0, None, false, 1_740_000), Ok(Action::Warn(60_000)));
-        assert_eq!(LIMITS.next_action(alive, 0, None, true, 1_799_999), Err(1_800_000));
+        let last_seen = Millis::MAX / 2;
+        assert_eq!(LIMITS.next_action(last_seen, 0, None, false, 1_739_999), Err(1_740_000));
         assert_eq!(
-            LIMITS.next_action(alive, 0, None, true, 1_800_000),
+            LIMITS.next_action(last_seen, 0, None, false, 1_740_000),
+            Ok(Action::Warn(60_000))
+        );
+        assert_eq!(LIMITS.next_action(last_seen, 0, None, true, 1_799_999), Err(1_800_000));
+        assert_eq!(
+            LIMITS.next_action(last_seen, 0, None, true, 1_800_000),
             Ok(Action::End(EndReason::Idle, 0))
         );
     }
@@ -190,11 +195,11 @@ mod tests {
     #[test]
     fn a_fixed_end_comes_whatever_the_use() {
         let look =
-            |touched, warned, now| LIMITS.next_action(now, touched, Some(90_000), warned, now);
+            |last_used, warned, now| LIMITS.next_action(now, last_used, Some(90_000), warned, now);
         assert_eq!(look(29_000, false, 29_999), Err(30_000));
         assert_eq!(look(30_000, false, 30_000), Ok(Action::Warn(60_000)));
         assert_eq!(look(89_999, true, 89_999), Err(90_000));
-        let over = Action::End(EndReason::Expired, Millis::MAX);
-        assert_eq!(look(90_000, true, 90_000), Ok(over));
+        let expired = Action::End(EndReason::Expired, Millis::MAX);
+        assert_eq!(look(90_000, true, 90_000), Ok(expired));
     }
 }

@@ -37,9 +37,9 @@ impl Settings {
                 let key = "security.mfa.qr_code.secret_encrypt_key";
                 keep(key, &mut new.secret_encrypt_key, &old.secret_encrypt_key, &mut kept);
                 let key = "security.mfa.qr_code.old_secret_encrypt_keys";
-                let (earlier, old_earlier) =
+                let (old_keys, running_old_keys) =
                     (&mut new.old_secret_encrypt_keys, &old.old_secret_encrypt_keys);
-                keep(key, earlier, old_earlier, &mut kept);
+                keep(key, old_keys, running_old_keys, &mut kept);
                 let key = "security.mfa.qr_code.username_table_look_up_salt";
                 let (salt, old_salt) =
                     (&mut new.username_table_look_up_salt, &old.username_table_look_up_salt);

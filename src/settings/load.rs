@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_told_together_and_secrets_are_not() {
+    fn contradictions_are_reported_together_and_secrets_are_not() {
         let text = "[server]\nlisten = '0.0.0.0:1'\nlocation = 'x'\n[security]\n\
                     refresh_token_expiration_mins = 1\n[security.genesis_password.validation]\n\
                     password_salt = 'pepper'";

@@ -1,5 +1,7 @@
 //! `mode`: which defaults hold where a key is not written.
 
+use std::sync::LazyLock;
+
 use toml::{Table, Value};
 
 use super::sections::Mode;
@@ -19,13 +21,17 @@ hide_hosts = true
 scope = "user_and_address"
 "#;
 
+/// [`HARDENED`], parsed.
+static HARDENED_TABLE: LazyLock<Table> = LazyLock::new(|| {
+    HARDENED.parse().unwrap_or_else(|error| panic!("the defaults of hardened mode: {error}"))
+});
+
 /// Puts the defaults of the mode under what is written.
 pub(super) fn apply_mode_defaults(written: Table) -> Table {
     if written.get("mode").and_then(Value::as_str) != Some("hardened") {
         return written;
     }
-    // The text is ours; a test reads it.
-    let mut all: Table = HARDENED.parse().unwrap_or_default();
+    let mut all = HARDENED_TABLE.clone();
     crate::settings::merge::merge(&mut all, written);
     all
 }
@@ -34,9 +40,8 @@ impl crate::settings::root::Settings {
     /// What of hardened mode is written otherwise, and wins: key, hardened value, value.
     pub fn hardened_overrides(&self) -> Vec<crate::settings::diff::SettingChange> {
         let mut found = Vec::new();
-        let hard: Table = HARDENED.parse().unwrap_or_default();
         if let (Mode::Hardened, Ok(own)) = (self.mode, Table::try_from(self)) {
-            compare("", &hard, &own, &mut found);
+            compare("", &HARDENED_TABLE, &own, &mut found);
         }
         found
     }

@@ -16,12 +16,12 @@ fn check_section(
     root: &Json,
     path: &str,
 ) -> Result<(), SettingsError> {
-    let known = properties(schema, root);
+    let fields = properties(schema, root);
     // A table where a value belongs has the wrong type, not unknown keys.
-    let keys = table.iter().filter(|_| !known.is_empty());
+    let keys = table.iter().filter(|_| !fields.is_empty());
     for (key, value) in keys {
         let full = join(path, key);
-        let Some((_, inner)) = known.iter().find(|(name, _)| name == key) else {
+        let Some((_, inner)) = fields.iter().find(|(name, _)| name == key) else {
             return Err(SettingsError::UnknownKey { nearest: nearest(path, key, root), key: full });
         };
         match value {
@@ -40,10 +40,10 @@ fn check_section(
 
 /// The known key that was probably meant: spelt alike, in the same section if there are several.
 fn nearest(path: &str, key: &str, root: &Json) -> Option<String> {
-    let mut known = Vec::new();
-    collect(root, root, "", &mut known);
+    let mut keys = Vec::new();
+    collect(root, root, "", &mut keys);
     let meant = plain(key);
-    let ranked = known.into_iter().map(|(section, name)| {
+    let ranked = keys.into_iter().map(|(section, name)| {
         let distance = strsim::damerau_levenshtein(&plain(&name), &meant);
         (distance, section != path, join(&section, &name))
     });
@@ -57,11 +57,11 @@ fn plain(key: &str) -> String {
 }
 
 /// All keys with their sections.
-fn collect(schema: &Json, root: &Json, path: &str, known: &mut Vec<(String, String)>) {
+fn collect(schema: &Json, root: &Json, path: &str, keys: &mut Vec<(String, String)>) {
     for (name, inner) in properties(schema, root) {
         let full = join(path, &name);
-        known.push((path.to_owned(), name));
-        collect(inner.get("items").unwrap_or(inner), root, &full, known);
+        keys.push((path.to_owned(), name));
+        collect(inner.get("items").unwrap_or(inner), root, &full, keys);
     }
 }
 

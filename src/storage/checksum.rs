@@ -12,30 +12,30 @@ pub(super) const CHECKSUM_KEY: &[u8] = &[0];
 pub(super) struct RowsChecksum {
     pub(super) applied: Seq,
     pub(super) rows: u64,
-    pub(super) sum: u128,
+    pub(super) checksum: u128,
     pub(super) audit_end: ChainEnd,
 }
 
 impl RowsChecksum {
     pub(super) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows = self.rows.wrapping_add(1);
-        self.sum = self.sum.wrapping_add(hash_row(key, value));
+        self.checksum = self.checksum.wrapping_add(hash_row(key, value));
     }
 
     pub(super) fn remove(&mut self, key: &[u8], value: &[u8]) {
         self.rows = self.rows.wrapping_sub(1);
-        self.sum = self.sum.wrapping_sub(hash_row(key, value));
+        self.checksum = self.checksum.wrapping_sub(hash_row(key, value));
     }
 
     /// Takes in what other rows add up to.
     pub(super) fn merge(&mut self, other: Self) {
         self.rows = self.rows.wrapping_add(other.rows);
-        self.sum = self.sum.wrapping_add(other.sum);
+        self.checksum = self.checksum.wrapping_add(other.checksum);
     }
 
     pub(super) fn write(self) -> Vec<u8> {
         let (applied, rows) = (self.applied.to_be_bytes(), self.rows.to_be_bytes());
-        let (digest_of_rows, no) = (self.sum.to_be_bytes(), self.audit_end.no.to_be_bytes());
+        let (digest_of_rows, no) = (self.checksum.to_be_bytes(), self.audit_end.no.to_be_bytes());
         let body = [&applied[..], &rows, &digest_of_rows, &no, &self.audit_end.hash.0].concat();
         let check = hash_row(CHECKSUM_KEY, &body).to_be_bytes();
         [&body[..], &check].concat()
@@ -49,12 +49,12 @@ impl RowsChecksum {
             return None;
         }
         let number = |at: usize| body.get(at..at + 8)?.try_into().map(u64::from_be_bytes).ok();
-        let sum = body.get(16..32)?.try_into().map(u128::from_be_bytes).ok()?;
+        let checksum = body.get(16..32)?.try_into().map(u128::from_be_bytes).ok()?;
         let audit_end = match body.get(40..) {
             Some(hash) => ChainEnd { no: number(32)?, hash: ChainHash::from_bytes(hash)? },
             None => ChainEnd::default(),
         };
-        Some(Self { applied: number(0)?, rows: number(8)?, sum, audit_end })
+        Some(Self { applied: number(0)?, rows: number(8)?, checksum, audit_end })
     }
 }
 
@@ -65,7 +65,7 @@ fn hash_row(key: &[u8], value: &[u8]) -> u128 {
     hash.update(key);
     hash.update(value);
     let hash: [u8; 32] = hash.finalize().into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&hash[..16]);
-    u128::from_be_bytes(half)
+    let mut weight = [0; 16];
+    weight.copy_from_slice(&hash[..16]);
+    u128::from_be_bytes(weight)
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::error::StoreError;
+use super::error::{StoreError, is_locked};
+use crate::platform::stopwatch;
+
 /// How many times the rows and the audit trail were made again.
 pub(super) fn generation(db: &sled::Db) -> u64 {
     let names = db.tree_names();
@@ -32,7 +34,7 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
         .flush_every_ms(None);
     let (sender, receiver) = mpsc::channel();
     let open = move || {
-        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
+        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| open_when_unlocked(&config)));
         // The receiver is gone only after the wait, when the result is of no use.
         let _ = sender.send(opened);
     };
@@ -48,6 +50,20 @@ pub(super) fn open_sled(dir: &Path, cache_mb: u64) -> Option<Result<sled::Db, St
         Ok(Ok(opened)) => Some(opened.map_err(StoreError::from)),
         Ok(Err(_)) => Some(Err(StoreError::Damaged("the database cannot be opened".to_owned()))),
         Err(_) => None,
+    }
+}
+
+/// Opens the database; waits a moment for its lock. A process that ends keeps it until the kernel
+/// has closed its files, and sled until the last of its threads is done.
+fn open_when_unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
+    let watch = stopwatch();
+    loop {
+        match config.open() {
+            Err(error) if is_locked(&error) && watch.elapsed_secs() < LOCK_TIMEOUT_SECS => {
+                std::thread::sleep(LOCK_RETRY);
+            }
+            opened => return opened,
+        }
     }
 }
 
@@ -71,6 +87,11 @@ pub(super) fn quarantine_snapshots(dir: &Path) -> io::Result<bool> {
     }
     Ok(found)
 }
+
+/// How long a lock that is held is waited for.
+const LOCK_TIMEOUT_SECS: f64 = 1.0;
+/// The pause between two attempts to take it.
+const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 /// The time after which a store that does not open is a damaged one, not a slow one; as much again
 /// for each [`OPEN_BYTES`].

@@ -27,10 +27,15 @@ pub enum StoreError {
 impl From<sled::Error> for StoreError {
     fn from(error: sled::Error) -> Self {
         match error {
-            sled::Error::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Locked,
-            sled::Error::Io(error) if error.to_string().contains("lock") => Self::Locked,
+            error if is_locked(&error) => Self::Locked,
             sled::Error::Io(error) => Self::Io(error),
             other => Self::Damaged(other.to_string()),
         }
     }
+}
+
+/// Whether sled says that the lock of the database is held.
+pub(super) fn is_locked(error: &sled::Error) -> bool {
+    let sled::Error::Io(error) = error else { return false };
+    error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("lock")
 }

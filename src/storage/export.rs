@@ -88,17 +88,17 @@ pub fn write(
     out: &mut impl Write,
 ) -> io::Result<u64> {
     let mut checksum = ExportChecksum::default();
-    let mut line = |text: Vec<u8>, out: &mut dyn Write| {
+    let mut write_line = |text: Vec<u8>, out: &mut dyn Write| {
         checksum.add(&text);
         checksum.add(b"\n");
         out.write_all(&text)?;
         out.write_all(b"\n")
     };
     let header = ExportHeader { format: FORMAT.to_owned(), version: VERSION, at, credentials };
-    line(serde_json::to_vec(&header)?, out)?;
+    write_line(serde_json::to_vec(&header)?, out)?;
     let mut rows = 0;
     for row in realm.rows().filter_map(|row| exported(row, credentials)) {
-        line(serde_json::to_vec(&StoredRow::from_row(&row))?, out)?;
+        write_line(serde_json::to_vec(&StoredRow::from_row(&row))?, out)?;
         rows += 1;
     }
     serde_json::to_writer(&mut *out, &ExportFooter { rows, sha256: checksum.to_hex() })?;
@@ -167,9 +167,9 @@ fn check(realm: &Realm, row: &Row) -> Result<(), String> {
     let profile = |no| realm.profile(no).map(drop).ok_or("a row of an unknown profile");
     let right = |no| realm.right(no).map(drop).ok_or("a row of an unknown right");
     match row {
-        Row::Member(of, who) => profile(*of).and_then(|()| user(*who)),
-        Row::Grant(of, what) => profile(*of).and_then(|()| right(*what)),
-        Row::Direct(who, what) => user(*who).and_then(|()| right(*what)),
+        Row::Member(profile_no, user_no) => profile(*profile_no).and_then(|()| user(*user_no)),
+        Row::Grant(profile_no, right_no) => profile(*profile_no).and_then(|()| right(*right_no)),
+        Row::Direct(user_no, right_no) => user(*user_no).and_then(|()| right(*right_no)),
         Row::Session(session) => user(session.user),
         Row::User(it) if realm.user_by_name(&it.name).is_some() => Err("a user who was there"),
         _ => Ok(()),

@@ -59,7 +59,7 @@ impl RowStore {
                 }
                 open_sled(dir, cache_mb).ok_or_else(timed_out)??
             }
-            opened => opened?,
+            db => db?,
         };
         let generation = generation(&db);
         let rows = db.open_tree(tree_name("rows", generation))?;
@@ -69,12 +69,12 @@ impl RowStore {
         }
         // Without a sum the rows are not to be trusted; the log can make them again.
         let checksum = rows.get(CHECKSUM_KEY)?;
-        let sum = checksum
+        let stored = checksum
             .map_or(rows.is_empty().then(RowsChecksum::default), |it| RowsChecksum::read(&it));
-        let checksum = sum.unwrap_or_default();
+        let checksum = stored.unwrap_or_default();
         let audit_trail = db.open_tree(tree_name("audit", generation))?;
         let audit_trail = Arc::new(AuditTrail::on_disk(audit_trail, checksum.audit_end));
-        let (checksum, has_checksum) = (Mutex::new(checksum), sum.is_some());
+        let (checksum, has_checksum) = (Mutex::new(checksum), stored.is_some());
         let (dir, disk_space) = (dir.to_owned(), DiskSpace::new(dir, reserve_mb));
         Ok(Self {
             db,

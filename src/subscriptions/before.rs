@@ -94,7 +94,8 @@ impl RowsBefore {
     fn add_users_and_profiles(&mut self, realm: &Realm, change: &Change) {
         match change {
             Change::Put(Row::User(user))
-                if realm.user(user.no).map(|row_before| row_before.status) != Some(user.status) =>
+                if realm.user(user.no).map(|user_before| user_before.status)
+                    != Some(user.status) =>
             {
                 self.users.insert(user.no);
             }
@@ -103,8 +104,9 @@ impl RowsBefore {
                 self.users.insert(*user);
             }
             Change::Put(Row::Profile(profile)) => {
-                let gave = realm.profile(profile.no).map(|row_before| row_before.status);
-                if gave.is_some_and(|gave| gave != profile.status) {
+                let status_before =
+                    realm.profile(profile.no).map(|profile_before| profile_before.status);
+                if status_before.is_some_and(|status_before| status_before != profile.status) {
                     self.toggled.insert(profile.no);
                 }
             }

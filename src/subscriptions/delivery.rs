@@ -27,7 +27,7 @@ pub(super) fn deliver(deliveries: &[PendingDelivery<'_>], realm: &Realm, seq: Se
     let share = deliveries.len().div_ceil(threads).max(1);
     let send = |share: &[PendingDelivery<'_>]| {
         let mut batch = SendBatch::default();
-        share.iter().for_each(|deliveries| batch.add(deliveries, realm, seq));
+        share.iter().for_each(|delivery| batch.add(delivery, realm, seq));
         batch.send();
     };
     std::thread::scope(|scope| {
@@ -47,14 +47,13 @@ struct SendBatch<'d> {
 }
 
 impl<'d> SendBatch<'d> {
-    fn add(&mut self, deliveries: &'d PendingDelivery<'_>, realm: &Realm, seq: Seq) {
+    fn add(&mut self, delivery: &'d PendingDelivery<'_>, realm: &Realm, seq: Seq) {
         // This batch may hold its lock: it is waited for only when the batch is empty.
-        let mut locked = LockedOutbox::try_lock(&deliveries.outbox).unwrap_or_else(|| {
+        let mut locked = LockedOutbox::try_lock(&delivery.outbox).unwrap_or_else(|| {
             self.send();
-            LockedOutbox::lock(&deliveries.outbox)
+            LockedOutbox::lock(&delivery.outbox)
         });
-        locked
-            .write_updates(&mut self.out, |all, out| deliveries.check_rights(all, realm, seq, out));
+        locked.write_updates(&mut self.out, |all, out| delivery.check_rights(all, realm, seq, out));
         self.locked.push((locked, self.out.len()));
         if self.locked.len() == BATCH_OUTBOXES || self.out.len() > BYTES_MAX {
             self.send();
@@ -92,10 +91,9 @@ impl<'d> LockedOutbox<'d> {
         out: &mut Vec<u8>,
         first: impl FnOnce(&mut SubscriptionMap, Option<&mut Vec<u8>>),
     ) {
-        let OutboxState {
-            subscriptions, direct_writer: line, direct_write_enabled: is_lent, ..
-        } = &mut *self.state;
-        let Some(direct_writer) = line.as_ref().filter(|_| *is_lent) else {
+        let OutboxState { subscriptions, direct_writer, direct_write_enabled, .. } =
+            &mut *self.state;
+        let Some(direct_writer) = direct_writer.as_ref().filter(|_| *direct_write_enabled) else {
             return first(subscriptions, None);
         };
         let (start, mut first) = (out.len(), Some(first));
@@ -105,9 +103,9 @@ impl<'d> LockedOutbox<'d> {
                 first(subscriptions, Some(out));
             }
             if out.len() == start
-                && let Some(one) = subscriptions.iter_mut().find(|one| one.is_due())
+                && let Some(subscription) = subscriptions.iter_mut().find(|it| it.is_due())
             {
-                one.write_update(out);
+                subscription.write_update(out);
             }
             out.len() > start
         };
@@ -116,17 +114,15 @@ impl<'d> LockedOutbox<'d> {
 
     /// Sends what was encoded, or wakes the task of the connection if anything is left for it.
     fn send(mut self, frames: &[u8]) {
-        let OutboxState {
-            direct_writer: line, direct_write_enabled: is_lent, unsent: rest, ..
-        } = &mut *self.state;
-        if let Some(direct_writer) = line.as_ref().filter(|_| !frames.is_empty()) {
+        let OutboxState { direct_writer, direct_write_enabled, unsent, .. } = &mut *self.state;
+        if let Some(direct_writer) = direct_writer.as_ref().filter(|_| !frames.is_empty()) {
             let sent = direct_writer.try_send(frames);
-            *is_lent = sent == frames.len();
-            if !*is_lent {
-                *rest = frames[sent..].to_vec();
+            *direct_write_enabled = sent == frames.len();
+            if !*direct_write_enabled {
+                *unsent = frames[sent..].to_vec();
             }
         }
-        let is_done = rest.is_empty() && !self.state.is_due();
+        let is_done = unsent.is_empty() && !self.state.is_due();
         drop(self.state);
         if !is_done {
             self.outbox.wake();

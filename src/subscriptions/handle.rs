@@ -39,15 +39,15 @@ impl SubscriptionHandle<'_> {
         self.rows_max
     }
 
-    /// Reads one step of the realm's rows, up to `wanted` of them. True when done.
-    pub fn read(&self, realm: &Realm, seq: Seq, wanted: &mut usize) -> bool {
+    /// Reads one step of the realm's rows, up to `rows_left` of them. True when done.
+    pub fn read(&self, realm: &Realm, seq: Seq, rows_left: &mut usize) -> bool {
         let read = |subscription: &mut Subscription| {
             // A right that was revoked is about to be published: nothing is read with it.
             if !subscription.may_read(realm) {
                 return true;
             }
             subscription.advance_version(seq);
-            subscription.read_step(realm, wanted)
+            subscription.read_step(realm, rows_left)
         };
         self.outbox.with_subscription(self.id, read).unwrap_or(true)
     }
@@ -76,16 +76,16 @@ impl SubscriptionHandle<'_> {
         self.outbox.with_subscription(self.id, position).flatten()
     }
 
-    /// Takes one step of audit rows, up to `wanted` of them. Gives the position of the next step,
-    /// `None` when done.
+    /// Takes one step of audit rows, up to `rows_left` of them. Gives the position of the next
+    /// step, `None` when done.
     pub fn read_audit(
         &self,
         realm: &Realm,
         rows: &[(AuditNo, AuditEvent)],
-        wanted: &mut usize,
+        rows_left: &mut usize,
     ) -> Option<AuditNo> {
         let read = |subscription: &mut Subscription| {
-            let is_done = subscription.read_audit(realm, rows, wanted);
+            let is_done = subscription.read_audit(realm, rows, rows_left);
             if is_done { None } else { subscription.audit_read_position() }
         };
         self.outbox.with_subscription(self.id, read).flatten()
@@ -158,10 +158,10 @@ mod tests {
         assert_eq!(subscribe("\"a\"").err(), Some(SubscribeError::Exists), "also at the limit");
         assert_eq!(subscribe("\"c\"").err(), Some(SubscribeError::TooMany));
 
-        let mut wanted = 250;
-        assert!(first.read(&realm, 1, &mut wanted));
-        assert_eq!((wanted, frames(&outbox).len()), (250, 0), "rows wait for the release");
-        hub.release(&outbox, first.id());
+        let mut rows_left = 250;
+        assert!(first.read(&realm, 1, &mut rows_left));
+        assert_eq!((rows_left, frames(&outbox).len()), (250, 0), "rows wait for the release");
+        outbox.release(first.id());
         let sent = frames(&outbox);
         assert!(sent.len() == 1 && sent[0].contains("\"ROWS_COUNT\":1"), "{sent:?}");
         assert!(sent[0].starts_with("{\"MESSAGE_TYPE\":\"QUERY_UPDATE\",\"SOURCE_REF\":\"a\""));
@@ -170,7 +170,7 @@ mod tests {
         assert!(hub.find(&outbox, "\"a\"").is_none());
         assert_eq!(hub.find(&outbox, "\"b\"").map(|found| found.id()), Some(second.id()));
         first.request_update();
-        assert!(first.read(&realm, 1, &mut wanted) && frames(&outbox).is_empty());
+        assert!(first.read(&realm, 1, &mut rows_left) && frames(&outbox).is_empty());
         let (again, _) = subscribe("\"a\"").expect("its name and its place are free again");
         assert!(again.id() > second.id() && outbox.subscriptions() == 2);
         assert!(hub.cancel(&outbox, "\"b\"") && !hub.cancel(&outbox, "\"b\""));

@@ -48,7 +48,7 @@ impl SubscriptionHub {
         }
     }
 
-    /// Registers a subscription, held back until [`SubscriptionHub::release`], with its first rows.
+    /// Registers a subscription, held back until [`Outbox::release`], with its first rows.
     /// From now on every commit counts; what is left to read is read through the handle.
     pub fn subscribe<'h>(
         &'h self,
@@ -100,21 +100,16 @@ impl SubscriptionHub {
         SubscriptionHandle { index: &self.index, outbox, id, source, rows_max }
     }
 
-    /// Lets a subscription's rows go, after its LOGON_ACK, and owes it a QUERY_UPDATE.
-    pub fn release(&self, outbox: &Outbox, id: u64) {
-        outbox.release(id);
-    }
-
     /// Ends the subscription of this SOURCE_REF: nothing is sent under it any more.
     pub fn cancel(&self, outbox: &Outbox, source_ref: &str) -> bool {
-        !self.cancel_where(outbox, |one| one.is_named(source_ref)).is_empty()
+        !self.cancel_where(outbox, |subscription| subscription.is_named(source_ref)).is_empty()
     }
 
     /// Ends all subscriptions of a connection that belong to a session (`None`: all of them) and
     /// gives their SOURCE_REFs.
     pub fn cancel_all(&self, outbox: &Outbox, session: Option<SessionNo>) -> Vec<Box<str>> {
-        self.cancel_where(outbox, |one| {
-            session.is_none_or(|session| one.request.session == session)
+        self.cancel_where(outbox, |subscription| {
+            session.is_none_or(|session| subscription.request.session == session)
         })
     }
 
@@ -128,9 +123,12 @@ impl SubscriptionHub {
             return Vec::new();
         }
         let mut index = self.index.lock();
-        cancelled.iter().for_each(|one| index.remove_subscription(one));
+        cancelled.iter().for_each(|subscription| index.remove_subscription(subscription));
         drop(index);
-        cancelled.into_iter().map(|one| one.request.source_ref.as_str().into()).collect()
+        cancelled
+            .into_iter()
+            .map(|subscription| subscription.request.source_ref.as_str().into())
+            .collect()
     }
 
     /// What must be known of the realm before it applies `changes`. Called with the realm as it is.
@@ -159,9 +157,9 @@ impl SubscriptionHub {
     pub(crate) fn publish_audit(&self, first: AuditNo, rows: &[Arc<AuditEvent>]) {
         let index = self.index.lock();
         for subscription_ref in index.unkeyed(DataSource::AuditEvents) {
-            subscription_ref
-                .outbox
-                .with_subscription(subscription_ref.id, |one| one.add_audit_rows(first, rows));
+            subscription_ref.outbox.with_subscription(subscription_ref.id, |subscription| {
+                subscription.add_audit_rows(first, rows)
+            });
         }
     }
 
@@ -169,9 +167,9 @@ impl SubscriptionHub {
     pub fn publish_services(&self, now: &ServiceRows, before: &ServiceRows) {
         let index = self.index.lock();
         for subscription_ref in index.unkeyed(DataSource::Services) {
-            subscription_ref
-                .outbox
-                .with_subscription(subscription_ref.id, |one| one.diff_services(now, before));
+            subscription_ref.outbox.with_subscription(subscription_ref.id, |subscription| {
+                subscription.diff_services(now, before)
+            });
         }
     }
 }

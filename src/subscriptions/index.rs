@@ -38,16 +38,17 @@ impl Index {
         source: DataSource,
         keys: &[FilterKey],
         owner: UserNo,
-        subscription: &SubscriptionRef,
+        subscription_ref: &SubscriptionRef,
     ) {
-        let subscription = SubscriptionRef { single_key: keys.len() == 1, ..subscription.clone() };
+        let subscription_ref =
+            SubscriptionRef { single_key: keys.len() == 1, ..subscription_ref.clone() };
         for key in keys {
-            self.keyed.entry((source, key.clone())).or_default().push(subscription.clone());
+            self.keyed.entry((source, key.clone())).or_default().push(subscription_ref.clone());
         }
         if keys.is_empty() {
-            self.unkeyed.entry(source).or_default().push(subscription.clone());
+            self.unkeyed.entry(source).or_default().push(subscription_ref.clone());
         }
-        self.owners.entry(owner).or_default().push(subscription.clone());
+        self.owners.entry(owner).or_default().push(subscription_ref.clone());
     }
 
     /// Removes it from these keys and from its owner.
@@ -127,7 +128,7 @@ impl Index {
 
 fn remove_ref<K: Ord>(map: &mut BTreeMap<K, SubscriptionRefs>, key: &K, id: u64) {
     if let Some(subscriptions) = map.get_mut(key) {
-        subscriptions.retain(|subscription| subscription.id != id);
+        subscriptions.retain(|subscription_ref| subscription_ref.id != id);
         if subscriptions.is_empty() {
             map.remove(key);
         }

@@ -126,7 +126,7 @@ impl Outbox {
     }
 
     /// Lets the rows of a subscription go, after its LOGON_ACK, and owes it a QUERY_UPDATE.
-    pub(super) fn release(&self, id: u64) {
+    pub fn release(&self, id: u64) {
         self.with_subscription(id, |subscription| {
             subscription.awaiting_ack = false;
             subscription.update_due = true;

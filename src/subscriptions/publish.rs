@@ -37,9 +37,11 @@ fn publish_records(index: &Index, commit: Commit<'_>, deliveries: &mut DeliveryL
             .into_iter()
             .chain([key_now, key_before].into_iter().flatten().map(FilterKey::Value));
         let keyed = keys.flat_map(|key| index.keyed(*source, key));
-        for subscription in index.unkeyed(*source).iter().chain(keyed) {
-            let check = |one: &mut Subscription| one.check_row(realm, seq, *row, old.row.as_ref());
-            deliveries.add_if_due(subscription, check);
+        for subscription_ref in index.unkeyed(*source).iter().chain(keyed) {
+            let check = |subscription: &mut Subscription| {
+                subscription.check_row(realm, seq, *row, old.row.as_ref())
+            };
+            deliveries.add_if_due(subscription_ref, check);
         }
     }
 }
@@ -49,31 +51,31 @@ fn publish_rights<'t>(index: &Index, commit: Commit<'t>, deliveries: &mut Delive
     let Commit { realm, seq, affected, .. } = commit;
     let source = DataSource::UserRights;
     for user in affected.users() {
-        for subscription in index.keyed(source, FilterKey::User(user)) {
-            check_rights(commit, user, subscription, None, deliveries);
+        for subscription_ref in index.keyed(source, FilterKey::User(user)) {
+            check_rights(commit, user, subscription_ref, None, deliveries);
         }
     }
     affected.for_each_member(
         realm,
         |_| true,
         index.users(source),
-        |user, subscription, profile| {
-            check_rights(commit, user, subscription, profile.rights.as_deref(), deliveries);
+        |user, subscription_ref, profile| {
+            check_rights(commit, user, subscription_ref, profile.rights.as_deref(), deliveries);
         },
     );
     for (code, subscriptions) in index.keys(source) {
         let right = realm.right_by_code(code).filter(|right| affected.includes(right.no));
         let Some(right) = right else { continue };
         let only = RightChange::per_user(realm, right.no);
-        for subscription in subscriptions {
-            deliveries.add_if_due(subscription, |one| {
-                one.check_rights_of_users(realm, seq, affected, Some(&only));
+        for subscription_ref in subscriptions {
+            deliveries.add_if_due(subscription_ref, |subscription| {
+                subscription.check_rights_of_users(realm, seq, affected, Some(&only));
             });
         }
     }
-    for subscription in index.unkeyed(source) {
-        deliveries.add_if_due(subscription, |one| {
-            one.check_rights_of_users(realm, seq, affected, None);
+    for subscription_ref in index.unkeyed(source) {
+        deliveries.add_if_due(subscription_ref, |subscription| {
+            subscription.check_rights_of_users(realm, seq, affected, None);
         });
     }
 }
@@ -82,16 +84,16 @@ fn publish_rights<'t>(index: &Index, commit: Commit<'t>, deliveries: &mut Delive
 fn check_rights<'t>(
     commit: Commit<'t>,
     user: UserNo,
-    subscription: &SubscriptionRef,
+    subscription_ref: &SubscriptionRef,
     rights: Option<&'t [RightChange]>,
     deliveries: &mut DeliveryList<'t>,
 ) {
-    if subscription.single_key {
-        deliveries.add_rights_check(subscription, user, rights);
+    if subscription_ref.single_key {
+        deliveries.add_rights_check(subscription_ref, user, rights);
     } else {
         // One update reports all users that the filter names.
-        deliveries.add_if_due(subscription, |one| {
-            one.check_rights(commit.realm, commit.seq, user, rights, None);
+        deliveries.add_if_due(subscription_ref, |subscription| {
+            subscription.check_rights(commit.realm, commit.seq, user, rights, None);
         });
     }
 }

@@ -76,9 +76,9 @@ fn inverse_of(before: &Realm, change: &Change) -> Option<Inverse> {
         Change::Put(Row::Direct(user, right)) => Inverse::Direct(*user, *right, false),
         Change::Delete(Key::Direct(user, right)) => Inverse::Direct(*user, *right, true),
         Change::Put(Row::Profile(profile)) => {
-            let gave = is_profile_enabled(before, profile.no);
-            let gives = profile.status == ProfileStatus::Enabled;
-            (gave != gives).then_some(Inverse::Profile(profile.no, gave))?
+            let was_enabled = is_profile_enabled(before, profile.no);
+            let is_enabled = profile.status == ProfileStatus::Enabled;
+            (was_enabled != is_enabled).then_some(Inverse::Profile(profile.no, was_enabled))?
         }
         Change::Delete(Key::Profile(no)) => Inverse::Profile(*no, is_profile_enabled(before, *no)),
         Change::Put(Row::User(user)) => {
@@ -139,7 +139,7 @@ impl PastState {
                 set(&mut self.profile(realm, profile).1, right, was)
             }
             Inverse::Direct(user, right, was) if user == me => set(&mut self.direct, right, was),
-            Inverse::Profile(profile, gave) => self.profile(realm, profile).0 = gave,
+            Inverse::Profile(profile, was_enabled) => self.profile(realm, profile).0 = was_enabled,
             Inverse::User(user, counted) if user == me => self.counts = counted,
             _ => {}
         }
@@ -156,9 +156,11 @@ impl PastState {
         if !self.counts {
             return BTreeSet::new();
         }
-        let given = self.member.iter().filter_map(|profile| self.profiles.get(profile));
-        let given = given.filter(|(gave, _)| *gave).flat_map(|(_, rights)| rights.iter().copied());
-        self.direct.iter().copied().chain(given).collect()
+        let granted = self.member.iter().filter_map(|profile| self.profiles.get(profile));
+        let granted = granted
+            .filter(|(was_enabled, _)| *was_enabled)
+            .flat_map(|(_, rights)| rights.iter().copied());
+        self.direct.iter().copied().chain(granted).collect()
     }
 }
 

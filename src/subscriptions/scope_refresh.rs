@@ -11,7 +11,7 @@ use super::subscription::KeyChange;
 use crate::realm::UserNo;
 /// A subscription whose keys in the index changed.
 pub(super) struct Rekeyed {
-    subscription: SubscriptionRef,
+    subscription_ref: SubscriptionRef,
     source: DataSource,
     owner: UserNo,
     keys: KeyChange,
@@ -20,8 +20,8 @@ pub(super) struct Rekeyed {
 impl Rekeyed {
     /// Moves the subscription to its new keys.
     pub(super) fn apply(&self, index: &mut Index) {
-        index.remove(self.source, &self.keys.from, self.owner, self.subscription.id);
-        index.add(self.source, &self.keys.to, self.owner, &self.subscription);
+        index.remove(self.source, &self.keys.from, self.owner, self.subscription_ref.id);
+        index.add(self.source, &self.keys.to, self.owner, &self.subscription_ref);
     }
 }
 
@@ -35,8 +35,8 @@ pub(super) fn refresh_scopes(
     let Commit { realm, affected, .. } = commit;
     let mut refresh = ScopeRefresh { commit, deliveries, rekeyed: Vec::new() };
     for user in affected.users() {
-        for subscription in index.of_owner(user) {
-            refresh.visit(subscription, SourceSet::ALL);
+        for subscription_ref in index.of_owner(user) {
+            refresh.visit(subscription_ref, SourceSet::ALL);
         }
     }
     // Lists of the owner's own profiles and rights depend on every right; other subscriptions only
@@ -47,13 +47,13 @@ pub(super) fn refresh_scopes(
         realm,
         |profile| has_own_lists || !profile.sources.is_empty(),
         index.owners(),
-        |_, subscription, profile| refresh.visit(subscription, profile.sources),
+        |_, subscription_ref, profile| refresh.visit(subscription_ref, profile.sources),
     );
     for user in affected.users().filter_map(|user| realm.user(user)) {
         let name: Box<str> = user.name.as_str().to_ascii_lowercase().into();
         for source in DataSource::WITH_USER_ROWS {
-            for subscription in index.keyed(source, FilterKey::Value(name.clone())) {
-                refresh.visit(subscription, SourceSet::ALL);
+            for subscription_ref in index.keyed(source, FilterKey::Value(name.clone())) {
+                refresh.visit(subscription_ref, SourceSet::ALL);
             }
         }
     }
@@ -70,15 +70,20 @@ struct ScopeRefresh<'a, 't> {
 impl ScopeRefresh<'_, '_> {
     /// Resolves the scope of a subscription if the rights that changed decide what these sources
     /// show.
-    fn visit(&mut self, subscription: &SubscriptionRef, sources: SourceSet) {
+    fn visit(&mut self, subscription_ref: &SubscriptionRef, sources: SourceSet) {
         let Self { commit, deliveries, rekeyed } = self;
-        deliveries.add_if_due(subscription, |one| {
-            if !one.depends_on(sources) {
+        deliveries.add_if_due(subscription_ref, |subscription| {
+            if !subscription.depends_on(sources) {
                 return;
             }
-            if let Some(keys) = one.refresh_scope(commit.realm, commit.seq) {
-                let (source, owner) = (one.request.source, one.request.owner);
-                rekeyed.push(Rekeyed { subscription: subscription.clone(), source, owner, keys });
+            if let Some(keys) = subscription.refresh_scope(commit.realm, commit.seq) {
+                let (source, owner) = (subscription.request.source, subscription.request.owner);
+                rekeyed.push(Rekeyed {
+                    subscription_ref: subscription_ref.clone(),
+                    source,
+                    owner,
+                    keys,
+                });
             }
         });
     }

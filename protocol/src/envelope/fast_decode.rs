@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 
 use super::decoded::Envelope;
 use super::source_ref::SourceRef;
+use crate::json::to_raw_json;
 
 /// DETAILS without fields.
-static EMPTY: LazyLock<Box<RawValue>> =
-    LazyLock::new(|| serde_json::from_str("{}").unwrap_or_else(|_| RawValue::NULL.to_owned()));
+static EMPTY: LazyLock<Box<RawValue>> = LazyLock::new(|| to_raw_json(&serde_json::Map::new()));
 
 /// Reads a flat envelope: known fields, each once, texts without escapes, whole numbers, DETAILS
 /// absent or empty. `None` if the frame is anything else: the general decoder reads it, or says

@@ -111,7 +111,7 @@ mod tests {
         #[test]
         fn a_search_finds_what_std_finds(text in "[aAbé]{0,24}", word in "[aAbBé]{0,6}") {
             let (low_text, low_word) = (text.to_ascii_lowercase(), word.to_ascii_lowercase());
-            for (function, wanted, wanted_folded) in [
+            for (function, expected, expected_folded) in [
                 (
                     (|fold| Function::Contains { fold }) as fn(bool) -> Function,
                     text.contains(&word),
@@ -128,8 +128,8 @@ mod tests {
                     low_text.ends_with(&low_word),
                 ),
             ] {
-                prop_assert_eq!(check(function(false), &word, &text), wanted);
-                prop_assert_eq!(check(function(true), &word, &text), wanted_folded);
+                prop_assert_eq!(check(function(false), &word, &text), expected);
+                prop_assert_eq!(check(function(true), &word, &text), expected_folded);
             }
         }
     }

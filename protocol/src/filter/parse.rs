@@ -163,8 +163,8 @@ impl<'a> Parser<'a> {
             Some("contains") => Function::Contains { fold },
             Some("containsIgnoreCase") => Function::Contains { fold: true },
             _ => {
-                let known = "expected startsWith, endsWith, contains or containsIgnoreCase";
-                return Err(self.wrong_at(start, known));
+                let message = "expected startsWith, endsWith, contains or containsIgnoreCase";
+                return Err(self.wrong_at(start, message));
             }
         };
         self.expect("(")?;
@@ -266,8 +266,8 @@ impl<'a> Parser<'a> {
                 '\\' => match characters.next() {
                     Some((_, escaped @ ('\'' | '"' | '\\'))) => text.push(escaped),
                     Some(_) => {
-                        let known = "a backslash goes before a quote or a backslash";
-                        return Err(self.wrong_at(start + at, known));
+                        let message = "a backslash goes before a quote or a backslash";
+                        return Err(self.wrong_at(start + at, message));
                     }
                     None => break,
                 },

@@ -45,7 +45,7 @@ pub struct Step {
     /// The line of the script, from 1.
     pub line: usize,
     /// The name of the connection; empty for the unnamed one.
-    pub link: String,
+    pub connection: String,
     /// What happens.
     pub action: Action,
 }
@@ -148,7 +148,7 @@ mod tests {
                       < nothing 200ms\n> text {oops";
         let steps = Script::parse(script).unwrap().steps;
         let shown: Vec<_> =
-            steps.iter().map(|it| (it.line, it.link.as_str(), &it.action)).collect();
+            steps.iter().map(|it| (it.line, it.connection.as_str(), &it.action)).collect();
         assert_eq!(shown[0], (2, "", &Action::Send(json!({"MESSAGE_TYPE": "X"}))));
         let body = json!({"MESSAGE_TYPE": "Y", "A": {"B": [null, {"C": 2}]}});
         assert_eq!(shown[1], (5, "b", &Action::Expect(body)));
@@ -166,9 +166,9 @@ mod tests {
         assert_eq!(line("> {\"A\":\n}"), 2);
         assert_eq!(line("@ soon"), 1);
         assert_eq!(line("= code totp"), 1);
-        let asked = Script::parse("= code: totp $secret").unwrap();
+        let parsed = Script::parse("= code: totp $secret").unwrap();
         let words = ["totp", "$secret"].map(str::to_owned).to_vec();
-        assert_eq!(asked.steps[0].action, Action::Ask("code".to_owned(), words));
+        assert_eq!(parsed.steps[0].action, Action::Ask("code".to_owned(), words));
         assert_eq!(line(">\nA.B = 1\nA = 2"), 3);
         assert_eq!(line("* repeat 2\n> close\n"), 1);
         assert_eq!(line("> close\n* end"), 2);
@@ -189,7 +189,7 @@ mod tests {
         let made = |name: &str, text: &str| Data::Made(name.to_owned(), text.to_owned());
         let file = Data::File("users.csv".to_owned());
         assert_eq!(script.data, [file, made("user", "user{n}"), made("desk", "d")]);
-        let step = |line, action| Step { line, link: String::new(), action };
+        let step = |line, action| Step { line, connection: String::new(), action };
         let seconds = Duration::from_secs;
         let choice = vec![
             (3, vec![step(7, Action::Cause(json!({})))]),
@@ -200,9 +200,9 @@ mod tests {
             [step(6, Action::Choose(choice)), step(11, Action::Repeat(Times::Count(5), five))];
         let parts = script.parts();
         assert_eq!((parts.round, parts.whole), (&endless[..], false));
-        let said = |steps: &[Step]| steps.iter().map(|it| it.action.clone()).collect::<Vec<_>>();
-        assert_eq!(said(parts.before), [Action::Connect]);
-        assert_eq!(said(parts.after), [Action::Close]);
+        let actions = |steps: &[Step]| steps.iter().map(|it| it.action.clone()).collect::<Vec<_>>();
+        assert_eq!(actions(parts.before), [Action::Connect]);
+        assert_eq!(actions(parts.after), [Action::Close]);
         assert!(Script::parse("> close").unwrap().parts().whole);
     }
 

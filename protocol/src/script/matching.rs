@@ -25,13 +25,13 @@ pub struct Mismatch {
     /// What was expected there.
     pub expected: String,
     /// What was received.
-    pub came: String,
+    pub received: String,
 }
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = if self.path.is_empty() { "the frame" } else { &self.path };
-        write!(f, "{path}: expected {}, came {}", self.expected, self.came)
+        write!(f, "{path}: expected {}, received {}", self.expected, self.received)
     }
 }
 
@@ -77,7 +77,7 @@ impl ScriptState {
         Ok(match value {
             Value::String(text) if text == ABSENT => value.clone(),
             Value::String(text) => match text.strip_prefix('$').filter(|name| is_variable(name)) {
-                Some(name) => self.known(name)?.clone(),
+                Some(name) => self.captured_value(name)?.clone(),
                 None => Value::String(self.filled_text(text)?),
             },
             Value::Array(items) => {
@@ -101,7 +101,7 @@ impl ScriptState {
                 break;
             };
             out.push_str(before);
-            match self.known(name)? {
+            match self.captured_value(name)? {
                 Value::String(text) => out.push_str(text),
                 other => out.push_str(&other.to_string()),
             }
@@ -111,11 +111,11 @@ impl ScriptState {
         Ok(out)
     }
 
-    fn known(&self, name: &str) -> Result<&Value, Mismatch> {
+    fn captured_value(&self, name: &str) -> Result<&Value, Mismatch> {
         self.values.get(name).ok_or_else(|| Mismatch {
             path: format!("${name}"),
             expected: "a captured value".to_owned(),
-            came: "none".to_owned(),
+            received: "none".to_owned(),
         })
     }
 
@@ -124,7 +124,7 @@ impl ScriptState {
     pub fn check(&mut self, pattern: &Value, frame: &Value) -> Result<(), Mismatch> {
         let mut captured = Values::new();
         let volatile = &self.volatile;
-        let mut comparison = Comparison { known: &self.values, captured: &mut captured, volatile };
+        let mut comparison = Comparison { values: &self.values, captured: &mut captured, volatile };
         comparison.compare(pattern, Some(frame), "")?;
         self.values.extend(captured);
         Ok(())
@@ -133,17 +133,20 @@ impl ScriptState {
     /// Captures the values of a pattern's names, also from a frame that differs elsewhere.
     pub fn learn(&mut self, pattern: &Value, frame: &Value) {
         match (pattern, frame) {
-            (Value::String(text), came) => {
+            (Value::String(text), received) => {
                 if let Some(name) = text.strip_prefix('$').filter(|name| is_variable(name)) {
-                    self.values.insert(name.to_owned(), came.clone());
+                    self.values.insert(name.to_owned(), received.clone());
                 }
             }
             (Value::Object(fields), Value::Object(have)) => {
                 let pairs = fields.iter().filter_map(|(name, it)| Some((it, have.get(name)?)));
-                pairs.for_each(|(pattern, came)| self.learn(pattern, came));
+                pairs.for_each(|(pattern, received)| self.learn(pattern, received));
             }
             (Value::Array(items), Value::Array(have)) => {
-                items.iter().zip(have).for_each(|(pattern, came)| self.learn(pattern, came));
+                items
+                    .iter()
+                    .zip(have)
+                    .for_each(|(pattern, received)| self.learn(pattern, received));
             }
             _ => {}
         }
@@ -159,7 +162,7 @@ type Values = BTreeMap<String, Value>;
 
 /// One comparison.
 struct Comparison<'a> {
-    known: &'a Values,
+    values: &'a Values,
     captured: &'a mut Values,
     volatile: &'a [String],
 }
@@ -168,26 +171,26 @@ impl Comparison<'_> {
     fn compare(
         &mut self,
         pattern: &Value,
-        came: Option<&Value>,
+        received: Option<&Value>,
         path: &str,
     ) -> Result<(), Mismatch> {
         let differs = |expected: &Value| Mismatch {
             path: path.trim_start_matches('.').to_owned(),
             expected: shown(Some(expected)),
-            came: shown(came),
+            received: shown(received),
         };
-        match (pattern, came) {
+        match (pattern, received) {
             (Value::String(text), None) if text == ABSENT => Ok(()),
             (Value::String(text), Some(_)) if text == ANYTHING => Ok(()),
-            (Value::String(text), Some(came))
+            (Value::String(text), Some(received))
                 if text.strip_prefix('$').is_some_and(is_variable) =>
             {
                 let name = &text[1..];
-                match self.captured.get(name).or_else(|| self.known.get(name)) {
-                    Some(known) if known == came || is_volatile(self.volatile, path) => Ok(()),
-                    Some(known) => Err(differs(known)),
+                match self.captured.get(name).or_else(|| self.values.get(name)) {
+                    Some(value) if value == received || is_volatile(self.volatile, path) => Ok(()),
+                    Some(value) => Err(differs(value)),
                     None => {
-                        self.captured.insert(name.to_owned(), came.clone());
+                        self.captured.insert(name.to_owned(), received.clone());
                         Ok(())
                     }
                 }
@@ -199,16 +202,16 @@ impl Comparison<'_> {
             }
             (Value::Array(patterns), Some(Value::Array(have))) => {
                 let open = patterns.last().is_some_and(|last| last == MORE);
-                let wanted = &patterns[..patterns.len() - usize::from(open)];
-                let fewer = have.len() < wanted.len() || (!open && have.len() > wanted.len());
+                let expected = &patterns[..patterns.len() - usize::from(open)];
+                let fewer = have.len() < expected.len() || (!open && have.len() > expected.len());
                 if fewer && !is_volatile(self.volatile, path) {
                     return Err(differs(pattern));
                 }
-                wanted.iter().zip(have).enumerate().try_for_each(|(at, (pattern, came))| {
-                    self.compare(pattern, Some(came), &format!("{path}[{at}]"))
+                expected.iter().zip(have).enumerate().try_for_each(|(at, (pattern, received))| {
+                    self.compare(pattern, Some(received), &format!("{path}[{at}]"))
                 })
             }
-            (pattern, Some(came)) if pattern == came => Ok(()),
+            (pattern, Some(received)) if pattern == received => Ok(()),
             _ if is_volatile(self.volatile, path) => Ok(()),
             (pattern, _) => Err(differs(pattern)),
         }
@@ -259,7 +262,7 @@ mod tests {
         assert_eq!(nameless, json!({}));
         let pattern = json!({"L": [{"A": "$a"}, ".."]});
         let wrong = state.check(&pattern, &json!({"L": [{"A": 8}, 1]})).unwrap_err();
-        assert_eq!((wrong.path.as_str(), wrong.came.as_str()), ("L[0].A", "8"));
+        assert_eq!((wrong.path.as_str(), wrong.received.as_str()), ("L[0].A", "8"));
         assert!(state.check(&json!({"L": [1]}), &json!({"L": [1, 2]})).is_err());
         assert!(state.check(&json!({"C": "$!"}), &json!({"C": 1})).is_err());
         assert!(state.envelope(&json!({"X": "$unknown"})).is_err());

@@ -45,7 +45,11 @@ fn parse_script(text: &str) -> Result<Script, ScriptError> {
                 let (action, used) = head
                     .action(&lines[at..])
                     .map_err(|(offset, what)| wrong(number + offset, &what))?;
-                blocks.steps.push(Step { line: number, link: head.link.to_owned(), action });
+                blocks.steps.push(Step {
+                    line: number,
+                    connection: head.connection.to_owned(),
+                    action,
+                });
                 at += used - 1;
             }
         }
@@ -149,7 +153,7 @@ impl Blocks {
                 Action::Choose(done)
             }
         };
-        self.steps.push(Step { line, link: String::new(), action });
+        self.steps.push(Step { line, connection: String::new(), action });
         Ok(())
     }
 }
@@ -197,7 +201,7 @@ fn data(rest: &str, script: &mut Script) -> Result<(), String> {
 
 /// The first line of a step: the name of a connection, a sign, the rest.
 struct Head<'a> {
-    link: &'a str,
+    connection: &'a str,
     sign: &'a str,
     rest: &'a str,
 }
@@ -208,11 +212,11 @@ type StepError = (usize, String);
 impl<'a> Head<'a> {
     fn read(line: &'a str) -> Option<Self> {
         let end = line.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
-        let (link, rest) = line.split_at(end);
+        let (connection, rest) = line.split_at(end);
         let sign = [">!", "<?", "<=", ">", "<", "@", "=", "~", "*"]
             .into_iter()
             .find(|sign| rest.starts_with(sign))?;
-        Some(Self { link, sign, rest: rest[sign.len()..].trim() })
+        Some(Self { connection, sign, rest: rest[sign.len()..].trim() })
     }
 
     /// The action and the number of its lines.

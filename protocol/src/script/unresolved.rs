@@ -15,8 +15,8 @@ impl Script {
     /// the file.
     pub fn unresolved(&self) -> Vec<(String, usize)> {
         let mut names = Names::default();
-        names.known.extend(BUILT_IN.map(str::to_owned));
-        names.known.extend(self.data.iter().filter_map(|data| match data {
+        names.defined.extend(BUILT_IN.map(str::to_owned));
+        names.defined.extend(self.data.iter().filter_map(|data| match data {
             Data::Made(name, _) => Some(name.clone()),
             Data::File(_) => None,
         }));
@@ -27,7 +27,7 @@ impl Script {
 
 #[derive(Default)]
 struct Names {
-    known: BTreeSet<String>,
+    defined: BTreeSet<String>,
     unresolved: Vec<(String, usize)>,
 }
 
@@ -41,7 +41,7 @@ impl Names {
                 }
                 Action::Ask(name, words) => {
                     words.iter().for_each(|word| self.sent(&word.as_str().into(), step.line));
-                    self.known.insert(name.clone());
+                    self.defined.insert(name.clone());
                 }
                 Action::Repeat(_, steps) => self.walk(steps),
                 Action::Choose(choices) => {
@@ -69,7 +69,7 @@ impl Names {
     }
 
     fn used(&mut self, name: &str, line: usize) {
-        if self.known.insert(name.to_owned()) {
+        if self.defined.insert(name.to_owned()) {
             self.unresolved.push((name.to_owned(), line));
         }
     }
@@ -78,7 +78,7 @@ impl Names {
         match value {
             Value::String(text) => {
                 let name = text.strip_prefix('$').filter(|name| is_variable(name));
-                self.known.extend(name.map(str::to_owned));
+                self.defined.extend(name.map(str::to_owned));
             }
             Value::Array(items) => items.iter().for_each(|it| self.captured(it)),
             Value::Object(fields) => fields.values().for_each(|it| self.captured(it)),

@@ -83,7 +83,7 @@ impl ServerState {
     async fn authenticate(&self, clock: &Clock, name: &str, password: &str) -> Option<LdapResult> {
         let searched = async {
             // Whoever waits here behind a server that hangs waits no longer than anybody else.
-            let _place = self.permits.acquire().await;
+            let _permit = self.permits.acquire().await;
             search_bind::search_bind(&self.server, name, password).await
         };
         let watch = stopwatch();

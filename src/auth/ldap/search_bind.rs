@@ -131,11 +131,11 @@ async fn find_user(
     name: &str,
 ) -> Result<Option<SearchEntry>, LdapError> {
     let filter = user_filter(server, name);
-    let mut wanted: Vec<_> = server.attributes.iter().map(String::as_str).collect();
-    wanted.push("memberOf");
+    let mut attributes: Vec<_> = server.attributes.iter().map(String::as_str).collect();
+    attributes.push("memberOf");
     let mut found: Vec<SearchEntry> = Vec::new();
     for base in &server.bases {
-        found.extend(search(ldap, base, Scope::Subtree, &filter, &wanted, USERS_MAX).await?);
+        found.extend(search(ldap, base, Scope::Subtree, &filter, &attributes, USERS_MAX).await?);
     }
     found.dedup_by(|a, b| dn::normalize(&a.dn) == dn::normalize(&b.dn));
     if found.len() > 1 {
@@ -158,8 +158,8 @@ async fn find_groups(
     user: &SearchEntry,
     name: &str,
 ) -> Result<Vec<String>, LdapError> {
-    let wanted: Vec<_> = server.groups.iter().chain(&server.other_groups).collect();
-    if wanted.is_empty() {
+    let groups: Vec<_> = server.groups.iter().chain(&server.other_groups).collect();
+    if groups.is_empty() {
         return Ok(Vec::new());
     }
     let bases: Vec<_> = server.bases.iter().chain(&server.group_bases).collect();
@@ -171,8 +171,8 @@ async fn find_groups(
             add_group(&mut member_of, &group);
         }
     }
-    for wanted in wanted.iter().filter(|asked| dn::normalize(asked).is_some()) {
-        for group in search(ldap, wanted, Scope::Base, &filter, &["cn"], 1).await? {
+    for configured in groups.iter().filter(|configured| dn::normalize(configured).is_some()) {
+        for group in search(ldap, configured, Scope::Base, &filter, &["cn"], 1).await? {
             add_group(&mut member_of, &group);
         }
     }
@@ -183,11 +183,11 @@ async fn find_groups(
         let name = dn::first_value(&group).filter(|_| near).map(str::to_owned);
         member_of.entry(group).or_default().extend(name);
     }
-    let holds = |wanted: &&&String| match dn::normalize(wanted) {
+    let holds = |configured: &&&String| match dn::normalize(configured) {
         Some(plain) => member_of.contains_key(&plain),
-        None => member_of.values().flatten().any(|name| *name == dn::normalize_value(wanted)),
+        None => member_of.values().flatten().any(|name| *name == dn::normalize_value(configured)),
     };
-    Ok(wanted.iter().filter(holds).map(|wanted| (*wanted).clone()).collect())
+    Ok(groups.iter().filter(holds).map(|configured| (*configured).clone()).collect())
 }
 
 fn add_group(member_of: &mut BTreeMap<String, Vec<String>>, group: &SearchEntry) {

@@ -18,7 +18,7 @@ pub struct QueuedJob<J> {
 #[derive(Debug)]
 pub struct FairQueue<J> {
     /// No list is empty.
-    clients: HashMap<ClientNetwork, VecDeque<QueuedJob<J>>>,
+    networks: HashMap<ClientNetwork, VecDeque<QueuedJob<J>>>,
     /// Every source of the map once, the next one first.
     turns: VecDeque<ClientNetwork>,
     waiting: usize,
@@ -27,7 +27,7 @@ pub struct FairQueue<J> {
 
 impl<J> Default for FairQueue<J> {
     fn default() -> Self {
-        Self { clients: HashMap::new(), turns: VecDeque::new(), waiting: 0, next_id: 0 }
+        Self { networks: HashMap::new(), turns: VecDeque::new(), waiting: 0, next_id: 0 }
     }
 }
 
@@ -37,20 +37,20 @@ impl<J> FairQueue<J> {
         self.waiting
     }
 
-    /// How many jobs would be done before the next job of `source`.
-    pub fn jobs_ahead(&self, client: ClientNetwork) -> usize {
-        let rounds = 1 + self.clients.get(&client).map_or(0, VecDeque::len);
-        self.clients.values().map(|jobs| jobs.len().min(rounds)).sum()
+    /// How many jobs would be done before the next job of `network`.
+    pub fn jobs_ahead(&self, network: ClientNetwork) -> usize {
+        let rounds = 1 + self.networks.get(&network).map_or(0, VecDeque::len);
+        self.networks.values().map(|jobs| jobs.len().min(rounds)).sum()
     }
 
     /// Adds a job; the answer names it for [`FairQueue::remove`].
-    pub fn push(&mut self, client: ClientNetwork, now_secs: f64, job: J) -> u64 {
+    pub fn push(&mut self, network: ClientNetwork, now_secs: f64, job: J) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.waiting += 1;
-        let jobs = self.clients.entry(client).or_default();
+        let jobs = self.networks.entry(network).or_default();
         if jobs.is_empty() {
-            self.turns.push_back(client);
+            self.turns.push_back(network);
         }
         jobs.push_back(QueuedJob { id, since_secs: now_secs, job });
         id
@@ -58,25 +58,25 @@ impl<J> FairQueue<J> {
 
     /// The oldest job of the source whose turn it is.
     pub fn pop(&mut self) -> Option<QueuedJob<J>> {
-        let client = self.turns.pop_front()?;
-        let jobs = self.clients.get_mut(&client)?;
+        let network = self.turns.pop_front()?;
+        let jobs = self.networks.get_mut(&network)?;
         let first = jobs.pop_front();
         if jobs.is_empty() {
-            drop(self.clients.remove(&client))
+            drop(self.networks.remove(&network))
         } else {
-            self.turns.push_back(client)
+            self.turns.push_back(network)
         }
         self.waiting -= usize::from(first.is_some());
         first
     }
 
     /// Takes a job out wherever it is; none: it is not here any more.
-    pub fn remove(&mut self, client: ClientNetwork, id: u64) -> Option<J> {
-        let jobs = self.clients.get_mut(&client)?;
+    pub fn remove(&mut self, network: ClientNetwork, id: u64) -> Option<J> {
+        let jobs = self.networks.get_mut(&network)?;
         let position = jobs.binary_search_by_key(&id, |waiting| waiting.id).ok()?;
         let removed = jobs.remove(position)?;
         if jobs.is_empty() {
-            self.remove_if_empty(client);
+            self.remove_if_empty(network);
         }
         self.waiting -= 1;
         Some(removed.job)
@@ -85,22 +85,22 @@ impl<J> FairQueue<J> {
     /// Takes out the jobs that came before `since_secs`.
     pub fn expire(&mut self, since_secs: f64) -> Vec<J> {
         let mut late = Vec::new();
-        for jobs in self.clients.values_mut() {
+        for jobs in self.networks.values_mut() {
             while let Some(first) = jobs.pop_front_if(|first| first.since_secs < since_secs) {
                 late.push(first.job);
             }
         }
         if !late.is_empty() {
             self.waiting -= late.len();
-            self.clients.retain(|_, jobs| !jobs.is_empty());
-            self.turns.retain(|client| self.clients.contains_key(client));
+            self.networks.retain(|_, jobs| !jobs.is_empty());
+            self.turns.retain(|network| self.networks.contains_key(network));
         }
         late
     }
 
-    fn remove_if_empty(&mut self, client: ClientNetwork) {
-        self.clients.remove(&client);
-        self.turns.retain(|other| *other != client);
+    fn remove_if_empty(&mut self, network: ClientNetwork) {
+        self.networks.remove(&network);
+        self.turns.retain(|other| *other != network);
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    fn source(last: u8) -> ClientNetwork {
+    fn network(last: u8) -> ClientNetwork {
         IpAddr::from([127, 0, 0, last]).into()
     }
 
@@ -119,7 +119,7 @@ mod tests {
         let mut queue = FairQueue::default();
         let push = |(now, last): (usize, &u8)| {
             let before = script[..now].iter().filter(|other| *other == last).count();
-            queue.push(source(*last), now as f64, format!("{last}.{before}"))
+            queue.push(network(*last), now as f64, format!("{last}.{before}"))
         };
         let ids = script.iter().enumerate().map(push).collect();
         (queue, ids)
@@ -127,39 +127,39 @@ mod tests {
 
     fn drained(mut queue: FairQueue<String>) -> Vec<String> {
         let jobs = std::iter::from_fn(|| queue.pop().map(|waiting| waiting.job)).collect();
-        assert!(queue.len() == 0 && queue.turns.is_empty() && queue.clients.is_empty());
+        assert!(queue.len() == 0 && queue.turns.is_empty() && queue.networks.is_empty());
         jobs
     }
 
     #[test]
-    fn sources_take_turns() {
+    fn networks_take_turns() {
         let (queue, _) = filled(&[1, 1, 1, 1, 2, 2, 3]);
         assert_eq!(queue.len(), 7);
         assert_eq!(drained(queue), ["1.0", "2.0", "3.0", "1.1", "2.1", "1.2", "1.3"]);
     }
 
     #[test]
-    fn a_source_that_comes_back_does_not_overtake() {
+    fn a_network_that_comes_back_does_not_overtake() {
         let (mut queue, _) = filled(&[1, 2, 2]);
         assert_eq!(queue.pop().unwrap().job, "1.0");
-        queue.push(source(1), 9.0, "1.1".to_owned());
+        queue.push(network(1), 9.0, "1.1".to_owned());
         assert_eq!(drained(queue), ["2.0", "1.1", "2.1"]);
     }
 
     #[test]
     fn what_is_ahead_is_counted_by_rounds() {
         let (queue, _) = filled(&[1, 1, 1, 1, 2, 2]);
-        assert_eq!([1, 2, 3].map(|last| queue.jobs_ahead(source(last))), [6, 5, 2]);
+        assert_eq!([1, 2, 3].map(|last| queue.jobs_ahead(network(last))), [6, 5, 2]);
     }
 
     #[test]
     fn a_removed_job_leaves_no_trace() {
         let (mut queue, ids) = filled(&[1, 1, 2, 3]);
-        assert_eq!(queue.remove(source(1), ids[1]).as_deref(), Some("1.1"));
-        assert_eq!(queue.remove(source(1), ids[1]), None);
-        assert_eq!(queue.remove(source(2), ids[2]).as_deref(), Some("2.0"));
-        assert_eq!(queue.remove(source(2), ids[3]), None);
-        queue.push(source(2), 9.0, "2.1".to_owned());
+        assert_eq!(queue.remove(network(1), ids[1]).as_deref(), Some("1.1"));
+        assert_eq!(queue.remove(network(1), ids[1]), None);
+        assert_eq!(queue.remove(network(2), ids[2]).as_deref(), Some("2.0"));
+        assert_eq!(queue.remove(network(2), ids[3]), None);
+        queue.push(network(2), 9.0, "2.1".to_owned());
         assert_eq!(drained(queue), ["1.0", "3.0", "2.1"]);
     }
 

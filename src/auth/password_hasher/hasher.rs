@@ -236,8 +236,8 @@ mod tests {
     const CHEAP: Cost = Cost { log_n: 4, r: 8, p: 1 };
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    fn passwords(cost: Cost, salt: &str) -> PasswordHasher {
-        PasswordHasher::start(cost, 1, 60_000, salt)
+    fn passwords(cost: Cost, pepper: &str) -> PasswordHasher {
+        PasswordHasher::start(cost, 1, 60_000, pepper)
     }
 
     async fn verify(passwords: &PasswordHasher, password: &str, phc: &str) -> PasswordMatch {
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_salt_of_the_system_is_part_of_it() {
+    async fn the_pepper_is_part_of_the_hash() {
         let phc = PasswordHasher::hash_now(CHEAP, "salt", &Password::new("secret"));
         assert!(verify(&passwords(CHEAP, "salt"), "secret", &phc).await == MATCHED);
         assert!(verify(&passwords(CHEAP, "Salt"), "secret", &phc).await == PasswordMatch::Wrong);
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn another_salt_is_noticed() {
+    fn another_pepper_is_noticed() {
         let check = PasswordHasher::pepper_check_now(CHEAP, "salt");
         assert!(PasswordHasher::is_same_pepper("salt", &check));
         assert!(

@@ -69,14 +69,14 @@ impl JobDuration {
 /// The place of a caller who waits: whoever leaves takes the job along.
 struct QueueSlot<'a> {
     shared: &'a Shared,
-    client: ClientNetwork,
+    network: ClientNetwork,
     id: u64,
 }
 
 impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
-        state.queue.remove(self.client, self.id);
+        state.queue.remove(self.network, self.id);
         record_queue_length(&state.queue);
     }
 }
@@ -101,7 +101,7 @@ impl HashPool {
             wait_max_secs: wait_max_ms as f64 / 1_000.0,
             watch: stopwatch(),
         });
-        let threads_wanted = thread_count(threads);
+        let thread_target = thread_count(threads);
         let started = |number: &usize| {
             let shared = shared.clone();
             let hash = thread::Builder::new().name(format!("hash-{number}"));
@@ -110,7 +110,7 @@ impl HashPool {
                 .inspect_err(|error| tracing::error!(%error, "a hash thread does not start"))
                 .is_ok()
         };
-        let threads = (0..threads_wanted).filter(started).count();
+        let threads = (0..thread_target).filter(started).count();
         Self { shared, threads }
     }
 
@@ -124,7 +124,7 @@ impl HashPool {
     /// [`QueueFull`]: it would have to wait too long, or it did.
     pub async fn submit<T: Send + 'static>(
         &self,
-        client: ClientNetwork,
+        network: ClientNetwork,
         hashes: u32,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, QueueFull> {
@@ -134,23 +134,23 @@ impl HashPool {
             let _ = sender.send(job());
         });
         let work = HashJob { hashes, job };
-        let _slot = self.enqueue(client, work)?;
+        let _slot = self.enqueue(network, work)?;
         answer.await.map_err(|_| queue_full(0.0))
     }
 
-    fn enqueue(&self, client: ClientNetwork, work: HashJob) -> Result<QueueSlot<'_>, QueueFull> {
+    fn enqueue(&self, network: ClientNetwork, work: HashJob) -> Result<QueueSlot<'_>, QueueFull> {
         let mut state = self.shared.state.lock();
-        let wait_secs =
-            state.queue.jobs_ahead(client) as f64 * state.job_duration.secs() / self.threads as f64;
+        let wait_secs = state.queue.jobs_ahead(network) as f64 * state.job_duration.secs()
+            / self.threads as f64;
         let over_secs = wait_secs - self.shared.wait_max_secs;
         if self.threads == 0 || over_secs > 0.0 {
             return Err(queue_full(over_secs));
         }
-        let id = state.queue.push(client, self.shared.watch.elapsed_secs(), work);
+        let id = state.queue.push(network, self.shared.watch.elapsed_secs(), work);
         record_queue_length(&state.queue);
         drop(state);
         self.shared.wake.notify_one();
-        Ok(QueueSlot { shared: &self.shared, client, id })
+        Ok(QueueSlot { shared: &self.shared, network, id })
     }
 }
 
@@ -244,7 +244,7 @@ mod tests {
                 sender.send(()).unwrap();
                 closed.recv().unwrap();
             };
-            let job = tokio::spawn(async move { keeper.submit(source(0), 1, hold).await });
+            let job = tokio::spawn(async move { keeper.submit(network(0), 1, hold).await });
             held.await.unwrap();
             Self { pool, gate, done: Arc::default(), jobs: vec![job] }
         }
@@ -253,7 +253,7 @@ mod tests {
         async fn submit(&mut self, last: u8, name: &str) -> bool {
             let (pool, done, name) = (self.pool.clone(), self.done.clone(), name.to_owned());
             let (before, job) = (self.pool.waiting(), move || done.lock().push(name));
-            let job = tokio::spawn(async move { pool.submit(source(last), 1, job).await });
+            let job = tokio::spawn(async move { pool.submit(network(last), 1, job).await });
             while self.pool.waiting() == before && !job.is_finished() {
                 tokio::task::yield_now().await;
             }
@@ -275,7 +275,7 @@ mod tests {
         }
     }
 
-    fn source(last: u8) -> ClientNetwork {
+    fn network(last: u8) -> ClientNetwork {
         IpAddr::from([127, 0, 0, last]).into()
     }
 
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_would_wait_too_long_is_refused_at_once() {
+    async fn a_job_that_would_wait_too_long_is_refused_at_once() {
         let mut scene = Scene::new(3_000, 1.0).await;
         for (last, admitted) in [(1, 4), (2, 2), (3, 1)] {
             for number in 0..admitted {
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_jobs_of_callers_who_left_are_not_done() {
+    async fn abandoned_jobs_are_not_done() {
         let mut scene = Scene::new(60_000, 0.001).await;
         for number in 0..20 {
             scene.submit(number % 3, &format!("{number}")).await;
@@ -326,26 +326,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waited_too_long_is_refused() {
+    async fn a_job_that_waited_too_long_is_refused() {
         let pool = Arc::new(HashPool::start(1, 0, 1.0));
-        pool.submit(source(1), 1, || ()).await.unwrap();
+        pool.submit(network(1), 1, || ()).await.unwrap();
         let (sender, begun) = oneshot::channel();
         let slow = move || {
             sender.send(()).unwrap();
             thread::sleep(Duration::from_millis(50));
         };
         let keeper = pool.clone();
-        let slow = tokio::spawn(async move { keeper.submit(source(1), 1, slow).await });
+        let slow = tokio::spawn(async move { keeper.submit(network(1), 1, slow).await });
         begun.await.unwrap();
-        assert!(matches!(pool.submit(source(2), 1, || ()).await, Err(QueueFull { .. })));
+        assert!(matches!(pool.submit(network(2), 1, || ()).await, Err(QueueFull { .. })));
         assert_eq!(slow.await.unwrap(), Ok(()));
     }
 
     #[tokio::test]
     async fn a_fault_costs_its_own_caller_only() {
         let pool = HashPool::start(1, 60_000, 0.001);
-        assert!(pool.submit(source(1), 1, || panic!("a fault, on purpose")).await.is_err());
-        assert_eq!(pool.submit(source(1), 1, || 7).await, Ok(7));
+        assert!(pool.submit(network(1), 1, || panic!("a fault, on purpose")).await.is_err());
+        assert_eq!(pool.submit(network(1), 1, || 7).await, Ok(7));
     }
 
     #[tokio::test]
@@ -354,7 +354,7 @@ mod tests {
         let pool = HashPool::start(2, 60_000, 0.001);
         let before = priority();
         let name = move || (thread::current().name().map(str::to_owned), priority());
-        let (name, after) = pool.submit(source(1), 1, name).await.unwrap();
+        let (name, after) = pool.submit(network(1), 1, name).await.unwrap();
         assert!(name.unwrap().starts_with("hash-"));
         assert_eq!((after, priority()), ((before + NICE).min(19), before));
 

@@ -75,15 +75,15 @@ fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
         return StoreFacts::Missing;
     }
     match startup::start(settings, dir, Clock::system()) {
-        Ok(opened) => {
-            let pepper_matches = opened.pepper_matches(settings);
-            let (has_administrator, open_resets) = opened.replica.read(|realm, _| {
+        Ok(started) => {
+            let pepper_matches = started.pepper_matches(settings);
+            let (has_administrator, open_resets) = started.replica.read(|realm, _| {
                 let blank = |user: &&crate::realm::User| {
                     user.status == UserStatus::PasswordReset && user.credential.is_none()
                 };
                 (realm.has_administrator(), realm.users_after(None).filter(blank).count())
             });
-            opened.close();
+            started.close();
             StoreFacts::Intact { pepper_matches, has_administrator, open_resets }
         }
         Err(StartError::Store(StoreError::Locked)) => StoreFacts::InUse,
@@ -94,8 +94,8 @@ fn check_store(settings: &Settings, dir: &Path) -> StoreFacts {
 /// The heaviest first.
 fn print_findings(mut found: Vec<Finding>) -> Result<()> {
     found.sort_by_key(|finding| finding.severity);
-    for Finding { severity: weight, about, why, change } in &found {
-        println!("{}: {about}\n    {why}\n    -> {change}", weight.label());
+    for Finding { severity, subject, why, change } in &found {
+        println!("{}: {subject}\n    {why}\n    -> {change}", severity.label());
     }
     let heavy = found.iter().filter(|finding| finding.severity != Severity::Advice).count();
     if heavy > 0 {

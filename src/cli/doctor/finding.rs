@@ -28,7 +28,7 @@ pub struct Finding {
     /// How much it matters.
     pub severity: Severity,
     /// What it is about: a key, or a part of the machine.
-    pub about: String,
+    pub subject: String,
     /// What is so, and why that matters.
     pub why: String,
     /// What to do.
@@ -39,11 +39,11 @@ impl Finding {
     /// A finding of this weight.
     pub fn new(
         severity: Severity,
-        about: impl Into<String>,
+        subject: impl Into<String>,
         why: impl Into<String>,
         change: impl Into<String>,
     ) -> Self {
-        Self { severity, about: about.into(), why: why.into(), change: change.into() }
+        Self { severity, subject: subject.into(), why: why.into(), change: change.into() }
     }
 }
 
@@ -51,12 +51,12 @@ impl Finding {
 pub(super) fn push_if(
     so: bool,
     found: &mut Vec<Finding>,
-    weight: Severity,
-    about: &str,
+    severity: Severity,
+    subject: &str,
     why: &str,
     change: &str,
 ) {
     if so {
-        found.push(Finding::new(weight, about, why, change));
+        found.push(Finding::new(severity, subject, why, change));
     }
 }

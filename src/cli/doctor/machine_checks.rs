@@ -51,21 +51,21 @@ pub fn check(settings: &Settings, seen: &MachineFacts) -> Vec<Finding> {
         found.push(Finding::new(Weak, "memory", why, change));
     }
     if let Some(days) = seen.certificate_days.filter(|days| *days < CERTIFICATE_DAYS) {
-        let (weight, why) = if days < 0 {
+        let (severity, why) = if days < 0 {
             (Problem, format!("the certificate is over since {} days", -days))
         } else {
             (Weak, format!("the certificate is good for {days} days only"))
         };
         let change = "renew the files; the gateway reads them again by itself";
-        found.push(Finding::new(weight, "server.tls.certificate", why, change));
+        found.push(Finding::new(severity, "server.tls.certificate", why, change));
     }
     found
 }
 
 /// Bytes of memory that can be had now, as Linux estimates.
 pub fn memory_free() -> Option<u64> {
-    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = told.lines().find(|line| line.starts_with("MemAvailable:"))?;
+    let meminfo = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = meminfo.lines().find(|line| line.starts_with("MemAvailable:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib << 10)
 }

@@ -48,8 +48,8 @@ impl Converted {
                     self.connection(block);
                 }
                 ([Word::Name(_)], Some(block)) => {
-                    let known = BLOCKS.iter().find(|(block, _)| *block == inner);
-                    self.section(known.map_or(&inner, |(_, key)| *key), block);
+                    let entry = BLOCKS.iter().find(|(block, _)| *block == inner);
+                    self.section(entry.map_or(&inner, |(_, key)| *key), block);
                 }
                 ([Word::Name(_), Word::Sign(sign), value @ ..], None) if sign == "=" => {
                     self.assign(item, path, &name, value);
@@ -102,10 +102,10 @@ impl Converted {
 /// S2's name of a key where ours is not the same in snake case.
 pub(super) fn key_for(path: &str, name: &str) -> String {
     let entries = Settings::reference_rows();
-    let known = |entry: &&crate::settings::ReferenceRow| {
+    let is_key = |entry: &&crate::settings::ReferenceRow| {
         entry.section == path && entry.genesis_key.as_deref().map(snake).as_deref() == Some(name)
     };
-    entries.iter().find(known).map_or_else(|| name.to_owned(), |entry| entry.key.clone())
+    entries.iter().find(is_key).map_or_else(|| name.to_owned(), |entry| entry.key.clone())
 }
 
 /// A text, a number, a flag, or the last word of a constant (`HashingFunction.SHA1`).

@@ -11,9 +11,9 @@ const INNER: &str = "security.authentication.ldap.connection";
 impl Converted {
     /// One server: what cannot be turned of it is told, the rest is kept.
     pub(super) fn connection(&mut self, block: &[Item]) {
-        let mut known = self.servers();
-        let number = known.len();
-        known.push(Value::Table(Table::new()));
+        let mut servers = self.servers();
+        let number = servers.len();
+        servers.push(Value::Table(Table::new()));
         for item in block {
             let name = item.name().map(snake).unwrap_or_default();
             let value = match (&item.words[..], &item.block) {
@@ -26,13 +26,13 @@ impl Converted {
                 ([_], Some(block)) => list(block),
                 _ => None,
             };
-            let mut with = known.clone();
+            let mut with = servers.clone();
             let fits = value.is_some_and(|value| {
                 let server = with.get_mut(number).and_then(Value::as_table_mut);
                 server.map(|server| server.insert(self.server_key(&name), value));
                 self.set(PATH, "connection", Value::Array(with.clone()))
             });
-            if fits { known = self.servers() } else { self.skip(item, INNER) }
+            if fits { servers = self.servers() } else { self.skip(item, INNER) }
         }
     }
 

@@ -38,8 +38,8 @@ impl Converted {
             }
             _ => return self.skip(item, "security.login_ack.fields"),
         };
-        let known = field.get("field").and_then(Value::as_str);
-        if !known.is_some_and(|name| ATTRIBUTES.contains(&name)) {
+        let attribute = field.get("field").and_then(Value::as_str);
+        if !attribute.is_some_and(|name| ATTRIBUTES.contains(&name)) {
             return self.skip(item, "security.login_ack.fields");
         }
         let mut fields = self.list("fields");
@@ -68,13 +68,13 @@ impl Converted {
                     [
                         Word::Name(check),
                         Word::Sign(_),
-                        Word::Name(asked),
+                        Word::Name(field),
                         Word::Sign(is),
                         Word::Text(name),
                         Word::Sign(_),
                     ],
                     Some(then),
-                ) if check == "if" && is == "==" && asked.ends_with(".userName") => {
+                ) if check == "if" && is == "==" && field.ends_with(".userName") => {
                     let mut rule = Table::new();
                     rule.insert("users".to_owned(), Value::Array(vec![name.as_str().into()]));
                     for one in then {

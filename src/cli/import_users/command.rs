@@ -69,8 +69,8 @@ impl ImportUsersArgs {
             // Nothing is made by looking.
             settings.store.engine = Engine::Memory;
         }
-        let work = async |opened: &Started| {
-            let (good, more) = opened.replica.read(|realm, _| check(realm, &settings, records));
+        let work = async |started: &Started| {
+            let (good, more) = started.replica.read(|realm, _| check(realm, &settings, records));
             wrong.extend(more);
             print_errors(&self.file, &mut wrong);
             if !wrong.is_empty() && !self.skip_bad {
@@ -78,7 +78,7 @@ impl ImportUsersArgs {
             }
             let imported = good.len();
             if !self.dry_run {
-                import(opened, &settings, good).await?;
+                import(started, &settings, good).await?;
             }
             Ok(imported)
         };
@@ -139,13 +139,13 @@ fn check(
 }
 
 /// Hashes on all cores, then inserts in the order of the file, batch by batch.
-async fn import(opened: &Started, settings: &Settings, records: Vec<UserRecord>) -> Result<()> {
+async fn import(started: &Started, settings: &Settings, records: Vec<UserRecord>) -> Result<()> {
     let bar = offline_store::progress_bar(records.len() as u64)?;
     let mut records = records.into_iter().peekable();
     while records.peek().is_some() {
         let batch: Vec<_> = records.by_ref().take(BATCH).collect();
         let users = hash_all(settings, batch, &bar)?;
-        offline_store::submit(opened, Command::AddUsers(users)).await?;
+        offline_store::submit(started, Command::AddUsers(users)).await?;
     }
     bar.finish();
     Ok(())

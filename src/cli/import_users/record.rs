@@ -49,8 +49,8 @@ fn read_csv(file: &Path) -> Result<(Vec<UserRecord>, Vec<LineError>)> {
         .flexible(true)
         .from_reader(crate::cli::import_users::record::open(file)?);
     let header = reader.headers()?.clone();
-    let known = |name: &&str| COLUMNS.contains(name) || ATTRIBUTES.contains(name);
-    if let Some(unknown) = header.iter().map(str::trim).find(|name| !known(name)) {
+    let is_field = |name: &&str| COLUMNS.contains(name) || ATTRIBUTES.contains(name);
+    if let Some(unknown) = header.iter().map(str::trim).find(|name| !is_field(name)) {
         bail!("the column {unknown:?} is not a field of a user; the first line names the fields");
     }
     if !header.iter().any(|name| name.trim() == "USER_NAME") {

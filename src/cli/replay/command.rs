@@ -100,9 +100,12 @@ impl ReplayArgs {
             return Ok(());
         }
         read.iter().try_for_each(LoadedScript::require_values)?;
-        let room = file_descriptors::raise_fd_limit();
-        if self.clients > room {
-            bail!("{} clients need more descriptors than ulimit -n allows ({room})", self.clients);
+        let capacity = file_descriptors::raise_fd_limit();
+        if self.clients > capacity {
+            bail!(
+                "{} clients need more descriptors than ulimit -n allows ({capacity})",
+                self.clients
+            );
         }
         let sockets =
             WebSocketTransport { endpoint: self.remote.endpoint()?, from: self.from.clone() };

@@ -58,7 +58,7 @@ impl Progress {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tick.tick().await;
-        let (mut series, mut last, mut told) = (Vec::new(), Duration::ZERO, Duration::ZERO);
+        let (mut series, mut last, mut printed_at) = (Vec::new(), Duration::ZERO, Duration::ZERO);
         // One for the whole run: what comes between two looks is heard, too.
         let mut signal = pin!(tokio::signal::ctrl_c());
         let (mut is_interrupted, mut interrupted) = (false, false);
@@ -66,16 +66,16 @@ impl Progress {
             tokio::select! {
                 () = &mut running => break,
                 _ = tick.tick() => {}
-                heard = &mut signal, if !is_interrupted => {
-                    (is_interrupted, interrupted) = (true, heard.is_ok());
+                received = &mut signal, if !is_interrupted => {
+                    (is_interrupted, interrupted) = (true, received.is_ok());
                     stop.send_replace(interrupted);
                     continue;
                 }
             }
             let point = Point::measure(&self.measurements, last);
             last = self.measurements.now();
-            if self.bar.is_some() || last >= told + LINE_DISTANCE {
-                told = last;
+            if self.bar.is_some() || last >= printed_at + LINE_DISTANCE {
+                printed_at = last;
                 self.show(&point);
             }
             if series.len() < SERIES_MAX {

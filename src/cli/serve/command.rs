@@ -38,7 +38,7 @@ pub(in crate::cli) struct ServeArgs {
 /// What a start has made before the first socket opens.
 struct StartContext<'a> {
     settings: Settings,
-    opened: &'a Started,
+    started: &'a Started,
     clock: Clock,
     metrics: PrometheusHandle,
     tls: Option<Arc<Identity>>,
@@ -64,13 +64,13 @@ impl ServeArgs {
         let metrics = metrics.install_recorder().context("metrics")?;
         metrics::describe();
         let clock = Clock::system();
-        let opened = startup::start(&settings, &self.data_dir, clock.clone())?;
+        let started = startup::start(&settings, &self.data_dir, clock.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let context = StartContext { settings, opened: &opened, clock, metrics, tls };
+        let context = StartContext { settings, started: &started, clock, metrics, tls };
         let served = runtime.block_on(self.serve(context));
         // Sockets are closed; what is left of tasks must not keep the store open.
         runtime.shutdown_timeout(Duration::from_secs(1));
-        opened.close();
+        started.close();
         served
     }
 
@@ -85,7 +85,7 @@ impl ServeArgs {
     }
 
     async fn serve(&self, context: StartContext<'_>) -> Result<()> {
-        let StartContext { settings, opened, clock, metrics, tls } = context;
+        let StartContext { settings, started, clock, metrics, tls } = context;
         // From here on a signal is an orderly end.
         let mut signals = Signals::new()?;
         // Whatever may fail comes before the first administrator is made, whose password is told
@@ -95,10 +95,11 @@ impl ServeArgs {
         let management = &settings.server.management_listen;
         let management = (!management.is_empty()).then(|| bind(management)).transpose()?;
         let keys = settings.keyring(&self.data_dir)?;
-        let first = first_start::first_admin(&settings, opened)?;
-        let told = first.as_ref().map(|first| first.announce(&self.data_dir)).transpose()?;
-        opened.prepare(&settings, first.map(|first| first.user)).await?;
-        let gateway = Gateway::new(settings, opened.replica.clone(), clock, keys);
+        let first = first_start::first_admin(&settings, started)?;
+        let password_command =
+            first.as_ref().map(|first| first.announce(&self.data_dir)).transpose()?;
+        started.prepare(&settings, first.map(|first| first.user)).await?;
+        let gateway = Gateway::new(settings, started.replica.clone(), clock, keys);
         crate::gateway::check_keys(&gateway);
         let (stop, stopped) = watch::channel(false);
         let mut tasks = spawn::spawn_all(&gateway);
@@ -116,10 +117,10 @@ impl ServeArgs {
             ));
         }
         servers.spawn(listener::run(gate, tls.clone(), Router::new(gateway.clone()), stopped));
-        servers.spawn(run_metrics_upkeep(metrics));
+        servers.spawn(run_metrics_task(metrics));
         let is_tls = tls.is_some();
         tracing::info!(%address, tls = is_tls, version = env!("CARGO_PKG_VERSION"), "listening");
-        first_start::announce(address, is_tls, &self.data_dir, told)?;
+        first_start::announce(address, is_tls, &self.data_dir, password_command)?;
         reload_signal::notify_systemd(&[NotifyState::Ready]);
         while !signals.next_ends_gateway().await {
             reload_signal::run(|| self.settings(), &gateway, tls.as_deref()).await;
@@ -136,7 +137,7 @@ impl ServeArgs {
 }
 
 /// What nobody scrapes is not kept for ever.
-async fn run_metrics_upkeep(metrics: PrometheusHandle) {
+async fn run_metrics_task(metrics: PrometheusHandle) {
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
         metrics.run_upkeep();

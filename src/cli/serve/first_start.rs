@@ -23,25 +23,26 @@ pub(super) struct FirstAdmin {
     generated: Option<Password>,
 }
 
-pub(super) fn first_admin(settings: &Settings, opened: &Started) -> Result<Option<FirstAdmin>> {
+pub(super) fn first_admin(settings: &Settings, started: &Started) -> Result<Option<FirstAdmin>> {
     let name = UserName::parse(ADMIN)?;
-    let needed = opened
+    let needed = started
         .replica
         .read(|realm, _| !realm.has_administrator() && realm.user_by_name(&name).is_none());
     if !needed {
         return Ok(None);
     }
-    let given = std::env::var("TOLLGATE_ADMIN_PASSWORD").ok().filter(|given| !given.is_empty());
-    if let Some(Err(broken)) = given
-        .as_ref()
-        .map(|given| offline_store::check_password(settings, &name, &Password::new(given.as_str())))
-    {
+    let configured =
+        std::env::var("TOLLGATE_ADMIN_PASSWORD").ok().filter(|configured| !configured.is_empty());
+    if let Some(Err(broken)) = configured.as_ref().map(|configured| {
+        offline_store::check_password(settings, &name, &Password::new(configured.as_str()))
+    }) {
         // The operator chose it for a gateway that is not there yet: he is told, not locked out.
         tracing::warn!(%broken, "TOLLGATE_ADMIN_PASSWORD");
     }
-    let generated = given.is_none().then(|| Password::new(crate::auth::session_token().expose()));
-    let given = given.map(Password::new);
-    let chosen = given.as_ref().or(generated.as_ref()).context("no password")?;
+    let generated =
+        configured.is_none().then(|| Password::new(crate::auth::session_token().expose()));
+    let configured = configured.map(Password::new);
+    let chosen = configured.as_ref().or(generated.as_ref()).context("no password")?;
     let credential = Some(offline_store::hash_password(settings, chosen)?.into());
     let user = NewUser { credential, ..NewUser::named(name) };
     Ok(Some(FirstAdmin { user, generated }))
@@ -77,7 +78,7 @@ pub(super) fn announce(
     let mut out = std::io::stdout().lock();
     let data = data_dir.display();
     let scheme = if tls { "wss" } else { "ws" };
-    let told =
+    let written =
         writeln!(out, "tollgate listens on {scheme}://{address}/ and keeps its data in {data}")
             .and_then(|()| {
                 let program = quoted(&program);
@@ -88,7 +89,7 @@ pub(super) fn announce(
             })
             .and_then(|()| out.flush());
     // Nobody has to read it: the log says where the gateway listens, too.
-    told.or_else(|error| match error.kind() {
+    written.or_else(|error| match error.kind() {
         std::io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(error.into()),
     })

@@ -55,26 +55,26 @@ pub async fn deliver(gateway: Arc<Gateway>) {
 
 /// Sends one mail and writes down what became of it; whether that could be written.
 async fn send_one(gateway: Arc<Gateway>, mail: QueuedMail) -> bool {
-    let posted = match send(&gateway, &mail).await {
+    let outcome = match send(&gateway, &mail).await {
         Ok(()) => MailSent::Sent,
         Err(SendError::Obsolete(why)) => {
             tracing::warn!(mail = mail.no, why, "a mail is not sent any more");
             MailSent::Dropped
         }
         Err(SendError::Failed(error)) => {
-            let tries = mail.send_attempts + 1;
-            tracing::warn!(mail = mail.no, tries, %error, "a mail did not leave");
+            let attempts = mail.send_attempts + 1;
+            tracing::warn!(mail = mail.no, tries = attempts, %error, "a mail did not leave");
             MailSent::Failed
         }
         Err(SendError::NotStored) => return false,
     };
-    let result = match posted {
+    let result = match outcome {
         MailSent::Sent => "sent",
         MailSent::Failed => "failed",
         MailSent::Dropped => "dropped",
     };
     counter!("tollgate_mail_deliveries_total", "result" => result).increment(1);
-    gateway.replica.submit(Command::MailSent(mail.no, posted)).await.is_ok()
+    gateway.replica.submit(Command::MailSent(mail.no, outcome)).await.is_ok()
 }
 
 /// Why a mail was not sent.
@@ -109,22 +109,22 @@ async fn send(gateway: &Gateway, mail: &QueuedMail) -> Result<(), SendError> {
         MailKind::Reset(url) => reset_link(gateway, mail, &user, url.as_deref()).await?,
         MailKind::OneTimePassword => one_time_password(gateway, mail).await?,
     };
-    let (post, from) = {
+    let (transport, from) = {
         let settings = gateway.settings();
         (settings.mail.transport_for(&topic), settings.mail.from.clone())
     };
     let id = format!("<{:x}.{:x}@{}>", mail.made, mail.no, domain(&from));
-    let letter = OutgoingMail { id: &id, from: &from, to, subject: &one_line(&subject), body };
-    Ok(gateway.mailer.send(&post, letter).await?)
+    let outgoing = OutgoingMail { id: &id, from: &from, to, subject: &one_line(&subject), body };
+    Ok(gateway.mailer.send(&transport, outgoing).await?)
 }
 
 /// What was drawn holds before it leaves: a mail never says what is not so.
 async fn issue_secret(
     gateway: &Gateway,
     mail: &QueuedMail,
-    drawn: MailSecret,
+    generated: MailSecret,
 ) -> Result<(), SendError> {
-    match gateway.replica.submit(Command::IssueMailSecret(mail.no, drawn)).await {
+    match gateway.replica.submit(Command::IssueMailSecret(mail.no, generated)).await {
         Ok(Outcome::Done) => Ok(()),
         Ok(_) => Err(SendError::Obsolete("what it is about is over")),
         Err(_) => Err(SendError::NotStored),
@@ -148,16 +148,16 @@ async fn login_link(
         (settings.security.mfa.notify.clone(), settings.templates.variables.clone())
     };
     let notify = notify.ok_or(SendError::Obsolete("links are no longer in use"))?;
-    let (code, drawn) = generate_token();
-    issue_secret(gateway, mail, drawn).await?;
+    let (code, generated) = generate_token();
+    issue_secret(gateway, mail, generated).await?;
     let url =
         link_with_query(&notify.login_url, ("MFA_CODE", &code), ("USER_NAME", user.name.as_str()));
     let timeout = format_duration(notify.temp_code_expiry_duration.millis());
     let values = [("LOGIN_URL", &*url), ("MFA_CODE", &*code), ("TIMEOUT", &*timeout)];
-    let fill = |text: &str| Template::new(text).render(&variables, user, &values);
+    let render = |text: &str| Template::new(text).render(&variables, user, &values);
     Ok(MailText {
-        subject: fill(&notify.message_header).map_err(SendError::Failed)?,
-        body: fill(&notify.message_body).map_err(SendError::Failed)?,
+        subject: render(&notify.message_header).map_err(SendError::Failed)?,
+        body: render(&notify.message_body).map_err(SendError::Failed)?,
         topic: notify.notify_topic,
     })
 }
@@ -174,25 +174,25 @@ async fn reset_link(
         (reset, settings.templates.variables.clone())
     };
     let reset = reset.ok_or(SendError::Obsolete("resets are no longer in use"))?;
-    let (token, drawn) = generate_token();
-    issue_secret(gateway, mail, drawn).await?;
+    let (token, generated) = generate_token();
+    issue_secret(gateway, mail, generated).await?;
     let page = url.filter(|_| reset.accept_client_url).unwrap_or(&reset.redirect_url);
     let url = link_with_query(page, ("token", &token), ("user", user.name.as_str()));
     let timeout = format_duration(reset.timeout_ms());
     let values = [("RESET_URL", &*url), ("TIMEOUT", &*timeout)];
-    let fill = |text: &str| Template::new(text).render(&variables, user, &values);
+    let render = |text: &str| Template::new(text).render(&variables, user, &values);
     Ok(MailText {
-        subject: fill(&reset.reset_message.subject).map_err(SendError::Failed)?,
-        body: fill(&reset.reset_message.body).map_err(SendError::Failed)?,
+        subject: render(&reset.reset_message.subject).map_err(SendError::Failed)?,
+        body: render(&reset.reset_message.body).map_err(SendError::Failed)?,
         topic: reset.notify_topic,
     })
 }
 
 /// The password that an administrator's reset leaves.
 async fn one_time_password(gateway: &Gateway, mail: &QueuedMail) -> Result<MailText, SendError> {
-    let drawn = crate::auth::one_time_password();
+    let generated = crate::auth::one_time_password();
     let own = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let hash = gateway.passwords.hash(own, Password::new(drawn.as_str())).await;
+    let hash = gateway.passwords.hash(own, Password::new(generated.as_str())).await;
     let hash = hash.map_err(|_| SendError::Failed("too many logins at once".to_owned()))?;
     issue_secret(gateway, mail, MailSecret::Password(hash.into())).await?;
     let product = gateway.settings().server.product_name.clone();
@@ -202,7 +202,7 @@ async fn one_time_password(gateway: &Gateway, mail: &QueuedMail) -> Result<MailT
         subject: format!("Your password for {product} was reset"),
         body: format!(
             "Your password for {product} was reset by an administrator.\n\n\
-             One-time password: {drawn}\n\n\
+             One-time password: {generated}\n\n\
              Log in with it within {minutes} minutes and choose a password of your own.\n"
         ),
     })

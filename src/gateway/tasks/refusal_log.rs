@@ -15,9 +15,9 @@ pub(super) async fn flush_refusal_log(gateway: Arc<Gateway>) {
 
 /// Submits the refusals that the command log does not have yet.
 pub async fn write_refusal_log(gateway: &Gateway) {
-    let noted = gateway.refusal_log.drain();
-    if !noted.is_empty()
-        && let Err(error) = gateway.replica.submit(Command::RecordRefusals(noted)).await
+    let refusals = gateway.refusal_log.drain();
+    if !refusals.is_empty()
+        && let Err(error) = gateway.replica.submit(Command::RecordRefusals(refusals)).await
     {
         tracing::warn!(%error, "refusals are not in the audit trail");
     }

@@ -8,17 +8,17 @@ use crate::realm::{Command, Millis, Outcome, SessionEnd};
 use crate::sessions::{Action, LiveSession};
 use crate::subscriptions::ConnectionNotice;
 /// Sessions that had a socket, and that this node knows nothing of, are watched from now on: their
-/// GUIs come back after a restart, or never got the answer to their login. `alive`: their last sign
-/// of life at least.
-pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, alive: Millis) {
+/// GUIs come back after a restart, or never got the answer to their login. `last_seen`: their last
+/// sign of life at least.
+pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, last_seen: Millis) {
     let sessions = &gateway.replica.sessions;
     let mut last = None;
     loop {
         // In steps: the guard is given back between them.
         let (unknown, reached) = gateway.replica.read(|realm, _| {
             let step: Vec<_> = realm.sessions_after(last).take(STEP_SESSIONS).collect();
-            let watched = step.iter().filter(|it| it.monitored && it.dormant.is_none());
-            let unknown = watched.filter(|session| sessions.get(session.no).is_none());
+            let monitored = step.iter().filter(|it| it.monitored && it.dormant.is_none());
+            let unknown = monitored.filter(|session| sessions.get(session.no).is_none());
             let unknown = unknown.filter_map(|session| {
                 let name = &realm.user(session.user)?.name;
                 Some(sessions.get_or_create(session, name))
@@ -26,7 +26,7 @@ pub(super) fn watch_restored_sessions(gateway: &Arc<Gateway>, alive: Millis) {
             (unknown.collect::<Vec<_>>(), step.last().map(|session| session.no))
         });
         for live_session in unknown {
-            live_session.seen(alive);
+            live_session.seen(last_seen);
             live_session.mark_monitored();
             gateway.session_timeouts.add(&live_session, gateway.clock.now());
         }
@@ -100,11 +100,11 @@ pub(super) async fn flush_session_use(gateway: Arc<Gateway>) {
 /// Tells the log of every use that it does not know yet.
 pub async fn write_session_use(gateway: &Gateway) {
     // Sessions that are used meanwhile are reported the next time.
-    for touched in gateway.replica.sessions.unreported_use().chunks(SESSION_USES_MAX) {
-        if gateway.replica.submit(Command::RecordSessionUse(touched.to_vec())).await.is_err() {
+    for session_uses in gateway.replica.sessions.unreported_use().chunks(SESSION_USES_MAX) {
+        if gateway.replica.submit(Command::RecordSessionUse(session_uses.to_vec())).await.is_err() {
             return;
         }
-        gateway.replica.sessions.mark_reported(touched);
+        gateway.replica.sessions.mark_reported(session_uses);
     }
 }
 

@@ -150,7 +150,7 @@ fn in_minutes(millis: Millis) -> f64 {
 /// SYSTEM.DATE as `Sun Jan 21 20:53:48 UTC 2018` (Genesis REST API) or `2014-06-18 12:27:01`
 /// (Genesis authentication).
 fn date(at: Millis, format: SystemDateFormat) -> String {
-    let stamp = jiff::Timestamp::from_millisecond(at as i64).unwrap_or_default();
+    let stamp = jiff::Timestamp::from_millisecond(at as i64).unwrap_or(jiff::Timestamp::MAX);
     let format = match format {
         SystemDateFormat::GenesisRest => "%a %b %e %H:%M:%S UTC %Y",
         SystemDateFormat::GenesisAuth => "%Y-%m-%d %H:%M:%S",

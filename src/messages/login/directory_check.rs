@@ -122,7 +122,8 @@ async fn sync_record(
             }
             Err(errors::nack(&context.gateway, context.now, refused))
         }
-        _ => Ok(()),
+        Outcome::Done => Ok(()),
+        _ => Err(errors::internal_error(context.event)),
     }
 }
 

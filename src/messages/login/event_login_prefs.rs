@@ -7,17 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::context::MessageContext;
 use crate::messages::handler::{Access, Message};
+use crate::messages::record::WithDetails;
 /// No fields.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginPrefs {}
-
-/// The preferences.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    details: Details,
-}
 
 /// How passwords are reset, which second factors are asked for, who checks passwords.
 #[derive(Serialize, JsonSchema)]
@@ -34,9 +28,9 @@ impl Message for LoginPrefs {
     const NACK: &'static str = "EVENT_LOGIN_PREFS_NACK";
     const ACCESS: Access = Access::Anyone;
     const READ: bool = true;
-    type Ack = Ack;
+    type Ack = WithDetails<Details>;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<WithDetails<Details>, Nack> {
         let settings = context.gateway.settings();
         let security = &settings.security;
         let by_mail = security.genesis_password.self_service_reset.is_some();
@@ -47,6 +41,6 @@ impl Message for LoginPrefs {
             mfa: codes.into_iter().chain(links).collect(),
             authentication: security.authentication.kind.wire_name(),
         };
-        Ok(Ack { details })
+        Ok(WithDetails { details })
     }
 }

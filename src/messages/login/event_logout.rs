@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::context::MessageContext;
+use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
-use crate::realm::{Command, EndReason, Outcome, SessionEnd, SessionId, SessionNo};
+use crate::realm::{Command, EndReason, Outcome, Refusal, SessionEnd, SessionId, SessionNo};
 /// Either nothing (the session of the token or the socket), or both fields, here or at the root.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -36,7 +37,9 @@ impl Message for Logout {
         let end = SessionEnd { session, reason: EndReason::Logout, unless_after: None };
         match context.submit_raw(Command::End(end)).await? {
             Outcome::EndedSessions(_) => Ok(Ack {}),
-            _ => Err(not_found()),
+            Outcome::Refused(Refusal::NoSession) => Err(not_found()),
+            Outcome::Refused(refusal) => Err(context.nack(refusal)),
+            _ => Err(errors::internal_error(Self::TYPE)),
         }
     }
 }

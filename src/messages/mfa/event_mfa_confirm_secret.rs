@@ -4,6 +4,7 @@ use protocol::{MfaCode, Nack, RefreshToken, UserName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::auth::recovery_code;
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
@@ -47,11 +48,8 @@ impl Message for MfaConfirmSecret {
             "MFA_CONFIRM",
         )?;
         let recovery: Vec<_> =
-            (0..RECOVERY_CODES).map(|_| crate::auth::recovery_code::recovery_code()).collect();
-        let hash = |code: &String| {
-            let plain = crate::auth::normalize_recovery_code(code).unwrap_or_default();
-            TokenHash(crate::auth::hash_token(&plain))
-        };
+            (0..RECOVERY_CODES).map(|_| recovery_code::recovery_code()).collect();
+        let hash = |code: &String| TokenHash(crate::auth::hash_token(code));
         let attempt = || async {
             let secret = context.read(|realm| UserSecret::pending(realm, target.no));
             let checked = secret.and_then(|secret| {
@@ -75,6 +73,7 @@ impl Message for MfaConfirmSecret {
             }
         };
         retry_stale(context, attempt).await?;
-        Ok(WithDetails { details: Details { recovery_code: recovery } })
+        let shown = recovery.iter().map(|code| recovery_code::format_recovery_code(code));
+        Ok(WithDetails { details: Details { recovery_code: shown.collect() } })
     }
 }

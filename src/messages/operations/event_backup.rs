@@ -8,10 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::context::MessageContext;
+use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::WithDetails;
 use crate::platform::random;
-use crate::realm::{Command, RefusalCount, StoredRow};
+use crate::realm::{Command, Outcome, RefusalCount, StoredRow};
 use crate::replication::StepError;
 /// Which backup goes on; a new one without it.
 #[derive(Deserialize, JsonSchema)]
@@ -72,14 +73,17 @@ impl Message for Backup {
 /// Who takes everything away is in the audit trail before the first row leaves.
 async fn audit(context: &MessageContext) -> Result<(), Nack> {
     let user_name = Some(context.session()?.user_name.clone());
-    let noted = RefusalCount {
+    let entry = RefusalCount {
         event: context.event.into(),
         user_name,
         host: context.client.address.to_string().into(),
         code: "OK".into(),
         count: 1,
     };
-    context.submit(Command::RecordRefusals(vec![noted])).await.map(drop)
+    match context.submit(Command::RecordRefusals(vec![entry])).await? {
+        Outcome::Done => Ok(()),
+        _ => Err(errors::internal_error(context.event)),
+    }
 }
 
 fn refusal(why: StepError) -> Nack {

@@ -5,22 +5,21 @@ use protocol::Nack;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::ack::GeneratedDetails;
 use super::dry_run::{self, WouldChange};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::realm::{Command, Outcome};
 /// What was done, or with VALIDATE what would be.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack<D> {
-    generated: [(); 0],
-    details: Details<D>,
-}
+pub type Ack<D> = GeneratedDetails<Details<D>>;
 
+/// What an event that changes records answers in DETAILS.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
-enum Details<D> {
+pub enum Details<D> {
+    /// What was done.
     Changed(D),
+    /// With VALIDATE: what would be done.
     Preview(WouldChange),
 }
 
@@ -34,13 +33,13 @@ pub async fn submit_record_event<D>(
     command: Command,
     read_outcome: impl FnOnce(Outcome) -> Option<D>,
 ) -> Result<Ack<D>, Nack> {
-    let answer = |details| Ack { generated: [], details };
     if context.envelope.validate {
-        return Ok(answer(Details::Preview(dry_run::preview(context, &command)?)));
+        let preview = dry_run::preview(context, &command)?;
+        return Ok(GeneratedDetails::new(Details::Preview(preview)));
     }
     let done = read_outcome(context.submit(command).await?);
     let done = done.ok_or_else(|| errors::internal_error(context.event))?;
-    Ok(answer(Details::Changed(done)))
+    Ok(GeneratedDetails::new(Details::Changed(done)))
 }
 
 /// Reads an outcome that has no details.

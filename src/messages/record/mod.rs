@@ -7,6 +7,6 @@ pub mod query;
 mod record_kind;
 pub mod reference;
 
-pub use ack::{Generated, WithDetails};
+pub use ack::{Generated, GeneratedDetails, WithDetails};
 pub use event::NoDetails;
 pub use reference::{ProfileRef, RightRef, UserRef};

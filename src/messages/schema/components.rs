@@ -1,5 +1,8 @@
-//! The documents, made from the tables: OpenAPI for REST, AsyncAPI for the WebSocket, the dashboard
-//! of the metrics. No second description of a message or a metric exists.
+//! What OpenAPI (REST) and AsyncAPI (WebSocket) share. Both are made from the handler table: there
+//! is no second description of a message.
+//!
+//! utoipa and aide would describe functions of a web framework; here the table is the description,
+//! and of its rows neither knows anything.
 
 use serde_json::{Map, Value, json};
 

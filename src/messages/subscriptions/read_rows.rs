@@ -3,6 +3,7 @@
 use protocol::{Nack, NackCode};
 
 use crate::messages::context::MessageContext;
+use crate::messages::errors;
 use crate::storage::{AuditNo, Seq};
 use crate::subscriptions::{STEP_ROWS, SubscriptionHandle};
 
@@ -46,7 +47,8 @@ pub async fn read_audit_rows(
                 let text = "the audit trail cannot be read now; the gateway's log says why";
                 return Err(Nack::new(NackCode::Unavailable, text));
             }
-            Err(_) => break,
+            // It panicked, and the log says so.
+            Err(_) => return Err(errors::internal_error(context.event)),
         };
         position = replica.read(|realm, _| handle.read_audit(realm, &rows, &mut wanted));
     }

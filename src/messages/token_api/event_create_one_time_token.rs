@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
 use crate::messages::handler::{Access, Message};
+use crate::messages::record::GeneratedDetails;
 use crate::realm::{Command, Outcome, TokenHash};
 /// No fields: it is for the user of the session.
 #[derive(Deserialize, JsonSchema)]
@@ -16,15 +17,8 @@ pub struct CreateOneTimeToken {}
 
 /// The token.
 #[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Ack {
-    generated: [(); 0],
-    details: Details,
-}
-
-#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Details {
+pub struct Details {
     /// Told once; the gateway keeps only its hash.
     token: String,
     life_time_secs: u64,
@@ -35,9 +29,9 @@ impl Message for CreateOneTimeToken {
     const ACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_ACK";
     const NACK: &'static str = "EVENT_CREATE_ONE_TIME_TOKEN_NACK";
     const ACCESS: Access = Access::Session;
-    type Ack = Ack;
+    type Ack = GeneratedDetails<Details>;
 
-    async fn serve(self, context: &MessageContext) -> Result<Ack, Nack> {
+    async fn serve(self, context: &MessageContext) -> Result<GeneratedDetails<Details>, Nack> {
         let token: SessionToken = crate::auth::session_token();
         let hash = TokenHash(crate::auth::hash_token(token.expose()));
         let life_time_secs = context.read(|realm| realm.effective_lifetimes().one_time_ms) / 1_000;
@@ -46,6 +40,6 @@ impl Message for CreateOneTimeToken {
             return Err(errors::internal_error(Self::TYPE));
         };
         let token = token.expose().to_owned();
-        Ok(Ack { generated: [], details: Details { token, life_time_secs } })
+        Ok(GeneratedDetails::new(Details { token, life_time_secs }))
     }
 }

@@ -1,11 +1,10 @@
 //! Connectors: the routes of S1, each another spelling of a message. Session store, rules and
 //! limits are those of the messages; only names and statuses differ.
 
-use protocol::{Nack, NackCode, OwnedEnvelope};
+use protocol::{Nack, NackCode, OwnedEnvelope, to_raw_json};
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
 use serde_json::{Map, Value, json};
 
 use crate::messages::details;
@@ -41,8 +40,8 @@ pub struct Route {
     pub token: RequiredToken,
     /// DETAILS of a body.
     request: fn(&str) -> Result<Map<String, Value>, Nack>,
-    /// The body of an ack.
-    pub response: fn(&Value) -> Value,
+    /// The body of the answer to this ack; `None` if the ack lacks a part of it.
+    pub response: fn(&Value) -> Option<Value>,
     /// JSON Schemas of body and answer.
     pub schemas: fn() -> (Schema, Schema),
 }
@@ -92,9 +91,9 @@ pub static ROUTES: [Route; 6] = [
         token: RequiredToken::Access,
         request: |body| parse_body::<Empty>(body).map(|_| Map::new()),
         response: |ack| {
-            json!({
-                "token": ack["DETAILS"]["TOKEN"], "lifeTime": ack["DETAILS"]["LIFE_TIME_SECS"],
-            })
+            let details = &ack["DETAILS"];
+            let (token, secs) = (details["TOKEN"].as_str()?, details["LIFE_TIME_SECS"].as_u64()?);
+            Some(json!({ "token": token, "lifeTime": secs }))
         },
         schemas: || (schemars::schema_for!(Empty), schemars::schema_for!(OneTimeToken)),
     },
@@ -108,12 +107,13 @@ pub static ROUTES: [Route; 6] = [
             Ok(Map::from_iter([("TOKEN".to_owned(), token.into())]))
         },
         response: |ack| {
-            let told = &ack["DETAILS"];
-            let mut answer = json!({ "valid": told["VALID"], "isExpired": told["IS_EXPIRED"] });
-            if let Value::String(login) = &told["USER_NAME"] {
-                answer["login"] = login.as_str().into();
+            let details = &ack["DETAILS"];
+            let flag = |field: &str| details[field].as_bool();
+            let mut body = json!({ "valid": flag("VALID")?, "isExpired": flag("IS_EXPIRED")? });
+            if let Value::String(login) = &details["USER_NAME"] {
+                body["login"] = login.as_str().into();
             }
-            answer
+            Some(body)
         },
         schemas: || (schemars::schema_for!(Verify), schemars::schema_for!(Verified)),
     },
@@ -123,7 +123,7 @@ pub static ROUTES: [Route; 6] = [
         message: "REQ_CONNECTOR_SETTINGS",
         token: RequiredToken::Access,
         request: |body| parse_body::<Empty>(body).map(|_| Map::new()),
-        response: |ack| life_times(&ack["REPLY"][0]),
+        response: |ack| token_lifetimes(&ack["REPLY"][0]),
         schemas: || (schemars::schema_for!(Empty), schemars::schema_for!(Settings)),
     },
     Route {
@@ -132,15 +132,15 @@ pub static ROUTES: [Route; 6] = [
         message: "EVENT_AMEND_CONNECTOR_SETTINGS",
         token: RequiredToken::Access,
         request: |body| {
-            let said: Map<String, Value> = parse_body(body)?;
-            let known = |(name, value): (String, Value)| {
+            let fields: Map<String, Value> = parse_body(body)?;
+            let renamed = |(name, value): (String, Value)| {
                 let field = TOKEN_LIFETIMES.iter().find(|(camel, _)| *camel == name);
                 let field = field.map_or(name, |(_, field)| (*field).to_owned());
                 (field, value)
             };
-            Ok(said.into_iter().map(known).collect())
+            Ok(fields.into_iter().map(renamed).collect())
         },
-        response: |ack| life_times(&ack["DETAILS"]),
+        response: |ack| token_lifetimes(&ack["DETAILS"]),
         schemas: || (schemars::schema_for!(Settings), schemars::schema_for!(Settings)),
     },
 ];
@@ -182,8 +182,7 @@ impl Route {
                 }
             }
         }
-        let unreadable = |_| Nack::new(NackCode::InvalidMessage, "the body cannot be read");
-        envelope.details = Some(to_raw_value(&details).map_err(unreadable)?);
+        envelope.details = Some(to_raw_json(&details));
         Ok(envelope)
     }
 
@@ -211,21 +210,25 @@ fn details<const N: usize>(
     fields.chain(mfa_code.map(|code| ("MFA_CODE".to_owned(), code.into()))).collect()
 }
 
-fn token_pair_body(ack: &Value) -> Value {
-    let secs = |minutes: &Value| (minutes.as_f64().unwrap_or_default() * 60.0).round() as u64;
-    json!({
-        "accessToken": ack["SESSION_AUTH_TOKEN"],
-        "accessTokenLifeTime": secs(&ack["DETAILS"]["SESSION_TIMEOUT_MINS"]),
-        "refreshToken": ack["REFRESH_AUTH_TOKEN"],
-        "refreshTokenLifeTime": secs(&ack["DETAILS"]["REFRESH_TOKEN_EXPIRATION_MINS"]),
-    })
+fn token_pair_body(ack: &Value) -> Option<Value> {
+    let secs = |field: &str| {
+        let minutes = ack["DETAILS"][field].as_f64()?;
+        Some((minutes * 60.0).round() as u64)
+    };
+    Some(json!({
+        "accessToken": ack["SESSION_AUTH_TOKEN"].as_str()?,
+        "accessTokenLifeTime": secs("SESSION_TIMEOUT_MINS")?,
+        "refreshToken": ack["REFRESH_AUTH_TOKEN"].as_str()?,
+        "refreshTokenLifeTime": secs("REFRESH_TOKEN_EXPIRATION_MINS")?,
+    }))
 }
 
-fn life_times(told: &Value) -> Value {
-    TOKEN_LIFETIMES
-        .iter()
-        .map(|(camel, field)| ((*camel).to_owned(), told[field].clone()))
-        .collect()
+fn token_lifetimes(lifetimes: &Value) -> Option<Value> {
+    let secs = |(camel, field): &(&str, &str)| {
+        let secs = lifetimes.get(field)?.clone();
+        Some(((*camel).to_owned(), secs))
+    };
+    TOKEN_LIFETIMES.iter().map(secs).collect::<Option<Map<_, _>>>().map(Value::Object)
 }
 
 /// Who logs in.

@@ -1,4 +1,6 @@
 //! Browsers: which origins may speak, and what their scripts may read of an answer.
+//!
+//! tower-http has this as a layer of tower, which nothing else here is built on.
 
 use std::sync::LazyLock;
 

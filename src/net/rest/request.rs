@@ -2,8 +2,7 @@
 
 use hyper::header::{self, HeaderMap};
 use hyper::http::request::Parts;
-use protocol::{Envelope, Nack, NackCode, OwnedEnvelope, SourceRef};
-use serde_json::value::to_raw_value;
+use protocol::{Envelope, Nack, NackCode, OwnedEnvelope, SourceRef, to_raw_json};
 use serde_json::{Map, Value};
 
 use crate::messages::Handler;
@@ -86,7 +85,7 @@ impl RestRequest {
                 _ => details.insert(field, value.into()),
             };
         }
-        self.envelope.details = Some(to_raw_value(&details).map_err(unreadable)?);
+        self.envelope.details = Some(to_raw_json(&details));
         Ok(())
     }
 

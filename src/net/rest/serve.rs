@@ -17,7 +17,7 @@ use super::{subscriptions, token_api};
 use crate::messages::{ClientInfo, Handler, IssuedTokens, Route, table};
 use crate::net::http::{HttpResponse, http_status, json};
 use crate::net::rate_limit::{RateDecision, RequestRate};
-use crate::router::{Reply, Router};
+use crate::router::{Reply, Router, TokenCache};
 use crate::subscriptions::DataSource;
 /// A body must be there in this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ async fn serve_target(
 ) -> Result<Reply, Nack> {
     match target {
         RestTarget::Message(handler) => {
-            Ok(router.handle(client, request.into_request(handler)?).await)
+            Ok(router.handle(client, TokenCache::default(), request.into_request(handler)?).await)
         }
         RestTarget::Rows(source) => {
             subscriptions::respond(method, &source, request, client, router).await

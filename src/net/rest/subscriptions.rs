@@ -5,8 +5,8 @@ use protocol::{Nack, NackCode};
 
 use super::request::RestRequest;
 use crate::gateway::RestSubscription;
-use crate::messages::{AfterReply, ClientInfo, Handler, find, no_session};
-use crate::router::{Reply, Router};
+use crate::messages::{AfterReply, ClientInfo, Handler, find, internal_error, no_session};
+use crate::router::{Reply, Router, TokenCache};
 use crate::subscriptions::Outbox;
 /// Serves one request on a data source; an error never became a message.
 pub(super) async fn respond(
@@ -20,12 +20,13 @@ pub(super) async fn respond(
     let gateway = router.gateway();
     let now = gateway.clock.now();
     let handler = handler(method)?;
+    let refuse = |nack| Ok(router.refuse(handler, Some(&name), nack, &client));
     // From here on the session speaks for the request: its token is looked up once.
     let token = request.envelope.session_auth_token.take().ok_or_else(no_session);
     let session = token.and_then(|token| router.session(&client, &token, now));
     let session = match session {
         Ok(session) => session,
-        Err(nack) => return Ok(nack_reply(handler, &name, nack)),
+        Err(nack) => return refuse(nack),
     };
     let with = |polled: &RestSubscription| {
         let (outbox, session) = (Some(polled.outbox.clone()), Some(session.clone()));
@@ -36,26 +37,25 @@ pub(super) async fn respond(
         request.set_details(vec![("DATASOURCE_NAME".to_owned(), source.to_owned())])?;
         let request = request.into_request(handler)?;
         let polled = gateway.rest_subscriptions.open(&session, &name, bytes_max, now);
-        let reply = router.handle(with(&polled), request).await;
+        let reply = router.handle(with(&polled), TokenCache::default(), request).await;
         gateway.rest_subscriptions.remove_if_empty(session.session, &name);
-        return Ok(first_rows(reply, &polled, router));
+        return Ok(first_rows(reply, &polled));
     }
     let Some(polled) = gateway.rest_subscriptions.poll(session.session, &name, now) else {
-        let text = "no subscription has this SOURCE_REF; POST opens one";
-        return Ok(nack_reply(handler, &name, Nack::new(NackCode::InvalidDatasource, text)));
+        return refuse(not_open());
     };
     if *method == Method::GET {
-        if request.envelope.user_name.as_ref().is_some_and(|name| !session.user_name.is(name)) {
-            let text = "USER_NAME is not the user of this session";
-            return Ok(nack_reply(handler, &name, Nack::new(NackCode::NotAuthorised, text)));
+        if let Err(nack) = router.authorize(handler, &request.envelope, &session) {
+            return refuse(nack);
         }
-        return Ok(rows(&polled.outbox, Reply::default()));
+        // None: it is being opened, or was ended meanwhile.
+        return rows(&polled.outbox).map_or_else(|| refuse(not_open()), Ok);
     }
     let request = request.on_subscription(handler, &name)?;
-    let reply = router.handle(with(&polled), request).await;
+    let reply = router.handle(with(&polled), TokenCache::default(), request).await;
     gateway.rest_subscriptions.remove_if_empty(session.session, &name);
     match reply.after_reply {
-        AfterReply::NoReply => Ok(rows(&polled.outbox, reply)),
+        AfterReply::NoReply => Ok(rows(&polled.outbox).unwrap_or(reply)),
         _ => Ok(reply),
     }
 }
@@ -67,7 +67,7 @@ fn handler(method: &Method) -> Result<&'static Handler, Nack> {
         Method::DELETE => "DATA_LOGOFF",
         _ => "DATA_LOGON",
     };
-    find(message_type).ok_or_else(|| Nack::new(NackCode::UnknownMessageType, message_type))
+    find(message_type).ok_or_else(|| internal_error(message_type))
 }
 
 /// The name of the subscription that is meant, as JSON text.
@@ -80,25 +80,22 @@ fn subscription_name(method: &Method, request: &RestRequest) -> Result<String, N
 }
 
 /// The first rows instead of the LOGON_ACK: a poll has one answer.
-fn first_rows(reply: Reply, polled: &RestSubscription, router: &Router) -> Reply {
+fn first_rows(reply: Reply, polled: &RestSubscription) -> Reply {
     let AfterReply::ReleaseSubscription(subscription, session) = &reply.after_reply else {
         return reply;
     };
     if !session.has_ended() {
-        router.gateway().replica.subscriptions.release(&polled.outbox, *subscription);
+        polled.outbox.release(*subscription);
     }
-    rows(&polled.outbox, reply)
+    rows(&polled.outbox).unwrap_or(reply)
 }
 
-/// The waiting rows as one QUERY_UPDATE; the reply itself if there are none.
-fn rows(outbox: &Outbox, reply: Reply) -> Reply {
-    match outbox.next_update() {
-        Some(frame) => Reply { frame, ..Reply::default() },
-        None => reply,
-    }
+/// The waiting rows as one QUERY_UPDATE; `None` if no subscription is open.
+fn rows(outbox: &Outbox) -> Option<Reply> {
+    outbox.next_update().map(|frame| Reply { frame, ..Reply::default() })
 }
 
-fn nack_reply(handler: &Handler, source_ref: &str, nack: Nack) -> Reply {
-    let frame = protocol::envelope::encode_nack(handler.nack, Some(source_ref), &nack);
-    Reply { frame, refused: Some(nack), ..Reply::default() }
+fn not_open() -> Nack {
+    let text = "no subscription has this SOURCE_REF; POST opens one";
+    Nack::new(NackCode::InvalidDatasource, text)
 }

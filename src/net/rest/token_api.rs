@@ -8,7 +8,7 @@ use super::refusal::RequestError;
 use super::request::{bearer, body_text};
 use crate::messages::{ClientInfo, Route, find, internal_error};
 use crate::net::http::{HttpResponse, http_status, json};
-use crate::router::{Reply, Request, Router};
+use crate::router::{Reply, Request, Router, TokenCache};
 /// The route of a request; the methods that the path knows instead.
 pub(super) fn find_route(path: &str, method: &Method) -> Option<Result<&'static Route, String>> {
     let mut known = Vec::new();
@@ -34,12 +34,12 @@ pub(super) async fn respond(
         Err(nack) => return error_response(RequestError::bad_request(nack)),
     };
     let client = ClientInfo { token_api: true, ..client };
-    match router.handle(client, request).await {
+    match router.handle(client, TokenCache::default(), request).await {
         Reply { refused: Some(nack), .. } => nack_response(&nack),
-        Reply { ack: Some(ack), .. } => {
-            json(StatusCode::OK, (route.response)(&ack).to_string().into_bytes())
-        }
-        Reply { .. } => nack_response(&internal_error(route.message)),
+        Reply { ack, .. } => match ack.and_then(|ack| (route.response)(&ack)) {
+            Some(body) => json(StatusCode::OK, body.to_string().into_bytes()),
+            None => nack_response(&internal_error(route.message)),
+        },
     }
 }
 

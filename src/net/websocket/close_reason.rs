@@ -56,12 +56,15 @@ impl CloseReason {
     /// in one second.
     pub fn details(self, retry_after_ms: Millis) -> Value {
         let (reason, _, retry) = self.wire();
-        let by = if matches!(self, Self::Session(EndReason::Logout | EndReason::PasswordChanged)) {
+        let actor = if matches!(self, Self::Session(EndReason::Logout | EndReason::PasswordChanged))
+        {
             "USER"
         } else {
             "SERVER"
         };
         let wait = if retry == "STOP" { 0 } else { retry_after_ms };
-        json!({ "DETAILS": { "REASON": reason, "BY": by, "RETRY": retry, "RETRY_AFTER_MS": wait } })
+        let details =
+            json!({ "REASON": reason, "BY": actor, "RETRY": retry, "RETRY_AFTER_MS": wait });
+        json!({ "DETAILS": details })
     }
 }

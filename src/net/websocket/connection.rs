@@ -175,6 +175,8 @@ impl Connection {
         }
         // Rows that were there before the reply go before it.
         self.drain_outbox()?;
+        // A session that is bound by the reply begins without it.
+        self.token_cache = reply.token_cache.clone();
         self.reply(reply)?;
         self.start_request();
         Ok(true)
@@ -189,7 +191,9 @@ impl Connection {
         let now = self.now();
         self.state.set_serving(true, now);
         let (router, client) = (self.router.clone(), self.client.clone());
-        self.serving = Some(Box::pin(async move { router.handle(client, *request).await }));
+        let token_cache = self.token_cache.clone();
+        self.serving =
+            Some(Box::pin(async move { router.handle(client, token_cache, *request).await }));
         true
     }
 
@@ -205,7 +209,7 @@ impl Connection {
             self.subscribed = true;
             // A session that ended meanwhile gets no rows; its notice ends the subscription.
             if !session.has_ended() {
-                self.router.gateway().replica.subscriptions.release(&self.outbox, subscription);
+                self.outbox.release(subscription);
             }
         }
         Ok(())
@@ -231,7 +235,7 @@ impl Connection {
                 if self.is_bound_to(session) {
                     return Err(CloseReason::Session(reason));
                 }
-                self.other_sessions.retain(|session_here| session_here.session != session);
+                self.other_sessions.retain(|other_session| other_session.session != session);
             }
             ConnectionNotice::Shutdown => return Err(CloseReason::Shutdown),
         }
@@ -267,7 +271,7 @@ impl Connection {
 
     /// Reads. False when there is nothing, or when enough messages wait already.
     fn read(&mut self, context: &mut Context<'_>) -> Result<bool, CloseReason> {
-        Ok(self.queue.has_room() && frame_stream::poll_read(self, context)?)
+        Ok(self.queue.has_capacity() && frame_stream::poll_read(self, context)?)
     }
 
     fn on_pong(&mut self) {
@@ -344,8 +348,8 @@ impl Connection {
             }
             match self.state.on_timer(now) {
                 TimerDecision::Close(reason) => return Err(reason),
-                TimerDecision::Wait(polled_at) => {
-                    self.timer.set(now, polled_at.saturating_sub(now).max(1));
+                TimerDecision::Wait(wake_at) => {
+                    self.timer.set(now, wake_at.saturating_sub(now).max(1));
                 }
                 TimerDecision::Ping => {
                     self.stream.ping();
@@ -373,7 +377,7 @@ impl FrameHandler for Connection {
             }
             FrameEvent::Part => {}
         }
-        Ok(self.queue.has_room() && self.stream.buffered() <= FLUSH_BYTES)
+        Ok(self.queue.has_capacity() && self.stream.buffered() <= FLUSH_BYTES)
     }
 }
 

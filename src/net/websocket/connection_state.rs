@@ -108,7 +108,9 @@ impl ConnectionState {
     /// what was left of it is left.
     pub fn set_serving(&mut self, is_serving: bool, now: Millis) {
         self.login_timer = match self.login_timer {
-            LoginTimer::Until(by) if is_serving => LoginTimer::Paused(by.saturating_sub(now)),
+            LoginTimer::Until(deadline) if is_serving => {
+                LoginTimer::Paused(deadline.saturating_sub(now))
+            }
             LoginTimer::Paused(left) if !is_serving => LoginTimer::Until(now + left),
             login => login,
         };
@@ -121,7 +123,7 @@ impl ConnectionState {
     }
 
     fn login_deadline(&self) -> Option<Millis> {
-        if let LoginTimer::Until(by) = self.login_timer { Some(by) } else { None }
+        if let LoginTimer::Until(deadline) = self.login_timer { Some(deadline) } else { None }
     }
 
     fn write_deadline(&self) -> Option<Millis> {
@@ -133,10 +135,10 @@ impl ConnectionState {
 
     /// What is due at `now`.
     pub fn on_timer(&mut self, now: Millis) -> TimerDecision {
-        if self.login_deadline().is_some_and(|by| now >= by) {
+        if self.login_deadline().is_some_and(|deadline| now >= deadline) {
             return TimerDecision::Close(CloseReason::LoginTimeout);
         }
-        if self.write_deadline().is_some_and(|by| now >= by) {
+        if self.write_deadline().is_some_and(|deadline| now >= deadline) {
             return TimerDecision::Close(CloseReason::SlowConsumer);
         }
         if now >= self.ping_at {
@@ -167,56 +169,56 @@ mod tests {
     };
 
     #[test]
-    fn who_does_not_log_in_is_closed_on_time_and_a_hash_stops_the_clock() {
-        let mut link =
+    fn a_connection_without_login_is_closed_on_time_and_a_hash_stops_the_clock() {
+        let mut connection =
             ConnectionState::new(ConnectionLimits { ping_interval_ms: 1 << 40, ..LIMITS }, 0);
-        assert_eq!(link.on_timer(29_999), TimerDecision::Wait(30_000));
-        assert_eq!(link.on_timer(30_000), TimerDecision::Close(CloseReason::LoginTimeout));
-        link.set_serving(true, 29_000);
-        assert!(matches!(link.on_timer(40_000), TimerDecision::Wait(_)));
-        link.set_serving(false, 41_000);
+        assert_eq!(connection.on_timer(29_999), TimerDecision::Wait(30_000));
+        assert_eq!(connection.on_timer(30_000), TimerDecision::Close(CloseReason::LoginTimeout));
+        connection.set_serving(true, 29_000);
+        assert!(matches!(connection.on_timer(40_000), TimerDecision::Wait(_)));
+        connection.set_serving(false, 41_000);
         // What was left of it is left: messages do not buy time.
-        assert_eq!(link.on_timer(41_999), TimerDecision::Wait(42_000));
-        assert_eq!(link.on_timer(42_000), TimerDecision::Close(CloseReason::LoginTimeout));
-        link.bind();
-        assert!(matches!(link.on_timer(1_000_000), TimerDecision::Wait(_)));
+        assert_eq!(connection.on_timer(41_999), TimerDecision::Wait(42_000));
+        assert_eq!(connection.on_timer(42_000), TimerDecision::Close(CloseReason::LoginTimeout));
+        connection.bind();
+        assert!(matches!(connection.on_timer(1_000_000), TimerDecision::Wait(_)));
     }
 
     #[test]
     fn too_fast_is_refused_and_ten_times_too_fast_is_closed() {
-        let mut link = ConnectionState::new(LIMITS, 0);
-        let answers: Vec<_> = (0..51).map(|_| link.on_text(400)).collect();
+        let mut connection = ConnectionState::new(LIMITS, 0);
+        let answers: Vec<_> = (0..51).map(|_| connection.on_text(400)).collect();
         assert_eq!(answers[4], TextDecision::Serve);
         assert_eq!(answers[5], TextDecision::RateLimited(600));
         assert_eq!(answers[49], TextDecision::RateLimited(600));
         assert_eq!(answers[50], TextDecision::Close(CloseReason::RateLimit));
-        assert_eq!(link.on_text(1_000), TextDecision::Serve);
+        assert_eq!(connection.on_text(1_000), TextDecision::Serve);
     }
 
     #[test]
     fn two_unanswered_pings_are_a_dead_peer() {
-        let mut link =
+        let mut connection =
             ConnectionState::new(ConnectionLimits { login_timeout_ms: 1 << 40, ..LIMITS }, 0);
-        assert_eq!(link.on_timer(30_000), TimerDecision::Ping);
-        assert_eq!(link.on_timer(60_000), TimerDecision::Ping);
-        assert_eq!(link.on_timer(90_000), TimerDecision::Close(CloseReason::PeerGone));
-        link.on_pong();
-        assert_eq!(link.on_timer(120_000), TimerDecision::Ping);
+        assert_eq!(connection.on_timer(30_000), TimerDecision::Ping);
+        assert_eq!(connection.on_timer(60_000), TimerDecision::Ping);
+        assert_eq!(connection.on_timer(90_000), TimerDecision::Close(CloseReason::PeerGone));
+        connection.on_pong();
+        assert_eq!(connection.on_timer(120_000), TimerDecision::Ping);
     }
 
     #[test]
     fn a_stuck_reader_is_closed_past_its_deadline() {
-        let mut link =
+        let mut connection =
             ConnectionState::new(ConnectionLimits { login_timeout_ms: 1 << 40, ..LIMITS }, 0);
-        link.set_write_state(true, false, 1_000);
-        link.set_write_state(true, false, 5_000);
-        assert_eq!(link.on_timer(5_000), TimerDecision::Wait(6_000), "it is looked at again");
-        assert_eq!(link.on_timer(10_999), TimerDecision::Wait(11_000));
-        assert_eq!(link.on_timer(11_000), TimerDecision::Close(CloseReason::SlowConsumer));
-        link.set_write_state(false, false, 11_000);
-        assert_eq!(link.on_timer(11_001), TimerDecision::Wait(30_000));
-        link.set_write_state(true, true, 12_000);
-        assert_eq!(link.on_timer(12_999), TimerDecision::Wait(13_000));
-        assert_eq!(link.on_timer(13_000), TimerDecision::Close(CloseReason::SlowConsumer));
+        connection.set_write_state(true, false, 1_000);
+        connection.set_write_state(true, false, 5_000);
+        assert_eq!(connection.on_timer(5_000), TimerDecision::Wait(6_000), "it is looked at again");
+        assert_eq!(connection.on_timer(10_999), TimerDecision::Wait(11_000));
+        assert_eq!(connection.on_timer(11_000), TimerDecision::Close(CloseReason::SlowConsumer));
+        connection.set_write_state(false, false, 11_000);
+        assert_eq!(connection.on_timer(11_001), TimerDecision::Wait(30_000));
+        connection.set_write_state(true, true, 12_000);
+        assert_eq!(connection.on_timer(12_999), TimerDecision::Wait(13_000));
+        assert_eq!(connection.on_timer(13_000), TimerDecision::Close(CloseReason::SlowConsumer));
     }
 }

@@ -218,7 +218,7 @@ mod tests {
     /// What comes of pieces of a stream, in words; an error ends it.
     fn ours(pieces: &[&[u8]]) -> Vec<String> {
         let mut reader = FrameReader::new(&[], FRAME_MAX, MESSAGE_MAX);
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         for piece in pieces {
             let mut bytes = if reader.is_empty() {
                 piece.to_vec()
@@ -235,25 +235,25 @@ mod tests {
                     Ok(Some((used, event))) => {
                         at += used;
                         match event {
-                            FrameEvent::Text(text) => told.push(format!("text {text}")),
-                            FrameEvent::Ping(payload) => told.push(format!("ping {payload:?}")),
-                            FrameEvent::Pong => told.push("pong".to_owned()),
+                            FrameEvent::Text(text) => events.push(format!("text {text}")),
+                            FrameEvent::Ping(payload) => events.push(format!("ping {payload:?}")),
+                            FrameEvent::Pong => events.push("pong".to_owned()),
                             FrameEvent::Close(_) => {
-                                told.push("close".to_owned());
-                                return told;
+                                events.push("close".to_owned());
+                                return events;
                             }
                             FrameEvent::Part => {}
                         }
                     }
                     Err(CloseReason::InvalidUtf8) => {
-                        return [told, vec!["not text".into()]].concat();
+                        return [events, vec!["not text".into()]].concat();
                     }
-                    Err(_) => return [told, vec!["error".into()]].concat(),
+                    Err(_) => return [events, vec!["error".into()]].concat(),
                 }
             }
             reader.keep_unread(&bytes[at..]);
         }
-        told
+        events
     }
 
     /// The same by tungstenite.
@@ -277,25 +277,25 @@ mod tests {
             .max_message_size(Some(MESSAGE_MAX));
         let half = Half(std::io::Cursor::new(stream));
         let mut socket = WebSocket::from_raw_socket(half, Role::Server, Some(config));
-        let mut told = Vec::new();
+        let mut events = Vec::new();
         loop {
             match socket.read() {
-                Ok(Message::Text(text)) => told.push(format!("text {text}")),
-                Ok(Message::Ping(payload)) => told.push(format!("ping {:?}", &payload[..])),
-                Ok(Message::Pong(_)) => told.push("pong".to_owned()),
+                Ok(Message::Text(text)) => events.push(format!("text {text}")),
+                Ok(Message::Ping(payload)) => events.push(format!("ping {:?}", &payload[..])),
+                Ok(Message::Pong(_)) => events.push("pong".to_owned()),
                 Ok(Message::Close(_)) => {
-                    told.push("close".to_owned());
-                    return told;
+                    events.push("close".to_owned());
+                    return events;
                 }
                 // We refuse it as soon as it begins.
-                Ok(Message::Binary(_) | Message::Frame(_)) => told.push("error".to_owned()),
-                Err(Error::Utf8(_)) => return [told, vec!["not text".into()]].concat(),
+                Ok(Message::Binary(_) | Message::Frame(_)) => events.push("error".to_owned()),
+                Err(Error::Utf8(_)) => return [events, vec!["not text".into()]].concat(),
                 // The stream ends where it was cut.
                 Err(Error::Protocol(error)) if format!("{error:?}").contains("ResetWithout") => {
-                    return told;
+                    return events;
                 }
-                Err(Error::ConnectionClosed | Error::Io(_)) => return told,
-                Err(_) => return [told, vec!["error".into()]].concat(),
+                Err(Error::ConnectionClosed | Error::Io(_)) => return events,
+                Err(_) => return [events, vec!["error".into()]].concat(),
             }
         }
     }

@@ -21,7 +21,7 @@ impl RequestQueue {
     }
 
     /// Whether another message may be read; one is always taken whole.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_capacity(&self) -> bool {
         self.requests.len() < self.requests_max as usize && self.bytes < self.bytes_max as usize
     }
 

@@ -34,7 +34,7 @@ impl Connection {
 
     /// A subscription of another session than the bound one must hear of that session's end.
     pub(super) fn watch_session(&mut self, session: &Arc<LiveSession>) {
-        let knows = |known: &Arc<LiveSession>| Arc::ptr_eq(known, session);
+        let knows = |other: &Arc<LiveSession>| Arc::ptr_eq(other, session);
         if !self.client.session.iter().chain(&self.other_sessions).any(knows) {
             session.add_outbox(&self.outbox);
             self.other_sessions.push(session.clone());

@@ -32,14 +32,14 @@ impl BeforeAfter {
         row: AuditEvent,
     ) -> Vec<AuditEvent> {
         let (full, before, after) = (Vec::new(), Map::new(), Map::new());
-        let mut sides = Self { full, row, before, after, bytes: 0 };
-        changes.by_ref().take(CHANGES_MAX).for_each(|change| sides.add(change));
+        let mut before_after = Self { full, row, before, after, bytes: 0 };
+        changes.by_ref().take(CHANGES_MAX).for_each(|change| before_after.add(change));
         let more = changes.count();
         if more > 0 {
-            sides.after.insert("MORE_CHANGES".to_owned(), more.into());
+            before_after.after.insert("MORE_CHANGES".to_owned(), more.into());
         }
-        sides.finish();
-        sides.full
+        before_after.finish();
+        before_after.full
     }
 
     /// The members of two objects that differ.
@@ -59,8 +59,9 @@ impl BeforeAfter {
 
     /// What was told so far is a row.
     fn finish(&mut self) {
-        let sides = [&mut self.before, &mut self.after];
-        let [before, after] = sides.map(|side| FieldSnapshot::from_members(&std::mem::take(side)));
+        let before_after = [&mut self.before, &mut self.after];
+        let [before, after] =
+            before_after.map(|members| FieldSnapshot::from_members(&std::mem::take(members)));
         self.full.push(AuditEvent { before, after, ..self.row.clone() });
         self.bytes = 0;
     }

@@ -20,8 +20,8 @@ impl Realm {
         applied: &Applied,
     ) -> Vec<AuditEvent> {
         match (command, &applied.outcome) {
-            (Command::RecordRefusals(noted), _) => {
-                return noted.iter().map(|it| refusal_event(at, it, origin)).collect();
+            (Command::RecordRefusals(refusals), _) => {
+                return refusals.iter().map(|it| refusal_event(at, it, origin)).collect();
             }
             // The first one replaces nothing.
             (Command::SetPepperCheck(_), _) if self.pepper_check.is_none() => return Vec::new(),
@@ -97,19 +97,19 @@ fn event_without_message(command: &Command) -> &'static str {
     }
 }
 
-fn refusal_event(at: Millis, noted: &RefusalCount, origin: Option<&Origin>) -> AuditEvent {
+fn refusal_event(at: Millis, refusal_count: &RefusalCount, origin: Option<&Origin>) -> AuditEvent {
     let row = AuditEvent {
         at,
-        event: noted.event.clone(),
-        user_name: noted.user_name.as_ref().map(|name| name.as_str().into()),
+        event: refusal_count.event.clone(),
+        user_name: refusal_count.user_name.as_ref().map(|name| name.as_str().into()),
         target: None,
-        host: Some(noted.host.clone()),
-        code: noted.code.clone(),
+        host: Some(refusal_count.host.clone()),
+        code: refusal_count.code.clone(),
         reason: origin.and_then(|it| it.reason.clone()),
         before: FieldSnapshot::default(),
         after: FieldSnapshot::default(),
     };
-    if noted.count > 1 { counted(row, "TIMES", noted.count as usize) } else { row }
+    if refusal_count.count > 1 { counted(row, "TIMES", refusal_count.count as usize) } else { row }
 }
 
 fn counted(mut row: AuditEvent, what: &str, count: usize) -> AuditEvent {

@@ -82,8 +82,8 @@ impl Realm {
     /// What changes do to each field, compared with the realm as it is. Bookkeeping rows are
     /// left out.
     pub fn compare<'a>(&'a self, changes: &'a [Change]) -> impl Iterator<Item = FieldChange> + 'a {
-        let sight = Viewpoint { realm: self, changes };
-        changes.iter().flat_map(move |change| sight.compare(change))
+        let viewpoint = Viewpoint { realm: self, changes };
+        changes.iter().flat_map(move |change| viewpoint.compare(change))
     }
 }
 
@@ -112,12 +112,13 @@ impl Viewpoint<'_> {
             Change::Put(row) => self.displayed(row),
             Change::Delete(_) => Fields::new(),
         };
-        let gone = old.iter().filter(|(field, _)| value(&new, field).is_none());
-        let fields = new.iter().chain(gone).map(|(field, _)| *field);
+        let removed = old.iter().filter(|(field, _)| value(&new, field).is_none());
+        let fields = new.iter().chain(removed).map(|(field, _)| *field);
         let change = |field| {
             let [old, new] = [&old, &new].map(|it| value(it, field));
-            let told = |it: Option<&DisplayValue<'_>>| it.map_or(Value::Null, DisplayValue::value);
-            let change = || (told(old), told(new));
+            let to_json =
+                |it: Option<&DisplayValue<'_>>| it.map_or(Value::Null, DisplayValue::value);
+            let change = || (to_json(old), to_json(new));
             let (old, new) = (old != new).then(change).filter(|(old, new)| old != new)?;
             Some(FieldChange { table, key: name.clone(), field, old, new })
         };

@@ -34,37 +34,37 @@ impl Subject {
 impl Realm {
     /// The subject of a command, on the realm before it.
     pub(super) fn subject(&self, command: &Command) -> Subject {
-        let actor = |actor: &Actor| self.actor_name(actor);
+        let of = |actor: &Actor| self.actor_name(actor);
         match command {
             Command::Login(it) => Subject::own(name(&it.user_name)),
             Command::Refresh(it) => Subject::own(user_name(self.user_by_refresh(&it.presented))),
             Command::FinishLogin(it) => Subject::own(self.pending_login_user_name(&it.token)),
             Command::End(it) => Subject::own(self.session_user_name(it.session)),
-            Command::EndOtherSession(by, it) => {
-                Subject::new(actor(by), self.session_user_name(*it))
+            Command::EndOtherSession(actor, it) => {
+                Subject::new(of(actor), self.session_user_name(*it))
             }
             Command::ChangePassword(it) => self.password_change_subject(it),
             Command::ResetByToken(it) => Subject::own(name(&it.user_name)),
-            Command::InsertRight(by, it) => Subject::new(actor(by), name(&it.code)),
-            Command::DeleteRight(by, code) => Subject::new(actor(by), name(code)),
-            Command::InsertProfile(by, it)
-            | Command::AmendProfile(by, it)
-            | Command::DeleteProfile(by, it) => {
-                Subject::new(actor(by), self.target_profile_name(it))
+            Command::InsertRight(actor, it) => Subject::new(of(actor), name(&it.code)),
+            Command::DeleteRight(actor, code) => Subject::new(of(actor), name(code)),
+            Command::InsertProfile(actor, it)
+            | Command::AmendProfile(actor, it)
+            | Command::DeleteProfile(actor, it) => {
+                Subject::new(of(actor), self.target_profile_name(it))
             }
-            Command::InsertUser(by, it)
-            | Command::AmendUser(by, _, it)
-            | Command::DeleteUser(by, it) => Subject::new(actor(by), self.target_user_name(it)),
-            Command::ResetPassword(by, it) => Subject::new(actor(by), name(&it.user_name)),
-            Command::ExpirePassword(by, it)
-            | Command::SetAttempts(by, it, _)
-            | Command::SetSecondFactor(by, it, _) => Subject::new(actor(by), name(it)),
+            Command::InsertUser(actor, it)
+            | Command::AmendUser(actor, _, it)
+            | Command::DeleteUser(actor, it) => Subject::new(of(actor), self.target_user_name(it)),
+            Command::ResetPassword(actor, it) => Subject::new(of(actor), name(&it.user_name)),
+            Command::ExpirePassword(actor, it)
+            | Command::SetAttempts(actor, it, _)
+            | Command::SetSecondFactor(actor, it, _) => Subject::new(of(actor), name(it)),
             Command::CreateSecret(it) => self.enrolment_subject(&it.actor, it.user_name.as_ref()),
             Command::ConfirmSecret(it) => self.enrolment_subject(&it.actor, it.user_name.as_ref()),
-            Command::RevokeCode(by, no) => Subject::new(actor(by), self.active_code_user_name(*no)),
-            Command::CreateOneTime(by, _) => Subject::own(actor(by)),
+            Command::RevokeCode(actor, no) => Subject::new(of(actor), self.code_user_name(*no)),
+            Command::CreateOneTime(actor, _) => Subject::own(of(actor)),
             Command::SpendOneTime(it) => self.one_time_token_subject(it),
-            Command::AmendTokenLifetimes(by, _) => Subject::new(actor(by), None),
+            Command::AmendTokenLifetimes(actor, _) => Subject::new(of(actor), None),
             Command::SetCredential(it) => Subject::target_only(name(&it.user_name)),
             Command::RequestReset(it) => Subject::target_only(name(&it.user_name)),
             Command::SyncDirectoryUser(it) => Subject::target_only(name(&it.user_name)),
@@ -121,7 +121,7 @@ impl Realm {
         Subject::new(actor, target)
     }
 
-    fn active_code_user_name(&self, no: u64) -> Option<String> {
+    fn code_user_name(&self, no: u64) -> Option<String> {
         user_name(self.user(self.active_code_at(no)?.user))
     }
 

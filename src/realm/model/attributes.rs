@@ -63,8 +63,10 @@ impl Attributes {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
             let (text, after) = after.split_at_checked(length)?;
             rest = after;
-            // They were texts when they came.
-            Some((*number, std::str::from_utf8(text).unwrap_or_default()))
+            let Ok(text) = std::str::from_utf8(text) else {
+                unreachable!("attributes are made of texts");
+            };
+            Some((*number, text))
         })
     }
 }

@@ -111,8 +111,8 @@ impl From<DirectoryFlags> for AuthenticatedBy {
 }
 
 impl From<AuthenticatedBy> for DirectoryFlags {
-    fn from(by: AuthenticatedBy) -> Self {
-        match by {
+    fn from(authenticated_by: AuthenticatedBy) -> Self {
+        match authenticated_by {
             AuthenticatedBy::Password => Self::default(),
             AuthenticatedBy::Directory { checks } => Self { directory: true, bypass: checks },
         }

@@ -73,7 +73,7 @@ impl Location {
 
     fn as_str(&self) -> &str {
         let end = self.0.iter().position(|b| *b == 0).unwrap_or(8);
-        std::str::from_utf8(&self.0[..end]).unwrap_or_default()
+        std::str::from_utf8(&self.0[..end]).unwrap_or_else(|_| unreachable!("a location is ASCII"))
     }
 }
 

@@ -75,20 +75,21 @@ impl Attempts {
         at: Millis,
     ) -> Self {
         let count = AttemptCount { wrong, locked_until };
-        let by_source = self.by_network.iter().map(|(source, _)| (source.clone(), count)).collect();
-        Self { all: count, by_network: by_source, day: DailyCounter::default(), at, ..self.clone() }
+        let by_network =
+            self.by_network.iter().map(|(network, _)| (network.clone(), count)).collect();
+        Self { all: count, by_network, day: DailyCounter::default(), at, ..self.clone() }
     }
 
-    pub(in crate::realm) fn for_network(&self, source: &str) -> AttemptCount {
-        let found = self.by_network.iter().find(|(it, _)| **it == *source);
+    pub(in crate::realm) fn for_network(&self, network: &str) -> AttemptCount {
+        let found = self.by_network.iter().find(|(it, _)| **it == *network);
         found.map(|(_, count)| *count).unwrap_or_default()
     }
 
-    pub(in crate::realm) fn put(&mut self, source: &str, count: AttemptCount) {
-        self.by_network.retain(|(it, _)| **it != *source);
-        self.by_network.push((source.into(), count));
-        let over = self.by_network.len().saturating_sub(NETWORKS_MAX);
-        self.by_network.drain(..over);
+    pub(in crate::realm) fn put(&mut self, network: &str, count: AttemptCount) {
+        self.by_network.retain(|(it, _)| **it != *network);
+        self.by_network.push((network.into(), count));
+        let surplus = self.by_network.len().saturating_sub(NETWORKS_MAX);
+        self.by_network.drain(..surplus);
     }
 }
 

@@ -51,8 +51,8 @@ impl Realm {
         let counters = change_set.counters(self);
         counters.active_codes += 1;
         let no = counters.active_codes;
-        let over = (self.active_codes_of(user).count() + 1).saturating_sub(CODES_MAX);
-        let oldest = self.active_codes_of(user).take(over);
+        let surplus = (self.active_codes_of(user).count() + 1).saturating_sub(CODES_MAX);
+        let oldest = self.active_codes_of(user).take(surplus);
         change_set.changes.extend(oldest.map(|no| Change::Delete(Key::ActiveCode(no))));
         let until = at.saturating_add(link.active_ms);
         change_set.put(Row::ActiveCode(ActiveCode { no, user, hash, issued: at, until }));
@@ -74,7 +74,7 @@ impl Realm {
 
     /// Active codes that are over and can be forgotten.
     pub(super) fn expired_active_codes(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
-        let over = self.active_codes.values().filter(move |it| it.until <= at);
-        over.map(|it| Change::Delete(Key::ActiveCode(it.no)))
+        let expired = self.active_codes.values().filter(move |it| it.until <= at);
+        expired.map(|it| Change::Delete(Key::ActiveCode(it.no)))
     }
 }

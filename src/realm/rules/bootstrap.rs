@@ -13,7 +13,7 @@ use crate::realm::state::Realm;
 
 impl Realm {
     /// Makes what is missing and leaves the rest; its records count from 90000000000001.
-    pub(in crate::realm) fn bootstrap(&self, at: Millis, found: &Bootstrap) -> Applied {
+    pub(in crate::realm) fn bootstrap(&self, at: Millis, bootstrap: &Bootstrap) -> Applied {
         let mut counters = self.counters.clone();
         let mut changes = Vec::new();
         let mut next = || {
@@ -31,15 +31,15 @@ impl Realm {
         let mut is_new = false;
         let profile = match self.profiles.keys().find(|no| no.0 >= FIRST_BOOTSTRAP_NO) {
             Some(no) => Some(*no),
-            None if self.profile_names.contains_key(&found.profile) => None,
+            None if self.profile_names.contains_key(&bootstrap.profile) => None,
             None => {
-                let profile = bootstrap_profile(ProfileNo(next()), location, &found.profile);
+                let profile = bootstrap_profile(ProfileNo(next()), location, &bootstrap.profile);
                 changes.push(Change::Put(Row::Profile(profile.clone())));
                 is_new = true;
                 Some(profile.no)
             }
         };
-        for (code, description) in &found.rights {
+        for (code, description) in &bootstrap.rights {
             let known = self.right_by_code(code.as_str()).map(|right| right.no);
             let right = known.unwrap_or_else(|| {
                 let (no, code, description) = (RightNo(next()), code.clone(), description.clone());
@@ -51,7 +51,7 @@ impl Realm {
                 changes.push(Change::Put(Row::Grant(profile, right)));
             }
         }
-        if let Some(new) = &found.administrator {
+        if let Some(new) = &bootstrap.administrator {
             if self.user_names.contains_key(&new.name) {
                 return Applied::refused(Refusal::Duplicate("USER_NAME", new.name.to_string()));
             }
@@ -76,11 +76,14 @@ impl Realm {
 }
 
 fn bootstrap_profile(no: ProfileNo, location: Location, name: &ProfileName) -> Profile {
+    let Ok(description) = Description::parse("All administration rights") else {
+        unreachable!("a short text is a description");
+    };
     Profile {
         no,
         location,
         name: name.clone(),
-        description: Description::parse("All administration rights").unwrap_or_default(),
+        description,
         status: ProfileStatus::Enabled,
         version: 1,
     }

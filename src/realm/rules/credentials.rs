@@ -14,8 +14,8 @@ impl Realm {
     /// password counts as an attempt.
     pub(in crate::realm) fn change_password(&self, at: Millis, change: &ChangePassword) -> Applied {
         let name = &change.user_name;
-        if let Some(by) = &change.actor
-            && let Err(refusal) = self.permit(at, by, "CHANGE_PWD")
+        if let Some(actor) = &change.actor
+            && let Err(refusal) = self.permit(at, actor, "CHANGE_PWD")
         {
             return Applied::refused(refusal);
         }
@@ -87,14 +87,14 @@ impl Realm {
         (all != known).then(|| Row::History(user.no, all.into()))
     }
 
-    /// The new password holds. `ends`: the user's other sessions do not live on.
+    /// The new password holds. `end_others`: the user's other sessions do not live on.
     pub(super) fn replace_password(
         &self,
         at: Millis,
         old: &User,
         credential: Arc<str>,
         keep: Option<crate::realm::model::SessionNo>,
-        ends: bool,
+        end_others: bool,
         also: impl IntoIterator<Item = Change>,
     ) -> Applied {
         let credential = Some(credential);
@@ -108,7 +108,7 @@ impl Realm {
         change_set.put(Row::User(user));
         self.history_after(old).into_iter().for_each(|row| change_set.put(row));
         change_set.changes.extend(also);
-        if ends {
+        if end_others {
             self.end_all(no, EndReason::PasswordChanged, keep, &mut change_set);
         }
         change_set.applied(Outcome::Done)

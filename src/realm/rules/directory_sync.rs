@@ -107,8 +107,8 @@ impl Realm {
             change_set.put(Row::User(user));
         }
         added.into_iter().for_each(|it| change_set.put(Row::Member(it, no)));
-        let gone = removed.into_iter().map(|it| Change::Delete(Key::Member(it, no)));
-        change_set.changes.extend(gone);
+        let removed = removed.into_iter().map(|it| Change::Delete(Key::Member(it, no)));
+        change_set.changes.extend(removed);
     }
 
     fn known_profiles(&self, names: &[protocol::ProfileName]) -> BTreeSet<ProfileNo> {

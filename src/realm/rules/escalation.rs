@@ -41,7 +41,7 @@ impl Realm {
         }
     }
 
-    /// Whether `by` may give all of these rights to others.
+    /// Whether `actor` may give all of these rights to others.
     pub(super) fn may_grant(
         &self,
         actor: &Actor,
@@ -53,8 +53,8 @@ impl Realm {
         }
     }
 
-    /// Whether `by` may amend, disable, reset or delete this user: one who holds a right that `by`
-    /// lacks, or would hold it once enabled, is out of reach.
+    /// Whether `actor` may amend, disable, reset or delete this user: one who holds a right that
+    /// `actor` lacks, or would hold it once enabled, is out of reach.
     pub(super) fn may_amend(&self, actor: &Actor, user: UserNo) -> Result<(), Refusal> {
         let is_own = |no| self.sessions.get(no).is_some_and(|it| it.user == user);
         if matches!(actor, Actor::Session(no) if is_own(no)) {
@@ -78,11 +78,14 @@ impl Realm {
         let Some(beyond) = rights.iter().find(|right| !held.contains(right)) else {
             return Ok(None);
         };
-        let all_powers = ADMINISTRATION
+        let holds_all = ADMINISTRATION
             .iter()
             .all(|(code, _)| self.right_codes.get(*code).is_some_and(|right| held.contains(right)));
-        let code = || self.rights.get(beyond).map(|right| right.code.to_string());
-        Ok((!all_powers).then(|| code().unwrap_or_default()))
+        let code = || {
+            let right = self.rights.get(beyond);
+            right.map_or_else(|| format!("right {}", beyond.0), |right| right.code.to_string())
+        };
+        Ok((!holds_all).then(code))
     }
 
     /// Whether an enabled user who holds AMEND_USER is left after `changes`. A realm that never had
@@ -103,14 +106,35 @@ impl Realm {
     }
 }
 
-/// Whether a change can take a power away.
+/// Whether a change can take a right away.
 fn weakens(change: &Change) -> bool {
     match change {
-        Change::Delete(Key::Member(..) | Key::Grant(..) | Key::Direct(..))
-        | Change::Delete(Key::Profile(_) | Key::User(_) | Key::Right(_)) => true,
-        Change::Put(Row::Profile(profile)) => profile.status == ProfileStatus::Disabled,
-        Change::Put(Row::User(user)) => user.status != UserStatus::Enabled,
-        _ => false,
+        Change::Put(row) => row_weakens(row),
+        Change::Delete(key) => deletion_weakens(key),
+    }
+}
+
+// Every kind is named in both: a new one has to be decided.
+fn row_weakens(row: &Row) -> bool {
+    match row {
+        Row::Profile(profile) => profile.status == ProfileStatus::Disabled,
+        Row::User(user) => user.status != UserStatus::Enabled,
+        Row::Right(_) | Row::Member(..) | Row::Grant(..) | Row::Direct(..) => false,
+        Row::Policy(_) | Row::Counters(_) | Row::Session(_) | Row::RotatedToken(..) => false,
+        Row::Attempts(..) | Row::Seen(..) | Row::History(..) | Row::OneTime(..) => false,
+        Row::TokenLifetimes(_) | Row::PepperCheck(_) | Row::SecondFactor(..) => false,
+        Row::PendingLogin(..) | Row::ActiveCode(_) | Row::SelfReset(..) | Row::Mail(_) => false,
+    }
+}
+
+fn deletion_weakens(key: &Key) -> bool {
+    match key {
+        Key::Right(_) | Key::Profile(_) | Key::User(_) => true,
+        Key::Member(..) | Key::Grant(..) | Key::Direct(..) => true,
+        Key::Policy | Key::Counters | Key::Session(_) | Key::RotatedToken(_) => false,
+        Key::Attempts(_) | Key::Seen(_) | Key::History(_) | Key::OneTime(_) => false,
+        Key::TokenLifetimes | Key::PepperCheck | Key::SecondFactor(_) => false,
+        Key::PendingLogin(_) | Key::ActiveCode(_) | Key::SelfReset(_) | Key::Mail(_) => false,
     }
 }
 

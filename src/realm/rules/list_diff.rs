@@ -18,12 +18,12 @@ pub(super) struct ListDiff<N> {
 
 impl<N: Copy + Ord> ListDiff<N> {
     /// An absent list stays as it is; then nobody looks at a million members.
-    pub(super) fn between(now: impl Iterator<Item = N>, wanted: Option<BTreeSet<N>>) -> Self {
-        let Some(wanted) = wanted else { return Self { added: Vec::new(), removed: Vec::new() } };
+    pub(super) fn between(now: impl Iterator<Item = N>, target: Option<BTreeSet<N>>) -> Self {
+        let Some(target) = target else { return Self { added: Vec::new(), removed: Vec::new() } };
         let now: BTreeSet<N> = now.collect();
         Self {
-            added: wanted.difference(&now).copied().collect(),
-            removed: now.difference(&wanted).copied().collect(),
+            added: target.difference(&now).copied().collect(),
+            removed: now.difference(&target).copied().collect(),
         }
     }
 
@@ -38,13 +38,13 @@ impl Realm {
         &self,
         list: &[RecordRef<RightCode>],
     ) -> Result<BTreeSet<RightNo>, Refusal> {
-        let find = |wanted: &RecordRef<RightCode>| {
-            let by_id = wanted.id.as_deref().map(|id| {
+        let find = |record_ref: &RecordRef<RightCode>| {
+            let by_id = record_ref.id.as_deref().map(|id| {
                 let (no, location) = RightNo::parse(id).ok_or(Refusal::InvalidId("RIGHT.ID"))?;
                 let found = self.rights.get(&no).filter(|right| right.location == location);
                 found.map(|right| right.no).ok_or_else(|| Refusal::NotFound("RIGHT", id.to_owned()))
             });
-            let by_code = wanted.name.as_ref().map(|code| {
+            let by_code = record_ref.name.as_ref().map(|code| {
                 let found = self.right_by_code(code.as_str()).map(|right| right.no);
                 found.ok_or_else(|| Refusal::NotFound("RIGHT", code.to_string()))
             });
@@ -57,13 +57,13 @@ impl Realm {
         &self,
         list: &[RecordRef<UserName>],
     ) -> Result<BTreeSet<UserNo>, Refusal> {
-        let find = |wanted: &RecordRef<UserName>| {
-            let by_id = wanted.id.as_deref().map(|id| {
+        let find = |record_ref: &RecordRef<UserName>| {
+            let by_id = record_ref.id.as_deref().map(|id| {
                 let (no, location) = UserNo::parse(id).ok_or(Refusal::InvalidId("USER.ID"))?;
                 let found = self.user(no).filter(|user| user.location == location);
                 found.map(|user| user.no).ok_or_else(|| Refusal::NotFound("USER", id.to_owned()))
             });
-            let by_name = wanted.name.as_ref().map(|name| {
+            let by_name = record_ref.name.as_ref().map(|name| {
                 let found = self.user_by_name(name).map(|user| user.no);
                 found.ok_or_else(|| Refusal::NotFound("USER", name.to_string()))
             });
@@ -76,14 +76,14 @@ impl Realm {
         &self,
         list: &[RecordRef<ProfileName>],
     ) -> Result<BTreeSet<ProfileNo>, Refusal> {
-        let find = |wanted: &RecordRef<ProfileName>| {
-            let by_id = wanted.id.as_deref().map(|id| {
+        let find = |record_ref: &RecordRef<ProfileName>| {
+            let by_id = record_ref.id.as_deref().map(|id| {
                 let parsed = ProfileNo::parse(id);
                 let (no, location) = parsed.ok_or(Refusal::InvalidId("USER_PROFILES.ID"))?;
                 let found = self.profiles.get(&no).filter(|it| it.location == location);
                 found.map(|it| it.no).ok_or_else(|| Refusal::NotFound("PROFILE", id.to_owned()))
             });
-            let by_name = wanted.name.as_ref().map(|name| {
+            let by_name = record_ref.name.as_ref().map(|name| {
                 let found = self.profile_by_name(name).map(|profile| profile.no);
                 found.ok_or_else(|| Refusal::NotFound("PROFILE", name.to_string()))
             });

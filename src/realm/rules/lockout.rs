@@ -84,7 +84,7 @@ impl Realm {
     /// places where those are what is locked. Else its owner would open the way to whoever guesses.
     pub(super) fn forgive(&self, name: &UserName, client: &LoginClient) -> Option<Change> {
         let mut attempts = self.attempts.get(name)?.clone();
-        attempts.by_network.retain(|(source, _)| **source != *client.network);
+        attempts.by_network.retain(|(network, _)| **network != *client.network);
         if self.policy.lock_scope == LockoutScope::User || attempts.by_network.is_empty() {
             return Some(Change::Delete(Key::Attempts(name.clone())));
         }
@@ -111,9 +111,9 @@ impl Realm {
         // The exact count is only taken when the table is large enough to matter.
         let full = || self.attempts.len() - self.attempts_known() >= UNKNOWN_MAX;
         if unknown && self.attempts.len() >= UNKNOWN_MAX && full() {
-            let strangers =
+            let others =
                 self.attempts.iter().filter(|(name, _)| !self.user_names.contains_key(*name));
-            if let Some((oldest, _)) = strangers.min_by_key(|(_, attempts)| attempts.at) {
+            if let Some((oldest, _)) = others.min_by_key(|(_, attempts)| attempts.at) {
                 changes.push(Change::Delete(Key::Attempts(oldest.clone())));
             }
         }

@@ -112,9 +112,9 @@ impl Realm {
             let changes = self.count_rejected(at, &user.name);
             return Some(Applied::done(Outcome::Refused(refusal), changes));
         }
-        let proved = login.verdict == Verdict::Matched && credential.is_some();
-        let proved = proved && !self.is_reset_expired(at, user);
-        (!proved).then(|| self.count_wrong_password(at, login))
+        let verified = login.verdict == Verdict::Matched && credential.is_some();
+        let verified = verified && !self.is_reset_expired(at, user);
+        (!verified).then(|| self.count_wrong_password(at, login))
     }
 
     /// The login gate: the one check before every live session, whether opened or resumed. The
@@ -160,12 +160,12 @@ impl Realm {
         if let Err(refusal) = self.enforce_session_limit(at, user, None, &mut change_set) {
             return self.rejected(at, user, refusal);
         }
-        let proved = proof != FactorProof::NotRequired;
+        let verified = proof != FactorProof::NotRequired;
         let remembered = self.consume_factor(at, user.no, proof, request.factor, &mut change_set);
         let finished = request.pending.map(|(hash, _)| Change::Delete(Key::PendingLogin(hash)));
         change_set.changes.extend(finished);
         change_set.changes.extend(self.forgive(&user.name, request.client));
-        let session = self.open_session(at, user, new_session, proved, &mut change_set);
+        let session = self.open_session(at, user, new_session, verified, &mut change_set);
         change_set.applied(if remembered {
             Outcome::LoggedInWithActiveCode(session)
         } else {
@@ -263,26 +263,26 @@ impl Realm {
         &self,
         at: Millis,
         user: &User,
-        woken: Option<SessionNo>,
+        resumed: Option<SessionNo>,
         change_set: &mut ChangeSet,
     ) -> Result<(), Refusal> {
         let Some(max) = self.policy.sessions_max else { return Ok(()) };
         let (mut live, mut due) = (Vec::new(), Vec::new());
-        let awake = |it: &&Session| it.dormant.is_none() && Some(it.no) != woken;
-        for session in self.sessions_of(user.no).filter(awake) {
+        let not_dormant = |it: &&Session| it.dormant.is_none() && Some(it.no) != resumed;
+        for session in self.sessions_of(user.no).filter(not_dormant) {
             if session.is_live(at, &self.policy) { live.push(session) } else { due.push(session) }
         }
         for session in due {
             self.end_session(session, session.timeout_reason(), change_set);
         }
-        let over = (live.len() + 1).saturating_sub(max as usize);
-        if over > 0 && self.policy.when_full == WhenFull::Refuse {
+        let surplus = (live.len() + 1).saturating_sub(max as usize);
+        if surplus > 0 && self.policy.when_full == WhenFull::Refuse {
             *change_set = ChangeSet::default();
             return Err(Refusal::SessionLimit(live.into_iter().map(session_summary).collect()));
         }
         live.sort_by_key(|session| session.opened);
         live.iter()
-            .take(over)
+            .take(surplus)
             .for_each(|session| self.end_session(session, EndReason::Evicted, change_set));
         Ok(())
     }

@@ -80,12 +80,12 @@ impl Realm {
         &self,
         at: Millis,
         no: u64,
-        drawn: &MailSecret,
+        generated: &MailSecret,
     ) -> Applied {
         let plan = || {
             let mail = self.mails.get(&no).ok_or(Refusal::InvalidOneTimeToken)?;
             let user = self.user(mail.user).ok_or(Refusal::InvalidOneTimeToken)?;
-            let mut changes = match (&mail.kind, drawn) {
+            let mut changes = match (&mail.kind, generated) {
                 (MailKind::Link(pending), MailSecret::Token(hash)) => {
                     self.issue_link_code(at, *pending, *hash)?
                 }
@@ -110,15 +110,15 @@ impl Realm {
     }
 
     /// A mail left, or did not.
-    pub(in crate::realm) fn mail_sent(&self, at: Millis, no: u64, posted: MailSent) -> Applied {
+    pub(in crate::realm) fn mail_sent(&self, at: Millis, no: u64, outcome: MailSent) -> Applied {
         let Some(mail) = self.mails.get(&no) else {
             return Applied::done(Outcome::Done, Vec::new());
         };
         let wait = FIRST_WAIT_MS << mail.send_attempts.min(16);
         let due = at.saturating_add(wait.min(LAST_WAIT_MS));
-        let over = due >= mail.made.saturating_add(GIVEN_UP_MS);
-        let change = match posted {
-            MailSent::Failed if !over => Change::Put(Row::Mail(QueuedMail {
+        let given_up = due >= mail.made.saturating_add(GIVEN_UP_MS);
+        let change = match outcome {
+            MailSent::Failed if !given_up => Change::Put(Row::Mail(QueuedMail {
                 due,
                 send_attempts: mail.send_attempts + 1,
                 ..mail.clone()

@@ -48,13 +48,13 @@ impl Realm {
         let session = self.sessions.get(no).filter(|session| session.is_live(at, &self.policy));
         let Some(session) = session else { return Applied::refused(Refusal::NoSession) };
         let user = session.user;
-        let (over, live): (Vec<_>, Vec<_>) =
+        let (expired, live): (Vec<_>, Vec<_>) =
             self.one_time.for_user(user).partition(|(_, it)| it.until <= at);
         if let (Some((_, first)), true) = (live.first(), live.len() >= TOKENS_MAX) {
             return Applied::refused(Refusal::OneTimeTokenLimit(first.until));
         }
         let mut changes: Vec<_> =
-            over.into_iter().map(|(hash, _)| Change::Delete(Key::OneTime(hash))).collect();
+            expired.into_iter().map(|(hash, _)| Change::Delete(Key::OneTime(hash))).collect();
         let until = at.saturating_add(self.effective_lifetimes().one_time_ms);
         changes.push(Change::Put(Row::OneTime(token, OneTime { user, session: *no, until })));
         Applied::done(Outcome::Done, changes)
@@ -62,8 +62,8 @@ impl Realm {
 
     /// Takes a token: of all who present it at once, one gets its user.
     pub(in crate::realm) fn spend_one_time(&self, at: Millis, spend: &SpendOneTime) -> Applied {
-        if let Some(by) = &spend.actor
-            && let Err(refusal) = self.permit(at, by, "VERIFY_OTT")
+        if let Some(actor) = &spend.actor
+            && let Err(refusal) = self.permit(at, actor, "VERIFY_OTT")
         {
             return Applied::refused(refusal);
         }

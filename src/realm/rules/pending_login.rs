@@ -46,8 +46,8 @@ impl Realm {
                 && pending.codes.contains(code)
                 && finishes.is_none_or(|it| it == *hash)
         };
-        let mut halves = self.pending_logins.for_user(user);
-        let own = halves.find(|(hash, pending)| fits(hash, pending));
+        let mut pending_logins = self.pending_logins.for_user(user);
+        let own = pending_logins.find(|(hash, pending)| fits(hash, pending));
         let active = || self.active_code(at, user, code).map(|_| FactorProof::Verified(Vec::new()));
         own.map(|(hash, _)| FactorProof::Link(hash)).or_else(active)
     }
@@ -81,9 +81,9 @@ impl Realm {
             return change_set.applied(Outcome::Refused(Refusal::SecondFactor(reason, required)));
         }
         if !self.pending_logins.for_user(user.no).any(|(it, _)| it == hash) {
-            let over = (self.pending_logins.for_user(user.no).count() + 1)
+            let surplus = (self.pending_logins.for_user(user.no).count() + 1)
                 .saturating_sub(PENDING_LOGINS_MAX);
-            let oldest = self.pending_logins.for_user(user.no).take(over);
+            let oldest = self.pending_logins.for_user(user.no).take(surplus);
             change_set
                 .changes
                 .extend(oldest.map(|(hash, _)| Change::Delete(Key::PendingLogin(hash))));

@@ -30,8 +30,8 @@ impl Membership<'_> {
         while self.members.next_if(|(_, member)| *member < user).is_some() {
             left -= 1;
             if left == 0 {
-                let rest = (self.profile, user)..=(self.profile, UserNo::MAX);
-                self.members = self.realm.members.range(rest).peekable();
+                let remaining = (self.profile, user)..=(self.profile, UserNo::MAX);
+                self.members = self.realm.members.range(remaining).peekable();
                 break;
             }
         }
@@ -251,12 +251,11 @@ mod tests {
         let members = (0..400).filter(|user| user % 3 == 0).map(UserNo);
         let rows = members.map(|user| Change::Put(Row::Member(ProfileNo(2), user)));
         realm.apply_changes(&rows.collect::<Vec<_>>());
-        let strangers =
-            [1, 3].map(|profile| Change::Put(Row::Member(ProfileNo(profile), UserNo(7))));
-        realm.apply_changes(&strangers);
-        for asked in [1, 2, 16, 47, 100, 399] {
+        let others = [1, 3].map(|profile| Change::Put(Row::Member(ProfileNo(profile), UserNo(7))));
+        realm.apply_changes(&others);
+        for step in [1, 2, 16, 47, 100, 399] {
             let mut membership = realm.membership(ProfileNo(2));
-            for user in (0..500).step_by(asked).map(UserNo) {
+            for user in (0..500).step_by(step).map(UserNo) {
                 assert_eq!(membership.has(user), realm.is_member(ProfileNo(2), user), "{user:?}");
             }
         }

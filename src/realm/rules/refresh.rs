@@ -35,15 +35,15 @@ impl Realm {
             return Applied::refused(Refusal::RefreshExpired);
         }
         let mut change_set = ChangeSet::default();
-        let proved = match self.check_refresh(at, session, user, refresh, &mut change_set) {
-            Ok(proved) => proved,
+        let verified = match self.check_refresh(at, session, user, refresh, &mut change_set) {
+            Ok(verified) => verified,
             Err(refusal @ Refusal::SecondFactor(..)) => {
                 let request = resume_request(user, refresh, &refresh.second_factor);
                 return self.refuse_second_factor(at, &request, refusal);
             }
             Err(refusal) => return Applied::refused(refusal),
         };
-        self.rotate(at, session, refresh, proved, &mut change_set);
+        self.rotate(at, session, refresh, verified, &mut change_set);
         change_set.applied(Outcome::Refreshed(session.no))
     }
 
@@ -80,9 +80,9 @@ impl Realm {
             change_set.no_longer_dormant.insert(session.no);
             self.enforce_session_limit(at, user, Some(session.no), change_set)?;
         }
-        let proved = session.factor_verified || proof != FactorProof::NotRequired;
+        let verified = session.factor_verified || proof != FactorProof::NotRequired;
         self.consume_factor(at, user.no, proof, factor, change_set);
-        Ok(proved)
+        Ok(verified)
     }
 
     fn rotate(
@@ -95,19 +95,19 @@ impl Realm {
     ) {
         let TokenHashes { id, token, refresh: next } = refresh.token_hashes.clone();
         // Tabs race for a dormant session as for a live one, but its former token stays invalid.
-        let awake = session.is_live(at, &self.policy);
-        let previous = GracePair {
-            token: if awake { session.token } else { token },
+        let is_live = session.is_live(at, &self.policy);
+        let grace_pair = GracePair {
+            token: if is_live { session.token } else { token },
             refresh: session.refresh,
             encrypted: if self.policy.rotation { refresh.encrypted.clone() } else { Vec::new() },
             until: at.saturating_add(self.policy.grace_ms),
         };
         if self.policy.rotation {
-            let retired = RotatedToken { session: session.no, until: session.refresh_until };
-            change_set.put(Row::RotatedToken(session.refresh, retired));
-            let over =
+            let rotated = RotatedToken { session: session.no, until: session.refresh_until };
+            change_set.put(Row::RotatedToken(session.refresh, rotated));
+            let surplus =
                 (self.rotated_tokens_of(session.no).count() + 1).saturating_sub(ROTATED_TOKENS_MAX);
-            let oldest = self.rotated_tokens_of(session.no).take(over);
+            let oldest = self.rotated_tokens_of(session.no).take(surplus);
             change_set.changes.extend(oldest.map(|hash| Change::Delete(Key::RotatedToken(hash))));
         }
         // Tabs may race over several refreshes: each old pair has its own moment.
@@ -127,7 +127,7 @@ impl Realm {
             monitored: session.monitored || refresh.monitored,
             factor_verified,
             dormant: None,
-            grace_pairs: kept.chain([previous]).collect(),
+            grace_pairs: kept.chain([grace_pair]).collect(),
             ..session.clone()
         }));
     }
@@ -141,15 +141,16 @@ impl Realm {
             .and_then(|it| self.sessions.get(&it.session));
         let Some(session) = session else { return Applied::refused(Refusal::RefreshExpired) };
         let user = self.user(session.user);
-        let previous = session.grace_pairs.iter();
-        let mut previous = previous.filter(|it| it.refresh == refresh.presented && at < it.until);
-        match previous.next() {
-            Some(previous) => {
+        let grace_pairs = session.grace_pairs.iter();
+        let mut grace_pairs =
+            grace_pairs.filter(|it| it.refresh == refresh.presented && at < it.until);
+        match grace_pairs.next() {
+            Some(grace_pair) => {
                 if !user.is_some_and(|user| names(user, refresh.user_name.as_ref())) {
                     return Applied::refused(Refusal::RefreshExpired);
                 }
                 Applied::done(
-                    Outcome::RotatedEarlier(session.no, previous.encrypted.clone()),
+                    Outcome::RotatedEarlier(session.no, grace_pair.encrypted.clone()),
                     Vec::new(),
                 )
             }

@@ -44,10 +44,10 @@ impl Realm {
 
     /// The same for a user who was found already.
     pub fn is_held_by(&self, user: &User, right: RightNo) -> bool {
-        let given = |profile| self.is_granted(profile, right);
+        let is_granted = |profile| self.is_granted(profile, right);
         Self::rights_count(user.status)
             && (self.direct.contains(&(user.no, right))
-                || self.enabled_profiles_of(user.no).any(given))
+                || self.enabled_profiles_of(user.no).any(is_granted))
     }
 
     /// Whether anybody may hold the right, directly or through an enabled profile. Where there are

@@ -59,8 +59,8 @@ impl Realm {
             || (!profiles.is_empty() && self.profiles_of(user).any(is_in))
     }
 
-    /// Whether what was given is the second factor that is asked for. `half`: the login that it is
-    /// to finish.
+    /// Whether what was given is the second factor that is asked for. `pending`: the login that it
+    /// is to finish.
     pub(super) fn verify_factor(
         &self,
         at: Millis,
@@ -106,7 +106,7 @@ impl Realm {
         user: UserNo,
         presented: &PresentedFactor,
     ) -> Result<Option<FactorProof>, Refusal> {
-        let PresentedFactor::Totp { checked, at_secs, reencrypted: resealed } = presented else {
+        let PresentedFactor::Totp { checked, at_secs, reencrypted } = presented else {
             return Ok(None);
         };
         let Some(own) = self.second_factors.get(&user) else { return Ok(None) };
@@ -115,7 +115,7 @@ impl Realm {
         }
         let fresh = at_secs.filter(|at| *at > own.used_secs);
         Ok(fresh.map(|used_secs| {
-            let confirmed = resealed.clone().or_else(|| own.confirmed.clone());
+            let confirmed = reencrypted.clone().or_else(|| own.confirmed.clone());
             let used = SecondFactor { used_secs, confirmed, ..own.clone() };
             FactorProof::Verified(vec![Change::Put(Row::SecondFactor(user, used))])
         }))
@@ -164,8 +164,8 @@ impl Realm {
                     Err(Refusal::RefreshExpired)
                 }
             }
-            EnrolmentActor::Actor(by) => {
-                let own = match by {
+            EnrolmentActor::Actor(actor) => {
+                let own = match actor {
                     Actor::Session(no) => self.sessions.get(no).map(|it| it.user),
                     Actor::Operator => None,
                 };
@@ -173,11 +173,11 @@ impl Realm {
                     (Ok(None), Some(own)) => self.user(own).ok_or(Refusal::NoSession)?,
                     (Ok(Some(user)), _) => user,
                     (Ok(None), None) => return Err(none()),
-                    (Err(missing), _) => return self.permit(at, by, right).and(Err(missing)),
+                    (Err(missing), _) => return self.permit(at, actor, right).and(Err(missing)),
                 };
-                self.permit_or_self(at, by, right, user.no)?;
-                self.may_amend(by, user.no)?;
-                self.check_own_factor(by, user)?;
+                self.permit_or_self(at, actor, right, user.no)?;
+                self.may_amend(actor, user.no)?;
+                self.check_own_factor(actor, user)?;
                 Ok(user)
             }
         }
@@ -269,9 +269,9 @@ impl Realm {
             }
             EnrolmentActor::Actor(Actor::Session(no)) => {
                 let own = self.session(*no).filter(|it| it.user == user).cloned();
-                let proved =
+                let verified =
                     own.map(|it| crate::realm::model::Session { factor_verified: true, ..it });
-                proved.into_iter().for_each(|it| change_set.put(Row::Session(it)));
+                verified.into_iter().for_each(|it| change_set.put(Row::Session(it)));
             }
             EnrolmentActor::Actor(Actor::Operator) => {}
         }
@@ -326,16 +326,16 @@ impl Realm {
     /// Secrets that were sealed anew by the key of today.
     pub(in crate::realm) fn reencrypt(
         &self,
-        resealed: &[(UserNo, Fingerprint, Arc<str>)],
+        reencrypted: &[(UserNo, Fingerprint, Arc<str>)],
     ) -> Applied {
-        let anew = |(user, checked, sealed): &(UserNo, Fingerprint, Arc<str>)| {
+        let replacement = |(user, checked, encrypted): &(UserNo, Fingerprint, Arc<str>)| {
             let own = self.second_factors.get(user)?;
             let same = own.confirmed.as_deref().map(Fingerprint::new) == Some(*checked);
-            let confirmed = Some(sealed.clone());
+            let confirmed = Some(encrypted.clone());
             let row = Row::SecondFactor(*user, SecondFactor { confirmed, ..own.clone() });
             same.then_some(Change::Put(row))
         };
-        Applied::done(Outcome::Done, resealed.iter().filter_map(anew).collect())
+        Applied::done(Outcome::Done, reencrypted.iter().filter_map(replacement).collect())
     }
 
     /// Secrets that nobody confirmed in time; wrong codes of days that are over.

@@ -98,10 +98,10 @@ impl Realm {
     /// Resets that nobody can use any more, and that keep nobody waiting.
     pub(super) fn expired_self_resets(&self, at: Millis) -> impl Iterator<Item = Change> + '_ {
         let cool_ms = self.policy.self_reset.as_ref().map_or(0, |it| it.cool_ms);
-        let over = move |it: &SelfReset| {
+        let is_expired = move |it: &SelfReset| {
             it.until <= at && it.requested.saturating_add(cool_ms.max(3_600_000)) <= at
         };
-        let over = self.self_resets.iter().filter(move |(_, it)| over(it));
-        over.map(|(user, _): (&UserNo, _)| Change::Delete(Key::SelfReset(*user)))
+        let expired = self.self_resets.iter().filter(move |(_, it)| is_expired(it));
+        expired.map(|(user, _): (&UserNo, _)| Change::Delete(Key::SelfReset(*user)))
     }
 }

@@ -32,8 +32,8 @@ impl Realm {
 
     /// The user of the session to which a refresh token belongs, or belonged before it was used.
     pub fn user_by_refresh(&self, refresh: &TokenHash) -> Option<&User> {
-        let retired = || self.rotated_tokens.get(refresh).map(|retired| &retired.session);
-        let session = self.sessions.get(self.refreshes.get(refresh).or_else(retired)?)?;
+        let rotated = || self.rotated_tokens.get(refresh).map(|rotated| &rotated.session);
+        let session = self.sessions.get(self.refreshes.get(refresh).or_else(rotated)?)?;
         self.user(session.user)
     }
 
@@ -67,26 +67,29 @@ impl Realm {
         if !reason.keeps_refresh() {
             return self.forget_session(session, change_set);
         }
-        let asleep = Session { dormant: Some(reason), ..session.clone() };
-        change_set.put(Row::Session(asleep));
+        let dormant = Session { dormant: Some(reason), ..session.clone() };
+        change_set.put(Row::Session(dormant));
         change_set.now_dormant.insert(session.no);
         // One step can put many to sleep: what it did so far counts.
-        let sleeping = |it: &&Session| {
+        let is_dormant = |it: &&Session| {
             (it.dormant.is_some() || change_set.now_dormant.contains(&it.no))
                 && !change_set.no_longer_dormant.contains(&it.no)
         };
-        let sleeping: Vec<_> = self.sessions_of(session.user).filter(sleeping).collect();
-        let over = sleeping.len().saturating_sub(DORMANT_MAX);
-        sleeping.into_iter().take(over).for_each(|oldest| self.forget_session(oldest, change_set));
+        let dormant: Vec<_> = self.sessions_of(session.user).filter(is_dormant).collect();
+        let surplus = dormant.len().saturating_sub(DORMANT_MAX);
+        dormant
+            .into_iter()
+            .take(surplus)
+            .for_each(|oldest| self.forget_session(oldest, change_set));
     }
 
     /// Nothing of the session is kept: no token of its family is good any more.
     fn forget_session(&self, session: &Session, change_set: &mut ChangeSet) {
         change_set.no_longer_dormant.insert(session.no);
         change_set.changes.push(Change::Delete(Key::Session(session.no)));
-        let retired =
+        let rotated =
             self.rotated_tokens_of(session.no).map(|hash| Change::Delete(Key::RotatedToken(hash)));
-        change_set.changes.extend(retired);
+        change_set.changes.extend(rotated);
     }
 
     /// Ends all sessions of a user, dormant ones too, but for `keep`.
@@ -125,27 +128,25 @@ impl Realm {
     pub(in crate::realm) fn record_session_use(
         &self,
         now: Millis,
-        touched: &[SessionUse],
+        session_uses: &[SessionUse],
     ) -> Applied {
         let mut change_set = ChangeSet::default();
         // A batch may name a session twice: its newest access counts.
         let mut newest = BTreeMap::new();
-        for touch in touched {
-            let (at, watched) = newest.entry(touch.session).or_insert((touch.at, touch.monitored));
-            (*at, *watched) = (touch.at.max(*at), touch.monitored || *watched);
+        for session_use in session_uses {
+            let (at, monitored) = newest
+                .entry(session_use.session)
+                .or_insert((session_use.at, session_use.monitored));
+            (*at, *monitored) = (session_use.at.max(*at), session_use.monitored || *monitored);
         }
-        for (no, (at, watched)) in newest {
+        for (no, (at, monitored)) in newest {
             let Some(session) = self.session(no) else { continue };
             let accessed = session.accessed.max(at.min(now));
-            let watched = session.monitored || watched;
+            let monitored = session.monitored || monitored;
             if session.dormant.is_none()
-                && (accessed, watched) != (session.accessed, session.monitored)
+                && (accessed, monitored) != (session.accessed, session.monitored)
             {
-                change_set.put(Row::Session(Session {
-                    accessed,
-                    monitored: watched,
-                    ..session.clone()
-                }));
+                change_set.put(Row::Session(Session { accessed, monitored, ..session.clone() }));
             }
         }
         change_set.applied(Outcome::Done)
@@ -167,17 +168,18 @@ impl Realm {
                 Some(_) => self.forget_session(session, &mut change_set),
             }
         }
-        let retired = self.rotated_tokens.iter().filter(|(_, retired)| retired.until <= at);
-        let retired = retired.map(|(hash, _)| Change::Delete(Key::RotatedToken(*hash)));
-        let retired: Vec<_> = retired.take(SWEEP_MAX).collect();
-        let passing = self.expired_one_time_tokens(at).chain(self.expired_pending_logins(at));
-        let passing =
-            passing.chain(self.expired_active_codes(at)).chain(self.expired_pending_secrets(at));
-        let passing: Vec<_> = passing.chain(self.expired_self_resets(at)).take(SWEEP_MAX).collect();
+        let rotated = self.rotated_tokens.iter().filter(|(_, rotated)| rotated.until <= at);
+        let rotated = rotated.map(|(hash, _)| Change::Delete(Key::RotatedToken(*hash)));
+        let rotated: Vec<_> = rotated.take(SWEEP_MAX).collect();
+        let transient = self.expired_one_time_tokens(at).chain(self.expired_pending_logins(at));
+        let transient =
+            transient.chain(self.expired_active_codes(at)).chain(self.expired_pending_secrets(at));
+        let transient: Vec<_> =
+            transient.chain(self.expired_self_resets(at)).take(SWEEP_MAX).collect();
         // What is left for the next one counts, whatever it is.
-        ended += retired.len() + passing.len();
-        change_set.changes.extend(retired);
-        change_set.changes.extend(passing);
+        ended += rotated.len() + transient.len();
+        change_set.changes.extend(rotated);
+        change_set.changes.extend(transient);
         change_set.changes.dedup();
         change_set.applied(Outcome::EndedSessions(ended))
     }

@@ -31,21 +31,21 @@ impl Realm {
         &self,
         at: Millis,
         actor: &Actor,
-        wanted: &[(TokenKind, Option<Millis>)],
+        spec: &[(TokenKind, Option<Millis>)],
     ) -> Applied {
         if let Err(refusal) = self.permit(at, actor, "CONNECTOR_SETTINGS") {
             return Applied::refused(refusal);
         }
         let mut set = self.token_lifetimes.unwrap_or_default();
-        for (kind, life) in wanted {
+        for (kind, life) in spec {
             match kind {
                 TokenKind::Access => set.access_ms = *life,
                 TokenKind::Refresh => set.refresh_ms = *life,
                 TokenKind::OneTime => set.one_time_ms = *life,
             }
         }
-        let lives = self.lifetimes_with(set);
-        if lives.refresh_ms <= lives.access_ms {
+        let lifetimes = self.lifetimes_with(set);
+        if lifetimes.refresh_ms <= lifetimes.access_ms {
             return Applied::refused(Refusal::InvalidLifetimes);
         }
         let change = if set == TokenLifetimes::default() {

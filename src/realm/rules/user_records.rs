@@ -69,10 +69,10 @@ impl Realm {
                 (Amendment::Disable, _) => UserStatus::Disabled,
                 (_, status) => spec.status.unwrap_or(status),
             };
-            let mut wanted = spec.clone();
+            let mut spec = spec.clone();
             if self.policy.strict_amend && event == Amendment::Record {
-                wanted.rights.get_or_insert_default();
-                wanted.profiles.get_or_insert_default();
+                spec.rights.get_or_insert_default();
+                spec.profiles.get_or_insert_default();
             }
             let mut change_set = ChangeSet::default();
             let is_new = user.status != old.status;
@@ -80,7 +80,7 @@ impl Realm {
                 return Err(Refusal::ManagedByDirectory);
             }
             self.enter_status(at, old, &mut user, &mut change_set);
-            self.shape_user(actor, Some(old), user, &wanted, change_set)
+            self.shape_user(actor, Some(old), user, &spec, change_set)
         };
         plan().unwrap_or_else(Applied::refused)
     }
@@ -124,10 +124,11 @@ impl Realm {
             self.self_resets.contains_key(&user).then_some(Key::SelfReset(user)),
         ];
         let one_time = self.one_time.for_user(user).map(|(hash, _)| Key::OneTime(hash));
-        let halves = self.pending_logins.for_user(user).map(|(hash, _)| Key::PendingLogin(hash));
+        let pending_logins =
+            self.pending_logins.for_user(user).map(|(hash, _)| Key::PendingLogin(hash));
         let codes = self.active_codes_of(user).map(Key::ActiveCode);
         let mails = self.mails_of(user).map(|mail| Key::Mail(mail.no));
-        let all = of_user.into_iter().flatten().chain(one_time).chain(halves);
+        let all = of_user.into_iter().flatten().chain(one_time).chain(pending_logins);
         all.chain(codes).chain(mails).map(Change::Delete).collect()
     }
 
@@ -220,10 +221,10 @@ impl Realm {
 }
 
 /// Attributes after an event: what it names is set or cleared, the rest stays; in their order.
-pub(super) fn amended(old: &Attributes, wanted: &[AttributeSpec]) -> Attributes {
-    let named = |number: u8| wanted.iter().any(|(it, _)| *it == number);
+pub(super) fn amended(old: &Attributes, specs: &[AttributeSpec]) -> Attributes {
+    let named = |number: u8| specs.iter().any(|(it, _)| *it == number);
     let kept = old.iter().filter(|(number, _)| !named(*number));
-    let set = wanted.iter().filter_map(|(number, text)| Some((*number, text.as_deref()?)));
+    let set = specs.iter().filter_map(|(number, text)| Some((*number, text.as_deref()?)));
     let mut all: Vec<_> = kept.chain(set).collect();
     all.sort_by_key(|(number, _)| *number);
     all.into_iter().collect()

@@ -32,11 +32,11 @@ impl Realm {
     }
 
     /// Inserts users with their hashes; all or none. Only the command line on a stopped store does.
-    pub(in crate::realm) fn add_users(&self, at: Millis, wanted: &[NewUser]) -> Applied {
+    pub(in crate::realm) fn add_users(&self, at: Millis, new_users: &[NewUser]) -> Applied {
         let mut counters = self.counters.clone();
-        let mut changes = Vec::with_capacity(wanted.len() * 2 + 1);
+        let mut changes = Vec::with_capacity(new_users.len() * 2 + 1);
         let mut names = std::collections::BTreeSet::new();
-        for new in wanted {
+        for new in new_users {
             if self.attempts.contains_key(&new.name) {
                 changes.push(Change::Delete(Key::Attempts(new.name.clone())));
             }

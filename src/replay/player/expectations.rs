@@ -25,14 +25,14 @@ impl<T: Transport> Player<'_, T> {
         let mut timer = pin!(tokio::time::sleep(within));
         poll_fn(|context| {
             loop {
-                let mut came = false;
-                for connection in self.connections.values_mut().filter(|line| !line.is_closed()) {
-                    came |= connection.poll(context, &self.recorder);
+                let mut received = false;
+                for connection in self.connections.values_mut().filter(|it| !it.is_closed()) {
+                    received |= connection.poll(context, &self.recorder);
                 }
-                if came && let Some(it) = found(self) {
+                if received && let Some(it) = found(self) {
                     return Poll::Ready(Some(it));
                 }
-                if !came {
+                if !received {
                     return timer.as_mut().poll(context).map(|()| None);
                 }
             }
@@ -57,20 +57,21 @@ impl<T: Transport> Player<'_, T> {
     /// Waits for what a step expects and compares it.
     pub(super) async fn compare(&mut self, step: &Step, pattern: &Value) -> Result<(), PlayError> {
         let reply = matches!(step.action, Action::Reply(_));
-        let known = reply.then(|| self.state.known_in(pattern));
-        let source_ref = known.map(|it| it.get("SOURCE_REF").map(Value::to_string));
-        let differs = |came: &str| {
-            let (path, came) = (String::new(), came.to_owned());
-            PlayError::Differs(step.line, Mismatch { path, expected: pattern.to_string(), came })
+        let filled = reply.then(|| self.state.known_in(pattern));
+        let source_ref = filled.map(|it| it.get("SOURCE_REF").map(Value::to_string));
+        let differs = |received: &str| {
+            let (path, received) = (String::new(), received.to_owned());
+            let expected = pattern.to_string();
+            PlayError::Differs(step.line, Mismatch { path, expected, received })
         };
         loop {
             let is_meant = |item: &InboxItem| match (item, &source_ref) {
-                (InboxItem::Frame(frame), Some(wanted)) => {
-                    frame.source_ref.as_deref() == wanted.as_deref()
+                (InboxItem::Frame(frame), Some(expected)) => {
+                    frame.source_ref.as_deref() == expected.as_deref()
                 }
                 _ => true,
             };
-            let frame = match self.next(&step.link, is_meant).await {
+            let frame = match self.next(&step.connection, is_meant).await {
                 None => return Err(differs("nothing in time")),
                 Some(InboxItem::Closed(_)) => return Err(differs("the end of the connection")),
                 Some(InboxItem::Frame(frame)) => frame,
@@ -101,11 +102,13 @@ impl<T: Transport> Player<'_, T> {
                 expected.is_none_or(|it| *it == *frame.message_type) || frame.refused.is_some()
             }
         };
-        let frame = match self.next(&step.link, is_meant).await {
+        let frame = match self.next(&step.connection, is_meant).await {
             None => {
-                let given_up =
-                    self.connections.get_mut(&step.link).map(ClientConnection::take_unanswered);
-                self.recorder.unanswered(&given_up.unwrap_or_default());
+                let unanswered = self
+                    .connections
+                    .get_mut(&step.connection)
+                    .map(ClientConnection::take_unanswered);
+                self.recorder.unanswered(&unanswered.unwrap_or_default());
                 return Err(PlayError::Timeout);
             }
             Some(InboxItem::Closed(_)) => return Err(PlayError::Lost),
@@ -122,15 +125,15 @@ impl<T: Transport> Player<'_, T> {
 
     pub(super) async fn quiet(&mut self, step: &Step, time: Duration) -> Result<(), PlayError> {
         let verify = self.scenario.options.verify;
-        let came = self.wait(time, |player| {
-            let inbox = &player.connections.get(&step.link)?.inbox;
-            inbox.front().filter(|_| verify).map(|heard| format!("{heard:?}"))
+        let received = self.wait(time, |player| {
+            let inbox = &player.connections.get(&step.connection)?.inbox;
+            inbox.front().filter(|_| verify).map(|item| format!("{item:?}"))
         });
-        match came.await {
+        match received.await {
             None => Ok(()),
-            Some(came) => {
+            Some(received) => {
                 let (path, expected) = (String::new(), "nothing".to_owned());
-                Err(PlayError::Differs(step.line, Mismatch { path, expected, came }))
+                Err(PlayError::Differs(step.line, Mismatch { path, expected, received }))
             }
         }
     }
@@ -138,9 +141,9 @@ impl<T: Transport> Player<'_, T> {
     pub(super) async fn closed(&mut self, step: &Step, code: Option<u16>) -> Result<(), PlayError> {
         let verify = self.scenario.options.verify;
         let is_meant = |item: &InboxItem| verify || matches!(item, InboxItem::Closed(_));
-        let came = match self.next(&step.link, is_meant).await {
-            Some(InboxItem::Closed(came)) if code.is_none() || code == came => return Ok(()),
-            Some(InboxItem::Closed(came)) => came.map_or("no code".to_owned(), |it| it.to_string()),
+        let received = match self.next(&step.connection, is_meant).await {
+            Some(InboxItem::Closed(end)) if code.is_none() || code == end => return Ok(()),
+            Some(InboxItem::Closed(end)) => end.map_or("no code".to_owned(), |it| it.to_string()),
             Some(InboxItem::Frame(frame)) => frame.text,
             None => "nothing in time".to_owned(),
         };
@@ -148,6 +151,6 @@ impl<T: Transport> Player<'_, T> {
             return Err(PlayError::Lost);
         }
         let expected = code.map_or("the end".to_owned(), |code| format!("the end with {code}"));
-        Err(PlayError::Differs(step.line, Mismatch { path: String::new(), expected, came }))
+        Err(PlayError::Differs(step.line, Mismatch { path: String::new(), expected, received }))
     }
 }

@@ -99,8 +99,8 @@ impl<'a, T: Transport> Player<'a, T> {
             Ok(()) => {}
             Err(stop) => {
                 self.recorder.count(|counts| counts.broken += 1);
-                if let PlayError::Differs(connection, what) = stop {
-                    self.differs(*connection, what.clone());
+                if let PlayError::Differs(line, what) = stop {
+                    self.differs(*line, what.clone());
                 }
                 if let PlayError::Lost = stop {
                     self.recorder.failed(|counts| counts.lost += 1);
@@ -110,8 +110,8 @@ impl<'a, T: Transport> Player<'a, T> {
         played
     }
 
-    pub(super) fn differs(&self, connection: usize, what: Mismatch) {
-        self.recorder.measurements.differences.lock().add(&self.scenario.name, connection, what);
+    pub(super) fn differs(&self, line: usize, what: Mismatch) {
+        self.recorder.measurements.differences.lock().add(&self.scenario.name, line, what);
     }
 
     /// Waits, and takes in what comes meanwhile.
@@ -134,9 +134,9 @@ impl<'a, T: Transport> Player<'a, T> {
             Action::Ask(name, words) => self.resolve_value(step.line, name, words).await?,
             Action::Repeat(times, steps) => self.repeat(*times, steps).await?,
             Action::Choose(choices) => self.choose(choices).await?,
-            Action::Close => drop(self.connections.remove(&step.link)),
+            Action::Close => drop(self.connections.remove(&step.connection)),
             _ => {
-                self.open(&step.link).await?;
+                self.open(&step.connection).await?;
                 self.run_step(step).await?;
             }
         }
@@ -154,13 +154,13 @@ impl<'a, T: Transport> Player<'a, T> {
 
     async fn resolve_value(
         &mut self,
-        connection: usize,
+        line: usize,
         name: &str,
         words: &[String],
     ) -> Result<(), PlayError> {
-        let unknown = |path: String, came: String| {
+        let unknown = |path: String, received: String| {
             let expected = "a value".to_owned();
-            PlayError::Differs(connection, Mismatch { path, expected, came })
+            PlayError::Differs(line, Mismatch { path, expected, received })
         };
         let mut arguments = Vec::new();
         for word in words {
@@ -171,10 +171,9 @@ impl<'a, T: Transport> Player<'a, T> {
                 Some(_) => return Err(unknown(word.clone(), "nothing".to_owned())),
             });
         }
-        let PlayOptions { mail_folder: outbox, answer_timeout: patience, .. } =
-            &self.scenario.options;
-        let resolving = self.external.resolve(outbox.as_deref(), &arguments);
-        let value = tokio::time::timeout(*patience, resolving).await;
+        let PlayOptions { mail_folder, answer_timeout, .. } = &self.scenario.options;
+        let resolving = self.external.resolve(mail_folder.as_deref(), &arguments);
+        let value = tokio::time::timeout(*answer_timeout, resolving).await;
         let value = value.unwrap_or_else(|_| Err("nothing in time".to_owned()));
         let value = value.map_err(|error| unknown(format!("${name}"), error))?;
         self.state.set(name, value);
@@ -221,9 +220,9 @@ impl<'a, T: Transport> Player<'a, T> {
         let Ok(Ok(io)) = opened else {
             self.recorder.failed(|counts| counts.unopened += 1);
             if let (Ok(Err(error)), true) = (opened, self.scenario.options.verify) {
-                let (path, came) = (String::new(), error.to_string());
+                let (path, received) = (String::new(), error.to_string());
                 let expected = "a connection".to_owned();
-                self.differs(0, Mismatch { path, expected, came });
+                self.differs(0, Mismatch { path, expected, received });
             }
             return Err(PlayError::Lost);
         };
@@ -234,7 +233,7 @@ impl<'a, T: Transport> Player<'a, T> {
 
     /// A step of an open connection.
     async fn run_step(&mut self, step: &Step) -> Result<(), PlayError> {
-        let Some(connection) = self.connections.get_mut(&step.link) else {
+        let Some(connection) = self.connections.get_mut(&step.connection) else {
             return Err(PlayError::Lost);
         };
         if let Action::Send(body) | Action::Cause(body) = &step.action {
@@ -264,7 +263,7 @@ impl<'a, T: Transport> Player<'a, T> {
     }
 
     async fn send_message(&mut self, step: &Step, body: &Value) -> Result<(), PlayError> {
-        let Some(connection) = self.connections.get_mut(&step.link) else {
+        let Some(connection) = self.connections.get_mut(&step.connection) else {
             return Err(PlayError::Lost);
         };
         let made = self.state.envelope(body);

@@ -56,20 +56,20 @@ pub fn script(text: &str, from: &str) -> Result<String, HarError> {
     let sockets = har.log.entries.into_iter().map(|it| it.messages).filter(|it| !it.is_empty());
     let mut frames: Vec<(String, HarMessage)> = Vec::new();
     for (number, messages) in sockets.enumerate() {
-        let link = connection_name(number);
+        let connection = connection_name(number);
         let texts = messages.into_iter().filter(|it| it.opcode == TEXT);
-        frames.extend(texts.map(|message| (link.clone(), message)));
+        frames.extend(texts.map(|message| (connection.clone(), message)));
     }
     // The frames of one connection keep their order.
     frames.sort_by(|a, b| a.1.time.total_cmp(&b.1.time));
     let first = frames.first().ok_or(HarError::Empty)?.1.time;
     let mut transcript = Transcript::default();
     let mut script = transcript.head(from);
-    for (link, message) in &frames {
+    for (connection, message) in &frames {
         let direction =
             if message.r#type == "send" { Direction::Sent } else { Direction::Received };
         let at = Duration::try_from_secs_f64(message.time - first).unwrap_or_default();
-        script += &transcript.frame(link, direction, at, &message.data);
+        script += &transcript.frame(connection, direction, at, &message.data);
     }
     Ok(script)
 }
@@ -95,9 +95,9 @@ mod tests {
         let script = script(har, "desk.har").unwrap();
         assert!(!script.contains("Hidden-1"), "{script}");
         let steps = Script::parse(&script).unwrap().steps;
-        let links: Vec<_> = steps.iter().map(|step| step.link.as_str()).collect();
+        let connections: Vec<_> = steps.iter().map(|step| step.connection.as_str()).collect();
         // The pause of 250 ms before the second socket's frame is a step, too.
-        assert_eq!(links, ["", "", "c2", ""]);
+        assert_eq!(connections, ["", "", "c2", ""]);
         assert!(matches!(super::script("{}", ""), Err(HarError::Json(_))));
         let nothing = r#"{"log": {"entries": []}}"#;
         assert!(matches!(super::script(nothing, ""), Err(HarError::Empty)));

@@ -48,12 +48,22 @@ impl Transcript {
     }
 
     /// One frame of a connection, `at` since the recording began: the lines of its step.
-    pub fn frame(&mut self, link: &str, direction: Direction, at: Duration, text: &str) -> String {
+    pub fn frame(
+        &mut self,
+        connection: &str,
+        direction: Direction,
+        at: Duration,
+        text: &str,
+    ) -> String {
         let mut out = self.pause(direction, at);
         let Ok(Value::Object(root)) = serde_json::from_str(text) else {
             // It may hold anything, a password among others.
             let way = if direction == Direction::Sent { "sent" } else { "received" };
-            let _ = writeln!(out, "\n# {link} {way} {} bytes that are no JSON object", text.len());
+            let _ = writeln!(
+                out,
+                "\n# {connection} {way} {} bytes that are no JSON object",
+                text.len()
+            );
             return out;
         };
         let mut redaction = Redaction { transcript: self, direction, notes: Vec::new() };
@@ -70,16 +80,16 @@ impl Transcript {
         } else {
             line
         };
-        let _ = writeln!(out, "{link}{sign} {body}");
+        let _ = writeln!(out, "{connection}{sign} {body}");
         out
     }
 
     /// The end of a connection.
-    pub fn closed(&mut self, link: &str, direction: Direction, code: Option<u16>) -> String {
+    pub fn closed(&mut self, connection: &str, direction: Direction, code: Option<u16>) -> String {
         match (direction, code) {
-            (Direction::Sent, _) => format!("\n{link}> close\n"),
-            (Direction::Received, None) => format!("\n{link}< closed\n"),
-            (Direction::Received, Some(code)) => format!("\n{link}< closed {code}\n"),
+            (Direction::Sent, _) => format!("\n{connection}> close\n"),
+            (Direction::Received, None) => format!("\n{connection}< closed\n"),
+            (Direction::Received, Some(code)) => format!("\n{connection}< closed {code}\n"),
         }
     }
 
@@ -152,8 +162,8 @@ impl Redaction<'_> {
 
     fn declare(&mut self, field: &str) {
         let word = !field.is_empty() && !field.contains(char::is_whitespace);
-        let known = VOLATILE.split(' ').any(|it| it == field);
-        if word && !known && self.transcript.volatile.insert(field.to_owned()) {
+        let declared = VOLATILE.split(' ').any(|it| it == field);
+        if word && !declared && self.transcript.volatile.insert(field.to_owned()) {
             self.notes.push(format!("~ {field}"));
         }
     }

@@ -32,12 +32,12 @@ pub fn full_report(report: &Report) -> String {
 
 fn heading(report: &Report) -> String {
     let clients: usize = report.scripts.iter().map(|it| it.clients).sum();
-    let pace = report.rate.map_or("as fast as answers came".to_owned(), |rate| {
+    let rate = report.rate.map_or("as fast as answers came".to_owned(), |rate| {
         format!("{rate} rounds a second asked for")
     });
     let (begun, seconds) = (report.rounds.begun, report.seconds);
     let early = if report.interrupted { ", interrupted" } else { "" };
-    format!("{clients} clients, {begun} rounds in {seconds:.1} s{early}; {pace}")
+    format!("{clients} clients, {begun} rounds in {seconds:.1} s{early}; {rate}")
 }
 
 /// One line a MESSAGE_TYPE.

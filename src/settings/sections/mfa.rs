@@ -200,11 +200,11 @@ impl QrCode {
 impl Notify {
     fn check(&self, wrong: &mut Vec<String>) {
         templates::check_url("security.mfa.notify.login_url", &self.login_url, wrong);
-        let lives = [
+        let durations = [
             ("temp_code_expiry_duration", self.temp_code_expiry_duration, 1),
             ("active_code_expiry_duration", self.active_code_expiry_duration, 3_650),
         ];
-        for (key, duration, days) in lives {
+        for (key, duration, days) in durations {
             if !(1..=days * 86_400_000).contains(&duration.millis()) {
                 wrong.push(format!("security.mfa.notify.{key} is 1ms to {days}d"));
             }

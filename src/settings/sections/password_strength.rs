@@ -124,7 +124,7 @@ impl PasswordStrength {
     }
 
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
-        let mut say = |key: &str, text: &str| {
+        let mut add_error = |key: &str, text: &str| {
             wrong.push(format!(
                 "security.genesis_password.validation.password_strength.{key} {text}"
             ));
@@ -133,23 +133,29 @@ impl PasswordStrength {
         let all = self.min_characteristics.unwrap_or(0) == 0;
         let longest = self.maximum_length.filter(|it| *it > 0).unwrap_or(1_024);
         if self.minimum_length.unwrap_or(0) > longest {
-            say("minimum_length", "is not above maximum_length, nor above 1024");
+            add_error("minimum_length", "is not above maximum_length, nor above 1024");
         }
         if all && least > u64::from(longest) {
-            say("maximum_length", "leaves no room for what the class rules ask for");
+            add_error("maximum_length", "leaves no room for what the class rules ask for");
         }
         if self.min_characteristics.unwrap_or(0) as usize > self.classes().count() {
-            say("min_characteristics", "is not above the number of class rules that are set");
+            add_error("min_characteristics", "is not above the number of class rules that are set");
         }
         if self.repeat_character_restrict_size == Some(1) {
-            say("repeat_character_restrict_size", "is 2 or more; 1 would refuse every password");
+            add_error(
+                "repeat_character_restrict_size",
+                "is 2 or more; 1 would refuse every password",
+            );
         }
         if self.history() > HISTORY_MAX {
-            say("historical_check", "is at most 24");
+            add_error("historical_check", "is at most 24");
         }
         let (expiry, notice) = (self.expiry_days(), self.password_expiry_notification_days);
         if [expiry, notice].into_iter().flatten().any(|days| days > DAYS_MAX) {
-            say("password_expiry_days", "and password_expiry_notification_days are at most 36500");
+            add_error(
+                "password_expiry_days",
+                "and password_expiry_notification_days are at most 36500",
+            );
         }
     }
 }

@@ -101,7 +101,9 @@ impl Block {
 
     /// The link that it was sealed with.
     pub(super) fn chain_hash(&self) -> ChainHash {
-        ChainHash::from_bytes(&self.bytes[4..HEADER_BYTES]).unwrap_or_default()
+        let mut hash = ChainHash::GENESIS;
+        hash.0.copy_from_slice(&self.bytes[4..HEADER_BYTES]);
+        hash
     }
 
     /// What is stored of a sealed block.

@@ -192,10 +192,10 @@ impl Blocks {
     fn read(&mut self) -> Result<Option<Block>, StoreError> {
         let Some(values) = &mut self.values else { return Ok(None) };
         let Some(value) = values.next() else { return Ok(None) };
-        let (found, value) = value?;
+        let (stored_key, value) = value?;
         let no = self.next;
         let damaged = |why| StoreError::Damaged(format!("{} {no} {why}", self.record_name));
-        let mut bytes = match &found[..] {
+        let mut bytes = match &stored_key[..] {
             key if *key == block::chunk_key(no, 0) => value.to_vec(),
             // Formats up to 4 stored audit rows so, without the number of chunks.
             key if *key == no.to_be_bytes() => [&1_u32.to_be_bytes()[..], &value].concat(),
@@ -204,9 +204,9 @@ impl Blocks {
         };
         let short = || damaged("is cut off");
         for chunk in 1..Block::chunks(&bytes).ok_or_else(short)? {
-            let wanted = block::chunk_key(no, chunk);
+            let expected_key = block::chunk_key(no, chunk);
             let is_next = |value: &sled::Result<(sled::IVec, sled::IVec)>| {
-                value.as_ref().map_or(true, |(key, _)| **key == wanted)
+                value.as_ref().map_or(true, |(key, _)| **key == expected_key)
             };
             let (_, value) = values.next_if(is_next).ok_or_else(short)??;
             bytes.extend_from_slice(&value);
@@ -229,10 +229,11 @@ mod tests {
     }
 
     /// A ledger with blocks that end with these records, each record with its number in it.
-    fn ledger(ends: &[u64]) -> (Ledger, ChainEnd) {
+    fn ledger(block_ends: &[u64]) -> (Ledger, ChainEnd) {
         let db = sled::Config::new().temporary(true).open().unwrap();
         let ledger = Ledger::new(db.open_tree("ledger").unwrap(), "record");
-        let end = ends.iter().fold(ChainEnd::default(), |end, last| extend(&ledger, end, *last));
+        let end =
+            block_ends.iter().fold(ChainEnd::default(), |end, last| extend(&ledger, end, *last));
         (ledger, end)
     }
 
@@ -284,10 +285,10 @@ mod tests {
     fn what_is_trimmed_may_end_within_a_block() {
         let (ledger, end) = ledger(&[2, 60, 61]);
         let upto = |last| move |no, _: &[u8]| Ok(no <= last);
-        for (asked, gone, first) in [(0, 0, (1, 2)), (1, 1, (2, 2)), (40, 40, (41, 60))] {
-            assert_eq!(ledger.trim(upto(asked)).unwrap().no, gone);
+        for (requested, trimmed, first) in [(0, 0, (1, 2)), (1, 1, (2, 2)), (40, 40, (41, 60))] {
+            assert_eq!(ledger.trim(upto(requested)).unwrap().no, trimmed);
             let (anchor, last) = verified(&ledger).unwrap();
-            assert_eq!((anchor.no, last), (gone, end));
+            assert_eq!((anchor.no, last), (trimmed, end));
             assert_eq!(back(&ledger, u64::MAX).last(), Some(&first));
         }
         assert_eq!(ledger.trim(upto(61)).unwrap(), end);
@@ -320,8 +321,8 @@ mod tests {
         for (words, harm) in cases {
             let kept: Vec<_> = ledger.tree.iter().map(Result::unwrap).collect();
             harm();
-            let said = verified(&ledger).unwrap_err();
-            assert!(said.contains(words), "{words}: {said}");
+            let error = verified(&ledger).unwrap_err();
+            assert!(error.contains(words), "{words}: {error}");
             kept.into_iter().for_each(|(key, value)| drop(ledger.tree.insert(key, value).unwrap()));
             assert_eq!(verified(&ledger).unwrap().1, end);
         }

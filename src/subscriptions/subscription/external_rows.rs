@@ -27,8 +27,8 @@ impl Subscription {
             self.diff_row(*row, None, None);
         }
         for (row, data) in now {
-            let wanted = self.matches_filter(data).then(|| data.clone());
-            self.diff_row(*row, wanted, before.get(row));
+            let visible = self.matches_filter(data).then(|| data.clone());
+            self.diff_row(*row, visible, before.get(row));
         }
     }
 
@@ -84,7 +84,7 @@ impl Subscription {
         &mut self,
         realm: &Realm,
         rows: &[(AuditNo, AuditEvent)],
-        wanted: &mut usize,
+        rows_left: &mut usize,
     ) -> bool {
         // A right that was taken away is about to be published: nothing is read with it.
         if !self.may_read(realm) || !self.sees_all {
@@ -93,10 +93,10 @@ impl Subscription {
         for (no, row) in rows {
             let (row_ref, row) = (row_ref(*no), columns::audit_event_row(*no, row));
             if self.view.binary_search(&row_ref).is_err() && self.matches_filter(&row) {
-                if *wanted == 0 || self.view.len() >= self.request.view_max {
+                if *rows_left == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
-                *wanted -= 1;
+                *rows_left -= 1;
                 self.read_position = ReadPosition::At(row_ref);
                 self.diff_row(row_ref, Some(row), None);
             }

@@ -37,11 +37,11 @@ impl Subscription {
         if version.is_some_and(|version| self.resume_from(realm, seq, version, &history.lock())) {
             return FirstRows::Resumed;
         }
-        let mut wanted = self.request.rows_max;
-        if self.read_step(realm, &mut wanted) {
+        let mut rows_left = self.request.rows_max;
+        if self.read_step(realm, &mut rows_left) {
             FirstRows::Complete
         } else {
-            FirstRows::Partial(wanted)
+            FirstRows::Partial(rows_left)
         }
     }
 

@@ -155,7 +155,7 @@ impl Subscription {
     pub(in crate::subscriptions) fn read_step(
         &mut self,
         realm: &Realm,
-        wanted: &mut usize,
+        rows_left: &mut usize,
     ) -> bool {
         let after = match self.read_position {
             ReadPosition::Start => None,
@@ -168,10 +168,10 @@ impl Subscription {
                 && let Some(data) = self.visible_row(realm, row)
             {
                 // One row beyond the wanted number is searched for, so that MORE_ROWS is exact.
-                if *wanted == 0 || self.view.len() >= self.request.view_max {
+                if *rows_left == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
-                *wanted -= 1;
+                *rows_left -= 1;
                 self.read_position = ReadPosition::At(row);
                 self.diff_row(row, Some(data), None);
             }
@@ -202,10 +202,10 @@ impl Subscription {
             return;
         }
         let page = self.request.rows_max.saturating_sub(self.view.len());
-        let mut wanted = if self.sees_all { page } else { usize::MAX };
+        let mut rows_left = if self.sees_all { page } else { usize::MAX };
         self.read_position = ReadPosition::Start;
         for _ in 0..RECOMPUTE_STEPS {
-            if self.read_step(realm, &mut wanted) {
+            if self.read_step(realm, &mut rows_left) {
                 break;
             }
         }

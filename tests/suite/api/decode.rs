@@ -105,7 +105,7 @@ impl Times {
 }
 
 /// A place between two characters.
-fn place(rng: &mut StdRng, text: &str) -> usize {
+fn char_boundary(rng: &mut StdRng, text: &str) -> usize {
     let mut at = rng.random_range(0..=text.len());
     while !text.is_char_boundary(at) {
         at -= 1;
@@ -121,7 +121,7 @@ fn noise(rng: &mut StdRng, text: &mut String, length_max: usize) {
 
 fn mutate(rng: &mut StdRng, text: &mut String, seeds: &[&str]) {
     for _ in 0..rng.random_range(1..5) {
-        let (a, b) = (place(rng, text), place(rng, text));
+        let (a, b) = (char_boundary(rng, text), char_boundary(rng, text));
         let (from, to) = (a.min(b), a.max(b));
         let seed = seeds[rng.random_range(0..seeds.len())];
         match rng.random_range(0..5) {

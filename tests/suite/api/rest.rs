@@ -141,18 +141,18 @@ fn only_allowed_origins_speak_and_read() {
     let origin = "https://desk.example";
     let home = Home::new(&with("[server]", &format!("allowed_origins = ['{origin}']")));
     let gateway = home.start();
-    let ask = |origin: &str, method: &str| {
+    let request = |origin: &str, method: &str| {
         let header = format!("Origin: {origin}");
         curl(&gateway, "/event-login-prefs", &["-X", method, "-H", &header, "-H", "SOURCE_REF: 1"])
     };
-    let answer = ask(origin, "GET");
+    let answer = request(origin, "GET");
     assert_eq!((answer.status, answer.header("Access-Control-Allow-Origin")), (200, Some(origin)));
     assert!(answer.header("Access-Control-Expose-Headers").unwrap().contains("SESSION_ID"));
-    let preflight = ask(origin, "OPTIONS");
+    let preflight = request(origin, "OPTIONS");
     assert_eq!(preflight.status, 204);
     assert!(preflight.header("Access-Control-Allow-Headers").unwrap().contains("SOURCE_REF"));
     for hostile in ["https://desk.example.evil", "null", "http://desk.example"] {
-        let answer = ask(hostile, "GET");
+        let answer = request(hostile, "GET");
         assert_eq!((answer.status, answer.header("Access-Control-Allow-Origin")), (403, None));
     }
 }
@@ -164,15 +164,15 @@ fn data_sources_are_polled() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let token = token(&login(&gateway));
-    let ask = |method: &str, path: &str, source_ref: &str| {
+    let request = |method: &str, path: &str, source_ref: &str| {
         let header = format!("SOURCE_REF: {source_ref}");
         curl(&gateway, path, &["-X", method, "-H", &header, "-H", &token])
     };
     let headers = ["SOURCE_REF: rights", token.as_str()];
-    let request = json!({ "DETAILS": { "CRITERIA_MATCH": "CODE.startsWith('OR')" } });
-    let first = post(&gateway, "/user-rights", &headers, request.clone());
+    let logon = json!({ "DETAILS": { "CRITERIA_MATCH": "CODE.startsWith('OR')" } });
+    let first = post(&gateway, "/user-rights", &headers, logon.clone());
     assert_eq!((first.text("MESSAGE_TYPE"), &first.body["ROW"]), ("QUERY_UPDATE", &json!([])));
-    let second = post(&gateway, "/user-rights", &headers, request);
+    let second = post(&gateway, "/user-rights", &headers, logon);
     assert_eq!((second.status, second.text("MESSAGE_TYPE")), (200, "LOGON_NACK"));
 
     let event = |path: &str, details: Value| {
@@ -181,13 +181,13 @@ fn data_sources_are_polled() {
     };
     event("/event-insert-right", json!({ "CODE": "ORDEN" }));
     event("/event-amend-user", json!({ "USER_NAME": "admin", "RIGHT_CODES": ["ORDEN"] }));
-    let given = ask("GET", "/user-rights", "rights");
-    assert_eq!(given.body["ROW"][0]["DETAILS"]["OPERATION"], "INSERT");
-    assert_eq!(given.body["ROW"][0]["DETAILS"]["CODE"], "ORDEN");
-    assert_eq!(ask("GET", "/user-rights", "rights").body["ROW"], json!([]));
+    let granted = request("GET", "/user-rights", "rights");
+    assert_eq!(granted.body["ROW"][0]["DETAILS"]["OPERATION"], "INSERT");
+    assert_eq!(granted.body["ROW"][0]["DETAILS"]["CODE"], "ORDEN");
+    assert_eq!(request("GET", "/user-rights", "rights").body["ROW"], json!([]));
     event("/event-amend-user", json!({ "USER_NAME": "admin", "RIGHT_CODES": [] }));
-    let taken = ask("GET", "/user-rights", "rights");
-    assert_eq!(taken.body["ROW"][0]["DETAILS"]["OPERATION"], "DELETE");
+    let revoked = request("GET", "/user-rights", "rights");
+    assert_eq!(revoked.body["ROW"][0]["DETAILS"]["OPERATION"], "DELETE");
 
     let few = json!({ "DETAILS": { "MAX_ROWS": 2 } });
     let few = post(&gateway, "/all-rights", &["SOURCE_REF: all", &token], few);
@@ -199,11 +199,11 @@ fn data_sources_are_polled() {
     );
     assert_eq!((more.text("SOURCE_REF"), &more.body["ROWS_COUNT"]), ("all", &json!(2)));
 
-    let off = ask("DELETE", "/user-rights", "rights");
+    let off = request("DELETE", "/user-rights", "rights");
     assert_eq!(off.body, json!({ "MESSAGE_TYPE": "LOGOFF_ACK", "SOURCE_REF": "rights" }));
-    assert_eq!(ask("GET", "/user-rights", "rights").text("CODE"), "INVALID_DATASOURCE");
-    let stranger = curl(&gateway, "/user-rights", &["-H", "SOURCE_REF: all"]);
-    assert_eq!(stranger.text("CODE"), "SESSION_NOT_FOUND");
+    assert_eq!(request("GET", "/user-rights", "rights").text("CODE"), "INVALID_DATASOURCE");
+    let without_session = curl(&gateway, "/user-rights", &["-H", "SOURCE_REF: all"]);
+    assert_eq!(without_session.text("CODE"), "SESSION_NOT_FOUND");
 }
 
 #[test]

@@ -53,14 +53,14 @@ fn public_validators_find_nothing_wrong() {
         .arg(tools.join("node_modules/@asyncapi/specs/schemas/3.0.0.json"))
         .output()
         .expect("tests/run installs the validators");
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success(), "{said}");
+    let output = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{output}");
     assert_eq!(out.stdout, b"valid\n");
 }
 
 /// Schemathesis draws requests from the served document: none may be a fault of the gateway.
 #[test]
-fn no_drawn_request_is_a_fault_of_the_gateway() {
+fn no_generated_request_is_a_fault_of_the_gateway() {
     let limits = "[server.limits]\nmessages_per_sec_per_connection = 1000000";
     let home = Home::new(&QUICK.replacen("[server.limits]", limits, 1));
     let gateway = home.start();
@@ -90,11 +90,11 @@ fn no_drawn_request_is_a_fault_of_the_gateway() {
         .current_dir(home.path())
         .output()
         .expect("tests/run installs the validators");
-    let said = String::from_utf8_lossy(&out.stdout);
-    assert!(out.status.success(), "{said}");
+    let output = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success(), "{output}");
     let paths = openapi::document()["paths"].as_object().unwrap().clone();
     let operations: usize = paths.values().map(|it| it.as_object().unwrap().len()).sum();
-    assert!(said.contains(&format!("Tested: {operations}\n")), "{said}");
+    assert!(output.contains(&format!("Tested: {operations}\n")), "{output}");
     let (code, log) = gateway.signal("-TERM");
     assert_eq!(code, Some(0));
     assert!(!log.iter().any(|line| line.contains("fault of the gateway")));

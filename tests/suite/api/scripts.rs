@@ -29,12 +29,12 @@ fn every_script_plays_over_rest() {
 fn every_message_is_in_a_script() {
     let texts = scripts().into_iter().map(|path| std::fs::read_to_string(path).unwrap());
     let texts = texts.collect::<Vec<_>>().join("\n");
-    for row in &tollgate::messages::HANDLERS {
-        let json = format!("\"MESSAGE_TYPE\": \"{}\"", row.name);
-        let lines = format!("MESSAGE_TYPE = {}\n", row.name);
+    for handler in &tollgate::messages::HANDLERS {
+        let json = format!("\"MESSAGE_TYPE\": \"{}\"", handler.name);
+        let lines = format!("MESSAGE_TYPE = {}\n", handler.name);
         let sent = texts.contains(&json) || texts.contains(&lines);
-        assert!(sent, "no script sends {}", row.name);
-        assert!(texts.contains(row.ack), "no script has {}", row.ack);
+        assert!(sent, "no script sends {}", handler.name);
+        assert!(texts.contains(handler.ack), "no script has {}", handler.ack);
     }
 }
 

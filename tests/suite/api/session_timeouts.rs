@@ -49,7 +49,7 @@ const USERS: usize = 10;
 /// A gateway without sockets.
 struct Desk {
     router: Router,
-    _duties: Option<JoinSet<()>>,
+    _tasks: Option<JoinSet<()>>,
 }
 
 /// One connection, bound by its login unless it is one of REST.
@@ -62,7 +62,7 @@ struct Gui {
 
 impl Desk {
     /// Without background tasks nothing ends by itself.
-    async fn open(upkeep: bool) -> Self {
+    async fn open(with_tasks: bool) -> Self {
         let settings = Settings::parse(CONFIGURATION, std::iter::empty()).unwrap();
         let (clock, log) = (Clock::detached(START_MS), Arc::new(MemoryLog::default()));
         let replica = Arc::new(Replica::new(Realm::default(), 0, log, None, clock.clone()));
@@ -80,9 +80,9 @@ impl Desk {
         };
         let users = (0..USERS).map(user).collect();
         replica.submit(Command::AddUsers(users)).await.unwrap();
-        let node = Gateway::new(settings, replica, clock, None);
-        let duties = upkeep.then(|| spawn::spawn_all(&node));
-        Self { router: Router::new(node), _duties: duties }
+        let gateway = Gateway::new(settings, replica, clock, None);
+        let tasks = with_tasks.then(|| spawn::spawn_all(&gateway));
+        Self { router: Router::new(gateway), _tasks: tasks }
     }
 
     fn now(&self) -> u64 {
@@ -159,15 +159,16 @@ impl Drop for Desk {
 impl Gui {
     async fn login(&mut self, user: usize) {
         let details = json!({"USER_NAME": format!("u{user}"), "PASSWORD": "p"});
-        let ack = self.ask(json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "DETAILS": details})).await;
+        let ack =
+            self.request(json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "DETAILS": details})).await;
         assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{ack}");
         self.token = ack["SESSION_AUTH_TOKEN"].clone();
     }
 
     /// What a socket does with a frame.
-    async fn ask(&mut self, message: Value) -> Value {
-        let (node, text) = (self.router.gateway().clone(), message.to_string());
-        let now = node.clock.now();
+    async fn request(&mut self, message: Value) -> Value {
+        let (gateway, text) = (self.router.gateway().clone(), message.to_string());
+        let now = gateway.clock.now();
         if let Some(bound) = &self.client.session {
             bound.seen(now);
         }
@@ -175,21 +176,21 @@ impl Gui {
         let Reply { frame, bind, .. } = router.answer(client, &mut self.token_cache, &text).await;
         if let (Some(session), Some(outbox)) = (bind, &self.client.outbox) {
             if session.bind(outbox, now) {
-                node.session_timeouts.add(&session, now);
+                gateway.session_timeouts.add(&session, now);
             }
             self.client.session = Some(session);
         }
         serde_json::from_slice(&frame).unwrap()
     }
 
-    async fn say(&mut self, message_type: &str) -> Value {
+    async fn send(&mut self, message_type: &str) -> Value {
         let message = json!({"MESSAGE_TYPE": message_type, "SESSION_AUTH_TOKEN": self.token});
-        self.ask(message).await
+        self.request(message).await
     }
 
     /// Says something and is served.
     async fn served(&mut self, message_type: &str) {
-        let answer = self.say(message_type).await;
+        let answer = self.send(message_type).await;
         assert!(answer["ERROR"].is_null(), "{answer}");
         assert_ne!(answer["IS_AUTHENTICATED"], false, "{answer}");
     }
@@ -221,7 +222,7 @@ async fn a_silent_session_ends_when_its_misses_are_full() {
     silent.assert_quiet();
     alive.served("EVENT_HEARTBEAT").await;
     assert_eq!(reason(desk.soon(&silent).await), EndReason::HeartbeatMissed);
-    let refused = silent.say("EVENT_HEARTBEAT").await;
+    let refused = silent.send("EVENT_HEARTBEAT").await;
     assert_eq!(refused["MESSAGE_TYPE"], "EVENT_HEARTBEAT_NACK", "{refused}");
     // Whatever is said is a sign of life, and each gives the whole time again.
     for message_type in ["EVENT_HEARTBEAT", "HEARTBEAT_PING", "EVENT_LOGIN_DETAILS"] {
@@ -236,7 +237,7 @@ async fn a_silent_session_ends_when_its_misses_are_full() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_without_socket_is_watched_if_it_ever_had_one() {
+async fn a_session_without_socket_times_out_if_it_ever_had_one() {
     let desk = Desk::open(true).await;
     let mut never = desk.connect(None);
     never.login(0).await;
@@ -264,7 +265,7 @@ async fn expiry_is_enforced_at_use_where_no_sweep_ran() {
     used.served("EVENT_LOGIN_DETAILS").await;
     desk.pass(1).await;
     for late in [&mut unused, &mut rest] {
-        let refused = late.say("EVENT_LOGIN_DETAILS").await;
+        let refused = late.send("EVENT_LOGIN_DETAILS").await;
         assert_eq!(refused["CODE"], "SESSION_EXPIRED", "{refused}");
     }
     used.served("EVENT_LOGIN_DETAILS").await;
@@ -274,7 +275,7 @@ async fn expiry_is_enforced_at_use_where_no_sweep_ran() {
     desk.pass(IDLE_MS - 1).await;
     used.served("EVENT_HEARTBEAT").await;
     desk.pass(1).await;
-    let refused = used.say("EVENT_HEARTBEAT").await;
+    let refused = used.send("EVENT_HEARTBEAT").await;
     assert_eq!(refused["CODE"], "SESSION_EXPIRED", "{refused}");
 }
 
@@ -310,10 +311,10 @@ async fn of_a_thousand_sessions_none_ends_early_and_none_late() {
     const SPREAD_MS: u64 = 10_000;
     const STEP_MS: u64 = 10;
     let desk = Desk::open(true).await;
-    let mut dice = StdRng::seed_from_u64(1);
+    let mut rng = StdRng::seed_from_u64(1);
     let mut guis = Vec::new();
     for number in 0..SESSIONS {
-        guis.push((dice.random_range(0..SPREAD_MS), desk.login(number % USERS).await));
+        guis.push((rng.random_range(0..SPREAD_MS), desk.login(number % USERS).await));
     }
     guis.sort_by_key(|(at_ms, _)| *at_ms);
     let begin = desk.now();

@@ -81,7 +81,7 @@ async fn heartbeats_do_not_keep_an_unused_session_and_its_sockets_are_warned() {
 }
 
 #[tokio::test]
-async fn a_service_that_fails_goes_last_and_sockets_are_told() {
+async fn a_service_that_fails_goes_last_and_sockets_are_notified() {
     let one = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let two = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let ports = [one.local_addr().unwrap().port(), two.local_addr().unwrap().port()];

@@ -23,7 +23,8 @@ fn the_example_of_the_readme_works() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let block = block("### Tokens for programs");
-    let told = README.split_once("The last one answers `").unwrap().1.split('`').next().unwrap();
+    let shown_answer =
+        README.split_once("The last one answers `").unwrap().1.split('`').next().unwrap();
     let address = gateway.address.to_string();
     let out = Command::new("sh")
         .args(["-ec", &block.replace("127.0.0.1:9064", &address)])
@@ -31,10 +32,10 @@ fn the_example_of_the_readme_works() {
         .current_dir(home.path())
         .output()
         .unwrap();
-    let said = String::from_utf8(out.stdout).unwrap();
+    let output = String::from_utf8(out.stdout).unwrap();
     let settings = "{\"accessTokenLifeTime\":900,\"oneTimeTokenLifeTime\":60,\
                     \"refreshTokenLifeTime\":432000}";
-    assert_eq!(said, format!("{settings}{told}"), "{:?}", String::from_utf8(out.stderr));
+    assert_eq!(output, format!("{settings}{shown_answer}"), "{:?}", String::from_utf8(out.stderr));
 }
 
 #[test]
@@ -122,9 +123,9 @@ async fn an_access_token_is_a_session_everywhere() {
     let mut client = Client::connect(gateway.address).await;
     let details = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": 2,
         "SESSION_AUTH_TOKEN": access });
-    let told = client.ask(details).await;
+    let answer = client.ask(details).await;
     assert_eq!(
-        (&told["USER_NAME"], &told["DETAILS"]["SESSION_TIMEOUT_MINS"]),
+        (&answer["USER_NAME"], &answer["DETAILS"]["SESSION_TIMEOUT_MINS"]),
         (&json!("jane"), &json!(30))
     );
     let settings = curl(&gateway, "/connectors/settings", &["-H", &bearer(access)]);
@@ -140,8 +141,8 @@ async fn an_access_token_is_a_session_everywhere() {
     assert_eq!(own.text("CODE"), "SESSION_NOT_FOUND");
 }
 
-fn amend(gateway: &GatewayProcess, access: &str, wanted: Value) -> Response {
-    let text = wanted.to_string();
+fn amend(gateway: &GatewayProcess, access: &str, spec: Value) -> Response {
+    let text = spec.to_string();
     let path = "/connectors/settings";
     let authorization = bearer(access);
     let words =
@@ -186,15 +187,15 @@ async fn an_access_token_ends_at_its_time() {
 }
 
 #[test]
-fn life_times_win_over_the_file_until_they_are_null_and_survive_a_restart() {
+fn lifetimes_override_the_file_until_they_are_null_and_survive_a_restart() {
     let home = Home::new(&format!("security.access_token_life_secs = 700\n{QUICK}"));
     let gateway = home.start();
     let admin = log_in(&gateway, "admin", PASSWORD);
-    let wanted = json!({ "accessTokenLifeTime": 600, "oneTimeTokenLifeTime": 5 });
-    let set = amend(&gateway, admin.text("accessToken"), wanted);
-    let told = json!({ "accessTokenLifeTime": 600, "oneTimeTokenLifeTime": 5,
+    let spec = json!({ "accessTokenLifeTime": 600, "oneTimeTokenLifeTime": 5 });
+    let set = amend(&gateway, admin.text("accessToken"), spec);
+    let expected = json!({ "accessTokenLifeTime": 600, "oneTimeTokenLifeTime": 5,
         "refreshTokenLifeTime": 432_000 });
-    assert_eq!(set.body, told);
+    assert_eq!(set.body, expected);
     for (wrong, code) in [
         (json!({ "accessTokenLifeTime": 0 }), "VALIDATION_ERROR"),
         (json!({ "accessTokenLifeTime": "600" }), "VALIDATION_ERROR"),
@@ -209,7 +210,7 @@ fn life_times_win_over_the_file_until_they_are_null_and_survive_a_restart() {
     let gateway = home.start();
     let authorization = bearer(admin.text("accessToken"));
     let kept = curl(&gateway, "/connectors/settings", &["-H", &authorization]);
-    assert_eq!(kept.body, told);
+    assert_eq!(kept.body, expected);
     assert_eq!(log_in(&gateway, "admin", PASSWORD).body["accessTokenLifeTime"], 600);
     let null = json!({ "accessTokenLifeTime": null });
     let back = amend(&gateway, admin.text("accessToken"), null);

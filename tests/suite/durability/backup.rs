@@ -87,14 +87,17 @@ async fn the_restore_drill() {
     );
     admin.ask(json!({ "MESSAGE_TYPE": "DATA_LOGOFF", "SOURCE_REF": "AUDIT_EVENTS" })).await;
     let refused = backup(&home, &gateway, &file, "jane", "Jane-Password-1");
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(!refused.status.success() && said.contains("NOT_AUTHORISED"), "{said}");
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && stderr.contains("NOT_AUTHORISED"), "{stderr}");
     let refused = backup(&home, &gateway, &file, "admin", "wrong");
     assert!(!refused.status.success() && !file.exists(), "{refused:?}");
 
     let made = backup(&home, &gateway, &file, "admin", PASSWORD);
-    let said = String::from_utf8(made.stdout).unwrap();
-    assert!(made.status.success() && said.contains(" rows, 2 users, as of log entry "), "{said}");
+    let stdout = String::from_utf8(made.stdout).unwrap();
+    assert!(
+        made.status.success() && stdout.contains(" rows, 2 users, as of log entry "),
+        "{stdout}"
+    );
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     let kept = std::fs::read(&file).unwrap();
     let again = backup(&home, &gateway, &file, "admin", PASSWORD);
@@ -135,8 +138,8 @@ async fn a_backup_and_an_export_are_the_same() {
     let rows = |file: &Path| -> Vec<String> {
         let text = std::fs::read_to_string(file).unwrap();
         // A session that is used tells it later; the head has the time, the tail the sum.
-        let passing = |line: &&str| !line.contains(r#""KEY":"73"#) && line.contains(r#""KEY""#);
-        text.lines().filter(passing).map(str::to_owned).collect()
+        let is_lasting = |line: &&str| !line.contains(r#""KEY":"73"#) && line.contains(r#""KEY""#);
+        text.lines().filter(is_lasting).map(str::to_owned).collect()
     };
     assert!(rows(&taken).len() > 2_000);
     assert_eq!(rows(&taken), rows(&written));
@@ -168,7 +171,7 @@ async fn the_drill_of_the_readme_works_as_it_stands() {
     let mut bash = std::process::Command::new("bash");
     bash.args(["-c", &script]).env("PATH", path).env("PASSWORD", PASSWORD);
     let done = bash.current_dir(home.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let answer = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success(), "{script}\n{done:?}");
-    assert!(said.contains("REP_USER"), "{said}");
+    assert!(answer.contains("REP_USER"), "{answer}");
 }

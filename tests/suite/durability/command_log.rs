@@ -75,6 +75,19 @@ async fn a_trimmed_log_begins_at_its_anchor() {
     assert!(matches!(open_log(&store), Err(StoreError::Damaged(_))));
 }
 
+/// sled keeps the lock of its file until the last of its threads is done, a moment after it is
+/// dropped.
+#[test]
+fn a_store_that_was_just_closed_opens_again() {
+    let home = tempfile::tempdir().unwrap();
+    for _ in 0..50 {
+        drop(open(home.path()));
+    }
+    let (_store, _log) = open(home.path());
+    let locked = RowStore::open(home.path(), 8, 0);
+    assert!(matches!(locked, Err(StoreError::Locked)), "while it is open nobody else gets it");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_of_which_everything_is_trimmed_goes_on() {
     let home = tempfile::tempdir().unwrap();

@@ -37,7 +37,7 @@ struct Start {
     child: Child,
     code: Option<i32>,
     printed: String,
-    said: String,
+    stderr: String,
     took: Duration,
 }
 
@@ -160,13 +160,13 @@ async fn read(address: SocketAddr) -> Vec<String> {
 impl Start {
     /// Waits until the program has ended or listens; ends it when that takes too long.
     fn of(home: &Home, data: &Path, words: &[&str]) -> Self {
-        let [printed, said] = ["printed", "said"].map(|name| home.path().join(name));
+        let [printed, stderr] = ["printed", "said"].map(|name| home.path().join(name));
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         command.args(words).arg("--data-dir").arg(data);
         command.arg("--config").arg(home.path().join("tollgate.toml"));
         command.env("TOLLGATE_ADMIN_PASSWORD", PASSWORD).stdin(Stdio::null());
         command.stdout(File::create(&printed).expect("a file"));
-        command.stderr(File::create(&said).expect("a file"));
+        command.stderr(File::create(&stderr).expect("a file"));
         let text = |path: &Path| std::fs::read_to_string(path).expect("a text");
         let mut child = command.spawn().expect("the program starts");
         let since = Instant::now();
@@ -174,7 +174,7 @@ impl Start {
             if let Some(status) = child.try_wait().expect("its state") {
                 break status.code();
             }
-            if text(&said).contains("\"listening\"") {
+            if text(&stderr).contains("\"listening\"") {
                 break None;
             }
             if since.elapsed() > ANSWER_MAX * 2 {
@@ -183,33 +183,33 @@ impl Start {
             std::thread::sleep(Duration::from_millis(5));
         };
         let took = since.elapsed();
-        Self { child, code, printed: text(&printed), said: text(&said), took }
+        Self { child, code, printed: text(&printed), stderr: text(&stderr), took }
     }
 
     /// Where it listens.
     fn address(&self) -> Option<SocketAddr> {
-        let line = self.said.lines().find(|line| line.contains("\"listening\""))?;
+        let line = self.stderr.lines().find(|line| line.contains("\"listening\""))?;
         let line: Value = serde_json::from_str(line).expect("a line of the log");
         line["fields"]["address"].as_str()?.parse().ok()
     }
 
     /// What is wrong with the answer, but for what it shows.
     fn fault(&self) -> Option<String> {
-        let Self { code, said, took, .. } = self;
-        let foreign = *code == Some(FOREIGN.0) && said.contains(FOREIGN.1);
+        let Self { code, stderr, took, .. } = self;
+        let foreign = *code == Some(FOREIGN.0) && stderr.contains(FOREIGN.1);
         // The lines that are not of the log.
-        let words: Vec<_> = said.lines().filter(|line| !line.starts_with('{')).collect();
+        let words: Vec<_> = stderr.lines().filter(|line| !line.starts_with('{')).collect();
         if *took > ANSWER_MAX {
-            Some(format!("it took {took:?}: {said}"))
-        } else if said.contains("panicked") {
-            Some(format!("it panicked: {said}"))
+            Some(format!("it took {took:?}: {stderr}"))
+        } else if stderr.contains("panicked") {
+            Some(format!("it panicked: {stderr}"))
         } else if *code == Some(0) || self.address().is_some() {
             None
         } else if *code != Some(DAMAGED) && !foreign {
-            Some(format!("it ended with {code:?}: {said}"))
+            Some(format!("it ended with {code:?}: {stderr}"))
         } else {
             let clear = words.len() == 1 && words[0].starts_with("tollgate:");
-            (!clear).then(|| format!("no clear message: {said}"))
+            (!clear).then(|| format!("no clear message: {stderr}"))
         }
     }
 }
@@ -240,7 +240,7 @@ fn files(data: &Path) -> Vec<PathBuf> {
 /// Damages one file: every second time the data itself, else each file in each way in turn.
 fn mutate(copy: &Path, files: &[PathBuf], number: usize) -> String {
     let all = [Mutation::Flip, Mutation::Zero, Mutation::Truncate, Mutation::Delete];
-    let mut dice = StdRng::seed_from_u64(number as u64);
+    let mut rng = StdRng::seed_from_u64(number as u64);
     let turn = number / 2;
     let (name, mutation) = match number % 2 {
         // A deleted data file is always the same; the other ways differ in their place.
@@ -249,7 +249,7 @@ fn mutate(copy: &Path, files: &[PathBuf], number: usize) -> String {
     };
     let path = copy.join(name);
     let length = std::fs::metadata(&path).expect("a file").len();
-    let at = dice.random_range(0..length.max(1));
+    let at = rng.random_range(0..length.max(1));
     let file = || OpenOptions::new().read(true).write(true).open(&path).expect("a file");
     match mutation {
         Mutation::Delete => std::fs::remove_file(&path).expect("it goes"),
@@ -261,7 +261,7 @@ fn mutate(copy: &Path, files: &[PathBuf], number: usize) -> String {
         Mutation::Flip => {
             let mut byte = [0];
             file().read_exact_at(&mut byte, at).expect("a byte");
-            byte[0] ^= 1 << dice.random_range(0..8);
+            byte[0] ^= 1 << rng.random_range(0..8);
             file().write_all_at(&byte, at).expect("it is written");
         }
     }

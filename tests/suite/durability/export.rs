@@ -11,7 +11,7 @@ fn run(home: &Home, words: &[&str]) -> Output {
     home.command(words).output().unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn output_text(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     text(&output.stdout) + &text(&output.stderr)
 }
@@ -51,19 +51,23 @@ async fn a_store_comes_back_as_it_was() {
     let (home, session) = filled().await;
     let (first, second) = (home.path().join("a.jsonl"), home.path().join("b.jsonl"));
     let out = run(&home, &["export", first.to_str().unwrap()]);
-    assert!(out.status.success(), "{}", said(&out));
+    assert!(out.status.success(), "{}", output_text(&out));
     assert_eq!(std::fs::metadata(&first).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(said(&out).contains(&format!("{} rows", rows(&first).len())), "{}", said(&out));
+    assert!(
+        output_text(&out).contains(&format!("{} rows", rows(&first).len())),
+        "{}",
+        output_text(&out)
+    );
     let again = run(&home, &["export", first.to_str().unwrap()]);
-    assert!(!again.status.success() && said(&again).contains("there already"));
+    assert!(!again.status.success() && output_text(&again).contains("there already"));
     let refused = run(&home, &["import", first.to_str().unwrap()]);
-    assert!(!refused.status.success() && said(&refused).contains("there is a store"));
+    assert!(!refused.status.success() && output_text(&refused).contains("there is a store"));
 
     std::fs::rename(home.data(), home.path().join("former")).unwrap();
     let out = run(&home, &["import", first.to_str().unwrap()]);
-    assert!(out.status.success() && said(&out).contains("2 users"), "{}", said(&out));
+    assert!(out.status.success() && output_text(&out).contains("2 users"), "{}", output_text(&out));
     let out = run(&home, &["export", second.to_str().unwrap()]);
-    assert!(out.status.success(), "{}", said(&out));
+    assert!(out.status.success(), "{}", output_text(&out));
     assert_eq!(rows(&first), rows(&second));
 
     // Passwords, rights and the open session are there.
@@ -88,10 +92,10 @@ const VERSION_1: &str =
 async fn an_export_of_version_1_is_imported() {
     let home = Home::new(&format!("{QUICK}[security.mfa.qr_code]\n"));
     let out = run(&home, &["import", VERSION_1]);
-    assert!(out.status.success() && said(&out).contains("4 users"), "{}", said(&out));
+    assert!(out.status.success() && output_text(&out).contains("4 users"), "{}", output_text(&out));
     let file = home.path().join("version-2.jsonl");
     let out = run(&home, &["export", file.to_str().unwrap()]);
-    assert!(out.status.success(), "{}", said(&out));
+    assert!(out.status.success(), "{}", output_text(&out));
 
     let [former, current] = [Path::new(VERSION_1), &file].map(|file| {
         let text = std::fs::read_to_string(file).unwrap();
@@ -128,7 +132,7 @@ async fn without_credentials_no_hash_and_no_token_leaves() {
     let (home, _) = filled().await;
     let file = home.path().join("bare.jsonl");
     let out = run(&home, &["export", file.to_str().unwrap(), "--without-credentials"]);
-    assert!(out.status.success(), "{}", said(&out));
+    assert!(out.status.success(), "{}", output_text(&out));
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains("JaneDoe") && !text.contains("$scrypt") && !text.contains("refresh\":"));
 }
@@ -159,9 +163,9 @@ async fn what_is_not_whole_is_refused_with_its_line() {
     ] {
         std::fs::write(&file, damaged).unwrap();
         let out = run(&home, &["import", file.to_str().unwrap()]);
-        let said = said(&out);
-        assert!(!out.status.success() && said.contains("nothing was imported"), "{said}");
-        assert!(said.contains(&format!("line {line}:")), "line {line}: {said}");
-        assert!(!home.data().exists(), "{said}");
+        let message = output_text(&out);
+        assert!(!out.status.success() && message.contains("nothing was imported"), "{message}");
+        assert!(message.contains(&format!("line {line}:")), "line {line}: {message}");
+        assert!(!home.data().exists(), "{message}");
     }
 }

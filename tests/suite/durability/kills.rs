@@ -19,12 +19,12 @@ async fn kill_nine_loses_nothing() {
     let home = Home::new(&unlimited());
     gateway::populate(&home, KILLS * WRITERS, 0);
     let mut acknowledged = Acknowledged::default();
-    let mut dice = StdRng::seed_from_u64(9);
+    let mut rng = StdRng::seed_from_u64(9);
     for round in 0..KILLS {
         let gateway = home.start();
         acknowledged.check(gateway.address).await;
         let writers = Writers::start(gateway.address, round).await;
-        tokio::time::sleep(Duration::from_millis(dice.random_range(50..=250))).await;
+        tokio::time::sleep(Duration::from_millis(rng.random_range(50..=250))).await;
         let (code, log) = gateway.signal("-KILL");
         assert_eq!(code, None, "it ended by itself: {log:?}");
         acknowledged.absorb(writers.end().await);
@@ -43,14 +43,14 @@ async fn kill_nine_loses_nothing() {
 
 #[tokio::test]
 async fn a_first_start_that_is_killed_can_be_repeated() {
-    let mut dice = StdRng::seed_from_u64(10);
+    let mut rng = StdRng::seed_from_u64(10);
     let mut early = 0;
     for number in 0..FIRST_STARTS {
         let home = Home::new(QUICK);
         let log = std::fs::File::create(home.path().join("log")).unwrap();
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let after = Duration::from_micros(dice.random_range(0..60_000));
+        let after = Duration::from_micros(rng.random_range(0..60_000));
         tokio::time::sleep(after).await;
         child.kill().unwrap();
         child.wait().unwrap();

@@ -57,7 +57,7 @@ async fn power_cuts_lose_nothing() {
     let mut image = home.path().join("disk-0");
     make(&image);
     let mut acknowledged = Acknowledged::default();
-    let mut dice = StdRng::seed_from_u64(3);
+    let mut rng = StdRng::seed_from_u64(3);
     for cut in 1..=CUTS {
         let disk = Disk::mount(&image, &home.data());
         if cut == 1 {
@@ -67,7 +67,7 @@ async fn power_cuts_lose_nothing() {
         acknowledged.check(gateway.address).await;
         check_big(gateway.address, cut > BIG_CUT).await;
         let writers = Writers::start(gateway.address, cut).await;
-        tokio::time::sleep(Duration::from_millis(dice.random_range(50..=250))).await;
+        tokio::time::sleep(Duration::from_millis(rng.random_range(50..=250))).await;
         if cut == BIG_CUT {
             insert_big(gateway.address).await;
         }
@@ -128,6 +128,6 @@ async fn check_big(address: std::net::SocketAddr, there: bool) {
     let mut rows = clients::rows(&mut admin, "USER_RIGHTS").await;
     rows.retain(|row| row["RIGHT_CODE"] == BIG);
     let holders = clients::column(&rows, "USER_NAME");
-    let wanted = (0..BIG_USERS).filter(|_| there).map(|number| format!("u{number}"));
-    assert_eq!(holders, wanted.collect(), "the users of the big profile");
+    let expected = (0..BIG_USERS).filter(|_| there).map(|number| format!("u{number}"));
+    assert_eq!(holders, expected.collect(), "the users of the big profile");
 }

@@ -153,8 +153,8 @@ fn the_trail_of_an_old_store_is_there() {
     unpack(STORES[1].0, &home);
     let shown = home.command(&["audit", "show", "--user", "Gone"]).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
-    let gone = shown.lines().next().unwrap_or_default();
-    assert!(gone.contains(" EVENT_DELETE_USER OK admin -> Gone from 127.0.0.1"), "{shown}");
+    let deleted = shown.lines().next().unwrap_or_default();
+    assert!(deleted.contains(" EVENT_DELETE_USER OK admin -> Gone from 127.0.0.1"), "{shown}");
 }
 
 /// A store of a version to come is left as it is.
@@ -165,6 +165,6 @@ fn a_newer_store_is_refused() {
     std::fs::write(home.data().join("format"), "tollgate store 99\n").unwrap();
     let refused = home.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(5), "{refused:?}");
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("tollgate store 99"), "{said}");
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert!(stderr.contains("tollgate store 99"), "{stderr}");
 }

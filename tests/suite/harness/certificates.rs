@@ -62,15 +62,15 @@ impl Authority {
         openssl.args(["s_client", "-connect", &address.to_string(), "-CAfile", "ca.pem"]);
         openssl.args(words).current_dir(self.home.path()).stdin(Stdio::null());
         let output = openssl.output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        output.status.success().then_some(said)
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then_some(text)
     }
 
     /// The certificate that new connections see.
     pub fn shown(&self, address: SocketAddr) -> String {
-        let said = self.handshake(address, &[]).expect("a handshake");
-        let begin = said.find("-----BEGIN").expect("a certificate");
-        let end = said.find("-----END").expect("a certificate");
-        said[begin..end].to_owned()
+        let text = self.handshake(address, &[]).expect("a handshake");
+        let begin = text.find("-----BEGIN").expect("a certificate");
+        let end = text.find("-----END").expect("a certificate");
+        text[begin..end].to_owned()
     }
 }

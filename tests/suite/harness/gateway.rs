@@ -173,6 +173,6 @@ pub fn printed(output: &Output) -> String {
 }
 
 /// Everything that a program printed, errors included.
-pub fn said(output: &Output) -> String {
+pub fn output_text(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }

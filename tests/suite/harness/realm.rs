@@ -69,7 +69,12 @@ impl Script {
     }
 
     /// The same with a second factor.
-    pub fn refresh_with(&mut self, old: u64, new: u64, given: Option<PresentedFactor>) -> Applied {
+    pub fn refresh_with(
+        &mut self,
+        old: u64,
+        new: u64,
+        presented: Option<PresentedFactor>,
+    ) -> Applied {
         let half = Some(pair(new + 1_000_000).refresh);
         self.apply(Command::Refresh(Refresh {
             presented: pair(old).refresh,
@@ -79,11 +84,7 @@ impl Script {
             host: String::new(),
             monitored: false,
             client: LoginClient::default(),
-            second_factor: SecondFactorInput {
-                presented: given,
-                pending_login: half,
-                active_code: None,
-            },
+            second_factor: SecondFactorInput { presented, pending_login: half, active_code: None },
         }))
     }
 

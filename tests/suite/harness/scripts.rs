@@ -75,44 +75,39 @@ pub fn scripts() -> Vec<PathBuf> {
 }
 
 /// Plays a script once by a way of one's own, and compares everything.
-pub async fn play<T: Transport>(transport: T, path: &Path, outbox: &Path) {
+pub async fn play<T: Transport>(transport: T, path: &Path, mail_folder: &Path) {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let script = Script::parse(&std::fs::read_to_string(path).unwrap());
     let script = script.unwrap_or_else(|error| panic!("{name}, {error}"));
-    let manner = PlayOptions {
+    let options = PlayOptions {
         verify: true,
         time_factor: 1.0,
         answer_timeout: Duration::from_secs(20),
-        mail_folder: Some(outbox.to_owned()),
+        mail_folder: Some(mail_folder.to_owned()),
     };
     let (values, transport) = (Variables::default(), Arc::new(transport));
-    let stage = Scenario {
-        name: name.clone(),
-        script: Arc::new(script),
-        values,
-        transport,
-        options: manner,
-    };
-    let casts = [ScenarioClients { scenario: Arc::new(stage), clients: 1, paced: true }];
+    let scenario =
+        Scenario { name: name.clone(), script: Arc::new(script), values, transport, options };
+    let clients = [ScenarioClients { scenario: Arc::new(scenario), clients: 1, paced: true }];
     let once = LoadProfile { rate: None, ramp: Duration::ZERO, duration: None, rounds: None };
-    let tally = Arc::new(Measurements::default());
+    let measurements = Arc::new(Measurements::default());
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    load::run(&casts, &once, &tally, stopped).await;
+    load::run(&clients, &once, &measurements, stopped).await;
     let (to, scripts) = (String::new(), Vec::new());
-    let occasion =
+    let run_info =
         RunInfo { started_ms: 0, to, scripts, rate: None, verify: true, interrupted: false };
-    let report = Results::new(&tally, occasion, Vec::new()).report;
+    let report = Results::new(&measurements, run_info, Vec::new()).report;
     assert!(!report.differs() && report.rounds.broken == 0, "{}", table::full_report(&report));
 }
 
 /// Plays a script as its users do, and compares everything. `scheme`: ws, or http for REST.
 pub fn replay(home: &Home, gateway: &GatewayProcess, scheme: &str, script: &Path) {
     let mut replay = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"));
-    let (to, outbox) = (format!("{scheme}://{}", gateway.address), home.path().join("outbox"));
+    let (to, mail_folder) = (format!("{scheme}://{}", gateway.address), home.path().join("outbox"));
     replay.args(["replay", "--verify", "--timeout", "20s", "--to", &to]);
-    let done = replay.arg("--outbox").arg(outbox).arg(script).output().unwrap();
-    let told = [done.stdout, done.stderr].map(|it| String::from_utf8(it).unwrap());
-    assert!(done.status.success(), "{} over {scheme}\n{}", script.display(), told.join("\n"));
+    let done = replay.arg("--outbox").arg(mail_folder).arg(script).output().unwrap();
+    let output = [done.stdout, done.stderr].map(|it| String::from_utf8(it).unwrap());
+    assert!(done.status.success(), "{} over {scheme}\n{}", script.display(), output.join("\n"));
 }
 
 /// A gateway with the users of the scripts.
@@ -144,8 +139,8 @@ fn add_user(home: &Home, words: &[&str], password: &str) {
 pub struct Routers {
     router: Router,
     pub mails: tempfile::TempDir,
-    _duties: tokio::task::JoinSet<()>,
-    _opened: Started,
+    _tasks: tokio::task::JoinSet<()>,
+    _started: Started,
 }
 
 pub struct Routed {
@@ -167,8 +162,8 @@ impl Routers {
         settings.mail.file.folder = mails.path().display().to_string();
         settings.validate().unwrap();
         let clock = Clock::system();
-        let opened = startup::start(&settings, Path::new("unused"), clock.clone()).unwrap();
-        opened.prepare(&settings, None).await.unwrap();
+        let started = startup::start(&settings, Path::new("unused"), clock.clone()).unwrap();
+        started.prepare(&settings, None).await.unwrap();
         for (user, password, profile) in USERS {
             let password = protocol::Password::new(password);
             let hash = PasswordHasher::hash_now(settings.security.scrypt.cost(), "", &password);
@@ -178,25 +173,25 @@ impl Routers {
                 profiles: profiles.collect(),
                 ..NewUser::named(protocol::UserName::parse(user).unwrap())
             };
-            opened.replica.submit(Command::AddUsers(vec![new])).await.unwrap();
+            started.replica.submit(Command::AddUsers(vec![new])).await.unwrap();
         }
         let keys = settings.keyring(Path::new("unused")).unwrap();
-        let node = Gateway::new(settings, opened.replica.clone(), clock, keys);
-        let _duties = tollgate::gateway::spawn_all(&node);
-        Self { router: Router::new(node), mails, _duties, _opened: opened }
+        let gateway = Gateway::new(settings, started.replica.clone(), clock, keys);
+        let _tasks = tollgate::gateway::spawn_all(&gateway);
+        Self { router: Router::new(gateway), mails, _tasks, _started: started }
     }
 }
 
 impl Transport for Routers {
     type Connection = Routed;
     async fn open(&self, _: usize) -> Result<Routed, ClientError> {
-        Ok(self.link())
+        Ok(self.connection())
     }
 }
 
 impl Routers {
     /// A connection without a socket.
-    pub fn link(&self) -> Routed {
+    pub fn connection(&self) -> Routed {
         let now = self.router.gateway().clock.now();
         let outbox = Some(Outbox::new(1 << 20));
         let address = IpAddr::from([127, 0, 0, 1]);
@@ -221,9 +216,9 @@ impl Routed {
     }
 
     fn take_reply(&mut self, reply: Reply) {
-        let node = self.router.gateway().clone();
+        let gateway = self.router.gateway().clone();
         if let Some(session) = reply.bind {
-            session.bind(&self.outbox(), node.clock.now());
+            session.bind(&self.outbox(), gateway.clock.now());
             self.client.session = Some(session);
         }
         let notices = self.take_rows();
@@ -231,7 +226,7 @@ impl Routed {
             self.frames.push_back(Received::Text(String::from_utf8(reply.frame).unwrap()));
         }
         if let AfterReply::ReleaseSubscription(id, _) = reply.after_reply {
-            node.replica.subscriptions.release(&self.outbox(), id);
+            self.outbox().release(id);
         }
         self.take_notices(notices);
         let notices = self.take_rows();
@@ -239,10 +234,10 @@ impl Routed {
     }
 
     fn take_rows(&mut self) -> Vec<ConnectionNotice> {
-        let mail = self.outbox().drain();
+        let drained = self.outbox().drain();
         let text = |frame| Received::Text(String::from_utf8(frame).unwrap());
-        self.frames.extend(mail.frames.into_iter().map(text));
-        mail.notices
+        self.frames.extend(drained.frames.into_iter().map(text));
+        drained.notices
     }
 
     fn take_notices(&mut self, notices: Vec<ConnectionNotice>) {

@@ -120,10 +120,10 @@ fn configuration(at: &Path, authority: &Authority, options: &str) -> String {
 
 fn seed(far: u16) -> String {
     let unit = |name: &str| format!("dn: ou={name},{BASE}\nobjectClass: organizationalUnit\n\n");
-    let person = |uid: &str, ou: &str, given: &str, password: &str| {
+    let person = |uid: &str, ou: &str, given_name: &str, password: &str| {
         format!(
-            "dn: uid={uid},ou={ou},{BASE}\nobjectClass: inetOrgPerson\ncn: {given}\nsn: Doe\n\
-             givenName: {given}\nmail: {uid}@desk.example\nuserPassword: {password}\n\n"
+            "dn: uid={uid},ou={ou},{BASE}\nobjectClass: inetOrgPerson\ncn: {given_name}\nsn: Doe\n\
+             givenName: {given_name}\nmail: {uid}@desk.example\nuserPassword: {password}\n\n"
         )
     };
     let mut all =
@@ -133,8 +133,8 @@ fn seed(far: u16) -> String {
         "dn: {BIND_DN}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\n\
          userPassword: {BIND_PASSWORD}\n\n"
     );
-    for (uid, given, password) in USERS {
-        all += &person(uid, "people", given, password);
+    for (uid, given_name, password) in USERS {
+        all += &person(uid, "people", given_name, password);
     }
     all += &person("twin", "staff", "Twin", "twin-Secret-1");
     // A DN with characters that have a meaning in filters and DNs.

@@ -14,7 +14,7 @@ pub const WRITERS: usize = 8;
 /// Everything that was asked for, and what of it must be there.
 #[derive(Clone, Default)]
 pub struct Acknowledged {
-    asked: BTreeSet<String>,
+    requested: BTreeSet<String>,
     rights: BTreeSet<String>,
     profiles: Vec<Profile>,
 }
@@ -36,14 +36,14 @@ pub struct Writers {
 impl Acknowledged {
     /// Takes in what another one noted.
     pub fn absorb(&mut self, other: Acknowledged) {
-        self.asked.extend(other.asked);
+        self.requested.extend(other.requested);
         self.rights.extend(other.rights);
         self.profiles.extend(other.profiles);
     }
 
     /// What another one noted may be there: it was asked for at the same time.
     pub fn expect_part(&mut self, other: Acknowledged) {
-        self.asked.extend(other.asked);
+        self.requested.extend(other.requested);
         let unsure = |profile: Profile| Profile { promised: false, ..profile };
         self.profiles.extend(other.profiles.into_iter().map(unsure));
     }
@@ -74,7 +74,7 @@ impl Acknowledged {
         self.profiles.retain(|profile| profile.promised);
         let ours = |name: &&String| name.starts_with("CRASH_");
         for name in rights.union(&profiles).filter(ours) {
-            assert!(self.asked.contains(name), "nobody asked for {name}");
+            assert!(self.requested.contains(name), "nobody asked for {name}");
         }
         self.rights.extend(rights.iter().filter(ours).cloned());
     }
@@ -103,7 +103,7 @@ impl Acknowledged {
 
     /// Writes one right. False if the gateway went before it answered.
     async fn right(&mut self, client: &mut Client, code: &str) -> bool {
-        self.asked.insert(code.to_owned());
+        self.requested.insert(code.to_owned());
         let answered = insert(client, "RIGHT", code, json!({"CODE": code})).await;
         if answered {
             self.rights.insert(code.to_owned());
@@ -119,7 +119,7 @@ impl Acknowledged {
                 return false;
             }
         }
-        self.asked.insert(name.to_owned());
+        self.requested.insert(name.to_owned());
         let details = json!({"NAME": name, "RIGHT_CODES": codes, "USER_NAMES": [user]});
         let promised = insert(client, "PROFILE", name, details).await;
         self.profiles.push(Profile { name: name.to_owned(), codes, promised });

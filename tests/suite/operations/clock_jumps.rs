@@ -14,7 +14,7 @@ async fn details(client: &mut Client) -> Value {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_ends_no_session_and_is_told() {
+async fn a_clock_that_jumps_ends_no_session_and_is_reported() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
     let moved = MovedClock::start(&QUICK.replace("management_listen = ''", &management));

@@ -115,9 +115,9 @@ fn other_names_of_keys_are_taken_and_warned_of_once() {
     assert!(checked.status.code() == Some(1), "weak, not wrong: {checked:?}");
     let file = home.path().join("tollgate.toml");
     let checked = tollgate(&["check-config", "--config", file.to_str().unwrap()]);
-    let said = printed(&checked);
+    let output = printed(&checked);
     let other = "security.passwordRetry is another name of security.";
-    assert!(said.contains(other), "{said}");
+    assert!(output.contains(other), "{output}");
     let settings = Settings::parse(aliases, std::iter::empty()).unwrap();
     assert_eq!(settings.security.genesis_password.retry.max_attempts, 7);
     let unknown = Settings::parse(strength, std::iter::empty()).unwrap_err().to_string();

@@ -18,13 +18,13 @@ use crate::harness::{Client, PASSWORD, QUICK};
 
 /// The table with a fault in every handler.
 static FAULTY: LazyLock<Vec<Handler>> = LazyLock::new(|| {
-    let faulty = |row: &Handler| Handler {
-        serve: match row.serve {
+    let faulty = |handler: &Handler| Handler {
+        serve: match handler.serve {
             Serve::Immediate(_) => Serve::Immediate(|_, _, _| panic!("{}", fault())),
             Serve::Queued(_) => Serve::Queued(|_| Box::pin(async { panic!("{}", fault()) })),
         },
         timings: Histogram::new(),
-        ..*row
+        ..*handler
     };
     HANDLERS.iter().map(faulty).collect()
 });
@@ -61,10 +61,10 @@ async fn gateway() -> Arc<Gateway> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_in_a_handler_is_answered_and_nothing_else_ends() {
-    let node = gateway().await;
+    let gateway = gateway().await;
     let (stop, stopped) = watch::channel(false);
     let mut addresses = Vec::new();
-    for router in [Router::new(node.clone()), Router::with(node.clone(), &FAULTY_INDEX)] {
+    for router in [Router::new(gateway.clone()), Router::with(gateway.clone(), &FAULTY_INDEX)] {
         let listener = listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         addresses.push(listener.local_addr().unwrap());
         tokio::spawn(listener::run(listener, None, router, stopped.clone()));
@@ -76,18 +76,18 @@ async fn a_fault_in_a_handler_is_answered_and_nothing_else_ends() {
     assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{ack}");
 
     let mut faulty = Client::connect(addresses[1]).await;
-    for row in &HANDLERS {
-        let mut message = json!({ "MESSAGE_TYPE": row.name, "SOURCE_REF": row.name });
-        if row.access != Access::Anyone {
+    for handler in &HANDLERS {
+        let mut message = json!({ "MESSAGE_TYPE": handler.name, "SOURCE_REF": handler.name });
+        if handler.access != Access::Anyone {
             message["SESSION_AUTH_TOKEN"] = ack["SESSION_AUTH_TOKEN"].clone();
         }
         let answer = faulty.ask(message).await;
-        assert_eq!(answer["CODE"], "INTERNAL_ERROR", "{}: {answer}", row.name);
-        assert_eq!(answer["MESSAGE_TYPE"], row.nack);
+        assert_eq!(answer["CODE"], "INTERNAL_ERROR", "{}: {answer}", handler.name);
+        assert_eq!(answer["MESSAGE_TYPE"], handler.nack);
         assert!(!answer.to_string().contains(fault()), "{answer}");
     }
     let heartbeat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 2 });
     assert_eq!(sound.ask(heartbeat).await["MESSAGE_TYPE"], "EVENT_HEARTBEAT_ACK");
     stop.send(true).unwrap();
-    node.replica.close();
+    gateway.replica.close();
 }

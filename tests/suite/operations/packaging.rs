@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tollgate::platform::METRICS;
 
 use crate::harness::clients::get;
-use crate::harness::gateway::{run, said};
+use crate::harness::gateway::{output_text, run};
 use crate::harness::{Client, GatewayProcess, Home, PASSWORD, QUICK};
 fn tollgate(words: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate")).args(words).output().unwrap();
@@ -37,39 +37,39 @@ fn systemd_takes_the_unit_and_finds_it_confined() {
     let unit = unit(&home);
     let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output();
     let verified = verified.expect("systemd-analyze is installed");
-    let about_us: Vec<String> = said(&verified)
+    let own_lines: Vec<String> = output_text(&verified)
         .lines()
         .filter(|line| line.contains("tollgate.service"))
         .map(str::to_owned)
         .collect();
-    assert_eq!(about_us, [""; 0], "{verified:?}");
+    assert_eq!(own_lines, [""; 0], "{verified:?}");
     let mut security = Command::new("systemd-analyze");
     security.args(["security", "--offline=true", "--threshold=20", "--no-pager"]).arg(&unit);
     let confined = security.output().unwrap();
-    assert!(confined.status.success(), "{}", said(&confined));
+    assert!(confined.status.success(), "{}", output_text(&confined));
 }
 
 /// READY=1 when it listens, RELOADING=1 and READY=1 again on SIGHUP, STOPPING=1 at the end.
 #[test]
-fn the_supervisor_is_told_what_goes_on() {
+fn the_supervisor_is_notified_of_start_reload_and_stop() {
     let home = Home::new(QUICK);
     let path = home.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
     let gateway = GatewayProcess::spawn(command.env("NOTIFY_SOCKET", &path)).expect("it starts");
-    let told = || {
+    let notification = || {
         let mut text = [0; 256];
         let length = socket.recv(&mut text).expect("the supervisor is told");
         String::from_utf8_lossy(&text[..length]).into_owned()
     };
-    assert_eq!(told().trim(), "READY=1");
+    assert_eq!(notification().trim(), "READY=1");
     run(Command::new("kill").args(["-HUP", &gateway.child.id().to_string()]));
-    let reloading = told();
+    let reloading = notification();
     assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
-    assert_eq!(told().trim(), "READY=1");
+    assert_eq!(notification().trim(), "READY=1");
     assert_eq!(gateway.signal("-TERM").0, Some(0));
-    assert_eq!(told().trim(), "STOPPING=1");
+    assert_eq!(notification().trim(), "STOPPING=1");
 }
 
 #[tokio::test]
@@ -82,8 +82,8 @@ async fn the_dashboard_is_fresh_and_asks_for_what_there_is() {
     let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().unwrap());
     let expressions: Vec<&str> = targets.map(|it| it["expr"].as_str().unwrap()).collect();
     for metric in &METRICS {
-        let asked = expressions.iter().any(|expression| expression.contains(metric.name));
-        assert!(asked, "no panel shows {}", metric.name);
+        let is_requested = expressions.iter().any(|expression| expression.contains(metric.name));
+        assert!(is_requested, "no panel shows {}", metric.name);
     }
 
     // Every metric that a gateway gives is one of the table.
@@ -105,7 +105,7 @@ async fn the_dashboard_is_fresh_and_asks_for_what_there_is() {
         .current_dir(file("target/validators"))
         .output()
         .expect("node is installed");
-    assert!(parsed.status.success(), "{}", said(&parsed));
+    assert!(parsed.status.success(), "{}", output_text(&parsed));
 }
 
 /// Parses each expression with the grammar of Prometheus itself.
@@ -146,7 +146,7 @@ fn the_image_is_written_with_care() {
     let dockerfile = file(".packaging/Dockerfile");
     let lint = Command::new(file("target/validators/bin/hadolint")).arg(&dockerfile).output();
     let lint = lint.expect("hadolint is installed");
-    assert!(lint.status.success(), "{}", said(&lint));
+    assert!(lint.status.success(), "{}", output_text(&lint));
     let text = std::fs::read_to_string(&dockerfile).unwrap();
     let rust = include_str!("../../../Cargo.toml").split("rust-version = \"").nth(1).unwrap();
     let rust = rust.split('"').next().unwrap();
@@ -165,16 +165,16 @@ fn the_image_is_written_with_care() {
 }
 
 #[tokio::test]
-async fn health_is_asked_from_the_command_line() {
+async fn health_is_requested_from_the_command_line() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let management = format!("management_listen = '{free}'");
     let home = Home::new(&QUICK.replace("management_listen = ''", &management));
-    let ask = || {
+    let request = || {
         let mut health = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         health.args(["health", "--management", &free.to_string()]).output().unwrap()
     };
-    assert!(!ask().status.success(), "nobody is there");
+    assert!(!request().status.success(), "nobody is there");
     let _gateway = home.start();
-    let healthy = ask();
-    assert!(healthy.status.success() && said(&healthy).contains("ready"), "{healthy:?}");
+    let healthy = request();
+    assert!(healthy.status.success() && output_text(&healthy).contains("ready"), "{healthy:?}");
 }

@@ -82,18 +82,18 @@ async fn services_and_the_policy_change_under_open_sockets() {
 
     let (code, log) = gateway.signal("-TERM");
     assert_eq!(code, Some(0));
-    told(&log, wrong.len());
+    check_log(&log, wrong.len());
 }
 
 /// What was refused, what changed, and what needs a restart is in the log.
-fn told(log: &[String], wrong: usize) {
+fn check_log(log: &[String], wrong: usize) {
     let refused = log.iter().filter(|line| line.contains("the configuration stays as it was"));
     assert_eq!(refused.count(), wrong, "{log:#?}");
-    let told = |words: &[&str]| log.iter().any(|line| words.iter().all(|it| line.contains(it)));
+    let logged = |words: &[&str]| log.iter().any(|line| words.iter().all(|it| line.contains(it)));
     let attempts = "security.genesis_password.retry.max_attempts";
-    assert!(told(&["a setting changed", attempts, "\"old\":\"3\"", "\"new\":\"2\""]), "{log:#?}");
-    assert!(told(&["a setting changed", "\"services\"", "two"]), "{log:#?}");
-    assert!(told(&["needs a restart", "security.scrypt"]), "{log:#?}");
+    assert!(logged(&["a setting changed", attempts, "\"old\":\"3\"", "\"new\":\"2\""]), "{log:#?}");
+    assert!(logged(&["a setting changed", "\"services\"", "two"]), "{log:#?}");
+    assert!(logged(&["needs a restart", "security.scrypt"]), "{log:#?}");
 }
 
 #[tokio::test]

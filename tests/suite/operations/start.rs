@@ -50,7 +50,7 @@ async fn the_first_start_makes_an_administrator_who_can_log_in() {
 }
 
 #[tokio::test]
-async fn sessions_survive_a_drained_restart_and_sockets_are_told() {
+async fn sessions_survive_a_drained_restart_and_sockets_are_notified() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let mut admin = Client::connect(gateway.address).await;
@@ -93,7 +93,7 @@ async fn a_first_start_that_cannot_listen_makes_no_administrator() {
 }
 
 #[tokio::test]
-async fn a_drain_ends_in_time_whoever_stays_silent() {
+async fn a_drain_ends_in_time_despite_silent_clients() {
     let grace = QUICK.replace("[server]", "[server]\nshutdown_grace_secs = 5");
     let gateway = Home::new(&grace).start();
     let mut clients = Vec::new();

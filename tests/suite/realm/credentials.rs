@@ -19,8 +19,8 @@ fn a_password_is_too_old_at_its_age_and_not_before() {
     let live = script.session("Ada", 1);
     script.wait(30 * DAY - 1);
     assert!(matches!(script.login("Ada", 2), Outcome::LoggedIn(_)));
-    let asleep = script.session("Ada", 3);
-    script.end(asleep, EndReason::Idle);
+    let dormant = script.session("Ada", 3);
+    script.end(dormant, EndReason::Idle);
     script.wait(1);
     assert_eq!(script.login("Ada", 4), must_change());
     assert_eq!(script.wrong("Ada"), incorrect(), "only after a correct password");
@@ -109,9 +109,9 @@ fn a_login_with_an_older_hash_brings_a_new_one_and_no_new_age() {
 }
 
 /// An attempt from somewhere.
-fn attempt(script: &mut Script, source: &str, familiar: bool, verdict: Verdict) -> Outcome {
+fn attempt(script: &mut Script, network: &str, familiar: bool, verdict: Verdict) -> Outcome {
     let Command::Login(login) = login_command(&script.realm, "Ada", 7) else { unreachable!() };
-    let peer = LoginClient { network: source.into(), familiar };
+    let peer = LoginClient { network: network.into(), familiar };
     script.outcome(Command::Login(Login { verdict, client: peer, ..login }))
 }
 
@@ -119,8 +119,8 @@ fn attempt(script: &mut Script, source: &str, familiar: bool, verdict: Verdict) 
 fn wrong_passwords_elsewhere_lock_nobody_out_here() {
     let mut script = Script::new(|policy| policy.lock_scope = LockoutScope::UserAndNetwork);
     let until = script.at + 5 * 60_000;
-    for wanted in [incorrect(), incorrect(), locked(until), locked(until)] {
-        assert_eq!(attempt(&mut script, "127.0.0.2", false, Verdict::Wrong), wanted);
+    for expected in [incorrect(), incorrect(), locked(until), locked(until)] {
+        assert_eq!(attempt(&mut script, "127.0.0.2", false, Verdict::Wrong), expected);
     }
     assert_eq!(attempt(&mut script, "127.0.0.2", true, Verdict::Matched), locked(until));
     assert!(matches!(
@@ -138,8 +138,8 @@ fn after_a_hundred_wrong_passwords_a_day_only_familiar_places_may_try() {
     let mut script = Script::new(|policy| policy.lock_scope = LockoutScope::UserAndNetwork);
     script.at = 1_000 * DAY;
     for number in 0..100 {
-        let source = format!("198.51.100.{number}");
-        assert_eq!(attempt(&mut script, &source, false, Verdict::Wrong), incorrect());
+        let network = format!("198.51.100.{number}");
+        assert_eq!(attempt(&mut script, &network, false, Verdict::Wrong), incorrect());
     }
     let tomorrow = locked(1_001 * DAY);
     assert_eq!(attempt(&mut script, "203.0.113.1", false, Verdict::Matched), tomorrow);

@@ -86,8 +86,8 @@ fn a_refresh_rotates_and_its_grace_answers_alike() {
     let session = it.session("Ada", 1);
     assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
     it.wait(9_999);
-    let sealed = 2_u64.to_be_bytes().to_vec();
-    assert_eq!(it.refresh(1, 3).outcome, Outcome::RotatedEarlier(session, sealed));
+    let encrypted = 2_u64.to_be_bytes().to_vec();
+    assert_eq!(it.refresh(1, 3).outcome, Outcome::RotatedEarlier(session, encrypted));
     assert!(it.speaks(1) && it.speaks(2) && !it.speaks(3));
     it.wait(1);
     assert!(!it.speaks(1) && it.speaks(2));
@@ -130,7 +130,7 @@ fn a_refresh_under_another_name_or_too_late_is_refused() {
 }
 
 #[test]
-fn a_dormant_session_does_not_count_until_it_is_woken() {
+fn a_dormant_session_does_not_count_until_it_is_resumed() {
     let mut it = Script::new(|policy| policy.sessions_max = Some(1));
     let first = it.session("Ada", 1);
     it.sleep(first);
@@ -146,7 +146,7 @@ fn a_dormant_session_does_not_count_until_it_is_woken() {
 }
 
 #[test]
-fn a_disabled_user_wakes_no_session() {
+fn a_disabled_user_resumes_no_session() {
     use tollgate::realm::{User, UserStatus};
     let mut it = Script::new(|_| {});
     let session = it.session("Ada", 1);
@@ -165,13 +165,13 @@ fn tabs_that_race_for_a_dormant_session_get_the_same_pair() {
     let session = it.session("Ada", 1);
     it.sleep(session);
     assert_eq!(it.refresh(1, 2).outcome, Outcome::Refreshed(session));
-    let sealed = 2_u64.to_be_bytes().to_vec();
-    assert_eq!(it.refresh(1, 3).outcome, Outcome::RotatedEarlier(session, sealed));
+    let encrypted = 2_u64.to_be_bytes().to_vec();
+    assert_eq!(it.refresh(1, 3).outcome, Outcome::RotatedEarlier(session, encrypted));
     assert!(it.speaks(2) && !it.speaks(1), "the token of the ended session stays dead");
 }
 
 #[test]
-fn a_due_session_that_is_refreshed_is_not_told_that_it_ended() {
+fn a_due_session_that_is_refreshed_is_not_notified_of_its_end() {
     for when_full in [WhenFull::Refuse, WhenFull::EvictOldest] {
         let mut it = Script::new(|policy| {
             (policy.sessions_max, policy.when_full) = (Some(1), when_full);
@@ -283,9 +283,9 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
         let attempts = tollgate::realm::Attempts { at, ..Default::default() };
         Change::Put(Row::Attempts(UserName::parse(name).unwrap(), attempts))
     };
-    let strangers: Vec<_> =
+    let others: Vec<_> =
         (0..9_999).map(|no| attempt(&format!("stranger{no}"), 500_000 + no)).collect();
-    it.realm.apply_changes(&strangers);
+    it.realm.apply_changes(&others);
     it.wrong("one");
     assert_eq!(it.realm.attempts().count(), 10_001, "known users do not count");
     it.wrong("two");
@@ -296,15 +296,15 @@ fn at_most_ten_thousand_unknown_names_are_remembered() {
 }
 
 #[test]
-fn a_batch_of_touches_keeps_the_newest_access() {
+fn a_batch_of_session_uses_keeps_the_newest_access() {
     let mut it = Script::new(|_| {});
     let session = it.session("Ada", 1);
-    let touched = |at: u64, watched: bool| SessionUse { session, at, monitored: watched };
+    let session_use = |at: u64, monitored: bool| SessionUse { session, at, monitored };
     let at = it.at;
     it.wait(MINUTE);
     it.apply(Command::RecordSessionUse(vec![
-        touched(at + 50_000, false),
-        touched(at + 10_000, true),
+        session_use(at + 50_000, false),
+        session_use(at + 10_000, true),
     ]));
     let session = it.realm.session(session).unwrap();
     assert_eq!((session.accessed, session.monitored), (at + 50_000, true));
@@ -335,18 +335,18 @@ fn a_chosen_id_never_becomes_an_administration_right() {
 fn the_last_administrator_stays() {
     let mut it = Script::new(|_| {});
     let refused = Outcome::Refused(Refusal::LastAdministrator);
-    let mut wanted = profile_wanted("USER_ADMIN", &["ORDEN"], &[]);
+    let mut spec = profile_wanted("USER_ADMIN", &["ORDEN"], &[]);
     assert_eq!(
-        it.outcome(Command::DeleteProfile(Actor::Operator, wanted.clone())),
+        it.outcome(Command::DeleteProfile(Actor::Operator, spec.clone())),
         refused,
         "by nobody, not even the operator"
     );
-    wanted.rights = Some(Vec::new());
-    wanted.users = None;
-    assert_eq!(it.outcome(Command::AmendProfile(Actor::Operator, wanted.clone())), refused);
-    wanted.rights = None;
-    wanted.users = Some(vec![named(user("Bob"))]);
-    let changed = it.outcome(Command::AmendProfile(Actor::Operator, wanted));
+    spec.rights = Some(Vec::new());
+    spec.users = None;
+    assert_eq!(it.outcome(Command::AmendProfile(Actor::Operator, spec.clone())), refused);
+    spec.rights = None;
+    spec.users = Some(vec![named(user("Bob"))]);
+    let changed = it.outcome(Command::AmendProfile(Actor::Operator, spec));
     assert!(matches!(changed, Outcome::Profile(_)), "Bob is one now: {changed:?}");
 }
 

@@ -23,27 +23,26 @@ fn by_links(mfa: &mut Mfa) {
     mfa.link_for = vec!["*".into()];
 }
 
-fn given(at_secs: Option<u64>) -> PresentedFactor {
+fn totp(at_secs: Option<u64>) -> PresentedFactor {
     PresentedFactor::Totp { checked: Some(Fingerprint::new("sealed")), at_secs, reencrypted: None }
 }
 
 impl Script {
     /// Ada has a secret, confirmed by the operator with the code of `at_secs`.
     fn enrol(&mut self, at_secs: u64) {
-        let by = EnrolmentActor::Actor(Actor::Operator);
-        let (user_name, sealed) = (Some(user("Ada")), "sealed".into());
-        let create =
-            CreateSecret { actor: by.clone(), user_name: user_name.clone(), encrypted: sealed };
+        let actor = EnrolmentActor::Actor(Actor::Operator);
+        let (user_name, encrypted) = (Some(user("Ada")), "sealed".into());
+        let create = CreateSecret { actor: actor.clone(), user_name: user_name.clone(), encrypted };
         assert_eq!(self.outcome(Command::CreateSecret(create)), Outcome::Done);
-        assert_eq!(self.confirm(by, Some(at_secs)), Outcome::Done);
+        assert_eq!(self.confirm(actor, Some(at_secs)), Outcome::Done);
     }
 
-    fn confirm(&mut self, by: EnrolmentActor, at_secs: Option<u64>) -> Outcome {
+    fn confirm(&mut self, actor: EnrolmentActor, at_secs: Option<u64>) -> Outcome {
         let checked = Some(Fingerprint::new("sealed"));
         let recovery = (10..20).map(code_hash).collect();
         let user_name = Some(user("Ada"));
         self.outcome(Command::ConfirmSecret(ConfirmSecret {
-            actor: by,
+            actor,
             user_name,
             checked,
             at_secs,
@@ -51,28 +50,28 @@ impl Script {
         }))
     }
 
-    fn login_with(&mut self, number: u64, given: Option<PresentedFactor>) -> Outcome {
+    fn login_with(&mut self, number: u64, presented: Option<PresentedFactor>) -> Outcome {
         let Command::Login(mut login) = login_command(&self.realm, "Ada", number) else {
             unreachable!()
         };
         login.second_factor = SecondFactorInput {
-            presented: given,
+            presented,
             pending_login: Some(code_hash(number)),
             active_code: Some(code_hash(number + 500)),
         };
         self.outcome(Command::Login(login))
     }
 
-    fn finish(&mut self, half: u64, number: u64, given: Option<PresentedFactor>) -> Outcome {
+    fn finish(&mut self, pending: u64, number: u64, presented: Option<PresentedFactor>) -> Outcome {
         self.outcome(Command::FinishLogin(FinishLogin {
-            token: code_hash(half),
+            token: code_hash(pending),
             user_name: None,
             token_hashes: pair(number),
             host: String::new(),
             client: LoginClient::default(),
             monitored: false,
             second_factor: SecondFactorInput {
-                presented: given,
+                presented,
                 pending_login: None,
                 active_code: Some(code_hash(number + 500)),
             },
@@ -85,20 +84,20 @@ impl Script {
     }
 }
 
-fn half_done(reason: MfaReason, demand: RequiredFactor) -> Outcome {
-    Outcome::SecondFactorRequired(reason, demand)
+fn factor_required(reason: MfaReason, required: RequiredFactor) -> Outcome {
+    Outcome::SecondFactorRequired(reason, required)
 }
 
 #[test]
 fn a_code_is_accepted_once_and_never_an_earlier_one_after_it() {
     let mut it = mfa(|_| {});
     it.enrol(900);
-    assert_eq!(it.login_with(1, None), half_done(MfaReason::Required, RequiredFactor::Totp));
+    assert_eq!(it.login_with(1, None), factor_required(MfaReason::Required, RequiredFactor::Totp));
     for (number, at, good) in [(2, 900, false), (3, 930, true), (4, 930, false), (5, 900, false)] {
-        let outcome = it.login_with(number, Some(given(Some(at))));
+        let outcome = it.login_with(number, Some(totp(Some(at))));
         assert_eq!(matches!(outcome, Outcome::LoggedIn(_)), good, "{at}: {outcome:?}");
     }
-    let Outcome::LoggedIn(no) = it.login_with(6, Some(given(Some(960)))) else { panic!() };
+    let Outcome::LoggedIn(no) = it.login_with(6, Some(totp(Some(960)))) else { panic!() };
     assert!(it.realm.session(no).unwrap().factor_verified);
     // One that was checked against another secret is checked again.
     let stale = PresentedFactor::Totp { checked: None, at_secs: Some(990), reencrypted: None };
@@ -107,40 +106,40 @@ fn a_code_is_accepted_once_and_never_an_earlier_one_after_it() {
 }
 
 #[test]
-fn wrong_codes_end_the_half_login_and_do_not_lock_the_password() {
+fn wrong_codes_end_the_pending_login_and_do_not_lock_the_password() {
     let mut it = mfa(|_| {});
     it.enrol(900);
-    assert_eq!(it.login_with(1, None), half_done(MfaReason::Required, RequiredFactor::Totp));
+    assert_eq!(it.login_with(1, None), factor_required(MfaReason::Required, RequiredFactor::Totp));
     for _ in 0..4 {
-        let outcome = it.finish(1, 50, Some(given(None)));
-        assert_eq!(outcome, half_done(MfaReason::Invalid, RequiredFactor::Totp));
+        let outcome = it.finish(1, 50, Some(totp(None)));
+        assert_eq!(outcome, factor_required(MfaReason::Invalid, RequiredFactor::Totp));
     }
     let last = Refusal::SecondFactor(MfaReason::Invalid, RequiredFactor::Totp);
-    assert_eq!(it.finish(1, 50, Some(given(None))), Outcome::Refused(last));
-    let gone = Outcome::Refused(Refusal::RefreshExpired);
-    assert_eq!(it.finish(1, 50, Some(given(Some(930)))), gone);
-    assert!(matches!(it.login_with(2, Some(given(Some(930)))), Outcome::LoggedIn(_)));
+    assert_eq!(it.finish(1, 50, Some(totp(None))), Outcome::Refused(last));
+    let refused = Outcome::Refused(Refusal::RefreshExpired);
+    assert_eq!(it.finish(1, 50, Some(totp(Some(930)))), refused);
+    assert!(matches!(it.login_with(2, Some(totp(Some(930)))), Outcome::LoggedIn(_)));
 }
 
 #[test]
-fn a_hundred_wrong_codes_of_a_day_keep_strangers_out_until_the_next() {
+fn a_hundred_wrong_codes_of_a_day_keep_others_out_until_the_next() {
     let mut it = mfa(|mfa| mfa.codes_max = 1_000);
     it.enrol(900);
     for number in 0..100 {
-        let outcome = it.login_with(number, Some(given(None)));
-        assert_eq!(outcome, half_done(MfaReason::Invalid, RequiredFactor::Totp), "{number}");
+        let outcome = it.login_with(number, Some(totp(None)));
+        assert_eq!(outcome, factor_required(MfaReason::Invalid, RequiredFactor::Totp), "{number}");
     }
-    let locked = it.login_with(200, Some(given(Some(930))));
+    let locked = it.login_with(200, Some(totp(Some(930))));
     assert_eq!(locked, Outcome::Refused(Refusal::Locked { until: Some(86_400_000) }));
     it.at = 86_400_000;
-    assert!(matches!(it.login_with(201, Some(given(Some(86_400)))), Outcome::LoggedIn(_)));
+    assert!(matches!(it.login_with(201, Some(totp(Some(86_400)))), Outcome::LoggedIn(_)));
 }
 
 #[test]
 fn recovery_codes_are_good_once_each() {
     let mut it = mfa(|_| {});
     it.enrol(900);
-    let wrong = half_done(MfaReason::Invalid, RequiredFactor::Totp);
+    let wrong = factor_required(MfaReason::Invalid, RequiredFactor::Totp);
     assert!(matches!(
         it.login_with(1, Some(PresentedFactor::Code(code_hash(12)))),
         Outcome::LoggedIn(_)
@@ -154,45 +153,45 @@ fn recovery_codes_are_good_once_each() {
 }
 
 #[test]
-fn half_a_login_can_only_be_finished_or_enrol_who_must() {
+fn a_pending_login_can_only_be_finished_or_enrol_a_required_factor() {
     let mut it = mfa(|mfa| mfa.totp_for = vec!["*".into()]);
-    assert_eq!(it.login_with(1, None), half_done(MfaReason::Enrol, RequiredFactor::Enrol));
+    assert_eq!(it.login_with(1, None), factor_required(MfaReason::Enrol, RequiredFactor::Enrol));
     // No code helps before there is a secret.
-    let enrol = half_done(MfaReason::Enrol, RequiredFactor::Enrol);
-    assert_eq!(it.finish(1, 50, Some(given(Some(900)))), enrol);
-    let by = EnrolmentActor::PendingLogin(code_hash(1));
+    let enrol = factor_required(MfaReason::Enrol, RequiredFactor::Enrol);
+    assert_eq!(it.finish(1, 50, Some(totp(Some(900)))), enrol);
+    let actor = EnrolmentActor::PendingLogin(code_hash(1));
     let create = |name: Option<&str>| {
-        let (by, user_name) = (EnrolmentActor::PendingLogin(code_hash(1)), name.map(user));
-        Command::CreateSecret(CreateSecret { actor: by, user_name, encrypted: "sealed".into() })
+        let (actor, user_name) = (EnrolmentActor::PendingLogin(code_hash(1)), name.map(user));
+        Command::CreateSecret(CreateSecret { actor, user_name, encrypted: "sealed".into() })
     };
-    let over = Outcome::Refused(Refusal::RefreshExpired);
-    assert_eq!(it.outcome(create(Some("Bob"))), over);
+    let expired = Outcome::Refused(Refusal::RefreshExpired);
+    assert_eq!(it.outcome(create(Some("Bob"))), expired);
     assert_eq!(it.outcome(create(None)), Outcome::Done);
     let wrong = Refusal::SecondFactor(MfaReason::Invalid, RequiredFactor::Enrol);
-    assert_eq!(it.confirm(by.clone(), None), Outcome::Refused(wrong));
-    assert_eq!(it.confirm(by, Some(900)), Outcome::Done);
+    assert_eq!(it.confirm(actor.clone(), None), Outcome::Refused(wrong));
+    assert_eq!(it.confirm(actor, Some(900)), Outcome::Done);
     // It must not replace what is in force now.
-    assert_eq!(it.outcome(create(None)), over);
+    assert_eq!(it.outcome(create(None)), expired);
     let Outcome::LoggedIn(no) = it.finish(1, 50, None) else { panic!() };
     assert!(it.realm.session(no).unwrap().factor_verified);
-    assert_eq!(it.finish(1, 51, None), over);
+    assert_eq!(it.finish(1, 51, None), expired);
 }
 
 #[test]
 fn a_secret_is_confirmed_in_time_or_not_at_all() {
     for (wait, in_time) in [(5 * MINUTE - 1, true), (5 * MINUTE, false)] {
         let mut it = mfa(|_| {});
-        let by = EnrolmentActor::Actor(Actor::Operator);
-        let (user_name, sealed) = (Some(user("Ada")), "sealed".into());
+        let actor = EnrolmentActor::Actor(Actor::Operator);
+        let (user_name, encrypted) = (Some(user("Ada")), "sealed".into());
         it.outcome(Command::CreateSecret(CreateSecret {
-            actor: by.clone(),
+            actor: actor.clone(),
             user_name,
-            encrypted: sealed,
+            encrypted,
         }));
         it.wait(wait);
         let late = Refusal::SecondFactor(MfaReason::Expired, RequiredFactor::Enrol);
-        let wanted = if in_time { Outcome::Done } else { Outcome::Refused(late) };
-        assert_eq!(it.confirm(by.clone(), Some(1_200)), wanted);
+        let expected = if in_time { Outcome::Done } else { Outcome::Refused(late) };
+        assert_eq!(it.confirm(actor.clone(), Some(1_200)), expected);
         it.outcome(Command::Sweep);
         let ada = it.realm.user_by_name(&user("Ada")).unwrap().no;
         assert_eq!(it.realm.second_factor(ada).is_some(), in_time);
@@ -204,31 +203,31 @@ fn a_session_from_before_gets_around_nothing() {
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
     it.enrol(900);
-    let mut refresh = |old: u64, new: u64, given: Option<PresentedFactor>| {
-        let mut applied = it.refresh_with(old, new, given);
+    let mut refresh = |old: u64, new: u64, presented: Option<PresentedFactor>| {
+        let mut applied = it.refresh_with(old, new, presented);
         applied.changes.clear();
         applied.outcome
     };
-    let required = half_done(MfaReason::Required, RequiredFactor::Totp);
+    let required = factor_required(MfaReason::Required, RequiredFactor::Totp);
     assert_eq!(refresh(1, 2, None), required);
-    assert_eq!(refresh(1, 3, Some(given(Some(930)))), Outcome::Refreshed(session));
+    assert_eq!(refresh(1, 3, Some(totp(Some(930)))), Outcome::Refreshed(session));
     assert_eq!(refresh(3, 4, None), Outcome::Refreshed(session));
     // What it may not do is to take the second factor away.
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
     it.enrol(900);
-    let off = |by| Command::SetSecondFactor(by, user("Ada"), false);
+    let off = |actor| Command::SetSecondFactor(actor, user("Ada"), false);
     let required = Refusal::SecondFactor(MfaReason::Required, RequiredFactor::Totp);
     assert_eq!(it.outcome(off(Actor::Session(session))), Outcome::Refused(required));
-    let Outcome::LoggedIn(proved) = it.login_with(2, Some(given(Some(930)))) else { panic!() };
-    assert_eq!(it.outcome(off(Actor::Session(proved))), Outcome::Done);
+    let Outcome::LoggedIn(verified) = it.login_with(2, Some(totp(Some(930)))) else { panic!() };
+    assert_eq!(it.outcome(off(Actor::Session(verified))), Outcome::Done);
     assert!(matches!(it.login_with(3, None), Outcome::LoggedIn(_)));
 }
 
 #[test]
 fn the_code_of_a_link_finishes_its_own_login_once_and_leaves_an_active_code() {
     let mut it = mfa(by_links);
-    let required = half_done(MfaReason::Required, RequiredFactor::Link);
+    let required = factor_required(MfaReason::Required, RequiredFactor::Link);
     assert_eq!(it.login_with(1, None), required);
     let mail = it.mail();
     assert_eq!(
@@ -238,7 +237,7 @@ fn the_code_of_a_link_finishes_its_own_login_once_and_leaves_an_active_code() {
     it.outcome(Command::MailSent(mail, MailSent::Sent));
     assert_eq!(it.login_with(2, None), required);
     // The link of one login does not finish another.
-    let wrong = half_done(MfaReason::Invalid, RequiredFactor::Link);
+    let wrong = factor_required(MfaReason::Invalid, RequiredFactor::Link);
     assert_eq!(it.finish(2, 50, Some(PresentedFactor::Code(code_hash(31)))), wrong);
     let Outcome::LoggedInWithActiveCode(no) =
         it.finish(1, 51, Some(PresentedFactor::Code(code_hash(31))))
@@ -331,8 +330,8 @@ fn a_mail_is_tried_again_ever_more_slowly_and_given_up_after_a_day() {
 fn a_reset_is_good_once_and_the_next_one_waits() {
     let mut it = mfa(|_| {});
     let session = it.session("Ada", 1);
-    let ask = || Command::RequestReset(RequestReset { user_name: user("Ada"), url: None });
-    assert_eq!(it.outcome(ask()), Outcome::Done);
+    let request = || Command::RequestReset(RequestReset { user_name: user("Ada"), url: None });
+    assert_eq!(it.outcome(request()), Outcome::Done);
     let mail = it.mail();
     // Mailed twice: both are good, since only one of them may have come.
     for number in [41, 42] {
@@ -343,7 +342,7 @@ fn a_reset_is_good_once_and_the_next_one_waits() {
     }
     it.outcome(Command::MailSent(mail, MailSent::Sent));
     let soon = Refusal::ResetCooldown(1_000_000 + 5 * MINUTE);
-    assert_eq!(it.outcome(ask()), Outcome::Refused(soon));
+    assert_eq!(it.outcome(request()), Outcome::Refused(soon));
     let by_token = |number, keep_sessions| {
         Command::ResetByToken(ResetByToken {
             user_name: user("Ada"),
@@ -363,7 +362,7 @@ fn a_reset_is_good_once_and_the_next_one_waits() {
     // A new one ends the old one.
     it.wait(5 * MINUTE);
     for number in [43, 44] {
-        assert_eq!(it.outcome(ask()), Outcome::Done);
+        assert_eq!(it.outcome(request()), Outcome::Done);
         let mail = it.mail();
         it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(number))));
         it.outcome(Command::MailSent(mail, MailSent::Sent));
@@ -373,7 +372,7 @@ fn a_reset_is_good_once_and_the_next_one_waits() {
     assert_eq!(it.outcome(by_token(44, false)), Outcome::Done);
     assert!(it.realm.session(session).is_none());
     // And one that is late is over.
-    it.outcome(ask());
+    it.outcome(request());
     let mail = it.mail();
     it.outcome(Command::IssueMailSecret(mail, MailSecret::Token(code_hash(45))));
     it.wait(10 * MINUTE);
@@ -432,26 +431,26 @@ fn a_pending_login_keeps_whether_a_directory_bypasses_the_account_checks() {
         login.authenticated_by = AuthenticatedBy::Directory { checks };
         it.outcome(Command::Login(login));
         (0..3).for_each(|_| drop(it.wrong("Ada")));
-        let outcome = it.finish(1, 50, Some(given(Some(930))));
+        let outcome = it.finish(1, 50, Some(totp(Some(930))));
         let is_open = matches!(outcome, Outcome::LoggedIn(_));
         assert_eq!(is_open, checks == AccountChecks::Bypassed, "{outcome:?}");
     }
 }
 
 #[test]
-fn what_belongs_to_a_user_goes_with_him() {
+fn what_belongs_to_a_user_is_deleted_with_the_user() {
     let mut it = mfa(by_links);
     it.enrol(900);
     it.outcome(Command::RequestReset(RequestReset { user_name: user("Ada"), url: None }));
     it.login_with(1, None);
-    let wanted = tollgate::realm::UserSpec { name: Some(user("Ada")), ..Default::default() };
-    let applied = it.apply(Command::DeleteUser(Actor::Operator, wanted));
-    let gone = |kind: fn(&Key) -> bool| {
+    let spec = tollgate::realm::UserSpec { name: Some(user("Ada")), ..Default::default() };
+    let applied = it.apply(Command::DeleteUser(Actor::Operator, spec));
+    let removed = |kind: fn(&Key) -> bool| {
         applied.changes.iter().any(|it| matches!(it, Change::Delete(key) if kind(key)))
     };
-    assert!(gone(|key| matches!(key, Key::SecondFactor(_))));
-    assert!(gone(|key| matches!(key, Key::SelfReset(_))));
-    assert!(gone(|key| matches!(key, Key::Mail(_))));
+    assert!(removed(|key| matches!(key, Key::SecondFactor(_))));
+    assert!(removed(|key| matches!(key, Key::SelfReset(_))));
+    assert!(removed(|key| matches!(key, Key::Mail(_))));
     assert_eq!(it.realm.mails_waiting(), 0);
     let left = it.realm.rows().filter(|row| {
         matches!(

@@ -37,10 +37,14 @@ fn the_flags_of_a_stored_login_are_read_as_enums_and_written_as_they_were() {
         (json!({ "directory": true }), Interactive, Directory { checks: Enforced }),
         (json!({ "directory": true, "bypass": true }), Interactive, Directory { checks: Bypassed }),
     ];
-    for (more, kind, by) in stored {
+    for (more, kind, authenticated_by) in stored {
         let stored = login(more);
         let read = read(stored.clone());
-        assert_eq!((read.session_kind, read.authenticated_by), (kind, by), "{stored}");
+        assert_eq!(
+            (read.session_kind, read.authenticated_by),
+            (kind, authenticated_by),
+            "{stored}"
+        );
         assert_eq!(serde_json::to_value(Command::Login(read)).unwrap(), stored);
     }
 }
@@ -75,11 +79,11 @@ fn the_flags_of_stored_rows_are_read_as_enums_and_written_as_they_were() {
         assert_eq!(pending.checks, checks);
         assert_eq!(serde_json::to_value(pending).unwrap(), stored);
     }
-    for (ends, kind) in [(None, SessionKind::Interactive), (Some(9), SessionKind::Token)] {
+    for (fixed_end, kind) in [(None, SessionKind::Interactive), (Some(9), SessionKind::Token)] {
         let mut stored = json!({ "no": 1, "id": ID, "user": 3, "host": "", "token": HASH,
             "refresh": HASH, "opened": 1, "accessed": 1, "refresh_until": 9, "watched": true });
-        if let Some(ends) = ends {
-            stored["ends"] = json!(ends);
+        if let Some(fixed_end) = fixed_end {
+            stored["ends"] = json!(fixed_end);
         }
         let session: Session = serde_json::from_value(stored).unwrap();
         assert_eq!((session.kind(), session.monitored), (kind, true));

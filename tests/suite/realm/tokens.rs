@@ -16,9 +16,9 @@ fn connect(script: &mut Script, name: &str, pair: u64) -> SessionNo {
     }
 }
 
-fn touch(script: &mut Script, session: SessionNo) {
-    let touched = tollgate::realm::SessionUse { session, at: script.at, monitored: false };
-    script.apply(Command::RecordSessionUse(vec![touched]));
+fn record_use(script: &mut Script, session: SessionNo) {
+    let session_use = tollgate::realm::SessionUse { session, at: script.at, monitored: false };
+    script.apply(Command::RecordSessionUse(vec![session_use]));
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn an_access_token_ends_whatever_its_use_and_a_refresh_begins_another() {
     let mut script = Script::new(|policy| policy.access_ms = 10 * MINUTE);
     let session = connect(&mut script, "Ada", 1);
     script.wait(10 * MINUTE - 1);
-    touch(&mut script, session);
+    record_use(&mut script, session);
     assert!(script.live("Ada") == 1);
     script.wait(1);
     assert_eq!(script.live("Ada"), 0);
@@ -59,7 +59,7 @@ fn spend(script: &mut Script, token: TokenHash) -> Outcome {
     script.outcome(Command::SpendOneTime(SpendOneTime { token, actor: None }))
 }
 
-fn over() -> Outcome {
+fn refused() -> Outcome {
     Outcome::Refused(Refusal::InvalidOneTimeToken)
 }
 
@@ -72,11 +72,11 @@ fn a_one_time_token_is_spent_once_and_ends_on_time() {
         assert_eq!(create(&mut script, ada, token), Outcome::Done);
     }
     assert_eq!(spend(&mut script, first), Outcome::OneTimeTokenUsed(user("Ada")));
-    assert_eq!(spend(&mut script, first), over());
+    assert_eq!(spend(&mut script, first), refused());
     script.wait(999);
     assert_eq!(spend(&mut script, second), Outcome::OneTimeTokenUsed(user("Ada")));
     script.wait(1);
-    assert_eq!(spend(&mut script, third), over());
+    assert_eq!(spend(&mut script, third), refused());
     script.apply(Command::Sweep);
     assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));
 }
@@ -87,12 +87,12 @@ fn one_time_tokens_end_with_their_session_and_their_user() {
     let session = script.session("Ada", 1);
     create(&mut script, session, hash(11));
     script.end(session, EndReason::Logout);
-    assert_eq!(spend(&mut script, hash(11)), over());
+    assert_eq!(spend(&mut script, hash(11)), refused());
     let session = script.session("Ada", 2);
     create(&mut script, session, hash(12));
-    let wanted = tollgate::realm::UserSpec { name: Some(user("Ada")), ..Default::default() };
-    script.outcome(Command::DeleteUser(Actor::Operator, wanted));
-    assert_eq!(spend(&mut script, hash(12)), over());
+    let spec = tollgate::realm::UserSpec { name: Some(user("Ada")), ..Default::default() };
+    script.outcome(Command::DeleteUser(Actor::Operator, spec));
+    assert_eq!(spend(&mut script, hash(12)), refused());
     assert!(!script.realm.rows().any(|row| matches!(row, tollgate::realm::Row::OneTime(..))));
 }
 
@@ -101,15 +101,19 @@ fn only_who_may_verify_spends() {
     let mut script = Script::new(|_| {});
     let ada = script.session("Ada", 1);
     create(&mut script, ada, hash(11));
-    let by = |by| Command::SpendOneTime(SpendOneTime { token: hash(11), actor: Some(by) });
-    let refused = script.outcome(by(Actor::Session(ada)));
+    let spend_as =
+        |actor| Command::SpendOneTime(SpendOneTime { token: hash(11), actor: Some(actor) });
+    let refused = script.outcome(spend_as(Actor::Session(ada)));
     assert_eq!(refused, Outcome::Refused(Refusal::NotAuthorised("VERIFY_OTT".to_owned())));
     let admin = script.session("ADMIN", 2);
-    assert_eq!(script.outcome(by(Actor::Session(admin))), Outcome::OneTimeTokenUsed(user("Ada")));
+    assert_eq!(
+        script.outcome(spend_as(Actor::Session(admin))),
+        Outcome::OneTimeTokenUsed(user("Ada"))
+    );
 }
 
 #[test]
-fn life_times_are_those_that_were_set_else_the_policys() {
+fn lifetimes_are_those_that_were_set_else_the_policys() {
     let mut script = Script::new(|policy| policy.access_ms = 5 * MINUTE);
     let amend = |kind, life| Command::AmendTokenLifetimes(Actor::Operator, vec![(kind, life)]);
     assert_eq!(script.realm.effective_lifetimes().access_ms, 5 * MINUTE);

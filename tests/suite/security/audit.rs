@@ -103,8 +103,8 @@ async fn rows_say_who_did_what_from_where_and_what_it_was() {
     assert_eq!([&amended["USER_NAME"], &amended["TARGET"]], ["admin", "jane"]);
     assert!(amended["HOST"].as_str().unwrap().starts_with("127.0.0.1"), "{amended}");
     assert_eq!(amended["REASON"], "ticket 7\r\nEVENT_LOGIN_AUTH OK");
-    let sides = [&amended["BEFORE"], &amended["AFTER"]];
-    let [before, after] = sides.map(|side| side.as_str().unwrap());
+    let before_after = [&amended["BEFORE"], &amended["AFTER"]];
+    let [before, after] = before_after.map(|fields| fields.as_str().unwrap());
     assert!(before.contains("\"Jane\"") && !before.contains("ORDEN"), "{before}");
     assert!(after.contains("\"Janet\"") && after.contains("ORDEN"), "{after}");
 
@@ -159,8 +159,8 @@ async fn the_trail_goes_on_live_and_ends_with_the_right_to_see_it() {
 
     let blind = json!({ "USER_NAME": "jane", "RIGHT_CODES": [] });
     done(&mut admin, "EVENT_AMEND_USER", blind).await;
-    let gone = update(&mut jane, "AUDIT_EVENTS").await;
-    assert!(gone.iter().all(|(operation, _)| operation == "DELETE"), "{gone:?}");
+    let removed = update(&mut jane, "AUDIT_EVENTS").await;
+    assert!(removed.iter().all(|(operation, _)| operation == "DELETE"), "{removed:?}");
     let more = json!({ "USER_NAME": "jane", "LAST_NAME": "Roe" });
     done(&mut admin, "EVENT_AMEND_USER", more).await;
     let heartbeat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1 });
@@ -241,11 +241,11 @@ async fn a_row_cannot_be_altered_or_taken_out_unseen() {
     let home = twenty_rights().await;
     let verify = || {
         let output = home.command(&["audit", "verify"]).output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8(said).unwrap())
+        let output_text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(output_text).unwrap())
     };
-    let (whole, said) = verify();
-    assert!(whole && said.contains("audit rows, 1 to "), "{said}");
+    let (whole, output_text) = verify();
+    assert!(whole && output_text.contains("audit rows, 1 to "), "{output_text}");
     // Rows that come later are stored by themselves.
     let gateway = home.start();
     Client::login(gateway.address, "admin", PASSWORD).await;
@@ -274,8 +274,8 @@ async fn a_row_cannot_be_altered_or_taken_out_unseen() {
     ];
     for (words, forge) in forgeries {
         trail(forge);
-        let (whole, said) = verify();
-        assert!(!whole && said.contains(words), "{words}: {said}");
+        let (whole, output_text) = verify();
+        assert!(!whole && output_text.contains(words), "{words}: {output_text}");
         trail(&|tree| {
             tree.insert(&key, &kept).unwrap();
             tree.insert(&first, &begin).unwrap();

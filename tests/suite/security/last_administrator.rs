@@ -38,8 +38,8 @@ async fn restore(survivor: &mut Client, other: &str) {
     {
         let message = json!({ "MESSAGE_TYPE": name, "SOURCE_REF": name, "DETAILS": details });
         let answer = survivor.ask(message).await;
-        let gone = answer["CODE"] == "RECORD_NOT_FOUND" && name == "EVENT_DELETE_USER";
-        assert!(gone || answer["MESSAGE_TYPE"] == format!("{name}_ACK"), "{answer}");
+        let removed = answer["CODE"] == "RECORD_NOT_FOUND" && name == "EVENT_DELETE_USER";
+        assert!(removed || answer["MESSAGE_TYPE"] == format!("{name}_ACK"), "{answer}");
     }
 }
 

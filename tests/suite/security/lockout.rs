@@ -23,9 +23,9 @@ scope = 'user_and_address'
 ";
 
 /// A client that comes from an address of its own.
-async fn from(source: &str, gateway: SocketAddr) -> Client {
+async fn from(address: &str, gateway: SocketAddr) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.bind(SocketAddr::new(source.parse().unwrap(), 0)).unwrap();
+    socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
     let stream = socket.connect(gateway).await.unwrap();
     let url = format!("ws://{gateway}/");
     let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
@@ -52,10 +52,10 @@ async fn a_thousand_failures_elsewhere_lock_the_owner_out_of_nothing() {
     assert_eq!(codes.iter().filter(|code| **code == "LOCKED_ACCOUNT").count(), 998);
 
     let began = std::time::Instant::now();
-    for source in ["127.0.0.3", "127.0.0.4"] {
-        let mut owner = from(source, gateway.address).await;
+    for address in ["127.0.0.3", "127.0.0.4"] {
+        let mut owner = from(address, gateway.address).await;
         let ack = owner.ask(login(PASSWORD)).await;
-        assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{source}: {ack}");
+        assert_eq!(ack["MESSAGE_TYPE"], "EVENT_LOGIN_AUTH_ACK", "{address}: {ack}");
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let heartbeat = json!({ "MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1 });
@@ -73,23 +73,23 @@ async fn a_deleted_attempt_unlocks_everywhere() {
     let user = json!({ "USER_NAME": "jane", "PASSWORD": "Crescent-1" });
     let insert = json!({ "MESSAGE_TYPE": "EVENT_INSERT_USER", "SOURCE_REF": 1, "DETAILS": user });
     assert_eq!(admin.ask(insert).await["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");
-    let attempt = async |source: &str, password: &str| {
+    let attempt = async |address: &str, password: &str| {
         let message = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 2,
             "DETAILS": { "USER_NAME": "jane", "PASSWORD": password } });
-        from(source, gateway.address).await.ask(message).await["CODE"].clone()
+        from(address, gateway.address).await.ask(message).await["CODE"].clone()
     };
-    for source in ["127.0.0.2", "127.0.0.3"] {
+    for address in ["127.0.0.2", "127.0.0.3"] {
         for _ in 0..3 {
-            attempt(source, "wrong").await;
+            attempt(address, "wrong").await;
         }
-        assert_eq!(attempt(source, "Crescent-1").await, "LOCKED_ACCOUNT");
+        assert_eq!(attempt(address, "Crescent-1").await, "LOCKED_ACCOUNT");
     }
     let unlock = json!({ "MESSAGE_TYPE": "EVENT_DELETE_USER_LOGIN_ATTEMPT", "SOURCE_REF": 3,
         "DETAILS": { "USER_NAME": "jane" } });
     let unlocked = admin.ask(unlock).await;
     assert_eq!(unlocked["MESSAGE_TYPE"], "EVENT_DELETE_USER_LOGIN_ATTEMPT_ACK", "{unlocked}");
-    for source in ["127.0.0.2", "127.0.0.3"] {
-        assert_eq!(attempt(source, "Crescent-1").await, Value::Null, "{source}");
+    for address in ["127.0.0.2", "127.0.0.3"] {
+        assert_eq!(attempt(address, "Crescent-1").await, Value::Null, "{address}");
     }
 }
 
@@ -124,8 +124,11 @@ async fn an_address_that_fails_too_often_has_to_wait() {
         .args(["-d", r#"{"login":"admin","password":"x"}"#, &url])
         .output()
         .unwrap();
-    let said = String::from_utf8(out.stdout).unwrap().to_lowercase();
-    assert!(said.starts_with("http/1.1 429 ") && said.contains("\r\nretry-after: "), "{said}");
+    let response = String::from_utf8(out.stdout).unwrap().to_lowercase();
+    assert!(
+        response.starts_with("http/1.1 429 ") && response.contains("\r\nretry-after: "),
+        "{response}"
+    );
 
     // And an address has so many connections at once.
     let mut open = Vec::new();

@@ -19,23 +19,23 @@ const OK: &str = "OK";
 const NONE: &str = "-";
 const LOCKED: &str = "LOCKED_ACCOUNT";
 const OLD: &str = "PASSWORD_EXPIRED";
-const OVER: &str = "SESSION_EXPIRED";
+const EXPIRED: &str = "SESSION_EXPIRED";
 const WRONG: &str = "INCORRECT_CREDENTIALS";
-const GONE: &str = "SESSION_NOT_FOUND";
-const NOBODY: &str = "UNKNOWN_ACCOUNT";
-const HALF: &str = "MFA_FAILED";
+const MISSING: &str = "SESSION_NOT_FOUND";
+const UNKNOWN: &str = "UNKNOWN_ACCOUNT";
+const MFA: &str = "MFA_FAILED";
 
 /// A path, the message or route that it goes, and what comes of it in each of [`STATES`].
 #[rustfmt::skip]
 const CELLS: &[(Path, &str, [&str; 7])] = &[
-    (Path::Login, "EVENT_LOGIN_AUTH", [OK, LOCKED, LOCKED, OLD, WRONG, NOBODY, HALF]),
-    (Path::Refresh, "EVENT_LOGIN_AUTH", [OK, OVER, OK, OK, OVER, OVER, HALF]),
-    (Path::Wake, "EVENT_LOGIN_AUTH", [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
-    (Path::Details, "EVENT_LOGIN_DETAILS", [NONE, GONE, NONE, NONE, GONE, GONE, NONE]),
-    (Path::OneTime, "EVENT_CREATE_ONE_TIME_TOKEN", [OK, GONE, OK, OK, GONE, GONE, OK]),
-    (Path::AuthToken, "/auth/token", [OK, LOCKED, LOCKED, OLD, WRONG, WRONG, HALF]),
-    (Path::AuthRefresh, "/auth/token/refresh", [OK, OVER, LOCKED, OLD, OVER, OVER, HALF]),
-    (Path::ExternalToken, "/external/token", [OK, GONE, OK, OK, GONE, GONE, OK]),
+    (Path::Login, "EVENT_LOGIN_AUTH", [OK, LOCKED, LOCKED, OLD, WRONG, UNKNOWN, MFA]),
+    (Path::Refresh, "EVENT_LOGIN_AUTH", [OK, EXPIRED, OK, OK, EXPIRED, EXPIRED, MFA]),
+    (Path::Resume, "EVENT_LOGIN_AUTH", [OK, EXPIRED, LOCKED, OLD, EXPIRED, EXPIRED, MFA]),
+    (Path::Details, "EVENT_LOGIN_DETAILS", [NONE, MISSING, NONE, NONE, MISSING, MISSING, NONE]),
+    (Path::OneTime, "EVENT_CREATE_ONE_TIME_TOKEN", [OK, MISSING, OK, OK, MISSING, MISSING, OK]),
+    (Path::AuthToken, "/auth/token", [OK, LOCKED, LOCKED, OLD, WRONG, WRONG, MFA]),
+    (Path::AuthRefresh, "/auth/token/refresh", [OK, EXPIRED, LOCKED, OLD, EXPIRED, EXPIRED, MFA]),
+    (Path::ExternalToken, "/external/token", [OK, MISSING, OK, OK, MISSING, MISSING, OK]),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ enum Path {
     /// By the refresh token of a live session.
     Refresh,
     /// By that of a session that sleeps.
-    Wake,
+    Resume,
     /// The login ack again: it has no secrets.
     Details,
     /// With a live session.
@@ -86,7 +86,7 @@ struct User {
     token: Value,
     refresh: Value,
     /// Refresh tokens of sessions that sleep.
-    asleep: Vec<Value>,
+    dormant: Vec<Value>,
 }
 
 async fn prepare(gateway: &GatewayProcess, admin: &mut Client, state: &str) -> User {
@@ -95,15 +95,15 @@ async fn prepare(gateway: &GatewayProcess, admin: &mut Client, state: &str) -> U
     event(admin, "EVENT_INSERT_USER", user).await;
     let login = json!({ "login": name, "password": "Crescent-1" });
     // An access token of a second: its session sleeps soon.
-    let mut asleep = Vec::new();
+    let mut dormant = Vec::new();
     for _ in 0..2 {
         let pair = curl::post(gateway, "/auth/token", &[], login.clone());
-        asleep.push(pair.body["refreshToken"].clone());
+        dormant.push(pair.body["refreshToken"].clone());
     }
     let mut client = Client::connect(gateway.address).await;
     let ack = client.ask(by_password(&name, "Crescent-1")).await;
     let [token, refresh] = ["SESSION_AUTH_TOKEN", "REFRESH_AUTH_TOKEN"].map(|it| ack[it].clone());
-    User { name, token, refresh, asleep }
+    User { name, token, refresh, dormant }
 }
 
 fn by_password(user: &str, password: &str) -> Value {
@@ -141,9 +141,9 @@ async fn enter(gateway: &GatewayProcess, admin: &mut Client, state: &str, user: 
         "SECOND" => drop(enrol(admin, &user.name).await),
         "DELETED" => event(admin, "EVENT_DELETE_USER", target).await,
         "LOCKED" => {
-            let mut stranger = Client::connect(gateway.address).await;
+            let mut other_user = Client::connect(gateway.address).await;
             for _ in 0..3 {
-                stranger.ask(by_password(&user.name, "wrong")).await;
+                other_user.ask(by_password(&user.name, "wrong")).await;
             }
         }
         _ => {}
@@ -165,7 +165,7 @@ async fn walk(gateway: &GatewayProcess, path: Path, user: &User) -> String {
     let answer = match path {
         Path::Login => client.ask(by_password(&user.name, "Crescent-1")).await,
         Path::Refresh => client.ask(by_refresh(&user.refresh)).await,
-        Path::Wake => client.ask(by_refresh(&user.asleep[0])).await,
+        Path::Resume => client.ask(by_refresh(&user.dormant[0])).await,
         Path::Details => client.ask(with_session("EVENT_LOGIN_DETAILS")).await,
         Path::OneTime => client.ask(with_session("EVENT_CREATE_ONE_TIME_TOKEN")).await,
         Path::AuthToken => {
@@ -173,7 +173,7 @@ async fn walk(gateway: &GatewayProcess, path: Path, user: &User) -> String {
             s1(curl::post(gateway, "/auth/token", &[], login))
         }
         Path::AuthRefresh => {
-            let token = format!("token: {}", user.asleep[1].as_str().unwrap());
+            let token = format!("token: {}", user.dormant[1].as_str().unwrap());
             s1(curl::curl(gateway, "/auth/token/refresh", &["-H", &token]))
         }
         Path::ExternalToken => {
@@ -201,23 +201,23 @@ async fn no_path_issues_a_token_where_it_should_not() {
     let home = Home::new(SECOND);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
-    let lives = json!({ "ACCESS_TOKEN_LIFE_TIME": 1 });
-    event(&mut admin, "EVENT_AMEND_CONNECTOR_SETTINGS", lives).await;
+    let lifetimes = json!({ "ACCESS_TOKEN_LIFE_TIME": 1 });
+    event(&mut admin, "EVENT_AMEND_CONNECTOR_SETTINGS", lifetimes).await;
     let mut wrong = Vec::new();
     // Each cell has a user of its own: what one path issues is nothing that another one finds.
     let mut users = Vec::new();
-    for (number, (path, _, wanted)) in CELLS.iter().enumerate() {
-        for (state, wanted) in STATES.iter().zip(wanted) {
+    for (number, (path, _, expected)) in CELLS.iter().enumerate() {
+        for (state, expected) in STATES.iter().zip(expected) {
             let user = prepare(&gateway, &mut admin, &format!("{state}.{number}")).await;
-            users.push((*path, *state, *wanted, user));
+            users.push((*path, *state, *expected, user));
         }
     }
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    for (path, state, wanted, user) in &users {
+    for (path, state, expected, user) in &users {
         enter(&gateway, &mut admin, state, user).await;
-        let came = walk(&gateway, *path, user).await;
-        if came != *wanted {
-            wrong.push(format!("{path:?} of a user who is {state}: {came}, not {wanted}"));
+        let received = walk(&gateway, *path, user).await;
+        if received != *expected {
+            wrong.push(format!("{path:?} of a user who is {state}: {received}, not {expected}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -225,25 +225,25 @@ async fn no_path_issues_a_token_where_it_should_not() {
 
 /// A login that is half done passes the same gate at its end.
 #[tokio::test]
-async fn half_a_login_is_finished_only_where_a_whole_one_would_be() {
-    let wanted = [OK, LOCKED, LOCKED, OLD, OVER, OVER];
+async fn a_pending_login_is_finished_only_where_a_whole_one_would_be() {
+    let expected = [OK, LOCKED, LOCKED, OLD, EXPIRED, EXPIRED];
     let home = Home::new(SECOND);
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
-    for (state, wanted) in STATES.iter().zip(wanted) {
+    for (state, expected) in STATES.iter().zip(expected) {
         let user = prepare(&gateway, &mut admin, state).await;
         let secret = enrol(&mut admin, &user.name).await;
         let mut client = Client::connect(gateway.address).await;
-        let half = client.ask(by_password(&user.name, "Crescent-1")).await;
-        assert_eq!(half["CODE"], HALF, "{half}");
+        let pending = client.ask(by_password(&user.name, "Crescent-1")).await;
+        assert_eq!(pending["CODE"], MFA, "{pending}");
         enter(&gateway, &mut admin, state, &user).await;
-        let details = json!({ "REFRESH_AUTH_TOKEN": half["REFRESH_AUTH_TOKEN"],
+        let details = json!({ "REFRESH_AUTH_TOKEN": pending["REFRESH_AUTH_TOKEN"],
             "MFA_CODE": totp(&secret, -120) });
         let mut finish = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 2 });
         finish["DETAILS"] = details;
         let answer = client.ask(finish).await;
         let code = answer["CODE"].as_str().unwrap_or(OK);
-        assert_eq!(code, wanted, "{state}: {answer}");
-        assert_eq!(answer["SESSION_AUTH_TOKEN"].is_string(), wanted == OK, "{answer}");
+        assert_eq!(code, expected, "{state}: {answer}");
+        assert_eq!(answer["SESSION_AUTH_TOKEN"].is_string(), expected == OK, "{answer}");
     }
 }

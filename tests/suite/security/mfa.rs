@@ -12,13 +12,13 @@ fn configuration(more: &str) -> String {
     format!("{QUICK}[security.mfa.qr_code]\ncode_period_discrepancy = 10\n{more}\n")
 }
 
-async fn ask(client: &mut Client, name: &str, details: Value) -> Value {
+async fn request(client: &mut Client, name: &str, details: Value) -> Value {
     client.ask(json!({ "MESSAGE_TYPE": name, "SOURCE_REF": name, "DETAILS": details })).await
 }
 
 async fn login(gateway: &GatewayProcess, details: Value) -> Value {
     let mut client = Client::connect(gateway.address).await;
-    ask(&mut client, "EVENT_LOGIN_AUTH", details).await
+    request(&mut client, "EVENT_LOGIN_AUTH", details).await
 }
 
 fn by_code(code: &str) -> Value {
@@ -28,9 +28,9 @@ fn by_code(code: &str) -> Value {
 /// The first administrator enrols; returns the secret shown and the recovery codes.
 async fn enrol(gateway: &GatewayProcess, code: impl Fn(&str) -> String) -> (Value, Vec<String>) {
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
-    let shown = ask(&mut admin, "EVENT_MFA_CREATE_SECRET", json!({})).await["DETAILS"].clone();
+    let shown = request(&mut admin, "EVENT_MFA_CREATE_SECRET", json!({})).await["DETAILS"].clone();
     let code = code(shown["SECRET"].as_str().unwrap());
-    let done = ask(&mut admin, "EVENT_MFA_CONFIRM_SECRET", json!({ "MFA_CODE": code })).await;
+    let done = request(&mut admin, "EVENT_MFA_CONFIRM_SECRET", json!({ "MFA_CODE": code })).await;
     let codes = done["DETAILS"]["RECOVERY_CODE"].as_array().unwrap_or_else(|| panic!("{done}"));
     (shown, codes.iter().map(|it| it.as_str().unwrap().to_owned()).collect())
 }
@@ -134,30 +134,30 @@ async fn of_many_who_send_one_code_at_once_one_logs_in() {
     let (shown, recovery) = enrol(&gateway, |secret| totp(secret, -240)).await;
     let secret = shown["SECRET"].as_str().unwrap().to_owned();
     for code in [totp(&secret, -120), recovery[0].clone()] {
-        let tries = (0..100).map(|_| {
+        let attempts = (0..100).map(|_| {
             let (address, code) = (gateway.address, code.clone());
             tokio::spawn(async move {
                 let mut client = Client::connect(address).await;
-                ask(&mut client, "EVENT_LOGIN_AUTH", by_code(&code)).await
+                request(&mut client, "EVENT_LOGIN_AUTH", by_code(&code)).await
             })
         });
-        let mut opened = 0;
-        for answer in tries.collect::<Vec<_>>() {
+        let mut logged_in = 0;
+        for answer in attempts.collect::<Vec<_>>() {
             let answer = answer.await.unwrap();
             let code = answer["CODE"].as_str().unwrap_or("OK");
             assert!(["OK", "MFA_FAILED", "LOCKED_ACCOUNT"].contains(&code), "{answer}");
-            opened += usize::from(code == "OK");
+            logged_in += usize::from(code == "OK");
         }
-        assert_eq!(opened, 1);
+        assert_eq!(logged_in, 1);
         // Strangers are kept out for the day now; this place is known, and may go on.
         let mut admin = Client::connect(gateway.address).await;
-        let half = ask(&mut admin, "EVENT_LOGIN_AUTH", by_code("")).await;
-        assert_eq!(half["CODE"], "MFA_FAILED", "{half}");
+        let pending = request(&mut admin, "EVENT_LOGIN_AUTH", by_code("")).await;
+        assert_eq!(pending["CODE"], "MFA_FAILED", "{pending}");
     }
 }
 
 #[tokio::test]
-async fn secrets_are_sealed_and_their_keys_can_change() {
+async fn secrets_are_encrypted_and_their_keys_can_change() {
     let key = |keys: &str| configuration(keys);
     let home = Home::new(&key("secret_encrypt_key = 'the first key'"));
     let gateway = home.start();
@@ -184,8 +184,8 @@ async fn secrets_are_sealed_and_their_keys_can_change() {
     assert_eq!(accepts(-240).await, (false, true));
     write("secret_encrypt_key = 'the second key'\nold_secret_encrypt_keys = ['the first key']");
     let rekey = home.command(&["rekey"]).output().unwrap();
-    let said = String::from_utf8_lossy(&rekey.stdout).into_owned();
-    assert!(rekey.status.success() && said.starts_with("1 secrets are sealed"), "{rekey:?}");
+    let stdout = String::from_utf8_lossy(&rekey.stdout).into_owned();
+    assert!(rekey.status.success() && stdout.starts_with("1 secrets are sealed"), "{rekey:?}");
     write("secret_encrypt_key = 'the second key'");
     assert_eq!(accepts(-210).await, (true, false));
     // A login encrypts the secret with the new key, too.
@@ -207,8 +207,8 @@ fn a_key_file_that_others_can_read_stops_the_start() {
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
     let refused = home.command(&["serve", "--listen", "127.0.0.1:0"]).output().unwrap();
     assert!(!refused.status.success());
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("can be read by others"), "{said}");
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(stderr.contains("can be read by others"), "{stderr}");
 }
 
 #[tokio::test]

@@ -53,10 +53,10 @@ async fn a_blank_reset_is_used_once() {
     assert!(answer["DETAILS"]["WARNING"].as_str().unwrap().contains("blank"), "{answer}");
     assert_eq!(login(address, "jane", PASSWORD).await.as_deref(), Some("INCORRECT_CREDENTIALS"));
     assert_eq!(login(address, "jane", "").await.as_deref(), Some("PASSWORD_EXPIRED"));
-    let tries = (0..100).map(|at| async move {
+    let attempts = (0..100).map(|at| async move {
         change(address, "jane", "", &format!("Password-{at}")).await.is_none()
     });
-    let done = futures_util::future::join_all(tries).await;
+    let done = futures_util::future::join_all(attempts).await;
     assert_eq!(done.iter().filter(|done| **done).count(), 1);
     // The others were wrong passwords, and locked the account as wrong passwords do.
     let free = message("EVENT_DELETE_USER_LOGIN_ATTEMPT", json!({ "USER_NAME": "jane" }));
@@ -88,35 +88,35 @@ async fn a_one_time_password_is_changed_before_it_logs_in() {
     let mut admin = prepare(address).await;
     let reset = message("EVENT_RESET_USER_PASSWORD", json!({ "USER_NAME": "jane" }));
     let answer = admin.ask(reset).await;
-    let drawn = answer["DETAILS"]["ONE_TIME_PASSWORD"].as_str().unwrap().to_owned();
+    let generated = answer["DETAILS"]["ONE_TIME_PASSWORD"].as_str().unwrap().to_owned();
     assert_eq!(login(address, "jane", "").await.as_deref(), Some("INCORRECT_CREDENTIALS"));
     let code = change(address, "jane", "", "Password-2").await;
     assert_eq!(code.as_deref(), Some("INCORRECT_CREDENTIALS"));
-    assert_eq!(login(address, "jane", &drawn).await.as_deref(), Some("PASSWORD_EXPIRED"));
-    assert_eq!(change(address, "jane", &drawn, "Password-2").await, None);
+    assert_eq!(login(address, "jane", &generated).await.as_deref(), Some("PASSWORD_EXPIRED"));
+    assert_eq!(change(address, "jane", &generated, "Password-2").await, None);
     assert_eq!(login(address, "jane", "Password-2").await, None);
-    assert_eq!(login(address, "jane", &drawn).await.as_deref(), Some("INCORRECT_CREDENTIALS"));
+    assert_eq!(login(address, "jane", &generated).await.as_deref(), Some("INCORRECT_CREDENTIALS"));
     // By amend the password is gone, too, and nothing blank opens it.
     let amend = json!({ "USER_NAME": "jane", "STATUS": "PASSWORD_RESET" });
     admin.ask(message("EVENT_AMEND_USER", amend)).await;
     let code = change(address, "jane", "", "Password-3").await;
     assert_eq!(code.as_deref(), Some("INCORRECT_CREDENTIALS"));
     let (_, log) = gateway.signal("-TERM");
-    assert!(!log.iter().any(|line| line.contains(&drawn)));
+    assert!(!log.iter().any(|line| line.contains(&generated)));
 }
 
 #[tokio::test]
-async fn a_new_users_password_may_be_drawn_and_must_be_changed() {
+async fn a_new_users_password_may_be_generated_and_must_be_changed() {
     let home = Home::new(QUICK);
     let gateway = home.start();
     let address = gateway.address;
     let mut admin = prepare(address).await;
     let new = json!({ "USER_NAME": "new", "GENERATE_PASSWORD": true });
     let answer = admin.ask(message("EVENT_INSERT_USER", new)).await;
-    let drawn = answer["DETAILS"]["ONE_TIME_PASSWORD"].as_str().unwrap().to_owned();
-    assert_eq!(drawn.len(), 20);
-    assert_eq!(login(address, "new", &drawn).await.as_deref(), Some("PASSWORD_EXPIRED"));
-    assert_eq!(change(address, "new", &drawn, "Password-2").await, None);
+    let generated = answer["DETAILS"]["ONE_TIME_PASSWORD"].as_str().unwrap().to_owned();
+    assert_eq!(generated.len(), 20);
+    assert_eq!(login(address, "new", &generated).await.as_deref(), Some("PASSWORD_EXPIRED"));
+    assert_eq!(change(address, "new", &generated, "Password-2").await, None);
     assert_eq!(login(address, "new", "Password-2").await, None);
     let bare = admin.ask(message("EVENT_INSERT_USER", json!({ "USER_NAME": "bare" }))).await;
     assert_eq!(bare["MESSAGE_TYPE"], "EVENT_INSERT_USER_ACK");

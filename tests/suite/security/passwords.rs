@@ -44,7 +44,7 @@ fn warns(log: &[String]) -> bool {
 }
 
 #[tokio::test]
-async fn another_salt_is_noticed_at_every_start_until_it_is_accepted() {
+async fn another_pepper_is_noticed_at_every_start_until_it_is_accepted() {
     let salted = |salt: &str| {
         format!("{QUICK}[security.genesis_password.validation]\npassword_salt = '{salt}'")
     };
@@ -74,7 +74,7 @@ async fn another_salt_is_noticed_at_every_start_until_it_is_accepted() {
 }
 
 #[test]
-fn a_chosen_password_is_judged_on_the_command_line_too() {
+fn a_chosen_password_is_checked_on_the_command_line_too() {
     use std::io::Write;
     let rules = "[security.genesis_password.validation.password_strength]\nminimum_length = 8";
     let home = Home::new(&format!("{QUICK}{rules}"));
@@ -86,12 +86,12 @@ fn a_chosen_password_is_judged_on_the_command_line_too() {
         child.wait_with_output().unwrap()
     };
     let refused = add("a 12345");
-    let said = String::from_utf8(refused.stderr).unwrap();
+    let stderr = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1));
     for rule in ["minimumLength: at least 8", "restrictWhitespace", "restrictNumericalSequences"] {
-        assert!(said.contains(rule), "{said}");
+        assert!(stderr.contains(rule), "{stderr}");
     }
-    assert!(!said.contains("a 12345"), "{said}");
+    assert!(!stderr.contains("a 12345"), "{stderr}");
     assert!(add("Crescent-1").status.success());
 }
 
@@ -107,14 +107,14 @@ async fn a_password_that_is_too_old_must_be_changed() {
         std::fs::write(&offset, format!("+{}", days * 86_400)).unwrap();
         MovedClock::spawn(&home, &offset)
     };
-    let ask = async |gateway: &GatewayProcess| {
+    let log_in = async |gateway: &GatewayProcess| {
         let message = json!({ "MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "SOURCE_REF": 1,
             "DETAILS": { "USER_NAME": "admin", "PASSWORD": PASSWORD } });
         Client::connect(gateway.address).await.ask(message).await
     };
     for (days, left, notice) in [(1, 29, false), (26, 4, true), (29, 1, true)] {
         let gateway = after(days);
-        let details = ask(&gateway).await["DETAILS"].clone();
+        let details = log_in(&gateway).await["DETAILS"].clone();
         assert_eq!(
             (&details["DAYS_TO_PASSWORD_EXPIRY"], &details["NOTIFY_EXPIRY"]),
             (&json!(left), &json!(notice)),
@@ -123,7 +123,7 @@ async fn a_password_that_is_too_old_must_be_changed() {
         gateway.signal("-TERM");
     }
     let gateway = after(30);
-    let refused = ask(&gateway).await;
+    let refused = log_in(&gateway).await;
     assert_eq!(refused["CODE"], "PASSWORD_EXPIRED");
     assert_eq!(refused["ERROR"][0]["DETAILS"]["STATUS"], "PASSWORD_EXPIRED");
     assert_eq!(login(&gateway, "admin", "wrong").await.as_deref(), Some("INCORRECT_CREDENTIALS"));

@@ -91,13 +91,13 @@ fn details(message: &str) -> Value {
 
 /// What became of a message, as far as access goes.
 #[derive(Debug, PartialEq, Eq)]
-enum Came {
+enum Access {
     Through,
     NoSession,
     Missing(String),
 }
 
-async fn send(client: &mut Client, message: &str, is_event: bool) -> Came {
+async fn send(client: &mut Client, message: &str, is_event: bool) -> Access {
     let mut envelope = json!({
         "MESSAGE_TYPE": message, "SOURCE_REF": message, "DETAILS": details(message),
     });
@@ -107,22 +107,22 @@ async fn send(client: &mut Client, message: &str, is_event: bool) -> Came {
     let answer = client.ask(envelope).await;
     let missing = answer["ERROR"][0]["DETAILS"]["RIGHT"].as_str();
     match answer["CODE"].as_str() {
-        Some("NOT_AUTHORISED") => Came::Missing(missing.unwrap_or_default().to_owned()),
+        Some("NOT_AUTHORISED") => Access::Missing(missing.unwrap_or_default().to_owned()),
         Some("SESSION_NOT_FOUND") if answer["TEXT"].to_string().contains("log in first") => {
-            Came::NoSession
+            Access::NoSession
         }
-        _ => Came::Through,
+        _ => Access::Through,
     }
 }
 
 /// What must become of it.
-fn wanted(needs: Needs, holds: Option<&[&str]>) -> Came {
+fn expected(needs: Needs, holds: Option<&[&str]>) -> Access {
     let lacks = |right: &str| holds.is_some_and(|held| !held.contains(&right));
     match needs {
-        Nothing => Came::Through,
-        _ if holds.is_none() => Came::NoSession,
-        Right(right) | ForOthers(right) if lacks(right) => Came::Missing(right.to_owned()),
-        _ => Came::Through,
+        Nothing => Access::Through,
+        _ if holds.is_none() => Access::NoSession,
+        Right(right) | ForOthers(right) if lacks(right) => Access::Missing(right.to_owned()),
+        _ => Access::Through,
     }
 }
 
@@ -166,21 +166,21 @@ async fn every_cell_of_messages_and_senders_is_right() {
     senders.extend(all.iter().map(|right| (*right, vec![*right])));
 
     let mut wrong = Vec::new();
-    let mut check = |who: &str, message: &str, came: Came, wanted: Came| {
-        if came != wanted {
-            wrong.push(format!("{who} {message}: {came:?}, not {wanted:?}"));
+    let mut check = |sender: &str, message: &str, received: Access, expected: Access| {
+        if received != expected {
+            wrong.push(format!("{sender} {message}: {received:?}, not {expected:?}"));
         }
     };
-    let mut stranger = Client::connect(gateway.address).await;
+    let mut other_user = Client::connect(gateway.address).await;
     for row in &HANDLERS {
-        let came = send(&mut stranger, row.name, row.record_event).await;
-        check("nobody", row.name, came, wanted(cells[row.name], None));
+        let received = send(&mut other_user, row.name, row.record_event).await;
+        check("nobody", row.name, received, expected(cells[row.name], None));
     }
     for (user, held) in senders {
         let mut client = Client::login(gateway.address, user, PASSWORD).await;
         for row in &HANDLERS {
-            let came = send(&mut client, row.name, row.record_event).await;
-            check(user, row.name, came, wanted(cells[row.name], Some(&held)));
+            let received = send(&mut client, row.name, row.record_event).await;
+            check(user, row.name, received, expected(cells[row.name], Some(&held)));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -226,8 +226,8 @@ async fn a_revoked_right_is_refused_at_once() {
     used["VALIDATE"] = true.into();
     let mut accepted = 0;
     for round in 0..TIMES {
-        let given = admin.ask(grant(&["INSERT_RIGHT"])).await;
-        assert_eq!(given["MESSAGE_TYPE"], "EVENT_AMEND_USER_ACK", "{given}");
+        let granted = admin.ask(grant(&["INSERT_RIGHT"])).await;
+        assert_eq!(granted["MESSAGE_TYPE"], "EVENT_AMEND_USER_ACK", "{granted}");
         if round % 1_000 == 0 {
             let allowed = plain.ask(used.clone()).await;
             assert_eq!(allowed["MESSAGE_TYPE"], "EVENT_INSERT_RIGHT_ACK", "{allowed}");

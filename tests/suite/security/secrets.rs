@@ -80,8 +80,8 @@ async fn no_secret_is_in_the_store_or_the_log() {
     let (code, log) = gateway.signal("-TERM");
     assert_eq!(code, Some(0));
     for secret in &secrets {
-        let told = log.iter().find(|line| line.contains(secret.as_str()));
-        assert_eq!(told, None, "{secret}");
+        let leaked = log.iter().find(|line| line.contains(secret.as_str()));
+        assert_eq!(leaked, None, "{secret}");
     }
     assert_eq!(holding(&home.data(), &secrets), Vec::<String>::new());
 }

@@ -60,22 +60,22 @@ async fn messages_go_through_tls_and_nothing_goes_beside_it() {
     assert!(client.receive_reply().await.unwrap().contains("LOGON_ACK"));
     assert!(client.receive_reply().await.unwrap().len() > 1_000);
 
-    let rest = format!("https://localhost:{}/event-login-prefs", gateway.address.port());
+    let url = format!("https://localhost:{}/event-login-prefs", gateway.address.port());
     let curl = |words: &[&str]| {
         let mut curl = Command::new("curl");
         curl.args(["-s", "--max-time", "10", "-d", "{}", "-H", "SOURCE_REF: 1"]);
-        curl.args(["-H", "Content-Type: application/json"]).args(words).arg(&rest);
+        curl.args(["-H", "Content-Type: application/json"]).args(words).arg(&url);
         curl.output().unwrap()
     };
     let ca = authority.file("ca.pem");
     let known = curl(&["--cacert", ca.to_str().unwrap()]);
-    let said = String::from_utf8_lossy(&known.stdout).into_owned();
-    assert!(said.contains("EVENT_LOGIN_PREFS_ACK"), "{said}");
+    let stdout = String::from_utf8_lossy(&known.stdout).into_owned();
+    assert!(stdout.contains("EVENT_LOGIN_PREFS_ACK"), "{stdout}");
     assert!(!curl(&[]).status.success(), "an authority that nobody knows");
     let plain = Client::connect(&format!("ws://{}", gateway.address), None).await;
     assert!(plain.is_err(), "a message in clear was taken");
-    let stranger = Client::connect(&format!("wss://{}", gateway.address), None).await;
-    assert!(stranger.is_err(), "a certificate of an unknown authority was taken");
+    let other_user = Client::connect(&format!("wss://{}", gateway.address), None).await;
+    assert!(other_user.is_err(), "a certificate of an unknown authority was taken");
 }
 
 #[tokio::test]
@@ -83,8 +83,8 @@ async fn old_versions_are_refused() {
     let authority = Authority::new();
     let gateway = authority.home.start();
     for (version, name) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
-        let said = authority.handshake(gateway.address, &[version]).expect(name);
-        assert!(said.contains(name), "{said}");
+        let handshake = authority.handshake(gateway.address, &[version]).expect(name);
+        assert!(handshake.contains(name), "{handshake}");
     }
     for version in ["-tls1", "-tls1_1"] {
         let weak = [version, "-cipher", "DEFAULT@SECLEVEL=0"];
@@ -98,13 +98,13 @@ async fn a_certificate_changes_under_open_sockets() {
     let gateway = authority.home.start();
     let mut open = logged_in(&authority, gateway.address).await;
     let mut load = tokio::task::JoinSet::new();
-    let over = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::new(AtomicBool::new(false));
     for _ in 0..10 {
         let mut client = logged_in(&authority, gateway.address).await;
-        let over = over.clone();
+        let stopped = stopped.clone();
         load.spawn(async move {
             let mut beats = 0;
-            while !over.load(Ordering::Acquire) {
+            while !stopped.load(Ordering::Acquire) {
                 heartbeat(&mut client).await;
                 beats += 1;
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -129,7 +129,7 @@ async fn a_certificate_changes_under_open_sockets() {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(authority.shown(gateway.address), second);
     heartbeat(&mut open).await;
-    over.store(true, Ordering::Release);
+    stopped.store(true, Ordering::Release);
     // A connection that was dropped would have ended its task with a panic.
     let beats: Vec<i32> = load.join_all().await;
     assert!(beats.iter().all(|beats| *beats > 20), "{beats:?}");
@@ -153,9 +153,12 @@ fn a_key_that_others_can_read_is_refused() {
         let permissions = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(authority.file("key.pem"), permissions).unwrap();
         let refused = check();
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!(refused.status.code(), Some(6), "{said}");
-        assert!(said.contains("key.pem can be read by others") && said.contains("chmod"), "{said}");
+        let stderr = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(6), "{stderr}");
+        assert!(
+            stderr.contains("key.pem can be read by others") && stderr.contains("chmod"),
+            "{stderr}"
+        );
         assert!(authority.home.try_start().is_none(), "it starts with an open key");
     }
     let permissions = std::fs::Permissions::from_mode(0o600);
@@ -164,9 +167,9 @@ fn a_key_that_others_can_read_is_refused() {
         let kept = std::fs::read(authority.file(file)).unwrap();
         std::fs::write(authority.file(file), "-----").unwrap();
         let refused = check();
-        let said = String::from_utf8(refused.stderr).unwrap();
-        assert_eq!(refused.status.code(), Some(6), "{said}");
-        assert!(said.contains(words), "{said}");
+        let stderr = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(6), "{stderr}");
+        assert!(stderr.contains(words), "{stderr}");
         std::fs::write(authority.file(file), kept).unwrap();
     }
 }
@@ -219,12 +222,12 @@ async fn slow_reader(authority: &Authority, address: SocketAddr, updates: usize)
         socket.send(Message::text(logon.to_string())).await.unwrap();
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let (mut came, mut bytes) = (0, 0);
-    while came < updates {
+    let (mut received, mut bytes) = (0, 0);
+    while received < updates {
         let frame = tokio::time::timeout(Duration::from_secs(10), socket.next()).await;
-        let frame = frame.unwrap_or_else(|_| panic!("{came} of {updates} updates, no more"));
+        let frame = frame.unwrap_or_else(|_| panic!("{received} of {updates} updates, no more"));
         let text = frame.expect("a frame").expect("no fault").into_text().unwrap();
-        came += usize::from(text.contains("QUERY_UPDATE"));
+        received += usize::from(text.contains("QUERY_UPDATE"));
         bytes += text.len();
     }
     bytes

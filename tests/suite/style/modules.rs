@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{File, imports, is_comment, sources};
+use super::source::{File, imports, is_comment, sources, without_visibility};
 
 /// The path of a module below the crate: `["realm", "model", "user"]`.
 pub type Path = Vec<String>;
@@ -95,17 +95,37 @@ impl Modules {
         }
     }
 
+    /// The paths that a file names outside of its tests.
+    fn named(&self, module: &Path) -> Vec<String> {
+        let file = &self.files[module];
+        let mut named: Vec<String> = imports(file).into_iter().map(|(_, path)| path).collect();
+        for line in file.code.iter().filter(|line| !is_comment(line)) {
+            let words = line.trim_start();
+            if without_visibility(words).starts_with("use ") {
+                continue;
+            }
+            // The modules of a visibility are its own and those around it.
+            let rest = words.strip_prefix("pub(in ").and_then(|rest| rest.split_once(')'));
+            let words = rest.map_or(words, |(_, rest)| rest);
+            named.extend(["crate", "super"].iter().flat_map(|root| paths_from(words, root)));
+        }
+        named
+    }
+
+    /// The folders of the crate that a file names outside of its tests, whatever it takes of them;
+    /// an empty name for the crate itself.
+    pub fn folders(&self, module: &Path) -> BTreeSet<String> {
+        let named = self.named(module).into_iter();
+        let absolute = named.filter_map(|path| self.absolute(module, &path));
+        absolute.map(|path| path.into_iter().next().unwrap_or_default()).collect()
+    }
+
     /// The files that a file names outside of its tests, itself excepted.
     pub fn uses(&self, module: &Path) -> BTreeSet<Path> {
         let file = &self.files[module];
-        let imported: Vec<String> = imports(file).into_iter().map(|(_, path)| path).collect();
         let code = || file.code.iter().filter(|line| !is_comment(line));
-        let mut named: Vec<String> = imported.clone();
-        for line in code().filter(|line| !line.trim_start().starts_with("pub(in ")) {
-            named.extend(["crate", "super"].iter().flat_map(|root| paths_from(line, root)));
-        }
         let mut found = BTreeSet::new();
-        for path in named {
+        for path in self.named(module) {
             let Some(target) = self.absolute(module, &path).and_then(|it| self.resolve(&it)) else {
                 continue;
             };

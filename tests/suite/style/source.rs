@@ -45,15 +45,18 @@ fn read(base: &Path, path: &Path) -> File {
 pub fn file(path: String, text: &str) -> File {
     let (mut code, mut length) = (Vec::new(), 0);
     let mut test: Option<usize> = None;
-    for line in text.lines() {
+    let lines: Vec<&str> = text.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
         let (indent, words) = (indent(line), line.trim_start());
-        if test.is_none() && words == "#[cfg(test)]" {
+        // Of a field, a variant or an arm the rest of the item is no test.
+        let is_item = || lines[at + 1..].iter().find(|it| !is_attribute(it)).is_some_and(is_item);
+        if test.is_none() && words == "#[cfg(test)]" && is_item() {
             test = Some(indent);
             code.push(String::new());
             continue;
         }
         let Some(column) = test else {
-            code.push(line.to_owned());
+            code.push((*line).to_owned());
             length += 1;
             continue;
         };
@@ -77,7 +80,7 @@ pub fn imports(file: &File) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut open: Option<(usize, String)> = None;
     for (at, line) in file.code.iter().enumerate().filter(|(_, line)| !is_comment(line)) {
-        let words = line.trim();
+        let words = line.split("//").next().unwrap_or_default().trim();
         if open.is_none() {
             let tree = without_visibility(words).strip_prefix("use ");
             open = tree.map(|tree| (at + 1, tree.to_owned()));
@@ -97,7 +100,10 @@ pub fn imports(file: &File) -> Vec<(usize, String)> {
 fn paths(tree: &str) -> Vec<String> {
     let tree = tree.trim();
     let group = tree.split_once('{').and_then(|(root, rest)| Some((root, rest.strip_suffix('}')?)));
-    let Some((root, group)) = group else { return vec![tree.to_owned()] };
+    let Some((root, group)) = group else {
+        // Under whatever name it goes on.
+        return vec![tree.split(" as ").next().unwrap_or(tree).to_owned()];
+    };
     let mut depth = 0;
     let members = group.split(|c| {
         depth += i32::from(c == '{') - i32::from(c == '}');
@@ -113,6 +119,20 @@ pub fn without_visibility(words: &str) -> &str {
     let rest =
         rest.strip_prefix('(').and_then(|rest| Some(rest.split_once(')')?.1)).unwrap_or(rest);
     rest.strip_prefix(' ').unwrap_or(words)
+}
+
+/// Whether a line is an attribute or a comment.
+fn is_attribute(line: &&&str) -> bool {
+    let words = line.trim_start();
+    words.starts_with("#[") || words.starts_with("//")
+}
+
+/// Whether a line begins an item.
+fn is_item(line: &&str) -> bool {
+    let words = without_visibility(line.trim_start());
+    let kinds =
+        ["mod ", "use ", "impl", "struct ", "enum ", "trait ", "type ", "static ", "const "];
+    is_function(words) || kinds.iter().any(|kind| words.starts_with(kind))
 }
 
 /// Whether a line begins a function.

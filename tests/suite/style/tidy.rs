@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::layers::{HOMES, IMPURE, MODULES, NAMES_THAT_MAY_REPEAT, PURE};
+use super::layers::{HOMES, IMPURE, MODULES, NAMES_THAT_MAY_REPEAT, PURE, UNSEEN};
 use super::modules::Modules;
 use super::source::{
     File, file, imports, indent, is_comment, is_function, sources, without_visibility,
@@ -32,9 +32,49 @@ fn upward_imports(modules: &Modules) -> Vec<String> {
             wrong.push(format!("src/{}: give {} its place in MODULES", file.path, path[0]));
             continue;
         };
-        for used in modules.uses(path) {
-            if place(&used[0]).is_some_and(|used| used < own) {
-                wrong.push(format!("src/{} may not use {}", file.path, used.join("::")));
+        for used in modules.folders(path) {
+            if used.is_empty() {
+                wrong.push(format!("src/{}: name the module, not the crate", file.path));
+            }
+            if place(&used).is_some_and(|used| used < own) {
+                wrong.push(format!("src/{} may not use {used}", file.path));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn modules_are_folders_and_nothing_goes_round_them() {
+    tell(hidden_modules(&sources("src")));
+}
+
+/// Files that are not where a module is looked for, and words by which a file is used unseen.
+fn hidden_modules(files: &[File]) -> Vec<String> {
+    let folders: BTreeSet<&str> =
+        files.iter().filter_map(|file| Some(file.path.rsplit_once('/')?.0)).collect();
+    let paths: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let mut wrong = Vec::new();
+    for folder in &folders {
+        if !paths.contains(format!("{folder}/mod.rs").as_str()) {
+            wrong.push(format!("src/{folder} has no mod.rs"));
+        }
+    }
+    for file in files {
+        let module = file.path.trim_end_matches(".rs");
+        let at_top = !file.path.contains('/') && !["lib", "main", "build"].contains(&module);
+        if at_top || folders.contains(module) {
+            wrong.push(format!("src/{}: a module is a folder with a mod.rs", file.path));
+        }
+        for (at, line) in file.code.iter().enumerate().filter(|(_, line)| !is_comment(line)) {
+            let words = without_visibility(line.trim_start());
+            // The manual is no code.
+            let is_manual = file.path == "lib.rs" && words == "mod docs {";
+            let inline = words.starts_with("mod ") && words.ends_with('{') && !is_manual;
+            let root = file.path == "lib.rs" && words.starts_with("use ");
+            let unseen = UNSEEN.iter().any(|it| words.contains(it));
+            if inline || root || unseen {
+                wrong.push(format!("src/{}:{}: {words}: a module unseen", file.path, at + 1));
             }
         }
     }
@@ -62,7 +102,11 @@ fn faults_of_faces(modules: &Modules) -> Vec<String> {
         for (at, line) in file.code.iter().enumerate().filter(|(_, line)| !is_comment(line)) {
             let words = without_visibility(line.trim());
             let begins = words.starts_with("use ");
-            let fits = is_in_use || begins || words.starts_with("mod ") || words.is_empty();
+            // What a face gives is named: a star or another name would hide whose it is.
+            let is_hidden =
+                (is_in_use || begins) && (words.contains('*') || words.contains(" as "));
+            let fits = !is_hidden
+                && (is_in_use || begins || words.starts_with("mod ") || words.is_empty());
             is_in_use = (is_in_use || begins) && !words.ends_with(';');
             if !fits {
                 wrong.push(format!("src/{}:{}: {words}: belongs in a file", file.path, at + 1));
@@ -197,19 +241,22 @@ fn long_functions(file: &File) -> Vec<String> {
 }
 
 #[test]
-fn every_message_file_is_a_row_and_every_row_a_file() {
-    let table: BTreeSet<String> =
-        tollgate::messages::HANDLERS.iter().map(|row| row.name.to_lowercase()).collect();
-    let name = |path: &str| path.rsplit('/').next().unwrap().trim_end_matches(".rs").to_owned();
-    let files: BTreeSet<String> = sources("src/messages")
+fn every_message_has_one_file_and_one_handler() {
+    let mut handlers: Vec<String> =
+        tollgate::messages::HANDLERS.iter().map(|handler| handler.name.to_lowercase()).collect();
+    let mut files: Vec<String> = sources("src/messages")
         .into_iter()
-        .map(|file| name(&file.path))
-        .filter(|name| is_message(name))
+        .filter_map(|file| {
+            let (folder, name) = file.path.trim_end_matches(".rs").rsplit_once('/')?;
+            (is_message(name) && !folder.contains('/')).then(|| name.to_owned())
+        })
         .collect();
-    let without_row: Vec<_> = files.difference(&table).collect();
-    let without_file: Vec<_> = table.difference(&files).collect();
-    assert!(without_row.is_empty(), "add Handler::of::<…> to HANDLERS for {without_row:?}");
-    assert!(without_file.is_empty(), "write src/messages/<subject>/<name>.rs for {without_file:?}");
+    handlers.sort();
+    files.sort();
+    assert_eq!(
+        files, handlers,
+        "each message has one file, src/messages/<subject>/<name>.rs, and one handler in HANDLERS"
+    );
 }
 
 /// Whether a file of `messages/` has the name of a message.
@@ -246,10 +293,10 @@ fn nothing_unfinished_or_local_is_left() {
     tell(wrong);
 }
 
-#[test]
-fn these_checks_see_planted_faults() {
+/// Files with faults that the checks have to see.
+fn planted_faults() -> Vec<File> {
     let face = |path: &str, text: &str| file(path.to_owned(), text);
-    let files = vec![
+    vec![
         face(
             "realm/mod.rs",
             "//! F.\nmod user;\nmod row;\npub use user::User;\nfn out_of_place() {}",
@@ -265,19 +312,64 @@ fn these_checks_see_planted_faults() {
             "settings/load.rs",
             "//! S.\nuse crate::net;\n#[cfg(test)]\nuse crate::cli;\nfn f(l: net::Listener) {}",
         ),
-    ];
+        face("mail/mod.rs", "//! M.\npub use server::*;\npub use server::Server as Mail;"),
+        face("mail/all.rs", "//! A.\nuse crate::net::*; // all of it\nuse std::fmt;"),
+        face("mail/renamed.rs", "//! R.\nuse crate::{net as wire, realm::User as Owner};"),
+        face("mail/open.rs", "//! O.\npub(in crate::mail) fn f(l: crate::net::Listener) {}"),
+        face(
+            "mail/field.rs",
+            "//! F.\nstruct X {\n    #[cfg(test)]\n    a: u8,\n    b: super::super::net::L,\n}",
+        ),
+        face("mail/root.rs", "//! C.\nuse crate as c;"),
+    ]
+}
+
+#[test]
+fn these_checks_see_planted_faults() {
+    let files = planted_faults();
     let names = repeated_names(&files);
     assert_eq!(
         names,
         ["User is the name of two types: src/realm/user.rs:3 and src/realm/row.rs:3"]
     );
     let modules = Modules::of(files);
-    assert_eq!(upward_imports(&modules), ["src/settings/load.rs may not use net::listener"]);
+    let upward = [
+        "src/mail/all.rs may not use net",
+        "src/mail/field.rs may not use net",
+        "src/mail/open.rs may not use net",
+        "src/mail/renamed.rs may not use net",
+        "src/mail/root.rs: name the module, not the crate",
+        "src/settings/load.rs may not use net",
+    ];
+    assert_eq!(upward_imports(&modules), upward);
     assert_eq!(modules.circles(), ["realm/row", "realm/user"]);
     assert_eq!(
         faults_of_faces(&modules),
-        ["src/realm/mod.rs:5: fn out_of_place() {}: belongs in a file"]
+        [
+            "src/mail/mod.rs:2: use server::*;: belongs in a file",
+            "src/mail/mod.rs:3: use server::Server as Mail;: belongs in a file",
+            "src/realm/mod.rs:5: fn out_of_place() {}: belongs in a file",
+        ]
     );
+}
+
+#[test]
+fn these_checks_see_hidden_modules() {
+    let files = [
+        file("lib.rs".to_owned(), "//! L.\npub mod net;\npub use net::Listener;"),
+        file("helper.rs".to_owned(), "//! H."),
+        file("net.rs".to_owned(), "//! N."),
+        file("net/tls.rs".to_owned(), "//! T.\n#[path = \"x\"]\nmod x;\nmod y {\n}"),
+    ];
+    let hidden = [
+        "src/net has no mod.rs",
+        "src/lib.rs:3: use net::Listener;: a module unseen",
+        "src/helper.rs: a module is a folder with a mod.rs",
+        "src/net.rs: a module is a folder with a mod.rs",
+        "src/net/tls.rs:2: #[path = \"x\"]: a module unseen",
+        "src/net/tls.rs:4: mod y {: a module unseen",
+    ];
+    assert_eq!(hidden_modules(&files), hidden);
 }
 
 #[test]

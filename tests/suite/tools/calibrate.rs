@@ -8,11 +8,11 @@ use crate::harness::gateway::{printed, tollgate};
 fn a_calibration_proposes_what_the_gateway_takes() {
     let out = tollgate(&["calibrate", "--target-ms", "20", "--memory-mb", "32"]);
     assert!(out.status.success(), "{out:?}");
-    let said = printed(&out);
-    let proposed = said.split_once("[security.scrypt]").expect("a proposal").1;
+    let output = printed(&out);
+    let proposed = output.split_once("[security.scrypt]").expect("a proposal").1;
     let settings = format!("[security.scrypt]{proposed}");
     let settings = Settings::parse(&settings, std::iter::empty()).unwrap();
     settings.validate().unwrap();
-    assert!((13..=15).contains(&settings.security.scrypt.log_n), "{said}");
+    assert!((13..=15).contains(&settings.security.scrypt.log_n), "{output}");
     assert_eq!(tollgate(&["calibrate", "--target-ms", "0"]).status.code(), Some(2));
 }

@@ -28,23 +28,23 @@ fn doctor(home: &Home) -> (Option<i32>, String) {
 #[test]
 fn the_doctor_has_nothing_to_say_of_a_healthy_gateway() {
     let home = Home::new(HEALTHY);
-    let (code, said) = doctor(&home);
+    let (code, output) = doctor(&home);
     assert_eq!(
-        (code, said.lines().last()),
+        (code, output.lines().last()),
         (Some(0), Some("nothing has to be different")),
-        "{said}"
+        "{output}"
     );
     let gateway = home.start();
     assert!(doctor(&home).1.contains("a gateway has it open"));
     gateway.signal("-TERM");
-    let (code, said) = doctor(&home);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("store: whole"), "{said}");
+    let (code, output) = doctor(&home);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("store: whole"), "{output}");
 }
 
 #[test]
 fn the_doctor_names_what_is_weak_and_what_contradicts() {
-    for (change, about) in [
+    for (change, subject) in [
         ("[heartbeat]\nmisses_allowed = 0", "advice: heartbeat.misses_allowed"),
         ("security.hide_hosts = false", "weak: security.hide_hosts"),
         ("security.refresh_rotation = false", "weak: security.refresh_rotation"),
@@ -59,12 +59,12 @@ fn the_doctor_names_what_is_weak_and_what_contradicts() {
         let (section, dotted) = (change.starts_with('['), !change.starts_with('['));
         let configuration =
             if dotted { format!("{change}\n{HEALTHY}") } else { format!("{HEALTHY}{change}\n") };
-        let (code, said) = doctor(&Home::new(&configuration));
-        assert!(said.contains(about), "{section} {about}\n{said}");
-        assert_eq!(code, Some(i32::from(!about.starts_with("advice"))), "{about}");
+        let (code, output) = doctor(&Home::new(&configuration));
+        assert!(output.contains(subject), "{section} {subject}\n{output}");
+        assert_eq!(code, Some(i32::from(!subject.starts_with("advice"))), "{subject}");
     }
     let rules = |keys: &str| HEALTHY.replace("minimum_length = 15", keys);
-    for (keys, about) in [
+    for (keys, subject) in [
         (
             "minimum_length = 7",
             "weak: security.genesis_password.validation.password_strength.minimum",
@@ -76,17 +76,17 @@ fn the_doctor_names_what_is_weak_and_what_contradicts() {
         ),
         ("minimum_length = 15\npassword_expiry_notification_days = 3", "notification_days"),
     ] {
-        let (_, said) = doctor(&Home::new(&rules(keys)));
-        assert!(said.contains(about), "{about}\n{said}");
+        let (_, output) = doctor(&Home::new(&rules(keys)));
+        assert!(output.contains(subject), "{subject}\n{output}");
     }
-    let (_, said) = doctor(&Home::new(&HEALTHY.replace("threads = 1", "threads = 1\np = 1")));
-    assert!(said.contains("weak: security.scrypt") && said.contains("calibrate"), "{said}");
+    let (_, output) = doctor(&Home::new(&HEALTHY.replace("threads = 1", "threads = 1\np = 1")));
+    assert!(output.contains("weak: security.scrypt") && output.contains("calibrate"), "{output}");
     let range = "connections_max = 100\nexempt_addresses = ['0.0.0.0/0']";
-    let (_, said) = doctor(&Home::new(&HEALTHY.replace("connections_max = 100", range)));
-    assert!(said.contains("weak: server.limits.exempt_addresses"), "{said}");
-    let (_, said) =
+    let (_, output) = doctor(&Home::new(&HEALTHY.replace("connections_max = 100", range)));
+    assert!(output.contains("weak: server.limits.exempt_addresses"), "{output}");
+    let (_, output) =
         doctor(&Home::new(&HEALTHY.replace("connections_max = 100", "connections_max = 9000000")));
-    assert!(said.contains("advice: ulimit -n") && said.contains("9000064"), "{said}");
+    assert!(output.contains("advice: ulimit -n") && output.contains("9000064"), "{output}");
     assert_eq!(doctor(&Home::new("[server]\nlistne = ''")).0, Some(6));
 }
 
@@ -98,21 +98,21 @@ fn the_doctor_looks_into_the_store() {
     let salted = HEALTHY.replace("a long and random", "another");
     std::fs::write(home.path().join("tollgate.toml"), salted).unwrap();
     std::fs::set_permissions(home.data(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let (code, said) = doctor(&home);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("accept-salt") && said.contains("chmod 700"), "{said}");
+    let (code, output) = doctor(&home);
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("accept-salt") && output.contains("chmod 700"), "{output}");
     std::fs::write(home.data().join("format"), "nonsense").unwrap();
-    let (_, said) = doctor(&home);
+    let (_, output) = doctor(&home);
     assert!(
-        said.contains("store: it cannot be used") && said.contains("restore a backup"),
-        "{said}"
+        output.contains("store: it cannot be used") && output.contains("restore a backup"),
+        "{output}"
     );
 }
 
 /// A certificate that expires soon, and one that does not.
 #[test]
 fn the_doctor_reads_the_certificate() {
-    for (days, about) in [(7, "weak: server.tls.certificate"), (30, "store:")] {
+    for (days, subject) in [(7, "weak: server.tls.certificate"), (30, "store:")] {
         let home = Home::new("");
         let file = |name: &str| home.path().join(name).display().to_string();
         let made = Command::new("openssl")
@@ -128,8 +128,8 @@ fn the_doctor_reads_the_certificate() {
             file("key.pem")
         );
         std::fs::write(home.path().join("tollgate.toml"), format!("{HEALTHY}{tls}")).unwrap();
-        let (code, said) = doctor(&home);
-        assert!(said.contains(about), "{said}");
-        assert_eq!(code, Some(i32::from(days < 14)), "{said}");
+        let (code, output) = doctor(&home);
+        assert!(output.contains(subject), "{output}");
+        assert_eq!(code, Some(i32::from(days < 14)), "{output}");
     }
 }

@@ -10,7 +10,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What `tests/fixtures/preferences/auth-preferences.kts` is in TOML.
-const WANTED: &str = r#"
+const EXPECTED: &str = r#"
 [security]
 session_timeout_mins = 45
 refresh_token_expiration_mins = 2880
@@ -80,7 +80,7 @@ fn preferences_become_a_configuration_and_what_could_not_is_named() {
         written.to_str().unwrap(),
     ]);
     assert!(text(&again.stderr).contains("is there already; nothing was written"));
-    let told: Vec<_> = text(&out.stderr).lines().map(str::to_owned).collect();
+    let lines: Vec<_> = text(&out.stderr).lines().map(str::to_owned).collect();
     let left = [
         "line 10: security.token_cache could not be turned",
         "line 24: security.genesis_password.validation.password_strength.password_expiry_days \
@@ -90,12 +90,12 @@ fn preferences_become_a_configuration_and_what_could_not_is_named() {
         "line 81: security.authentication.ldap.connection.on_first_login could not be turned",
         "line 104: security.custom_login_ack.user.send_mail could not be turned",
     ];
-    assert_eq!(told[..left.len()], left);
-    assert!(told.iter().any(|it| it.contains("mail.transport says how its mails leave")));
-    assert_eq!(told.last().unwrap(), "22 keys turned, 6 lines not");
+    assert_eq!(lines[..left.len()], left);
+    assert!(lines.iter().any(|it| it.contains("mail.transport says how its mails leave")));
+    assert_eq!(lines.last().unwrap(), "22 keys turned, 6 lines not");
     let made = std::fs::read_to_string(&written).unwrap();
     assert!(left.iter().all(|line| made.contains(&format!("# {line}\n"))), "{made}");
-    assert_eq!(made.parse::<toml::Table>().unwrap(), WANTED.parse::<toml::Table>().unwrap());
+    assert_eq!(made.parse::<toml::Table>().unwrap(), EXPECTED.parse::<toml::Table>().unwrap());
     std::fs::write(&written, format!("{made}\n[mail]\ntransport = 'file'\n")).unwrap();
     let checked = tollgate(&["check-config", "--config", written.to_str().unwrap()]);
     assert!(checked.status.success(), "{checked:?}");
@@ -105,7 +105,7 @@ fn preferences_become_a_configuration_and_what_could_not_is_named() {
 fn what_is_no_preferences_is_refused_with_its_line() {
     let home = Home::new("");
     let file = home.path().join("wrong.kts");
-    for (written, said) in [
+    for (written, expected) in [
         ("security {\n  sso {\n", "line 2: a { that is never closed"),
         ("security {\n}\n}\n", "line 3: a } that closes nothing"),
         ("security {\n  x = \"abc\n}", "line 2: a text that never ends"),
@@ -114,6 +114,6 @@ fn what_is_no_preferences_is_refused_with_its_line() {
         std::fs::write(&file, written).unwrap();
         let out = tollgate(&["import-preferences", file.to_str().unwrap()]);
         assert_eq!(out.status.code(), Some(1));
-        assert!(text(&out.stderr).contains(said), "{}", text(&out.stderr));
+        assert!(text(&out.stderr).contains(expected), "{}", text(&out.stderr));
     }
 }

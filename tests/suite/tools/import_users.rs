@@ -51,7 +51,7 @@ async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Option<S
 }
 
 #[tokio::test]
-async fn whoever_was_imported_logs_in_with_the_password_he_had() {
+async fn imported_users_log_in_with_their_old_passwords() {
     let home = Home::new(&format!(
         "{QUICK}[security.genesis_password.validation]\npassword_salt = 'pepper'"
     ));
@@ -119,19 +119,19 @@ fn nothing_is_imported_if_anything_is_wrong_and_each_line_is_named() {
     let text = lines.join("\n");
     for words in [&[][..], &["--dry-run"]] {
         let out = import(&home, "users.csv", &text, words);
-        let said = String::from_utf8(out.stderr).unwrap();
-        assert_eq!(out.status.code(), Some(1), "{said}");
+        let output = String::from_utf8(out.stderr).unwrap();
+        assert_eq!(out.status.code(), Some(1), "{output}");
         for (_, fault) in &BAD[..1] {
-            assert!(said.contains(&format!("users.csv:{fault}")), "{fault}\n{said}");
+            assert!(output.contains(&format!("users.csv:{fault}")), "{fault}\n{output}");
         }
         for (_, fault) in BAD {
             let fault = fault.replace("carl", "Carl");
-            assert!(said.contains(&format!("users.csv:{fault}")), "{fault}\n{said}");
+            assert!(output.contains(&format!("users.csv:{fault}")), "{fault}\n{output}");
         }
         for secret in ["secret 12345", "abcdef", "nonsense"] {
-            assert!(!said.contains(secret), "{said}");
+            assert!(!output.contains(secret), "{output}");
         }
-        assert!(said.contains("9 of 10 lines are wrong; nothing was imported"), "{said}");
+        assert!(output.contains("9 of 10 lines are wrong; nothing was imported"), "{output}");
         assert_eq!(listed(&home), "Anna\tENABLED\t\n");
     }
     let out = import(&home, "users.csv", &text, &["--skip-bad"]);
@@ -152,15 +152,15 @@ fn json_lines_have_lists_and_a_dry_run_makes_nothing() {
     assert!(!home.data().exists(), "a dry run makes no store");
     let wrong = "{\"USER_NAME\":\"x\",\"SHOE\":1}\nnot json\n{\"USER_NAME\":1}";
     let out = import(&home, "wrong.jsonl", wrong, &["--dry-run"]);
-    let said = String::from_utf8(out.stderr).unwrap();
+    let output = String::from_utf8(out.stderr).unwrap();
     for fault in
         ["1: a user has no field \"SHOE\"", "2: this line is no JSON", "3: USER_NAME is a text"]
     {
-        assert!(said.contains(fault), "{said}");
+        assert!(output.contains(fault), "{output}");
     }
     assert!(import(&home, "users.ndjson", text, &[]).status.success());
     assert_eq!(listed(&home), "anna\tENABLED\t\nben\tENABLED\tUSER_ADMIN\n");
     let out = import(&home, "odd.csv", "NAME\nanna\n", &[]);
-    let said = String::from_utf8(out.stderr).unwrap();
-    assert!(said.contains("\"NAME\" is not a field of a user"), "{said}");
+    let output = String::from_utf8(out.stderr).unwrap();
+    assert!(output.contains("\"NAME\" is not a field of a user"), "{output}");
 }

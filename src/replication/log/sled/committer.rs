@@ -86,7 +86,7 @@ impl Committer {
         }
         let rest = batch.split_off(block.count());
         if self.is_broken {
-            let why = self.write_status.error().unwrap_or_default();
+            let why = self.write_status.error().unwrap_or_else(|| "a commit failed".to_owned());
             reply_all(batch, || AppendError::NotStored(why.clone()));
             return rest;
         }

@@ -64,25 +64,25 @@ impl Step {
     }
 }
 
-async fn next(link: &mut Routed) -> Received {
-    std::future::poll_fn(|context| link.poll_receive(context)).await
+async fn next(connection: &mut Routed) -> Received {
+    std::future::poll_fn(|context| connection.poll_receive(context)).await
 }
 
-async fn ask(link: &mut Routed, message: Value) -> Value {
+async fn request(connection: &mut Routed, message: Value) -> Value {
     let expected = format!("{}_ACK", message["MESSAGE_TYPE"].as_str().unwrap());
-    link.send(message.to_string()).await.unwrap();
-    let Received::Text(text) = next(link).await else { panic!("it is closed") };
+    connection.send(message.to_string()).await.unwrap();
+    let Received::Text(text) = next(connection).await else { panic!("it is closed") };
     let answer: Value = serde_json::from_str(&text).unwrap();
-    let came = answer["MESSAGE_TYPE"].as_str().unwrap();
-    assert!(expected == came || expected.ends_with(came), "{answer}");
+    let received = answer["MESSAGE_TYPE"].as_str().unwrap();
+    assert!(expected == received || expected.ends_with(received), "{answer}");
     answer
 }
 
 async fn login(routers: &Routers) -> Routed {
-    let mut link = routers.link();
+    let mut connection = routers.connection();
     let details = json!({"USER_NAME": "JohnWolf", "PASSWORD": "FullMoon1"});
-    ask(&mut link, json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "DETAILS": details})).await;
-    link
+    request(&mut connection, json!({"MESSAGE_TYPE": "EVENT_LOGIN_AUTH", "DETAILS": details})).await;
+    connection
 }
 
 /// Takes what waits for the reader; its updates follow each other without a gap.
@@ -92,8 +92,8 @@ fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
         let update: Value = serde_json::from_slice(&frame).unwrap();
         assert_eq!(update["SEQUENCE_ID"], *sequence, "{update}");
         *sequence += 1;
-        let came = update["ROW"].as_array().unwrap().iter();
-        rows.extend(came.map(|row| row["DETAILS"].as_object().unwrap().clone()));
+        let received = update["ROW"].as_array().unwrap().iter();
+        rows.extend(received.map(|row| row["DETAILS"].as_object().unwrap().clone()));
     }
     rows
 }
@@ -102,21 +102,21 @@ fn take(reader: &Routed, sequence: &mut u64) -> Vec<Map<String, Value>> {
 async fn what_waits_for_a_row_is_its_newest_state() {
     let routers = Routers::start(std::path::Path::new("none")).await;
     let (mut desk, mut reader) = (login(&routers).await, login(&routers).await);
-    let request = json!({"DATASOURCE_NAME": "ALL_PROFILES", "CRITERIA_MATCH":
+    let details = json!({"DATASOURCE_NAME": "ALL_PROFILES", "CRITERIA_MATCH":
         "NAME.startsWith('Q') && DESCRIPTION != 'hidden'"});
-    let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "q", "DETAILS": request});
-    ask(&mut reader, logon).await;
+    let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": "q", "DETAILS": details});
+    request(&mut reader, logon).await;
     let Received::Text(first) = next(&mut reader).await else { panic!("it is closed") };
     assert!(first.contains("\"SEQUENCE_ID\":0,\"ROWS_COUNT\":0"), "{first}");
     let mut sequence = 1;
-    for (number, (known, steps, left)) in TABLE.iter().enumerate() {
+    for (number, (exists, steps, left)) in TABLE.iter().enumerate() {
         let name = format!("Q{number}");
-        if *known {
-            ask(&mut desk, Insert.message(&name)).await;
+        if *exists {
+            request(&mut desk, Insert.message(&name)).await;
             assert_eq!(take(&reader, &mut sequence).len(), 1);
         }
         for step in *steps {
-            ask(&mut desk, step.message(&name)).await;
+            request(&mut desk, step.message(&name)).await;
         }
         let mut rows = take(&reader, &mut sequence);
         let row = rows.pop();

@@ -38,13 +38,13 @@ impl Model {
             let mut row = row["DETAILS"].as_object().unwrap().clone();
             let operation = row.remove("OPERATION").unwrap();
             let name = row.remove("ROW_REF").unwrap().as_str().unwrap().to_owned();
-            let known = self.rows.get_mut(&name);
-            match (operation.as_str().unwrap(), known) {
+            let existing = self.rows.get_mut(&name);
+            match (operation.as_str().unwrap(), existing) {
                 ("INSERT", None) => drop(self.rows.insert(name, row)),
                 ("DELETE", Some(_)) => drop(self.rows.remove(&name)),
-                ("MODIFY", Some(known)) => known.extend(row),
-                (operation, known) => {
-                    panic!("{operation} of {name}, where the client has {known:?}")
+                ("MODIFY", Some(existing)) => existing.extend(row),
+                (operation, existing) => {
+                    panic!("{operation} of {name}, where the client has {existing:?}")
                 }
             }
         }
@@ -76,7 +76,7 @@ impl Subscriber {
         None
     }
 
-    async fn ask(&mut self, message: Value) -> Value {
+    async fn request(&mut self, message: Value) -> Value {
         self.client.send(message).await;
         loop {
             if let Some(answer) = self.take().await {
@@ -90,7 +90,7 @@ impl Subscriber {
         details["MAX_ROWS"] = details.get("MAX_ROWS").cloned().unwrap_or(json!(5));
         self.models.insert(name.to_owned(), Model { more: true, ..Model::default() });
         let logon = json!({"MESSAGE_TYPE": "DATA_LOGON", "SOURCE_REF": name, "DETAILS": details});
-        let ack = self.ask(logon).await;
+        let ack = self.request(logon).await;
         assert_eq!(ack["MESSAGE_TYPE"], "LOGON_ACK", "{ack}");
         while self.models[name].sequence == 0 {
             assert_eq!(self.take().await, None);
@@ -102,12 +102,12 @@ impl Subscriber {
         while self.models[name].more {
             let more = json!({"MESSAGE_TYPE": "MORE_ROWS", "SOURCE_REF": "more",
                 "DETAILS": {"SOURCE_REF": name}});
-            assert_eq!(self.ask(more).await["MESSAGE_TYPE"], "MORE_ROWS_ACK");
+            assert_eq!(self.request(more).await["MESSAGE_TYPE"], "MORE_ROWS_ACK");
         }
     }
 
     async fn logoff(&mut self, name: &str) -> Model {
-        let ack = self.ask(json!({"MESSAGE_TYPE": "DATA_LOGOFF", "SOURCE_REF": name})).await;
+        let ack = self.request(json!({"MESSAGE_TYPE": "DATA_LOGOFF", "SOURCE_REF": name})).await;
         assert_eq!(ack["MESSAGE_TYPE"], "LOGOFF_ACK", "{ack}");
         self.models.remove(name).unwrap()
     }
@@ -156,23 +156,23 @@ async fn desk_of(configuration: &str, description: &str) -> (Home, GatewayProces
     (home, gateway, admin)
 }
 
-fn some(dice: &mut StdRng, prefix: &str, of: usize) -> Vec<String> {
-    let count = dice.random_range(0..=of);
-    (0..of).sample(dice, count).into_iter().map(|it| format!("{prefix}{it}")).collect()
+fn some(rng: &mut StdRng, prefix: &str, of: usize) -> Vec<String> {
+    let count = rng.random_range(0..=of);
+    (0..of).sample(rng, count).into_iter().map(|it| format!("{prefix}{it}")).collect()
 }
 
 /// One change of a profile at random.
-fn change(dice: &mut StdRng) -> Value {
-    let name = format!("P{}", dice.random_range(0..PROFILES));
+fn change(rng: &mut StdRng) -> Value {
+    let name = format!("P{}", rng.random_range(0..PROFILES));
     let mut details = json!({"NAME": name});
-    match dice.random_range(0..4) {
-        0 => details["RIGHT_CODES"] = json!(some(dice, "R", RIGHTS)),
-        1 => details["USER_NAMES"] = json!(some(dice, "u", USERS)),
-        2 => details["STATUS"] = json!(["ENABLED", "DISABLED"].choose(dice)),
+    match rng.random_range(0..4) {
+        0 => details["RIGHT_CODES"] = json!(some(rng, "R", RIGHTS)),
+        1 => details["USER_NAMES"] = json!(some(rng, "u", USERS)),
+        2 => details["STATUS"] = json!(["ENABLED", "DISABLED"].choose(rng)),
         _ => {
-            details["RIGHT_CODES"] = json!(some(dice, "R", RIGHTS));
-            details["USER_NAMES"] = json!(some(dice, "u", USERS));
-            details["DESCRIPTION"] = json!(format!("{}", dice.random_range(0..3)));
+            details["RIGHT_CODES"] = json!(some(rng, "R", RIGHTS));
+            details["USER_NAMES"] = json!(some(rng, "u", USERS));
+            details["DESCRIPTION"] = json!(format!("{}", rng.random_range(0..3)));
         }
     }
     json!({"MESSAGE_TYPE": "EVENT_AMEND_PROFILE", "SOURCE_REF": "c", "DETAILS": details})
@@ -209,10 +209,10 @@ async fn subscribe_again_and_again(
     stop: Arc<AtomicBool>,
     seed: u64,
 ) {
-    let mut dice = StdRng::seed_from_u64(seed);
+    let mut rng = StdRng::seed_from_u64(seed);
     let mut me = Subscriber::login(address, &user, PASSWORD).await;
     while !stop.load(Ordering::Relaxed) {
-        let (name, details) = sources().choose(&mut dice).unwrap().clone();
+        let (name, details) = sources().choose(&mut rng).unwrap().clone();
         if me.models.contains_key(name) {
             me.logoff(name).await;
         } else {
@@ -244,10 +244,10 @@ async fn subscribing_while_rights_change() {
         })
         .collect();
     let changer = |seed| async move {
-        let mut dice = StdRng::seed_from_u64(seed);
+        let mut rng = StdRng::seed_from_u64(seed);
         let mut admin = Client::login(address, "admin", PASSWORD).await;
         for _ in 0..600 {
-            done(&mut admin, change(&mut dice)).await;
+            done(&mut admin, change(&mut rng)).await;
         }
     };
     tokio::join!(changer(100), changer(101));
@@ -309,11 +309,11 @@ async fn a_slow_reader_of_rights_ends_up_with_the_same() {
     let other = tokio::spawn(other);
     // It sleeps while memberships, grants and statuses change at random, and then in pairs: what
     // is given is taken again, what is taken is given again, each in the same row.
-    let mut dice = StdRng::seed_from_u64(3);
+    let mut rng = StdRng::seed_from_u64(3);
     let ping = json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "p"});
     let (mut all, none) = (json!([]), json!([]));
     for number in 0..CHANGES + 40 {
-        let mut next = change(&mut dice);
+        let mut next = change(&mut rng);
         if number >= CHANGES {
             let users = if number % 2 == 0 { &none } else { &all };
             next["DETAILS"] = json!({"NAME": "P0", "STATUS": "ENABLED", "USER_NAMES": users});
@@ -323,7 +323,7 @@ async fn a_slow_reader_of_rights_ends_up_with_the_same() {
             next["DETAILS"]["RIGHT_CODES"] = json!(["R0", "R1", "R2"]);
         }
         done(&mut admin, next).await;
-        quick.ask(ping.clone()).await;
+        quick.request(ping.clone()).await;
     }
     stop.store(true, Ordering::Relaxed);
     quick.compare("quick", details.clone()).await;
@@ -333,8 +333,8 @@ async fn a_slow_reader_of_rights_ends_up_with_the_same() {
         assert_eq!(slow.models[&name].rows, quick.models["quick"].rows);
     }
     let received: usize = slow.models.values().map(|model| model.received).sum();
-    let told = quick.models["quick"].received * STREAMS;
-    assert!(received < told, "nothing was conflated: {received} of {told}");
+    let unconflated = quick.models["quick"].received * STREAMS;
+    assert!(received < unconflated, "nothing was conflated: {received} of {unconflated}");
     other.await.unwrap();
 }
 
@@ -435,7 +435,7 @@ async fn own_rows_beyond_the_page_of_a_new_viewer_are_still_taken_away() {
     // Now the user sees all users, a page at a time: their own rows are beyond the first page.
     done(&mut admin, amend("P1", json!(["u5"]), json!(["VIEW_USERS"]))).await;
     done(&mut admin, amend("P0", three, json!(["R2", "R3"]))).await;
-    viewer.ask(json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "ping"})).await;
+    viewer.request(json!({"MESSAGE_TYPE": "HEARTBEAT_PING", "SOURCE_REF": "ping"})).await;
     viewer.compare("all", details).await;
     assert!(viewer.models["all"].rows.values().all(|row| row["CODE"] != "R1"));
 }

@@ -14,7 +14,7 @@ use tollgate::realm::{
 
 use crate::harness::realm::{MINUTE, code, found, hash, named, new_user, pair, profile, user};
 
-/// The first administrator and five others; no world inserts two of them at first.
+/// The first administrator and five others; no base realm inserts two of them at first.
 pub const USERS: [&str; 6] = ["ADMIN", "Ada", "Bob", "cleo", "nobody", "Stranger.1@x-y"];
 const PROFILES: [&str; 5] = ["USER_ADMIN", "TRADER", "Operations", "EMPTY", "nowhere"];
 const CODES: [&str; 6] = ["ORDEN", "TRADE", "VIEW", "HELP", "LATER", "NEVER"];
@@ -48,7 +48,7 @@ impl Commands {
         Self { rng: StdRng::seed_from_u64(seed), at: 1_800_000_000_000, entries: 0, pairs: 1 }
     }
 
-    /// Goes on after a world that others made.
+    /// Goes on after a realm that others made.
     pub fn after(seed: u64, realm: &Realm) -> Self {
         Self {
             at: realm.time().max(1_800_000_000_000),
@@ -97,26 +97,26 @@ impl Commands {
             33..50 => Command::Refresh(self.refresh(realm)),
             50..56 => Command::End(self.end(realm)),
             56..60 => Command::ChangePassword(self.change(realm)),
-            60..64 => self.touch(realm),
+            60..64 => self.record_session_use(realm),
             64..68 => Command::Sweep,
             68..70 => self.one_time(realm),
             70..77 => self.second_command(realm),
             _ => {
-                let by = self.by(realm);
-                self.administration(realm, by)
+                let actor = self.actor(realm);
+                self.administration(realm, actor)
             }
         }
     }
 
     /// A command with its sender.
-    pub fn administration(&mut self, realm: &Realm, by: Actor) -> Command {
+    pub fn administration(&mut self, realm: &Realm, actor: Actor) -> Command {
         match self.rng.random_range(0..20) {
-            0 => Command::InsertRight(by, self.right(realm)),
-            1 => Command::DeleteRight(by, self.code()),
-            2..4 => Command::InsertProfile(by, self.profile(realm)),
-            4..10 => Command::AmendProfile(by, self.profile(realm)),
-            10 => Command::DeleteProfile(by, self.profile(realm)),
-            11..13 => Command::InsertUser(by, self.user_wanted(realm)),
+            0 => Command::InsertRight(actor, self.right(realm)),
+            1 => Command::DeleteRight(actor, self.code()),
+            2..4 => Command::InsertProfile(actor, self.profile(realm)),
+            4..10 => Command::AmendProfile(actor, self.profile(realm)),
+            10 => Command::DeleteProfile(actor, self.profile(realm)),
+            11..13 => Command::InsertUser(actor, self.user_spec(realm)),
             13..17 => {
                 let events = [
                     Amendment::Record,
@@ -125,11 +125,11 @@ impl Commands {
                     Amendment::Disable,
                     Amendment::Profiles,
                 ];
-                Command::AmendUser(by, self.pick(&events), self.user_wanted(realm))
+                Command::AmendUser(actor, self.pick(&events), self.user_spec(realm))
             }
-            17 => Command::DeleteUser(by, self.user_wanted(realm)),
+            17 => Command::DeleteUser(actor, self.user_spec(realm)),
             18 => Command::ResetPassword(
-                by,
+                actor,
                 ResetPassword {
                     user_name: self.user_name(),
                     credential: self.chance(50).then(|| self.credential()),
@@ -140,16 +140,16 @@ impl Commands {
                 3 => {
                     let kinds = [TokenKind::Access, TokenKind::Refresh, TokenKind::OneTime];
                     let life = self.pick(&[None, Some(MINUTE), Some(60 * MINUTE)]);
-                    Command::AmendTokenLifetimes(by, vec![(self.pick(&kinds), life)])
+                    Command::AmendTokenLifetimes(actor, vec![(self.pick(&kinds), life)])
                 }
-                0 => Command::ExpirePassword(by, self.user_name()),
-                1 => Command::SetAttempts(by, self.user_name(), self.pick(&[0, 1, 3])),
-                _ => Command::EndOtherSession(by, self.session(realm)),
+                0 => Command::ExpirePassword(actor, self.user_name()),
+                1 => Command::SetAttempts(actor, self.user_name(), self.pick(&[0, 1, 3])),
+                _ => Command::EndOtherSession(actor, self.session(realm)),
             },
         }
     }
 
-    fn user_wanted(&mut self, realm: &Realm) -> UserSpec {
+    fn user_spec(&mut self, realm: &Realm) -> UserSpec {
         let known: Vec<_> = realm.users_after(None).collect();
         let statuses = [
             UserStatus::Enabled,
@@ -160,7 +160,7 @@ impl Commands {
         ];
         let by_id = self.chance(15) && !known.is_empty();
         let profiles: Vec<_> = realm.profiles_after(None).map(|it| it.name.clone()).collect();
-        let wanted = self.chance(50);
+        let with_profiles = self.chance(50);
         let profiles = profiles.into_iter().filter(|_| self.chance(30)).map(named).collect();
         UserSpec {
             id: by_id.then(|| self.pick(&known).id()),
@@ -169,7 +169,7 @@ impl Commands {
             credential: self.chance(50).then(|| self.credential()),
             attributes: vec![(0, self.chance(50).then(|| "é".repeat(60).into())), (2, None)],
             rights: self.chance(50).then(|| self.rights(realm)),
-            profiles: wanted.then_some(profiles),
+            profiles: with_profiles.then_some(profiles),
             record_version: self.chance(5).then_some(1),
         }
     }
@@ -319,15 +319,15 @@ impl Commands {
             verdict: self.verdict(),
             user_name,
             credential: self.chance(90).then(|| self.credential()),
-            actor: self.chance(40).then(|| self.by(realm)),
+            actor: self.chance(40).then(|| self.actor(realm)),
             keep: self.chance(70).then(|| self.session(realm)),
             client: self.peer(),
         }
     }
 
     pub(super) fn peer(&mut self) -> LoginClient {
-        let source = self.pick(&["203.0.113.7", "198.51.100.9", "2001:db8::/64"]);
-        LoginClient { network: source.into(), familiar: self.chance(20) }
+        let network = self.pick(&["203.0.113.7", "198.51.100.9", "2001:db8::/64"]);
+        LoginClient { network: network.into(), familiar: self.chance(20) }
     }
 
     /// Tokens are few, so that they meet again.
@@ -336,21 +336,21 @@ impl Commands {
         if self.chance(60) {
             Command::CreateOneTime(Actor::Session(self.session(realm)), token)
         } else {
-            let by = self.chance(30).then(|| self.by(realm));
-            Command::SpendOneTime(SpendOneTime { token, actor: by })
+            let actor = self.chance(30).then(|| self.actor(realm));
+            Command::SpendOneTime(SpendOneTime { token, actor })
         }
     }
 
-    fn touch(&mut self, realm: &Realm) -> Command {
-        let touched = (0..self.rng.random_range(0..4)).map(|_| SessionUse {
+    fn record_session_use(&mut self, realm: &Realm) -> Command {
+        let session_uses = (0..self.rng.random_range(0..4)).map(|_| SessionUse {
             session: self.session(realm),
             at: self.at - self.rng.random_range(0..MINUTE),
             monitored: self.chance(30),
         });
-        Command::RecordSessionUse(touched.collect())
+        Command::RecordSessionUse(session_uses.collect())
     }
 
-    pub(super) fn by(&mut self, realm: &Realm) -> Actor {
+    pub(super) fn actor(&mut self, realm: &Realm) -> Actor {
         if self.chance(25) { Actor::Operator } else { Actor::Session(self.session(realm)) }
     }
 
@@ -417,6 +417,6 @@ impl Commands {
 }
 
 /// The longest descriptions that may be.
-fn describe(letter: &str, times: usize) -> Description {
-    Description::parse(&letter.repeat(times)).unwrap()
+fn describe(character: &str, times: usize) -> Description {
+    Description::parse(&character.repeat(times)).unwrap()
 }

@@ -10,7 +10,7 @@ use tollgate::realm::{
 };
 
 use super::commands::{Commands, USERS};
-use super::second_factors::Asked;
+use super::second_factors::FactorCheck;
 use crate::harness::realm::{found, login_command, new_user, profile_wanted, right_wanted, user};
 
 /// sled does not sync larger values (src/docs/architecture.md, Invariants); a little room is left
@@ -18,7 +18,7 @@ use crate::harness::realm::{found, login_command, new_user, profile_wanted, righ
 const VALUE_MAX: usize = 3_900;
 const SEQUENCES: u64 = 100_000;
 const LENGTH: usize = 20;
-const WORLDS: u64 = 16;
+const REALMS: u64 = 16;
 
 /// Who holds what, computed from nothing but the changes that the realm published.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +29,7 @@ struct Model {
     enabled: BTreeSet<ProfileNo>,
     users: BTreeMap<UserNo, UserStatus>,
     amend_user: Option<RightNo>,
-    powers: BTreeSet<RightNo>,
+    admin_rights: BTreeSet<RightNo>,
     effective: BTreeMap<UserNo, BTreeSet<RightNo>>,
 }
 
@@ -58,8 +58,8 @@ impl Model {
             return None;
         }
         let mut after = self.clone();
-        let touched = changes.iter().filter(|change| after.take(change)).count();
-        if touched == 0 {
+        let changed = changes.iter().filter(|change| after.take(change)).count();
+        if changed == 0 {
             return None;
         }
         after.effective =
@@ -84,14 +84,15 @@ impl Model {
             Change::Delete(Key::User(no)) => self.users.remove(no).is_some(),
             Change::Delete(Key::Right(no)) => {
                 self.amend_user = self.amend_user.filter(|it| it != no);
-                self.powers.remove(no)
+                self.admin_rights.remove(no)
             }
             Change::Put(Row::Right(right)) => {
                 if right.code.as_str() == AMEND_USER {
                     self.amend_user = Some(right.no);
                 }
-                let power = ADMINISTRATION.iter().any(|(it, _)| *it == right.code.as_str());
-                power && self.powers.insert(right.no)
+                let is_admin_right =
+                    ADMINISTRATION.iter().any(|(it, _)| *it == right.code.as_str());
+                is_admin_right && self.admin_rights.insert(right.no)
             }
             _ => false,
         }
@@ -115,7 +116,8 @@ impl Model {
     }
 
     fn is_all_powerful(&self, user: UserNo) -> bool {
-        self.powers.len() == ADMINISTRATION.len() && self.powers.is_subset(&self.held(user))
+        self.admin_rights.len() == ADMINISTRATION.len()
+            && self.admin_rights.is_subset(&self.held(user))
     }
 
     fn has_administrator(&self) -> bool {
@@ -142,23 +144,23 @@ impl Live {
     /// Applies one command and checks what must hold after any.
     fn apply(&mut self, id: EntryId, at: Millis, command: Command) -> Applied {
         let applied = self.realm.plan_entry(id, at, &command, None);
-        let asked = Asked::by(&self.realm, &command);
-        let (at_before, woken) = (self.realm.time(), self.woken(at, &command));
-        let actor = by(&command).and_then(|no| Some(self.realm.session(no)?.user));
+        let factor_check = FactorCheck::of(&self.realm, &command);
+        let (at_before, resumed) = (self.realm.time(), self.resumed(at, &command));
+        let actor = session_actor(&command).and_then(|no| Some(self.realm.session(no)?.user));
         self.realm.apply_changes(&applied.changes);
         assert!(self.realm.time() >= at_before, "time goes back");
-        asked.into_iter().for_each(|asked| asked.check(&applied, &self.realm));
+        factor_check.into_iter().for_each(|factor_check| factor_check.check(&applied, &self.realm));
         if let Some(after) = self.model.fold(&applied.changes) {
             let before = std::mem::replace(&mut self.model, after);
             self.check_rights(&before, &command, actor, &applied);
         }
-        self.check_sessions(&applied, woken);
+        self.check_sessions(&applied, resumed);
         self.entries.push((id, at, command));
         applied
     }
 
-    /// Whether a refresh wakes a session that counts for no limit so far.
-    fn woken(&self, at: Millis, command: &Command) -> bool {
+    /// Whether a refresh resumes a session that counts for no limit so far.
+    fn resumed(&self, at: Millis, command: &Command) -> bool {
         let Command::Refresh(refresh) = command else { return false };
         let at = at.max(self.realm.time());
         let session = self.realm.sessions_after(None).find(|it| it.refresh == refresh.presented);
@@ -181,7 +183,7 @@ impl Live {
             model.has_administrator() || !before.has_administrator(),
             "the last administrator is gone"
         );
-        if by(command).is_none() {
+        if session_actor(command).is_none() {
             return;
         }
         let actor = actor.expect("nobody changed rights");
@@ -211,23 +213,23 @@ impl Live {
         assert!(before.is_all_powerful(actor) || granted.is_subset(&held), "an unheld right");
     }
 
-    fn check_sessions(&self, applied: &Applied, woken: bool) {
+    fn check_sessions(&self, applied: &Applied, resumed: bool) {
         let (at, policy) = (self.realm.time(), self.realm.policy());
         let live = |no: SessionNo| self.realm.session(no).filter(|it| it.is_live(at, policy));
         for ended in &applied.ended {
             assert!(live(ended.session).is_none(), "{ended:?} is live");
         }
-        let (no, opened) = match &applied.outcome {
+        let (no, is_new) = match &applied.outcome {
             Outcome::LoggedIn(session) | Outcome::LoggedInWithActiveCode(session) => {
                 (*session, true)
             }
-            Outcome::Refreshed(no) => (*no, woken),
+            Outcome::Refreshed(no) => (*no, resumed),
             _ => return,
         };
         let user = live(no).expect("a session that was just opened or refreshed is live").user;
         let count = self.realm.sessions_of(user).filter(|it| it.is_live(at, policy)).count();
         // A refresh of a live session is served although the limit was lowered meanwhile.
-        let max = policy.sessions_max.filter(|_| opened).unwrap_or(u32::MAX);
+        let max = policy.sessions_max.filter(|_| is_new).unwrap_or(u32::MAX);
         assert!(count <= max as usize, "{count} live sessions, {max} are allowed");
     }
 
@@ -239,20 +241,20 @@ impl Live {
             replayed.apply_changes(&applied.changes);
         }
         assert!(replayed == self.realm, "replay differs");
-        let (mut absorbed, mut loading) = (Realm::default(), RealmLoader::default());
+        let (mut applied, mut loader) = (Realm::default(), RealmLoader::default());
         for row in self.realm.rows() {
             let value = row.value();
             assert!(value.len() <= VALUE_MAX, "{} bytes: {row:?}", value.len());
             let read = Row::read(&row.key().bytes(), &value).expect("a stored row is read");
-            absorbed.apply_changes(&[Change::Put(read.clone())]);
-            loading.add(read);
+            applied.apply_changes(&[Change::Put(read.clone())]);
+            loader.add(read);
         }
-        assert!(absorbed == self.realm, "the rows make another realm");
-        assert!(loading.build() == self.realm, "load differs");
+        assert!(applied == self.realm, "the rows make another realm");
+        assert!(loader.build() == self.realm, "load differs");
     }
 }
 
-fn by(command: &Command) -> Option<SessionNo> {
+fn session_actor(command: &Command) -> Option<SessionNo> {
     match command {
         Command::InsertRight(Actor::Session(no), _)
         | Command::DeleteRight(Actor::Session(no), _)
@@ -279,7 +281,7 @@ fn is_on_a_user(command: &Command) -> bool {
 }
 
 /// Where sequences begin: administrators, profiles with parts of their powers, open sessions.
-fn world(seed: u64) -> Live {
+fn base_realm(seed: u64) -> Live {
     let mut live = Live::default();
     if seed == 0 {
         return live;
@@ -292,10 +294,12 @@ fn world(seed: u64) -> Live {
         ["ORDEN", "TRADE", "VIEW", "HELP"]
             .map(|it| Command::InsertRight(Actor::Operator, right_wanted(it))),
     );
-    let powers =
+    let admin_rights =
         ["INSERT_PROFILE", "AMEND_PROFILE", "DELETE_PROFILE", "INSERT_RIGHT", "AMEND_USER"];
     let kept = (seed % 6) as usize;
-    for (name, rights) in [("TRADER", &["ORDEN", "TRADE"][..]), ("Operations", &powers[..kept])] {
+    for (name, rights) in
+        [("TRADER", &["ORDEN", "TRADE"][..]), ("Operations", &admin_rights[..kept])]
+    {
         begin.push(Command::InsertProfile(Actor::Operator, profile_wanted(name, rights, &[])));
     }
     begin.push(Command::AddUsers(vec![
@@ -328,38 +332,38 @@ impl Drop for Seed {
 /// Runs all seeds on two threads.
 fn on_two_threads(count: u64, run: impl Fn(u64) + Sync) {
     std::thread::scope(|scope| {
-        for half in 0..2 {
+        for first in 0..2 {
             let run = &run;
-            scope.spawn(move || (half..count).step_by(2).for_each(run));
+            scope.spawn(move || (first..count).step_by(2).for_each(run));
         }
     });
 }
 
 #[test]
 fn hundred_thousand_sequences() {
-    let worlds: Vec<_> = (0..WORLDS).map(world).collect();
-    worlds.iter().for_each(|world| world.check_end(&Realm::default()));
+    let realms: Vec<_> = (0..REALMS).map(base_realm).collect();
+    realms.iter().for_each(|realm| realm.check_end(&Realm::default()));
     on_two_threads(SEQUENCES, |seed| {
         let _seed = Seed("hundred_thousand_sequences", seed);
-        let world = &worlds[(seed % WORLDS) as usize];
-        let mut live = world.begin();
+        let realm = &realms[(seed % REALMS) as usize];
+        let mut live = realm.begin();
         let mut commands = Commands::after(seed, &live.realm);
         for _ in 0..LENGTH {
             let (id, at) = commands.entry();
             let command = commands.command(&live.realm);
             live.apply(id, at, command);
         }
-        live.check_end(&world.realm);
+        live.check_end(&realm.realm);
     });
 }
 
 /// Users without all powers, whatever they do together, hold nothing that none of them held.
 #[test]
 fn users_together_gain_nothing() {
-    let worlds: Vec<_> = (1..WORLDS).map(world).collect();
+    let realms: Vec<_> = (1..REALMS).map(base_realm).collect();
     on_two_threads(4_000, |seed| {
         let _seed = Seed("users_together_gain_nothing", seed);
-        let mut live = worlds[(seed % (WORLDS - 1)) as usize].begin();
+        let mut live = realms[(seed % (REALMS - 1)) as usize].begin();
         let admin = live.realm.user_by_name(&user("ADMIN")).unwrap().no;
         let crowd: Vec<_> = live.model.users.keys().copied().filter(|no| *no != admin).collect();
         let held = |live: &Live| -> BTreeSet<RightNo> {
@@ -370,8 +374,8 @@ fn users_together_gain_nothing() {
         let sessions: Vec<_> = theirs.map(|it| it.no).collect();
         let mut commands = Commands::after(seed, &live.realm);
         for step in 0..40 {
-            let by = Actor::Session(sessions[commands.rng.random_range(0..sessions.len())]);
-            let command = commands.administration(&live.realm, by);
+            let actor = Actor::Session(sessions[commands.rng.random_range(0..sessions.len())]);
+            let command = commands.administration(&live.realm, actor);
             live.apply(EntryId(5_000 + step), live.realm.time(), command);
         }
         assert!(held(&live).is_subset(&before), "together they gained a right");
@@ -380,8 +384,8 @@ fn users_together_gain_nothing() {
 
 /// Who holds no right to insert, amend or delete changes nothing.
 #[test]
-fn users_without_powers_change_nothing() {
-    let mut live = world(6);
+fn users_without_rights_change_nothing() {
+    let mut live = base_realm(6);
     let amended = profile_wanted("TRADER", &["ORDEN", "VIEW"], &["Ada"]);
     let inserted = profile_wanted("EMPTY", &["ORDEN"], &["Ada"]);
     let ada = live.realm.user_by_name(&user("Ada")).unwrap().no;

@@ -32,7 +32,7 @@ impl Commands {
         code_hash(self.rng.random_range(0..20))
     }
 
-    fn sealed(&mut self) -> Arc<str> {
+    fn encrypted(&mut self) -> Arc<str> {
         self.pick(&["sealed-1", "sealed-2"]).into()
     }
 
@@ -45,47 +45,43 @@ impl Commands {
             Some(Fingerprint::new(&known[self.rng.random_range(0..known.len())]))
         };
         let at_secs = self.chance(70).then(|| realm.time() / 30_000 * 30);
-        let resealed = self.chance(10).then(|| self.sealed());
-        let given = match self.rng.random_range(0..4) {
+        let reencrypted = self.chance(10).then(|| self.encrypted());
+        let presented = match self.rng.random_range(0..4) {
             0 => None,
             1 => Some(PresentedFactor::Code(self.any_code())),
-            _ => Some(PresentedFactor::Totp { checked, at_secs, reencrypted: resealed }),
+            _ => Some(PresentedFactor::Totp { checked, at_secs, reencrypted }),
         };
-        let half = self.chance(80).then(|| self.any_code());
-        SecondFactorInput {
-            presented: given,
-            pending_login: half,
-            active_code: Some(self.any_code()),
-        }
+        let pending_login = self.chance(80).then(|| self.any_code());
+        SecondFactorInput { presented, pending_login, active_code: Some(self.any_code()) }
     }
 
-    fn enroller(&mut self, realm: &Realm) -> EnrolmentActor {
+    fn enrolment_actor(&mut self, realm: &Realm) -> EnrolmentActor {
         if self.chance(40) {
             EnrolmentActor::PendingLogin(self.any_code())
         } else {
-            EnrolmentActor::Actor(self.by(realm))
+            EnrolmentActor::Actor(self.actor(realm))
         }
     }
 
     pub(super) fn second_command(&mut self, realm: &Realm) -> Command {
         match self.rng.random_range(0..12) {
             0 => Command::CreateSecret(CreateSecret {
-                actor: self.enroller(realm),
+                actor: self.enrolment_actor(realm),
                 user_name: self.chance(70).then(|| self.user_name()),
-                encrypted: self.sealed(),
+                encrypted: self.encrypted(),
             }),
             1 => {
-                let sealed = self.sealed();
+                let encrypted = self.encrypted();
                 Command::ConfirmSecret(ConfirmSecret {
-                    actor: self.enroller(realm),
+                    actor: self.enrolment_actor(realm),
                     user_name: self.chance(70).then(|| self.user_name()),
-                    checked: Some(Fingerprint::new(&sealed)),
+                    checked: Some(Fingerprint::new(&encrypted)),
                     at_secs: self.chance(80).then(|| realm.time() / 30_000 * 30),
                     recovery: (0..10).map(code_hash).collect(),
                 })
             }
-            2 => Command::SetSecondFactor(self.by(realm), self.user_name(), self.chance(50)),
-            3 => Command::RevokeCode(self.by(realm), self.rng.random_range(0..6)),
+            2 => Command::SetSecondFactor(self.actor(realm), self.user_name(), self.chance(50)),
+            3 => Command::RevokeCode(self.actor(realm), self.rng.random_range(0..6)),
             4..9 => self.mail_command(),
             9 => Command::SyncDirectoryUser(SyncDirectoryUser {
                 user_name: self.user_name(),
@@ -122,48 +118,49 @@ impl Commands {
             2 => Command::IssueMailSecret(mail, MailSecret::Password(self.credential())),
             3 => Command::IssueMailSecret(mail, MailSecret::Token(self.any_code())),
             _ => {
-                let posted = self.pick(&[MailSent::Sent, MailSent::Failed, MailSent::Dropped]);
-                Command::MailSent(mail, posted)
+                let outcome = self.pick(&[MailSent::Sent, MailSent::Failed, MailSent::Dropped]);
+                Command::MailSent(mail, outcome)
             }
         }
     }
 }
 
 /// What a command finds that could open or renew a session.
-pub struct Asked {
-    demand: Option<RequiredFactor>,
+pub struct FactorCheck {
+    required: Option<RequiredFactor>,
     /// The newest code that was accepted.
     used_secs: u64,
     /// The second factor was proved before.
-    proved: bool,
-    given: Option<PresentedFactor>,
+    verified: bool,
+    presented: Option<PresentedFactor>,
 }
 
-impl Asked {
-    pub fn by(realm: &Realm, command: &Command) -> Option<Self> {
-        let (user, given, proved) = match command {
+impl FactorCheck {
+    pub fn of(realm: &Realm, command: &Command) -> Option<Self> {
+        let (user, presented, verified) = match command {
             Command::Login(it) => {
                 (realm.user_by_name(&it.user_name), &it.second_factor.presented, false)
             }
             Command::FinishLogin(it) => {
-                let proved =
-                    realm.pending_login(0, &it.token).is_some_and(|half| half.factor_verified);
-                (realm.user_by_pending_login(&it.token), &it.second_factor.presented, proved)
+                let verified = realm
+                    .pending_login(0, &it.token)
+                    .is_some_and(|pending| pending.factor_verified);
+                (realm.user_by_pending_login(&it.token), &it.second_factor.presented, verified)
             }
             Command::Refresh(it) => {
                 let mut all = realm.sessions_after(None);
                 let own = all.find(|session| session.refresh == it.presented);
-                let proved = own.is_some_and(|it| it.factor_verified);
-                (realm.user_by_refresh(&it.presented), &it.second_factor.presented, proved)
+                let verified = own.is_some_and(|it| it.factor_verified);
+                (realm.user_by_refresh(&it.presented), &it.second_factor.presented, verified)
             }
             _ => return None,
         };
         let user = user?;
         Some(Self {
-            demand: realm.required_factor(user),
+            required: realm.required_factor(user),
             used_secs: realm.second_factor(user.no).map_or(0, |it| it.used_secs),
-            proved,
-            given: given.clone(),
+            verified,
+            presented: presented.clone(),
         })
     }
 
@@ -175,9 +172,13 @@ impl Asked {
             return;
         };
         let session = after.session(no).expect("it was just opened or renewed");
-        assert!(self.demand.is_none() || session.factor_verified, "got around {:?}", self.demand);
+        assert!(
+            self.required.is_none() || session.factor_verified,
+            "got around {:?}",
+            self.required
+        );
         if let (Some(RequiredFactor::Totp), Some(PresentedFactor::Totp { at_secs, .. }), false) =
-            (self.demand, &self.given, self.proved)
+            (self.required, &self.presented, self.verified)
         {
             assert!(at_secs.is_some_and(|at| at > self.used_secs), "a code was good twice");
         }

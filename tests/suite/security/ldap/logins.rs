@@ -31,7 +31,7 @@ async fn login(gateway: &GatewayProcess, user: &str, password: &str) -> Value {
 }
 
 /// OK, or the code of the refusal.
-pub async fn came(gateway: &GatewayProcess, user: &str, password: &str) -> String {
+pub async fn login_code(gateway: &GatewayProcess, user: &str, password: &str) -> String {
     let answer = login(gateway, user, password).await;
     answer["CODE"].as_str().unwrap_or("OK").to_owned()
 }
@@ -60,13 +60,13 @@ async fn users_of_the_directory_are_made_and_follow_it() {
     let home = Home::new(&by_ldap(&connection(slapd.port, more)));
     let gateway = home.start();
     // The first administrator logs in by the local password, and by no other.
-    assert_eq!(came(&gateway, "admin", "eve-Secret-1").await, "INCORRECT_CREDENTIALS");
+    assert_eq!(login_code(&gateway, "admin", "eve-Secret-1").await, "INCORRECT_CREDENTIALS");
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     done(&mut admin, "EVENT_INSERT_RIGHT", json!({ "CODE": "ORDEN" })).await;
     for name in ["DESK", "TRADER", "OTHER"] {
         done(&mut admin, "EVENT_INSERT_PROFILE", json!({ "NAME": name })).await;
     }
-    assert_eq!(came(&gateway, "dora", "wrong").await, "UNKNOWN_ACCOUNT");
+    assert_eq!(login_code(&gateway, "dora", "wrong").await, "UNKNOWN_ACCOUNT");
     let ack = login(&gateway, "Dora", "dora-Secret-1").await;
     assert_eq!(ack["PROFILE"], json!(["DESK", "TRADER"]), "{ack}");
     assert_eq!(ack["PERMISSION"], json!(["ORDEN"]));
@@ -96,7 +96,7 @@ async fn no_password_of_a_user_of_the_directory_is_here() {
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE)));
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
     let target = json!({ "USER_NAME": "dora" });
     for name in ["EVENT_RESET_USER_PASSWORD", "EVENT_EXPIRE_USER_PASSWORD"] {
         let refused = event(&mut admin, name, target.clone()).await;
@@ -109,14 +109,14 @@ async fn no_password_of_a_user_of_the_directory_is_here() {
     assert_eq!(refused["CODE"], "NOT_AUTHORISED", "{refused}");
     // Wrong passwords lock her as any user; DISABLED refuses the right one.
     for code in ["INCORRECT_CREDENTIALS", "INCORRECT_CREDENTIALS", "LOCKED_ACCOUNT"] {
-        assert_eq!(came(&gateway, "dora", "wrong").await, code);
+        assert_eq!(login_code(&gateway, "dora", "wrong").await, code);
     }
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "LOCKED_ACCOUNT");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "LOCKED_ACCOUNT");
     let amend = json!({ "USER_NAME": "dora", "ATTEMPTS": 0 });
     done(&mut admin, "EVENT_AMEND_USER_LOGIN_ATTEMPT", amend).await;
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
     done(&mut admin, "EVENT_DISABLE_USER", target).await;
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "LOCKED_ACCOUNT");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "LOCKED_ACCOUNT");
     let prefs = admin.ask(json!({ "MESSAGE_TYPE": "EVENT_LOGIN_PREFS", "SOURCE_REF": 1 })).await;
     assert_eq!(prefs["DETAILS"]["AUTHENTICATION"], "LDAP");
 }
@@ -131,12 +131,12 @@ async fn a_user_of_the_directory_never_becomes_a_local_one_of_the_same_name() {
     let jane = json!({ "USER_NAME": "jane", "PASSWORD": "Local-Jane-1" });
     done(&mut admin, "EVENT_INSERT_USER", jane).await;
     for password in ["jane-Secret-1", "Local-Jane-1"] {
-        let refused = came(&gateway, "jane", password).await;
+        let refused = login_code(&gateway, "jane", password).await;
         assert_eq!(refused, "INCORRECT_CREDENTIALS", "{password}");
     }
     // A record without a password is for the directory to fill.
     done(&mut admin, "EVENT_INSERT_USER", json!({ "USER_NAME": "otto" })).await;
-    assert_eq!(came(&gateway, "otto", "otto-Secret-1").await, "OK");
+    assert_eq!(login_code(&gateway, "otto", "otto-Secret-1").await, "OK");
     let (_, log) = gateway.signal("-TERM");
     assert!(log.join("\n").contains("has a user of a local user's name"), "{log:#?}");
 }
@@ -147,11 +147,11 @@ async fn without_create_user_only_known_users_log_in() {
     let slapd = Slapd::start(&authority);
     let home = Home::new(&by_ldap(&connection(slapd.port, "")));
     let gateway = home.start();
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "UNKNOWN_ACCOUNT");
-    assert_eq!(came(&gateway, "nobody", "dora-Secret-1").await, "UNKNOWN_ACCOUNT");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "UNKNOWN_ACCOUNT");
+    assert_eq!(login_code(&gateway, "nobody", "dora-Secret-1").await, "UNKNOWN_ACCOUNT");
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
     done(&mut admin, "EVENT_INSERT_USER", json!({ "USER_NAME": "dora" })).await;
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
     assert_eq!(user(&mut admin, "dora").await["FIRST_NAME"], "Dora");
 }
 
@@ -168,19 +168,19 @@ async fn nothing_but_the_password_of_exactly_one_entry_logs_in() {
     let home = Home::new(&by_ldap(&connection(slapd.port, CREATE).replace(&nobody, "")));
     let gateway = home.start();
     for password in ["", "\0", "dora-Secret-1\0", " "] {
-        assert_eq!(came(&gateway, "dora", password).await, "UNKNOWN_ACCOUNT", "{password:?}");
+        assert_eq!(login_code(&gateway, "dora", password).await, "UNKNOWN_ACCOUNT", "{password:?}");
     }
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
-    let refused = came(&gateway, "dora", "").await;
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
+    let refused = login_code(&gateway, "dora", "").await;
     assert_eq!(refused, "INCORRECT_CREDENTIALS");
     // More than one entry has the name: none of them logs in.
-    assert_eq!(came(&gateway, "twin", "twin-Secret-1").await, "UNKNOWN_ACCOUNT");
+    assert_eq!(login_code(&gateway, "twin", "twin-Secret-1").await, "UNKNOWN_ACCOUNT");
     let long = "x".repeat(10_000);
     for name in ["*", "d*", "a)(uid=*", "dora)(objectClass=*", "o,brien (x)", "\0", &long] {
-        let code = came(&gateway, name, "dora-Secret-1").await;
+        let code = login_code(&gateway, name, "dora-Secret-1").await;
         assert!(["VALIDATION_ERROR", "UNKNOWN_ACCOUNT"].contains(&code.as_str()), "{name}: {code}");
     }
-    assert_eq!(came(&gateway, "obrien", "brien-Secret-1").await, "OK");
+    assert_eq!(login_code(&gateway, "obrien", "brien-Secret-1").await, "OK");
     // Every search met the referral under ou=people, and none followed it.
     assert!(far.accept().is_err());
 }
@@ -214,11 +214,11 @@ async fn groups_are_found_by_name_and_dn_whoever_says_so() {
             ("pete", "pete-Secret-1"),
             ("otto", "otto-Secret-1"),
         ] {
-            let code = came(&gateway, name, password).await;
+            let code = login_code(&gateway, name, password).await;
             assert_eq!(code == "OK", members.contains(&name), "{name} in {group}: {code}");
             assert!(["OK", "NOT_AUTHORISED", "UNKNOWN_ACCOUNT"].contains(&code.as_str()), "{code}");
         }
-        let code = came(&gateway, "jane", "jane-Secret-1").await;
+        let code = login_code(&gateway, "jane", "jane-Secret-1").await;
         assert_eq!(code == "OK", group.starts_with("cn=secret"), "jane in {group}: {code}");
     }
 }
@@ -228,7 +228,7 @@ async fn connections_are_kept_from_being_read_and_servers_are_known() {
     let authority = Authority::new();
     let slapd = Slapd::start(&authority);
     let ca = format!("ca_file = '{}'\n", authority.file("ca.pem").display());
-    for (port, tls, ca, wanted) in [
+    for (port, tls, ca, expected) in [
         (slapd.port, "use_tls = true\n", ca.as_str(), "OK"),
         (slapd.port, "use_tls = 'start_tls'\n", "", "LOGIN_FAIL"),
         (slapd.tls_port, "use_tls = 'ldaps'\n", ca.as_str(), "OK"),
@@ -237,7 +237,7 @@ async fn connections_are_kept_from_being_read_and_servers_are_known() {
     ] {
         let home = Home::new(&by_ldap(&connection(port, &format!("{tls}{ca}{CREATE}"))));
         let gateway = home.start();
-        assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, wanted, "{tls}{ca}");
+        assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, expected, "{tls}{ca}");
     }
 }
 
@@ -252,17 +252,17 @@ async fn hybrid_asks_for_one_password_that_both_know() {
         let user = json!({ "USER_NAME": name, "PASSWORD": password });
         done(&mut admin, "EVENT_INSERT_USER", user).await;
     }
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
     assert_eq!(user(&mut admin, "dora").await["LAST_NAME"], "Doe");
     for password in ["Local-Jane-1", "jane-Secret-1"] {
-        let code = came(&gateway, "jane", password).await;
+        let code = login_code(&gateway, "jane", password).await;
         assert_eq!(code, "INCORRECT_CREDENTIALS", "{password}");
     }
     // A user that only the directory has is unknown here.
-    assert_eq!(came(&gateway, "otto", "otto-Secret-1").await, "UNKNOWN_ACCOUNT");
+    assert_eq!(login_code(&gateway, "otto", "otto-Secret-1").await, "UNKNOWN_ACCOUNT");
     drop(slapd);
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "LOGIN_FAIL");
-    assert_eq!(came(&gateway, "dora", "wrong").await, "INCORRECT_CREDENTIALS");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "LOGIN_FAIL");
+    assert_eq!(login_code(&gateway, "dora", "wrong").await, "INCORRECT_CREDENTIALS");
 }
 
 #[tokio::test]
@@ -273,13 +273,13 @@ async fn a_directory_may_decide_alone_about_locks() {
     let home = Home::new(&by_ldap(&connection(slapd.port, &more)));
     let gateway = home.start();
     let mut admin = Client::login(gateway.address, "admin", PASSWORD).await;
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
     for _ in 0..5 {
-        assert_eq!(came(&gateway, "dora", "wrong").await, "INCORRECT_CREDENTIALS");
+        assert_eq!(login_code(&gateway, "dora", "wrong").await, "INCORRECT_CREDENTIALS");
     }
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
     done(&mut admin, "EVENT_DISABLE_USER", json!({ "USER_NAME": "dora" })).await;
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "LOCKED_ACCOUNT");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "LOCKED_ACCOUNT");
 }
 
 #[tokio::test]
@@ -290,8 +290,8 @@ async fn passwords_of_the_directory_are_nowhere() {
     let mut command = home.command(&["serve"]);
     command.env("TOLLGATE_LOG", "trace");
     let gateway = GatewayProcess::spawn(&mut command).unwrap();
-    assert_eq!(came(&gateway, "dora", "dora-Secret-1").await, "OK");
-    assert_eq!(came(&gateway, "dora", "wrong-Secret-2").await, "INCORRECT_CREDENTIALS");
+    assert_eq!(login_code(&gateway, "dora", "dora-Secret-1").await, "OK");
+    assert_eq!(login_code(&gateway, "dora", "wrong-Secret-2").await, "INCORRECT_CREDENTIALS");
     let (_, log) = gateway.signal("-TERM");
     let log = log.join("\n");
     for secret in ["dora-Secret-1", "wrong-Secret-2", BIND_PASSWORD] {

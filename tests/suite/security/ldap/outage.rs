@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::logins::{CREATE, by_ldap, came, connection};
+use super::logins::{CREATE, by_ldap, connection, login_code};
 use crate::harness::slapd::Slapd;
 use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD};
 
@@ -15,7 +15,7 @@ const BEYOND: Duration = Duration::from_secs(1);
 
 async fn timed(gateway: &GatewayProcess) -> (String, Duration) {
     let began = Instant::now();
-    (came(gateway, "dora", "dora-Secret-1").await, began.elapsed())
+    (login_code(gateway, "dora", "dora-Secret-1").await, began.elapsed())
 }
 
 /// The 99th percentile of heartbeats, each on the same socket.
@@ -116,7 +116,7 @@ async fn nobody_else_notices_that_a_directory_hangs() {
     let (mut hung, mut internal) = (Vec::new(), 0);
     while began.elapsed() < Duration::from_millis(TIMEOUT_MS - 500) {
         hung.push(heartbeats(&mut client, 100).await);
-        assert_eq!(came(&gateway, "admin", PASSWORD).await, "OK");
+        assert_eq!(login_code(&gateway, "admin", PASSWORD).await, "OK");
         internal += 1;
     }
     assert!(internal > 3, "{internal} internal logins");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::reset_links::{ask_reset, by_reset};
+use super::reset_links::{by_reset, request_reset};
 use crate::harness::smtp::{LoginSink, Sink};
 use crate::harness::{Authority, Client, GatewayProcess, Home, PASSWORD, QUICK};
 fn configuration(mail: &str) -> String {
@@ -68,11 +68,12 @@ async fn a_password_that_is_reset_comes_by_mail_and_is_seen_nowhere_else() {
     {
         assert!(mail.contains(header), "{header}: {mail}");
     }
-    let drawn = password_in(&mail);
-    assert!(!done.to_string().contains(&drawn), "{done}");
+    let generated = password_in(&mail);
+    assert!(!done.to_string().contains(&generated), "{done}");
     assert_eq!(login(&gateway, "jane", PASSWORD).await["CODE"], "INCORRECT_CREDENTIALS");
-    assert_eq!(login(&gateway, "jane", &drawn).await["CODE"], "PASSWORD_EXPIRED");
-    let change = json!({ "USER_NAME": "jane", "OLD_PASSWORD": drawn, "NEW_PASSWORD": "Another-1" });
+    assert_eq!(login(&gateway, "jane", &generated).await["CODE"], "PASSWORD_EXPIRED");
+    let change =
+        json!({ "USER_NAME": "jane", "OLD_PASSWORD": generated, "NEW_PASSWORD": "Another-1" });
     let mut jane = Client::connect(gateway.address).await;
     let changed = jane.ask(message("EVENT_CHANGE_USER_PASSWORD", change)).await;
     assert!(changed["MESSAGE_TYPE"].as_str().unwrap().ends_with("_ACK"), "{changed}");
@@ -89,9 +90,9 @@ async fn a_password_that_is_reset_comes_by_mail_and_is_seen_nowhere_else() {
     assert_eq!(reset(&mut admin, "nobody").await["CODE"], "RECORD_NOT_FOUND");
 
     let (_, log) = gateway.signal("-TERM");
-    assert!(!log.join("\n").contains(&drawn), "the password is in the log");
+    assert!(!log.join("\n").contains(&generated), "the password is in the log");
     let shown = home.command(&["audit", "show", "--json"]).output().unwrap();
-    assert!(!String::from_utf8_lossy(&shown.stdout).contains(&drawn));
+    assert!(!String::from_utf8_lossy(&shown.stdout).contains(&generated));
 }
 
 #[tokio::test]
@@ -117,7 +118,7 @@ async fn no_mail_is_lost_by_a_dead_server_or_a_restart() {
 }
 
 #[tokio::test]
-async fn the_same_letter_keeps_its_name_until_it_is_taken() {
+async fn the_same_mail_keeps_its_name_until_it_is_taken() {
     let home = Home::new("");
     let folder = home.path().join("nowhere");
     // The folder cannot be made: a file has its name.
@@ -197,8 +198,8 @@ async fn mails_may_be_files() {
     let files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
     let [file] = &files[..] else { panic!("{files:?}") };
     let mail = std::fs::read_to_string(file.as_ref().unwrap().path()).unwrap();
-    let drawn = password_in(&mail);
-    assert_eq!(login(&gateway, "jane", &drawn).await["CODE"], "PASSWORD_EXPIRED");
+    let generated = password_in(&mail);
+    assert_eq!(login(&gateway, "jane", &generated).await["CODE"], "PASSWORD_EXPIRED");
 }
 
 #[tokio::test]
@@ -214,7 +215,7 @@ async fn a_server_that_wants_a_login_gets_it_behind_tls_only() {
             "host = 'localhost'\ntls = 'start_tls'\nca_file = '{ca}'\nuser_name = 'desk'\n\
              password = '{password}'"
         );
-        let home = Home::new(&watched(&by_smtp(port, &more), management));
+        let home = Home::new(&with_management(&by_smtp(port, &more), management));
         let gateway = home.start();
         let mut admin = prepare(&gateway).await;
         reset(&mut admin, "jane").await;
@@ -237,7 +238,7 @@ fn management() -> std::net::SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn watched(configuration: &str, management: std::net::SocketAddr) -> String {
+fn with_management(configuration: &str, management: std::net::SocketAddr) -> String {
     let listen = format!("management_listen = '{management}'");
     configuration.replace("management_listen = ''", &listen)
 }
@@ -263,12 +264,12 @@ async fn topics_have_ways_of_their_own_and_all_mails_are_counted() {
     let sink = Sink::start(&[]);
     let management = management();
     let topic = "cool_down_in_minutes = 0\nnotify_topic = 'OWN'";
-    let configuration = watched(&by_reset(sink.port, topic), management);
+    let configuration = with_management(&by_reset(sink.port, topic), management);
     let home = Home::new(&format!("{configuration}[mail.topics]\nOWN = 'file'\n"));
     let gateway = home.start();
     prepare(&gateway).await;
     let mut client = Client::connect(gateway.address).await;
-    ask_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
+    request_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
     let folder = home.path().join("outbox");
     let began = Instant::now();
     while std::fs::read_dir(&folder).map_or(0, Iterator::count) == 0 {

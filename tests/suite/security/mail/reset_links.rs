@@ -16,7 +16,7 @@ pub(super) fn by_reset(port: u16, more: &str) -> String {
     )
 }
 
-pub(super) async fn ask_reset(client: &mut Client, details: Value) {
+pub(super) async fn request_reset(client: &mut Client, details: Value) {
     let answer = client.ask(message("EVENT_SELF_SERVICE_PASSWORD_RESET", details)).await;
     assert_eq!(answer["MESSAGE_TYPE"], "EVENT_SELF_SERVICE_PASSWORD_RESET_ACK", "{answer}");
 }
@@ -36,10 +36,10 @@ async fn a_forgotten_password_is_replaced_by_the_newest_link_of_the_configured_p
     // Users without an address, unknown users and requests for another page get the same answer.
     let jane = json!({ "USER_NAME": "jane", "RETURN_URL": "https://evil.example/" });
     for details in [json!({ "USER_NAME": "joe" }), json!({ "USER_NAME": "nobody" }), jane.clone()] {
-        ask_reset(&mut client, details).await;
+        request_reset(&mut client, details).await;
     }
     let first = sink.wait_for(1).await.remove(0);
-    ask_reset(&mut client, jane).await;
+    request_reset(&mut client, jane).await;
     let second = sink.wait_for(2).await.remove(1);
     for mail in [&first, &second] {
         assert!(mail.contains("https://desk.example/reset?token="), "{mail}");
@@ -73,12 +73,12 @@ async fn a_flood_of_requests_is_one_mail_and_one_token_is_spent_once() {
     prepare(&gateway).await;
     let mut client = Client::connect(gateway.address).await;
     for _ in 0..400 {
-        ask_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
+        request_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
     }
     let mail = sink.wait_for(1).await.remove(0);
     sink.stays_at(1).await;
     let token = parameter(&mail, "token");
-    let tries = (0..50).map(|number| {
+    let attempts = (0..50).map(|number| {
         let (address, token) = (gateway.address, token.clone());
         tokio::spawn(async move {
             let mut client = Client::connect(address).await;
@@ -86,7 +86,7 @@ async fn a_flood_of_requests_is_one_mail_and_one_token_is_spent_once() {
         })
     });
     let mut done = 0;
-    for answer in tries.collect::<Vec<_>>() {
+    for answer in attempts.collect::<Vec<_>>() {
         let answer = answer.await.unwrap();
         done += usize::from(answer["CODE"].is_null());
         assert!(answer["CODE"].is_null() || answer["CODE"] == "INVALID_TOKEN", "{answer}");
@@ -112,7 +112,7 @@ async fn what_a_user_is_called_adds_neither_headers_nor_recipients() {
         let amend = json!({ "USER_NAME": "jane", "FIRST_NAME": name });
         let answer = admin.ask(self::message("EVENT_AMEND_USER", amend)).await;
         if answer["CODE"].is_null() {
-            ask_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
+            request_reset(&mut client, json!({ "USER_NAME": "jane" })).await;
             taken.push(sink.wait_for(taken.len() + 1).await.pop().unwrap());
         }
     }
@@ -146,7 +146,7 @@ async fn a_reset_gets_around_no_second_factor() {
     let done = admin.ask(message("EVENT_MFA_CONFIRM_SECRET", confirm)).await;
     assert!(done["CODE"].is_null(), "{done}");
     let mut client = Client::connect(gateway.address).await;
-    ask_reset(&mut client, jane).await;
+    request_reset(&mut client, jane).await;
     let token = parameter(&sink.wait_for(1).await[0], "token");
     let chosen = choose(&mut client, &token, "Another-1").await;
     assert!(chosen["CODE"].is_null(), "{chosen}");
@@ -161,15 +161,15 @@ async fn a_client_names_the_page_only_where_that_is_allowed() {
     prepare(&gateway).await;
     let mut client = Client::connect(gateway.address).await;
     let wrong = json!({ "USER_NAME": "jane", "RETURN_URL": "javascript:alert(1)" });
-    ask_reset(&mut client, wrong).await;
+    request_reset(&mut client, wrong).await;
     let own = json!({ "USER_NAME": "jane", "RETURN_URL": "https://dev.example/new?a=b" });
-    ask_reset(&mut client, own).await;
+    request_reset(&mut client, own).await;
     let mail = sink.wait_for(1).await.remove(0);
     assert!(mail.contains("https://dev.example/new?a=b&token="), "{mail}");
     let hardened = "mode = 'hardened'\n[server]\nlisten = '0.0.0.0:0'\nallow_plaintext = true\n\
         [mail]\ntransport = 'file'\n[security.genesis_password.self_service_reset]\n\
         accept_client_url = true\n";
     let refused = Home::new(hardened).command(&["serve"]).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && said.contains("accept_client_url"), "{said}");
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && stderr.contains("accept_client_url"), "{stderr}");
 }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::harness::gateway::said;
+use crate::harness::gateway::output_text;
 use crate::harness::{GatewayProcess, Home};
 /// Differs from its script, or crosses a limit.
 pub const VERDICT: Option<i32> = Some(8);
@@ -44,7 +44,7 @@ pub fn message<'a>(report: &'a Value, name: &str) -> &'a Value {
 pub fn populated(users: &str, configuration: &str) -> (Home, GatewayProcess) {
     let home = Home::new(configuration);
     let made = home.command(&["populate", "--users", users, "--profiles", "2"]).output().unwrap();
-    assert!(made.status.success(), "{}", said(&made));
+    assert!(made.status.success(), "{}", output_text(&made));
     let gateway = home.start();
     (home, gateway)
 }

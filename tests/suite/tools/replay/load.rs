@@ -8,7 +8,7 @@ use serde_json::json;
 use super::command::{
     VERDICT, interrupt, message, populated, replay, report, script, tollgate, write,
 };
-use crate::harness::gateway::said;
+use crate::harness::gateway::output_text;
 use crate::harness::{Client, PASSWORD, QUICK};
 fn heartbeats() -> String {
     script("load/heartbeats.script").display().to_string()
@@ -30,7 +30,7 @@ fn a_gateway_that_stands_still_shows_in_what_users_feel_only() {
     std::thread::sleep(Duration::from_millis(200));
     signal("-CONT");
     let done = running.wait_with_output().unwrap();
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", output_text(&done));
     let report = report(&home);
     let heartbeat = message(&report, "EVENT_HEARTBEAT");
     let us = |of: &str, figure: &str| heartbeat[of][figure].as_u64().unwrap();
@@ -50,7 +50,7 @@ fn clients_choose_think_and_have_values_of_their_own() {
         ["--clients", "4", "--rounds", "60", "--data", "users.csv", "--time-factor", "0", &desk];
     let words = [&words[..], &["--csv", "out.csv", "--hgrm", "hgrm", "--html", "r.html"]].concat();
     let done = replay(&home, &gateway, &words).output().unwrap();
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", output_text(&done));
     let report = report(&home);
     // The values of the script are used: u0 to u3, not those of the file.
     assert_eq!(message(&report, "EVENT_LOGIN_AUTH")["replies"], 4, "{report}");
@@ -84,13 +84,17 @@ fn limits_decide_how_it_ends() {
     assert_eq!(run("EVENT_HEARTBEAT.p99>10s").status.code(), Some(0));
     let done = run("EVENT_HEARTBEAT.p50>1us");
     assert_eq!(done.status.code(), VERDICT);
-    assert!(said(&done).contains("FAILED: fail if EVENT_HEARTBEAT.p50>1us"), "{}", said(&done));
+    assert!(
+        output_text(&done).contains("FAILED: fail if EVENT_HEARTBEAT.p50>1us"),
+        "{}",
+        output_text(&done)
+    );
     assert_eq!(report(&home)["thresholds"][0]["crossed"], true);
     assert_eq!(run("EVENT_HEARTBEAT.count<20").status.code(), Some(0));
     assert_eq!(run("EVENT_HEARTBEAT.count<=20").status.code(), VERDICT);
     let done = run("EVENT_HEARTBEAT.p99>5");
     assert_eq!(done.status.code(), Some(2));
-    assert!(said(&done).contains("is no limit like"), "{}", said(&done));
+    assert!(output_text(&done).contains("is no limit like"), "{}", output_text(&done));
 }
 
 #[tokio::test]
@@ -114,7 +118,7 @@ async fn pushes_have_a_lag_from_their_cause() {
     let words = [&words[..], &[&publisher, &subscriber]].concat();
     let mut command = replay(&home, &gateway, &words);
     let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", output_text(&done));
     let report = report(&home);
     // Four rounds and more of two causes in four and a half seconds, at twice the pace.
     let amended = message(&report, "EVENT_AMEND_PROFILE")["replies"].as_u64().unwrap();
@@ -136,7 +140,7 @@ fn an_interrupted_run_reports_what_it_has() {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_secs(2));
     let done = interrupt(child);
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", output_text(&done));
     let report = report(&home);
     assert_eq!(report["interrupted"], true);
     assert!(message(&report, "EVENT_HEARTBEAT")["replies"].as_u64().unwrap() > 50, "{report}");
@@ -152,10 +156,10 @@ fn clients_come_from_several_addresses() {
     let words = ["--clients", "6", "--duration", "1500ms", "--rate", "60/s", &beats];
     let from = [&words[..], &["--from", "127.0.0.2,127.0.0.3,127.0.0.4"]].concat();
     let done = replay(&home, &gateway, &from).output().unwrap();
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", output_text(&done));
     assert_eq!(report(&home)["connections"]["opened"], 6);
     let done = replay(&home, &gateway, &words).output().unwrap();
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", output_text(&done));
     let report = report(&home);
     let of = |name: &str| report["connections"][name].as_u64().unwrap();
     assert!(of("failed") + of("lost") > 0, "{report}");
@@ -168,17 +172,17 @@ fn rest_is_measured_as_well() {
     let words =
         ["replay", "--clients", "3", "--rounds", "10", "--json", "report.json", "--to", &to];
     let done = tollgate(&home, &words).arg(heartbeats()).output().unwrap();
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", output_text(&done));
     assert_eq!(message(&report(&home), "EVENT_HEARTBEAT")["replies"], 30);
 }
 
 #[test]
-fn a_gateway_that_is_not_there_is_told() {
+fn a_gateway_that_is_not_there_is_reported() {
     let (home, gateway) = populated("1", QUICK);
     let name = write(&home, "one.script", "> {\"MESSAGE_TYPE\": \"EVENT_HEARTBEAT\"}\n< {}\n");
     let to = format!("ws://{}", gateway.address);
     drop(gateway);
     let done = tollgate(&home, &["replay", "--verify", "--to", &to, &name]).output().unwrap();
     assert_eq!(done.status.code(), VERDICT);
-    assert!(said(&done).contains("cannot reach"), "{}", said(&done));
+    assert!(output_text(&done).contains("cannot reach"), "{}", output_text(&done));
 }

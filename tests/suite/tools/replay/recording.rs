@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 use serde_json::{Value, json};
 
 use super::command::{VERDICT, interrupt, replay, report, tollgate};
-use crate::harness::gateway::said;
+use crate::harness::gateway::output_text;
 use crate::harness::{Client, Home, PASSWORD, QUICK};
 /// A recorder in front of a gateway.
 struct Recorder {
@@ -18,11 +18,11 @@ impl Recorder {
     fn start(home: &Home, to: &str) -> Self {
         let words = ["record", "--listen", "127.0.0.1:0", "--to", to, "--out", "session.script"];
         let mut child = tollgate(home, &words).stderr(Stdio::piped()).spawn().unwrap();
-        let mut told = String::new();
+        let mut output = String::new();
         let mut reader = BufReader::new(child.stderr.take().unwrap());
-        reader.read_line(&mut told).unwrap();
-        let address = told.split("ws://").nth(1).and_then(|it| it.split(' ').next());
-        let address = address.and_then(|it| it.parse().ok()).unwrap_or_else(|| panic!("{told}"));
+        reader.read_line(&mut output).unwrap();
+        let address = output.split("ws://").nth(1).and_then(|it| it.split(' ').next());
+        let address = address.and_then(|it| it.parse().ok()).unwrap_or_else(|| panic!("{output}"));
         // It goes on writing: its pipe must be read.
         std::thread::spawn(move || reader.lines().for_each(drop));
         Self { child, address }
@@ -37,20 +37,20 @@ async fn work(address: std::net::SocketAddr) -> Vec<String> {
     let ack = client.ask(login).await;
     let tokens = ["SESSION_AUTH_TOKEN", "REFRESH_AUTH_TOKEN", "SESSION_ID"];
     let tokens = tokens.map(|name| ack[name].as_str().unwrap().to_owned());
-    let mut say = async |source_ref: Value, name: &str, details: Value| {
+    let mut send = async |source_ref: Value, name: &str, details: Value| {
         let message = json!({"MESSAGE_TYPE": name, "SOURCE_REF": source_ref, "DETAILS": details,
             "SESSION_AUTH_TOKEN": tokens[0]});
         client.ask(message).await
     };
     let logon = json!({"DATASOURCE_NAME": "ALL_PROFILES", "MAX_ROWS": 10});
-    assert_eq!(say(json!("p"), "DATA_LOGON", logon).await["MESSAGE_TYPE"], "LOGON_ACK");
-    let made = say(json!(1), "EVENT_INSERT_PROFILE", json!({"NAME": "TRADER"})).await;
+    assert_eq!(send(json!("p"), "DATA_LOGON", logon).await["MESSAGE_TYPE"], "LOGON_ACK");
+    let made = send(json!(1), "EVENT_INSERT_PROFILE", json!({"NAME": "TRADER"})).await;
     let id = made["DETAILS"]["ID"].clone();
     let amend = json!({"ID": id, "DESCRIPTION": "of the desk"});
-    say(json!(2), "EVENT_AMEND_PROFILE", amend).await;
-    say(json!(3), "EVENT_INSERT_PROFILE", json!({"NAME": "TRADER"})).await;
-    say(json!(4), "EVENT_HEARTBEAT", json!({})).await;
-    let left = say(json!(5), "EVENT_LOGOUT", json!({})).await;
+    send(json!(2), "EVENT_AMEND_PROFILE", amend).await;
+    send(json!(3), "EVENT_INSERT_PROFILE", json!({"NAME": "TRADER"})).await;
+    send(json!(4), "EVENT_HEARTBEAT", json!({})).await;
+    let left = send(json!(5), "EVENT_LOGOUT", json!({})).await;
     assert_eq!(left["MESSAGE_TYPE"], "LOGOUT_ACK", "{left}");
     tokens.to_vec()
 }
@@ -62,7 +62,7 @@ async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
     let recorder = Recorder::start(&home, &format!("ws://{}", gateway.address));
     let secrets = [work(recorder.address).await, vec![PASSWORD.to_owned()]].concat();
     let done = interrupt(recorder.child);
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", output_text(&done));
     let text = std::fs::read_to_string(home.path().join("session.script")).unwrap();
     for secret in secrets {
         assert!(!text.contains(&secret), "{secret} in {text}");
@@ -78,11 +78,15 @@ async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
             .unwrap()
     };
     let done = play("session.script", &text);
-    assert_eq!(done.status.code(), Some(0), "{}\n{text}", said(&done));
-    assert!(report(&other)["verification"]["compared"].as_u64().unwrap() >= 9, "{}", said(&done));
+    assert_eq!(done.status.code(), Some(0), "{}\n{text}", output_text(&done));
+    assert!(
+        report(&other)["verification"]["compared"].as_u64().unwrap() >= 9,
+        "{}",
+        output_text(&done)
+    );
     // Now the profile is there already: the recording says otherwise.
     let done = play("again.script", &text);
-    assert_eq!(done.status.code(), VERDICT, "{}", said(&done));
+    assert_eq!(done.status.code(), VERDICT, "{}", output_text(&done));
     let last = Home::new(QUICK);
     let gateway = last.start();
     let changed = text.replace("\"of the desk\"", "\"of another\"");
@@ -91,11 +95,11 @@ async fn a_recorded_session_plays_green_and_a_changed_one_names_the_field() {
     std::fs::write(last.path().join("changed.script"), &sent).unwrap();
     let words = ["--verify", "--set", &password, "changed.script"];
     let done = replay(&last, &gateway, &words).output().unwrap();
-    assert_eq!(done.status.code(), VERDICT, "{}\n{sent}", said(&done));
+    assert_eq!(done.status.code(), VERDICT, "{}\n{sent}", output_text(&done));
     let differences = &report(&last)["verification"]["differences"];
     let field = differences[0]["field"].as_str().unwrap();
     assert!(field.ends_with(".DETAILS.DESCRIPTION"), "{differences}");
-    assert!(said(&done).contains("expected \"of another\", came \"of the desk\""));
+    assert!(output_text(&done).contains("expected \"of another\", received \"of the desk\""));
 }
 
 #[test]
@@ -106,8 +110,8 @@ fn a_recording_never_replaces_another() {
         json!({"type": kind, "time": time, "opcode": 1, "data": data})
     };
     let sent = frame("send", 1.5, json!({"MESSAGE_TYPE": "EVENT_HEARTBEAT", "SOURCE_REF": 1}));
-    let came = frame("receive", 1.6, json!({"MESSAGE_TYPE": "MSG_NACK", "SOURCE_REF": 1}));
-    let har = json!({"log": {"entries": [{"_webSocketMessages": [sent, came]}]}});
+    let received = frame("receive", 1.6, json!({"MESSAGE_TYPE": "MSG_NACK", "SOURCE_REF": 1}));
+    let har = json!({"log": {"entries": [{"_webSocketMessages": [sent, received]}]}});
     std::fs::write(home.path().join("a.har"), har.to_string()).unwrap();
     let record = ["record", "--har", "a.har", "--out", "a.script"];
     let run = || tollgate(&home, &record).output().unwrap();
@@ -116,5 +120,5 @@ fn a_recording_never_replaces_another() {
     assert_eq!(protocol::script::Script::parse(&text).unwrap().steps.len(), 2, "{text}");
     let again = run();
     assert_eq!(again.status.code(), Some(1));
-    assert!(said(&again).contains("a.script cannot be made"), "{}", said(&again));
+    assert!(output_text(&again).contains("a.script cannot be made"), "{}", output_text(&again));
 }

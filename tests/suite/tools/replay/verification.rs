@@ -1,7 +1,7 @@
 //! `replay --check` and `--verify`: findings with script, line and field.
 
 use super::command::{VERDICT, replay, report, script, tollgate, write};
-use crate::harness::gateway::said;
+use crate::harness::gateway::output_text;
 use crate::harness::{Home, PASSWORD, QUICK};
 #[test]
 fn a_script_is_checked_with_its_lines() {
@@ -9,14 +9,18 @@ fn a_script_is_checked_with_its_lines() {
     let wrong = write(&home, "wrong.script", "# one\n> {\"A\": 1}\n* repeat 2\n> {\"B\":\n");
     let done = tollgate(&home, &["replay", "--check", &wrong]).output().unwrap();
     assert_eq!(done.status.code(), Some(1));
-    assert!(said(&done).contains("wrong.script:4: "), "{}", said(&done));
+    assert!(output_text(&done).contains("wrong.script:4: "), "{}", output_text(&done));
     let lacking = write(&home, "lacking.script", "\n> {\"A\": \"$password\", \"B\": \"u${n}\"}\n");
     let done = tollgate(&home, &["replay", "--check", &lacking]).output().unwrap();
-    assert!(done.status.success() && said(&done).contains("lacking.script:2: $password"));
+    assert!(done.status.success() && output_text(&done).contains("lacking.script:2: $password"));
     // Nothing is sent if a value is missing.
     let done = tollgate(&home, &["replay", &lacking, "--to", "ws://127.0.0.1:1"]).output().unwrap();
     assert_eq!(done.status.code(), Some(1));
-    assert!(said(&done).contains("lacking.script:2: $password has no value"), "{}", said(&done));
+    assert!(
+        output_text(&done).contains("lacking.script:2: $password has no value"),
+        "{}",
+        output_text(&done)
+    );
 }
 
 #[test]
@@ -26,7 +30,7 @@ fn every_load_script_is_well_formed() {
     let files: Vec<_> = files.collect();
     assert!(files.len() >= 4, "{files:?}");
     let done = tollgate(&home, &["replay", "--check"]).args(files).output().unwrap();
-    assert!(done.status.success(), "{}", said(&done));
+    assert!(done.status.success(), "{}", output_text(&done));
 }
 
 #[test]
@@ -41,11 +45,11 @@ fn a_difference_names_script_line_and_field() {
     let name = write(&home, "login.script", &text);
     let done = replay(&home, &gateway, &["--verify", &name]).output().unwrap();
     assert_eq!(done.status.code(), VERDICT);
-    let told = "login.script:3: PROFILE[0]: expected \"OTHER\", came \"USER_ADMIN\"";
-    assert!(said(&done).contains(told), "{}", said(&done));
+    let expected = "login.script:3: PROFILE[0]: expected \"OTHER\", received \"USER_ADMIN\"";
+    assert!(output_text(&done).contains(expected), "{}", output_text(&done));
     assert_eq!(report(&home)["verification"]["differences"][0]["field"], "PROFILE[0]");
     // What is declared volatile is not compared.
     let words = ["--verify", "--volatile", "PROFILE", &name];
     let done = replay(&home, &gateway, &words).output().unwrap();
-    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert_eq!(done.status.code(), Some(0), "{}", output_text(&done));
 }
