@@ -49,7 +49,7 @@ pub fn policy(settings: &Settings) -> Policy {
         password_age_ms: strength.expiry_days().map(|days| Millis::from(days) * DAY_MS),
         access_ms: security.access_token_life_secs * 1_000,
         one_time_ms: security.one_time_token_secs * 1_000,
-        strict_amend: security.absent_list_clears,
+        absent_list_clears: security.absent_list_clears,
         reset_ms: security.reset_window_ms(),
         blank_reset: security.reset_mode == crate::settings::ResetMode::Blank,
         uniform: security.login_errors == LoginErrors::Uniform,

@@ -33,7 +33,8 @@ pub struct Policy {
     /// Whether unknown names are counted and locked like known ones.
     pub uniform: bool,
     /// Whether an absent list of an amend means an empty one (S2 to the letter).
-    pub strict_amend: bool,
+    #[serde(alias = "strict_amend")]
+    pub absent_list_clears: bool,
     /// For how long after a reset the password may be changed.
     pub reset_ms: Millis,
     /// Whether a blank old password opens that change (S2); false: only a one-time password does.
@@ -138,7 +139,7 @@ impl Default for Policy {
             lock_ms: 5 * 60_000,
             lock_scope: LockoutScope::User,
             uniform: false,
-            strict_amend: false,
+            absent_list_clears: false,
             reset_ms: 15 * 60_000,
             blank_reset: true,
             history: 0,

@@ -198,11 +198,11 @@ impl Realm {
         spec: &ProfileSpec,
         mut changes: Vec<Change>,
     ) -> Result<Applied, Refusal> {
-        let strict = self.policy.strict_amend;
+        let clears = self.policy.absent_list_clears;
         let rights = spec.rights.as_ref().map(|list| self.find_rights(list)).transpose()?;
-        let rights = rights.or_else(|| strict.then(BTreeSet::new));
+        let rights = rights.or_else(|| clears.then(BTreeSet::new));
         let users = spec.users.as_ref().map(|list| self.find_users(list)).transpose()?;
-        let users = users.or_else(|| strict.then(BTreeSet::new));
+        let users = users.or_else(|| clears.then(BTreeSet::new));
         let rights = ListDiff::between(self.grants_of(profile.no), rights);
         let users = ListDiff::between(self.members_of(profile.no), users);
         let enabling = old.is_some_and(|old| old.status != profile.status)

@@ -70,7 +70,7 @@ impl Realm {
                 (_, status) => spec.status.unwrap_or(status),
             };
             let mut spec = spec.clone();
-            if self.policy.strict_amend && event == Amendment::Record {
+            if self.policy.absent_list_clears && event == Amendment::Record {
                 spec.rights.get_or_insert_default();
                 spec.profiles.get_or_insert_default();
             }

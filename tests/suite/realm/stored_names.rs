@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tollgate::realm::{Command, Row};
+use tollgate::realm::{Command, Policy, Row};
 
 /// A token hash.
 const HASH: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
@@ -198,10 +198,18 @@ fn rows() -> Vec<(Vec<u8>, Value, Value)> {
             issued: true,
         })
     };
+    let policy = |name: &str| {
+        let mut policy = serde_json::to_value(Policy::default()).unwrap();
+        let fields = policy.as_object_mut().unwrap();
+        fields.remove("absent_list_clears");
+        fields.insert(name.to_owned(), true.into());
+        policy
+    };
     let former_session = session(["watched", "ends", "second", "previous", "sealed"]);
     let names = ["monitored", "fixed_end", "factor_verified", "grace_pairs", "encrypted"];
     let names_of_mail = ["send_attempts", "secret_issued"];
     vec![
+        (key(b'P', &[]), policy("strict_amend"), policy("absent_list_clears")),
         (key(b'C', &[]), counters("founded"), counters("bootstrapped")),
         (key(b's', &3_u64.to_be_bytes()), former_session, session(names)),
         (key(b'a', b"ada"), attempts("by_source"), attempts("by_network")),
