@@ -174,3 +174,42 @@ async fn a_login_that_waits_for_its_hash_holds_up_no_heartbeat() {
     let order: Vec<_> = answers.iter().map(|it| it["SOURCE_REF"].as_str().unwrap()).collect();
     assert_eq!(order, ["quick", "slow"]);
 }
+
+/// A connection keeps the last token that it used, with its session; what it keeps ends with the
+/// token, and is never another session's.
+#[tokio::test]
+async fn a_replaced_token_is_refused_where_it_was_used_before() {
+    let home = Home::new(&format!("{QUICK}[security]\nrefresh_grace_secs = 1"));
+    let gateway = home.start();
+    let details = |token: &Value| {
+        json!({"MESSAGE_TYPE": "EVENT_LOGIN_DETAILS", "SOURCE_REF": "d",
+            "SESSION_AUTH_TOKEN": token})
+    };
+    let mut client = Client::connect(gateway.address).await;
+    let first = client.ask(login("l")).await;
+    let (token, refresh_token) = (&first["SESSION_AUTH_TOKEN"], &first["REFRESH_AUTH_TOKEN"]);
+    for _ in 0..2 {
+        let ack = client.ask(details(token)).await;
+        assert_eq!(ack["SESSION_ID"], first["SESSION_ID"], "{ack}");
+    }
+
+    // Another session's token speaks for that session, and the own one for the own.
+    let mut other = Client::connect(gateway.address).await;
+    let second = other.ask(login("l")).await;
+    for (token, session) in [(&second, &second), (&first, &first), (&second, &second)] {
+        let ack = client.ask(details(&token["SESSION_AUTH_TOKEN"])).await;
+        assert_eq!(ack["SESSION_ID"], session["SESSION_ID"], "{ack}");
+    }
+
+    let renewed = other.ask(refresh(refresh_token)).await;
+    let refused = loop {
+        let answer = client.ask(details(token)).await;
+        if answer["MESSAGE_TYPE"] != "EVENT_LOGIN_DETAILS_ACK" {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(refused["CODE"], "SESSION_NOT_FOUND", "{refused}");
+    let ack = client.ask(details(&renewed["SESSION_AUTH_TOKEN"])).await;
+    assert_eq!(ack["SESSION_ID"], renewed["SESSION_ID"], "{ack}");
+}
