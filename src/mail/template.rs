@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
-use crate::realm::{ATTRIBUTES, Millis, User};
+use crate::realm::{ATTRIBUTES, DAY_MS, Millis, User};
 
 /// What the mail of a reset may say beside USER and the configured variables.
 pub const RESET_VARIABLES: &[&str] = &["RESET_URL", "TIMEOUT"];
@@ -140,7 +140,7 @@ pub fn link_with_query(url: &str, first: (&str, &str), second: (&str, &str)) -> 
 
 /// A length of time in words: "10 minutes".
 pub fn format_duration(millis: Millis) -> String {
-    let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)];
+    let units = [("day", DAY_MS), ("hour", 3_600_000), ("minute", 60_000), ("second", 1_000)];
     let whole =
         units.iter().find(|(_, length)| millis >= *length && millis.is_multiple_of(*length));
     let (unit, length) = whole.copied().unwrap_or(("second", 1_000));

@@ -23,11 +23,12 @@ pub use command::{
 pub use load::RealmLoader;
 pub use model::{
     ADMINISTRATION, AMEND_USER, ATTRIBUTES, AccountChecks, ActiveCode, Actor, Attempts, AuditEvent,
-    AuthenticatedBy, Before, DAY_MS, EffectiveLifetimes, EndReason, EntryId, FieldSnapshot,
-    Fingerprint, Links, Location, LockoutScope, LoginClient, MailKind, Mfa, MfaReason, Millis,
-    PendingLogin, Policy, Profile, ProfileNo, ProfileStatus, QueuedMail, RequiredFactor, Right,
-    RightNo, SecondFactor, SelfResets, Session, SessionId, SessionKind, SessionNo, TokenHash,
-    TokenHashes, User, UserNo, UserStatus, Verdict, WhenFull, attempts_ref, fnv1a,
+    AuthenticatedBy, Before, DAY_MS, DAY_SECS, EffectiveLifetimes, EndReason, EntryId,
+    FieldSnapshot, Fingerprint, Links, Location, LockoutScope, LoginClient, MailKind, Mfa,
+    MfaReason, Millis, PendingLogin, Policy, Profile, ProfileNo, ProfileStatus, QueuedMail,
+    RequiredFactor, Right, RightNo, SecondFactor, SelfResets, Session, SessionId, SessionKind,
+    SessionNo, TokenHash, TokenHashes, User, UserNo, UserStatus, Verdict, WhenFull, attempts_ref,
+    fnv1a,
 };
 pub use outcome::{Applied, ChangedLists, Ended, Outcome, Refusal, SessionSummary};
 pub use row::{Change, Key, Row, StoredRow};

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+
 /// Range checks for the list of what is wrong with the settings.
 pub(super) trait RangeCheck {
     /// Adds "KEY is LEAST to MOST" if the value is outside of its range.
@@ -11,6 +12,9 @@ pub(super) trait RangeCheck {
         value: T,
         range: RangeInclusive<T>,
     );
+
+    /// Adds "KEY is above 0" if the value is 0.
+    fn above_zero(&mut self, key: impl Display, value: usize);
 }
 
 impl RangeCheck for Vec<String> {
@@ -22,6 +26,12 @@ impl RangeCheck for Vec<String> {
     ) {
         if !range.contains(&value) {
             self.push(format!("{key} is {} to {}", range.start(), range.end()));
+        }
+    }
+
+    fn above_zero(&mut self, key: impl Display, value: usize) {
+        if value == 0 {
+            self.push(format!("{key} is above 0"));
         }
     }
 }
@@ -37,6 +47,9 @@ mod tests {
             wrong.range("a.b", value, 2..=64);
         }
         wrong.range("a.c", f64::NAN, 0.0..=5_256_000.0);
-        assert_eq!(wrong, ["a.b is 2 to 64", "a.b is 2 to 64", "a.c is 0 to 5256000"]);
+        wrong.above_zero("a.d", 1);
+        wrong.above_zero("a.e", 0);
+        let listed = ["a.b is 2 to 64", "a.b is 2 to 64", "a.c is 0 to 5256000", "a.e is above 0"];
+        assert_eq!(wrong, listed);
     }
 }

@@ -6,7 +6,7 @@ use protocol::UserName;
 
 use super::custom_ack::AckLists;
 use crate::messages::context::MessageContext;
-use crate::realm::{Before, Millis, Realm, SessionId, SessionKind, SessionNo, User};
+use crate::realm::{Before, DAY_MS, Millis, Realm, SessionId, SessionKind, SessionNo, User};
 use crate::sessions::LiveSession;
 use crate::settings::LoginAckSettings;
 
@@ -71,5 +71,5 @@ fn lists_of(realm: &Realm, user: &User, settings: &LoginAckSettings) -> AckLists
 /// Whole days until the password is too old; `None` if it never is.
 fn days_left(now: Millis, user: &User, age: Option<Millis>) -> Option<u64> {
     let until = user.credential_at.saturating_add(age?);
-    Some(until.saturating_sub(now).div_ceil(86_400_000))
+    Some(until.saturating_sub(now).div_ceil(DAY_MS))
 }

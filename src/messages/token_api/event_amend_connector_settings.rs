@@ -10,7 +10,7 @@ use crate::messages::context::MessageContext;
 use crate::messages::details::nullable;
 use crate::messages::handler::{Access, Message};
 use crate::messages::record::event::{self, Ack};
-use crate::realm::{Command, Outcome, TokenKind};
+use crate::realm::{Command, DAY_SECS, Outcome, TokenKind};
 /// In seconds; what is absent stays, null gives it back to the configuration.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE", deny_unknown_fields)]
@@ -24,7 +24,7 @@ pub struct AmendConnectorSettings {
 }
 
 /// The longest life of each kind, in seconds: a day, ten years, an hour.
-const LIFETIMES_MAX_SECS: [u64; 3] = [86_400, 315_360_000, 3_600];
+const LIFETIMES_MAX_SECS: [u64; 3] = [DAY_SECS, 3_650 * DAY_SECS, 3_600];
 
 impl Message for AmendConnectorSettings {
     const TYPE: &'static str = "EVENT_AMEND_CONNECTOR_SETTINGS";

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds of a day.
-pub const DAY_MS: Millis = 86_400_000;
+pub const DAY_MS: Millis = DAY_SECS * 1_000;
+/// A day in seconds.
+pub const DAY_SECS: u64 = 86_400;
 /// What the first start makes counts from here, what people insert from 1.
 const BOOTSTRAP_BASE: u64 = 90_000_000_000_000;
 /// The bit of a number that says "made by the first start".

@@ -30,7 +30,8 @@ pub use audit_event::{AuditEvent, FieldSnapshot};
 pub use credential_check::{AccountChecks, AuthenticatedBy, Fingerprint, LoginClient, Verdict};
 pub use end_reason::{EndReason, MfaReason};
 pub use ids::{
-    DAY_MS, EntryId, FIRST_BOOTSTRAP_NO, Location, Millis, ProfileNo, RightNo, SessionNo, UserNo,
+    DAY_MS, DAY_SECS, EntryId, FIRST_BOOTSTRAP_NO, Location, Millis, ProfileNo, RightNo, SessionNo,
+    UserNo,
 };
 pub use login_attempts::{Attempts, attempts_ref};
 pub use mail::{MailKind, QueuedMail};

@@ -8,6 +8,7 @@ use super::password_strength::PasswordStrength;
 use super::self_service_reset::SelfServiceReset;
 use crate::realm::Millis;
 use crate::settings::duration::minutes_to_millis;
+use crate::settings::range::RangeCheck;
 use crate::settings::secret::Secret;
 /// Users whose passwords are kept here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -78,9 +79,8 @@ impl Retry {
 
 impl GenesisPassword {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
-        if self.retry.max_attempts == 0 {
-            wrong.push("security.genesis_password.retry.max_attempts is above 0".to_owned());
-        }
+        let attempts = self.retry.max_attempts as usize;
+        wrong.above_zero("security.genesis_password.retry.max_attempts", attempts);
         self.validation.password_strength.check(wrong);
         self.self_service_reset.iter().for_each(|it| it.check(wrong));
     }

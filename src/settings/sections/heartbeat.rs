@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::realm::DAY_SECS;
 use crate::settings::range::RangeCheck;
 /// Heartbeats, by which a session shows that its client is alive.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +25,6 @@ impl Default for HeartbeatSettings {
 
 impl HeartbeatSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
-        wrong.range("heartbeat.interval_secs", self.interval_secs, 1..=86_400);
+        wrong.range("heartbeat.interval_secs", self.interval_secs, 1..=DAY_SECS);
     }
 }

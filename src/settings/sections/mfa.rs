@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::templates;
 use crate::auth::{KeyError, Keyring, TotpAlgorithm, TotpConfig};
+use crate::realm::{DAY_MS, DAY_SECS};
 use crate::settings::duration::Duration;
 use crate::settings::range::RangeCheck;
 use crate::settings::secret::Secret;
@@ -140,9 +141,7 @@ impl Default for Notify {
 
 impl MfaSettings {
     pub(super) fn check(&self, wrong: &mut Vec<String>) {
-        if self.max_attempts == 0 {
-            wrong.push("security.mfa.max_attempts is above 0".to_owned());
-        }
+        wrong.above_zero("security.mfa.max_attempts", self.max_attempts as usize);
         if !self.required_for.is_empty() && self.qr_code.is_none() {
             let text =
                 "security.mfa.required_for needs [security.mfa.qr_code], even if it is empty";
@@ -182,7 +181,7 @@ impl QrCode {
             ("code_period_seconds", self.code_period_seconds, 1..=3_600),
             ("code_period_discrepancy", self.code_period_discrepancy.into(), 0..=20),
             ("code_digits", self.code_digits.into(), 6..=8),
-            ("confirm_wait_period_secs", self.confirm_wait_period_secs, 1..=86_400),
+            ("confirm_wait_period_secs", self.confirm_wait_period_secs, 1..=DAY_SECS),
         ];
         for (key, value, range) in bounds {
             wrong.range(format!("security.mfa.qr_code.{key}"), value, range);
@@ -205,7 +204,7 @@ impl Notify {
             ("active_code_expiry_duration", self.active_code_expiry_duration, 3_650),
         ];
         for (key, duration, days) in durations {
-            if !(1..=days * 86_400_000).contains(&duration.millis()) {
+            if !(1..=days * DAY_MS).contains(&duration.millis()) {
                 wrong.push(format!("security.mfa.notify.{key} is 1ms to {days}d"));
             }
         }

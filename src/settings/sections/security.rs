@@ -9,7 +9,7 @@ use super::genesis_password::GenesisPassword;
 use super::login_ack::LoginAckSettings;
 use super::mfa::MfaSettings;
 use crate::auth::Cost;
-use crate::realm::Millis;
+use crate::realm::{DAY_SECS, Millis};
 use crate::settings::duration::minutes_to_millis;
 use crate::settings::range::RangeCheck;
 /// Sessions and passwords.
@@ -244,7 +244,6 @@ impl Security {
 }
 
 const HOUR_SECS: u64 = 3_600;
-const DAY_SECS: u64 = 86_400;
 const THREADS_MAX: usize = 1_024;
 /// Ten years.
 const MINUTES_MAX: f64 = 5_256_000.0;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tls::TlsSettings;
-use crate::realm::Location;
+use crate::realm::{DAY_SECS, Location};
 use crate::settings::range::RangeCheck;
 
 /// Addresses and forms of messages.
@@ -266,15 +266,15 @@ impl ServerLimits {
             ("queued_messages_per_connection", self.queued_messages_per_connection),
             ("messages_per_sec_per_connection", self.messages_per_sec_per_connection as usize),
         ];
-        let zero = above_zero.iter().filter(|(_, value)| *value == 0);
-        wrong.extend(zero.map(|(key, _)| format!("server.limits.{key} is above 0")));
+        for (key, value) in above_zero {
+            wrong.above_zero(format!("server.limits.{key}"), value);
+        }
         wrong.range("server.limits.json_depth", self.json_depth, 2..=128);
     }
 }
 
 /// Bounds beyond which sums of limits could overflow.
 const BYTES_MAX: usize = 1 << 30;
-const DAY_SECS: u64 = 86_400;
 
 /// An address, or all addresses that begin with the same bits: `10.0.0.0/8`.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::realm::DAY_SECS;
 use crate::settings::range::RangeCheck;
 
 /// A service that GUIs connect to after the login.
@@ -80,7 +81,7 @@ impl ServiceListSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
         let timeout_ms = self.health_check_timeout_ms;
         wrong.range("service_list.health_check_timeout_ms", timeout_ms, 10..=60_000);
-        wrong.range("service_list.health_check_secs", self.health_check_secs, 0..=86_400);
+        wrong.range("service_list.health_check_secs", self.health_check_secs, 0..=DAY_SECS);
     }
 }
 

@@ -43,17 +43,13 @@ impl Default for StoreSettings {
 
 impl StoreSettings {
     pub(in crate::settings) fn check(&self, wrong: &mut Vec<String>) {
-        if self.disk_reserve_mb > 1 << 20 {
-            wrong.push("store.disk_reserve_mb is at most 1048576".to_owned());
-        }
+        wrong.range("store.disk_reserve_mb", self.disk_reserve_mb, 0..=1 << 20);
         wrong.range("store.cache_mb", self.cache_mb, 1..=65_536);
         for (key, days) in [
             ("log_retention_days", self.log_retention_days),
             ("audit_retention_days", self.audit_retention_days),
         ] {
-            if days > 36_500 {
-                wrong.push(format!("store.{key} is at most 36500"));
-            }
+            wrong.range(format!("store.{key}"), days, 0..=36_500);
         }
     }
 }
