@@ -7,13 +7,11 @@ use super::snapshot::LoginSnapshot;
 use crate::auth::{DirectoryUser, LdapResult};
 use crate::messages::context::MessageContext;
 use crate::messages::errors;
+use crate::messages::users::is_attribute;
 use crate::realm::{
     ATTRIBUTES, AuthenticatedBy, Command, Outcome, Refusal, SyncDirectoryUser, Verdict,
 };
 use crate::settings::LdapConnection;
-
-/// Bytes of an attribute that a record takes.
-const ATTRIBUTE_MAX: usize = 256;
 
 /// Checks a password by the directory alone.
 pub(super) async fn check_directory_password(
@@ -136,8 +134,8 @@ fn record_from_directory(
     let first = &connection.on_first_login;
     let value = |field: &str| {
         let value = found.attributes.get(first.attributes.get(field)?)?;
-        let fits = value.len() <= ATTRIBUTE_MAX && !value.chars().any(char::is_control);
-        let fits = fits && (field != "EMAIL_ADDRESS" || crate::mail::is_address(value));
+        let fits =
+            is_attribute(value) && (field != "EMAIL_ADDRESS" || crate::mail::is_address(value));
         fits.then(|| value.as_str().into())
     };
     let numbered = (0u8..).zip(ATTRIBUTES);
