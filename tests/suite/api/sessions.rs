@@ -202,13 +202,17 @@ async fn a_replaced_token_is_refused_where_it_was_used_before() {
     }
 
     let renewed = other.ask(refresh(refresh_token)).await;
-    let refused = loop {
-        let answer = client.ask(details(token)).await;
-        if answer["MESSAGE_TYPE"] != "EVENT_LOGIN_DETAILS_ACK" {
-            break answer;
+    let until_refused = async {
+        loop {
+            let answer = client.ask(details(token)).await;
+            if answer["MESSAGE_TYPE"] != "EVENT_LOGIN_DETAILS_ACK" {
+                break answer;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     };
+    let refused = tokio::time::timeout(Duration::from_secs(20), until_refused).await;
+    let refused = refused.expect("the grace period ends, and with it the token");
     assert_eq!(refused["CODE"], "SESSION_NOT_FOUND", "{refused}");
     let ack = client.ask(details(&renewed["SESSION_AUTH_TOKEN"])).await;
     assert_eq!(ack["SESSION_ID"], renewed["SESSION_ID"], "{ack}");
