@@ -144,13 +144,13 @@ mod tests {
         let live = registry.get_or_create(&session, &UserName::parse("jane").unwrap());
         let outbox = Outbox::new(1);
         live.bind(&outbox, 0);
-        assert!(!outbox.enable_direct_write(|| true), "there is no line");
+        assert!(!outbox.enable_direct_write(|| true), "no direct writer is set");
         outbox.set_direct_writer(Some(Arc::new(Open)));
         assert!(
             outbox.enable_direct_write(|| !live.has_ended()) && outbox.is_direct_write_enabled()
         );
         registry.end(session.no, EndReason::Logout);
-        assert!(!outbox.is_direct_write_enabled(), "it is withheld with the end");
-        assert!(!outbox.enable_direct_write(|| !live.has_ended()), "and lent no more");
+        assert!(!outbox.is_direct_write_enabled(), "the end disables it");
+        assert!(!outbox.enable_direct_write(|| !live.has_ended()), "it stays disabled");
     }
 }

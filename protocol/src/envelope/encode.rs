@@ -55,8 +55,8 @@ pub fn encode_into(
     Ok(())
 }
 
-/// Encodes a message whose members are a JSON object by their making. Panics if they are not: no
-/// client gets a message without its members.
+/// Encodes a message whose members are always a JSON object. Panics if they are not: no client
+/// gets a message without its members.
 pub fn encode_value(message_type: &str, source_ref: Option<&str>, members: &Value) -> Vec<u8> {
     expect_encoded(message_type, encode(message_type, source_ref, members))
 }

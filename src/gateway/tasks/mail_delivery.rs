@@ -63,7 +63,7 @@ async fn send_one(gateway: Arc<Gateway>, mail: QueuedMail) -> bool {
         }
         Err(SendError::Failed(error)) => {
             let attempts = mail.send_attempts + 1;
-            tracing::warn!(mail = mail.no, tries = attempts, %error, "a mail did not leave");
+            tracing::warn!(mail = mail.no, attempts, %error, "a mail did not leave");
             MailSent::Failed
         }
         Err(SendError::NotStored) => return false,

@@ -14,7 +14,7 @@ const TRIM_STEP_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) async fn trim(gateway: Arc<Gateway>) {
     let before = retention_start(&gateway, gateway.settings().store.log_retention_days);
     match gateway.replica.trim(before).await {
-        Ok(removed) => tracing::debug!(gone = removed, "old entries of the log are trimmed"),
+        Ok(removed) => tracing::debug!(removed, "old entries of the log are trimmed"),
         Err(why) => tracing::warn!(why, "the log could not be trimmed"),
     }
 }

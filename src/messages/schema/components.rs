@@ -1,8 +1,7 @@
 //! What OpenAPI (REST) and AsyncAPI (WebSocket) share. Both are made from the handler table: there
 //! is no second description of a message.
 //!
-//! utoipa and aide would describe functions of a web framework; here the table is the description,
-//! and of its rows neither knows anything.
+//! utoipa and aide document the handler functions of a web framework; they cannot read this table.
 
 use serde_json::{Map, Value, json};
 

@@ -1,6 +1,6 @@
 //! Browsers: which origins may speak, and what their scripts may read of an answer.
 //!
-//! tower-http has this as a layer of tower, which nothing else here is built on.
+//! tower-http implements CORS as a tower layer; this server does not use tower.
 
 use std::sync::LazyLock;
 

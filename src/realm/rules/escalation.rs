@@ -114,7 +114,7 @@ fn weakens(change: &Change) -> bool {
     }
 }
 
-// Every kind is named in both: a new one has to be decided.
+// The two matches name every kind: a new one does not compile until it is classified.
 fn row_weakens(row: &Row) -> bool {
     match row {
         Row::Profile(profile) => profile.status == ProfileStatus::Disabled,

@@ -85,7 +85,7 @@ fn a_store_that_was_just_closed_opens_again() {
     }
     let (_store, _log) = open(home.path());
     let locked = RowStore::open(home.path(), 8, 0);
-    assert!(matches!(locked, Err(StoreError::Locked)), "while it is open nobody else gets it");
+    assert!(matches!(locked, Err(StoreError::Locked)), "an open store cannot be opened twice");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,7 +74,7 @@ impl Acknowledged {
         self.profiles.retain(|profile| profile.promised);
         let ours = |name: &&String| name.starts_with("CRASH_");
         for name in rights.union(&profiles).filter(ours) {
-            assert!(self.requested.contains(name), "nobody asked for {name}");
+            assert!(self.requested.contains(name), "{name} was never requested");
         }
         self.rights.extend(rights.iter().filter(ours).cloned());
     }

@@ -173,7 +173,7 @@ async fn health_is_requested_from_the_command_line() {
         let mut health = Command::new(env!("CARGO_BIN_EXE_tollgate"));
         health.args(["health", "--management", &free.to_string()]).output().unwrap()
     };
-    assert!(!request().status.success(), "nobody is there");
+    assert!(!request().status.success(), "no gateway runs yet");
     let _gateway = home.start();
     let healthy = request();
     assert!(healthy.status.success() && output_text(&healthy).contains("ready"), "{healthy:?}");

@@ -49,8 +49,11 @@ pub fn file(path: String, text: &str) -> File {
     for (at, line) in lines.iter().enumerate() {
         let (indent, words) = (indent(line), line.trim_start());
         // Of a field, a variant or an arm the rest of the item is no test.
-        let is_item = || lines[at + 1..].iter().find(|it| !is_attribute(it)).is_some_and(is_item);
-        if test.is_none() && words == "#[cfg(test)]" && is_item() {
+        let guards_item = || {
+            let guarded = lines[at + 1..].iter().find(|line| !is_attribute_or_comment(line));
+            guarded.is_some_and(|line| is_item(line))
+        };
+        if test.is_none() && words == "#[cfg(test)]" && guards_item() {
             test = Some(indent);
             code.push(String::new());
             continue;
@@ -122,13 +125,13 @@ pub fn without_visibility(words: &str) -> &str {
 }
 
 /// Whether a line is an attribute or a comment.
-fn is_attribute(line: &&&str) -> bool {
+fn is_attribute_or_comment(line: &str) -> bool {
     let words = line.trim_start();
     words.starts_with("#[") || words.starts_with("//")
 }
 
 /// Whether a line begins an item.
-fn is_item(line: &&str) -> bool {
+fn is_item(line: &str) -> bool {
     let words = without_visibility(line.trim_start());
     let kinds =
         ["mod ", "use ", "impl", "struct ", "enum ", "trait ", "type ", "static ", "const "];
