@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::data_row::{DataRow, RowRef};
 use super::data_source::DataSource;
+use super::source_record::{SourceRecord, Viewer};
 use crate::realm::{Change, Key, ProfileNo, Realm, Row, SessionNo, UserNo, attempts_ref};
 
 /// The sources whose rows are records, one row each.
@@ -84,9 +85,13 @@ impl RowsBefore {
         user: Option<UserNo>,
     ) {
         if sources.contains(&source) {
-            // The owner's view of the row: what others may not see is masked when they look.
-            let viewer = user.unwrap_or(UserNo::MIN);
-            let row_before = || RowBefore { row: source.row(realm, viewer, row), user };
+            // The whole row, as its own user sees it: what a subscriber may not see is masked when
+            // the row is checked.
+            let viewer = Viewer { user: user.unwrap_or(UserNo::MIN), sees_all: true };
+            let row_before = || {
+                let record = SourceRecord::find(realm, source, row);
+                RowBefore { row: record.and_then(|record| record.row_for(realm, viewer)), user }
+            };
             self.rows.entry((source, row)).or_insert_with(row_before);
         }
     }

@@ -66,10 +66,8 @@ impl SubscriptionHub {
                 return Err(SubscribeError::Exists);
             }
             let permit = quota.acquire(subscriptions_max).ok_or(SubscribeError::TooMany)?;
-            let mut subscription = Subscription::new(id, request, seq, permit);
-            subscription.resolve_scope(realm);
-            let first_rows = subscription.read_first_rows(realm, seq, &self.history);
-            let keys = subscription.keys();
+            let (subscription, keys, first_rows) =
+                Subscription::open(id, request, permit, realm, seq, &self.history);
             subscriptions.insert(subscription);
             Ok((keys, first_rows))
         })?;

@@ -7,6 +7,7 @@ use super::filter_key::FilterKey;
 use super::index::{Index, SubscriptionRef};
 use super::right_change::RightChange;
 use super::scope_refresh::refresh_scopes;
+use super::source_record::SourceRecord;
 use super::subscription::Subscription;
 use crate::realm::UserNo;
 /// Gives every matching subscription what is different for it: first what its owner no longer
@@ -26,8 +27,9 @@ fn publish_records(index: &Index, commit: Commit<'_>, deliveries: &mut DeliveryL
     let Commit { realm, seq, before, .. } = commit;
     for ((source, row), old) in &before.rows {
         let user = old.user.map(FilterKey::User);
-        // A record is found by its present key and by the one it had.
-        let key_now = source.index_key(realm, *row);
+        let record = SourceRecord::find(realm, *source, *row);
+        // Subscriptions are found by the record's present key and by the one it had.
+        let key_now = record.and_then(|record| record.index_key(*source));
         let key_before = old
             .row
             .as_ref()
@@ -39,7 +41,7 @@ fn publish_records(index: &Index, commit: Commit<'_>, deliveries: &mut DeliveryL
         let keyed = keys.flat_map(|key| index.keyed(*source, key));
         for subscription_ref in index.unkeyed(*source).iter().chain(keyed) {
             let check = |subscription: &mut Subscription| {
-                subscription.check_row(realm, seq, *row, old.row.as_ref())
+                subscription.check_record(realm, seq, *row, record, old.row.as_ref())
             };
             deliveries.add_if_due(subscription_ref, check);
         }

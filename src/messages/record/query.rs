@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::record_kind::RecordKind;
 use crate::messages::context::MessageContext;
+use crate::subscriptions::Viewer;
 /// The record, or nothing: what one may not see does not exist.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
@@ -23,21 +24,18 @@ pub fn find_record<K: RecordKind>(
     if id.is_none() && name.is_none() {
         return Err(Nack::new(NackCode::MissingField, "the key is missing in DETAILS"));
     }
-    let viewer = context.session()?.user;
+    let user = context.session()?.user;
     let row = context.read(|realm| {
         let named = name.map(|name| K::find_by_name(realm, name));
         let with_id = id.map(|id| K::find_by_id(realm, id).filter(|it| it.id() == id));
         let found = match (named, with_id) {
-            (Some(a), Some(b)) => a.filter(|a| b.is_some_and(|b| a.row_ref() == b.row_ref())),
+            (Some(a), Some(b)) => a.filter(|a| b.is_some_and(|b| a.id() == b.id())),
             (found, None) | (None, found) => found.flatten(),
         };
-        let row = found?.row_ref();
-        let right = K::SOURCE.view_right();
-        let sees_all = right.is_none_or(|right| realm.holds_code(viewer, right));
-        let sees = sees_all || K::SOURCE.belongs_to(realm, viewer, row);
-        let shown = K::SOURCE.row(realm, viewer, row).filter(|_| sees)?;
+        let record = found?.source_record();
+        let shown = record.row_for(realm, Viewer::new(realm, K::SOURCE, user))?;
         let mut map = shown.to_object(K::SOURCE.columns());
-        map.insert("ROW_REF".to_owned(), row.to_string().into());
+        map.insert("ROW_REF".to_owned(), record.row_ref().to_string().into());
         Some(map)
     });
     Ok(Ack { reply: row.into_iter().collect() })

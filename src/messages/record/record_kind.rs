@@ -3,7 +3,7 @@
 use protocol::{ProfileName, RightCode, UserName};
 
 use crate::realm::{Profile, ProfileNo, Realm, Right, RightNo, User, UserNo};
-use crate::subscriptions::DataSource;
+use crate::subscriptions::{DataSource, SourceRecord};
 
 /// A kind of record with a name and an id, shown by one data source.
 pub trait RecordKind: Sized {
@@ -16,8 +16,8 @@ pub trait RecordKind: Sized {
     fn find_by_name<'a>(realm: &'a Realm, name: &Self::Name) -> Option<&'a Self>;
     /// The record of the number in an id; its location is not compared.
     fn find_by_id<'a>(realm: &'a Realm, id: &str) -> Option<&'a Self>;
-    /// ROW_REF in the data source.
-    fn row_ref(&self) -> u64;
+    /// It as a record of the data source.
+    fn source_record(&self) -> SourceRecord<'_>;
     /// ID.
     fn id(&self) -> String;
 }
@@ -34,8 +34,8 @@ impl RecordKind for User {
         realm.user(UserNo::parse(id)?.0)
     }
 
-    fn row_ref(&self) -> u64 {
-        self.no.0.into()
+    fn source_record(&self) -> SourceRecord<'_> {
+        SourceRecord::User(self)
     }
 
     fn id(&self) -> String {
@@ -55,8 +55,8 @@ impl RecordKind for Profile {
         realm.profile(ProfileNo::parse(id)?.0)
     }
 
-    fn row_ref(&self) -> u64 {
-        self.no.0.into()
+    fn source_record(&self) -> SourceRecord<'_> {
+        SourceRecord::Profile(self)
     }
 
     fn id(&self) -> String {
@@ -76,8 +76,8 @@ impl RecordKind for Right {
         realm.right(RightNo::parse(id)?.0)
     }
 
-    fn row_ref(&self) -> u64 {
-        self.no.0.into()
+    fn source_record(&self) -> SourceRecord<'_> {
+        SourceRecord::Right(self)
     }
 
     fn id(&self) -> String {

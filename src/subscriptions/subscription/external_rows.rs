@@ -7,8 +7,8 @@ use crate::realm::{AuditEvent, Realm};
 use crate::storage::AuditNo;
 use crate::subscriptions::columns;
 use crate::subscriptions::data_row::RowRef;
-use crate::subscriptions::data_source::STEP_ROWS;
 use crate::subscriptions::request::{ReadPosition, ServiceRows};
+use crate::subscriptions::source_scan::STEP_ROWS;
 
 /// ROW_REF of an audit row: the newest comes first.
 const fn row_ref(no: AuditNo) -> RowRef {

@@ -2,6 +2,7 @@
 
 mod external_rows;
 mod first_rows;
+mod resume;
 mod scope;
 mod user_rights;
 mod view;

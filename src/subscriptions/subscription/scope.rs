@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use protocol::UserName;
 
 use super::view::Subscription;
-use crate::realm::{Realm, UserNo};
+use crate::realm::Realm;
 use crate::storage::Seq;
 use crate::subscriptions::data_source::DataSource;
 use crate::subscriptions::filter_key::FilterKey;
 use crate::subscriptions::request::SubscriptionRequest;
+use crate::subscriptions::source_record::Viewer;
 use crate::subscriptions::source_set::SourceSet;
 
 /// Keys of a subscription in the index that changed.
@@ -34,7 +35,7 @@ impl Subscription {
         seq: Seq,
     ) -> Option<KeyChange> {
         let (saw_all, was_unmasked, from) = (self.sees_all, self.unmasked, self.keys());
-        self.resolve_scope(realm);
+        let to = self.resolve_scope(realm);
         if saw_all != self.sees_all || self.own_records_only() {
             self.advance_version(seq);
             self.recompute(realm);
@@ -42,26 +43,26 @@ impl Subscription {
         if was_unmasked != self.unmasked {
             self.remask(realm);
         }
-        let to = self.keys();
         (from != to).then_some(KeyChange { from, to })
     }
 
     /// Whether the owner still holds the right that shows all rows, if all rows are seen.
     pub(in crate::subscriptions) fn may_read(&self, realm: &Realm) -> bool {
-        let right = self.request.source.view_right().filter(|_| self.sees_all);
-        right.is_none_or(|right| realm.holds_code(self.request.owner, right))
+        let SubscriptionRequest { source, owner, .. } = self.request;
+        !self.sees_all || Viewer::new(realm, source, owner).sees_all
     }
 
     /// Whether it shows the profiles or rights that the owner has, and no others.
-    pub(in crate::subscriptions) fn own_records_only(&self) -> bool {
+    fn own_records_only(&self) -> bool {
         !self.sees_all
             && matches!(self.request.source, DataSource::AllProfiles | DataSource::AllRights)
     }
 
-    /// Works out what the owner may see now and to whose rows that limits the subscription.
-    pub(in crate::subscriptions) fn resolve_scope(&mut self, realm: &Realm) {
+    /// Works out what the owner may see now and to whose rows that limits the subscription. Gives
+    /// its keys.
+    pub(super) fn resolve_scope(&mut self, realm: &Realm) -> Vec<FilterKey> {
         let SubscriptionRequest { source, owner, .. } = self.request;
-        self.sees_all = source.view_right().is_none_or(|right| realm.holds_code(owner, right));
+        self.sees_all = Viewer::new(realm, source, owner).sees_all;
         self.unmasked = source.unmask_right().is_none_or(|right| realm.holds_code(owner, right));
         let criteria = self.request.criteria.as_ref();
         let pinned = |column| criteria.and_then(|criteria| criteria.pinned(column));
@@ -84,11 +85,7 @@ impl Subscription {
             let words = source.key_columns().iter().find_map(|column| pinned(*column));
             self.value_keys = words.into_iter().flatten().map(Into::into).collect();
         }
-    }
-
-    /// The users to whose rows it is limited, in order.
-    pub(in crate::subscriptions) fn user_keys(&self) -> Option<&[UserNo]> {
-        self.user_keys.as_deref()
+        self.keys()
     }
 
     /// The keys by which it is found; without keys it is checked for every row.

@@ -10,9 +10,10 @@ use crate::storage::Seq;
 use crate::subscriptions::affected::{AffectedRights, Visit};
 use crate::subscriptions::columns;
 use crate::subscriptions::data_row::{RowChange, RowRef};
-use crate::subscriptions::data_source::{DataSource, right_ref, split_right_ref};
+use crate::subscriptions::data_source::DataSource;
 use crate::subscriptions::request::ReadPosition;
 use crate::subscriptions::right_change::RightChange;
+use crate::subscriptions::source_record::{right_ref, split_right_ref};
 
 /// Rows that are written at once, without a queue.
 const DIRECT_ROWS_MAX: usize = 8;
@@ -157,32 +158,10 @@ impl Subscription {
             }
         });
         if !done {
-            for row in self.view.clone() {
-                self.check_row(realm, seq, row, None);
-            }
+            self.check_view(realm);
+            self.advance_version(seq);
             self.read_position = ReadPosition::Start;
             self.update_due = true;
         }
-    }
-
-    /// The client comes back: it has what the user had then and gets what is different now.
-    pub(in crate::subscriptions) fn resume(
-        &mut self,
-        realm: &Realm,
-        seq: Seq,
-        user: UserNo,
-        then: &BTreeSet<RightNo>,
-    ) {
-        self.view = then.iter().map(|right| right_ref(user, *right)).collect();
-        let criteria = self.request.criteria.clone();
-        if let (Some(criteria), Some(name)) = (criteria, realm.user(user)) {
-            self.view.retain(|row| {
-                let right = realm.right(RightNo((*row & u64::from(u32::MAX)) as u32));
-                let data = right.map(|right| columns::user_right_row(name, right));
-                data.is_none_or(|data| criteria.matches(|column| data.field(column).value()))
-            });
-        }
-        self.read_position = ReadPosition::End;
-        self.check_rights(realm, seq, user, None, None);
     }
 }

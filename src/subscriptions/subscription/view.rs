@@ -1,14 +1,20 @@
 //! One subscription: what its client has, what waits to be sent, and how the two are kept exact.
 
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 
+use super::first_rows::FirstRows;
 use crate::realm::{Realm, UserNo};
 use crate::storage::{AuditNo, Seq};
 use crate::subscriptions::data_row::{DataRow, RowChange, RowRef, write_member};
 use crate::subscriptions::data_source::DataSource;
+use crate::subscriptions::filter_key::FilterKey;
 use crate::subscriptions::pending_rows::PendingRows;
 use crate::subscriptions::quota::QuotaPermit;
 use crate::subscriptions::request::{ReadPosition, SubscriptionRequest};
+use crate::subscriptions::rights_history::RightsHistory;
+use crate::subscriptions::source_record::{SourceRecord, Viewer};
+use crate::subscriptions::source_scan::ScanPage;
 
 /// One subscription of one connection.
 #[derive(Debug)]
@@ -20,7 +26,8 @@ pub struct Subscription {
     pub(in crate::subscriptions) sees_all: bool,
     /// Whether the owner sees columns that others do not.
     pub(in crate::subscriptions) unmasked: bool,
-    /// The users to whose rows it is limited, by the filter or because only own rows are seen.
+    /// The users to whose rows it is limited, in ascending order, by the filter or because only
+    /// own rows are seen.
     pub(super) user_keys: Option<Box<[UserNo]>>,
     /// Whether the filter is to be asked: it may ask for more than for these users.
     pub(super) needs_filter: bool,
@@ -42,12 +49,25 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(in crate::subscriptions) fn new(
+    /// Opens a subscription, before any commit is published to it: with what changed since the
+    /// version that the client has, if it can be resumed, or else with the first step of its
+    /// rows; without any if they are not the realm's. Gives also its keys in the index, and which
+    /// of these it was.
+    pub(in crate::subscriptions) fn open(
         id: u64,
         request: SubscriptionRequest,
-        version: Seq,
         permit: QuotaPermit,
-    ) -> Self {
+        realm: &Realm,
+        seq: Seq,
+        history: &Mutex<RightsHistory>,
+    ) -> (Self, Vec<FilterKey>, FirstRows) {
+        let mut subscription = Self::new(id, request, permit, seq);
+        let keys = subscription.resolve_scope(realm);
+        let first_rows = subscription.read_first_rows(realm, seq, history);
+        (subscription, keys, first_rows)
+    }
+
+    fn new(id: u64, request: SubscriptionRequest, permit: QuotaPermit, version: Seq) -> Self {
         Self {
             _permit: permit,
             id,
@@ -78,14 +98,10 @@ impl Subscription {
                 && read(own).is_some_and(|own| Some(own) == read(source_ref)))
     }
 
-    /// The row, if the owner may see it and the filter matches.
-    fn visible_row(&self, realm: &Realm, row: RowRef) -> Option<DataRow> {
-        let SubscriptionRequest { source, owner, .. } = self.request;
-        if !self.sees_all && !source.belongs_to(realm, owner, row) {
-            return None;
-        }
-        let data = source.row(realm, owner, row)?;
-        self.matches_filter(&data).then_some(data)
+    /// The row of a record, if it exists, the owner may see it and the filter matches.
+    fn visible_row(&self, realm: &Realm, record: Option<SourceRecord<'_>>) -> Option<DataRow> {
+        let viewer = Viewer { user: self.request.owner, sees_all: self.sees_all };
+        record?.row_for(realm, viewer).filter(|data| self.matches_filter(data))
     }
 
     pub(super) fn matches_filter(&self, data: &DataRow) -> bool {
@@ -93,18 +109,28 @@ impl Subscription {
         criteria.is_none_or(|criteria| criteria.matches(|column| data.field(column).value()))
     }
 
-    /// Checks one row after a commit and notes what is different for the client. `before`: the
-    /// row as it was, where a row can be modified.
-    pub(in crate::subscriptions) fn check_row(
+    /// Checks one row after a commit and notes what is different for the client. `record`: `None`
+    /// if it is gone. `before`: the row as it was, where a row can be modified.
+    pub(in crate::subscriptions) fn check_record(
         &mut self,
         realm: &Realm,
         seq: Seq,
         row: RowRef,
+        record: Option<SourceRecord<'_>>,
         before: Option<&DataRow>,
     ) {
-        let data = self.visible_row(realm, row);
+        let data = self.visible_row(realm, record);
         self.version = self.version.max(seq);
         self.diff_row(row, data, before);
+    }
+
+    /// Checks all rows that the client has.
+    pub(super) fn check_view(&mut self, realm: &Realm) {
+        let source = self.request.source;
+        for row in self.view.clone() {
+            let data = self.visible_row(realm, SourceRecord::find(realm, source, row));
+            self.diff_row(row, data, None);
+        }
     }
 
     /// Where a row is in the view, or would be: mostly at its end, as new rows have the highest
@@ -150,6 +176,27 @@ impl Subscription {
         }
     }
 
+    fn read_first_rows(
+        &mut self,
+        realm: &Realm,
+        seq: Seq,
+        history: &Mutex<RightsHistory>,
+    ) -> FirstRows {
+        if matches!(self.request.source, DataSource::Services | DataSource::AuditEvents) {
+            return FirstRows::External;
+        }
+        let version = self.request.resume_from;
+        if version.is_some_and(|version| self.resume_from(realm, seq, version, &history.lock())) {
+            return FirstRows::Resumed;
+        }
+        let mut rows_left = self.request.rows_max;
+        if self.read_step(realm, &mut rows_left) {
+            FirstRows::Complete
+        } else {
+            FirstRows::Partial(rows_left)
+        }
+    }
+
     /// Reads one step of rows into the view. Says whether the wanted number is reached or the
     /// source ended.
     pub(in crate::subscriptions) fn read_step(
@@ -162,18 +209,19 @@ impl Subscription {
             ReadPosition::At(row) => Some(row),
             ReadPosition::End => return true,
         };
-        let page = self.request.source.scan(realm, after, self.user_keys());
-        for row in page.rows {
-            if self.view.binary_search(&row).is_err()
-                && let Some(data) = self.visible_row(realm, row)
+        let page = ScanPage::read(realm, self.request.source, after, self.user_keys.as_deref());
+        for record in page.records {
+            let row = record.row_ref();
+            if let Err(at) = self.view_index(row)
+                && let Some(data) = self.visible_row(realm, Some(record))
             {
                 // One row beyond the wanted number is searched for, so that MORE_ROWS is exact.
                 if *rows_left == 0 || self.view.len() >= self.request.view_max {
                     return true;
                 }
                 *rows_left -= 1;
-                self.read_position = ReadPosition::At(row);
-                self.diff_row(row, Some(data), None);
+                self.view.insert(at, row);
+                self.pending.put(row, RowChange::Insert(data));
             }
             self.read_position = ReadPosition::At(row);
         }
@@ -185,12 +233,9 @@ impl Subscription {
     /// rows no longer seen leave first, then what is seen now is read again from the start.
     /// Own rows come at once; the rows of all users come a page at a time. Bounded: what is not
     /// reached comes with MORE_ROWS.
-    pub(in crate::subscriptions) fn recompute(&mut self, realm: &Realm) {
+    pub(super) fn recompute(&mut self, realm: &Realm) {
         let waiting = self.pending.len();
-        for row in self.view.clone() {
-            let data = self.visible_row(realm, row);
-            self.diff_row(row, data, None);
-        }
+        self.check_view(realm);
         if self.request.source == DataSource::AuditEvents {
             self.start_audit();
             self.update_due |= !self.awaiting_ack;
@@ -214,12 +259,13 @@ impl Subscription {
     }
 
     /// Queues the columns that the owner sees now, or no longer, of every row of the view.
-    pub(in crate::subscriptions) fn remask(&mut self, realm: &Realm) {
-        let columns = self.request.source.maskable_columns() & self.request.columns;
+    pub(super) fn remask(&mut self, realm: &Realm) {
         let SubscriptionRequest { source, owner, .. } = self.request;
+        let columns = source.maskable_columns() & self.request.columns;
         for row in self.view.clone() {
-            let masked = columns != 0 && !source.belongs_to(realm, owner, row);
-            if let Some(data) = self.visible_row(realm, row).filter(|_| masked) {
+            let record = SourceRecord::find(realm, source, row);
+            let masked = record.filter(|it| columns != 0 && !it.belongs_to(realm, owner));
+            if let Some(data) = self.visible_row(realm, masked) {
                 self.pending.put(row, RowChange::Modify(columns, data));
             }
         }

@@ -1,0 +1,148 @@
+//! The record of the realm that a row shows, and who sees it.
+
+use protocol::UserName;
+
+use super::columns::{self, LOGOUT_OTHERS};
+use super::data_row::{DataRow, RowRef};
+use super::data_source::DataSource;
+use crate::realm::{
+    ActiveCode, Attempts, Profile, ProfileNo, Realm, Right, RightNo, Session, SessionNo, User,
+    UserNo,
+};
+
+/// Who reads rows of a source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Viewer {
+    pub(super) user: UserNo,
+    /// Whether the user sees all rows, by the source's right; others see their own.
+    pub(super) sees_all: bool,
+}
+
+/// A record that a row may show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SourceRecord<'r> {
+    /// A right that the user holds.
+    UserRight(&'r User, &'r Right),
+    User(&'r User),
+    Profile(&'r Profile),
+    Right(&'r Right),
+    /// A session, also one that is dormant: it is kept, but no row shows it.
+    Session(&'r Session),
+    /// The reference of the row, the name that was tried, and how often.
+    LoginAttempts(RowRef, &'r UserName, &'r Attempts),
+    ActiveCode(&'r ActiveCode),
+}
+
+impl Viewer {
+    /// How a user sees a source now.
+    pub(crate) fn new(realm: &Realm, source: DataSource, user: UserNo) -> Self {
+        let right = source.view_right();
+        Self { user, sees_all: right.is_none_or(|right| realm.holds_code(user, right)) }
+    }
+}
+
+impl<'r> SourceRecord<'r> {
+    /// The record of a row, if it exists.
+    pub(super) fn find(realm: &'r Realm, source: DataSource, row: RowRef) -> Option<Self> {
+        Some(match source {
+            DataSource::UserRights => {
+                let (user, right) = split_right_ref(row);
+                let (user, right) = (realm.user(user)?, realm.right(right)?);
+                let is_held = realm.is_held_by(user, right.no);
+                is_held.then_some(SourceRecord::UserRight(user, right))?
+            }
+            DataSource::AllUsers => SourceRecord::User(realm.user(UserNo(low_bits(row)))?),
+            DataSource::AllProfiles => {
+                SourceRecord::Profile(realm.profile(ProfileNo(low_bits(row)))?)
+            }
+            DataSource::AllRights => SourceRecord::Right(realm.right(RightNo(low_bits(row)))?),
+            DataSource::ActiveSessions => SourceRecord::Session(realm.session(SessionNo(row))?),
+            DataSource::LoginAttempts => {
+                let (name, attempts) = realm.attempts_at(row)?;
+                SourceRecord::LoginAttempts(row, name, attempts)
+            }
+            DataSource::ActiveCodes => SourceRecord::ActiveCode(realm.active_code_at(row)?),
+            // These rows are not the realm's.
+            DataSource::AuditEvents | DataSource::Services => return None,
+        })
+    }
+
+    /// The reference of its row.
+    pub(crate) fn row_ref(self) -> RowRef {
+        match self {
+            SourceRecord::UserRight(user, right) => right_ref(user.no, right.no),
+            SourceRecord::User(user) => user.no.0.into(),
+            SourceRecord::Profile(profile) => profile.no.0.into(),
+            SourceRecord::Right(right) => right.no.0.into(),
+            SourceRecord::Session(session) => session.no.0,
+            SourceRecord::LoginAttempts(row, ..) => row,
+            SourceRecord::ActiveCode(code) => code.no,
+        }
+    }
+
+    /// The key by which subscriptions to its row in `source` are found: a right's code, a profile's
+    /// name, the name that was tried. Records that belong to users are found by them.
+    pub(super) fn index_key(self, source: DataSource) -> Option<Box<str>> {
+        let key = match self {
+            SourceRecord::Profile(profile) => profile.name.as_str(),
+            SourceRecord::Right(right) => right.code.as_str(),
+            SourceRecord::LoginAttempts(_, name, _) => name.as_str(),
+            SourceRecord::UserRight(..)
+            | SourceRecord::User(_)
+            | SourceRecord::Session(_)
+            | SourceRecord::ActiveCode(_) => return None,
+        };
+        Some(source.normalize_key(key))
+    }
+
+    /// Whether `user` sees the row without the source's right: the user's own rows, profiles and
+    /// rights.
+    pub(super) fn belongs_to(self, realm: &Realm, user: UserNo) -> bool {
+        match self {
+            SourceRecord::UserRight(holder, _) => holder.no == user,
+            SourceRecord::User(record) => record.no == user,
+            SourceRecord::Profile(profile) => realm.is_member(profile.no, user),
+            SourceRecord::Right(right) => realm.holds(user, right.no),
+            SourceRecord::Session(session) => session.user == user,
+            SourceRecord::ActiveCode(code) => code.user == user,
+            SourceRecord::LoginAttempts(..) => false,
+        }
+    }
+
+    /// The row as `viewer` may see it, if at all.
+    pub(crate) fn row_for(self, realm: &Realm, viewer: Viewer) -> Option<DataRow> {
+        if !viewer.sees_all && !self.belongs_to(realm, viewer.user) {
+            return None;
+        }
+        match self {
+            SourceRecord::UserRight(user, right) => Some(columns::user_right_row(user, right)),
+            SourceRecord::User(user) => Some(columns::user_row(realm, user)),
+            SourceRecord::Profile(profile) => Some(columns::profile_row(profile)),
+            SourceRecord::Right(right) => Some(columns::right_row(right)),
+            SourceRecord::LoginAttempts(_, name, attempts) => {
+                Some(columns::login_attempts_row(name, attempts))
+            }
+            SourceRecord::Session(session) if session.dormant.is_some() => None,
+            SourceRecord::Session(session) => {
+                let with_id =
+                    session.user == viewer.user || realm.holds_code(viewer.user, LOGOUT_OTHERS);
+                columns::active_session_row(realm, session, with_id)
+            }
+            SourceRecord::ActiveCode(code) => columns::active_code_row(realm, code),
+        }
+    }
+}
+
+/// The reference of a USER_RIGHTS row.
+pub(super) fn right_ref(user: UserNo, right: RightNo) -> RowRef {
+    RowRef::from(user.0) << 32 | RowRef::from(right.0)
+}
+
+/// The user and the right of a USER_RIGHTS row.
+pub(super) fn split_right_ref(row: RowRef) -> (UserNo, RightNo) {
+    (UserNo((row >> 32) as u32), RightNo(low_bits(row)))
+}
+
+pub(super) fn low_bits(row: RowRef) -> u32 {
+    (row & RowRef::from(u32::MAX)) as u32
+}

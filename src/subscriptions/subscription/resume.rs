@@ -1,0 +1,73 @@
+//! Resuming a subscription to one user's rights at the version that its client has.
+
+use std::collections::BTreeSet;
+
+use super::view::Subscription;
+use crate::realm::{Realm, RightNo, UserNo};
+use crate::storage::Seq;
+use crate::subscriptions::columns;
+use crate::subscriptions::data_source::DataSource;
+use crate::subscriptions::request::ReadPosition;
+use crate::subscriptions::rights_history::RightsHistory;
+use crate::subscriptions::source_record::{right_ref, split_right_ref};
+
+impl Subscription {
+    /// Begins with what changed since `version`. False, and nothing done, if the subscription is
+    /// not to the rights of one user, if the owner did not see them then, if they are not known any
+    /// more, or if they are more rows than one update has.
+    pub(super) fn resume_from(
+        &mut self,
+        realm: &Realm,
+        seq: Seq,
+        version: Seq,
+        history: &RightsHistory,
+    ) -> bool {
+        let Some(&[user]) = self.user_keys.as_deref() else { return false };
+        if self.request.source != DataSource::UserRights
+            || version > seq
+            || !self.saw_rights_of(user, realm, version, history)
+        {
+            return false;
+        }
+        let rows_max = self.request.rows_max.min(self.request.view_max);
+        match history.effective_at(realm, user, version) {
+            Some(then) if then.len() <= rows_max => {
+                self.resume(realm, seq, user, &then);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the owner saw the rights of a user then, as now.
+    fn saw_rights_of(
+        &self,
+        user: UserNo,
+        realm: &Realm,
+        version: Seq,
+        history: &RightsHistory,
+    ) -> bool {
+        let owner = self.request.owner;
+        let saw_all = || {
+            let right = realm.right_by_code("VIEW_USERS").map(|right| right.no);
+            let then = history.effective_at(realm, owner, version);
+            right.zip(then).is_some_and(|(right, then)| then.contains(&right))
+        };
+        user == owner || (self.sees_all && saw_all())
+    }
+
+    /// The client has the rights that the user had `then`; what is different now is queued.
+    fn resume(&mut self, realm: &Realm, seq: Seq, user: UserNo, then: &BTreeSet<RightNo>) {
+        self.view = then.iter().map(|right| right_ref(user, *right)).collect();
+        let criteria = self.request.criteria.clone();
+        if let (Some(criteria), Some(name)) = (criteria, realm.user(user)) {
+            self.view.retain(|row| {
+                let right = realm.right(split_right_ref(*row).1);
+                let data = right.map(|right| columns::user_right_row(name, right));
+                data.is_none_or(|data| criteria.matches(|column| data.field(column).value()))
+            });
+        }
+        self.read_position = ReadPosition::End;
+        self.check_rights(realm, seq, user, None, None);
+    }
+}
