@@ -78,7 +78,11 @@ impl DataSource {
             DataSource::Services => None,
             DataSource::ActiveSessions => Some("VIEW_SESSIONS"),
             DataSource::LoginAttempts | DataSource::AuditEvents => Some("VIEW_AUDIT"),
-            _ => Some("VIEW_USERS"),
+            DataSource::UserRights
+            | DataSource::AllUsers
+            | DataSource::AllProfiles
+            | DataSource::AllRights
+            | DataSource::ActiveCodes => Some("VIEW_USERS"),
         }
     }
 
@@ -102,7 +106,11 @@ impl DataSource {
         match self {
             DataSource::UserRights | DataSource::ActiveSessions => Some(0),
             DataSource::AllUsers | DataSource::ActiveCodes => Some(1),
-            _ => None,
+            DataSource::AllProfiles
+            | DataSource::AllRights
+            | DataSource::LoginAttempts
+            | DataSource::AuditEvents
+            | DataSource::Services => None,
         }
     }
 
@@ -121,7 +129,11 @@ impl DataSource {
             DataSource::UserRights => &[1, 2],
             DataSource::AllProfiles | DataSource::AllRights => &[1],
             DataSource::LoginAttempts => &[0],
-            _ => &[],
+            DataSource::AllUsers
+            | DataSource::ActiveSessions
+            | DataSource::ActiveCodes
+            | DataSource::AuditEvents
+            | DataSource::Services => &[],
         }
     }
 

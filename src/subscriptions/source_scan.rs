@@ -143,7 +143,7 @@ fn rights_of<'r>(
     user: &'r User,
     after: Option<RowRef>,
 ) -> impl Iterator<Item = SourceRecord<'r>> {
-    let held = realm.effective(user.no).into_iter().filter_map(|no| realm.right(no));
+    let held = realm.rights_held_by(user).into_iter().filter_map(|no| realm.right(no));
     let is_next = move |right: RightNo| after.is_none_or(|at| right_ref(user.no, right) > at);
     held.filter(move |right| is_next(right.no)).map(|right| SourceRecord::UserRight(user, right))
 }

@@ -16,7 +16,7 @@ pub trait RecordKind: Sized {
     fn find_by_name<'a>(realm: &'a Realm, name: &Self::Name) -> Option<&'a Self>;
     /// The record of the number in an id; its location is not compared.
     fn find_by_id<'a>(realm: &'a Realm, id: &str) -> Option<&'a Self>;
-    /// It as a record of the data source.
+    /// The record as its data source knows it.
     fn source_record(&self) -> SourceRecord<'_>;
     /// ID.
     fn id(&self) -> String;

@@ -74,11 +74,12 @@ impl Realm {
     /// Effective rights = direct ∪ rights of the user's enabled profiles, unless the user's status
     /// ends them.
     pub fn effective(&self, user: UserNo) -> BTreeSet<RightNo> {
-        if self.user(user).is_some_and(|user| Self::rights_count(user.status)) {
-            self.potential(user)
-        } else {
-            BTreeSet::new()
-        }
+        self.user(user).map_or_else(BTreeSet::new, |user| self.rights_held_by(user))
+    }
+
+    /// The same for a user who was found already.
+    pub fn rights_held_by(&self, user: &User) -> BTreeSet<RightNo> {
+        if Self::rights_count(user.status) { self.potential(user.no) } else { BTreeSet::new() }
     }
 
     /// The rights that the user has whenever his status lets them count.

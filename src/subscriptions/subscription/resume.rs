@@ -9,12 +9,13 @@ use crate::subscriptions::columns;
 use crate::subscriptions::data_source::DataSource;
 use crate::subscriptions::request::ReadPosition;
 use crate::subscriptions::rights_history::RightsHistory;
-use crate::subscriptions::source_record::{right_ref, split_right_ref};
+use crate::subscriptions::source_record::right_ref;
 
 impl Subscription {
     /// Begins with what changed since `version`. False, and nothing done, if the subscription is
-    /// not to the rights of one user, if the owner did not see them then, if they are not known any
-    /// more, or if they are more rows than one update has.
+    /// not to the rights of one user, if this node has not reached that version, if the owner did
+    /// not see these rights then, if they are not known any more, or if they are more rows than one
+    /// update has.
     pub(super) fn resume_from(
         &mut self,
         realm: &Realm,
@@ -49,24 +50,24 @@ impl Subscription {
     ) -> bool {
         let owner = self.request.owner;
         let saw_all = || {
-            let right = realm.right_by_code("VIEW_USERS").map(|right| right.no);
-            let then = history.effective_at(realm, owner, version);
-            right.zip(then).is_some_and(|(right, then)| then.contains(&right))
+            let view_right = self.request.source.view_right()?;
+            let right = realm.right_by_code(view_right)?.no;
+            Some(history.effective_at(realm, owner, version)?.contains(&right))
         };
-        user == owner || (self.sees_all && saw_all())
+        user == owner || (self.sees_all && saw_all() == Some(true))
     }
 
     /// The client has the rights that the user had `then`; what is different now is queued.
     fn resume(&mut self, realm: &Realm, seq: Seq, user: UserNo, then: &BTreeSet<RightNo>) {
-        self.view = then.iter().map(|right| right_ref(user, *right)).collect();
-        let criteria = self.request.criteria.clone();
-        if let (Some(criteria), Some(name)) = (criteria, realm.user(user)) {
-            self.view.retain(|row| {
-                let right = realm.right(split_right_ref(*row).1);
-                let data = right.map(|right| columns::user_right_row(name, right));
-                data.is_none_or(|data| criteria.matches(|column| data.field(column).value()))
-            });
-        }
+        // A right that is gone cannot be compared with the filter. Its row is deleted, which a
+        // client that never had it ignores.
+        let client_has = |right: &&RightNo| {
+            let found = realm.user(user).zip(realm.right(**right));
+            found.is_none_or(|(user, right)| {
+                self.matches_filter(&columns::user_right_row(user, right))
+            })
+        };
+        self.view = then.iter().filter(client_has).map(|no| right_ref(user, *no)).collect();
         self.read_position = ReadPosition::End;
         self.check_rights(realm, seq, user, None, None);
     }

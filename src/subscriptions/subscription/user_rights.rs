@@ -36,7 +36,7 @@ impl Subscription {
         rights: Option<&[RightChange]>,
         out: Option<&mut Vec<u8>>,
     ) -> bool {
-        self.version = self.version.max(seq);
+        self.advance_version(seq);
         let first = right_ref(user, RightNo::MIN);
         let visible_user = realm.user(user).filter(|_| self.sees_all || user == self.request.owner);
         if let Some(rights) = rights {
@@ -63,7 +63,7 @@ impl Subscription {
 
     /// Checks all rights of one user; `None`: a user who is gone or whose rows are not seen.
     fn check_all_rights(&mut self, realm: &Realm, user: UserNo, visible_user: Option<&User>) {
-        let held = visible_user.map_or_else(BTreeSet::new, |user| realm.effective(user.no));
+        let held = visible_user.map_or_else(BTreeSet::new, |user| realm.rights_held_by(user));
         let mut rows =
             self.view_between(right_ref(user, RightNo::MIN), right_ref(user, RightNo::MAX));
         rows.extend(held.iter().map(|right| right_ref(user, *right)));

@@ -49,10 +49,9 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Opens a subscription, before any commit is published to it: with what changed since the
-    /// version that the client has, if it can be resumed, or else with the first step of its
-    /// rows; without any if they are not the realm's. Gives also its keys in the index, and which
-    /// of these it was.
+    /// Opens a subscription before any commit is published to it, and reads its first rows: what
+    /// changed since the version that the client has, if it can be resumed, else the first step.
+    /// Gives the subscription, its keys in the index, and which rows were read.
     pub(in crate::subscriptions) fn open(
         id: u64,
         request: SubscriptionRequest,
@@ -120,7 +119,7 @@ impl Subscription {
         before: Option<&DataRow>,
     ) {
         let data = self.visible_row(realm, record);
-        self.version = self.version.max(seq);
+        self.advance_version(seq);
         self.diff_row(row, data, before);
     }
 
