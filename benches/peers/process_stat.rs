@@ -1,0 +1,21 @@
+//! Processor time and memory of a process, from /proc.
+
+/// Nanoseconds of processor time that the threads of a process have used.
+pub fn cpu_ns(process_id: u32) -> u64 {
+    let threads = std::fs::read_dir(format!("/proc/{process_id}/task")).expect("the process runs");
+    let time = |thread: std::fs::DirEntry| -> Option<u64> {
+        // A thread may end meanwhile.
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    };
+    threads.filter_map(|thread| time(thread.ok()?)).sum()
+}
+
+/// Bytes of memory that a process occupies.
+pub fn memory_bytes(process_id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process_id}/status"));
+    let status = status.expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kB");
+    kib * 1_024
+}
